@@ -1,0 +1,4 @@
+//! towtank: an offline traffic-routing simulator for Istio.
+
+pub mod re2;
+pub mod yaml;

@@ -1,0 +1,1 @@
+//! RE2 syntax, as Envoy compiles it, over byte automata.
