@@ -1,4 +1,12 @@
 //! towtank: an offline traffic-routing simulator for Istio.
 
+pub mod decision;
+pub mod diagnostic;
+pub mod manifest;
+pub mod mesh;
 pub mod re2;
+pub mod request;
+pub mod source;
+pub mod table;
+pub mod translate;
 pub mod yaml;

@@ -1,0 +1,81 @@
+//! The parts of Istio's MeshConfig that bear on routing, with their defaults (section 2.1 of the translation rules).
+
+use smol_str::SmolStr;
+
+use super::{ConnectionPool, HttpRetry, LocalityLb, Nanos, OutboundMode, OutlierDetection, TcpKeepalive};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeshConfig {
+    pub root_namespace: SmolStr,
+    /// `trustDomain` doesn't matter here; this is the cluster domain, `cluster.local`.
+    pub cluster_domain: SmolStr,
+    pub outbound_mode: OutboundMode,
+    pub default_service_export_to: Vec<SmolStr>,
+    pub default_virtual_service_export_to: Vec<SmolStr>,
+    pub default_destination_rule_export_to: Vec<SmolStr>,
+    pub default_http_retry_policy: Option<HttpRetry>,
+    pub default_inbound_http_retry_policy: Option<HttpRetry>,
+    pub connect_timeout: Nanos,
+    pub h2_upgrade: bool,
+    pub locality_lb_setting: Option<LocalityLb>,
+    pub enable_auto_mtls: bool,
+    pub path_normalization: PathNormalizationType,
+    /// 0: no `http_proxy` listener.
+    pub proxy_http_port: u16,
+    pub default_traffic_policy: Option<DefaultTrafficPolicy>,
+    pub tcp_keepalive: Option<TcpKeepalive>,
+    /// Narrowing of what ServiceEntries export (EX-6), off where None.
+    pub service_entry_visibility: Option<ServiceEntryVisibility>,
+    /// MeshConfig fields that were given and are not modelled, for `not evaluated` notes.
+    pub not_modelled: Vec<SmolStr>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DefaultTrafficPolicy {
+    pub connection_pool: Option<ConnectionPool>,
+    pub outlier_detection: Option<OutlierDetection>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceEntryVisibility {
+    Namespace,
+    None,
+}
+
+/// `pathNormalization.normalization`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PathNormalizationType {
+    /// Same as `Base`.
+    #[default]
+    Default,
+    None,
+    Base,
+    MergeSlashes,
+    DecodeAndMergeSlashes,
+}
+
+impl Default for MeshConfig {
+    fn default() -> Self {
+        let all = || vec![SmolStr::new_static("*")];
+        MeshConfig {
+            root_namespace: "istio-system".into(),
+            cluster_domain: "cluster.local".into(),
+            outbound_mode: OutboundMode::AllowAny,
+            default_service_export_to: all(),
+            default_virtual_service_export_to: all(),
+            default_destination_rule_export_to: all(),
+            default_http_retry_policy: None,
+            default_inbound_http_retry_policy: None,
+            connect_timeout: Nanos::seconds(10),
+            h2_upgrade: false,
+            locality_lb_setting: None,
+            enable_auto_mtls: true,
+            path_normalization: PathNormalizationType::Default,
+            proxy_http_port: 0,
+            default_traffic_policy: None,
+            tcp_keepalive: None,
+            service_entry_visibility: None,
+            not_modelled: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Clusters, their policies and endpoints.
+
+use std::fmt;
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use crate::manifest::{Labels, Nanos, ObjectId};
+use crate::source::Position;
+
+/// The name of a cluster, in parts (CN-1 to CN-4). Ordered by its text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ClusterName {
+    Outbound {
+        port: u16,
+        /// Empty: no subset.
+        subset: SmolStr,
+        host: SmolStr,
+    },
+    BlackHole,
+    Passthrough,
+    AllowAnyDynamicDns,
+    /// `UnknownService` (DP-5).
+    UnknownService,
+}
+
+impl ClusterName {
+    pub fn outbound(port: u16, subset: &str, host: &str) -> ClusterName {
+        ClusterName::Outbound { port, subset: subset.into(), host: host.into() }
+    }
+
+    /// Host, subset and port of an outbound cluster.
+    pub fn parts(&self) -> Option<(&str, &str, u16)> {
+        match self {
+            ClusterName::Outbound { port, subset, host } => Some((host, subset, *port)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ClusterName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClusterName::Outbound { port, subset, host } => write!(f, "outbound|{port}|{subset}|{host}"),
+            ClusterName::BlackHole => f.write_str("BlackHoleCluster"),
+            ClusterName::Passthrough => f.write_str("PassthroughCluster"),
+            ClusterName::AllowAnyDynamicDns => f.write_str("AllowAnyDynamicDNSCluster"),
+            ClusterName::UnknownService => f.write_str("UnknownService"),
+        }
+    }
+}
+
+impl Ord for ClusterName {
+    /// Fixed clusters after the outbound ones, these by port, subset and host: a total order that needs no text.
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        fn key(c: &ClusterName) -> (u8, u16, &str, &str) {
+            match c {
+                ClusterName::Outbound { port, subset, host } => (0, *port, host, subset),
+                ClusterName::BlackHole => (1, 0, "", ""),
+                ClusterName::Passthrough => (2, 0, "", ""),
+                ClusterName::AllowAnyDynamicDns => (3, 0, "", ""),
+                ClusterName::UnknownService => (4, 0, "", ""),
+            }
+        }
+        key(self).cmp(&key(other))
+    }
+}
+
+impl PartialOrd for ClusterName {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// An Envoy Cluster with its endpoints.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cluster {
+    pub name: ClusterName,
+    pub discovery: DiscoveryType,
+    pub lb: LbPolicy,
+    pub connect_timeout: Nanos,
+    pub circuit_breakers: CircuitBreakers,
+    pub outlier_detection: Option<OutlierDetection>,
+    /// Percent; Envoy's panic threshold, 0 where Istio says nothing (CL-7).
+    pub healthy_panic_threshold: u32,
+    pub http: HttpProtocolOptions,
+    /// Shared between clusters with the same endpoints.
+    pub endpoints: Arc<[Endpoint]>,
+    /// The DestinationRule that shaped it, and the subset's own entry.
+    pub destination_rule: Option<PolicySource>,
+    /// Labels of the subset; empty for the default cluster.
+    pub subset_labels: Labels,
+    /// The service (Service or ServiceEntry) that it belongs to; None for the fixed clusters.
+    pub service: Option<ObjectId>,
+}
+
+/// Where the policies of a cluster were written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolicySource {
+    pub object: ObjectId,
+    pub at: Position,
+    /// The further DestinationRules merged into it (DS-5).
+    pub merged: Vec<ObjectId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DiscoveryType {
+    Eds,
+    StrictDns,
+    LogicalDns,
+    OriginalDst,
+    Static,
+    /// A dynamic forward proxy cluster (SE-4 DYNAMIC_DNS).
+    DynamicForwardProxy,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LbPolicy {
+    RoundRobin,
+    LeastRequest,
+    Random,
+    RingHash {
+        minimum_ring_size: u64,
+    },
+    /// None: Envoy's own table size, 65537.
+    Maglev {
+        table_size: Option<u64>,
+    },
+    ClusterProvided,
+}
+
+/// Thresholds of the default priority; None: 4294967295.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct CircuitBreakers {
+    pub max_connections: Option<u32>,
+    pub max_pending_requests: Option<u32>,
+    pub max_requests: Option<u32>,
+    pub max_retries: Option<u32>,
+    pub retry_budget: Option<RetryBudget>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct RetryBudget {
+    pub percent: Option<f64>,
+    pub min_retry_concurrency: Option<u32>,
+}
+
+/// CL-7; None: Envoy's own default.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct OutlierDetection {
+    pub consecutive_5xx: Option<u32>,
+    pub consecutive_gateway_failure: Option<u32>,
+    pub split_external_local_origin_errors: bool,
+    pub consecutive_local_origin_failure: Option<u32>,
+    pub interval: Option<Nanos>,
+    pub base_ejection_time: Option<Nanos>,
+    pub max_ejection_percent: Option<u32>,
+}
+
+/// Which HTTP version goes upstream, and limits (CL-6).
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct HttpProtocolOptions {
+    pub protocol: UpstreamProtocol,
+    pub max_requests_per_connection: Option<u32>,
+    pub idle_timeout: Option<Nanos>,
+    pub max_connection_duration: Option<Nanos>,
+    pub max_concurrent_streams: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UpstreamProtocol {
+    #[default]
+    Http1,
+    Http2,
+    UseDownstream,
+}
+
+/// One address that requests can go to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Endpoint {
+    /// An IP address, or a host name in DNS clusters, or a path in those of unix sockets.
+    pub address: SmolStr,
+    pub port: u16,
+    /// (namespace, name) of the pod behind it, where known.
+    pub pod: Option<(SmolStr, SmolStr)>,
+    pub health: Health,
+    /// 1 or more.
+    pub weight: u32,
+    pub labels: Labels,
+    /// `region/zone/subzone`; empty when unknown.
+    pub locality: SmolStr,
+    /// Envoy priority, 0 first.
+    pub priority: u32,
+}
+
+impl fmt::Display for Endpoint {
+    /// `NAMESPACE/POD:PORT`, or `ADDRESS:PORT` where no pod is known.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.pod {
+            Some((namespace, name)) => write!(f, "{namespace}/{name}:{}", self.port),
+            None => write!(f, "{}:{}", self.address, self.port),
+        }
+    }
+}
+
+/// EP-4, EP-6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Health {
+    Healthy,
+    Unhealthy,
+    Draining,
+}

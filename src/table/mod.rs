@@ -1,0 +1,51 @@
+//! One proxy's route table in Envoy's own terms: plain data, in match order, with the place each part came from.
+//!
+//! In: the room `translate` fills it. Out: `router` compiles it, `decision` reads it, `report` prints it or writes it as
+//! Envoy's JSON. There is no behaviour here beyond names and lookups; no requests, no randomness.
+
+mod cluster;
+mod listener;
+mod matcher;
+mod route;
+mod source;
+
+use std::sync::Arc;
+
+pub use cluster::*;
+pub use listener::*;
+pub use matcher::*;
+pub use route::*;
+pub use source::*;
+
+use crate::manifest::PathNormalizationType;
+use crate::mesh::Proxy;
+
+/// Everything one proxy has: listeners, route configurations, clusters with their endpoints.
+#[derive(Debug, Clone)]
+pub struct RouteTable {
+    pub proxy: Arc<Proxy>,
+    /// Sorted by address and port; without the virtual inbound and outbound listeners.
+    pub listeners: Vec<Listener>,
+    /// The listener that takes connections to ports nobody serves; None on gateways.
+    pub virtual_outbound: Option<VirtualOutbound>,
+    /// Sorted by name.
+    pub route_configs: Vec<RouteConfiguration>,
+    /// Sorted by name.
+    pub clusters: Vec<Cluster>,
+    pub path_normalization: PathNormalizationType,
+    /// What was merged, moved, cut off or dropped on the way, and why.
+    pub notes: Vec<Note>,
+}
+
+impl RouteTable {
+    pub fn route_config(&self, name: &str) -> Option<&RouteConfiguration> {
+        let i = self.route_configs.binary_search_by(|r| r.name.as_str().cmp(name)).ok()?;
+        self.route_configs.get(i)
+    }
+
+    /// The cluster of that name; routes may name clusters that don't exist.
+    pub fn cluster(&self, name: &ClusterName) -> Option<&Cluster> {
+        let i = self.clusters.binary_search_by(|c| c.name.cmp(name)).ok()?;
+        self.clusters.get(i)
+    }
+}
