@@ -6,6 +6,7 @@
 mod cluster;
 mod listener;
 mod matcher;
+mod names;
 mod route;
 mod source;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 pub use cluster::*;
 pub use listener::*;
 pub use matcher::*;
+pub use names::*;
 pub use route::*;
 pub use source::*;
 
@@ -33,6 +35,10 @@ pub struct RouteTable {
     /// Sorted by name.
     pub clusters: Vec<Cluster>,
     pub path_normalization: PathNormalizationType,
+    /// What the client's DNS answers for names of the mesh.
+    pub names: NameTable,
+    /// Gateways: (port of a Service that selects the gateway's pods, port the gateway listens on), by port.
+    pub service_ports: Vec<(u16, u16)>,
     /// What was merged, moved, cut off or dropped on the way, and why.
     pub notes: Vec<Note>,
 }

@@ -14,3 +14,9 @@ pub(crate) fn gateway_listeners(cx: &Context<'_>) -> GatewayListeners {
     let _ = cx;
     todo!("owner: listeners")
 }
+
+/// Ports a client can dial on the Services that select a gateway's pods, with the port each leads to; empty for sidecars (GW-3).
+pub(crate) fn service_ports(cx: &Context<'_>) -> Vec<(u16, u16)> {
+    let _ = cx;
+    todo!("owner: listeners")
+}

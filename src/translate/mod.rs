@@ -7,6 +7,7 @@ mod destination;
 mod gateway;
 mod http;
 mod listeners;
+mod names;
 mod sidecar_routes;
 
 use std::cell::RefCell;
@@ -53,6 +54,8 @@ pub fn route_table(mesh: &Mesh, proxy: &Arc<Proxy>) -> RouteTable {
         route_configs,
         clusters,
         path_normalization: mesh.config.path_normalization,
+        names: names::name_table(&cx),
+        service_ports: gateway::service_ports(&cx),
         notes: cx.notes.into_inner(),
     }
 }
