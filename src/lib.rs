@@ -5,6 +5,7 @@ pub mod diagnostic;
 pub mod manifest;
 pub mod mesh;
 pub mod re2;
+pub mod report;
 pub mod request;
 pub mod source;
 pub mod table;

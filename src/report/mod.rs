@@ -1,0 +1,9 @@
+//! What people and machines see: tables, JSON, CSV and Envoy's own configuration form. One file or folder a format.
+//!
+//! Everything here takes results of other rooms and gives text; nothing here decides anything or touches files.
+
+pub mod describe;
+pub mod envoy;
+mod json_writer;
+pub mod routes;
+pub mod style;
