@@ -7,6 +7,7 @@ pub mod mesh;
 pub mod re2;
 pub mod report;
 pub mod request;
+pub mod scenario;
 pub mod source;
 pub mod table;
 pub mod translate;

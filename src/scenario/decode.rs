@@ -13,8 +13,19 @@ use crate::mesh::ProxyKind;
 use crate::source::FileId;
 use crate::yaml::{self, LineIndex, Node};
 
-const SCENARIO: &[&str] =
-    &["apiVersion", "kind", "description", "rules", "manifests", "mesh", "proxies", "pods", "streams", "tests", "envoy"];
+const SCENARIO: &[&str] = &[
+    "apiVersion",
+    "kind",
+    "description",
+    "rules",
+    "manifests",
+    "mesh",
+    "proxies",
+    "pods",
+    "streams",
+    "tests",
+    "envoy",
+];
 
 /// Reads the first document of `text`.
 ///
@@ -72,10 +83,10 @@ fn top(r: &mut Reader<'_>, root: &Node<'_>, s: &mut Scenario) {
             let names: Vec<&str> = s.proxies.iter().map(|p| p.name.as_str()).collect();
             let hint = nearest(&stream.proxy, &names)
                 .map_or_else(|| format!("proxies: {}", names.join(", ")), |n| format!("did you mean `{n}`?"));
-            let message = format!("stream `{}` names the proxy `{}`, which the scenario doesn't have", stream.name, stream.proxy);
-            r.findings.push(
-                Finding::new("scenario", crate::diagnostic::Severity::Error, message).at(stream.at).hint(hint),
-            );
+            let message =
+                format!("stream `{}` names the proxy `{}`, which the scenario doesn't have", stream.name, stream.proxy);
+            r.findings
+                .push(Finding::new("scenario", crate::diagnostic::Severity::Error, message).at(stream.at).hint(hint));
         }
     }
     if let Some((node, path)) = f.get("envoy")
@@ -108,12 +119,7 @@ fn unique(r: &mut Reader<'_>, names: impl Iterator<Item = (SmolStr, crate::sourc
     }
 }
 
-fn each(
-    r: &mut Reader<'_>,
-    f: &Fields<'_, '_>,
-    key: &str,
-    mut item: impl FnMut(&mut Reader<'_>, &Node<'_>, &str),
-) {
+fn each(r: &mut Reader<'_>, f: &Fields<'_, '_>, key: &str, mut item: impl FnMut(&mut Reader<'_>, &Node<'_>, &str)) {
     if let Some((node, path)) = f.get(key) {
         for (i, entry) in r.list(node, &path).iter().enumerate() {
             item(r, entry, &format!("{path}[{i}]"));
@@ -230,7 +236,12 @@ fn stream(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Stream> {
 fn amount(r: &mut Reader<'_>, f: &Fields<'_, '_>) -> Option<Amount> {
     let Some((rate_node, rate_path)) = f.get("rate") else {
         if let Some((node, path)) = f.get("duration") {
-            r.problem(node.span, &path, "`duration` needs a `rate`", Some("write `rate: 100/s`, or `count`".to_owned()));
+            r.problem(
+                node.span,
+                &path,
+                "`duration` needs a `rate`",
+                Some("write `rate: 100/s`, or `count`".to_owned()),
+            );
             return None;
         }
         return Some(Amount::Count(match f.get("count") {
@@ -356,7 +367,8 @@ pub fn parse_share(text: &str) -> Option<f64> {
 
 fn variable(r: &mut Reader<'_>, name: &str, node: &Node<'_>, path: &str) -> Option<Variable> {
     let f = r.object(node, path, &["choice", "uniform", "zipf", "sequence"])?;
-    let given: Vec<&str> = ["choice", "uniform", "zipf", "sequence"].into_iter().filter(|k| f.get(k).is_some()).collect();
+    let given: Vec<&str> =
+        ["choice", "uniform", "zipf", "sequence"].into_iter().filter(|k| f.get(k).is_some()).collect();
     let [kind] = given.as_slice() else {
         let hint = Some("for example `{uniform: [1, 100]}` or `{choice: {red: 1, blue: 3}}`".to_owned());
         r.problem(node.span, path, format!("`{path}` must have one of choice, uniform, zipf, sequence"), hint);
@@ -470,7 +482,14 @@ fn template(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Template>
         r.problem(url_node.span, path, format!("`{url}` is not an http or https URL"), hint);
         return None;
     }
-    Some(Template { weight, method, url, headers: headers(r, &f), address: address(r, &f, "address"), at: r.position(node.span) })
+    Some(Template {
+        weight,
+        method,
+        url,
+        headers: headers(r, &f),
+        address: address(r, &f, "address"),
+        at: r.position(node.span),
+    })
 }
 
 fn headers(r: &mut Reader<'_>, f: &Fields<'_, '_>) -> Vec<TemplateHeader> {
@@ -511,9 +530,8 @@ fn check_variables(r: &mut Reader<'_>, requests: &[Template], variables: &[Varia
                     |n| format!("did you mean `{{{n}}}`?"),
                 );
                 let message = format!("`{{{name}}}` is no variable of this stream");
-                r.findings.push(
-                    Finding::new("scenario", crate::diagnostic::Severity::Error, message).at(t.at).hint(hint),
-                );
+                r.findings
+                    .push(Finding::new("scenario", crate::diagnostic::Severity::Error, message).at(t.at).hint(hint));
             }
         }
     }

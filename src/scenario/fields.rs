@@ -10,15 +10,15 @@ use crate::yaml::{LineIndex, Node, Span, Value};
 /// Where findings go, and how places are made.
 pub(super) struct Reader<'t> {
     pub file: FileId,
-    pub lines: &'t LineIndex,
+    pub lines: &'t LineIndex<'t>,
     pub text: &'t str,
     pub findings: Vec<Finding>,
 }
 
 impl Reader<'_> {
     pub(super) fn position(&self, span: Span) -> Position {
-        let (line, column) = self.lines.position(self.text, span.start);
-        Position { file: self.file, line, column, document: 0 }
+        let at = self.lines.position(span.start);
+        Position { file: self.file, line: at.line, column: at.column, document: 0 }
     }
 
     pub(super) fn problem(&mut self, span: Span, path: &str, message: impl Into<String>, hint: Option<String>) {
@@ -33,12 +33,7 @@ impl Reader<'_> {
     }
 
     /// The fields of an object; unknown keys are reported with the nearest known one. None where it is no object.
-    pub(super) fn object<'n, 'a>(
-        &mut self,
-        node: &'n Node<'a>,
-        path: &str,
-        known: &[&str],
-    ) -> Option<Fields<'n, 'a>> {
+    pub(super) fn object<'n, 'a>(&mut self, node: &'n Node<'a>, path: &str, known: &[&str]) -> Option<Fields<'n, 'a>> {
         let Some(entries) = node.as_map() else {
             self.wrong_kind(node, path, "an object");
             return None;

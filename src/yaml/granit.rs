@@ -30,8 +30,7 @@ impl<'a> YamlReader<'a> {
     }
 
     fn span(&self, span: granit_parser::Span) -> Span {
-        let offset =
-            |mark: granit_parser::Marker| mark.byte_offset().map_or(self.text_len, |at| at as u32);
+        let offset = |mark: granit_parser::Marker| mark.byte_offset().map_or(self.text_len, |at| at as u32);
         Span::new(offset(span.start), offset(span.end))
     }
 }
@@ -62,10 +61,7 @@ impl<'a> Reader<'a> for YamlReader<'a> {
                     continue;
                 }
                 Some(Err(error)) => {
-                    let at = error
-                        .marker()
-                        .byte_offset()
-                        .map_or(self.text_len, |at| at as u32);
+                    let at = error.marker().byte_offset().map_or(self.text_len, |at| at as u32);
                     return Err(Problem::syntax(Span::new(at, at), error.info()));
                 }
                 Some(Ok(found)) => found,
