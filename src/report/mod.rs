@@ -2,10 +2,12 @@
 //!
 //! Everything here takes results of other rooms and gives text; nothing here decides anything or touches files.
 
+pub mod check;
 pub mod describe;
 pub mod diagnostics;
 pub mod envoy;
 mod json_writer;
 pub mod place;
 pub mod routes;
+pub mod routes_json;
 pub mod style;

@@ -51,14 +51,14 @@ pub fn to_text(table: &RouteTable, sources: &SourceMap, view: &View) -> String {
 }
 
 impl View {
-    fn shows_host(&self, host: &VirtualHost) -> bool {
+    pub(super) fn shows_host(&self, host: &VirtualHost) -> bool {
         let Some(wanted) = &self.host else { return true };
         let wanted = wanted.to_ascii_lowercase();
         host.name.to_ascii_lowercase().contains(&wanted) || host.domains.iter().any(|d| d.contains(&wanted))
     }
 
     /// A table belongs to a port if its name says so or a listener of that port uses it.
-    fn shows_config(&self, table: &RouteTable, config: &RouteConfiguration) -> bool {
+    pub(super) fn shows_config(&self, table: &RouteTable, config: &RouteConfiguration) -> bool {
         let Some(port) = self.port else { return true };
         table.listeners.iter().filter(|l| l.port == port).any(|l| {
             l.filter_chains

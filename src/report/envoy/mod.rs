@@ -38,7 +38,7 @@ enum Item<'a> {
 }
 
 /// `source` as section 7 of the contract writes it.
-fn source(o: &mut Object<'_>, key: &str, source: &RouteSource, sources: &SourceMap) {
+pub(super) fn source(o: &mut Object<'_>, key: &str, source: &RouteSource, sources: &SourceMap) {
     o.object(key, |o| {
         o.str("kind", source.object.kind.as_str());
         o.str("namespace", &source.object.namespace);
