@@ -1,5 +1,6 @@
 //! From paths to inputs: files, folders, scenario folders and standard input are read here and nowhere else.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use smol_str::SmolStr;
@@ -10,7 +11,7 @@ use crate::diagnostic::{Finding, Severity};
 use crate::load::{self, UnknownFields};
 use crate::report::diagnostics;
 use crate::scenario;
-use crate::source::SourceMap;
+use crate::source::{FileId, SourceMap};
 use crate::workspace::{self, Inputs, Options, Workspace};
 
 /// File name that makes a folder a scenario.
@@ -29,7 +30,7 @@ pub(super) fn gather(args: &CommonArgs) -> anyhow::Result<Vec<Inputs>> {
     }
     if scenarios.is_empty() {
         let mut inputs = Inputs::default();
-        load::files(&plain, &mut inputs);
+        add_manifests(&plain, &mut inputs);
         add_mesh_config(args, &mut inputs);
         return Ok(vec![inputs]);
     }
@@ -71,17 +72,16 @@ fn scenario_folders(path: &Path) -> Vec<PathBuf> {
 
 fn of_scenario(folder: &Path, extra: &[PathBuf]) -> Inputs {
     let mut inputs = Inputs::default();
-    let path = folder.join(SCENARIO_FILE);
-    let Some(file) = load::file(&path, &mut inputs) else { return inputs };
+    let Some(file) = add_file(&folder.join(SCENARIO_FILE), &mut inputs) else { return inputs };
     let text = inputs.sources.file(file).map(|f| f.text.clone()).unwrap_or_default();
     match scenario::decode(file, &text) {
         Ok(s) => {
             let mut paths: Vec<PathBuf> = match &s.manifests {
                 Some(list) => list.iter().map(|p| folder.join(p.as_str())).collect(),
-                None => vec![folder.to_path_buf()],
+                None => other_manifests(folder),
             };
             paths.extend(extra.iter().cloned());
-            load::files(&paths, &mut inputs);
+            add_manifests(&paths, &mut inputs);
             inputs.scenario = Some((file, s));
         }
         Err(findings) => inputs.findings.extend(findings),
@@ -89,9 +89,54 @@ fn of_scenario(folder: &Path, extra: &[PathBuf]) -> Inputs {
     inputs
 }
 
+/// What stands in a scenario's folder besides the scenario itself; a scenario may have no manifests at all.
+fn other_manifests(folder: &Path) -> Vec<PathBuf> {
+    let mut ignored = Vec::new();
+    let all = load::manifest_files(folder, &mut ignored);
+    let is_ours = |p: &PathBuf| {
+        let name = p.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        name == SCENARIO_FILE || name.ends_with(".test.yaml") || name.ends_with(".test.yml")
+    };
+    all.into_iter().filter(|p| !is_ours(p)).collect()
+}
+
+/// Adds manifests; `-` is standard input.
+fn add_manifests(paths: &[PathBuf], inputs: &mut Inputs) {
+    for path in paths {
+        if path.as_os_str() == "-" {
+            inputs.manifests.extend(add_standard_input(inputs));
+        } else {
+            let (files, findings) = load::add_paths(&mut inputs.sources, std::slice::from_ref(path));
+            inputs.manifests.extend(files);
+            inputs.findings.extend(findings);
+        }
+    }
+}
+
+fn add_standard_input(inputs: &mut Inputs) -> Option<FileId> {
+    let mut bytes = Vec::new();
+    let text = match std::io::stdin().lock().read_to_end(&mut bytes) {
+        Ok(_) => load::text_of(bytes),
+        Err(error) => Err(error.to_string()),
+    };
+    match text {
+        Ok(text) => Some(inputs.sources.add("<stdin>", text)),
+        Err(error) => {
+            inputs.findings.push(Finding::new("load", Severity::Error, format!("standard input: {error}")));
+            None
+        }
+    }
+}
+
+fn add_file(path: &Path, inputs: &mut Inputs) -> Option<FileId> {
+    let (files, findings) = load::add_paths(&mut inputs.sources, &[path]);
+    inputs.findings.extend(findings);
+    files.first().copied()
+}
+
 fn add_mesh_config(args: &CommonArgs, inputs: &mut Inputs) {
     if let Some(path) = &args.mesh_config {
-        inputs.mesh_config = load::file(path, inputs);
+        inputs.mesh_config = add_file(path, inputs);
     }
 }
 

@@ -13,10 +13,11 @@ use smol_str::SmolStr;
 use crate::admission;
 use crate::diagnostic::{Finding, Severity};
 use crate::load;
-use crate::manifest::ObjectId;
+use crate::manifest::{MeshConfig, ObjectId};
 use crate::mesh::{Mesh, Proxy};
 use crate::scenario::Scenario;
 use crate::source::{FileId, Position, SourceMap};
+use crate::yaml;
 
 /// How inputs are taken.
 #[derive(Debug, Clone)]
@@ -92,22 +93,45 @@ fn admit(inputs: &Inputs, options: &Options) -> Admitted {
     let mut loaded = load::read(&inputs.sources, &inputs.manifests, &load_options);
     let mut findings = inputs.findings.clone();
     findings.append(&mut loaded.findings);
-    load::add_mesh_config(
-        &mut loaded.manifests,
-        &inputs.sources,
-        inputs.mesh_config,
-        inputs.scenario.as_ref().filter(|(_, s)| s.has_mesh).map(|(file, _)| *file),
-        &mut findings,
-    );
+    mesh_config(&mut loaded.manifests.mesh_config, inputs, &load_options, &mut findings);
     let reviewed = admission::review(&loaded.manifests);
     findings.extend(reviewed);
     let manifests = admission::admit(loaded.manifests, &findings);
     let (mut manifests, replaced) = load::replace_duplicates(manifests);
     findings.extend(replaced);
     if let Some((_, scenario)) = &inputs.scenario {
-        load::add_scenario_pods(&mut manifests, &scenario.pods, &options.namespace);
+        load::add_scenario_pods(&mut manifests, &scenario_pods(scenario, &options.namespace));
     }
     Admitted { manifests, findings, documents: loaded.documents }
+}
+
+/// Lays the scenario's `mesh`, then the mesh configuration file, over what the manifests gave.
+fn mesh_config(config: &mut MeshConfig, inputs: &Inputs, options: &load::Options, findings: &mut Vec<Finding>) {
+    if let Some((file, scenario)) = &inputs.scenario
+        && scenario.has_mesh
+        && let Some(source) = inputs.sources.file(*file)
+        && let Some(raw) = yaml::documents(&source.text).first()
+        && let Ok(Some(document)) = yaml::parse(raw, &yaml::Limits::default())
+        && let Some(node) = document.root.get("mesh")
+    {
+        let text = &source.text;
+        findings.extend(load::apply_mesh_config(node, "mesh", *file, text, options.unknown_fields, config));
+    }
+    if let Some(file) = inputs.mesh_config {
+        findings.extend(load::read_mesh_config(&inputs.sources, file, options, config));
+    }
+}
+
+fn scenario_pods(scenario: &Scenario, namespace: &SmolStr) -> Vec<load::ScenarioPods> {
+    let entry = |p: &crate::scenario::ScenarioPod| load::ScenarioPods {
+        name: p.name.clone(),
+        namespace: if p.namespace.is_empty() { namespace.clone() } else { p.namespace.clone() },
+        labels: p.labels.clone(),
+        count: p.count,
+        ready: Some(p.ready),
+        at: p.at,
+    };
+    scenario.pods.iter().map(entry).collect()
 }
 
 /// Runs all stages.
