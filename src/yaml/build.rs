@@ -16,8 +16,13 @@ struct Stop;
 
 type Step<T> = Result<T, Stop>;
 
-/// A tree, and what strict readers refuse about it.
-pub(super) type Built<'a> = (Node<'a>, Vec<Problem>);
+/// A tree with what goes with it.
+pub(super) struct Built<'a> {
+    pub(super) root: Node<'a>,
+    /// What only strict readers refuse.
+    pub(super) findings: Vec<Problem>,
+    pub(super) comments: Vec<Span>,
+}
 
 /// The most problems of a document that are reported; more would say nothing new.
 const PROBLEMS_MAX: usize = 100;
@@ -43,17 +48,17 @@ pub(super) fn build<'a>(
         aliased_steps: 0,
     };
     let root = builder.document();
-    let Builder {
-        mut errors,
-        findings,
-        ..
-    } = builder;
+    let comments = builder.reader.comments();
     match root {
-        Ok(root) if errors.is_empty() => Ok(root.map(|node| (node, findings))),
-        _ => {
-            errors.truncate(PROBLEMS_MAX);
-            Err(errors)
-        }
+        Ok(root) if builder.errors.is_empty() => Ok(root.map(|root| Built {
+            root,
+            findings: builder.findings,
+            comments: comments
+                .into_iter()
+                .map(|span| span.shifted(base))
+                .collect(),
+        })),
+        _ => Err(builder.errors),
     }
 }
 
@@ -105,20 +110,13 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
 
     fn next(&mut self) -> Step<(Event<'a>, Span)> {
         match self.reader.next() {
-            Ok((event, span)) => Ok((event, self.in_file(span))),
+            Ok((event, span)) => Ok((event, span.shifted(self.base))),
             Err(mut problem) => {
-                problem.span = self.in_file(problem.span);
+                problem.span = problem.span.shifted(self.base);
                 self.errors.push(problem);
                 Err(Stop)
             }
         }
-    }
-
-    fn in_file(&self, span: Span) -> Span {
-        Span::new(
-            span.start.saturating_add(self.base),
-            span.end.saturating_add(self.base),
-        )
     }
 
     /// The node that begins with `event`, at `depth` open lists and objects.
