@@ -19,6 +19,14 @@ impl Span {
         Span { start, end }
     }
 
+    /// This span, `base` bytes further on.
+    pub(super) fn shifted(self, base: u32) -> Span {
+        Span::new(
+            self.start.saturating_add(base),
+            self.end.saturating_add(base),
+        )
+    }
+
     /// The text at this span, or the empty text where the span is not one of `text`.
     pub fn slice(self, text: &str) -> &str {
         text.get(self.start as usize..self.end as usize).unwrap_or("")
