@@ -5,17 +5,17 @@
 //! case is compared in five parts; the test's message names the first difference of each part. What is compared, and what
 //! is noise, stands beside the functions below.
 
-mod support {
-    pub mod canon;
-    pub mod replies;
-}
+#[path = "support/canon.rs"]
+mod canon;
+#[path = "support/replies.rs"]
+mod replies;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use canon::{canon_cluster, canon_listener, canon_route_configs, first_difference, from_envoy};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
-use support::canon::{canon_cluster, canon_listener, canon_route_configs, first_difference, from_envoy};
 
 /// As Istio reads manifests: nothing assumed, unknown fields dropped.
 const AS_ISTIO: [&str; 4] = ["--assume-services", "never", "--unknown-fields", "warn"];
@@ -92,8 +92,7 @@ fn map_values(object: &Value, change: impl Fn(&Value) -> Value) -> Value {
 fn compare_validation(case: &str, expected: &Value, differences: &mut Vec<String>) {
     let id = |v: &Value| format!("{} {}/{}", v["kind"], v["namespace"], v["name"]);
     let refused = |list: &Value, is_refused: &dyn Fn(&Value) -> bool, of: &dyn Fn(&Value) -> String| {
-        let mut all: Vec<String> =
-            list.as_array().into_iter().flatten().filter(|v| is_refused(v)).map(of).collect();
+        let mut all: Vec<String> = list.as_array().into_iter().flatten().filter(|v| is_refused(v)).map(of).collect();
         all.sort();
         all.dedup();
         all
@@ -127,7 +126,7 @@ fn compare_replies(case: &str, folder: &Path, differences: &mut Vec<String>) {
         let found = answers.iter().find(|a| a["id"] == want["id"]);
         let difference = match found {
             None => Some("no answer".to_owned()),
-            Some(got) => support::replies::difference(&want, got),
+            Some(got) => replies::difference(&want, got),
         };
         if let Some(d) = difference {
             differences.push(format!("request {}: {d}", want["id"]));

@@ -33,12 +33,7 @@ pub(super) enum Node {
     /// A capturing group; `index` counts from 1. Its name, if any, serves no one: substitutions go by number.
     Capture { index: u32, sub: Box<Node> },
     /// `sub` from `min` to `max` times; no `max` means without limit.
-    Repeat {
-        min: u32,
-        max: Option<u32>,
-        greedy: bool,
-        sub: Box<Node>,
-    },
+    Repeat { min: u32, max: Option<u32>, greedy: bool, sub: Box<Node> },
     /// One after the other.
     Concat(Vec<Node>),
     /// The first that leads to a match.
@@ -168,11 +163,7 @@ struct Part {
 
 impl Part {
     fn leaf(node: Node) -> Part {
-        Part {
-            node,
-            depth: 1,
-            repeats: 1,
-        }
+        Part { node, depth: 1, repeats: 1 }
     }
 }
 
@@ -188,13 +179,7 @@ struct Frame {
 
 impl Frame {
     fn new(capture: Option<u32>, flags_outside: Flags, open_at: usize) -> Frame {
-        Frame {
-            capture,
-            flags_outside,
-            open_at,
-            branches: Vec::new(),
-            items: Vec::new(),
-        }
+        Frame { capture, flags_outside, open_at, branches: Vec::new(), items: Vec::new() }
     }
 
     fn end_branch(&mut self) {
@@ -216,11 +201,7 @@ fn join(mut parts: Vec<Part>, make: fn(Vec<Node>) -> Node) -> Part {
         _ => {
             let depth = 1 + parts.iter().map(|p| p.depth).max().unwrap_or(0);
             let repeats = parts.iter().map(|p| p.repeats).max().unwrap_or(1);
-            Part {
-                node: make(parts.into_iter().map(|p| p.node).collect()),
-                depth,
-                repeats,
-            }
+            Part { node: make(parts.into_iter().map(|p| p.node).collect()), depth, repeats }
         }
     }
 }
@@ -254,29 +235,13 @@ impl Parser<'_> {
                     self.pos += 1;
                 }
                 b')' => self.close(start)?,
-                b'^' => self.simple(
-                    Node::Look(if self.flags.multi_line {
-                        Look::LineStart
-                    } else {
-                        Look::TextStart
-                    }),
-                    1,
-                ),
-                b'$' => self.simple(
-                    Node::Look(if self.flags.multi_line {
-                        Look::LineEnd
-                    } else {
-                        Look::TextEnd
-                    }),
-                    1,
-                ),
+                b'^' => {
+                    self.simple(Node::Look(if self.flags.multi_line { Look::LineStart } else { Look::TextStart }), 1)
+                }
+                b'$' => self.simple(Node::Look(if self.flags.multi_line { Look::LineEnd } else { Look::TextEnd }), 1),
                 b'.' => {
                     let all = CodeSet::of(0, self.max());
-                    let node = if self.flags.dot_newline {
-                        all
-                    } else {
-                        CodeSet::of(10, 10).negated(self.max())
-                    };
+                    let node = if self.flags.dot_newline { all } else { CodeSet::of(10, 10).negated(self.max()) };
                     self.simple(Node::Class(node), 1);
                 }
                 b'[' => self.class()?,
@@ -311,20 +276,11 @@ impl Parser<'_> {
     fn finish(mut self) -> Result<Ast, Error> {
         if self.frames.len() > 1 {
             let open_at = self.frame().open_at;
-            return Err(Error {
-                offset: open_at,
-                ..self.fault(Fault::MissingParen, 0, self.bytes.len())
-            });
+            return Err(Error { offset: open_at, ..self.fault(Fault::MissingParen, 0, self.bytes.len()) });
         }
-        let content = self
-            .frames
-            .pop()
-            .map_or(Part::leaf(Node::Empty), Frame::content);
+        let content = self.frames.pop().map_or(Part::leaf(Node::Empty), Frame::content);
         self.check_depth(&content)?;
-        Ok(Ast {
-            root: content.node,
-            captures: self.captures,
-        })
+        Ok(Ast { root: content.node, captures: self.captures })
     }
 
     // Reading
@@ -363,19 +319,11 @@ impl Parser<'_> {
 
     /// The largest code point of a character.
     fn max(&self) -> u32 {
-        if self.dialect == Dialect::Latin1 {
-            0xFF
-        } else {
-            MAX_CODE_POINT
-        }
+        if self.dialect == Dialect::Latin1 { 0xFF } else { MAX_CODE_POINT }
     }
 
     fn fold(&self) -> Fold {
-        if self.dialect == Dialect::Latin1 {
-            Fold::Ascii
-        } else {
-            Fold::Unicode
-        }
+        if self.dialect == Dialect::Latin1 { Fold::Ascii } else { Fold::Unicode }
     }
 
     /// A fault whose cause is the text from `start` to `end`, which the message repeats.
@@ -386,10 +334,7 @@ impl Parser<'_> {
             Dialect::Latin1 | Dialect::Utf8 if shown.is_empty() => fault.re2_text().to_owned(),
             Dialect::Latin1 | Dialect::Utf8 => format!("{}: {shown}", fault.re2_text()),
         };
-        Error {
-            offset: start,
-            message,
-        }
+        Error { offset: start, message }
     }
 
     fn fault_here(&self, fault: Fault, start: usize) -> Error {
@@ -434,10 +379,7 @@ impl Parser<'_> {
 
     fn close(&mut self, start: usize) -> Result<(), Error> {
         if self.frames.len() < 2 {
-            return Err(Error {
-                offset: start,
-                ..self.fault(Fault::UnexpectedParen, 0, self.bytes.len())
-            });
+            return Err(Error { offset: start, ..self.fault(Fault::UnexpectedParen, 0, self.bytes.len()) });
         }
         let Some(mut frame) = self.frames.pop() else {
             return Ok(());
@@ -446,10 +388,7 @@ impl Parser<'_> {
         let capture = frame.capture.take();
         let mut part = frame.content();
         if let Some(index) = capture {
-            part.node = Node::Capture {
-                index,
-                sub: Box::new(part.node),
-            };
+            part.node = Node::Capture { index, sub: Box::new(part.node) };
             part.depth += 1;
         }
         self.check_depth(&part)?;
@@ -500,12 +439,8 @@ impl Parser<'_> {
     fn is_capture_name(&self, name: &[u8]) -> bool {
         let good = match self.dialect {
             Dialect::Go => name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_'),
-            Dialect::Latin1 => name
-                .iter()
-                .all(|b| unicode::is_capture_name_char(u32::from(*b))),
-            Dialect::Utf8 => String::from_utf8_lossy(name)
-                .chars()
-                .all(|c| unicode::is_capture_name_char(u32::from(c))),
+            Dialect::Latin1 => name.iter().all(|b| unicode::is_capture_name_char(u32::from(*b))),
+            Dialect::Utf8 => String::from_utf8_lossy(name).chars().all(|c| unicode::is_capture_name_char(u32::from(c))),
         };
         good && !name.is_empty()
     }
@@ -558,34 +493,21 @@ impl Parser<'_> {
     fn counts_or_rewind(&mut self) -> Option<(Option<u32>, Option<Option<u32>>)> {
         self.pos += 1;
         let min = self.integer()?;
-        let max = if self.eat(b",") {
-            if self.peek()? == b'}' {
-                None
-            } else {
-                Some(self.integer()?)
-            }
-        } else {
-            Some(min)
-        };
+        let max =
+            if self.eat(b",") { if self.peek()? == b'}' { None } else { Some(self.integer()?) } } else { Some(min) };
         self.eat(b"}").then_some((min, max))
     }
 
     /// A decimal number without leading zeros. Of a number too long, RE2 says that it is none; Go, that it is too big.
     fn integer(&mut self) -> Option<Option<u32>> {
-        let digits = self
-            .rest()
-            .iter()
-            .take_while(|b| b.is_ascii_digit())
-            .count();
+        let digits = self.rest().iter().take_while(|b| b.is_ascii_digit()).count();
         let text = self.rest().get(..digits)?;
         if text.is_empty() || (text.len() > 1 && text.first() == Some(&b'0')) {
             return None;
         }
         let mut value = Some(0u32);
         for digit in text {
-            value = value
-                .filter(|v| *v < 100_000_000)
-                .map(|v| v * 10 + u32::from(digit - b'0'));
+            value = value.filter(|v| *v < 100_000_000).map(|v| v * 10 + u32::from(digit - b'0'));
         }
         if value.is_none() && self.dialect != Dialect::Go {
             return None;
@@ -622,13 +544,7 @@ impl Parser<'_> {
     }
 
     /// Applies the operator that was read from `start` to here, and a `?` behind it, to the last part.
-    fn repeat(
-        &mut self,
-        start: usize,
-        last: Option<usize>,
-        min: u32,
-        max: Option<u32>,
-    ) -> Result<(), Error> {
+    fn repeat(&mut self, start: usize, last: Option<usize>, min: u32, max: Option<u32>) -> Result<(), Error> {
         let lazy = self.eat(b"?");
         if let Some(first) = last {
             return Err(self.fault_here(Fault::RepeatOp, first));
@@ -651,17 +567,8 @@ impl Parser<'_> {
         if counted && (min >= 2 || max.is_some_and(|m| m >= 2)) && repeats > MAX_REPEAT {
             return Err(self.fault_here(Fault::RepeatSize, start));
         }
-        let node = Node::Repeat {
-            min,
-            max,
-            greedy,
-            sub: Box::new(part.node),
-        };
-        let part = Part {
-            node,
-            depth: part.depth + 1,
-            repeats,
-        };
+        let node = Node::Repeat { min, max, greedy, sub: Box::new(part.node) };
+        let part = Part { node, depth: part.depth + 1, repeats };
         self.check_depth(&part)?;
         self.push(part);
         Ok(())
@@ -713,16 +620,8 @@ impl Parser<'_> {
 
     /// A named set as the flags and its sign want it: folded first, negated then.
     fn signed(&self, set: CodeSet, negated: bool) -> CodeSet {
-        let set = if self.flags.fold {
-            set.folded(self.fold())
-        } else {
-            set
-        };
-        if negated {
-            set.negated(self.max())
-        } else {
-            set.up_to(self.max())
-        }
+        let set = if self.flags.fold { set.folded(self.fold()) } else { set };
+        if negated { set.negated(self.max()) } else { set.up_to(self.max()) }
     }
 
     /// Reads `\pN`, `\p{Name}`, `\P{^Name}`.
@@ -774,8 +673,7 @@ impl Parser<'_> {
             b'v' => Some(0x0B),
             other => (other.is_ascii() && !other.is_ascii_alphanumeric()).then_some(c),
         };
-        code.filter(|code| *code <= self.max())
-            .ok_or_else(|| self.fault_here(Fault::Escape, start))
+        code.filter(|code| *code <= self.max()).ok_or_else(|| self.fault_here(Fault::Escape, start))
     }
 
     /// Up to three octal digits, the first of which was read. A single digit other than 0 would be a back reference.
@@ -840,19 +738,11 @@ impl Parser<'_> {
             } else {
                 let (lo, hi) = self.class_range(start)?;
                 let range = CodeSet::of(lo, hi);
-                set.union(&if self.flags.fold {
-                    range.folded(self.fold())
-                } else {
-                    range
-                });
+                set.union(&if self.flags.fold { range.folded(self.fold()) } else { range });
             }
         }
         self.pos += 1;
-        let set = if negated {
-            set.negated(self.max())
-        } else {
-            set.up_to(self.max())
-        };
+        let set = if negated { set.negated(self.max()) } else { set.up_to(self.max()) };
         self.push(Part::leaf(Node::Class(set)));
         Ok(())
     }
@@ -904,7 +794,6 @@ impl Parser<'_> {
         if self.peek() == Some(b'\\') {
             return self.escape();
         }
-        self.next_char()
-            .ok_or_else(|| self.fault(Fault::MissingBracket, class_start, self.bytes.len()))
+        self.next_char().ok_or_else(|| self.fault(Fault::MissingBracket, class_start, self.bytes.len()))
     }
 }

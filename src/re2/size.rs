@@ -26,11 +26,7 @@ impl ProgramSize {
 pub(super) fn program_size(ast: &Ast, encoding: Encoding) -> ProgramSize {
     let mut exact = true;
     let size = 4u64.saturating_add(count(&ast.root, encoding, &mut exact));
-    if exact {
-        ProgramSize::Exact(size)
-    } else {
-        ProgramSize::Estimate(size)
-    }
+    if exact { ProgramSize::Exact(size) } else { ProgramSize::Estimate(size) }
 }
 
 fn count(node: &Node, encoding: Encoding, exact: &mut bool) -> u64 {
@@ -60,20 +56,14 @@ fn count(node: &Node, encoding: Encoding, exact: &mut bool) -> u64 {
             match max {
                 None if *min == 0 => one + 1,
                 None => fixed + 1,
-                Some(max) => fixed
-                    .saturating_add((one + 1).saturating_mul(u64::from(max.saturating_sub(*min)))),
+                Some(max) => fixed.saturating_add((one + 1).saturating_mul(u64::from(max.saturating_sub(*min)))),
             }
         }
-        Node::Concat(subs) => subs
-            .iter()
-            .map(|s| count(s, encoding, exact))
-            .fold(0, u64::saturating_add),
+        Node::Concat(subs) => subs.iter().map(|s| count(s, encoding, exact)).fold(0, u64::saturating_add),
         Node::Alternate(subs) => {
             *exact = false;
             let branches = subs.len().saturating_sub(1) as u64;
-            subs.iter()
-                .map(|s| count(s, encoding, exact))
-                .fold(branches, u64::saturating_add)
+            subs.iter().map(|s| count(s, encoding, exact)).fold(branches, u64::saturating_add)
         }
     }
 }

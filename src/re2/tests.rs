@@ -95,11 +95,7 @@ fn rx_b3_other_meanings() {
         ("a||b", &[b"a", b"", b"b"], &[b"ab"]),
         ("x{0}", &[b""], &[b"x"]),
         ("^*", &[b""], &[]),
-        (
-            r"\_\-\/\#\&\~\%\@\:\!\=\,\;\`\ ",
-            &[b"_-/#&~%@:!=,;` "],
-            &[],
-        ),
+        (r"\_\-\/\#\&\~\%\@\:\!\=\,\;\`\ ", &[b"_-/#&~%@:!=,;` "], &[]),
     ];
     for (pattern, yes, no) in table {
         let re = latin1(pattern);
@@ -139,11 +135,7 @@ fn rx_b2_refusals() {
         ("(?#a)", 0, "invalid perl operator: (?#"),
         ("(?P=n)", 0, "invalid perl operator: (?P"),
         ("(?P<a.b>x)", 0, "invalid named capture group: (?P<a.b>"),
-        (
-            "(?P<\u{e9}>x)",
-            0,
-            "invalid named capture group: (?P<\u{e9}>",
-        ),
+        ("(?P<\u{e9}>x)", 0, "invalid named capture group: (?P<\u{e9}>"),
         ("(?<n", 0, "invalid named capture group: (?<n"),
         (r"a\", 2, r"trailing \"),
         (r"(a)\1", 3, r"invalid escape sequence: \1"),
@@ -156,31 +148,16 @@ fn rx_b2_refusals() {
         ("[[:foo:]]", 1, "invalid character class range: [:foo:]"),
         ("[a--b]", 1, "invalid character class range: a--"),
         ("[z-a]", 1, "invalid character class range: z-a"),
-        (
-            r"\p{Letter}",
-            0,
-            r"invalid character class range: \p{Letter}",
-        ),
-        (
-            r"\p{sc=Greek}",
-            0,
-            r"invalid character class range: \p{sc=Greek}",
-        ),
+        (r"\p{Letter}", 0, r"invalid character class range: \p{Letter}"),
+        (r"\p{sc=Greek}", 0, r"invalid character class range: \p{sc=Greek}"),
         (r"\pX", 0, r"invalid character class range: \pX"),
         (r"\p{Cn}", 0, r"invalid character class range: \p{Cn}"),
     ];
     for (pattern, offset, message) in table {
         let found = check(pattern).expect_err(pattern);
-        assert_eq!(
-            (found.offset, found.message.as_str()),
-            (*offset, *message),
-            "{pattern}"
-        );
+        assert_eq!((found.offset, found.message.as_str()), (*offset, *message), "{pattern}");
     }
-    for pattern in [
-        r"\e", r"\c", r"\h", r"\R", r"\X", r"\N", r"\K", r"\G", "[a--]", "+", "?", "{1}", "[",
-        "(?R)",
-    ] {
+    for pattern in [r"\e", r"\c", r"\h", r"\R", r"\X", r"\N", r"\K", r"\G", "[a--]", "+", "?", "{1}", "[", "(?R)"] {
         assert!(check(pattern).is_err(), "{pattern}");
     }
 }
@@ -194,24 +171,12 @@ fn rx_go_differs_from_re2() {
         (r"\400", "", false),
         (r"\p{Letter}", "", false),
         (r"\p{greek}", "", false),
-        (
-            r"\p{Old_Italic}",
-            r"invalid character class range: `\p{Old_Italic}`",
-            true,
-        ),
+        (r"\p{Old_Italic}", r"invalid character class range: `\p{Old_Italic}`", true),
         (r"\p{Cn}", "", false),
-        (
-            "(?P<\u{ea}>x)",
-            "invalid named capture: `(?P<\u{ea}>`",
-            true,
-        ),
+        ("(?P<\u{ea}>x)", "invalid named capture: `(?P<\u{ea}>`", true),
         ("(?<=a)b", "invalid named capture: `(?<=a)b`", false),
         ("(?!a)", "invalid or unsupported Perl syntax: `(?!`", false),
-        (
-            "a{100000000000}",
-            "invalid repeat count: `{100000000000}`",
-            true,
-        ),
+        ("a{100000000000}", "invalid repeat count: `{100000000000}`", true),
         ("(((a{100}){0}){11})", "", false),
         ("a{1001}{2}", "invalid repeat count: `{1001}`", false),
         ("a**", "invalid nested repetition operator: `**`", false),
@@ -222,13 +187,8 @@ fn rx_go_differs_from_re2() {
         (r"\Qa*\E+", "", true),
     ];
     for (pattern, complaint, re2) in table {
-        let found = check_go(pattern)
-            .err()
-            .map(|e| e.message)
-            .unwrap_or_default();
-        let found = found
-            .strip_prefix("error parsing regexp: ")
-            .unwrap_or(&found);
+        let found = check_go(pattern).err().map(|e| e.message).unwrap_or_default();
+        let found = found.strip_prefix("error parsing regexp: ").unwrap_or(&found);
         assert_eq!(found, *complaint, "{pattern}");
         assert_eq!(check(pattern).is_ok(), *re2, "{pattern}");
     }
@@ -247,11 +207,7 @@ fn rx_utf8_mode() {
         (r"\C\C", &["\u{e9}".as_bytes(), b"\xFF\xFE"], &[]),
         (r"\x{3b1}", &["\u{3b1}".as_bytes()], &[]),
         (r"\PL", &[b"\xED\xA0\x80", b"1"], &[b"a"]),
-        (
-            "[^a]",
-            &[b"\xE0\x80\x80", b"\xF4\xBF\xBF\xBF"],
-            &[b"\xF5\x80\x80\x80", b"\xC0\x80"],
-        ),
+        ("[^a]", &[b"\xE0\x80\x80", b"\xF4\xBF\xBF\xBF"], &[b"\xF5\x80\x80\x80", b"\xC0\x80"]),
     ];
     for (pattern, yes, no) in table {
         let re = Re2::new(pattern, Encoding::Utf8).expect(pattern);
@@ -284,11 +240,7 @@ fn rw_6_6_substitutions() {
     ];
     for (pattern, substitution, text, result) in table {
         let found = latin1(pattern).replace_all(text.as_bytes(), substitution);
-        assert_eq!(
-            found.as_deref(),
-            result.map(str::as_bytes),
-            "{pattern} {substitution} on {text}"
-        );
+        assert_eq!(found.as_deref(), result.map(str::as_bytes), "{pattern} {substitution} on {text}");
     }
 }
 
@@ -296,10 +248,7 @@ fn rw_6_6_substitutions() {
 fn deep_nesting_is_followed_or_refused() {
     let nested = |n: usize| format!("{}a{}", "(".repeat(n), ")?".repeat(n));
     assert!(latin1(&nested(400)).full_match(b"a"));
-    assert_eq!(
-        latin1(&nested(400)).replace_all(b"ba", r"<\1>").as_deref(),
-        Some(b"<>b<a>".as_slice())
-    );
+    assert_eq!(latin1(&nested(400)).replace_all(b"ba", r"<\1>").as_deref(), Some(b"<>b<a>".as_slice()));
     assert!(check(&nested(100_000)).is_err());
     assert!(latin1(&format!("{}a{}", "(?:".repeat(5000), ")".repeat(5000))).full_match(b"a"));
 }

@@ -21,10 +21,7 @@ impl Span {
 
     /// This span, `base` bytes further on.
     pub(super) fn shifted(self, base: u32) -> Span {
-        Span::new(
-            self.start.saturating_add(base),
-            self.end.saturating_add(base),
-        )
+        Span::new(self.start.saturating_add(base), self.end.saturating_add(base))
     }
 
     /// The text at this span, or the empty text where the span is not one of `text`.

@@ -164,7 +164,8 @@ pub fn from_envoy(proxy: &Value) -> Value {
     let clusters: Map<String, Value> = items(&proxy["clusters"])
         .filter(|c| !text(&c["name"]).starts_with("inbound") && c["name"] != "InboundPassthroughCluster")
         .map(|c| {
-            let assignment = items(&proxy["endpoints"]).find(|e| e["cluster_name"] == c["name"]).unwrap_or(&c["load_assignment"]);
+            let assignment =
+                items(&proxy["endpoints"]).find(|e| e["cluster_name"] == c["name"]).unwrap_or(&c["load_assignment"]);
             (text(&c["name"]), cluster(c, assignment))
         })
         .collect();
@@ -241,18 +242,18 @@ fn listener(l: &Value) -> Value {
 /// The first place where two values differ, as `path: expected ..., got ...`.
 pub fn first_difference(want: &Value, got: &Value, at: &str) -> Option<String> {
     match (want, got) {
-        (Value::Object(a), Value::Object(b)) => a.keys().chain(b.keys().filter(|k| !a.contains_key(*k))).find_map(|k| {
-            match (a.get(k), b.get(k)) {
+        (Value::Object(a), Value::Object(b)) => {
+            a.keys().chain(b.keys().filter(|k| !a.contains_key(*k))).find_map(|k| match (a.get(k), b.get(k)) {
                 (Some(x), Some(y)) => first_difference(x, y, &format!("{at}.{k}")),
                 (Some(x), None) => Some(format!("{at}.{k}: missing, expected {}", short(x))),
                 (_, y) => Some(format!("{at}.{k}: not expected, got {}", short(y.unwrap_or(&Value::Null)))),
-            }
-        }),
-        (Value::Array(a), Value::Array(b)) => {
-            let inside = a.iter().zip(b).enumerate().find_map(|(i, (x, y))| first_difference(x, y, &format!("{at}[{i}]")));
-            inside.or_else(|| {
-                (a.len() != b.len()).then(|| format!("{at}: expected {} items, got {}", a.len(), b.len()))
             })
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            let inside =
+                a.iter().zip(b).enumerate().find_map(|(i, (x, y))| first_difference(x, y, &format!("{at}[{i}]")));
+            inside
+                .or_else(|| (a.len() != b.len()).then(|| format!("{at}: expected {} items, got {}", a.len(), b.len())))
         }
         _ => (want != got).then(|| format!("{at}: expected {}, got {}", short(want), short(got))),
     }

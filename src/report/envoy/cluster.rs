@@ -50,7 +50,9 @@ pub(super) fn cluster(o: &mut Object<'_>, c: &Cluster) {
         LbPolicy::ClusterProvided => o.str("lb_policy", "CLUSTER_PROVIDED"),
         LbPolicy::RingHash { minimum_ring_size } => {
             o.str("lb_policy", "RING_HASH");
-            o.object("ring_hash_lb_config", |o| o.number("minimum_ring_size", minimum_ring_size));
+            if let Some(size) = minimum_ring_size {
+                o.object("ring_hash_lb_config", |o| o.number("minimum_ring_size", size));
+            }
         }
         LbPolicy::Maglev { table_size } => {
             o.str("lb_policy", "MAGLEV");

@@ -131,12 +131,7 @@ impl<'a> YamlReader<'a> {
 
     /// A node that is not written: null, behind the last token.
     fn absent(&mut self) -> Found<'a> {
-        let event = Event::Scalar {
-            text: "".into(),
-            is_plain: true,
-            tag: Tag::None,
-            anchor: None,
-        };
+        let event = Event::Scalar { text: "".into(), is_plain: true, tag: Tag::None, anchor: None };
         Ok((event, Span::new(self.last_end, self.last_end)))
     }
 
@@ -171,12 +166,7 @@ impl<'a> YamlReader<'a> {
                     return Err(no_value(span));
                 };
                 let tag = tag.unwrap_or(Tag::None);
-                let event = Event::Scalar {
-                    text,
-                    is_plain,
-                    tag,
-                    anchor,
-                };
+                let event = Event::Scalar { text, is_plain, tag, anchor };
                 Ok((event, span))
             }
             TokenKind::BlockEntry if place == Place::BlockValue => {
@@ -205,12 +195,7 @@ impl<'a> YamlReader<'a> {
             }
             _ if !is_bare => {
                 self.pop_state();
-                let event = Event::Scalar {
-                    text: "".into(),
-                    is_plain: true,
-                    tag: tag.unwrap_or(Tag::None),
-                    anchor,
-                };
+                let event = Event::Scalar { text: "".into(), is_plain: true, tag: tag.unwrap_or(Tag::None), anchor };
                 Ok((event, Span::new(self.last_end, self.last_end)))
             }
             _ => Err(no_value(span)),
@@ -254,11 +239,8 @@ impl<'a> YamlReader<'a> {
             return self.collection_end(Event::SeqEnd);
         }
         let span = self.scanner.peek()?.span;
-        Err(
-            Problem::syntax(span, "an item of the list, `- `, is expected here").with_hint(
-                "indent the line as the other items, or as the key that the list belongs to",
-            ),
-        )
+        Err(Problem::syntax(span, "an item of the list, `- `, is expected here")
+            .with_hint("indent the line as the other items, or as the key that the list belongs to"))
     }
 
     fn plain_seq_item(&mut self) -> Found<'a> {
@@ -295,10 +277,8 @@ impl<'a> YamlReader<'a> {
             return self.collection_end(Event::MapEnd);
         }
         let span = self.scanner.peek()?.span;
-        Err(
-            Problem::syntax(span, "a key of the object is expected here")
-                .with_hint("indent the line as the other keys of the object"),
-        )
+        Err(Problem::syntax(span, "a key of the object is expected here")
+            .with_hint("indent the line as the other keys of the object"))
     }
 
     fn block_map_value(&mut self) -> Found<'a> {
@@ -434,16 +414,10 @@ impl<'a> Reader<'a> for YamlReader<'a> {
 }
 
 fn unknown_alias(name: &str, span: Span) -> Problem {
-    Problem::syntax(
-        span,
-        format!("no anchor `&{name}` stands before this alias"),
-    )
-    .with_hint(format!(
-        "put the value in quotes if text is meant: \"*{name}\""
-    ))
+    Problem::syntax(span, format!("no anchor `&{name}` stands before this alias"))
+        .with_hint(format!("put the value in quotes if text is meant: \"*{name}\""))
 }
 
 fn no_value(span: Span) -> Problem {
-    Problem::syntax(span, "a value is expected here")
-        .with_hint("put the value in quotes if text is meant")
+    Problem::syntax(span, "a value is expected here").with_hint("put the value in quotes if text is meant")
 }

@@ -94,13 +94,9 @@ impl<'a> Scanner<'a> {
                     breaks.push(line_break);
                     is_line_start = true;
                 } else if cursor.is_blank(cursor.at) {
-                    if is_line_start
-                        && (cursor.column() as isize) < indent
-                        && cursor.peek() == b'\t'
-                    {
+                    if is_line_start && (cursor.column() as isize) < indent && cursor.peek() == b'\t' {
                         let (_, span) = cursor.character();
-                        return Err(Problem::syntax(span, "a tab cannot indent a line")
-                            .with_hint("indent with blanks"));
+                        return Err(Problem::syntax(span, "a tab cannot indent a line").with_hint("indent with blanks"));
                     }
                     cursor.at += 1;
                 } else {
@@ -220,9 +216,7 @@ impl<'a> Scanner<'a> {
             match self.cursor.peek() {
                 b'+' if chomping.is_none() => chomping = Some(Chomping::Keep),
                 b'-' if chomping.is_none() => chomping = Some(Chomping::Strip),
-                digit @ b'1'..=b'9' if increment.is_none() => {
-                    increment = Some(usize::from(digit - b'0'))
-                }
+                digit @ b'1'..=b'9' if increment.is_none() => increment = Some(usize::from(digit - b'0')),
                 _ => break,
             }
             self.cursor.at += 1;
@@ -235,9 +229,8 @@ impl<'a> Scanner<'a> {
             let (_, span) = self.cursor.character();
             let indicator = self.cursor.slice(start, start + 1);
             let message = format!("text cannot stand behind `{indicator}` on its line");
-            return Err(Problem::syntax(span, message).with_hint(
-                "start the text on the next line, indented, or put the value in quotes",
-            ));
+            return Err(Problem::syntax(span, message)
+                .with_hint("start the text on the next line, indented, or put the value in quotes"));
         }
         Ok((chomping.unwrap_or(Chomping::Clip), increment))
     }
@@ -267,9 +260,7 @@ fn pass_block_indent<'a>(
         deepest = deepest.max(cursor.column());
         if cursor.column() < limit && cursor.peek() == b'\t' {
             let (_, span) = cursor.character();
-            return Err(
-                Problem::syntax(span, "a tab cannot indent a line").with_hint("indent with blanks")
-            );
+            return Err(Problem::syntax(span, "a tab cannot indent a line").with_hint("indent with blanks"));
         }
         match cursor.pass_break_or_end() {
             Some(line_break) => breaks.push_str(line_break),
@@ -380,9 +371,8 @@ fn scan_escape(cursor: &mut Cursor<'_>) -> Result<char, Problem> {
                 Some(found) => format!("`\\{found}` is no escape in double quotes"),
                 None => "the quotes are not closed".to_owned(),
             };
-            return Err(Problem::syntax(span, message).with_hint(
-                "write a backslash as `\\\\`, or use single quotes, in which it needs no escape",
-            ));
+            return Err(Problem::syntax(span, message)
+                .with_hint("write a backslash as `\\\\`, or use single quotes, in which it needs no escape"));
         }
     };
     cursor.at += 2;
@@ -404,8 +394,7 @@ fn scan_code(cursor: &mut Cursor<'_>, digits: usize) -> Result<char, Problem> {
         cursor.at += 1;
     }
     char::from_u32(code).ok_or_else(|| {
-        Problem::syntax(cursor.since(start), "the escape is no Unicode character").with_hint(
-            "write characters beyond U+FFFF with `\\U` and eight digits, not as surrogate pairs",
-        )
+        Problem::syntax(cursor.since(start), "the escape is no Unicode character")
+            .with_hint("write characters beyond U+FFFF with `\\U` and eight digits, not as surrogate pairs")
     })
 }

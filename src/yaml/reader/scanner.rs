@@ -116,10 +116,7 @@ impl<'a> Scanner<'a> {
                 self.taken += 1;
                 Ok(token)
             }
-            None => Err(Problem::syntax(
-                self.cursor.since(self.cursor.at),
-                "the text ends here",
-            )),
+            None => Err(Problem::syntax(self.cursor.since(self.cursor.at), "the text ends here")),
         }
     }
 
@@ -133,18 +130,10 @@ impl<'a> Scanner<'a> {
         loop {
             match self.queue.front() {
                 None => {}
-                Some(Token {
-                    key_level: None, ..
-                }) => return Ok(()),
-                Some(Token {
-                    key_level: Some(level),
-                    ..
-                }) => {
+                Some(Token { key_level: None, .. }) => return Ok(()),
+                Some(Token { key_level: Some(level), .. }) => {
                     let level = *level as usize;
-                    let is_open = self
-                        .simple_keys
-                        .get(level)
-                        .is_some_and(|key| key.token == self.taken);
+                    let is_open = self.simple_keys.get(level).is_some_and(|key| key.token == self.taken);
                     if !is_open || !self.is_still_possible(level)? {
                         return Ok(());
                     }
@@ -216,11 +205,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn push_candidate(&mut self, kind: TokenKind<'a>, span: Span, key_level: Option<u32>) {
-        self.queue.push_back(Token {
-            kind,
-            span,
-            key_level,
-        });
+        self.queue.push_back(Token { kind, span, key_level });
     }
 
     /// Passes `length` bytes as a token.
@@ -239,11 +224,7 @@ impl<'a> Scanner<'a> {
         }
         self.indents.push(self.indent);
         self.indent = column;
-        let token = Token {
-            kind,
-            span: Span::new(at as u32, at as u32),
-            key_level: None,
-        };
+        let token = Token { kind, span: Span::new(at as u32, at as u32), key_level: None };
         self.queue.insert(index.min(self.queue.len()), token);
     }
 
@@ -269,12 +250,8 @@ impl<'a> Scanner<'a> {
         match byte {
             END => self.fetch_end(),
             b'%' if self.cursor.column() == 0 => Err(directive(&self.cursor)),
-            b'-' if self.cursor.is_document_mark(b'-') => {
-                self.fetch_document_mark(TokenKind::DocumentStart)
-            }
-            b'.' if self.cursor.is_document_mark(b'.') => {
-                self.fetch_document_mark(TokenKind::DocumentEnd)
-            }
+            b'-' if self.cursor.is_document_mark(b'-') => self.fetch_document_mark(TokenKind::DocumentStart),
+            b'.' if self.cursor.is_document_mark(b'.') => self.fetch_document_mark(TokenKind::DocumentEnd),
             b'[' => self.fetch_bracket(TokenKind::FlowSeqStart),
             b'{' => self.fetch_bracket(TokenKind::FlowMapStart),
             b']' => self.fetch_bracket_end(TokenKind::FlowSeqEnd),
@@ -302,27 +279,14 @@ impl<'a> Scanner<'a> {
                 self.drop_key()?;
                 self.is_key_allowed = true;
                 let (text, span) = self.scan_block_scalar(byte == b'|')?;
-                self.push(
-                    TokenKind::Scalar {
-                        text,
-                        is_plain: false,
-                    },
-                    span,
-                );
+                self.push(TokenKind::Scalar { text, is_plain: false }, span);
                 Ok(())
             }
             b'\'' | b'"' => {
                 let key_level = self.note_key()?;
                 self.is_key_allowed = false;
                 let (text, span) = self.scan_quoted(byte)?;
-                self.push_candidate(
-                    TokenKind::Scalar {
-                        text,
-                        is_plain: false,
-                    },
-                    span,
-                    key_level,
-                );
+                self.push_candidate(TokenKind::Scalar { text, is_plain: false }, span, key_level);
                 Ok(())
             }
             b'@' | b'`' | b'%' | b'|' | b'>' | b'\t' => Err(no_token(&self.cursor)),
@@ -330,14 +294,7 @@ impl<'a> Scanner<'a> {
                 let key_level = self.note_key()?;
                 self.is_key_allowed = false;
                 let (text, span) = self.scan_plain()?;
-                self.push_candidate(
-                    TokenKind::Scalar {
-                        text,
-                        is_plain: true,
-                    },
-                    span,
-                    key_level,
-                );
+                self.push_candidate(TokenKind::Scalar { text, is_plain: true }, span, key_level);
                 Ok(())
             }
         }
@@ -414,16 +371,10 @@ impl<'a> Scanner<'a> {
             if !self.is_key_allowed {
                 let span = Span::new(self.cursor.at as u32, self.cursor.at as u32 + 1);
                 let problem = Problem::syntax(span, "a list item cannot start here");
-                return Err(problem
-                    .with_hint("start the list on a line of its own, or put the text in quotes"));
+                return Err(problem.with_hint("start the list on a line of its own, or put the text in quotes"));
             }
             let at = self.cursor.at;
-            self.open_block(
-                self.cursor.column(),
-                usize::MAX,
-                TokenKind::BlockSeqStart,
-                at,
-            );
+            self.open_block(self.cursor.column(), usize::MAX, TokenKind::BlockSeqStart, at);
         }
         // Inside brackets the grammar refuses the token.
         self.drop_key()?;
@@ -436,16 +387,10 @@ impl<'a> Scanner<'a> {
         if !self.in_brackets() {
             if !self.is_key_allowed {
                 let span = Span::new(self.cursor.at as u32, self.cursor.at as u32 + 1);
-                return Err(Problem::syntax(span, "a key cannot start here")
-                    .with_hint("put the text in quotes"));
+                return Err(Problem::syntax(span, "a key cannot start here").with_hint("put the text in quotes"));
             }
             let at = self.cursor.at;
-            self.open_block(
-                self.cursor.column(),
-                usize::MAX,
-                TokenKind::BlockMapStart,
-                at,
-            );
+            self.open_block(self.cursor.column(), usize::MAX, TokenKind::BlockMapStart, at);
         }
         self.drop_key()?;
         self.is_key_allowed = !self.in_brackets();
@@ -458,18 +403,9 @@ impl<'a> Scanner<'a> {
         if self.is_still_possible(level)? {
             let key = self.simple_keys.get(level).copied().unwrap_or_default();
             let index = key.token.saturating_sub(self.taken);
-            let token = Token {
-                kind: TokenKind::Key,
-                span: Span::new(key.at as u32, key.at as u32),
-                key_level: None,
-            };
+            let token = Token { kind: TokenKind::Key, span: Span::new(key.at as u32, key.at as u32), key_level: None };
             self.queue.insert(index.min(self.queue.len()), token);
-            self.open_block(
-                key.at - key.line_start,
-                index,
-                TokenKind::BlockMapStart,
-                key.at,
-            );
+            self.open_block(key.at - key.line_start, index, TokenKind::BlockMapStart, key.at);
             if let Some(key) = self.simple_keys.last_mut() {
                 key.is_possible = false;
             }
@@ -480,15 +416,11 @@ impl<'a> Scanner<'a> {
                 if !self.is_key_allowed {
                     let span = Span::new(self.cursor.at as u32, self.cursor.at as u32 + 1);
                     let problem = Problem::syntax(span, "a `:` that makes a key cannot stand here");
-                    return Err(problem.with_hint("put a value that holds `: ` in quotes, or start the key on a line of its own"));
+                    return Err(problem
+                        .with_hint("put a value that holds `: ` in quotes, or start the key on a line of its own"));
                 }
                 let at = self.cursor.at;
-                self.open_block(
-                    self.cursor.column(),
-                    usize::MAX,
-                    TokenKind::BlockMapStart,
-                    at,
-                );
+                self.open_block(self.cursor.column(), usize::MAX, TokenKind::BlockMapStart, at);
             }
             self.is_key_allowed = !self.in_brackets();
         }
@@ -501,11 +433,7 @@ impl<'a> Scanner<'a> {
         self.is_key_allowed = false;
         let start = self.cursor.at;
         let name = self.scan_anchor_name()?;
-        let kind = if is_alias {
-            TokenKind::Alias(name)
-        } else {
-            TokenKind::Anchor(name)
-        };
+        let kind = if is_alias { TokenKind::Alias(name) } else { TokenKind::Anchor(name) };
         let span = self.cursor.since(start);
         self.push_candidate(kind, span, key_level);
         Ok(())
@@ -521,20 +449,14 @@ fn missing_colon(cursor: &Cursor<'_>, key: &SimpleKey) -> Problem {
     let span = Span::new(key.at as u32, (key.at + line.len()) as u32);
     let shown: String = line.chars().take(40).collect();
     let dots = if shown.len() < line.len() { "…" } else { "" };
-    Problem::syntax(
-        span,
-        format!("`{shown}{dots}` stands where a key is expected, and has no `: `"),
-    )
-    .with_hint("write `key: value`; indent the line if it belongs to the value above it")
+    Problem::syntax(span, format!("`{shown}{dots}` stands where a key is expected, and has no `: `"))
+        .with_hint("write `key: value`; indent the line if it belongs to the value above it")
 }
 
 fn directive(cursor: &Cursor<'_>) -> Problem {
     let (_, span) = cursor.character();
-    Problem::syntax(
-        span,
-        "a line that begins with `%` is a directive, which cannot stand here",
-    )
-    .with_hint("leave `%YAML` out; put text that begins with `%` in quotes")
+    Problem::syntax(span, "a line that begins with `%` is a directive, which cannot stand here")
+        .with_hint("leave `%YAML` out; put text that begins with `%` in quotes")
 }
 
 /// The character here begins nothing.
@@ -543,10 +465,6 @@ fn no_token(cursor: &Cursor<'_>) -> Problem {
     if found == Some('\t') {
         return Problem::syntax(span, "a tab cannot indent a line").with_hint("indent with blanks");
     }
-    let shown = found.map_or_else(
-        || "the end".to_owned(),
-        |found| format!("`{}`", found.escape_debug()),
-    );
-    Problem::syntax(span, format!("a value cannot start with {shown}"))
-        .with_hint("put the value in quotes")
+    let shown = found.map_or_else(|| "the end".to_owned(), |found| format!("`{}`", found.escape_debug()));
+    Problem::syntax(span, format!("a value cannot start with {shown}")).with_hint("put the value in quotes")
 }
