@@ -1,5 +1,6 @@
 //! towtank: an offline traffic-routing simulator for Istio.
 
+pub mod admission;
 pub mod decision;
 pub mod diagnostic;
 pub mod load;
