@@ -1,6 +1,7 @@
 //! towtank: an offline traffic-routing simulator for Istio.
 
 pub mod admission;
+pub mod cli;
 pub mod decision;
 pub mod diagnostic;
 pub mod load;
@@ -13,4 +14,5 @@ pub mod scenario;
 pub mod source;
 pub mod table;
 pub mod translate;
+pub mod workspace;
 pub mod yaml;

@@ -92,7 +92,7 @@ fn of_scenario(folder: &Path, extra: &[PathBuf]) -> Inputs {
 /// What stands in a scenario's folder besides the scenario itself; a scenario may have no manifests at all.
 fn other_manifests(folder: &Path) -> Vec<PathBuf> {
     let mut ignored = Vec::new();
-    let all = load::manifest_files(folder, &mut ignored);
+    let all = load::files::manifest_files(folder, &mut ignored);
     let is_ours = |p: &PathBuf| {
         let name = p.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         name == SCENARIO_FILE || name.ends_with(".test.yaml") || name.ends_with(".test.yml")
@@ -106,7 +106,7 @@ fn add_manifests(paths: &[PathBuf], inputs: &mut Inputs) {
         if path.as_os_str() == "-" {
             inputs.manifests.extend(add_standard_input(inputs));
         } else {
-            let (files, findings) = load::add_paths(&mut inputs.sources, std::slice::from_ref(path));
+            let (files, findings) = load::files::add_paths(&mut inputs.sources, std::slice::from_ref(path));
             inputs.manifests.extend(files);
             inputs.findings.extend(findings);
         }
@@ -116,7 +116,7 @@ fn add_manifests(paths: &[PathBuf], inputs: &mut Inputs) {
 fn add_standard_input(inputs: &mut Inputs) -> Option<FileId> {
     let mut bytes = Vec::new();
     let text = match std::io::stdin().lock().read_to_end(&mut bytes) {
-        Ok(_) => load::text_of(bytes),
+        Ok(_) => load::files::text_of(bytes),
         Err(error) => Err(error.to_string()),
     };
     match text {
@@ -129,7 +129,7 @@ fn add_standard_input(inputs: &mut Inputs) -> Option<FileId> {
 }
 
 fn add_file(path: &Path, inputs: &mut Inputs) -> Option<FileId> {
-    let (files, findings) = load::add_paths(&mut inputs.sources, &[path]);
+    let (files, findings) = load::files::add_paths(&mut inputs.sources, &[path]);
     inputs.findings.extend(findings);
     files.first().copied()
 }

@@ -1,13 +1,11 @@
 //! The command line: arguments, files, terminal and exit status. One file a command; the rules of routing are elsewhere.
 
 mod check;
-mod explain;
 mod input;
 mod options;
 mod output;
 mod routes;
 mod schema;
-mod simulate;
 
 use std::process::ExitCode;
 
@@ -40,9 +38,7 @@ impl From<Exit> for ExitCode {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
-        Command::Simulate(args) => simulate::run(&args),
         Command::Routes(args) => routes::run(&args),
-        Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions { shell } => {
@@ -55,7 +51,8 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => {
             // A reader that went away has what it wanted.
-            let broken_pipe = error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe);
+            let broken_pipe =
+                error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe);
             if broken_pipe {
                 return Exit::Fine.into();
             }

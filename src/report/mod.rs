@@ -10,4 +10,5 @@ mod json_writer;
 pub mod place;
 pub mod routes;
 pub mod routes_json;
+pub mod schema;
 pub mod style;

@@ -88,8 +88,7 @@ struct Admitted {
 }
 
 fn admit(inputs: &Inputs, options: &Options) -> Admitted {
-    let load_options =
-        load::Options { namespace: options.namespace.clone(), unknown_fields: options.unknown_fields };
+    let load_options = load::Options { namespace: options.namespace.clone(), unknown_fields: options.unknown_fields };
     let mut loaded = load::read(&inputs.sources, &inputs.manifests, &load_options);
     let mut findings = inputs.findings.clone();
     findings.append(&mut loaded.findings);
