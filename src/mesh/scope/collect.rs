@@ -95,7 +95,7 @@ fn destinations<'a>(vs: &'a VirtualService, namespace: &str) -> IndexMap<&'a str
     let mut all: IndexMap<&str, Vec<Option<u16>>> = IndexMap::new();
     let mut add = |destination: &'a Destination| {
         let ports = all.entry(destination.host.as_str()).or_default();
-        let port = destination.port.is_some().then(|| destination.port_number().unwrap_or_default());
+        let port = destination.port_number().filter(|port| *port > 0);
         if !ports.contains(&port) {
             ports.push(port);
         }
