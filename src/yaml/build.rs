@@ -16,8 +16,13 @@ struct Stop;
 
 type Step<T> = Result<T, Stop>;
 
-/// A tree, and what strict readers refuse about it.
-pub(super) type Built<'a> = (Node<'a>, Vec<Problem>);
+/// A tree with what goes with it.
+pub(super) struct Built<'a> {
+    pub(super) root: Node<'a>,
+    /// What only strict readers refuse.
+    pub(super) findings: Vec<Problem>,
+    pub(super) comments: Vec<Span>,
+}
 
 /// The most problems of a document that are reported; more would say nothing new.
 const PROBLEMS_MAX: usize = 100;
@@ -43,17 +48,14 @@ pub(super) fn build<'a>(
         aliased_steps: 0,
     };
     let root = builder.document();
-    let Builder {
-        mut errors,
-        findings,
-        ..
-    } = builder;
+    let comments = builder.reader.comments();
     match root {
-        Ok(root) if errors.is_empty() => Ok(root.map(|node| (node, findings))),
-        _ => {
-            errors.truncate(PROBLEMS_MAX);
-            Err(errors)
-        }
+        Ok(root) if builder.errors.is_empty() => Ok(root.map(|root| Built {
+            root,
+            findings: builder.findings,
+            comments: comments.into_iter().map(|span| span.shifted(base)).collect(),
+        })),
+        _ => Err(builder.errors),
     }
 }
 
@@ -105,20 +107,13 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
 
     fn next(&mut self) -> Step<(Event<'a>, Span)> {
         match self.reader.next() {
-            Ok((event, span)) => Ok((event, self.in_file(span))),
+            Ok((event, span)) => Ok((event, span.shifted(self.base))),
             Err(mut problem) => {
-                problem.span = self.in_file(problem.span);
+                problem.span = problem.span.shifted(self.base);
                 self.errors.push(problem);
                 Err(Stop)
             }
         }
-    }
-
-    fn in_file(&self, span: Span) -> Span {
-        Span::new(
-            span.start.saturating_add(self.base),
-            span.end.saturating_add(self.base),
-        )
     }
 
     /// The node that begins with `event`, at `depth` open lists and objects.
@@ -126,21 +121,13 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         self.step(span)?;
         let steps_before = self.steps - 1;
         let (node, anchor) = match event {
-            Event::Scalar {
-                text,
-                is_plain,
-                tag,
-                anchor,
-            } => (self.scalar(text, is_plain, &tag, span), anchor),
+            Event::Scalar { text, is_plain, tag, anchor } => (self.scalar(text, is_plain, &tag, span), anchor),
             Event::Literal(scalar) => (self.literal(scalar, span), None),
             Event::SeqStart { anchor } => (self.list(span, depth, anchor)?, anchor),
             Event::MapStart { anchor } => (self.object(span, depth, anchor)?, anchor),
             Event::Alias(id) => {
                 let node = self.alias(id, span, depth)?;
-                return Ok(Found {
-                    node,
-                    is_alias: true,
-                });
+                return Ok(Found { node, is_alias: true });
             }
             Event::SeqEnd | Event::MapEnd | Event::End => {
                 return self.stop(Problem::syntax(span, "a value is missing here"));
@@ -149,17 +136,10 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         if let Some(id) = anchor {
             self.define(
                 id,
-                Some(Anchored {
-                    height: node.height(),
-                    node: node.clone(),
-                    steps: self.steps - steps_before,
-                }),
+                Some(Anchored { height: node.height(), node: node.clone(), steps: self.steps - steps_before }),
             );
         }
-        Ok(Found {
-            node,
-            is_alias: false,
-        })
+        Ok(Found { node, is_alias: false })
     }
 
     fn list(&mut self, start: Span, depth: u32, anchor: Option<AnchorId>) -> Step<Node<'a>> {
@@ -170,10 +150,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
             if event == Event::SeqEnd {
                 let items = self.items.drain(first..).collect();
                 let span = Span::new(start.start, span.end);
-                return Ok(Node {
-                    span,
-                    value: Value::Seq(items),
-                });
+                return Ok(Node { span, value: Value::Seq(items) });
             }
             let item = self.node(event, span, depth + 1)?.node;
             self.items.push(item);
@@ -190,10 +167,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
                 let mut entries: Vec<_> = self.entries.drain(first..).collect();
                 settle_keys(&mut entries, &merged, &mut self.findings);
                 let span = Span::new(start.start, span.end);
-                return Ok(Node {
-                    span,
-                    value: Value::Map(entries),
-                });
+                return Ok(Node { span, value: Value::Map(entries) });
             }
             if is_merge(&event) {
                 let (event, value_span) = self.next()?;
@@ -207,11 +181,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
             let (event, value_span) = self.next()?;
             let value = self.node(event, value_span, depth + 1)?.node;
             if let Some(key) = key {
-                self.entries.push(Entry {
-                    key,
-                    key_span: span,
-                    value,
-                });
+                self.entries.push(Entry { key, key_span: span, value });
             }
         }
     }
@@ -228,10 +198,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
     }
 
     fn too_deep(&self, span: Span) -> Problem {
-        let message = format!(
-            "lists and objects are nested deeper than {} levels",
-            self.limits.depth_max
-        );
+        let message = format!("lists and objects are nested deeper than {} levels", self.limits.depth_max);
         Problem::new(ProblemKind::Limit, span, message)
     }
 
@@ -248,12 +215,8 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
     fn alias(&mut self, id: AnchorId, span: Span, depth: u32) -> Step<Node<'a>> {
         let Some(anchored) = self.anchors.get(id as usize).and_then(Option::as_ref) else {
             return self.stop(
-                Problem::new(
-                    ProblemKind::Value,
-                    span,
-                    "the alias stands inside the value that it names",
-                )
-                .with_hint("an alias may only name a value that is complete"),
+                Problem::new(ProblemKind::Value, span, "the alias stands inside the value that it names")
+                    .with_hint("an alias may only name a value that is complete"),
             );
         };
         if depth + anchored.height > self.limits.depth_max {
@@ -280,10 +243,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
     fn step(&mut self, span: Span) -> Step<()> {
         self.steps += 1;
         if self.steps > self.limits.nodes_max {
-            let message = format!(
-                "the document has more than {} values",
-                self.limits.nodes_max
-            );
+            let message = format!("the document has more than {} values", self.limits.nodes_max);
             return self.stop(Problem::new(ProblemKind::Limit, span, message));
         }
         Ok(())
@@ -324,27 +284,17 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
             if is_alias { key_span } else { span },
             "the merge key `<<` needs an object or a list of objects",
         );
-        self.error(problem.with_hint(
-            "`<<: *name` where `name` anchors an object; write \"<<\" in quotes for a plain key",
-        ));
+        self.error(
+            problem.with_hint("`<<: *name` where `name` anchors an object; write \"<<\" in quotes for a plain key"),
+        );
     }
 
     /// The key that begins with `event`; nothing after a problem that leaves the object readable.
     fn key(&mut self, event: Event<'a>, span: Span, depth: u32) -> Step<Option<Cow<'a, str>>> {
         // By far the most keys are plain words.
-        if let Event::Scalar {
-            text,
-            is_plain,
-            tag: Tag::None,
-            anchor: None,
-        } = event
-        {
+        if let Event::Scalar { text, is_plain, tag: Tag::None, anchor: None } = event {
             self.step(span)?;
-            let meaning = if is_plain {
-                scalar::resolve(&text)
-            } else {
-                Scalar::Str
-            };
+            let meaning = if is_plain { scalar::resolve(&text) } else { Scalar::Str };
             return Ok(match meaning {
                 Scalar::Str => Some(text),
                 other => self.scalar_key(other, span),
@@ -352,10 +302,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         }
         let node = self.key_node(event, span, depth)?;
         Ok(match node {
-            Some(Node {
-                value: Value::Str(text),
-                ..
-            }) => Some(text),
+            Some(Node { value: Value::Str(text), .. }) => Some(text),
             Some(node) => match node.value {
                 Value::Null => self.scalar_key(Scalar::Null, span),
                 Value::Bool(value) => self.scalar_key(Scalar::Bool(value), span),
@@ -394,23 +341,14 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
             }
             Scalar::UInt(number) => {
                 let message = format!("the number `{number}` is too large for a key");
-                self.error(
-                    Problem::new(ProblemKind::Value, span, message)
-                        .with_hint("write the key in quotes"),
-                );
+                self.error(Problem::new(ProblemKind::Value, span, message).with_hint("write the key in quotes"));
                 return None;
             }
         };
         Some(text)
     }
 
-    fn scalar(
-        &mut self,
-        text: Cow<'a, str>,
-        is_plain: bool,
-        tag: &Tag<'a>,
-        span: Span,
-    ) -> Node<'a> {
+    fn scalar(&mut self, text: Cow<'a, str>, is_plain: bool, tag: &Tag<'a>, span: Span) -> Node<'a> {
         let meaning = match tag {
             Tag::None if is_plain => scalar::resolve(&text),
             Tag::None | Tag::Str | Tag::Merge | Tag::Other(_) => Scalar::Str,
@@ -420,10 +358,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
                     Some(meaning) => meaning,
                     None => {
                         let message = format!("`{text}` does not fit its tag");
-                        self.error(
-                            Problem::new(ProblemKind::Value, span, message)
-                                .with_hint("leave the tag out"),
-                        );
+                        self.error(Problem::new(ProblemKind::Value, span, message).with_hint("leave the tag out"));
                         Scalar::Null
                     }
                 }
@@ -457,11 +392,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         let value = match scalar::decode_binary(text) {
             Some(text) => Value::Str(Cow::Owned(text)),
             None => {
-                self.error(Problem::new(
-                    ProblemKind::Value,
-                    span,
-                    "the value is not base64, as its tag says",
-                ));
+                self.error(Problem::new(ProblemKind::Value, span, "the value is not base64, as its tag says"));
                 Value::Null
             }
         };
@@ -484,12 +415,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
 /// Whether a key is the merge key: a bare `<<`, or one with the merge tag or the lone `!`.
 fn is_merge(event: &Event<'_>) -> bool {
     match event {
-        Event::Scalar {
-            text,
-            is_plain,
-            tag,
-            ..
-        } if text == "<<" => match tag {
+        Event::Scalar { text, is_plain, tag, .. } if text == "<<" => match tag {
             Tag::None => *is_plain,
             Tag::Merge => true,
             Tag::Other(name) => name == "!",

@@ -77,4 +77,9 @@ pub(super) trait Reader<'a> {
     /// The next event with its place. Spans are relative to the document's text. After [`Event::End`] or a problem
     /// there is nothing more to ask for.
     fn next(&mut self) -> Result<(Event<'a>, Span), Problem>;
+
+    /// The comments met so far, each from its `#` to the end of the line.
+    fn comments(&mut self) -> Vec<Span> {
+        Vec::new()
+    }
 }

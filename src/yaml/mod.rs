@@ -23,13 +23,13 @@
 
 mod build;
 mod events;
-mod granit;
 mod json;
 mod keys;
 mod lines;
 mod node;
 mod path;
 mod problem;
+mod reader;
 mod scalar;
 mod split;
 #[cfg(test)]
@@ -56,10 +56,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits {
-            nodes_max: 50_000_000,
-            depth_max: 128,
-        }
+        Limits { nodes_max: 50_000_000, depth_max: 128 }
     }
 }
 
@@ -83,22 +80,26 @@ pub struct Document<'a> {
 /// # Errors
 /// What makes the document unreadable, at least one [`Problem`] and in source order. A syntax error is always the last one,
 /// for nothing is read behind it. Problems that are `strict_only` never come as errors.
-pub fn parse<'a>(
-    raw: &RawDocument<'a>,
-    limits: &Limits,
-) -> Result<Option<Document<'a>>, Vec<Problem>> {
+pub fn parse<'a>(raw: &RawDocument<'a>, limits: &Limits) -> Result<Option<Document<'a>>, Vec<Problem>> {
     if let Some(problem) = &raw.problem {
         return Err(vec![problem.clone()]);
     }
+    let in_file = |mut problem: Problem| {
+        problem.span = problem.span.shifted(raw.start);
+        vec![problem]
+    };
     let built = match raw.format {
         Format::Json => build::build(json::JsonReader::new(raw.text), raw.start, limits),
-        Format::Yaml => build::build(granit::YamlReader::new(raw.text), raw.start, limits),
-    };
-    Ok(built?.map(|(root, problems)| Document {
-        root,
+        Format::Yaml => {
+            let reader = reader::YamlReader::new(raw.text).map_err(in_file)?;
+            build::build(reader, raw.start, limits)
+        }
+    }?;
+    Ok(built.map(|built| Document {
+        root: built.root,
         span: Span::new(raw.start, raw.start + raw.text.len() as u32),
         index: raw.index,
-        problems,
-        comments: Vec::new(),
+        problems: built.findings,
+        comments: built.comments,
     }))
 }

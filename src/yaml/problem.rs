@@ -36,13 +36,7 @@ pub enum ProblemKind {
 
 impl Problem {
     pub(super) fn new(kind: ProblemKind, span: Span, message: impl Into<String>) -> Problem {
-        Problem {
-            span,
-            message: message.into(),
-            hint: None,
-            strict_only: false,
-            kind,
-        }
+        Problem { span, message: message.into(), hint: None, strict_only: false, kind }
     }
 
     pub(super) fn syntax(span: Span, message: impl Into<String>) -> Problem {
