@@ -1,12 +1,18 @@
 //! towtank: an offline traffic-routing simulator for Istio.
 
+pub mod admission;
+pub mod cli;
 pub mod decision;
 pub mod diagnostic;
+pub mod load;
 pub mod manifest;
 pub mod mesh;
 pub mod re2;
+pub mod report;
 pub mod request;
+pub mod scenario;
 pub mod source;
 pub mod table;
 pub mod translate;
+pub mod workspace;
 pub mod yaml;

@@ -130,8 +130,9 @@ pub enum LbPolicy {
     RoundRobin,
     LeastRequest,
     Random,
+    /// None: Envoy's own minimum, 1024.
     RingHash {
-        minimum_ring_size: u64,
+        minimum_ring_size: Option<u64>,
     },
     /// None: Envoy's own table size, 65537.
     Maglev {

@@ -1,9 +1,109 @@
 //! The names that the proxy's pod can look up, and their addresses.
 
-use super::Context;
-use crate::table::NameTable;
+use std::net::IpAddr;
 
+use smol_str::{SmolStr, format_smolstr};
+
+use super::Context;
+use crate::manifest::Labels;
+use crate::mesh::{Address, EndpointFilter, Registry, Resolution, Service};
+use crate::table::{Health, NameTable};
+
+/// Names and addresses as the cluster's DNS has them, and those of ServiceEntries that the proxy sees.
+///
+/// A Kubernetes Service is found by its full name, `name.namespace.svc`, `name.namespace` and, from its own namespace,
+/// `name`, whatever it exports; a headless one gives its ready pods. An ExternalName Service gives the address of what it
+/// names, if the mesh knows that. Hosts without an address of their own are missing: their addresses lie outside the mesh.
 pub(crate) fn name_table(cx: &Context<'_>) -> NameTable {
-    let _ = cx;
-    todo!("owner: mesh registry")
+    let mut table = NameTable::default();
+    let services = &cx.mesh.services;
+    table.addresses.reserve(services.len() * 3);
+    for service in services.iter().filter(|s| s.registry == Registry::Kubernetes && !s.is_alias()) {
+        let addresses = if service.is_headless() { pod_addresses(cx, service) } else { own_addresses(service) };
+        add_kubernetes(&mut table, cx, service, &addresses);
+    }
+    for service in services.iter().filter(|s| s.registry == Registry::ServiceEntry) {
+        if service.visibility.allows(&cx.proxy.namespace) {
+            let addresses = own_addresses(service);
+            add(&mut table, lower(&service.hostname), &addresses);
+        }
+    }
+    for service in services.iter().filter(|s| s.registry == Registry::Kubernetes) {
+        if let Resolution::Alias(_) = service.resolution {
+            let addresses = end_of_chain(cx, service).and_then(|name| table.addresses.get(&name).cloned());
+            add_kubernetes(&mut table, cx, service, &addresses.unwrap_or_default());
+        }
+    }
+    table
+}
+
+/// Adds the names that the pod's search domains make of a Service.
+fn add_kubernetes(table: &mut NameTable, cx: &Context<'_>, service: &Service, addresses: &[IpAddr]) {
+    if addresses.is_empty() {
+        return;
+    }
+    let (name, namespace) = (&service.name, &service.namespace);
+    if *namespace == cx.proxy.namespace {
+        add(table, lower(name), addresses);
+    }
+    add(table, lower(&format_smolstr!("{name}.{namespace}")), addresses);
+    add(table, lower(&format_smolstr!("{name}.{namespace}.svc")), addresses);
+    add(table, lower(&service.hostname), addresses);
+}
+
+/// What is there first stays in front.
+fn add(table: &mut NameTable, name: SmolStr, addresses: &[IpAddr]) {
+    if !addresses.is_empty() {
+        table.addresses.entry(name).or_default().extend_from_slice(addresses);
+    }
+}
+
+fn lower(name: &SmolStr) -> SmolStr {
+    if name.bytes().any(|b| b.is_ascii_uppercase()) { name.to_ascii_lowercase().into() } else { name.clone() }
+}
+
+fn own_addresses(service: &Service) -> Vec<IpAddr> {
+    service
+        .addresses
+        .iter()
+        .filter_map(|a| match a {
+            Address::Ip(ip) => Some(*ip),
+            Address::Cidr(_) => None,
+        })
+        .filter(|ip| !ip.is_unspecified())
+        .collect()
+}
+
+/// Pods behind a headless Service that get traffic, each once.
+fn pod_addresses(cx: &Context<'_>, service: &Service) -> Vec<IpAddr> {
+    let no_labels = Labels::default();
+    let filter = EndpointFilter { subset: &no_labels, send_unhealthy: false };
+    let mut all: Vec<IpAddr> = Vec::new();
+    for port in &service.ports {
+        for endpoint in cx.mesh.endpoints.of(service, port, cx.proxy, filter).iter() {
+            if endpoint.health == Health::Healthy
+                && let Ok(ip) = endpoint.address.parse()
+            {
+                all.push(ip);
+            }
+        }
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// The lower-case name that an ExternalName Service leads to in the end; None for a loop.
+fn end_of_chain(cx: &Context<'_>, service: &Service) -> Option<SmolStr> {
+    let mut at = service;
+    // A chain longer than the number of services has a loop.
+    for _ in 0..=cx.mesh.services.len() {
+        let Resolution::Alias(target) = &at.resolution else { return Some(lower(&at.hostname)) };
+        let target = target.strip_suffix('.').unwrap_or(target);
+        match cx.mesh.service_index.by_hostname(target).first() {
+            Some(next) => at = next,
+            None => return Some(lower(&target.into())),
+        }
+    }
+    None
 }

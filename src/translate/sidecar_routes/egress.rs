@@ -1,0 +1,77 @@
+//! One egress listener of the proxy with the lookups that all its tables share.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use smol_str::SmolStr;
+
+use super::host_index::HostIndex;
+use crate::mesh::{EgressScope, VirtualService};
+
+/// An egress listener, indexed.
+pub(super) struct EgressView<'a> {
+    pub(super) listener: &'a EgressScope,
+    /// Positions of the services that have a port, in list order.
+    by_port: FxHashMap<u16, Vec<usize>>,
+    /// Lower-cased hosts of all VirtualServices, with the positions of these.
+    virtual_service_hosts: HostIndex,
+    /// VH-5: the VirtualService whose host is the most specific for a service's hostname (as written).
+    owners: FxHashMap<SmolStr, usize>,
+}
+
+impl<'a> EgressView<'a> {
+    pub(super) fn new(listener: &'a EgressScope) -> Self {
+        let mut by_port: FxHashMap<u16, Vec<usize>> = FxHashMap::default();
+        for (i, service) in listener.services.iter().enumerate() {
+            for port in &service.ports {
+                let positions = by_port.entry(port.number).or_default();
+                if positions.last() != Some(&i) {
+                    positions.push(i);
+                }
+            }
+        }
+        let hosts = |of: fn(&SmolStr) -> SmolStr| {
+            let numbered = (0u32..).zip(&listener.virtual_services);
+            numbered.flat_map(move |(i, vs)| vs.hosts.iter().map(move |h| (of(h), i)))
+        };
+        // This index compares case-sensitively, unlike all else on sidecars (CS-1, CS-2).
+        let as_written = HostIndex::new(hosts(SmolStr::clone));
+        let mut owners = FxHashMap::default();
+        for service in &listener.services {
+            if let Some(owner) = as_written.most_specific(&service.hostname).and_then(|all| all.first()) {
+                owners.insert(service.hostname.clone(), *owner as usize);
+            }
+        }
+        EgressView { listener, by_port, virtual_service_hosts: HostIndex::new(hosts(lower_case)), owners }
+    }
+
+    /// Positions of the services that have `port`, in list order.
+    pub(super) fn with_port(&self, port: u16) -> &[usize] {
+        self.by_port.get(&port).map_or(&[], Vec::as_slice)
+    }
+
+    /// VH-1: positions of the VirtualServices with a host that matches one of `hostnames`, in list order.
+    pub(super) fn matching<'h>(&self, hostnames: impl Iterator<Item = &'h SmolStr>) -> Vec<usize> {
+        let mut positions = Vec::new();
+        for hostname in hostnames {
+            self.virtual_service_hosts.each_match(hostname, |i| positions.push(i as usize));
+        }
+        positions.sort_unstable();
+        positions.dedup();
+        positions
+    }
+
+    /// VH-5: position of the VirtualService that a service belongs to by its most specific host.
+    pub(super) fn owner(&self, hostname: &str) -> Option<usize> {
+        self.owners.get(hostname).copied()
+    }
+
+    pub(super) fn virtual_service(&self, position: usize) -> Option<&'a Arc<VirtualService>> {
+        self.listener.virtual_services.get(position)
+    }
+}
+
+/// CS-1.
+pub(super) fn lower_case(host: &SmolStr) -> SmolStr {
+    if host.bytes().any(|b| b.is_ascii_uppercase()) { SmolStr::from(host.to_ascii_lowercase()) } else { host.clone() }
+}
