@@ -104,7 +104,8 @@ fn other_manifests(folder: &Path) -> Vec<PathBuf> {
 fn add_manifests(paths: &[PathBuf], inputs: &mut Inputs) {
     for path in paths {
         if path.as_os_str() == "-" {
-            inputs.manifests.extend(add_standard_input(inputs));
+            let file = add_standard_input(inputs);
+            inputs.manifests.extend(file);
         } else {
             let (files, findings) = load::files::add_paths(&mut inputs.sources, std::slice::from_ref(path));
             inputs.manifests.extend(files);

@@ -262,7 +262,10 @@ fn end_of_chain(start: &SmolStr, first: &SmolStr, target_of: &FxHashMap<SmolStr,
 pub(super) fn assign_cluster_ips(services: &mut [Object<manifest::Service>]) {
     let used: FxHashSet<SmolStr> = services.iter().flat_map(|s| s.spec.cluster_ips.iter().cloned()).collect();
     let mut next = u32::from_be_bytes([10, 96, 0, 2]);
-    for service in services {
+    let mut in_order: Vec<&mut Object<manifest::Service>> = services.iter_mut().collect();
+    // Those that no manifest holds come last. A Service given twice counts where it was given last.
+    in_order.sort_by_key(|s| (!s.at.is_known(), s.at));
+    for service in in_order {
         if !service.spec.cluster_ips.is_empty() || service.spec.kind == ServiceType::ExternalName {
             continue;
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::Context;
-use crate::manifest::{Labels, Subset};
+use crate::manifest::{Labels, OutboundMode, Server, ServerTlsMode, Subset};
 use crate::mesh::{
     EndpointFilter, MergedDestinationRule, Port, Protocol, ProxyKind, Resolution, Service, TrafficDistribution,
 };
@@ -36,8 +36,34 @@ pub(crate) fn clusters(cx: &Context<'_>) -> Vec<Cluster> {
             }
         }
     }
+    if passes_sni_through(cx) {
+        let twins: Vec<Cluster> = all.iter().filter_map(|c| sni_twin(cx, c)).collect();
+        all.extend(twins);
+    }
     all.extend(fixed(cx));
     all
+}
+
+/// True for gateways with a server that finds clusters by SNI (GW-1, GW-16).
+fn passes_sni_through(cx: &Context<'_>) -> bool {
+    cx.proxy.kind == ProxyKind::Gateway
+        && cx.mesh.gateways.iter().filter(|g| g.spec.selector.is_subset_of(&cx.proxy.labels)).any(|g| {
+            let mode = |s: &Server| s.tls.as_ref().is_some_and(|tls| tls.mode == ServerTlsMode::AutoPassthrough);
+            g.spec.servers.iter().any(mode)
+        })
+}
+
+/// The SNI form of an in-mesh service's cluster (CN-3). Its endpoints are those of the plain form, where they are given.
+fn sni_twin(cx: &Context<'_>, cluster: &Cluster) -> Option<Cluster> {
+    let ClusterName::Outbound { port, subset, host } = &cluster.name else { return None };
+    if cx.scope.services.get(host).is_none_or(|s| s.mesh_external) {
+        return None;
+    }
+    Some(Cluster {
+        name: ClusterName::SniDnat { port: *port, subset: subset.clone(), host: host.clone() },
+        endpoints: Arc::default(),
+        ..cluster.clone()
+    })
 }
 
 /// CL-1, DP-6.
@@ -81,7 +107,7 @@ fn fixed(cx: &Context<'_>) -> Vec<Cluster> {
         ..black_hole.clone()
     };
     let mut all = vec![black_hole];
-    if cx.scope.outbound_mode == crate::manifest::OutboundMode::AllowAnyDynamicDns {
+    if cx.scope.outbound_mode == OutboundMode::AllowAnyDynamicDns {
         all.push(Cluster {
             name: ClusterName::AllowAnyDynamicDns,
             discovery: DiscoveryType::DynamicForwardProxy,
