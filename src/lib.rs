@@ -1,4 +1,5 @@
 //! towtank: an offline traffic-routing simulator for Istio.
 
+pub mod envoy_path;
 pub mod re2;
 pub mod yaml;
