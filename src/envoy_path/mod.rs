@@ -12,9 +12,7 @@ mod normalize;
 pub mod query;
 mod rewrite;
 
-pub use normalize::{
-    BadPath, EscapedSlashes, Fragment, PathNormalization, PathOptions, normalize, normalize_str,
-};
+pub use normalize::{BadPath, EscapedSlashes, Fragment, PathNormalization, PathOptions, normalize, normalize_str};
 pub use rewrite::{rewrite_prefix, rewrite_regex};
 use std::borrow::Cow;
 
@@ -50,27 +48,16 @@ mod tests {
 
     #[test]
     fn pt_2_3_text_for_path_tests() {
-        for (path, part) in [
-            ("/a?b", "/a"),
-            ("/a#b?c", "/a"),
-            ("/a", "/a"),
-            ("?", ""),
-            ("", ""),
-            ("/a?b#c", "/a"),
-        ] {
+        for (path, part) in [("/a?b", "/a"), ("/a#b?c", "/a"), ("/a", "/a"), ("?", ""), ("", ""), ("/a?b#c", "/a")] {
             assert_eq!(path_part(path.as_bytes()), part.as_bytes());
         }
     }
 
     #[test]
     fn pt_2_3_parameters_end_at_the_segment() {
-        for (path, bare) in [
-            ("/abc;a/d", "/abc/d"),
-            ("/x;y/abc", "/x/abc"),
-            ("/abc;a", "/abc"),
-            ("/;;/;", "//"),
-            ("/a", "/a"),
-        ] {
+        for (path, bare) in
+            [("/abc;a/d", "/abc/d"), ("/x;y/abc", "/x/abc"), ("/abc;a", "/abc"), ("/;;/;", "//"), ("/a", "/a")]
+        {
             assert_eq!(without_parameters(path.as_bytes()), bare.as_bytes());
         }
     }

@@ -69,10 +69,7 @@ impl From<PathNormalization> for PathOptions {
                 _ => EscapedSlashes::Keep,
             },
             normalize: mode != PathNormalization::None,
-            merge_slashes: matches!(
-                mode,
-                PathNormalization::MergeSlashes | PathNormalization::DecodeAndMergeSlashes
-            ),
+            merge_slashes: matches!(mode, PathNormalization::MergeSlashes | PathNormalization::DecodeAndMergeSlashes),
             dot_segments_with_parameters: true,
         }
     }
@@ -149,9 +146,7 @@ pub fn normalize<'p>(path: &'p [u8], options: &PathOptions) -> Result<Cow<'p, [u
 pub fn normalize_str<'p>(path: &'p str, options: &PathOptions) -> Result<Cow<'p, str>, BadPath> {
     match normalize(path.as_bytes(), options)? {
         // Cuts fall on ASCII characters, so what is left is still text.
-        Cow::Borrowed(bytes) => Ok(path
-            .get(..bytes.len())
-            .map_or(Cow::Borrowed(path), Cow::Borrowed)),
+        Cow::Borrowed(bytes) => Ok(path.get(..bytes.len()).map_or(Cow::Borrowed(path), Cow::Borrowed)),
         Cow::Owned(bytes) => Ok(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())),
     }
 }
@@ -248,11 +243,7 @@ fn canonicalize(segment: &[u8], out: &mut Vec<u8>) -> Result<(), BadPath> {
 }
 
 fn unhex(high: u8, low: u8) -> Option<u8> {
-    let digit = |d: u8| {
-        char::from(d)
-            .to_digit(16)
-            .and_then(|d| u8::try_from(d).ok())
-    };
+    let digit = |d: u8| char::from(d).to_digit(16).and_then(|d| u8::try_from(d).ok());
     Some(digit(high)? << 4 | digit(low)?)
 }
 
@@ -357,16 +348,8 @@ mod tests {
         ];
         for (path, base, merge, decode) in table {
             assert_eq!(run(path, PathNormalization::Base), base, "{path} BASE");
-            assert_eq!(
-                run(path, PathNormalization::MergeSlashes),
-                merge,
-                "{path} MERGE_SLASHES"
-            );
-            assert_eq!(
-                run(path, PathNormalization::DecodeAndMergeSlashes),
-                decode,
-                "{path} DECODE"
-            );
+            assert_eq!(run(path, PathNormalization::MergeSlashes), merge, "{path} MERGE_SLASHES");
+            assert_eq!(run(path, PathNormalization::DecodeAndMergeSlashes), decode, "{path} DECODE");
             assert_eq!(run(path, PathNormalization::None), path, "{path} NONE");
         }
     }
@@ -374,12 +357,7 @@ mod tests {
     #[test]
     fn pn_2_6_fragments() {
         let mut options = PathOptions::default();
-        for (path, cut) in [
-            ("/a?b#c?d", "/a?b"),
-            ("/a#b?c", "/a"),
-            ("/a/../b#/../c", "/b"),
-            ("/a", "/a"),
-        ] {
+        for (path, cut) in [("/a?b#c?d", "/a?b"), ("/a#b?c", "/a"), ("/a/../b#/../c", "/b"), ("/a", "/a")] {
             assert_eq!(normalize_str(path, &options).as_deref(), Ok(cut));
         }
         options.fragment = Fragment::Reject;
@@ -389,33 +367,15 @@ mod tests {
 
     #[test]
     fn pn_2_6_single_switches() {
-        let plain = PathOptions {
-            normalize: false,
-            ..PathOptions::default()
-        };
-        let merge = PathOptions {
-            merge_slashes: true,
-            ..plain
-        };
+        let plain = PathOptions { normalize: false, ..PathOptions::default() };
+        let merge = PathOptions { merge_slashes: true, ..plain };
         assert_eq!(normalize_str("/a//../b", &merge).as_deref(), Ok("/a/../b"));
-        let unescape = PathOptions {
-            escaped_slashes: EscapedSlashes::Unescape,
-            ..plain
-        };
-        assert_eq!(
-            normalize_str("/a%2fb%5Cc?%2f", &unescape).as_deref(),
-            Ok(r"/a/b\c?%2f")
-        );
-        let reject = PathOptions {
-            escaped_slashes: EscapedSlashes::Reject,
-            ..plain
-        };
+        let unescape = PathOptions { escaped_slashes: EscapedSlashes::Unescape, ..plain };
+        assert_eq!(normalize_str("/a%2fb%5Cc?%2f", &unescape).as_deref(), Ok(r"/a/b\c?%2f"));
+        let reject = PathOptions { escaped_slashes: EscapedSlashes::Reject, ..plain };
         assert_eq!(normalize_str("/a%2Fb", &reject), Err(BadPath::EscapedSlash));
         assert_eq!(normalize_str("/a?%2Fb", &reject).as_deref(), Ok("/a?%2Fb"));
-        let old = PathOptions {
-            dot_segments_with_parameters: false,
-            ..PathOptions::default()
-        };
+        let old = PathOptions { dot_segments_with_parameters: false, ..PathOptions::default() };
         assert_eq!(normalize_str("/a/..;/b", &old).as_deref(), Ok("/a/..;/b"));
     }
 
@@ -428,13 +388,7 @@ mod tests {
     #[test]
     fn what_stays_is_borrowed() {
         for path in ["/", "/api/v1/x?y=../z", "/a.b/c", "/a%20b", "/a?b#c"] {
-            assert!(
-                matches!(
-                    normalize_str(path, &PathOptions::default()),
-                    Ok(Cow::Borrowed(_))
-                ),
-                "{path}"
-            );
+            assert!(matches!(normalize_str(path, &PathOptions::default()), Ok(Cow::Borrowed(_))), "{path}");
         }
     }
 
