@@ -168,6 +168,8 @@ pub enum HashPolicy {
     Header(SmolStr),
     Cookie { name: SmolStr, ttl: Option<Nanos>, path: SmolStr, attributes: Vec<(SmolStr, SmolStr)> },
     SourceIp,
+    /// `useSourceIp: false`: Envoy takes the policy and hashes nothing.
+    Nothing,
     QueryParameter(SmolStr),
 }
 
