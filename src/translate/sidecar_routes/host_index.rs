@@ -1,5 +1,7 @@
 //! Lookups of hosts that match each other in either direction (HP-3), without comparing all with all.
 
+use std::cell::OnceCell;
+
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
@@ -14,8 +16,8 @@ pub(super) struct HostIndex {
     suffixes: FxHashMap<SmolStr, Vec<u32>>,
     /// Lengths of the keys of `suffixes`, longest first.
     lengths: Vec<usize>,
-    /// All hosts without a star, reversed byte by byte and sorted.
-    reversed: Vec<(Box<[u8]>, u32)>,
+    /// All hosts without a star, reversed byte by byte and sorted; made when the first wildcard asks.
+    reversed: OnceCell<Vec<(Box<[u8]>, u32)>>,
 }
 
 impl HostIndex {
@@ -23,14 +25,12 @@ impl HostIndex {
         let mut index = HostIndex::default();
         for (host, number) in hosts {
             let name = host.strip_prefix('*').unwrap_or(&host);
-            index.reversed.push((name.bytes().rev().collect(), number));
             if name.len() < host.len() {
                 index.suffixes.entry(SmolStr::new(name)).or_default().push(number);
             } else {
                 index.exact.entry(host).or_default().push(number);
             }
         }
-        index.reversed.sort_unstable();
         index.lengths = index.suffixes.keys().map(SmolStr::len).collect();
         index.lengths.sort_unstable_by(|a, b| b.cmp(a));
         index.lengths.dedup();
@@ -86,8 +86,15 @@ impl HostIndex {
     /// Numbers of hosts, exact or not, that end with `suffix`.
     fn under(&self, suffix: &str) -> impl Iterator<Item = u32> {
         let prefix: Vec<u8> = suffix.bytes().rev().collect();
-        let start = self.reversed.partition_point(|(name, _)| **name < *prefix);
-        let rest = self.reversed.get(start..).unwrap_or_default();
+        let reversed = self.reversed.get_or_init(|| {
+            let all = self.exact.iter().chain(&self.suffixes);
+            let numbered = all.flat_map(|(name, numbers)| numbers.iter().map(move |n| (name.bytes().rev().collect(), *n)));
+            let mut sorted: Vec<(Box<[u8]>, u32)> = numbered.collect();
+            sorted.sort_unstable();
+            sorted
+        });
+        let start = reversed.partition_point(|(name, _)| **name < *prefix);
+        let rest = reversed.get(start..).unwrap_or_default();
         rest.iter().take_while(move |(name, _)| name.starts_with(&prefix)).map(|(_, number)| *number)
     }
 }
