@@ -75,6 +75,21 @@ pub struct Pod {
     pub workload: Option<super::ObjectId>,
 }
 
+/// A Deployment, StatefulSet, DaemonSet, ReplicaSet or Rollout: a number of like pods.
+#[derive(Debug, Clone, Default)]
+pub struct Workload {
+    /// 1 where the manifest doesn't say.
+    pub replicas: u32,
+    /// Labels of the pods.
+    pub labels: Labels,
+    /// Annotations of the pods.
+    pub annotations: Labels,
+    /// What each pod looks like; without addresses and conditions.
+    pub template: Pod,
+    /// False where the object has no `template`, as a Rollout that refers to a Deployment: it stands for no pods then.
+    pub has_template: bool,
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PodPhase {
     #[default]

@@ -6,11 +6,15 @@
 //! What Istio's own admission says about the values is the work of the room `admission`.
 
 mod common;
+pub(crate) mod decode;
 mod destination_rule;
+mod duration;
 mod gateway;
 mod kubernetes;
 mod mesh_config;
 mod meta;
+pub(crate) mod place;
+pub(crate) mod schema;
 mod service_entry;
 mod sidecar;
 mod virtual_service;
@@ -40,6 +44,8 @@ pub struct Manifests {
     pub services: Vec<Object<Service>>,
     /// Pods, and the pods that workloads (Deployment, StatefulSet, ...) and a scenario's `pods` stand for.
     pub pods: Vec<Object<Pod>>,
+    /// Deployments and their like, as they were written; the pods they stand for are among `pods`.
+    pub workloads: Vec<Object<Workload>>,
     pub endpoint_slices: Vec<Object<EndpointSlice>>,
     pub namespaces: Vec<Object<Namespace>>,
     /// Istio objects of kinds that are known but not modelled (EnvoyFilter, AuthorizationPolicy, ...), for `not evaluated` notes.

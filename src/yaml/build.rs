@@ -1,0 +1,500 @@
+//! From events to the tree: scalars get their meaning, aliases and merge keys are resolved, keys made unique.
+//!
+//! Source: `decode.go` of go.yaml.in/yaml/v2 2.4.2 and `convertToJSONableObject` of sigs.k8s.io/yaml 1.6.0.
+
+use std::borrow::Cow;
+
+use super::Limits;
+use super::events::{AnchorId, Event, Reader, Tag};
+use super::keys::settle_keys;
+use super::node::{Entry, Node, Span, Value};
+use super::problem::{Problem, ProblemKind};
+use super::scalar::{self, Scalar};
+
+/// Reading on is impossible; the reason is the last of the builder's errors.
+struct Stop;
+
+type Step<T> = Result<T, Stop>;
+
+/// A tree, and what strict readers refuse about it.
+pub(super) type Built<'a> = (Node<'a>, Vec<Problem>);
+
+/// The most problems of a document that are reported; more would say nothing new.
+const PROBLEMS_MAX: usize = 100;
+
+/// Reads a whole document from `reader`. `None` is an empty document, or one that is `null`.
+///
+/// Spans in the result have `base` added.
+pub(super) fn build<'a>(
+    reader: impl Reader<'a>,
+    base: u32,
+    limits: &Limits,
+) -> Result<Option<Built<'a>>, Vec<Problem>> {
+    let mut builder = Builder {
+        reader,
+        base,
+        limits,
+        items: Vec::new(),
+        entries: Vec::new(),
+        anchors: Vec::new(),
+        errors: Vec::new(),
+        findings: Vec::new(),
+        steps: 0,
+        aliased_steps: 0,
+    };
+    let root = builder.document();
+    let Builder {
+        mut errors,
+        findings,
+        ..
+    } = builder;
+    match root {
+        Ok(root) if errors.is_empty() => Ok(root.map(|node| (node, findings))),
+        _ => {
+            errors.truncate(PROBLEMS_MAX);
+            Err(errors)
+        }
+    }
+}
+
+struct Builder<'a, 'l, R> {
+    reader: R,
+    /// Where the document's text starts in the file.
+    base: u32,
+    limits: &'l Limits,
+    /// Items of the lists that are open, the innermost last: a list takes its own off when it ends, in one allocation.
+    items: Vec<Node<'a>>,
+    /// Entries of the objects that are open, likewise.
+    entries: Vec<Entry<'a>>,
+    /// By anchor id.
+    anchors: Vec<Option<Anchored<'a>>>,
+    errors: Vec<Problem>,
+    findings: Vec<Problem>,
+    /// Nodes decoded so far as Go's decoder counts them, aliased ones at each use.
+    steps: u64,
+    /// How many of them aliases brought.
+    aliased_steps: u64,
+}
+
+/// What an anchor stands for, once it is complete.
+#[derive(Clone)]
+struct Anchored<'a> {
+    node: Node<'a>,
+    /// Decoding steps that it takes.
+    steps: u64,
+    height: u32,
+}
+
+/// A value with what decides about a merge.
+struct Found<'a> {
+    node: Node<'a>,
+    is_alias: bool,
+}
+
+impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
+    fn document(&mut self) -> Step<Option<Node<'a>>> {
+        let (event, span) = self.next()?;
+        if event == Event::End {
+            return Ok(None);
+        }
+        let node = self.node(event, span, 0)?.node;
+        // The reader has to reach the end of the document: what follows the root may be wrong.
+        self.next()?;
+        Ok((!node.is_null()).then_some(node))
+    }
+
+    fn next(&mut self) -> Step<(Event<'a>, Span)> {
+        match self.reader.next() {
+            Ok((event, span)) => Ok((event, self.in_file(span))),
+            Err(mut problem) => {
+                problem.span = self.in_file(problem.span);
+                self.errors.push(problem);
+                Err(Stop)
+            }
+        }
+    }
+
+    fn in_file(&self, span: Span) -> Span {
+        Span::new(
+            span.start.saturating_add(self.base),
+            span.end.saturating_add(self.base),
+        )
+    }
+
+    /// The node that begins with `event`, at `depth` open lists and objects.
+    fn node(&mut self, event: Event<'a>, span: Span, depth: u32) -> Step<Found<'a>> {
+        self.step(span)?;
+        let steps_before = self.steps - 1;
+        let (node, anchor) = match event {
+            Event::Scalar {
+                text,
+                is_plain,
+                tag,
+                anchor,
+            } => (self.scalar(text, is_plain, &tag, span), anchor),
+            Event::Literal(scalar) => (self.literal(scalar, span), None),
+            Event::SeqStart { anchor } => (self.list(span, depth, anchor)?, anchor),
+            Event::MapStart { anchor } => (self.object(span, depth, anchor)?, anchor),
+            Event::Alias(id) => {
+                let node = self.alias(id, span, depth)?;
+                return Ok(Found {
+                    node,
+                    is_alias: true,
+                });
+            }
+            Event::SeqEnd | Event::MapEnd | Event::End => {
+                return self.stop(Problem::syntax(span, "a value is missing here"));
+            }
+        };
+        if let Some(id) = anchor {
+            self.define(
+                id,
+                Some(Anchored {
+                    height: node.height(),
+                    node: node.clone(),
+                    steps: self.steps - steps_before,
+                }),
+            );
+        }
+        Ok(Found {
+            node,
+            is_alias: false,
+        })
+    }
+
+    fn list(&mut self, start: Span, depth: u32, anchor: Option<AnchorId>) -> Step<Node<'a>> {
+        self.open(start, depth, anchor)?;
+        let first = self.items.len();
+        loop {
+            let (event, span) = self.next()?;
+            if event == Event::SeqEnd {
+                let items = self.items.drain(first..).collect();
+                let span = Span::new(start.start, span.end);
+                return Ok(Node {
+                    span,
+                    value: Value::Seq(items),
+                });
+            }
+            let item = self.node(event, span, depth + 1)?.node;
+            self.items.push(item);
+        }
+    }
+
+    fn object(&mut self, start: Span, depth: u32, anchor: Option<AnchorId>) -> Step<Node<'a>> {
+        self.open(start, depth, anchor)?;
+        let first = self.entries.len();
+        let mut merged = Vec::new();
+        loop {
+            let (event, span) = self.next()?;
+            if event == Event::MapEnd {
+                let mut entries: Vec<_> = self.entries.drain(first..).collect();
+                settle_keys(&mut entries, &merged, &mut self.findings);
+                let span = Span::new(start.start, span.end);
+                return Ok(Node {
+                    span,
+                    value: Value::Map(entries),
+                });
+            }
+            if is_merge(&event) {
+                let (event, value_span) = self.next()?;
+                let value = self.node(event, value_span, depth + 1)?;
+                let before = self.entries.len() - first;
+                self.merge(value, span);
+                merged.push(before..self.entries.len() - first);
+                continue;
+            }
+            let key = self.key(event, span, depth)?;
+            let (event, value_span) = self.next()?;
+            let value = self.node(event, value_span, depth + 1)?.node;
+            if let Some(key) = key {
+                self.entries.push(Entry {
+                    key,
+                    key_span: span,
+                    value,
+                });
+            }
+        }
+    }
+
+    /// Begins a list or object: checks the depth, and marks its anchor as not complete.
+    fn open(&mut self, span: Span, depth: u32, anchor: Option<AnchorId>) -> Step<()> {
+        if depth >= self.limits.depth_max {
+            return self.stop(self.too_deep(span));
+        }
+        if let Some(id) = anchor {
+            self.define(id, None);
+        }
+        Ok(())
+    }
+
+    fn too_deep(&self, span: Span) -> Problem {
+        let message = format!(
+            "lists and objects are nested deeper than {} levels",
+            self.limits.depth_max
+        );
+        Problem::new(ProblemKind::Limit, span, message)
+    }
+
+    fn define(&mut self, id: AnchorId, anchored: Option<Anchored<'a>>) {
+        let index = id as usize;
+        if self.anchors.len() <= index {
+            self.anchors.resize(index + 1, None);
+        }
+        if let Some(slot) = self.anchors.get_mut(index) {
+            *slot = anchored;
+        }
+    }
+
+    fn alias(&mut self, id: AnchorId, span: Span, depth: u32) -> Step<Node<'a>> {
+        let Some(anchored) = self.anchors.get(id as usize).and_then(Option::as_ref) else {
+            return self.stop(
+                Problem::new(
+                    ProblemKind::Value,
+                    span,
+                    "the alias stands inside the value that it names",
+                )
+                .with_hint("an alias may only name a value that is complete"),
+            );
+        };
+        if depth + anchored.height > self.limits.depth_max {
+            return self.stop(self.too_deep(span));
+        }
+        self.steps += anchored.steps;
+        self.aliased_steps += anchored.steps;
+        let node = if self.is_over_aliased() || self.steps > self.limits.nodes_max {
+            None
+        } else {
+            Some(anchored.node.clone())
+        };
+        match node {
+            Some(node) => Ok(node),
+            None => self.stop(Problem::new(
+                ProblemKind::Limit,
+                span,
+                "the document consists almost only of repeated aliases",
+            )),
+        }
+    }
+
+    /// Counts a decoded node against the limits.
+    fn step(&mut self, span: Span) -> Step<()> {
+        self.steps += 1;
+        if self.steps > self.limits.nodes_max {
+            let message = format!(
+                "the document has more than {} values",
+                self.limits.nodes_max
+            );
+            return self.stop(Problem::new(ProblemKind::Limit, span, message));
+        }
+        Ok(())
+    }
+
+    /// Whether Go's decoder would call this excessive aliasing: up to 400 000 steps 99 % of them may come from aliases, from
+    /// 4 000 000 on 10 %, and a share in proportion between the two.
+    fn is_over_aliased(&self) -> bool {
+        const LOW: f64 = 400_000.0;
+        const HIGH: f64 = 4_000_000.0;
+        let steps = self.steps as f64;
+        let allowed = 0.99 - 0.89 * ((steps - LOW) / (HIGH - LOW)).clamp(0.0, 1.0);
+        self.aliased_steps > 100 && self.steps > 1000 && self.aliased_steps as f64 / steps > allowed
+    }
+
+    /// Adds the entries of a merged object, or of a list of them, to the object that is open. Each overwrites what is
+    /// there; of a list the first one counts most, so that it comes last.
+    fn merge(&mut self, value: Found<'a>, key_span: Span) {
+        let Found { node, is_alias } = value;
+        let span = node.span;
+        match node.value {
+            Value::Map(entries) => {
+                self.entries.extend(entries);
+                return;
+            }
+            Value::Seq(items) if !is_alias && items.iter().all(|item| item.as_map().is_some()) => {
+                for item in items.into_iter().rev() {
+                    if let Value::Map(entries) = item.value {
+                        self.entries.extend(entries);
+                    }
+                }
+                return;
+            }
+            _ => {}
+        }
+        let problem = Problem::new(
+            ProblemKind::Value,
+            if is_alias { key_span } else { span },
+            "the merge key `<<` needs an object or a list of objects",
+        );
+        self.error(problem.with_hint(
+            "`<<: *name` where `name` anchors an object; write \"<<\" in quotes for a plain key",
+        ));
+    }
+
+    /// The key that begins with `event`; nothing after a problem that leaves the object readable.
+    fn key(&mut self, event: Event<'a>, span: Span, depth: u32) -> Step<Option<Cow<'a, str>>> {
+        // By far the most keys are plain words.
+        if let Event::Scalar {
+            text,
+            is_plain,
+            tag: Tag::None,
+            anchor: None,
+        } = event
+        {
+            self.step(span)?;
+            let meaning = if is_plain {
+                scalar::resolve(&text)
+            } else {
+                Scalar::Str
+            };
+            return Ok(match meaning {
+                Scalar::Str => Some(text),
+                other => self.scalar_key(other, span),
+            });
+        }
+        let node = self.key_node(event, span, depth)?;
+        Ok(match node {
+            Some(Node {
+                value: Value::Str(text),
+                ..
+            }) => Some(text),
+            Some(node) => match node.value {
+                Value::Null => self.scalar_key(Scalar::Null, span),
+                Value::Bool(value) => self.scalar_key(Scalar::Bool(value), span),
+                Value::Int(number) => self.scalar_key(Scalar::Int(number), span),
+                Value::UInt(number) => self.scalar_key(Scalar::UInt(number), span),
+                Value::Float(number) => self.scalar_key(Scalar::Float(number), span),
+                Value::Seq(_) | Value::Map(_) | Value::Str(_) => {
+                    let message = format!("a {} cannot be a key", node.kind_name());
+                    self.error(
+                        Problem::new(ProblemKind::Value, span, message)
+                            .with_hint("keys are strings, numbers or booleans"),
+                    );
+                    None
+                }
+            },
+            None => None,
+        })
+    }
+
+    fn key_node(&mut self, event: Event<'a>, span: Span, depth: u32) -> Step<Option<Node<'a>>> {
+        let errors_before = self.errors.len();
+        let node = self.node(event, span, depth + 1)?.node;
+        Ok((self.errors.len() == errors_before).then_some(node))
+    }
+
+    fn scalar_key(&mut self, meaning: Scalar, span: Span) -> Option<Cow<'a, str>> {
+        let text = match meaning {
+            Scalar::Bool(true) => Cow::Borrowed("true"),
+            Scalar::Bool(false) => Cow::Borrowed("false"),
+            Scalar::Int(number) => Cow::Owned(number.to_string()),
+            Scalar::Float(number) => Cow::Owned(scalar::float_text(number)),
+            Scalar::Null | Scalar::Str => {
+                let problem = Problem::new(ProblemKind::Value, span, "the key is null");
+                self.error(problem.with_hint("give the key a name, or write it in quotes"));
+                return None;
+            }
+            Scalar::UInt(number) => {
+                let message = format!("the number `{number}` is too large for a key");
+                self.error(
+                    Problem::new(ProblemKind::Value, span, message)
+                        .with_hint("write the key in quotes"),
+                );
+                return None;
+            }
+        };
+        Some(text)
+    }
+
+    fn scalar(
+        &mut self,
+        text: Cow<'a, str>,
+        is_plain: bool,
+        tag: &Tag<'a>,
+        span: Span,
+    ) -> Node<'a> {
+        let meaning = match tag {
+            Tag::None if is_plain => scalar::resolve(&text),
+            Tag::None | Tag::Str | Tag::Merge | Tag::Other(_) => Scalar::Str,
+            Tag::Binary => return self.binary(&text, span),
+            Tag::Null | Tag::Bool | Tag::Int | Tag::Float | Tag::Timestamp => {
+                match scalar::resolve_tagged(tag, &text) {
+                    Some(meaning) => meaning,
+                    None => {
+                        let message = format!("`{text}` does not fit its tag");
+                        self.error(
+                            Problem::new(ProblemKind::Value, span, message)
+                                .with_hint("leave the tag out"),
+                        );
+                        Scalar::Null
+                    }
+                }
+            }
+        };
+        if meaning == Scalar::Str {
+            let value = Value::Str(text);
+            return Node { span, value };
+        }
+        self.literal(meaning, span)
+    }
+
+    fn literal(&mut self, meaning: Scalar, span: Span) -> Node<'a> {
+        let value = match meaning {
+            Scalar::Null | Scalar::Str => Value::Null,
+            Scalar::Bool(value) => Value::Bool(value),
+            Scalar::Int(number) => Value::Int(number),
+            Scalar::UInt(number) => Value::UInt(number),
+            Scalar::Float(number) if number.is_finite() => Value::Float(number),
+            Scalar::Float(_) => {
+                let message = "the value is infinite or not a number, which JSON cannot express";
+                let problem = Problem::new(ProblemKind::Value, span, message);
+                self.error(problem.with_hint("put it in quotes if text is meant"));
+                Value::Null
+            }
+        };
+        Node { span, value }
+    }
+
+    fn binary(&mut self, text: &str, span: Span) -> Node<'a> {
+        let value = match scalar::decode_binary(text) {
+            Some(text) => Value::Str(Cow::Owned(text)),
+            None => {
+                self.error(Problem::new(
+                    ProblemKind::Value,
+                    span,
+                    "the value is not base64, as its tag says",
+                ));
+                Value::Null
+            }
+        };
+        Node { span, value }
+    }
+
+    fn error(&mut self, problem: Problem) {
+        // Keep counting beyond the limit would cost memory; one more tells that there was an error.
+        if self.errors.len() < PROBLEMS_MAX {
+            self.errors.push(problem);
+        }
+    }
+
+    fn stop<T>(&mut self, problem: Problem) -> Step<T> {
+        self.errors.push(problem);
+        Err(Stop)
+    }
+}
+
+/// Whether a key is the merge key: a bare `<<`, or one with the merge tag or the lone `!`.
+fn is_merge(event: &Event<'_>) -> bool {
+    match event {
+        Event::Scalar {
+            text,
+            is_plain,
+            tag,
+            ..
+        } if text == "<<" => match tag {
+            Tag::None => *is_plain,
+            Tag::Merge => true,
+            Tag::Other(name) => name == "!",
+            _ => false,
+        },
+        _ => false,
+    }
+}

@@ -1,0 +1,80 @@
+//! What a text reader tells the tree builder: the one seam between the syntax of a document and its meaning.
+//!
+//! Two readers stand behind it, one for YAML and one for JSON; the builder does not know which.
+
+use std::borrow::Cow;
+
+use super::node::Span;
+use super::problem::Problem;
+use super::scalar::Scalar;
+
+/// Names an anchor definition (`&name`) within a document; a name that is defined again gets a new id.
+pub(super) type AnchorId = u32;
+
+/// One step of a document, in source order.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Event<'a> {
+    /// A YAML scalar; an absent one is the empty plain text.
+    Scalar {
+        text: Cow<'a, str>,
+        /// Whether it stands without quotes and is no block scalar.
+        is_plain: bool,
+        tag: Tag<'a>,
+        anchor: Option<AnchorId>,
+    },
+    /// A JSON value other than a string, list or object.
+    Literal(Scalar),
+    SeqStart {
+        anchor: Option<AnchorId>,
+    },
+    SeqEnd,
+    /// Up to the end, nodes come in pairs: key, value.
+    MapStart {
+        anchor: Option<AnchorId>,
+    },
+    MapEnd,
+    Alias(AnchorId),
+    /// The document is over. Where it is empty, this is the first event.
+    End,
+}
+
+/// The tag of a scalar. Tags of lists and objects are without effect in Go's reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Tag<'a> {
+    /// No tag.
+    None,
+    Null,
+    Bool,
+    Int,
+    Float,
+    Str,
+    Timestamp,
+    Binary,
+    Merge,
+    /// Any other tag, the lone `!` too: the scalar is text.
+    Other(Cow<'a, str>),
+}
+
+impl<'a> Tag<'a> {
+    /// The tag with this full name, such as `tag:yaml.org,2002:str`.
+    pub(super) fn from_name(name: Cow<'a, str>) -> Tag<'a> {
+        match name.strip_prefix("tag:yaml.org,2002:") {
+            Some("null") => Tag::Null,
+            Some("bool") => Tag::Bool,
+            Some("int") => Tag::Int,
+            Some("float") => Tag::Float,
+            Some("str") => Tag::Str,
+            Some("timestamp") => Tag::Timestamp,
+            Some("binary") => Tag::Binary,
+            Some("merge") => Tag::Merge,
+            _ => Tag::Other(name),
+        }
+    }
+}
+
+/// A reader of one document.
+pub(super) trait Reader<'a> {
+    /// The next event with its place. Spans are relative to the document's text. After [`Event::End`] or a problem
+    /// there is nothing more to ask for.
+    fn next(&mut self) -> Result<(Event<'a>, Span), Problem>;
+}

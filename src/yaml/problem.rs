@@ -1,0 +1,56 @@
+//! What can be wrong with a document's text.
+
+use super::node::Span;
+
+/// Something wrong with the text of a document, at a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The place to change.
+    pub span: Span,
+    /// What is wrong: one line, lower case, no full stop, the user's text in back-quotes.
+    pub message: String,
+    /// What would be right, in the same form.
+    pub hint: Option<String>,
+    /// Whether only a strict reader refuses this. A lenient one, such as `kubectl apply` before the request, goes on
+    /// with the last of the values.
+    pub strict_only: bool,
+    /// What sort of problem this is.
+    pub kind: ProblemKind,
+}
+
+/// The sorts of problems, for readers that treat them differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProblemKind {
+    /// The text is no YAML (or JSON) as Go reads it.
+    Syntax,
+    /// The text is YAML, but has no JSON value: a null key, `.inf`, a tag that does not fit.
+    Value,
+    /// The document is larger, deeper or more aliased than the limits allow.
+    Limit,
+    /// A key is written twice in one object; the last one counts. Strict only.
+    DuplicateKey,
+    /// A merge key (`<<`) sets a key that the object also has, or two merges set the same: usual and harmless where the
+    /// object's own key stands behind the merge and so wins. Strict only.
+    MergedKey,
+}
+
+impl Problem {
+    pub(super) fn new(kind: ProblemKind, span: Span, message: impl Into<String>) -> Problem {
+        Problem {
+            span,
+            message: message.into(),
+            hint: None,
+            strict_only: false,
+            kind,
+        }
+    }
+
+    pub(super) fn syntax(span: Span, message: impl Into<String>) -> Problem {
+        Problem::new(ProblemKind::Syntax, span, message)
+    }
+
+    pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Problem {
+        self.hint = Some(hint.into());
+        self
+    }
+}
