@@ -3,6 +3,7 @@
 pub mod admission;
 pub mod decision;
 pub mod diagnostic;
+pub mod envoy_path;
 pub mod load;
 pub mod manifest;
 pub mod mesh;
