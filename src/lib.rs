@@ -4,6 +4,7 @@ pub mod admission;
 pub mod cli;
 pub mod decision;
 pub mod diagnostic;
+pub mod envoy_path;
 pub mod load;
 pub mod manifest;
 pub mod mesh;

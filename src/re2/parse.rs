@@ -451,8 +451,7 @@ impl Parser<'_> {
         let mut flags = self.flags;
         let mut on = true;
         let mut seen = false;
-        loop {
-            let Some(c) = self.next_char() else { break };
+        while let Some(c) = self.next_char() {
             match char::from_u32(c).unwrap_or('\0') {
                 'i' => flags.fold = on,
                 'm' => flags.multi_line = on,
