@@ -61,14 +61,6 @@ pub(crate) fn service_ports(cx: &Context<'_>) -> Vec<(u16, u16)> {
     }
 }
 
-/// Server hosts of a gateway proxy's AUTO_PASSTHROUGH servers: services under them have clusters in SNI form, too (GW-16).
-pub(crate) fn auto_passthrough_hosts(cx: &Context<'_>) -> FxHashSet<SmolStr> {
-    match cx.proxy.kind {
-        ProxyKind::Sidecar => FxHashSet::default(),
-        ProxyKind::Gateway => chains::auto_passthrough_hosts(&merged_servers(cx.mesh, cx.proxy).0),
-    }
-}
-
 /// VirtualServices by the Gateway that they are bound to (VS-3).
 fn bound_services(cx: &Context<'_>, merged: &MergedServers) -> IndexMap<SmolStr, Vec<Arc<VirtualService>>> {
     let mut services = IndexMap::new();
