@@ -167,7 +167,10 @@ pub struct MirrorPolicy {
 pub enum HashPolicy {
     Header(SmolStr),
     Cookie { name: SmolStr, ttl: Option<Nanos>, path: SmolStr, attributes: Vec<(SmolStr, SmolStr)> },
-    SourceIp,
+    /// By the client's address where `source_ip` says so; otherwise the policy is there and yields no hash.
+    ConnectionProperties {
+        source_ip: bool,
+    },
     QueryParameter(SmolStr),
 }
 

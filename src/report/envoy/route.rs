@@ -262,7 +262,9 @@ fn hash_policy(o: &mut Object<'_>, h: &HashPolicy) {
                 });
             }
         }),
-        HashPolicy::SourceIp => o.object("connection_properties", |o| o.bool("source_ip", true)),
+        HashPolicy::ConnectionProperties { source_ip } => {
+            o.object("connection_properties", |o| o.bool("source_ip", *source_ip));
+        }
         HashPolicy::QueryParameter(name) => o.object("query_parameter", |o| o.str("name", name)),
     }
 }
