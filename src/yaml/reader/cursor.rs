@@ -12,6 +12,8 @@ pub(super) struct Cursor<'a> {
     pub(super) at: usize,
     /// Offset at which the current line starts; tells lines apart as well.
     pub(super) line_start: usize,
+    /// Whether the line break that kubectl's line reader adds to a last line without one is still ahead.
+    has_added_break: bool,
 }
 
 /// What stands for the end of the text: a byte that no text holds which [`check_characters`] has let through.
@@ -52,7 +54,14 @@ const CLASSES: [Class; 256] = {
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a str) -> Cursor<'a> {
-        Cursor { text, bytes: text.as_bytes(), at: 0, line_start: 0 }
+        Cursor {
+            text,
+            bytes: text.as_bytes(),
+            at: 0,
+            line_start: 0,
+            // With a carriage return at the end it makes one break, which is there anyway.
+            has_added_break: !text.is_empty() && !text.ends_with(['\n', '\r']),
+        }
     }
 
     /// The byte at an offset, [`END`] behind the text.
@@ -87,6 +96,8 @@ impl<'a> Cursor<'a> {
         match self.byte(at) {
             b'\n' => 1,
             b'\r' if self.byte(at + 1) == b'\n' => 2,
+            // The line reader makes `\r\n` of this, not two breaks.
+            b'\r' if self.byte(at + 1) == b'\r' && self.byte(at + 2) == b'\n' => 3,
             b'\r' => 1,
             0xc2 if self.byte(at + 1) == 0x85 => 2,
             0xe2 if self.byte(at + 1) == 0x80 && matches!(self.byte(at + 2), 0xa8 | 0xa9) => 3,
@@ -119,15 +130,20 @@ impl<'a> Cursor<'a> {
         if length == 0 {
             return None;
         }
-        let kept = if length == 3 { self.slice(self.at, self.at + length) } else { "\n" };
+        let kept = if self.peek() == 0xe2 {
+            self.slice(self.at, self.at + length)
+        } else {
+            "\n"
+        };
         self.at += length;
         self.line_start = self.at;
         Some(kept)
     }
 
-    /// The same, but takes the end of a last line without a line break for one, as the line reader of kubectl adds it.
+    /// The same, and at the end of the text the line break that is added there.
     pub(super) fn pass_break_or_end(&mut self) -> Option<&'a str> {
-        if self.is_end() && self.at > self.line_start {
+        if self.is_end() && self.has_added_break {
+            self.has_added_break = false;
             self.line_start = self.at;
             return Some("\n");
         }
@@ -187,17 +203,28 @@ impl<'a> Cursor<'a> {
 /// Source: `readerc.go` of go.yaml.in/yaml/v2 2.4.2.
 pub(super) fn check_characters(text: &str) -> Result<(), Problem> {
     // One fast look at the bytes clears nearly all texts: bytes that are, or may begin, such a character.
-    let is_suspect =
-        |byte: u8| (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) || matches!(byte, 0x7f | 0xc2 | 0xef);
-    if !text.bytes().fold(false, |found, byte| found | is_suspect(byte)) {
+    let is_suspect = |byte: u8| {
+        (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r'))
+            || matches!(byte, 0x7f | 0xc2 | 0xef)
+    };
+    if !text
+        .bytes()
+        .fold(false, |found, byte| found | is_suspect(byte))
+    {
         return Ok(());
     }
     let is_allowed = |character: char| matches!(character, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
-    match text.char_indices().find(|&(_, character)| !is_allowed(character)) {
+    match text
+        .char_indices()
+        .find(|&(_, character)| !is_allowed(character))
+    {
         None => Ok(()),
         Some((at, character)) => {
             let span = Span::new(at as u32, (at + character.len_utf8()) as u32);
-            let message = format!("control character U+{:04X} is not allowed in YAML", u32::from(character));
+            let message = format!(
+                "control character U+{:04X} is not allowed in YAML",
+                u32::from(character)
+            );
             Err(Problem::syntax(span, message)
                 .with_hint("in double quotes it can be written as an escape such as `\\x1b`"))
         }

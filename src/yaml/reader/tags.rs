@@ -26,8 +26,11 @@ impl<'a> Scanner<'a> {
             cursor.at += 1;
         }
         let name = cursor.slice(start + 1, cursor.at);
-        let ends_well =
-            cursor.is_gap(cursor.at) || matches!(cursor.peek(), b'?' | b':' | b',' | b']' | b'}' | b'%' | b'@' | b'`');
+        let ends_well = cursor.is_gap(cursor.at)
+            || matches!(
+                cursor.peek(),
+                b'?' | b':' | b',' | b']' | b'}' | b'%' | b'@' | b'`'
+            );
         if !name.is_empty() && ends_well {
             return Ok(name);
         }
@@ -36,13 +39,20 @@ impl<'a> Scanner<'a> {
             cursor.at += 1;
         }
         let text = cursor.slice(start, cursor.at);
-        let what = if is_alias { "`*` begins an alias" } else { "`&` begins an anchor" };
+        let what = if is_alias {
+            "`*` begins an alias"
+        } else {
+            "`&` begins an anchor"
+        };
         let message = format!("{what}, and `{text}` is no name for one");
-        Err(Problem::syntax(cursor.since(start), message).with_hint(format!("put the value in quotes: \"{text}\"")))
+        Err(Problem::syntax(cursor.since(start), message)
+            .with_hint(format!("put the value in quotes: \"{text}\"")))
     }
 
     /// The tag here. `%TAG` being refused, only the handles `!` and `!!` have a meaning.
-    pub(super) fn scan_tag(&mut self) -> Result<Tag<'a>, Problem> {
+    ///
+    /// `None` is a tag with another handle, which only matters if it stands before a value.
+    pub(super) fn scan_tag(&mut self) -> Result<Option<Tag<'a>>, Problem> {
         let start = self.cursor.at;
         let tag = if self.cursor.byte(start + 1) == b'<' {
             self.cursor.at += 2;
@@ -51,7 +61,7 @@ impl<'a> Scanner<'a> {
                 return Err(self.bad_tag(start, "the tag misses its `>`"));
             }
             self.cursor.at += 1;
-            Tag::from_name(name)
+            Some(Tag::from_name(name))
         } else {
             self.scan_short_tag(start)?
         };
@@ -61,7 +71,7 @@ impl<'a> Scanner<'a> {
         Ok(tag)
     }
 
-    fn scan_short_tag(&mut self, start: usize) -> Result<Tag<'a>, Problem> {
+    fn scan_short_tag(&mut self, start: usize) -> Result<Option<Tag<'a>>, Problem> {
         self.cursor.at += 1;
         while is_name_byte(self.cursor.peek()) {
             self.cursor.at += 1;
@@ -70,19 +80,16 @@ impl<'a> Scanner<'a> {
         if self.cursor.peek() != b'!' {
             // No handle, but the first part of a local tag. The lone `!` makes text of a scalar.
             if handle == "!" && !is_uri_byte(self.cursor.peek()) {
-                return Ok(Tag::Other(Cow::Borrowed(handle)));
+                return Ok(Some(Tag::Other(Cow::Borrowed(handle))));
             }
             self.cursor.at = start + 1;
             let suffix = self.scan_uri(start)?;
-            return Ok(Tag::Other(Cow::Owned(format!("!{suffix}"))));
+            return Ok(Some(Tag::Other(Cow::Owned(format!("!{suffix}")))));
         }
         self.cursor.at += 1;
         let suffix = self.scan_uri(start)?;
-        if handle != "!" {
-            let message = format!("the tag handle `{handle}!` is not defined");
-            return Err(self.bad_tag(start, &message));
-        }
-        Ok(Tag::from_name(Cow::Owned(format!("tag:yaml.org,2002:{suffix}"))))
+        Ok((handle == "!")
+            .then(|| Tag::from_name(Cow::Owned(format!("tag:yaml.org,2002:{suffix}")))))
     }
 
     /// The characters of a tag, with their percent escapes decoded.
@@ -98,9 +105,12 @@ impl<'a> Scanner<'a> {
         if !raw.contains('%') {
             return Ok(Cow::Borrowed(raw));
         }
-        decode(raw)
-            .map(Cow::Owned)
-            .ok_or_else(|| self.bad_tag(tag_start, "the tag has a `%` that begins no escaped character"))
+        decode(raw).map(Cow::Owned).ok_or_else(|| {
+            self.bad_tag(
+                tag_start,
+                "the tag has a `%` that begins no escaped character",
+            )
+        })
     }
 
     fn bad_tag(&self, start: usize, message: &str) -> Problem {
