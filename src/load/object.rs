@@ -70,21 +70,38 @@ pub(super) fn check(root: &Node<'_>, id: &ObjectId, context: &Context<'_>) -> Ve
     let Some(shape) = schema::of_kind(&id.kind) else { return Vec::new() };
     let mut findings = Checker::new(context.places, Some(id), context.options.unknown_fields).check(root, shape, "");
     if id.name.is_empty() {
-        let metadata = root.get("metadata");
-        let place = metadata.filter(|node| node.as_map().is_some()).unwrap_or(root);
-        let mut finding = Finding::new("M100", Severity::Error, "the object has no name")
-            .on(id.clone())
-            .at(context.places.at(place.span))
-            .path("metadata.name")
-            .rejected();
-        finding.hint = Some(if metadata.is_some_and(|node| node.get("generateName").is_some()) {
-            "`generateName` leaves the name to the API server; give it one with `metadata.name`".to_owned()
-        } else {
-            "give it one with `metadata.name`".to_owned()
-        });
-        findings.push(finding);
+        findings.push(no_name(root, id, context));
     }
     findings
+}
+
+/// An object without a name cannot be. Kubernetes objects are left out for it; of Istio's own the refusal counts.
+fn no_name(root: &Node<'_>, id: &ObjectId, context: &Context<'_>) -> Finding {
+    let metadata = root.get("metadata");
+    let place = metadata.filter(|node| node.as_map().is_some()).unwrap_or(root);
+    let is_generated = metadata.is_some_and(|node| node.get("generateName").is_some());
+    let finding = Finding::new("M100", Severity::Warning, format!("the {} has no name; it is left out", id.kind))
+        .on(id.clone())
+        .at(context.places.at(place.span))
+        .path("metadata.name")
+        .hint(if is_generated {
+            "`generateName` leaves the name to the API server; give it one with `metadata.name`"
+        } else {
+            "give it one with `metadata.name`"
+        });
+    if is_istio(&id.kind) { Finding { severity: Severity::Error, ..finding }.rejected() } else { finding }
+}
+
+fn is_istio(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::VirtualService
+            | Kind::DestinationRule
+            | Kind::Gateway
+            | Kind::ServiceEntry
+            | Kind::WorkloadEntry
+            | Kind::Sidecar
+    )
 }
 
 /// Decodes an object that passed its check.
@@ -97,6 +114,7 @@ pub(super) fn decode(root: &Node<'_>, id: ObjectId, context: &Context<'_>, findi
     let spec = root.get("spec").unwrap_or(&nothing);
     let status = root.get("status");
     match id.kind {
+        _ if id.name.is_empty() => Parsed::Nothing,
         Kind::VirtualService => {
             Parsed::VirtualService(Object { id, meta, at, spec: decode::virtual_service(spec, decoder) })
         }
