@@ -16,6 +16,7 @@ mod object;
 mod scenario;
 #[cfg(test)]
 mod tests;
+mod workload;
 
 use rayon::prelude::*;
 use smol_str::SmolStr;
@@ -81,6 +82,7 @@ pub fn read(sources: &SourceMap, files: &[FileId], options: &Options) -> Loaded 
     for piece in pieces {
         piece.add_to(&mut loaded, options);
     }
+    workload::resolve_templates(&mut loaded);
     duplicates::withdraw_superseded(&mut loaded);
     loaded
 }

@@ -2,14 +2,14 @@
 
 use smol_str::SmolStr;
 
-use super::PODS_MAX;
 use super::document::Context;
+use super::workload;
 use crate::diagnostic::{Finding, Severity};
 use crate::manifest::decode::{self, Decoder};
 use crate::manifest::schema::{self, Checker};
 use crate::manifest::{
-    DestinationRule, EndpointSlice, Gateway, Kind, Manifests, Namespace, Object, ObjectId, ObjectMeta, Pod, Service,
-    ServiceEntry, Sidecar, VirtualService, Workload, WorkloadEntry,
+    DestinationRule, EndpointSlice, Gateway, Kind, Manifests, Namespace, Object, ObjectId, Pod, Service, ServiceEntry,
+    Sidecar, VirtualService, Workload, WorkloadEntry,
 };
 use crate::yaml::Node;
 
@@ -136,7 +136,7 @@ pub(super) fn decode(root: &Node<'_>, id: ObjectId, context: &Context<'_>, findi
         Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet | Kind::ReplicaSet | Kind::Rollout => {
             let spec = decode::workload(spec, id.kind == Kind::DaemonSet);
             let workload = Object { id, meta, at, spec };
-            let pods = pods_of(&workload, findings);
+            let pods = workload::pods_of(&workload, findings);
             Parsed::Workload(workload, pods)
         }
         Kind::Endpoints => {
@@ -151,37 +151,4 @@ pub(super) fn decode(root: &Node<'_>, id: ObjectId, context: &Context<'_>, findi
         Kind::Namespace => Parsed::Namespace(Object { id, meta, at, spec: Namespace {} }),
         Kind::ConfigMap | Kind::Other(_) => Parsed::Nothing,
     }
-}
-
-/// The pods that a workload stands for, `NAME-0` to `NAME-(replicas - 1)`.
-fn pods_of(workload: &Object<Workload>, findings: &mut Vec<Finding>) -> Vec<Object<Pod>> {
-    let spec = &workload.spec;
-    if !spec.has_template {
-        return Vec::new();
-    }
-    if spec.replicas > PODS_MAX {
-        let message =
-            format!("the {} has {} replicas; {PODS_MAX} of them are looked at", workload.id.kind, spec.replicas);
-        findings.push(
-            Finding::new("load", Severity::Warning, message)
-                .on(workload.id.clone())
-                .at(workload.at)
-                .path("spec.replicas"),
-        );
-    }
-    let pod = |number| {
-        let name = SmolStr::new(format!("{}-{number}", workload.meta.name));
-        let meta = ObjectMeta {
-            name: name.clone(),
-            namespace: workload.meta.namespace.clone(),
-            labels: spec.labels.clone(),
-            annotations: spec.annotations.clone(),
-            created: workload.meta.created,
-            deleted: false,
-        };
-        let id = ObjectId { kind: Kind::Pod, namespace: meta.namespace.clone(), name };
-        let spec = Pod { workload: Some(workload.id.clone()), ..spec.template.clone() };
-        Object { id, meta, at: workload.at, spec }
-    };
-    (0..spec.replicas.min(PODS_MAX)).map(pod).collect()
 }

@@ -164,7 +164,7 @@ fn va_1_rules_of_service_entries() {
     );
     check(
         &entry("hosts: [a.b], resolution: STATIC, endpoints: [{}]"),
-        &["!M100 4:53 spec.endpoints[0]: `address` is missing"],
+        &["!M100 4:54 spec.endpoints[0]: `address` is missing"],
     );
     check(
         "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: se}\n",
@@ -207,8 +207,8 @@ fn va_1_rules_of_destination_rules_and_gateways() {
     check(
         "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: gw}\nspec: {servers: [{hosts: x}]}\n",
         &[
-            "!M301 4:26 spec.servers[0].hosts: must be a list, but `x` is a string",
             "!M302 4:18 spec.servers[0].port: `port` is missing",
+            "!M301 4:26 spec.servers[0].hosts: must be a list, but `x` is a string",
         ],
     );
 }
@@ -286,6 +286,20 @@ fn workloads_stand_for_pods() {
     assert_eq!(workload("ReplicaSet", "replicas: 0").pods.len(), 0);
     assert_eq!(workload("DaemonSet", "replicas: 7").pods.len(), 1);
     assert_eq!(workload("Deployment", "replicas: 2000000000").pods.len(), PODS_MAX as usize);
+}
+
+#[test]
+fn rollouts_may_take_their_pods_from_a_deployment() {
+    let loaded = load(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: r}\nspec: {replicas: 2, workloadRef: {apiVersion: apps/v1, kind: Deployment, name: d}}\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {replicas: 0, template: {metadata: {labels: {app: a}}}}\n---\napiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: lost}\nspec: {workloadRef: {name: x}}\n",
+    );
+    assert_eq!(
+        told(&loaded),
+        ["load 11:1 spec.workloadRef: Deployment `x` is not among the manifests; the Rollout has no pods"]
+    );
+    let pods: Vec<_> =
+        loaded.manifests.pods.iter().map(|pod| (pod.id.name.as_str(), pod.meta.labels.to_string())).collect();
+    assert_eq!(pods, [("r-0", "app=a".to_owned()), ("r-1", "app=a".to_owned())]);
 }
 
 #[test]
