@@ -55,10 +55,11 @@ impl<'t> MeshConfigSource<'t> {
     }
 }
 
-/// The place in the file of a place within a string. Strings of several lines are block scalars, whose lines stand below
-/// the `|` one by one, indented by an amount that is not known here; so the column is that of the string.
+/// The place in the file of a place within a string. It is exact for block scalars, which begin at the first character of
+/// their text and whose lines are all indented alike.
 fn within_block(text_at: Position, inner: Position) -> Position {
-    Position { line: text_at.line + inner.line, ..text_at }
+    let add = |start: u32, count: u32| start + count.saturating_sub(1);
+    Position { line: add(text_at.line, inner.line), column: add(text_at.column, inner.column), ..text_at }
 }
 
 /// Reads a mesh configuration from a file of its own: the bare fields, a ConfigMap `istio` or an IstioOperator.
