@@ -6,6 +6,7 @@ pub mod manifest;
 pub mod mesh;
 pub mod re2;
 pub mod request;
+pub mod router;
 pub mod source;
 pub mod table;
 pub mod translate;
