@@ -2,6 +2,7 @@
 
 pub mod decision;
 pub mod diagnostic;
+pub mod envoy_path;
 pub mod manifest;
 pub mod mesh;
 pub mod re2;

@@ -235,7 +235,7 @@ fn is_answered_preflight(router: &Router, cors: &Cors, seen: &Seen<'_>) -> bool 
     }
     let allowed = |test: &ValueMatch| match test {
         ValueMatch::Present => true,
-        ValueMatch::Exact(text) => text == "*" || *text == origin,
+        ValueMatch::Exact(text) => text == "*" || **text == *origin,
         ValueMatch::Prefix(text) => origin.starts_with(text.as_str()),
         ValueMatch::Regex(regex) => router.regex(regex).is_some_and(|r| r.full_match(origin.as_bytes())),
     };
@@ -250,7 +250,7 @@ fn forwarded(
     server_name: Option<&str>,
     local: &impl Fn(u32) -> u16,
 ) -> Decision {
-    let path = rewrite_path(router, seen, &route.matcher.path, &forward.rewrite);
+    let path = rewrite_path(router, seen.path, &route.matcher.path, &forward.rewrite);
     let mut not_evaluated = Vec::new();
     let mut upstream = |entry: Option<(&HeaderMutations, Option<&SmolStr>)>| -> Upstream {
         let mut draft = Draft::new(seen, route, server_name);

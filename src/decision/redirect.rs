@@ -1,6 +1,7 @@
 //! Where redirects point (envoy-matching 6.4, 6.5; EV-8).
 
-use super::upstream::behind_match;
+use super::upstream::matched_length;
+use crate::envoy_path::rewrite_prefix;
 use crate::router::{Seen, authority};
 use crate::table::{PathMatch, Redirect, RedirectPath};
 
@@ -13,12 +14,15 @@ pub(super) fn location(request: &Seen<'_>, matched: &PathMatch, redirect: &Redir
         Some(host) => host.as_str(),
         None => kept_authority(request.authority, port.is_some(), scheme != old_scheme, &old_scheme),
     };
-    let (bare, query) = request.path.split_at(request.bare_path.len());
+    let query = request.path.get(request.bare_path.len()..).unwrap_or_default();
     let path = match &redirect.path {
         RedirectPath::Replace(path) if path.is_empty() => request.path.to_string(),
         RedirectPath::Replace(path) if path.contains('?') => path.to_string(),
         RedirectPath::Replace(path) => format!("{path}{query}"),
-        RedirectPath::Prefix(with) => format!("{with}{}{query}", behind_match(bare, matched)),
+        RedirectPath::Prefix(with) => {
+            let path = rewrite_prefix(request.path.as_bytes(), matched_length(matched), with);
+            String::from_utf8_lossy(&path).into_owned()
+        }
     };
     let slash = if path.starts_with('/') { "" } else { "/" };
     match port {

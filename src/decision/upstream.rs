@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::Upstream;
 use super::formatter::{FormatSource, format};
+use crate::envoy_path::{rewrite_prefix, rewrite_regex};
 use crate::router::{HeaderKey, Router, Seen, is_joined, is_removed, trim};
 use crate::table::{AppendAction, HeaderMutations, PathMatch, PathRewrite, Route};
 
@@ -122,28 +123,24 @@ impl FormatSource for Draft<'_> {
     }
 }
 
-/// The path sent upstream, query included (envoy-matching 6.6). There is no slash logic.
-pub(super) fn rewrite_path(router: &Router, request: &Seen<'_>, matched: &PathMatch, rewrite: &PathRewrite) -> String {
-    let (bare, query) = request.path.split_at(request.bare_path.len());
-    match rewrite {
-        PathRewrite::None => request.path.to_string(),
-        PathRewrite::Prefix(with) => format!("{with}{}{query}", behind_match(bare, matched)),
+/// The path sent upstream, query included (envoy-matching 6.6).
+pub(super) fn rewrite_path(router: &Router, path: &str, matched: &PathMatch, rewrite: &PathRewrite) -> String {
+    let rewritten = match rewrite {
+        PathRewrite::None => return path.to_string(),
+        PathRewrite::Prefix(with) => rewrite_prefix(path.as_bytes(), matched_length(matched), with),
         PathRewrite::Regex { pattern, substitution } => {
-            let replaced = router.regex(pattern).and_then(|re2| re2.replace_all(bare.as_bytes(), substitution));
-            match replaced {
-                // An empty result is ignored.
-                Some(new) if !new.is_empty() => format!("{}{query}", String::from_utf8_lossy(&new)),
-                _ => request.path.to_string(),
-            }
+            let rewritten = router.regex(pattern).and_then(|re2| rewrite_regex(path.as_bytes(), re2, substitution));
+            rewritten.map_or_else(|| path.as_bytes().to_vec(), Cow::into_owned)
         }
-    }
+    };
+    String::from_utf8_lossy(&rewritten).into_owned()
 }
 
-/// What a prefix rewrite keeps of the path: what follows a matched prefix, and nothing of an exact or regex match.
-pub(super) fn behind_match<'a>(bare_path: &'a str, matched: &PathMatch) -> &'a str {
+/// How many bytes a prefix rewrite replaces: a matched prefix, but the whole path of an exact or regex match.
+pub(super) fn matched_length(matched: &PathMatch) -> usize {
     match matched {
-        PathMatch::Prefix(prefix) => bare_path.get(prefix.len()..).unwrap_or_default(),
-        PathMatch::Exact(_) | PathMatch::Regex(_) => "",
+        PathMatch::Prefix(prefix) => prefix.len(),
+        PathMatch::Exact(_) | PathMatch::Regex(_) => usize::MAX,
     }
 }
 
@@ -158,8 +155,7 @@ mod tests {
         let forward = Forward { rewrite: rewrite.clone(), ..forward(ForwardTo::Cluster(destination("v1"))) };
         let route = route(on(matched.clone()), RouteAction::Forward(Box::new(forward)));
         let router = Router::new(std::sync::Arc::new(one_host(vec![route])), &Switches::default());
-        let request = Seen { path, bare_path: path.split('?').next().unwrap_or_default(), ..seen(&[]) };
-        rewrite_path(&router, &request, &matched, &rewrite)
+        rewrite_path(&router, path, &matched, &rewrite)
     }
 
     #[test]

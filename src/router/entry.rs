@@ -1,9 +1,8 @@
 //! What Envoy does with a request before any route is looked at: codec checks and the path's normal form.
 
-use std::borrow::Cow;
-
 use super::Switches;
 use super::view::{RequestView, trim};
+use crate::envoy_path::{Fragment, PathNormalization, PathOptions};
 use crate::manifest::PathNormalizationType;
 
 /// Why a request is answered before routing (envoy-matching 0.7). Unless said otherwise with 400.
@@ -19,7 +18,6 @@ pub enum BadRequest {
     AsteriskPath,
     /// The path cannot be normalised: `%00`, or `#` where fragments are refused.
     PathNormalization,
-    /// Escaped slashes, where the mesh refuses them.
     MissingHost,
     InvalidAuthority,
     InvalidHeaderName,
@@ -111,27 +109,18 @@ fn is_authority_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:[]@!$&'()*+,;=%".contains(&byte)
 }
 
-/// How paths are normalised (2.6).
-#[derive(Debug, Clone)]
-pub(crate) struct PathRules {
-    kind: PathNormalizationType,
-    reject_fragment: bool,
-}
-
-impl PathRules {
-    pub fn new(kind: PathNormalizationType, switches: &Switches) -> PathRules {
-        PathRules { kind, reject_fragment: switches.reject_path_with_fragment }
-    }
-
-    /// The path as it is matched, rewritten and sent upstream; borrowed where nothing changes.
-    pub fn normalize<'a>(&self, path: &'a str) -> Result<Cow<'a, str>, BadRequest> {
-        let _ = self.kind;
-        let cut = match path.find('#') {
-            Some(_) if self.reject_fragment => return Err(BadRequest::PathNormalization),
-            Some(at) => &path[..at],
-            None => path,
-        };
-        if cut.contains("%00") { Err(BadRequest::PathNormalization) } else { Ok(Cow::Borrowed(cut)) }
+/// How paths are normalised (2.6): the mesh's setting and the proxy's switches.
+pub(crate) fn path_options(kind: PathNormalizationType, switches: &Switches) -> PathOptions {
+    let mode = match kind {
+        PathNormalizationType::Default | PathNormalizationType::Base => PathNormalization::Base,
+        PathNormalizationType::None => PathNormalization::None,
+        PathNormalizationType::MergeSlashes => PathNormalization::MergeSlashes,
+        PathNormalizationType::DecodeAndMergeSlashes => PathNormalization::DecodeAndMergeSlashes,
+    };
+    PathOptions {
+        fragment: if switches.reject_path_with_fragment { Fragment::Reject } else { Fragment::Cut },
+        dot_segments_with_parameters: switches.strip_dotdot_segments_with_parameters,
+        ..PathOptions::from(mode)
     }
 }
 

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use conditions::RouteTest;
-use entry::{PathRules, request_line, rest_of_head};
+use entry::{path_options, request_line, rest_of_head};
 use hosts::{HostIndex, lower_case};
 use listeners::{Connection, ListenerIndex};
 use path_index::PathIndex;
@@ -45,6 +45,7 @@ pub use trials::Trial;
 pub use view::RequestView;
 pub(crate) use view::{HeaderKey, Seen, is_joined, is_removed, trim};
 
+use crate::envoy_path::{PathOptions, normalize_str};
 use crate::mesh::ProxyKind;
 use crate::re2::Re2;
 use crate::table::{ChainAction, FilterChain, Listener, Route, RouteConfiguration, RouteTable, VirtualHost};
@@ -94,7 +95,7 @@ pub struct Router {
     /// By listener: the route configuration of each chain, and of the default chain.
     chain_configs: Vec<(Vec<Option<u32>>, Option<u32>)>,
     configs: Vec<ConfigIndex>,
-    paths: PathRules,
+    paths: PathOptions,
     rejected: Vec<Rejection>,
     patterns: Patterns,
 }
@@ -151,7 +152,7 @@ impl Router {
             listeners: ListenerIndex::new(&table),
             chain_configs: table.listeners.iter().map(configs_of).collect(),
             configs,
-            paths: PathRules::new(table.path_normalization, switches),
+            paths: path_options(table.path_normalization, switches),
             rejected,
             switches: switches.clone(),
             patterns,
@@ -227,7 +228,7 @@ impl Router {
         if let Err(reason) = readable.and_then(|()| rest_of_head(request)) {
             return refused(reason);
         }
-        let path = match self.paths.normalize(request.path) {
+        let path = match self.normalize(request.path) {
             Ok(path) => path,
             Err(reason) => return refused(reason),
         };
@@ -250,7 +251,7 @@ impl Router {
 
     /// The path as it is matched and sent upstream, query included (2.6).
     pub(crate) fn normalize<'a>(&self, path: &'a str) -> Result<Cow<'a, str>, BadRequest> {
-        self.paths.normalize(path)
+        normalize_str(path, &self.paths).map_err(|_| BadRequest::PathNormalization)
     }
 
     /// The request as conditions see it; `path` is normalised.
