@@ -11,6 +11,7 @@ pub mod mesh;
 pub mod re2;
 pub mod report;
 pub mod request;
+pub mod router;
 pub mod scenario;
 pub mod source;
 pub mod table;
