@@ -424,9 +424,6 @@ fn no_value(span: Span) -> Problem {
 }
 
 fn undefined_tag(span: Span) -> Problem {
-    Problem::syntax(
-        span,
-        "the handle of this tag, from `!` to `!`, is not defined",
-    )
-    .with_hint("put a value that begins with `!` in quotes")
+    Problem::syntax(span, "the handle of this tag, from `!` to `!`, is not defined")
+        .with_hint("put a value that begins with `!` in quotes")
 }
