@@ -23,14 +23,15 @@
 
 mod build;
 mod events;
-mod granit;
 mod json;
 mod keys;
 mod lines;
 mod node;
 mod path;
 mod problem;
+mod reader;
 mod scalar;
+mod source;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -90,15 +91,22 @@ pub fn parse<'a>(
     if let Some(problem) = &raw.problem {
         return Err(vec![problem.clone()]);
     }
+    let in_file = |mut problem: Problem| {
+        problem.span = problem.span.shifted(raw.start);
+        vec![problem]
+    };
     let built = match raw.format {
         Format::Json => build::build(json::JsonReader::new(raw.text), raw.start, limits),
-        Format::Yaml => build::build(granit::YamlReader::new(raw.text), raw.start, limits),
-    };
-    Ok(built?.map(|(root, problems)| Document {
-        root,
+        Format::Yaml => {
+            let reader = reader::YamlReader::new(raw.text).map_err(in_file)?;
+            build::build(reader, raw.start, limits)
+        }
+    }?;
+    Ok(built.map(|built| Document {
+        root: built.root,
         span: Span::new(raw.start, raw.start + raw.text.len() as u32),
         index: raw.index,
-        problems,
-        comments: Vec::new(),
+        problems: built.findings,
+        comments: built.comments,
     }))
 }

@@ -19,6 +19,14 @@ impl Span {
         Span { start, end }
     }
 
+    /// This span, `base` bytes further on.
+    pub(super) fn shifted(self, base: u32) -> Span {
+        Span::new(
+            self.start.saturating_add(base),
+            self.end.saturating_add(base),
+        )
+    }
+
     /// The text at this span, or the empty text where the span is not one of `text`.
     pub fn slice(self, text: &str) -> &str {
         text.get(self.start as usize..self.end as usize)
@@ -168,15 +176,6 @@ impl<'a> Node<'a> {
             Value::UInt(number) => Some(Cow::Owned(number.to_string())),
             Value::Float(number) => Some(Cow::Owned(super::scalar::float_text(*number))),
             Value::Null | Value::Seq(_) | Value::Map(_) => None,
-        }
-    }
-
-    /// How many levels of lists and objects this node spans: 0 for a scalar, 1 for `[]`.
-    pub(super) fn height(&self) -> u32 {
-        match &self.value {
-            Value::Seq(items) => 1 + items.iter().map(Node::height).max().unwrap_or(0),
-            Value::Map(entries) => 1 + entries.iter().map(|e| e.value.height()).max().unwrap_or(0),
-            _ => 0,
         }
     }
 }
