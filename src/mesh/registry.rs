@@ -266,6 +266,7 @@ pub(super) fn assign_cluster_ips(services: &mut [Object<manifest::Service>]) {
     // Those that no manifest holds come last. A Service given twice counts where it was given last.
     in_order.sort_by_key(|s| (!s.at.is_known(), s.at));
     for service in in_order {
+        service.spec.cluster_ips.retain(|ip| !ip.is_empty());
         if !service.spec.cluster_ips.is_empty() || service.spec.kind == ServiceType::ExternalName {
             continue;
         }

@@ -79,7 +79,7 @@ impl Localities {
             let Some((_, weight)) = targets.get(*target) else { return 0 };
             let total: u64 =
                 groups.iter().zip(&target_of).filter(|(_, t)| **t == Some(*target)).map(|(g, _)| g.weight).sum();
-            (group.weight * u64::from(*weight)).div_ceil(total.max(1))
+            group.weight.saturating_mul(u64::from(*weight)).div_ceil(total.max(1))
         };
         let scale = groups.iter().fold(1u64, |all, g| lcm(all, g.weight)).clamp(1, u64::from(u16::MAX));
         let mut out = Vec::new();
@@ -89,7 +89,7 @@ impl Localities {
                 continue;
             }
             out.extend(group.endpoints.iter().map(|e| {
-                let weight = u64::from(e.weight) * share * scale / group.weight.max(1);
+                let weight = u64::from(e.weight).saturating_mul(share).saturating_mul(scale) / group.weight.max(1);
                 Endpoint { weight: u32::try_from(weight.max(1)).unwrap_or(u32::MAX), ..(*e).clone() }
             }));
         }
@@ -106,7 +106,8 @@ impl Localities {
             let same = own.iter().zip(place).take_while(|(a, b)| **a == *b).count();
             let distance = 3 - u32::try_from(same).unwrap_or(3);
             // Localities assigned by labels before stay in that order.
-            e.priority * 5 + if distance == 3 && to.is_some_and(|to| place[0] != to) { 4 } else { distance }
+            e.priority.saturating_mul(5)
+                + if distance == 3 && to.is_some_and(|to| place[0] != to) { 4 } else { distance }
         })
     }
 
