@@ -255,8 +255,8 @@ fn hash_key(h: &crate::table::HashPolicy) -> String {
     match h {
         crate::table::HashPolicy::Header(name) => format!("header {name}"),
         crate::table::HashPolicy::Cookie { name, .. } => format!("cookie {name}"),
-        crate::table::HashPolicy::ConnectionProperties { source_ip: true } => "client address".to_owned(),
-        crate::table::HashPolicy::ConnectionProperties { source_ip: false } => "nothing".to_owned(),
+        crate::table::HashPolicy::SourceIp => "client address".to_owned(),
+        crate::table::HashPolicy::Nothing => "nothing".to_owned(),
         crate::table::HashPolicy::QueryParameter(name) => format!("query {name}"),
     }
 }

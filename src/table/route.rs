@@ -166,16 +166,10 @@ pub struct MirrorPolicy {
 #[derive(Debug, Clone, PartialEq)]
 pub enum HashPolicy {
     Header(SmolStr),
-    Cookie {
-        name: SmolStr,
-        ttl: Option<Nanos>,
-        path: SmolStr,
-        attributes: Vec<(SmolStr, SmolStr)>,
-    },
-    /// By the client's address where `source_ip` says so; otherwise the policy is there and yields no hash.
-    ConnectionProperties {
-        source_ip: bool,
-    },
+    Cookie { name: SmolStr, ttl: Option<Nanos>, path: SmolStr, attributes: Vec<(SmolStr, SmolStr)> },
+    SourceIp,
+    /// `useSourceIp: false`: Envoy takes the policy and hashes nothing.
+    Nothing,
     QueryParameter(SmolStr),
 }
 

@@ -262,9 +262,8 @@ fn hash_policy(o: &mut Object<'_>, h: &HashPolicy) {
                 });
             }
         }),
-        HashPolicy::ConnectionProperties { source_ip } => {
-            o.object("connection_properties", |o| o.bool("source_ip", *source_ip));
-        }
+        HashPolicy::SourceIp => o.object("connection_properties", |o| o.bool("source_ip", true)),
+        HashPolicy::Nothing => o.object("connection_properties", |_| ()),
         HashPolicy::QueryParameter(name) => o.object("query_parameter", |o| o.str("name", name)),
     }
 }
