@@ -16,6 +16,8 @@ mod scope;
 mod selector;
 mod service;
 mod service_index;
+#[cfg(test)]
+pub(crate) mod test_support;
 mod virtual_service;
 
 use std::sync::Arc;

@@ -9,11 +9,12 @@ use crate::manifest::Labels;
 use crate::mesh::{Address, EndpointFilter, Registry, Resolution, Service};
 use crate::table::{Health, NameTable};
 
-/// Names and addresses as the cluster's DNS has them, and those of ServiceEntries that the proxy sees.
+/// Names and addresses as the cluster's DNS has them.
 ///
 /// A Kubernetes Service is found by its full name, `name.namespace.svc`, `name.namespace` and, from its own namespace,
 /// `name`, whatever it exports; a headless one gives its ready pods. An ExternalName Service gives the address of what it
-/// names, if the mesh knows that. Hosts without an address of their own are missing: their addresses lie outside the mesh.
+/// names, if the mesh knows that. Hosts of ServiceEntries are missing, also those with addresses: only Istio's own DNS proxy,
+/// which is off by default, would answer for them; without it their names lead outside the mesh.
 pub(crate) fn name_table(cx: &Context<'_>) -> NameTable {
     let mut table = NameTable::default();
     let services = &cx.mesh.services;
@@ -21,12 +22,6 @@ pub(crate) fn name_table(cx: &Context<'_>) -> NameTable {
     for service in services.iter().filter(|s| s.registry == Registry::Kubernetes && !s.is_alias()) {
         let addresses = if service.is_headless() { pod_addresses(cx, service) } else { own_addresses(service) };
         add_kubernetes(&mut table, cx, service, &addresses);
-    }
-    for service in services.iter().filter(|s| s.registry == Registry::ServiceEntry) {
-        if service.visibility.allows(&cx.proxy.namespace) {
-            let addresses = own_addresses(service);
-            add(&mut table, lower(&service.hostname), &addresses);
-        }
     }
     for service in services.iter().filter(|s| s.registry == Registry::Kubernetes) {
         if let Resolution::Alias(_) = service.resolution {
