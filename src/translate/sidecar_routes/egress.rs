@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
-use super::host_index::HostIndex;
 use crate::mesh::{EgressScope, VirtualService};
+use crate::translate::host_index::HostIndex;
 
 /// An egress listener, indexed.
 pub(super) struct EgressView<'a> {
