@@ -27,7 +27,9 @@ pub fn cluster_end<'t>(table: &'t RouteTable, name: &ClusterName) -> ClusterEnd<
     let Some(cluster) = table.cluster(name) else { return end(Outcome::NoCluster, 503, "NC", Vec::new()) };
     match cluster.discovery {
         // These go where the client dialled, or where its host name points.
-        DiscoveryType::OriginalDst | DiscoveryType::DynamicForwardProxy => end(Outcome::Delivered, 200, "-", Vec::new()),
+        DiscoveryType::OriginalDst | DiscoveryType::DynamicForwardProxy => {
+            end(Outcome::Delivered, 200, "-", Vec::new())
+        }
         DiscoveryType::Eds | DiscoveryType::StrictDns | DiscoveryType::LogicalDns | DiscoveryType::Static => {
             let endpoints = usable_endpoints(cluster);
             if endpoints.is_empty() {

@@ -84,7 +84,10 @@ fn closed(router: &Router, found: Found, request: &RequestView<'_>) -> Decision 
             if ports.is_empty() {
                 format!("nothing listens on port {port}")
             } else {
-                format!("no listener behind port {port}; Services that select the gateway have the ports {}", ports.join(", "))
+                format!(
+                    "no listener behind port {port}; Services that select the gateway have the ports {}",
+                    ports.join(", ")
+                )
             }
         }
     };
@@ -136,7 +139,10 @@ fn http(router: &Router, request: &RequestView<'_>, listener: u32, chain: ChainI
     let decision = match (end, router.normalize(request.path)) {
         (HttpEnd::Refused(reason), _) => {
             let (status, flags) = reason.answer();
-            Decision { hints: vec![reason.reason().to_string()], ..Decision::ended(Outcome::BadRequest, Some((status, flags))) }
+            Decision {
+                hints: vec![reason.reason().to_string()],
+                ..Decision::ended(Outcome::BadRequest, Some((status, flags)))
+            }
         }
         (_, Err(reason)) => Decision::ended(Outcome::BadRequest, Some(reason.answer())),
         (_, Ok(path)) => routed(router, request, &router.seen(request, &path), end),

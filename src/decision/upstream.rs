@@ -204,9 +204,8 @@ mod tests {
     }
 
     fn level(remove: &[&str], set: &[(&str, &str)], add: &[(&str, &str)]) -> HeaderMutations {
-        let option = |append| {
-            move |(n, v): &(&str, &str)| HeaderValueOption { name: (*n).into(), value: (*v).into(), append }
-        };
+        let option =
+            |append| move |(n, v): &(&str, &str)| HeaderValueOption { name: (*n).into(), value: (*v).into(), append };
         HeaderMutations {
             remove: remove.iter().map(|n| (*n).into()).collect(),
             add: (set.iter().map(option(AppendAction::OverwriteIfExistsOrAdd)))
@@ -242,7 +241,8 @@ mod tests {
 
     #[test]
     fn s0_6_hop_by_hop_and_envoys_own_headers_are_left_out() {
-        let headers = [("connection", "close"), ("x-envoy-retry-on", "5xx"), ("x-forwarded-proto", "https"), ("a", "b")];
+        let headers =
+            [("connection", "close"), ("x-envoy-retry-on", "5xx"), ("x-forwarded-proto", "https"), ("a", "b")];
         assert_eq!(mutated(&headers, &[]), ["a: b"]);
     }
 }

@@ -82,10 +82,20 @@ impl ValueTest {
 /// A condition besides the path.
 #[derive(Debug, Clone)]
 pub(crate) enum Condition {
-    Header { key: HeaderKey, test: ValueTest, invert: bool, missing_as_empty: bool },
-    Query { name: SmolStr, test: ValueTest },
+    Header {
+        key: HeaderKey,
+        test: ValueTest,
+        invert: bool,
+        missing_as_empty: bool,
+    },
+    Query {
+        name: SmolStr,
+        test: ValueTest,
+    },
     /// A claim condition: its answer is known, because nothing here verifies tokens (RT-11).
-    Claim { holds: bool },
+    Claim {
+        holds: bool,
+    },
 }
 
 impl Condition {

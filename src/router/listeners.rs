@@ -71,7 +71,8 @@ impl ListenerIndex {
                 } else {
                     *self.target_ports.get(&connection.port)?
                 };
-                let dialled = connection.address.filter(|a| self.home.is_empty() || a.is_loopback() || self.home.contains(a));
+                let dialled =
+                    connection.address.filter(|a| self.home.is_empty() || a.is_loopback() || self.home.contains(a));
                 self.at(dialled.or(self.home.first().copied()), port)
             }
         }
@@ -163,7 +164,9 @@ impl ChainIndex {
 
         let transport = if connection.tls { TransportProtocol::Tls } else { TransportProtocol::RawBuffer };
         let conditions = |i: &&u32| self.conditions.get(**i as usize);
-        let has = |wanted: Option<TransportProtocol>| named.iter().any(|i| conditions(&i).is_some_and(|c| c.transport == wanted));
+        let has = |wanted: Option<TransportProtocol>| {
+            named.iter().any(|i| conditions(&i).is_some_and(|c| c.transport == wanted))
+        };
         let wanted = if has(Some(transport)) { Some(transport) } else { None };
         let fitting = named.iter().filter(|i| conditions(i).is_some_and(|c| c.transport == wanted));
 

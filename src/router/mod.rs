@@ -78,12 +78,24 @@ pub enum HttpEnd {
     /// The table has no such route configuration.
     NoRouteConfig,
     /// No domain takes the authority.
-    NoVirtualHost { config: u32 },
+    NoVirtualHost {
+        config: u32,
+    },
     /// Redirected to https before any route was looked at (1.7).
-    RequireTls { config: u32, virtual_host: u32 },
+    RequireTls {
+        config: u32,
+        virtual_host: u32,
+    },
     /// The virtual host has no route for it; no other virtual host is tried (1.6).
-    NoRoute { config: u32, virtual_host: u32 },
-    Route { config: u32, virtual_host: u32, route: u32 },
+    NoRoute {
+        config: u32,
+        virtual_host: u32,
+    },
+    Route {
+        config: u32,
+        virtual_host: u32,
+        route: u32,
+    },
 }
 
 /// One proxy's table, compiled for deciding requests.

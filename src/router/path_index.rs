@@ -155,7 +155,9 @@ fn build(keys: BTreeMap<Vec<u8>, Key>, routes: &[Arc<RouteTest>], lists: &mut Ve
 /// The header that an entry is best looked up by: one that must have an exact value.
 fn exact_header(route: &RouteTest) -> Option<(&HeaderKey, &SmolStr)> {
     route.conditions.iter().find_map(|condition| match condition {
-        Condition::Header { key, test: ValueTest::Exact(value), invert: false, missing_as_empty: false } => Some((key, value)),
+        Condition::Header { key, test: ValueTest::Exact(value), invert: false, missing_as_empty: false } => {
+            Some((key, value))
+        }
         _ => None,
     })
 }

@@ -107,7 +107,8 @@ pub(crate) struct PatternSet {
     found: Pool<regex_automata::PatternSet, NewSet>,
 }
 
-type NewSet = Box<dyn Fn() -> regex_automata::PatternSet + Send + Sync + std::panic::UnwindSafe + std::panic::RefUnwindSafe>;
+type NewSet =
+    Box<dyn Fn() -> regex_automata::PatternSet + Send + Sync + std::panic::UnwindSafe + std::panic::RefUnwindSafe>;
 
 impl PatternSet {
     /// None without patterns, and where they are too large together.

@@ -4,7 +4,8 @@ use smol_str::SmolStr;
 
 use super::regex::Patterns;
 use crate::table::{
-    ForwardTo, PathMatch, PathRewrite, Redirect, RedirectPath, Route, RouteAction, RouteConfiguration, RouteSource, ValueMatch,
+    ForwardTo, PathMatch, PathRewrite, Redirect, RedirectPath, Route, RouteAction, RouteConfiguration, RouteSource,
+    ValueMatch,
 };
 
 /// One reason for which Envoy refuses a route configuration. A running proxy keeps the one it had before.
@@ -67,7 +68,9 @@ fn route_faults(route: &Route, patterns: &mut Patterns) -> Vec<String> {
         value_fault("an allowed origin", origin, patterns, &mut faults);
     }
     match &route.action {
-        RouteAction::Nothing => faults.push("the route has no action: its redirect code is none that Envoy knows".into()),
+        RouteAction::Nothing => {
+            faults.push("the route has no action: its redirect code is none that Envoy knows".into())
+        }
         RouteAction::Redirect(redirect) => redirect_faults(redirect, &mut faults),
         RouteAction::DirectResponse(response) => {
             if !(200..600).contains(&response.status) {

@@ -38,10 +38,9 @@ pub(crate) fn table(kind: ProxyKind) -> RouteTable {
 pub(crate) fn one_host(routes: Vec<Route>) -> RouteTable {
     let mut table = table(ProxyKind::Sidecar);
     table.listeners.push(http_listener("0.0.0.0", 80, "80"));
-    table.route_configs.push(RouteConfiguration {
-        name: "80".into(),
-        virtual_hosts: vec![virtual_host("any", &["*"], routes)],
-    });
+    table
+        .route_configs
+        .push(RouteConfiguration { name: "80".into(), virtual_hosts: vec![virtual_host("any", &["*"], routes)] });
     table
 }
 

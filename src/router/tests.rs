@@ -40,11 +40,8 @@ fn value_match() -> impl Strategy<Value = ValueMatch> {
 
 fn route_match() -> impl Strategy<Value = RouteMatch> {
     let name = prop_oneof!["x-[ab]", "X-A", Just(":method".to_string()), Just("user-agent".to_string())];
-    let header = (name, value_match(), any::<bool>(), any::<bool>()).prop_map(|(name, test, invert, empty)| HeaderMatcher {
-        name: name.into(),
-        test,
-        invert,
-        treat_missing_as_empty: empty,
+    let header = (name, value_match(), any::<bool>(), any::<bool>()).prop_map(|(name, test, invert, empty)| {
+        HeaderMatcher { name: name.into(), test, invert, treat_missing_as_empty: empty }
     });
     let query = ("[qr]", value_match()).prop_map(|(n, test)| QueryParameterMatcher { name: n.into(), test });
     (
@@ -161,7 +158,10 @@ fn ev_9_tls_and_plain_text_must_fit_the_chain() {
     assert_eq!(ends(&gateway, &get("b.com", 443, true)), Found::NoChain { listener: 1 });
     assert_eq!(ends(&gateway, &get("a.com", 443, false)), Found::NoChain { listener: 1 });
     let refused = HttpEnd::Refused(BadRequest::TlsToPlainPort);
-    assert_eq!(ends(&gateway, &get("a.com", 80, true)), Found::Http { listener: 0, chain: ChainId::Chain(0), end: refused });
+    assert_eq!(
+        ends(&gateway, &get("a.com", 80, true)),
+        Found::Http { listener: 0, chain: ChainId::Chain(0), end: refused }
+    );
 }
 
 #[test]

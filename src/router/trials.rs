@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use regex_automata::meta;
 
-use super::hosts::HostIndex;
 use super::conditions::{Condition, PathTest, RouteTest, ValueTest};
+use super::hosts::HostIndex;
 use super::regex::Pattern;
 use super::view::{HeaderKey, RequestView, Seen};
 use super::{BadRequest, Router};
@@ -46,7 +46,14 @@ impl Router {
     }
 
     /// Routes behind `route` that would take the request too, if it weren't there; at most `limit`.
-    pub fn also_matching(&self, request: &RequestView<'_>, config: u32, virtual_host: u32, route: u32, limit: usize) -> Vec<u32> {
+    pub fn also_matching(
+        &self,
+        request: &RequestView<'_>,
+        config: u32,
+        virtual_host: u32,
+        route: u32,
+        limit: usize,
+    ) -> Vec<u32> {
         let Ok(path) = self.normalize(request.path) else { return Vec::new() };
         let seen = self.seen(request, &path);
         let tests = (0u32..).zip(self.tests(config, virtual_host));
@@ -143,7 +150,8 @@ fn failure(matcher: &RouteMatch, index: usize, condition: Option<&Condition>, re
             format!("header {}: {}; {}", header.name, header_text(header), values_text(key, request))
         }
         (Some(Written::Query(query)), _) => {
-            let value = request.query_parameter(&query.name).map_or(Cow::Borrowed("absent"), |v| format!("{v:?}").into());
+            let value =
+                request.query_parameter(&query.name).map_or(Cow::Borrowed("absent"), |v| format!("{v:?}").into());
             format!("query {}: {}; {value}", query.name, value_text(&query.test))
         }
         (Some(Written::Claim(claim)), _) => {
@@ -211,7 +219,9 @@ fn path_hints(matcher: &RouteMatch, test: &PathTest, path: &str) -> Option<Strin
             Some("differs only in the trailing slash".into())
         }
         (PathMatch::Exact(_), _) if path.starts_with(text) => Some("an exact path; a prefix would match".into()),
-        (PathMatch::Exact(_), PathTest::Exact(_)) if text.eq_ignore_ascii_case(path) => Some("differs only in case".into()),
+        (PathMatch::Exact(_), PathTest::Exact(_)) if text.eq_ignore_ascii_case(path) => {
+            Some("differs only in case".into())
+        }
         (PathMatch::Prefix(_), PathTest::Prefix(_))
             if path.get(..text.len()).is_some_and(|p| p.eq_ignore_ascii_case(text)) =>
         {
@@ -250,9 +260,13 @@ fn condition_hint(matcher: &RouteMatch, index: usize, condition: &Condition, req
                     ValueMatch::Present => format!("would match without header {name}"),
                 }),
                 (ValueMatch::Present, false) => Some(format!("would match with any header {name}")),
-                (ValueMatch::Exact(text), false) if *key == HeaderKey::Method => Some(format!("would match with method {text}")),
+                (ValueMatch::Exact(text), false) if *key == HeaderKey::Method => {
+                    Some(format!("would match with method {text}"))
+                }
                 (ValueMatch::Exact(text), false) => Some(format!("would match with header {name}: {text}")),
-                (ValueMatch::Prefix(text), false) => Some(format!("would match with header {name} beginning with {text}")),
+                (ValueMatch::Prefix(text), false) => {
+                    Some(format!("would match with header {name} beginning with {text}"))
+                }
                 (ValueMatch::Regex(text), false) => Some(format!("would match with header {name} matching {text}")),
             }
         }
@@ -315,8 +329,20 @@ mod tests {
     fn reasons_name_the_condition_the_wanted_value_and_the_own_one() {
         let jason = || with_header(ValueMatch::Exact("jason".into()), false);
         for (matcher, path, headers, reason, hint) in [
-            (jason(), "/", vec![], r#"header end-user: exact "jason"; absent"#, "would match with header end-user: jason"),
-            (jason(), "/", vec![("End-User", "Jason")], r#"header end-user: exact "jason"; "Jason""#, "header end-user: differs only in case"),
+            (
+                jason(),
+                "/",
+                vec![],
+                r#"header end-user: exact "jason"; absent"#,
+                "would match with header end-user: jason",
+            ),
+            (
+                jason(),
+                "/",
+                vec![("End-User", "Jason")],
+                r#"header end-user: exact "jason"; "Jason""#,
+                "header end-user: differs only in case",
+            ),
             (
                 with_header(ValueMatch::Regex("ja.on".into()), false),
                 "/",
@@ -331,8 +357,20 @@ mod tests {
                 r#"header end-user: absent; "a""#,
                 "would match without header end-user",
             ),
-            (prefix("/api/"), "/api", vec![], r#"path: prefix "/api/"; "/api""#, "the prefix needs the trailing slash, which the path doesn't have"),
-            (on(PathMatch::Exact("/Api".into())), "/api?x", vec![], r#"path: exact "/Api"; "/api""#, "differs only in case"),
+            (
+                prefix("/api/"),
+                "/api",
+                vec![],
+                r#"path: prefix "/api/"; "/api""#,
+                "the prefix needs the trailing slash, which the path doesn't have",
+            ),
+            (
+                on(PathMatch::Exact("/Api".into())),
+                "/api?x",
+                vec![],
+                r#"path: exact "/Api"; "/api""#,
+                "differs only in case",
+            ),
             (
                 on(PathMatch::Regex("/v[0-9]".into())),
                 "/v1/x",

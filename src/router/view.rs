@@ -196,7 +196,9 @@ impl<'a> Seen<'a> {
                 one(sent.as_deref().unwrap_or(UNKNOWN_CLIENT), &mut visit)
             }
             HeaderKey::ForwardedFor => self.fields("x-forwarded-for", true, &mut visit),
-            HeaderKey::RequestId => one(&self.joined("x-request-id").unwrap_or(GENERATED_REQUEST_ID.into()), &mut visit),
+            HeaderKey::RequestId => {
+                one(&self.joined("x-request-id").unwrap_or(GENERATED_REQUEST_ID.into()), &mut visit)
+            }
             HeaderKey::Upgrade(name) if self.asks_for_upgrade() => self.fields(name, true, &mut visit),
             HeaderKey::Upgrade(_) | HeaderKey::Gone => Values { exists: false, accepted: false },
             HeaderKey::Field { name, joined } => self.fields(name, *joined || !self.individually, &mut visit),
