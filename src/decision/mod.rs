@@ -6,6 +6,7 @@
 mod clusters;
 mod decide;
 mod formatter;
+mod json;
 mod outcome;
 mod redirect;
 #[cfg(test)]
@@ -14,4 +15,5 @@ mod upstream;
 
 pub use clusters::{ClusterEnd, cluster_end, usable_endpoints};
 pub use decide::{Detail, decide};
+pub use json::{DecisionJson, SourceJson};
 pub use outcome::*;
