@@ -36,10 +36,7 @@ mod tests {
         assert_eq!(least_request_shares(&[0, 0, 0, 0]), [0.25; 4]);
         // The busiest of two is picked only when it is drawn twice.
         assert_eq!(least_request_shares(&[3, 0]), [0.25, 0.75]);
-        assert_eq!(
-            least_request_shares(&[1, 0, 1]),
-            [2.0 / 9.0, 5.0 / 9.0, 2.0 / 9.0]
-        );
+        assert_eq!(least_request_shares(&[1, 0, 1]), [2.0 / 9.0, 5.0 / 9.0, 2.0 / 9.0]);
         assert_eq!(least_request_shares(&[]), Vec::<f64>::new());
     }
 

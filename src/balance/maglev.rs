@@ -35,10 +35,7 @@ impl Maglev {
     /// table is empty.
     #[must_use]
     pub fn new(hosts: &[(String, u32)], table_size: u64) -> Maglev {
-        let empty = Maglev {
-            slots: Vec::new(),
-            host_count: hosts.len(),
-        };
+        let empty = Maglev { slots: Vec::new(), host_count: hosts.len() };
         let Some(weights) = normalize(hosts.iter().map(|h| h.1)) else {
             return empty;
         };
@@ -88,10 +85,7 @@ impl Maglev {
                 return empty;
             }
         }
-        Maglev {
-            slots,
-            host_count: hosts.len(),
-        }
+        Maglev { slots, host_count: hosts.len() }
     }
 
     /// The number of slots.
@@ -109,9 +103,7 @@ impl Maglev {
         // For attempt 0 the change is 2⁶⁴, which is none.
         let hash = hash ^ 0u64.wrapping_sub(u64::from(attempt));
         let index = hash.checked_rem(self.slots.len() as u64).unwrap_or(0);
-        self.slots
-            .get(index as usize)
-            .map_or(0, |host| *host as usize)
+        self.slots.get(index as usize).map_or(0, |host| *host as usize)
     }
 
     /// How many slots belong to each host.
@@ -132,10 +124,7 @@ impl Maglev {
     #[must_use]
     pub fn endpoint_shares(&self) -> Vec<f64> {
         let size = self.slots.len().max(1) as f64;
-        self.slot_counts()
-            .into_iter()
-            .map(|count| count as f64 / size)
-            .collect()
+        self.slot_counts().into_iter().map(|count| count as f64 / size).collect()
     }
 }
 
@@ -144,10 +133,7 @@ mod tests {
     use super::*;
 
     fn table(weights: &[u32], size: u64) -> Maglev {
-        let hosts: Vec<_> = (1..)
-            .zip(weights)
-            .map(|(i, w)| (format!("10.0.0.{i}:80"), *w))
-            .collect();
+        let hosts: Vec<_> = (1..).zip(weights).map(|(i, w)| (format!("10.0.0.{i}:80"), *w)).collect();
         Maglev::new(&hosts, size)
     }
 

@@ -25,12 +25,7 @@ impl RingHash {
     /// `ip:port`. The ring has about `min_size` entries or more, so that the lightest host gets whole entries, but not
     /// more than about `max_size`. Without hosts, or with weights of 0 alone, the ring is empty.
     #[must_use]
-    pub fn new(
-        hosts: &[(String, u32)],
-        min_size: u64,
-        max_size: u64,
-        function: HashFunction,
-    ) -> RingHash {
+    pub fn new(hosts: &[(String, u32)], min_size: u64, max_size: u64, function: HashFunction) -> RingHash {
         let mut entries: Vec<(u64, u32)> = Vec::new();
         if let Some(weights) = normalize(hosts.iter().map(|h| h.1)) {
             let max_size = max_size.min(Self::DEFAULT_MAX_SIZE);
@@ -59,10 +54,7 @@ impl RingHash {
             // DEVIATION: Envoy leaves the order of equal hashes open; here the earlier host comes first.
             entries.sort_unstable();
         }
-        RingHash {
-            entries,
-            host_count: hosts.len(),
-        }
+        RingHash { entries, host_count: hosts.len() }
     }
 
     /// The number of entries.
@@ -79,9 +71,7 @@ impl RingHash {
     pub fn pick(&self, hash: u64, attempt: u32) -> usize {
         let first = self.entries.partition_point(|entry| entry.0 < hash);
         let first = if first < self.entries.len() { first } else { 0 };
-        let index = (first + attempt as usize)
-            .checked_rem(self.entries.len())
-            .unwrap_or(0);
+        let index = (first + attempt as usize).checked_rem(self.entries.len()).unwrap_or(0);
         self.entries.get(index).map_or(0, |entry| entry.1 as usize)
     }
 
@@ -113,10 +103,7 @@ impl RingHash {
     /// The share of each host when hashes are uniform: the requests that end there in the long run, between 0 and 1.
     #[must_use]
     pub fn endpoint_shares(&self) -> Vec<f64> {
-        self.hash_counts()
-            .into_iter()
-            .map(|count| count as f64 / 2f64.powi(64))
-            .collect()
+        self.hash_counts().into_iter().map(|count| count as f64 / 2f64.powi(64)).collect()
     }
 }
 
@@ -126,33 +113,19 @@ mod tests {
     use crate::balance::hash::xx_hash;
 
     fn ring(weights: &[u32], min: u64) -> RingHash {
-        let hosts: Vec<_> = (1..)
-            .zip(weights)
-            .map(|(i, w)| (format!("10.0.0.{i}:80"), *w))
-            .collect();
-        RingHash::new(
-            &hosts,
-            min,
-            RingHash::DEFAULT_MAX_SIZE,
-            HashFunction::XxHash,
-        )
+        let hosts: Vec<_> = (1..).zip(weights).map(|(i, w)| (format!("10.0.0.{i}:80"), *w)).collect();
+        RingHash::new(&hosts, min, RingHash::DEFAULT_MAX_SIZE, HashFunction::XxHash)
     }
 
     fn entry_counts(ring: &RingHash) -> Vec<usize> {
-        (0..ring.host_count)
-            .map(|host| ring.entries.iter().filter(|e| e.1 as usize == host).count())
-            .collect()
+        (0..ring.host_count).map(|host| ring.entries.iter().filter(|e| e.1 as usize == host).count()).collect()
     }
 
     #[test]
     fn lb_c_ring_entries() {
         let equal = ring(&[1, 1, 1], 1024);
         assert_eq!(equal.size(), 1026);
-        let first = [
-            (0x0067_4c93_dec9_02e6, 2),
-            (0x00d3_8a7b_b147_075a, 1),
-            (0x0126_bb73_cf29_29fd, 1),
-        ];
+        let first = [(0x0067_4c93_dec9_02e6, 2), (0x00d3_8a7b_b147_075a, 1), (0x0126_bb73_cf29_29fd, 1)];
         assert_eq!(equal.entries[..3], first);
         assert_eq!(entry_counts(&ring(&[1, 2, 1], 64)), [16, 32, 16]);
         assert_eq!(ring(&[1, 1, 1, 1], 1024).size(), 1024);
@@ -193,12 +166,7 @@ mod tests {
         assert_eq!(ring.pick(0, 0), first.1 as usize);
         assert_eq!(ring.pick(last.0, 0), last.1 as usize);
         assert_eq!(ring.pick(u64::MAX, 0), first.1 as usize);
-        let max = RingHash::new(
-            &[("a".into(), 1), ("b".into(), 1)],
-            1024,
-            10,
-            HashFunction::Murmur2,
-        );
+        let max = RingHash::new(&[("a".into(), 1), ("b".into(), 1)], 1024, 10, HashFunction::Murmur2);
         assert_eq!(max.size(), 10);
     }
 

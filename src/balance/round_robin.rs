@@ -19,7 +19,10 @@ pub struct RoundRobin {
 #[derive(Debug, Clone)]
 enum State {
     /// The next host, and how many there are.
-    Equal { next: usize, count: usize },
+    Equal {
+        next: usize,
+        count: usize,
+    },
     Weighted {
         queue: BinaryHeap<Due>,
         inserted: u64,
@@ -38,10 +41,7 @@ struct Due {
 impl Ord for Due {
     /// The heap gives its greatest element first, so the earliest deadline must be the greatest.
     fn cmp(&self, other: &Due) -> Ordering {
-        other
-            .deadline
-            .total_cmp(&self.deadline)
-            .then_with(|| other.order.cmp(&self.order))
+        other.deadline.total_cmp(&self.deadline).then_with(|| other.order.cmp(&self.order))
     }
 }
 
@@ -66,25 +66,14 @@ impl RoundRobin {
     pub fn new(weights: &[u32]) -> RoundRobin {
         let equal = weights.iter().all(|w| Some(w) == weights.first() && *w > 0);
         let state = if equal {
-            State::Equal {
-                next: 0,
-                count: weights.len(),
-            }
+            State::Equal { next: 0, count: weights.len() }
         } else {
             let hosts = weights.iter().enumerate().filter(|(_, w)| **w > 0);
             let queue: BinaryHeap<Due> = (0u64..)
                 .zip(hosts)
-                .map(|(order, (host, weight))| Due {
-                    deadline: 1.0 / f64::from(*weight),
-                    order,
-                    host,
-                    weight: *weight,
-                })
+                .map(|(order, (host, weight))| Due { deadline: 1.0 / f64::from(*weight), order, host, weight: *weight })
                 .collect();
-            State::Weighted {
-                inserted: queue.len() as u64,
-                queue,
-            }
+            State::Weighted { inserted: queue.len() as u64, queue }
         };
         RoundRobin { state }
     }
@@ -93,16 +82,7 @@ impl RoundRobin {
     #[must_use]
     pub fn endpoint_shares(weights: &[u32]) -> Vec<f64> {
         let sum: u64 = weights.iter().map(|w| u64::from(*w)).sum();
-        weights
-            .iter()
-            .map(|w| {
-                if sum == 0 {
-                    0.0
-                } else {
-                    f64::from(*w) / sum as f64
-                }
-            })
-            .collect()
+        weights.iter().map(|w| if sum == 0 { 0.0 } else { f64::from(*w) / sum as f64 }).collect()
     }
 }
 
@@ -121,11 +101,7 @@ impl Iterator for RoundRobin {
                 let due = queue.pop()?;
                 let host = due.host;
                 let deadline = due.deadline + 1.0 / f64::from(due.weight);
-                queue.push(Due {
-                    deadline,
-                    order: *inserted,
-                    ..due
-                });
+                queue.push(Due { deadline, order: *inserted, ..due });
                 *inserted += 1;
                 Some(host)
             }

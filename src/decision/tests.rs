@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-
-=======
 //! Decisions about hand-built tables.
 
 use std::sync::Arc;
@@ -258,4 +255,3 @@ fn the_json_form_has_every_key() {
         })
     );
 }
->>>>>>> router

@@ -89,27 +89,15 @@ pub struct Target<'t> {
 ///
 /// # Errors
 /// The codec refuses the method or the target.
-pub fn check_request_line<'t>(
-    codec: Codec,
-    method: &[u8],
-    target: &'t [u8],
-) -> Result<Target<'t>, Refusal> {
+pub fn check_request_line<'t>(codec: Codec, method: &[u8], target: &'t [u8]) -> Result<Target<'t>, Refusal> {
     check_method(codec, method)?;
     check_target_bytes(codec, target)?;
-    let path_only = |path| {
-        Ok(Target {
-            authority: None,
-            path,
-        })
-    };
+    let path_only = |path| Ok(Target { authority: None, path });
     match (codec, target) {
         (Codec::Http2, b"") if method == b"CONNECT" => path_only(target),
         (Codec::Http1, _) if method == b"CONNECT" => {
             if has_port(target) {
-                Ok(Target {
-                    authority: Some(target),
-                    path: b"",
-                })
+                Ok(Target { authority: Some(target), path: b"" })
             } else {
                 Err(Refusal::InvalidUrl)
             }
@@ -127,10 +115,7 @@ fn has_port(target: &[u8]) -> bool {
     match memchr::memrchr(b':', target) {
         Some(at) => {
             let port = target.get(at + 1..).unwrap_or_default();
-            at > 0
-                && !port.is_empty()
-                && port.iter().all(u8::is_ascii_digit)
-                && !target.contains(&b'/')
+            at > 0 && !port.is_empty() && port.iter().all(u8::is_ascii_digit) && !target.contains(&b'/')
         }
         None => false,
     }
@@ -149,10 +134,7 @@ fn absolute(target: &[u8]) -> Result<Target<'_>, Refusal> {
     if !scheme.eq_ignore_ascii_case(b"http") && !scheme.eq_ignore_ascii_case(b"https") {
         return Err(Refusal::InvalidScheme);
     }
-    let end = rest
-        .iter()
-        .position(|b| matches!(b, b'/' | b'?' | b'#'))
-        .unwrap_or(rest.len());
+    let end = rest.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(rest.len());
     let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, b""));
     let host_at = memchr::memrchr(b'@', authority).map_or(0, |at| at + 1);
     let authority = authority.get(host_at..).unwrap_or_default();
@@ -160,14 +142,8 @@ fn absolute(target: &[u8]) -> Result<Target<'_>, Refusal> {
         return Err(Refusal::InvalidUrl);
     }
     match path.first() {
-        None => Ok(Target {
-            authority: Some(authority),
-            path: b"/",
-        }),
-        Some(b'/') => Ok(Target {
-            authority: Some(authority),
-            path,
-        }),
+        None => Ok(Target { authority: Some(authority), path: b"/" }),
+        Some(b'/') => Ok(Target { authority: Some(authority), path }),
         Some(_) => Err(Refusal::AbsolutePathRejected),
     }
 }
@@ -253,20 +229,13 @@ pub fn check_authority(codec: Codec, authority: Option<&[u8]>) -> Result<(), Ref
         (Codec::Http1, None) => Err(Refusal::MissingHost),
         (Codec::Http1, Some(authority)) => {
             check_header_value(codec, authority)?;
-            if authority
-                .iter()
-                .all(|b| legal(*b) || matches!(b, b'@' | b'\r'))
-            {
+            if authority.iter().all(|b| legal(*b) || matches!(b, b'@' | b'\r')) {
                 Ok(())
             } else {
                 Err(Refusal::InvalidAuthority)
             }
         }
-        (Codec::Http2, Some(authority))
-            if !authority.is_empty() && authority.iter().all(|b| legal(*b)) =>
-        {
-            Ok(())
-        }
+        (Codec::Http2, Some(authority)) if !authority.is_empty() && authority.iter().all(|b| legal(*b)) => Ok(()),
         (Codec::Http2, _) => Err(Refusal::InvalidHeaderField),
     }
 }
@@ -280,11 +249,7 @@ pub fn check_header_name(codec: Codec, name: &[u8]) -> Result<(), Refusal> {
         Codec::Http1 if is_token(name) => Ok(()),
         Codec::Http1 => {
             let control = |b: &u8| b.is_ascii_control() && !matches!(b, b'\t' | b'\n' | b'\r');
-            Err(if name.iter().any(control) {
-                Refusal::InvalidCharacters
-            } else {
-                Refusal::CodecError
-            })
+            Err(if name.iter().any(control) { Refusal::InvalidCharacters } else { Refusal::CodecError })
         }
         Codec::Http2 if is_token(name) && !name.iter().any(u8::is_ascii_uppercase) => Ok(()),
         Codec::Http2 => Err(Refusal::InvalidHeaderField),
@@ -315,10 +280,7 @@ pub fn check_header_value(codec: Codec, value: &[u8]) -> Result<(), Refusal> {
 
 /// A nonempty token of RFC 9110.
 fn is_token(text: &[u8]) -> bool {
-    !text.is_empty()
-        && text
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b))
+    !text.is_empty() && text.iter().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b))
 }
 
 #[cfg(test)]
@@ -337,11 +299,7 @@ mod tests {
             }
         }
         let text = |(lo, hi)| {
-            if lo == hi {
-                format!("{lo:02x}")
-            } else {
-                format!("{lo:02x}-{hi:02x}")
-            }
+            if lo == hi { format!("{lo:02x}") } else { format!("{lo:02x}-{hi:02x}") }
         };
         ranges.into_iter().map(text).collect::<Vec<_>>().join(" ")
     }
@@ -353,31 +311,16 @@ mod tests {
         assert_eq!(passing(|b| path(Http1, b)), "21-7e");
         assert_eq!(passing(|b| path(Http2, b)), "21-7e 80-ff");
         let authority = |codec, b| check_authority(codec, Some(&[b'a', b, b'c'])).is_ok();
-        assert_eq!(
-            passing(|b| authority(Http1, b)),
-            "0d 21 24-2e 30-3b 3d 40-5b 5d 5f 61-7a 7e"
-        );
-        assert_eq!(
-            passing(|b| authority(Http2, b)),
-            "21 24-2e 30-3b 3d 41-5b 5d 5f 61-7a 7e"
-        );
+        assert_eq!(passing(|b| authority(Http1, b)), "0d 21 24-2e 30-3b 3d 40-5b 5d 5f 61-7a 7e");
+        assert_eq!(passing(|b| authority(Http2, b)), "21 24-2e 30-3b 3d 41-5b 5d 5f 61-7a 7e");
         let value = |codec, b| check_header_value(codec, &[b'a', b, b'c']).is_ok();
         assert_eq!(passing(|b| value(Http1, b)), "09 0d 20-7e 80-ff");
         assert_eq!(passing(|b| value(Http2, b)), "09 20-7e 80-ff");
         let name = |codec, b| check_header_name(codec, &[b'x', b, b'a']).is_ok();
-        assert_eq!(
-            passing(|b| name(Http1, b)),
-            "21 23-27 2a-2b 2d-2e 30-39 41-5a 5e-7a 7c 7e"
-        );
-        assert_eq!(
-            passing(|b| name(Http2, b)),
-            "21 23-27 2a-2b 2d-2e 30-39 5e-7a 7c 7e"
-        );
+        assert_eq!(passing(|b| name(Http1, b)), "21 23-27 2a-2b 2d-2e 30-39 41-5a 5e-7a 7c 7e");
+        assert_eq!(passing(|b| name(Http2, b)), "21 23-27 2a-2b 2d-2e 30-39 5e-7a 7c 7e");
         let method = |b| check_method(Http2, &[b'G', b, b'T']).is_ok();
-        assert_eq!(
-            passing(method),
-            "21 23-27 2a-2b 2d-2e 30-39 41-5a 5e-7a 7c 7e"
-        );
+        assert_eq!(passing(method), "21 23-27 2a-2b 2d-2e 30-39 41-5a 5e-7a 7c 7e");
     }
 
     /// Protocol, method, target, and the refusal or the authority and path that come out.
@@ -400,20 +343,10 @@ mod tests {
             (Http1, "M-SEARCH", "/", Err(Refusal::CodecError)),
             (Http1, "MSEARCH", "/", Ok((None, "/"))),
             (Http1, "GET", "http://x.y/abc", Ok((Some("x.y"), "/abc"))),
-            (
-                Http1,
-                "GET",
-                "HTTP://X.y:99/a/../b",
-                Ok((Some("X.y:99"), "/a/../b")),
-            ),
+            (Http1, "GET", "HTTP://X.y:99/a/../b", Ok((Some("X.y:99"), "/a/../b"))),
             (Http1, "GET", "http://x.y", Ok((Some("x.y"), "/"))),
             (Http1, "GET", "http://a@b/c", Ok((Some("b"), "/c"))),
-            (
-                Http1,
-                "GET",
-                "https://x.y?q",
-                Err(Refusal::AbsolutePathRejected),
-            ),
+            (Http1, "GET", "https://x.y?q", Err(Refusal::AbsolutePathRejected)),
             (Http1, "GET", "ftp://x.y/a", Err(Refusal::InvalidScheme)),
             (Http1, "GET", "http:///a", Err(Refusal::InvalidUrl)),
             (Http1, "CONNECT", "x.y:80", Ok((Some("x.y:80"), ""))),
@@ -433,10 +366,8 @@ mod tests {
         ];
         for (codec, method, target, expected) in table {
             let found = check_request_line(*codec, method.as_bytes(), target.as_bytes());
-            let expected = expected.map(|(authority, path)| Target {
-                authority: authority.map(str::as_bytes),
-                path: path.as_bytes(),
-            });
+            let expected = expected
+                .map(|(authority, path)| Target { authority: authority.map(str::as_bytes), path: path.as_bytes() });
             assert_eq!(found, expected, "{codec:?} {method} {target}");
         }
     }
@@ -444,54 +375,23 @@ mod tests {
     #[test]
     fn cd_0_7_authorities() {
         for fine in ["h", "", "[::1]:80", "h,i", "u@h", "h:abc"] {
-            assert_eq!(
-                check_authority(Http1, Some(fine.as_bytes())),
-                Ok(()),
-                "{fine}"
-            );
+            assert_eq!(check_authority(Http1, Some(fine.as_bytes())), Ok(()), "{fine}");
         }
         assert_eq!(check_authority(Http1, None), Err(Refusal::MissingHost));
-        assert_eq!(
-            check_authority(Http1, Some(b"http://h")),
-            Err(Refusal::InvalidAuthority)
-        );
-        assert_eq!(
-            check_authority(Http1, Some(b"a b")),
-            Err(Refusal::InvalidAuthority)
-        );
-        assert_eq!(
-            check_authority(Http2, None),
-            Err(Refusal::InvalidHeaderField)
-        );
-        assert_eq!(
-            check_authority(Http2, Some(b"")),
-            Err(Refusal::InvalidHeaderField)
-        );
-        assert_eq!(
-            check_authority(Http2, Some(b"u@h")),
-            Err(Refusal::InvalidHeaderField)
-        );
+        assert_eq!(check_authority(Http1, Some(b"http://h")), Err(Refusal::InvalidAuthority));
+        assert_eq!(check_authority(Http1, Some(b"a b")), Err(Refusal::InvalidAuthority));
+        assert_eq!(check_authority(Http2, None), Err(Refusal::InvalidHeaderField));
+        assert_eq!(check_authority(Http2, Some(b"")), Err(Refusal::InvalidHeaderField));
+        assert_eq!(check_authority(Http2, Some(b"u@h")), Err(Refusal::InvalidHeaderField));
     }
 
     #[test]
     fn cd_0_7_answers() {
         let log = |r: Refusal| (r.status(), r.is_protocol_error(), r.details());
-        assert_eq!(
-            log(Refusal::AbsolutePathRejected),
-            (404, false, "absolute_path_rejected")
-        );
-        assert_eq!(
-            log(Refusal::MissingHost),
-            (400, false, "missing_host_header")
-        );
-        assert_eq!(
-            log(Refusal::InvalidAuthority),
-            (400, true, "http.invalid_authority")
-        );
-        assert_eq!(
-            log(Refusal::InvalidHeaderField),
-            (0, true, "http2.invalid.header.field")
-        );
+        assert_eq!(log(Refusal::AbsolutePathRejected), (404, false, "absolute_path_rejected"));
+        assert_eq!(log(Refusal::MissingHost), (400, false, "missing_host_header"));
+        assert_eq!(log(Refusal::InvalidAuthority), (400, true, "http.invalid_authority"));
+        assert_eq!(log(Refusal::InvalidHeaderField), (0, true, "http2.invalid.header.field"));
     }
 
     proptest! {

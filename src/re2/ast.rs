@@ -18,12 +18,7 @@ pub(super) enum Node {
     /// A capturing group; `index` counts from 1. Its name, if any, serves no one: substitutions go by number.
     Capture { index: u32, sub: Box<Node> },
     /// `sub` from `min` to `max` times; no `max` means without limit.
-    Repeat {
-        min: u32,
-        max: Option<u32>,
-        greedy: bool,
-        sub: Box<Node>,
-    },
+    Repeat { min: u32, max: Option<u32>, greedy: bool, sub: Box<Node> },
     /// One after the other.
     Concat(Vec<Node>),
     /// The first that leads to a match.

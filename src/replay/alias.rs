@@ -14,10 +14,12 @@ impl AliasTable {
         let total: f64 = weights.iter().sum();
         #[expect(clippy::cast_precision_loss, reason = "a table has far fewer than 2^53 columns")]
         let mut scaled: Vec<f64> = weights.iter().map(|w| w / total * n as f64).collect();
-        let (mut small, mut large): (Vec<usize>, Vec<usize>) = (0..n).partition(|&i| scaled.get(i).is_some_and(|s| *s < 1.0));
+        let (mut small, mut large): (Vec<usize>, Vec<usize>) =
+            (0..n).partition(|&i| scaled.get(i).is_some_and(|s| *s < 1.0));
         let mut columns: Vec<(u64, u32)> = (0..n).map(|i| (1 << 32, index(i))).collect();
         while let (Some(s), Some(l)) = (small.pop(), large.pop()) {
-            let (Some(&part), Some(rest)) = (scaled.get(s), scaled.get_mut(l)) else { break };
+            let Some(part) = scaled.get(s).copied() else { break };
+            let Some(rest) = scaled.get_mut(l) else { break };
             if let Some(column) = columns.get_mut(s) {
                 *column = (threshold(part), index(l));
             }
@@ -26,7 +28,9 @@ impl AliasTable {
         }
         // What remains on either side is 1 but for rounding, and those columns are whole already; a weight of 0 must
         // never come though, however the rounding went.
-        if let Some(heaviest) = (0..n).max_by(|&a, &b| weights.get(a).partial_cmp(&weights.get(b)).unwrap_or(std::cmp::Ordering::Equal)) {
+        if let Some(heaviest) =
+            (0..n).max_by(|&a, &b| weights.get(a).partial_cmp(&weights.get(b)).unwrap_or(std::cmp::Ordering::Equal))
+        {
             for (i, column) in columns.iter_mut().enumerate() {
                 if weights.get(i) == Some(&0.0) && column.0 == 1 << 32 {
                     *column = (0, index(heaviest));
@@ -44,7 +48,11 @@ impl AliasTable {
         let column = ((word >> 32) * n) >> 32;
         match self.columns.get(usize::try_from(column).unwrap_or(0)) {
             Some(&(threshold, alias)) => {
-                if (word & 0xffff_ffff) < threshold { u32::try_from(column).unwrap_or(0) } else { alias }
+                if (word & 0xffff_ffff) < threshold {
+                    u32::try_from(column).unwrap_or(0)
+                } else {
+                    alias
+                }
             }
             None => 0,
         }

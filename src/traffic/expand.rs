@@ -82,7 +82,11 @@ fn drawn_values(stream: &Stream, template: &Template) -> Drawn {
             _ => Vec::new(),
         }
     };
-    used_names(template).into_iter().map(|name| (SmolStr::new(name), values(name))).filter(|(_, v)| !v.is_empty()).collect()
+    used_names(template)
+        .into_iter()
+        .map(|name| (SmolStr::new(name), values(name)))
+        .filter(|(_, v)| !v.is_empty())
+        .collect()
 }
 
 /// All values with their shares, which add up to 1. A sequence visits each number equally often.
@@ -92,9 +96,9 @@ fn distribution(values: &Values) -> Vec<(SmolStr, f64)> {
         Values::Uniform { from, to } | Values::Sequence { from, to } => {
             (*from..=*to).map(|n| (format_smolstr!("{n}"), 1.0)).collect()
         }
-        Values::Zipf { count, exponent } => (1..=*count)
-            .map(|rank| (format_smolstr!("{rank}"), crate::stats::as_f64(rank).powf(-exponent)))
-            .collect(),
+        Values::Zipf { count, exponent } => {
+            (1..=*count).map(|rank| (format_smolstr!("{rank}"), crate::stats::as_f64(rank).powf(-exponent))).collect()
+        }
     };
     let total: f64 = weighted.iter().map(|(_, w)| w).sum();
     weighted.into_iter().map(|(v, w)| (v, w / total)).collect()
@@ -192,8 +196,14 @@ mod tests {
     use crate::source::Position;
 
     fn stream(variables: Vec<Variable>, url: &str, headers: Vec<TemplateHeader>) -> Stream {
-        let template =
-            Template { weight: 2.0, method: "GET".into(), url: url.into(), headers, address: None, at: Position::default() };
+        let template = Template {
+            weight: 2.0,
+            method: "GET".into(),
+            url: url.into(),
+            headers,
+            address: None,
+            at: Position::default(),
+        };
         Stream {
             name: "s".into(),
             proxy: SmolStr::default(),

@@ -5,6 +5,7 @@
 
 mod automatic;
 mod expand;
+mod witness;
 
 pub use automatic::{HostStream, automatic};
 pub use expand::{TooMany, expand};

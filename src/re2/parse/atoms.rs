@@ -52,16 +52,8 @@ impl Parser<'_> {
 
     /// A named set as the flags and its sign want it: folded first, negated then.
     fn signed(&self, set: CodeSet, negated: bool) -> CodeSet {
-        let set = if self.flags.fold {
-            set.folded(self.fold())
-        } else {
-            set
-        };
-        if negated {
-            set.negated(self.max())
-        } else {
-            set.up_to(self.max())
-        }
+        let set = if self.flags.fold { set.folded(self.fold()) } else { set };
+        if negated { set.negated(self.max()) } else { set.up_to(self.max()) }
     }
 
     /// Reads `\pN`, `\p{Name}`, `\P{^Name}`.
@@ -113,8 +105,7 @@ impl Parser<'_> {
             b'v' => Some(0x0B),
             other => (other.is_ascii() && !other.is_ascii_alphanumeric()).then_some(c),
         };
-        code.filter(|code| *code <= self.max())
-            .ok_or_else(|| self.fault_here(Fault::Escape, start))
+        code.filter(|code| *code <= self.max()).ok_or_else(|| self.fault_here(Fault::Escape, start))
     }
 
     /// Up to three octal digits, the first of which was read. A single digit other than 0 would be a back reference.
@@ -177,19 +168,11 @@ impl Parser<'_> {
             } else {
                 let (lo, hi) = self.class_range(start)?;
                 let range = CodeSet::of(lo, hi);
-                set.union(&if self.flags.fold {
-                    range.folded(self.fold())
-                } else {
-                    range
-                });
+                set.union(&if self.flags.fold { range.folded(self.fold()) } else { range });
             }
         }
         self.pos += 1;
-        let set = if negated {
-            set.negated(self.max())
-        } else {
-            set.up_to(self.max())
-        };
+        let set = if negated { set.negated(self.max()) } else { set.up_to(self.max()) };
         self.push(Part::leaf(Node::Class(set)));
         Ok(())
     }
@@ -241,7 +224,6 @@ impl Parser<'_> {
         if self.peek() == Some(b'\\') {
             return self.escape();
         }
-        self.next_char()
-            .ok_or_else(|| self.fault(Fault::MissingBracket, class_start, self.bytes.len()))
+        self.next_char().ok_or_else(|| self.fault(Fault::MissingBracket, class_start, self.bytes.len()))
     }
 }

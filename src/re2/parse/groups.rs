@@ -41,12 +41,8 @@ impl Parser<'_> {
     fn is_capture_name(&self, name: &[u8]) -> bool {
         let good = match self.dialect {
             Dialect::Go => name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_'),
-            Dialect::Latin1 => name
-                .iter()
-                .all(|b| unicode::is_capture_name_char(u32::from(*b))),
-            Dialect::Utf8 => String::from_utf8_lossy(name)
-                .chars()
-                .all(|c| unicode::is_capture_name_char(u32::from(c))),
+            Dialect::Latin1 => name.iter().all(|b| unicode::is_capture_name_char(u32::from(*b))),
+            Dialect::Utf8 => String::from_utf8_lossy(name).chars().all(|c| unicode::is_capture_name_char(u32::from(c))),
         };
         good && !name.is_empty()
     }

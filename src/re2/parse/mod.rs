@@ -63,11 +63,7 @@ struct Part {
 
 impl Part {
     fn leaf(node: Node) -> Part {
-        Part {
-            node,
-            depth: 1,
-            repeats: 1,
-        }
+        Part { node, depth: 1, repeats: 1 }
     }
 }
 
@@ -83,13 +79,7 @@ struct Frame {
 
 impl Frame {
     fn new(capture: Option<u32>, flags_outside: Flags, open_at: usize) -> Frame {
-        Frame {
-            capture,
-            flags_outside,
-            open_at,
-            branches: Vec::new(),
-            items: Vec::new(),
-        }
+        Frame { capture, flags_outside, open_at, branches: Vec::new(), items: Vec::new() }
     }
 
     fn end_branch(&mut self) {
@@ -111,11 +101,7 @@ fn join(mut parts: Vec<Part>, make: fn(Vec<Node>) -> Node) -> Part {
         _ => {
             let depth = 1 + parts.iter().map(|p| p.depth).max().unwrap_or(0);
             let repeats = parts.iter().map(|p| p.repeats).max().unwrap_or(1);
-            Part {
-                node: make(parts.into_iter().map(|p| p.node).collect()),
-                depth,
-                repeats,
-            }
+            Part { node: make(parts.into_iter().map(|p| p.node).collect()), depth, repeats }
         }
     }
 }
@@ -149,29 +135,13 @@ impl Parser<'_> {
                     self.pos += 1;
                 }
                 b')' => self.close(start)?,
-                b'^' => self.simple(
-                    Node::Look(if self.flags.multi_line {
-                        Look::LineStart
-                    } else {
-                        Look::TextStart
-                    }),
-                    1,
-                ),
-                b'$' => self.simple(
-                    Node::Look(if self.flags.multi_line {
-                        Look::LineEnd
-                    } else {
-                        Look::TextEnd
-                    }),
-                    1,
-                ),
+                b'^' => {
+                    self.simple(Node::Look(if self.flags.multi_line { Look::LineStart } else { Look::TextStart }), 1)
+                }
+                b'$' => self.simple(Node::Look(if self.flags.multi_line { Look::LineEnd } else { Look::TextEnd }), 1),
                 b'.' => {
                     let all = CodeSet::of(0, self.max());
-                    let node = if self.flags.dot_newline {
-                        all
-                    } else {
-                        CodeSet::of(10, 10).negated(self.max())
-                    };
+                    let node = if self.flags.dot_newline { all } else { CodeSet::of(10, 10).negated(self.max()) };
                     self.simple(Node::Class(node), 1);
                 }
                 b'[' => self.class()?,
@@ -206,20 +176,11 @@ impl Parser<'_> {
     fn finish(mut self) -> Result<Ast, Error> {
         if self.frames.len() > 1 {
             let open_at = self.frame().open_at;
-            return Err(Error {
-                offset: open_at,
-                ..self.fault(Fault::MissingParen, 0, self.bytes.len())
-            });
+            return Err(Error { offset: open_at, ..self.fault(Fault::MissingParen, 0, self.bytes.len()) });
         }
-        let content = self
-            .frames
-            .pop()
-            .map_or(Part::leaf(Node::Empty), Frame::content);
+        let content = self.frames.pop().map_or(Part::leaf(Node::Empty), Frame::content);
         self.check_depth(&content)?;
-        Ok(Ast {
-            root: content.node,
-            captures: self.captures,
-        })
+        Ok(Ast { root: content.node, captures: self.captures })
     }
 
     // Reading
@@ -258,19 +219,11 @@ impl Parser<'_> {
 
     /// The largest code point of a character.
     fn max(&self) -> u32 {
-        if self.dialect == Dialect::Latin1 {
-            0xFF
-        } else {
-            MAX_CODE_POINT
-        }
+        if self.dialect == Dialect::Latin1 { 0xFF } else { MAX_CODE_POINT }
     }
 
     fn fold(&self) -> Fold {
-        if self.dialect == Dialect::Latin1 {
-            Fold::Ascii
-        } else {
-            Fold::Unicode
-        }
+        if self.dialect == Dialect::Latin1 { Fold::Ascii } else { Fold::Unicode }
     }
 
     /// A fault whose cause is the text from `start` to `end`, which the message repeats.
@@ -281,10 +234,7 @@ impl Parser<'_> {
             Dialect::Latin1 | Dialect::Utf8 if shown.is_empty() => fault.re2_text().to_owned(),
             Dialect::Latin1 | Dialect::Utf8 => format!("{}: {shown}", fault.re2_text()),
         };
-        Error {
-            offset: start,
-            message,
-        }
+        Error { offset: start, message }
     }
 
     fn fault_here(&self, fault: Fault, start: usize) -> Error {
@@ -329,10 +279,7 @@ impl Parser<'_> {
 
     fn close(&mut self, start: usize) -> Result<(), Error> {
         if self.frames.len() < 2 {
-            return Err(Error {
-                offset: start,
-                ..self.fault(Fault::UnexpectedParen, 0, self.bytes.len())
-            });
+            return Err(Error { offset: start, ..self.fault(Fault::UnexpectedParen, 0, self.bytes.len()) });
         }
         let Some(mut frame) = self.frames.pop() else {
             return Ok(());
@@ -341,10 +288,7 @@ impl Parser<'_> {
         let capture = frame.capture.take();
         let mut part = frame.content();
         if let Some(index) = capture {
-            part.node = Node::Capture {
-                index,
-                sub: Box::new(part.node),
-            };
+            part.node = Node::Capture { index, sub: Box::new(part.node) };
             part.depth += 1;
         }
         self.check_depth(&part)?;

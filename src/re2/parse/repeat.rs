@@ -22,34 +22,21 @@ impl Parser<'_> {
     fn counts_or_rewind(&mut self) -> Option<(Option<u32>, Option<Option<u32>>)> {
         self.pos += 1;
         let min = self.integer()?;
-        let max = if self.eat(b",") {
-            if self.peek()? == b'}' {
-                None
-            } else {
-                Some(self.integer()?)
-            }
-        } else {
-            Some(min)
-        };
+        let max =
+            if self.eat(b",") { if self.peek()? == b'}' { None } else { Some(self.integer()?) } } else { Some(min) };
         self.eat(b"}").then_some((min, max))
     }
 
     /// A decimal number without leading zeros. Of a number too long, RE2 says that it is none; Go, that it is too big.
     fn integer(&mut self) -> Option<Option<u32>> {
-        let digits = self
-            .rest()
-            .iter()
-            .take_while(|b| b.is_ascii_digit())
-            .count();
+        let digits = self.rest().iter().take_while(|b| b.is_ascii_digit()).count();
         let text = self.rest().get(..digits)?;
         if text.is_empty() || (text.len() > 1 && text.first() == Some(&b'0')) {
             return None;
         }
         let mut value = Some(0u32);
         for digit in text {
-            value = value
-                .filter(|v| *v < 100_000_000)
-                .map(|v| v * 10 + u32::from(digit - b'0'));
+            value = value.filter(|v| *v < 100_000_000).map(|v| v * 10 + u32::from(digit - b'0'));
         }
         if value.is_none() && self.dialect != Dialect::Go {
             return None;
@@ -115,17 +102,8 @@ impl Parser<'_> {
         if counted && (min >= 2 || max.is_some_and(|m| m >= 2)) && repeats > MAX_REPEAT {
             return Err(self.fault_here(Fault::RepeatSize, start));
         }
-        let node = Node::Repeat {
-            min,
-            max,
-            greedy,
-            sub: Box::new(part.node),
-        };
-        let part = Part {
-            node,
-            depth: part.depth + 1,
-            repeats,
-        };
+        let node = Node::Repeat { min, max, greedy, sub: Box::new(part.node) };
+        let part = Part { node, depth: part.depth + 1, repeats };
         self.check_depth(&part)?;
         self.push(part);
         Ok(())
