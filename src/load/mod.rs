@@ -8,6 +8,8 @@
 //! Not here: what Istio's own admission says (room `admission`), and what objects mean to each other (room `mesh`).
 
 mod classify;
+#[cfg(test)]
+mod decode_tests;
 mod document;
 mod duplicates;
 pub mod files;
