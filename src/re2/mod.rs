@@ -10,6 +10,7 @@
 //! Not here: the limit on the length of a pattern (Istio) and the limit on its program size (Envoy's runtime), which
 //! belong to those who know the limits.
 
+mod ast;
 mod class;
 mod parse;
 mod rewrite;
@@ -17,7 +18,8 @@ mod size;
 mod translate;
 mod unicode;
 
-use parse::{Ast, Dialect};
+use ast::Ast;
+use parse::Dialect;
 use regex_automata::meta;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};

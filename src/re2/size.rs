@@ -1,7 +1,7 @@
 //! The size of the program that RE2 compiles a pattern to.
 
 use super::Encoding;
-use super::parse::{Ast, Node};
+use super::ast::{Ast, Node};
 
 /// A number of RE2 instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

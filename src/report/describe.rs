@@ -256,6 +256,7 @@ fn hash_key(h: &crate::table::HashPolicy) -> String {
         crate::table::HashPolicy::Header(name) => format!("header {name}"),
         crate::table::HashPolicy::Cookie { name, .. } => format!("cookie {name}"),
         crate::table::HashPolicy::SourceIp => "client address".to_owned(),
+        crate::table::HashPolicy::Nothing => "nothing".to_owned(),
         crate::table::HashPolicy::QueryParameter(name) => format!("query {name}"),
     }
 }

@@ -7,7 +7,7 @@ mod decode;
 mod fields;
 mod stream;
 
-pub use decode::decode;
+pub use decode::{decode, parse_rate, parse_seconds, parse_share, placeholders};
 pub use stream::*;
 
 use std::net::IpAddr;

@@ -102,3 +102,75 @@ fn end_of_chain(cx: &Context<'_>, service: &Service) -> Option<SmolStr> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::mesh::test_support::{mesh, sidecar};
+
+    #[test]
+    fn names_of_the_clusters_dns() {
+        let mesh = mesh(
+            "
+apiVersion: v1
+kind: Service
+metadata: {name: a, namespace: default}
+spec: {clusterIP: 10.0.0.1, ports: [{name: http, port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: alias, namespace: other}
+spec: {type: ExternalName, externalName: a.default.svc.cluster.local.}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: outside, namespace: default}
+spec: {type: ExternalName, externalName: example.com}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: default}
+spec: {clusterIP: None, selector: {app: db}, ports: [{name: tcp, port: 80}, {name: tcp-b, port: 81}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db-0, namespace: default, labels: {app: db}}
+spec: {containers: [{name: c, image: x}]}
+status: {podIP: 10.0.1.1}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db-1, namespace: default, labels: {app: db}}
+spec: {containers: [{name: c, image: x}]}
+status: {podIP: 10.0.1.2, conditions: [{type: Ready, status: 'False'}]}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: e, namespace: default}
+spec: {hosts: [e.com], addresses: [10.0.2.1], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC}
+",
+        );
+        let seen = |namespace: &str, name: &str| {
+            let proxy = sidecar(namespace, "");
+            let cx = Context { mesh: &mesh, proxy: &proxy, scope: mesh.scope(&proxy), notes: RefCell::default() };
+            let table = name_table(&cx);
+            let all = table.addresses.get(name).cloned().unwrap_or_default();
+            all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
+        for (namespace, name, expected) in [
+            ("default", "a", "10.0.0.1"),
+            ("other", "a", ""),
+            ("other", "a.default", "10.0.0.1"),
+            ("other", "a.default.svc", "10.0.0.1"),
+            ("other", "a.default.svc.cluster.local", "10.0.0.1"),
+            ("other", "alias", "10.0.0.1"),
+            ("default", "outside", ""),
+            ("default", "db", "10.0.1.1"),
+            ("default", "e.com", ""),
+        ] {
+            assert_eq!(seen(namespace, name), expected, "{name} from {namespace}");
+        }
+    }
+}

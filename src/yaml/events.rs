@@ -8,7 +8,8 @@ use super::node::Span;
 use super::problem::Problem;
 use super::scalar::Scalar;
 
-/// Names an anchor definition (`&name`) within a document; a name that is defined again gets a new id.
+/// Names an anchor definition (`&name`) within a document; ids count from 0 in source order,
+/// and a name that is defined again gets a new one.
 pub(super) type AnchorId = u32;
 
 /// One step of a document, in source order.
@@ -36,6 +37,16 @@ pub(super) enum Event<'a> {
     Alias(AnchorId),
     /// The document is over. Where it is empty, this is the first event.
     End,
+}
+
+impl Event<'_> {
+    /// The anchor that the value which begins here has.
+    pub(super) fn anchor(&self) -> Option<AnchorId> {
+        match self {
+            Event::Scalar { anchor, .. } | Event::SeqStart { anchor } | Event::MapStart { anchor } => *anchor,
+            _ => None,
+        }
+    }
 }
 
 /// The tag of a scalar. Tags of lists and objects are without effect in Go's reader.

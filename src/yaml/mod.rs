@@ -31,6 +31,7 @@ mod path;
 mod problem;
 mod reader;
 mod scalar;
+mod source;
 mod split;
 #[cfg(test)]
 mod tests;

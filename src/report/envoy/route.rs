@@ -263,6 +263,7 @@ fn hash_policy(o: &mut Object<'_>, h: &HashPolicy) {
             }
         }),
         HashPolicy::SourceIp => o.object("connection_properties", |o| o.bool("source_ip", true)),
+        HashPolicy::Nothing => o.object("connection_properties", |_| ()),
         HashPolicy::QueryParameter(name) => o.object("query_parameter", |o| o.str("name", name)),
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn default_route_policy(cx: &Context<'_>, hostname: &str, port: u16) 
     of_port.or_else(|| of_policy(traffic_policy)).and_then(policy)
 }
 
-/// HA-2. A hash without a key asks for nothing, and so does `useSourceIp: false`.
+/// HA-2. A hash without a key gives no policy.
 pub(super) fn policy(hash: &ConsistentHash) -> Option<HashPolicy> {
     match hash.key.as_ref()? {
         HashKey::HttpHeaderName(name) => Some(HashPolicy::Header(name.clone())),
@@ -39,7 +39,8 @@ pub(super) fn policy(hash: &ConsistentHash) -> Option<HashPolicy> {
             path: cookie.path.clone(),
             attributes: cookie.attributes.clone(),
         }),
-        HashKey::UseSourceIp(yes) => yes.then_some(HashPolicy::SourceIp),
+        HashKey::UseSourceIp(true) => Some(HashPolicy::SourceIp),
+        HashKey::UseSourceIp(false) => Some(HashPolicy::Nothing),
         HashKey::HttpQueryParameterName(name) => Some(HashPolicy::QueryParameter(name.clone())),
     }
 }

@@ -215,9 +215,11 @@ impl<'a> YamlReader<'a> {
                     self.anchor_count += 1;
                 }
                 TokenKind::Tag(_) if tag.is_none() => {
-                    if let TokenKind::Tag(found) = self.take()?.kind {
-                        tag = Some(found);
-                    }
+                    let token = self.take()?;
+                    tag = match token.kind {
+                        TokenKind::Tag(found @ Some(_)) => found,
+                        _ => return Err(undefined_tag(token.span)),
+                    };
                 }
                 _ => return Ok((anchor, tag)),
             }
@@ -295,7 +297,7 @@ impl<'a> YamlReader<'a> {
     }
 
     fn flow_seq_item(&mut self, is_first: bool) -> Found<'a> {
-        use TokenKind::{FlowEntry, FlowSeqEnd, Key};
+        use TokenKind::{FlowSeqEnd, Key};
         if !self.is_next(&FlowSeqEnd)? {
             if !is_first {
                 self.take_comma("]")?;
@@ -309,7 +311,6 @@ impl<'a> YamlReader<'a> {
                 return self.node_then(Place::Flow, State::FlowSeqItem);
             }
         }
-        debug_assert!(!self.is_next(&FlowEntry)?);
         self.take()?;
         self.collection_end(Event::SeqEnd)
     }
@@ -420,4 +421,9 @@ fn unknown_alias(name: &str, span: Span) -> Problem {
 
 fn no_value(span: Span) -> Problem {
     Problem::syntax(span, "a value is expected here").with_hint("put the value in quotes if text is meant")
+}
+
+fn undefined_tag(span: Span) -> Problem {
+    Problem::syntax(span, "the handle of this tag, from `!` to `!`, is not defined")
+        .with_hint("put a value that begins with `!` in quotes")
 }

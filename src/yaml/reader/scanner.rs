@@ -35,7 +35,8 @@ pub(super) enum TokenKind<'a> {
     Value,
     Alias(&'a str),
     Anchor(&'a str),
-    Tag(Tag<'a>),
+    /// A tag; `None` is one that means nothing because its handle is not defined.
+    Tag(Option<Tag<'a>>),
     Scalar {
         text: Cow<'a, str>,
         is_plain: bool,

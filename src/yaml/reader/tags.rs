@@ -42,7 +42,9 @@ impl<'a> Scanner<'a> {
     }
 
     /// The tag here. `%TAG` being refused, only the handles `!` and `!!` have a meaning.
-    pub(super) fn scan_tag(&mut self) -> Result<Tag<'a>, Problem> {
+    ///
+    /// `None` is a tag with another handle, which only matters if it stands before a value.
+    pub(super) fn scan_tag(&mut self) -> Result<Option<Tag<'a>>, Problem> {
         let start = self.cursor.at;
         let tag = if self.cursor.byte(start + 1) == b'<' {
             self.cursor.at += 2;
@@ -51,7 +53,7 @@ impl<'a> Scanner<'a> {
                 return Err(self.bad_tag(start, "the tag misses its `>`"));
             }
             self.cursor.at += 1;
-            Tag::from_name(name)
+            Some(Tag::from_name(name))
         } else {
             self.scan_short_tag(start)?
         };
@@ -61,7 +63,7 @@ impl<'a> Scanner<'a> {
         Ok(tag)
     }
 
-    fn scan_short_tag(&mut self, start: usize) -> Result<Tag<'a>, Problem> {
+    fn scan_short_tag(&mut self, start: usize) -> Result<Option<Tag<'a>>, Problem> {
         self.cursor.at += 1;
         while is_name_byte(self.cursor.peek()) {
             self.cursor.at += 1;
@@ -70,19 +72,15 @@ impl<'a> Scanner<'a> {
         if self.cursor.peek() != b'!' {
             // No handle, but the first part of a local tag. The lone `!` makes text of a scalar.
             if handle == "!" && !is_uri_byte(self.cursor.peek()) {
-                return Ok(Tag::Other(Cow::Borrowed(handle)));
+                return Ok(Some(Tag::Other(Cow::Borrowed(handle))));
             }
             self.cursor.at = start + 1;
             let suffix = self.scan_uri(start)?;
-            return Ok(Tag::Other(Cow::Owned(format!("!{suffix}"))));
+            return Ok(Some(Tag::Other(Cow::Owned(format!("!{suffix}")))));
         }
         self.cursor.at += 1;
         let suffix = self.scan_uri(start)?;
-        if handle != "!" {
-            let message = format!("the tag handle `{handle}!` is not defined");
-            return Err(self.bad_tag(start, &message));
-        }
-        Ok(Tag::from_name(Cow::Owned(format!("tag:yaml.org,2002:{suffix}"))))
+        Ok((handle == "!").then(|| Tag::from_name(Cow::Owned(format!("tag:yaml.org,2002:{suffix}")))))
     }
 
     /// The characters of a tag, with their percent escapes decoded.

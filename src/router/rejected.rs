@@ -1,0 +1,127 @@
+//! What makes Envoy refuse a whole route configuration (envoy-matching 1.3, 2.5).
+
+use smol_str::SmolStr;
+
+use super::regex::Patterns;
+use crate::table::{
+    ForwardTo, PathMatch, PathRewrite, Redirect, RedirectPath, Route, RouteAction, RouteConfiguration, RouteSource,
+    ValueMatch,
+};
+
+/// One reason for which Envoy refuses a route configuration. A running proxy keeps the one it had before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rejection {
+    pub route_config: SmolStr,
+    pub virtual_host: SmolStr,
+    /// Lower case, without a full stop.
+    pub reason: String,
+    /// The route at fault; None where it is the virtual host or a default route.
+    pub source: Option<RouteSource>,
+}
+
+/// Appends everything that is wrong with `config`. `twice` are the domains that come more than once.
+pub(crate) fn check(config: &RouteConfiguration, twice: &[SmolStr], patterns: &mut Patterns, out: &mut Vec<Rejection>) {
+    for domain in twice {
+        let of = |name: &&crate::table::VirtualHost| name.domains.iter().any(|d| d.eq_ignore_ascii_case(domain));
+        out.push(Rejection {
+            route_config: config.name.clone(),
+            virtual_host: config.virtual_hosts.iter().rfind(of).map(|v| v.name.clone()).unwrap_or_default(),
+            reason: format!("the domain `{domain}` comes twice"),
+            source: None,
+        });
+    }
+    for host in &config.virtual_hosts {
+        for route in &host.routes {
+            for reason in route_faults(route, patterns) {
+                out.push(Rejection {
+                    route_config: config.name.clone(),
+                    virtual_host: host.name.clone(),
+                    reason,
+                    source: route.source.clone(),
+                });
+            }
+        }
+    }
+}
+
+fn route_faults(route: &Route, patterns: &mut Patterns) -> Vec<String> {
+    let mut faults = Vec::new();
+    if let PathMatch::Regex(regex) = &route.matcher.path {
+        regex_fault("the path regex", regex, patterns, &mut faults);
+    }
+    for header in &route.matcher.headers {
+        if header.name.is_empty() {
+            faults.push("a header condition has an empty name".into());
+        }
+        value_fault(&format!("header `{}`", header.name), &header.test, patterns, &mut faults);
+    }
+    for query in &route.matcher.query_parameters {
+        if query.name.is_empty() {
+            faults.push("a query parameter condition has an empty name".into());
+        }
+        value_fault(&format!("query parameter `{}`", query.name), &query.test, patterns, &mut faults);
+    }
+    for claim in &route.matcher.claims {
+        value_fault(&format!("claim `{}`", claim.path.join(".")), &claim.test, patterns, &mut faults);
+    }
+    for origin in route.cors.iter().flat_map(|c| &c.allow_origins) {
+        value_fault("an allowed origin", origin, patterns, &mut faults);
+    }
+    match &route.action {
+        RouteAction::Nothing => {
+            faults.push("the route has no action: its redirect code is none that Envoy knows".into())
+        }
+        RouteAction::Redirect(redirect) => redirect_faults(redirect, &mut faults),
+        RouteAction::DirectResponse(response) => {
+            if !(200..600).contains(&response.status) {
+                faults.push(format!("direct response status {} is not within 200 to 599", response.status));
+            }
+        }
+        RouteAction::Forward(forward) => {
+            if let ForwardTo::Weighted(clusters) = &forward.destination {
+                let sum: u64 = clusters.iter().map(|c| u64::from(c.weight)).sum();
+                if sum == 0 || sum > u64::from(u32::MAX) {
+                    faults.push(format!("the weights add up to {sum}, which is not within 1 to {}", u32::MAX));
+                }
+            }
+            match &forward.rewrite {
+                PathRewrite::None => {}
+                PathRewrite::Prefix(text) => text_fault("the path rewrite", text, &mut faults),
+                PathRewrite::Regex { pattern, substitution } => {
+                    regex_fault("the rewrite regex", pattern, patterns, &mut faults);
+                    text_fault("the substitution", substitution, &mut faults);
+                }
+            }
+        }
+    }
+    faults
+}
+
+fn redirect_faults(redirect: &Redirect, faults: &mut Vec<String>) {
+    let path = match &redirect.path {
+        RedirectPath::Replace(path) | RedirectPath::Prefix(path) => path,
+    };
+    for text in [Some(path), redirect.host.as_ref(), redirect.scheme.as_ref()].into_iter().flatten() {
+        text_fault("the redirect", text, faults);
+    }
+}
+
+fn text_fault(what: &str, text: &str, faults: &mut Vec<String>) {
+    if text.contains(['\r', '\n', '\0']) {
+        faults.push(format!("{what} has a line break or a NUL"));
+    }
+}
+
+fn value_fault(what: &str, test: &ValueMatch, patterns: &mut Patterns, faults: &mut Vec<String>) {
+    match test {
+        ValueMatch::Prefix(text) if text.is_empty() => faults.push(format!("{what}: the prefix is empty")),
+        ValueMatch::Regex(regex) => regex_fault(&format!("{what}: the regex"), regex, patterns, faults),
+        ValueMatch::Present | ValueMatch::Exact(_) | ValueMatch::Prefix(_) => {}
+    }
+}
+
+fn regex_fault(what: &str, regex: &SmolStr, patterns: &mut Patterns, faults: &mut Vec<String>) {
+    if let Some(refusal) = patterns.refusal(regex) {
+        faults.push(format!("{what} `{regex}` is refused: {refusal}"));
+    }
+}
