@@ -181,3 +181,6 @@ impl ServiceLookup for Lookup<'_> {
         own.map(|s| Arc::clone(s)).or_else(|| self.scope.services.get(host).cloned())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -313,3 +313,6 @@ struct ListenerPort {
     number: u16,
     protocol: Protocol,
 }
+
+#[cfg(test)]
+pub(super) mod tests;
