@@ -89,11 +89,11 @@ pub fn parse<'a>(
     limits: &Limits,
 ) -> Result<Option<Document<'a>>, Vec<Problem>> {
     if let Some(problem) = &raw.problem {
-        return Err(vec![problem.clone()]);
+        return Err(vec![Problem::clone(problem)]);
     }
-    let in_file = |mut problem: Problem| {
+    let in_file = |mut problem: Box<Problem>| {
         problem.span = problem.span.shifted(raw.start);
-        vec![problem]
+        vec![*problem]
     };
     let built = match raw.format {
         Format::Json => build::build(json::JsonReader::new(raw.text), raw.start, limits),
