@@ -14,7 +14,7 @@ use smol_str::SmolStr;
 use crate::admission;
 use crate::diagnostic::{Finding, Severity};
 use crate::load;
-use crate::manifest::{Manifests, MeshConfig, ObjectId};
+use crate::manifest::{Manifests, MeshConfig, Object, ObjectId, Pod};
 use crate::mesh::{Mesh, Proxy};
 use crate::scenario::Scenario;
 use crate::source::{FileId, Position, SourceMap};
@@ -62,6 +62,8 @@ pub struct Workspace {
     pub assumed: Vec<SmolStr>,
     /// Documents that were read.
     pub documents: usize,
+    /// The pods of the manifests, for points of view that name one.
+    pub pods: Vec<Object<Pod>>,
 }
 
 /// Why there is no workspace.
@@ -188,8 +190,22 @@ pub fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refused> {
     if findings.iter().any(|f| f.severity == Severity::Error) {
         return Err(Refused { sources, findings });
     }
+    let pods = manifests.pods.clone();
     let mesh = Mesh::build(manifests);
-    Ok(Workspace { name, sources, scenario, mesh, proxies, findings, assumed, documents })
+    Ok(Workspace { name, sources, scenario, mesh, proxies, findings, assumed, documents, pods })
+}
+
+impl Workspace {
+    /// A point of view by name: one of the run's, else what `--proxy` takes.
+    ///
+    /// # Errors
+    /// No proxy is called that.
+    pub fn proxy(&self, name: &str, namespace: &str) -> Result<Arc<Proxy>, Box<Finding>> {
+        if let Some(known) = self.proxies.iter().find(|p| p.name == name) {
+            return Ok(known.clone());
+        }
+        proxies::named(name, self.scenario.as_ref(), &self.pods, namespace).map(Arc::new).map_err(Box::new)
+    }
 }
 
 /// Only reads and reviews; refused documents are findings like all others.
