@@ -160,7 +160,17 @@ mod tests {
     use super::*;
 
     fn view<'a>(method: &'a str, authority: &'a str, path: &'a str) -> RequestView<'a> {
-        RequestView { method, authority, path, address: None, port: None, tls: false, sni: None, headers: &[] }
+        RequestView {
+            method,
+            authority,
+            path,
+            address: None,
+            dialled_host: None,
+            port: None,
+            tls: false,
+            sni: None,
+            headers: &[],
+        }
     }
 
     #[test]

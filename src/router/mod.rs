@@ -256,14 +256,14 @@ impl Router {
         Found::Http { listener, chain, end }
     }
 
-    /// The address that a request dials: its own, else the authority's if that is one, else what the mesh's DNS answers;
-    /// None: one outside the mesh.
+    /// The address that a request dials: its own, else what the mesh's DNS answers for the dialled host, else that host if
+    /// it is an address; None: one outside the mesh.
     pub fn address(&self, request: &RequestView<'_>) -> Option<IpAddr> {
         if request.address.is_some() || self.table.proxy.kind == ProxyKind::Gateway {
             return request.address;
         }
-        let host = authority::without_port(request.authority);
-        self.table.names.resolve(host).or_else(|| authority::literal_address(request.authority))
+        let dialled = request.dialled_host.unwrap_or(request.authority);
+        self.table.names.resolve(authority::without_port(dialled)).or_else(|| authority::literal_address(dialled))
     }
 
     /// The path as it is matched and sent upstream, query included (2.6).
@@ -387,7 +387,7 @@ fn end(
 fn sni<'a>(request: &RequestView<'a>) -> Option<Cow<'a, str>> {
     match request.sni {
         Some(name) => Some(lower_case(name)),
-        None => authority::default_sni(request.authority),
+        None => authority::default_sni(request.dialled_host.unwrap_or(request.authority)),
     }
 }
 

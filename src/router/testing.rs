@@ -156,6 +156,7 @@ pub(crate) fn request(path: &str, headers: &[(&str, &str)]) -> crate::request::R
         path: path.into(),
         port: Some(80),
         address: None,
+        dialled_host: None,
         tls: false,
         sni: None,
         headers: headers.iter().map(|(n, v)| (SmolStr::from(*n), SmolStr::from(*v))).collect(),

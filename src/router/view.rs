@@ -15,12 +15,14 @@ pub struct RequestView<'a> {
     pub authority: &'a str,
     /// Path with query, as sent.
     pub path: &'a str,
-    /// Dialled address; None: what the mesh's DNS gives for the authority's host.
+    /// Dialled address; None: what the mesh's DNS gives for the dialled host.
     pub address: Option<IpAddr>,
+    /// Host that the client looks up and asks for in TLS; None: the authority's.
+    pub dialled_host: Option<&'a str>,
     /// Dialled port; None: the authority's, else 443 with TLS, else 80.
     pub port: Option<u16>,
     pub tls: bool,
-    /// None: the authority's host.
+    /// None: the dialled host.
     pub sni: Option<&'a str>,
     /// In order; names in any case, repetitions kept.
     pub headers: &'a [(SmolStr, SmolStr)],
@@ -33,6 +35,7 @@ impl<'a> From<&'a Request> for RequestView<'a> {
             authority: &request.authority,
             path: &request.path,
             address: request.address,
+            dialled_host: request.dialled_host.as_deref(),
             port: request.port,
             tls: request.tls,
             sni: request.sni.as_deref(),
