@@ -9,14 +9,15 @@ use super::redirect::{https_location, location, own_location};
 use super::upstream::{Draft, rewrite_path};
 use super::{ClusterShare, Counted, Decision, Outcome, Step, Upstream};
 use crate::request::Request;
-use crate::router::{ChainId, Found, HttpEnd, RequestView, Router, Seen};
+use crate::router::{ChainId, Found, HttpEnd, Part, RequestView, Router, Seen};
 use crate::table::{
     AbortStatus, ChainAction, ClusterName, Cors, Forward, ForwardTo, HeaderMutations, Listener, Route, RouteAction,
-    TcpDestination, ValueMatch,
+    TcpDestination, ValueMatch, WeightedCluster,
 };
 
 /// Address of the listener that takes what no other does (LI-4).
 const VIRTUAL_OUTBOUND: &str = "0.0.0.0:15001";
+const VIRTUAL_OUTBOUND_PORT: u16 = 15001;
 
 /// How much of a decision is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,9 +37,11 @@ pub fn decide(router: &Router, request: &Request, detail: Detail) -> Decision {
     let mut decision = match found {
         Found::NothingListens | Found::NoChain { .. } | Found::PlainToTls { .. } => closed(router, found, &view),
         Found::VirtualOutbound => {
-            let cluster = router.table().virtual_outbound.as_ref().map(|v| v.cluster.clone());
-            let cluster = TcpDestination::Cluster(cluster.unwrap_or(ClusterName::BlackHole));
-            Decision { listener: Some(VIRTUAL_OUTBOUND.into()), ..tcp(router, &cluster) }
+            let policy = router.table().virtual_outbound.as_ref().map(|v| v.cluster.clone());
+            // Whoever dials the virtual outbound listener itself must not get back to it.
+            let own_port = crate::router::dialled_port(&view) == VIRTUAL_OUTBOUND_PORT;
+            let cluster = policy.filter(|_| !own_port).unwrap_or(ClusterName::BlackHole);
+            Decision { listener: Some(VIRTUAL_OUTBOUND.into()), ..tcp(router, &TcpDestination::Cluster(cluster)) }
         }
         Found::Tcp { listener, chain } => match router.chain(listener, chain) {
             Some(filter_chain) => {
@@ -279,9 +282,15 @@ fn forwarded(
         ForwardTo::Weighted(entries) => {
             let names: Vec<_> = entries.iter().map(|e| (&e.destination.cluster, e.weight)).collect();
             let mut clusters = shares(router, &names);
-            for (share, entry) in clusters.iter_mut().zip(entries) {
-                let own = upstream(Some((&entry.request_headers, entry.host_rewrite.as_ref())));
-                share.upstream = (own != common).then_some(own);
+            let own = |e: &WeightedCluster| upstream(Some((&e.request_headers, e.host_rewrite.as_ref())));
+            let own: Vec<Upstream> = entries.iter().map(own).collect();
+            for (i, (share, upstream)) in clusters.iter_mut().zip(&own).enumerate() {
+                // Where one cluster stands in several entries, its name alone doesn't tell them apart.
+                let twin = |(j, (name, _)): (usize, &(&ClusterName, u32))| {
+                    j != i && **name == share.name && own.get(j) != Some(upstream)
+                };
+                let ambiguous = names.iter().enumerate().any(twin);
+                share.upstream = (*upstream != common || ambiguous).then(|| upstream.clone());
             }
             clusters
         }
@@ -358,9 +367,17 @@ fn hints(router: &Router, request: &RequestView<'_>, found: Found, decision: &mu
             None => {}
         }
     }
-    let name = decision.route_config.clone().unwrap_or_default();
-    for rejection in router.rejected().iter().filter(|r| r.route_config == name).take(3) {
-        hints.push(format!("Envoy refuses route configuration `{name}`: {}", rejection.reason));
+    let listener = found.listener().and_then(|l| router.listener(l)).map(|l| &l.name);
+    let concerns = |part: &Part| match part {
+        Part::RouteConfig(name) => decision.route_config.as_ref() == Some(name),
+        Part::Listener(name) => listener == Some(name),
+    };
+    for rejection in router.rejected().iter().filter(|r| concerns(&r.part)).take(3) {
+        let what = match &rejection.part {
+            Part::RouteConfig(name) => format!("route configuration `{name}`"),
+            Part::Listener(name) => format!("listener `{name}`"),
+        };
+        hints.push(format!("Envoy refuses {what}: {}", rejection.reason));
     }
     decision.hints.append(&mut hints);
     let mut seen: Vec<String> = Vec::new();

@@ -132,7 +132,7 @@ pub struct ClusterShare {
     pub flags: &'static str,
     /// Endpoints that can serve it, in the table's order.
     pub endpoints: Vec<String>,
-    /// Only where it differs from the route's.
+    /// Only where it differs from the route's, or where the same cluster comes again with another one.
     pub upstream: Option<Upstream>,
 }
 

@@ -47,24 +47,25 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Applies one level's operations: removals, then additions in order (HD-2). An empty value is not sent.
+    /// Applies one level's operations: removals, then sets, then additions (HD-2). An empty value is not sent.
+    ///
+    /// All values are formatted before the first one is written, so they see the removals and earlier levels only.
     pub fn mutate(&mut self, mutations: &HeaderMutations) {
         for name in &mutations.remove {
             self.headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
         }
-        for header in &mutations.add {
-            let mut not_evaluated = std::mem::take(&mut self.not_evaluated);
-            let value = format(&header.value, &*self, &mut not_evaluated);
-            self.not_evaluated = not_evaluated;
-            let value = trim(&value);
-            if value.is_empty() {
-                continue;
-            }
+        let mut not_evaluated = std::mem::take(&mut self.not_evaluated);
+        let values = mutations.add.iter().map(|h| format(&h.value, &*self, &mut not_evaluated));
+        let values: Vec<String> = values.map(|v| trim(&v).to_string()).collect();
+        self.not_evaluated = not_evaluated;
+        let sends = || mutations.add.iter().zip(&values).filter(|(_, value)| !value.is_empty());
+        for (header, value) in sends().filter(|(h, _)| h.append == AppendAction::OverwriteIfExistsOrAdd) {
             let name = header.name.to_ascii_lowercase();
-            if header.append == AppendAction::OverwriteIfExistsOrAdd {
-                self.headers.retain(|(n, _)| *n != name);
-            }
-            push(&mut self.headers, name, value);
+            self.headers.retain(|(n, _)| *n != name);
+            self.headers.push((name, value.clone()));
+        }
+        for (header, value) in sends().filter(|(h, _)| h.append == AppendAction::AppendIfExistsOrAdd) {
+            push(&mut self.headers, header.name.to_ascii_lowercase(), value);
         }
     }
 
@@ -224,12 +225,14 @@ mod tests {
     }
 
     #[test]
-    fn hd_2_formatters_see_earlier_operations_and_empty_values_are_not_sent() {
+    fn hd_2_formatters_see_removals_and_earlier_levels_and_empty_values_are_not_sent() {
         let one = level(&["x-user"], &[("x-was", "%REQ(x-user)%"), ("x-pre", "pre-%REQ(x-user)%-post")], &[]);
         assert_eq!(mutated(&[("x-user", "jason")], &[one]), ["x-pre: pre--post"]);
         let entry = level(&[], &[("x-a", "entry")], &[]);
         let route = level(&[], &[("x-b", "%REQ(x-a)%"), ("x-a", "route")], &[]);
         assert_eq!(mutated(&[], &[entry, route]), ["x-b: entry", "x-a: route"]);
+        let same_level = level(&[], &[("x-env", "50%%"), ("x-user", "pre-%REQ(x-env)%-post")], &[]);
+        assert_eq!(mutated(&[], &[same_level]), ["x-env: 50%", "x-user: pre--post"]);
     }
 
     #[test]

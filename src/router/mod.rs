@@ -39,7 +39,7 @@ use regex::Patterns;
 pub use entry::BadRequest;
 pub use hosts::DomainKind;
 pub use listeners::ChainId;
-pub use rejected::Rejection;
+pub use rejected::{Part, Rejection};
 pub use switches::Switches;
 pub use trials::Trial;
 pub use view::RequestView;
@@ -149,6 +149,9 @@ impl Router {
                 .collect();
             configs.push(ConfigIndex { hosts, virtual_hosts });
         }
+        for listener in &table.listeners {
+            rejected::check_listener(listener, &mut rejected);
+        }
         let config_of = |chain: &FilterChain| match &chain.action {
             ChainAction::Http { route_config } => {
                 let found = table.route_configs.binary_search_by(|r| r.name.cmp(route_config));
@@ -180,7 +183,9 @@ impl Router {
         &self.switches
     }
 
-    /// What Envoy refuses about route configurations; it then keeps the ones it had before (2.5).
+    /// What Envoy refuses about route configurations and listeners; it then keeps what it had before (2.5).
+    ///
+    /// Requests are decided as if Envoy had taken everything.
     pub fn rejected(&self) -> &[Rejection] {
         &self.rejected
     }

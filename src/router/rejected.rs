@@ -1,22 +1,71 @@
 //! What makes Envoy refuse a whole route configuration (envoy-matching 1.3, 2.5).
 
+use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
 use super::regex::Patterns;
 use crate::table::{
-    ForwardTo, PathMatch, PathRewrite, Redirect, RedirectPath, Route, RouteAction, RouteConfiguration, RouteSource,
-    ValueMatch,
+    ForwardTo, Listener, PathMatch, PathRewrite, Redirect, RedirectPath, Route, RouteAction, RouteConfiguration,
+    RouteSource, ValueMatch,
 };
 
-/// One reason for which Envoy refuses a route configuration. A running proxy keeps the one it had before.
+/// The part of a proxy's configuration that Envoy takes or refuses as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    RouteConfig(SmolStr),
+    Listener(SmolStr),
+}
+
+/// One reason for which Envoy refuses a part of the configuration. A running proxy keeps what it had before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rejection {
-    pub route_config: SmolStr,
+    pub part: Part,
+    /// Empty where it isn't about one.
     pub virtual_host: SmolStr,
     /// Lower case, without a full stop.
     pub reason: String,
-    /// The route at fault; None where it is the virtual host or a default route.
+    /// The route or chain at fault; None where it is the virtual host or nothing that a manifest wrote.
     pub source: Option<RouteSource>,
+}
+
+/// Appends what is wrong with a listener: filter chains that cannot be told apart.
+pub(crate) fn check_listener(listener: &Listener, out: &mut Vec<Rejection>) {
+    let mut taken = FxHashSet::default();
+    for chain in &listener.filter_chains {
+        let matcher = &chain.matcher;
+        let or_any = |values: &[SmolStr]| match values {
+            [] => vec![String::new()],
+            some => some.iter().map(|v| v.to_ascii_lowercase()).collect(),
+        };
+        let networks = match matcher.prefix_ranges.as_slice() {
+            [] => vec![None],
+            some => some.iter().map(|n| Some(n.trunc())).collect(),
+        };
+        let applications = or_any(&matcher.application_protocols);
+        let mut own = FxHashSet::default();
+        for name in or_any(&matcher.server_names) {
+            for network in &networks {
+                for application in &applications {
+                    own.insert((*network, name.clone(), matcher.transport_protocol, application.clone()));
+                }
+            }
+        }
+        let twice = own.iter().filter(|key| taken.contains(*key)).map(|(_, name, _, _)| name).min();
+        if let Some(name) = twice {
+            let of = if name.is_empty() {
+                "without a server name".to_string()
+            } else {
+                format!("for the server name `{name}`")
+            };
+            out.push(Rejection {
+                part: Part::Listener(listener.name.clone()),
+                virtual_host: SmolStr::default(),
+                reason: format!("two filter chains {of} take the same connections"),
+                source: chain.source.clone(),
+            });
+        }
+        taken.extend(own);
+    }
 }
 
 /// Appends everything that is wrong with `config`. `twice` are the domains that come more than once.
@@ -24,7 +73,7 @@ pub(crate) fn check(config: &RouteConfiguration, twice: &[SmolStr], patterns: &m
     for domain in twice {
         let of = |name: &&crate::table::VirtualHost| name.domains.iter().any(|d| d.eq_ignore_ascii_case(domain));
         out.push(Rejection {
-            route_config: config.name.clone(),
+            part: Part::RouteConfig(config.name.clone()),
             virtual_host: config.virtual_hosts.iter().rfind(of).map(|v| v.name.clone()).unwrap_or_default(),
             reason: format!("the domain `{domain}` comes twice"),
             source: None,
@@ -34,7 +83,7 @@ pub(crate) fn check(config: &RouteConfiguration, twice: &[SmolStr], patterns: &m
         for route in &host.routes {
             for reason in route_faults(route, patterns) {
                 out.push(Rejection {
-                    route_config: config.name.clone(),
+                    part: Part::RouteConfig(config.name.clone()),
                     virtual_host: host.name.clone(),
                     reason,
                     source: route.source.clone(),

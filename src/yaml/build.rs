@@ -39,8 +39,8 @@ pub(super) fn build<'a>(
     let mut builder = Builder {
         source: Source::new(reader, base),
         limits,
-        items: Vec::new(),
-        entries: Vec::new(),
+        items: Vec::with_capacity(16),
+        entries: Vec::with_capacity(32),
         errors: Vec::new(),
         findings: Vec::new(),
         steps: 0,
@@ -98,7 +98,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         self.step(span)?;
         let anchor = event.anchor();
         let node = match event {
-            Event::Scalar { text, is_plain, tag, .. } => self.scalar(text, is_plain, &tag, span),
+            Event::Scalar { text, is_plain, tag, .. } => self.scalar(text, is_plain, tag, span),
             Event::Literal(scalar) => self.literal(scalar, span),
             Event::SeqStart { .. } => self.list(span, depth)?,
             Event::MapStart { .. } => self.object(span, depth)?,
@@ -303,10 +303,10 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         Some(text)
     }
 
-    fn scalar(&mut self, text: Cow<'a, str>, is_plain: bool, tag: &Tag<'a>, span: Span) -> Node<'a> {
+    fn scalar(&mut self, text: Cow<'a, str>, is_plain: bool, tag: Tag, span: Span) -> Node<'a> {
         let meaning = match tag {
             Tag::None if is_plain => scalar::resolve(&text),
-            Tag::None | Tag::Str | Tag::Merge | Tag::Other(_) => Scalar::Str,
+            Tag::None | Tag::Str | Tag::Merge | Tag::Lone | Tag::Other => Scalar::Str,
             Tag::Binary => return self.binary(&text, span),
             Tag::Null | Tag::Bool | Tag::Int | Tag::Float | Tag::Timestamp => {
                 match scalar::resolve_tagged(tag, &text) {
@@ -355,14 +355,14 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
     }
 
     /// Notes a problem that leaves the rest of the document readable.
-    fn error(&mut self, problem: Problem) {
+    fn error(&mut self, problem: Box<Problem>) {
         if self.errors.len() < PROBLEMS_MAX && !self.source.is_replaying() {
-            self.errors.push(problem);
+            self.errors.push(*problem);
         }
     }
 
-    fn stop<T>(&mut self, problem: Problem) -> Step<T> {
-        self.errors.push(problem);
+    fn stop<T>(&mut self, problem: Box<Problem>) -> Step<T> {
+        self.errors.push(*problem);
         Err(Stop)
     }
 }
@@ -372,8 +372,7 @@ fn is_merge(event: &Event<'_>) -> bool {
     match event {
         Event::Scalar { text, is_plain, tag, .. } if text == "<<" => match tag {
             Tag::None => *is_plain,
-            Tag::Merge => true,
-            Tag::Other(name) => name == "!",
+            Tag::Merge | Tag::Lone => true,
             _ => false,
         },
         _ => false,

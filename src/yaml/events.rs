@@ -8,6 +8,9 @@ use super::node::Span;
 use super::problem::Problem;
 use super::scalar::Scalar;
 
+/// What a reader gives. Problems are rare and large, so they stand apart.
+pub(super) type Read<T> = Result<T, Box<Problem>>;
+
 /// Names an anchor definition (`&name`) within a document; ids count from 0 in source order,
 /// and a name that is defined again gets a new one.
 pub(super) type AnchorId = u32;
@@ -20,7 +23,7 @@ pub(super) enum Event<'a> {
         text: Cow<'a, str>,
         /// Whether it stands without quotes and is no block scalar.
         is_plain: bool,
-        tag: Tag<'a>,
+        tag: Tag,
         anchor: Option<AnchorId>,
     },
     /// A JSON value other than a string, list or object.
@@ -50,8 +53,8 @@ impl Event<'_> {
 }
 
 /// The tag of a scalar. Tags of lists and objects are without effect in Go's reader.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Tag<'a> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tag {
     /// No tag.
     None,
     Null,
@@ -62,23 +65,34 @@ pub(super) enum Tag<'a> {
     Timestamp,
     Binary,
     Merge,
-    /// Any other tag, the lone `!` too: the scalar is text.
-    Other(Cow<'a, str>),
+    /// The lone `!`: the scalar is text.
+    Lone,
+    /// Any other tag: the scalar is text.
+    Other,
 }
 
-impl<'a> Tag<'a> {
+impl Tag {
     /// The tag with this full name, such as `tag:yaml.org,2002:str`.
-    pub(super) fn from_name(name: Cow<'a, str>) -> Tag<'a> {
+    pub(super) fn from_name(name: &str) -> Tag {
         match name.strip_prefix("tag:yaml.org,2002:") {
-            Some("null") => Tag::Null,
-            Some("bool") => Tag::Bool,
-            Some("int") => Tag::Int,
-            Some("float") => Tag::Float,
-            Some("str") => Tag::Str,
-            Some("timestamp") => Tag::Timestamp,
-            Some("binary") => Tag::Binary,
-            Some("merge") => Tag::Merge,
-            _ => Tag::Other(name),
+            Some(suffix) => Tag::from_suffix(suffix),
+            None if name == "!" => Tag::Lone,
+            None => Tag::Other,
+        }
+    }
+
+    /// The tag that is written `!!suffix`.
+    pub(super) fn from_suffix(suffix: &str) -> Tag {
+        match suffix {
+            "null" => Tag::Null,
+            "bool" => Tag::Bool,
+            "int" => Tag::Int,
+            "float" => Tag::Float,
+            "str" => Tag::Str,
+            "timestamp" => Tag::Timestamp,
+            "binary" => Tag::Binary,
+            "merge" => Tag::Merge,
+            _ => Tag::Other,
         }
     }
 }
@@ -87,7 +101,7 @@ impl<'a> Tag<'a> {
 pub(super) trait Reader<'a> {
     /// The next event with its place. Spans are relative to the document's text. After [`Event::End`] or a problem
     /// there is nothing more to ask for.
-    fn next(&mut self) -> Result<(Event<'a>, Span), Problem>;
+    fn next(&mut self) -> Read<(Event<'a>, Span)>;
 
     /// The comments met so far, each from its `#` to the end of the line.
     fn comments(&mut self) -> Vec<Span> {

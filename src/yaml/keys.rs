@@ -23,7 +23,7 @@ pub(super) fn settle_keys(entries: &mut Vec<Entry<'_>>, merged: &[Range<usize>],
     };
     for &(first, before, again) in &repeats {
         if let Some(entry) = entries.get(again) {
-            findings.push(repetition(entry, is_merged(before) || is_merged(again)));
+            findings.push(*repetition(entry, is_merged(before) || is_merged(again)));
         }
         // Whatever stands at the first place is given up, so that it may stand at the other for the moment.
         entries.swap(first, again);
@@ -39,7 +39,7 @@ pub(super) fn settle_keys(entries: &mut Vec<Entry<'_>>, merged: &[Range<usize>],
     });
 }
 
-fn repetition(entry: &Entry<'_>, is_merged: bool) -> Problem {
+fn repetition(entry: &Entry<'_>, is_merged: bool) -> Box<Problem> {
     let key = &entry.key;
     let (kind, message, hint) = if is_merged {
         (

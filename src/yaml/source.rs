@@ -5,9 +5,8 @@
 
 use std::ops::Range;
 
-use super::events::{AnchorId, Event, Reader};
+use super::events::{AnchorId, Event, Read, Reader};
 use super::node::Span;
-use super::problem::Problem;
 
 pub(super) struct Source<'a, R> {
     reader: R,
@@ -36,7 +35,7 @@ impl<'a, R: Reader<'a>> Source<'a, R> {
     }
 
     /// The next event with its span in the file.
-    pub(super) fn next(&mut self) -> Result<(Event<'a>, Span), Problem> {
+    pub(super) fn next(&mut self) -> Read<(Event<'a>, Span)> {
         if let Some(replay) = self.replays.last_mut() {
             // A complete value ends with its last event, so that the log goes as far as anybody asks.
             let event = replay.next().and_then(|at| self.log.get(at));

@@ -1,5 +1,6 @@
 //! A place in the text, and what the characters there are to YAML 1.1.
 
+use crate::yaml::events::Read;
 use crate::yaml::node::Span;
 use crate::yaml::problem::Problem;
 
@@ -197,7 +198,7 @@ impl<'a> Cursor<'a> {
 /// Finds the first character that YAML 1.1 does not allow at all: control characters but tab and line breaks, U+FFFE, U+FFFF.
 ///
 /// Source: `readerc.go` of go.yaml.in/yaml/v2 2.4.2.
-pub(super) fn check_characters(text: &str) -> Result<(), Problem> {
+pub(super) fn check_characters(text: &str) -> Read<()> {
     // One fast look at the bytes clears nearly all texts: bytes that are, or may begin, such a character.
     let is_suspect =
         |byte: u8| (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) || matches!(byte, 0x7f | 0xc2 | 0xef);
