@@ -22,7 +22,6 @@ use super::Context;
 use super::destination::ServiceLookup;
 use super::filter_chain::{Chain, note_collision};
 use crate::mesh::{ProxyKind, Registry, Scope, Service, VirtualService};
-use crate::source::Position;
 use crate::table::{ChainAction, Listener, Note, NoteKind, RouteConfiguration};
 
 /// Listeners and tables of a gateway proxy.
