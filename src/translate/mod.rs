@@ -12,6 +12,8 @@ mod listeners;
 mod names;
 mod sidecar_routes;
 mod tcp;
+#[cfg(test)]
+mod testing;
 
 use std::cell::RefCell;
 use std::sync::Arc;

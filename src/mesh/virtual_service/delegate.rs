@@ -277,7 +277,7 @@ impl<'a> Texts<'a> {
 }
 
 /// DG-4. There is no notion of path segments: `/ab` is within `/a`.
-fn string_conflict(root: Option<&StringMatch>, delegate: Option<&StringMatch>) -> bool {
+pub(super) fn string_conflict(root: Option<&StringMatch>, delegate: Option<&StringMatch>) -> bool {
     let (Some(r), Some(d)) = (root.map(Texts::of), delegate.map(Texts::of)) else { return false };
     if !r.regex.is_empty() && d.any() || !d.regex.is_empty() && r.any() {
         true
