@@ -73,7 +73,7 @@ pub fn header_hash<'v>(values: impl IntoIterator<Item = &'v [u8]>) -> Option<u64
 }
 
 /// The value of the first cookie called `name` in the given `cookie` fields, without its quotes; an empty one is no
-/// cookie.
+/// cookie. Blanks count, except those before the name.
 #[must_use]
 pub fn cookie_value<'v>(
     fields: impl IntoIterator<Item = &'v [u8]>,
@@ -82,12 +82,12 @@ pub fn cookie_value<'v>(
     let pairs = fields
         .into_iter()
         .flat_map(|field| field.split(|b| *b == b';'));
-    let value = pairs.filter_map(|pair| {
+    let mut values = pairs.filter_map(|pair| {
         let at = memchr::memchr(b'=', pair)?;
-        (pair.get(..at)?.trim_ascii() == name)
-            .then(|| pair.get(at + 1..).unwrap_or_default().trim_ascii_end())
+        let name_at = pair.iter().position(|b| *b != b' ')?;
+        (pair.get(name_at..at)? == name).then(|| pair.get(at + 1..).unwrap_or_default())
     });
-    let value = value.into_iter().next()?;
+    let value = values.next()?;
     let bare = value
         .strip_prefix(b"\"")
         .and_then(|v| v.strip_suffix(b"\""))
