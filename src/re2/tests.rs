@@ -235,6 +235,39 @@ fn rw_6_6_substitutions() {
     }
 }
 
+/// Envoy-matching 2.4.7, and what RE2 itself said of others: pattern, instructions, whether we are sure.
+#[test]
+fn rx_2_4_7_program_sizes() {
+    use ProgramSize::{Estimate, Exact};
+    let table: &[(&str, ProgramSize)] = &[
+        ("", Exact(4)),
+        ("a{1000}", Exact(1004)),
+        ("(a{500}){2}", Exact(1008)),
+        ("((a{10}){10}){10}", Exact(1224)),
+        ("/api/v[0-9]+/users/.*", Exact(21)),
+        (r"\d{1,3}(\.\d{1,3}){3}", Exact(33)),
+        ("[a-z]{1,63}", Exact(129)),
+        ("(?i)abc", Exact(7)),
+        (r"\w+", Exact(8)),
+        (r"\pL{10}", Exact(74)),
+        ("(.*a){20}", Exact(104)),
+        (r"[\w.-]+@[\w.-]+", Exact(15)),
+        ("a*", Exact(5)),
+        ("a?b?c?d?", Exact(12)),
+        (".*foo.*bar.*", Exact(16)),
+        ("(?:ab|cd){2}", Estimate(12)),
+        ("/abc$", Estimate(8)),
+    ];
+    for (pattern, size) in table {
+        assert_eq!(latin1(pattern).program_size(), *size, "{pattern}");
+    }
+    let large = Re2::new("(?:abcdefgh){1000}".repeat(90).as_str(), Encoding::Latin1);
+    assert_eq!(
+        large.map_err(|e| e.message),
+        Err("pattern too large - compile failed".to_owned())
+    );
+}
+
 #[test]
 fn deep_nesting_is_followed_or_refused() {
     let nested = |n: usize| format!("{}a{}", "(".repeat(n), ")?".repeat(n));
