@@ -66,32 +66,21 @@ pub fn header_hash<'v>(values: impl IntoIterator<Item = &'v [u8]>) -> Option<u64
     let mut all = vec![first, second];
     all.extend(values);
     all.sort_unstable();
-    Some(
-        all.into_iter()
-            .fold(0, |seed, value| xx_hash_seeded(value, seed)),
-    )
+    Some(all.into_iter().fold(0, |seed, value| xx_hash_seeded(value, seed)))
 }
 
 /// The value of the first cookie called `name` in the given `cookie` fields, without its quotes; an empty one is no
 /// cookie. Blanks count, except those before the name.
 #[must_use]
-pub fn cookie_value<'v>(
-    fields: impl IntoIterator<Item = &'v [u8]>,
-    name: &[u8],
-) -> Option<&'v [u8]> {
-    let pairs = fields
-        .into_iter()
-        .flat_map(|field| field.split(|b| *b == b';'));
+pub fn cookie_value<'v>(fields: impl IntoIterator<Item = &'v [u8]>, name: &[u8]) -> Option<&'v [u8]> {
+    let pairs = fields.into_iter().flat_map(|field| field.split(|b| *b == b';'));
     let mut values = pairs.filter_map(|pair| {
         let at = memchr::memchr(b'=', pair)?;
         let name_at = pair.iter().position(|b| *b != b' ')?;
         (pair.get(name_at..at)? == name).then(|| pair.get(at + 1..).unwrap_or_default())
     });
     let value = values.next()?;
-    let bare = value
-        .strip_prefix(b"\"")
-        .and_then(|v| v.strip_suffix(b"\""))
-        .unwrap_or(value);
+    let bare = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value);
     (!bare.is_empty()).then_some(bare)
 }
 
@@ -163,11 +152,7 @@ mod tests {
         for (text, hash) in table {
             assert_eq!(HashFunction::XxHash.hash(text.as_bytes()), *hash, "{text}");
         }
-        let seeded = [
-            ("", 0xd5af_ba13_36a3_be4b),
-            ("a", 0xdec2_bc81_c3cd_46c6),
-            ("abc", 0xbea9_ca81_9932_8908),
-        ];
+        let seeded = [("", 0xd5af_ba13_36a3_be4b), ("a", 0xdec2_bc81_c3cd_46c6), ("abc", 0xbea9_ca81_9932_8908)];
         for (text, hash) in seeded {
             assert_eq!(xx_hash_seeded(text.as_bytes(), 1), hash, "{text}");
         }
@@ -188,29 +173,16 @@ mod tests {
 
     #[test]
     fn lb_10_6_headers() {
-        assert_eq!(
-            header_hash([b"b".as_slice(), b"a"]),
-            Some(0x76d9_a191_6ddc_a8e6)
-        );
-        assert_eq!(
-            header_hash([b"a".as_slice(), b"b"]),
-            Some(0x76d9_a191_6ddc_a8e6)
-        );
+        assert_eq!(header_hash([b"b".as_slice(), b"a"]), Some(0x76d9_a191_6ddc_a8e6));
+        assert_eq!(header_hash([b"a".as_slice(), b"b"]), Some(0x76d9_a191_6ddc_a8e6));
         assert_eq!(header_hash([b"".as_slice()]), Some(0xef46_db37_51d8_e999));
         assert_eq!(header_hash([]), None);
     }
 
     #[test]
     fn lb_10_6_combination() {
-        let policy = |text: Option<&str>, terminal| PolicyHash {
-            hash: text.map(|t| xx_hash(t.as_bytes())),
-            terminal,
-        };
-        let (a, b, none) = (
-            policy(Some("a"), false),
-            policy(Some("b"), false),
-            policy(None, false),
-        );
+        let policy = |text: Option<&str>, terminal| PolicyHash { hash: text.map(|t| xx_hash(t.as_bytes())), terminal };
+        let (a, b, none) = (policy(Some("a"), false), policy(Some("b"), false), policy(None, false));
         assert_eq!(combine([a, b]), Some(0xdcd8_a342_49eb_432c));
         assert_eq!(combine([none, b]), b.hash);
         assert_eq!(combine([none, none]), None);

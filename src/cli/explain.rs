@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::options::CommonArgs;
 use super::{Exit, input, output};
-use crate::decision::{Decision, Detail, json::DecisionJson};
+use crate::decision::{Decision, DecisionJson, Detail};
 use crate::mesh::Proxy;
 use crate::report;
 use crate::request::{self, Request};
@@ -68,10 +68,8 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
             output::message(&format!("error: {problem}"));
             exit = Exit::Unusable;
         }
-        let decisions: Vec<Decision> = cases
-            .par_iter()
-            .map(|case| crate::decision::decide(&case.router, case.request, Detail::Steps))
-            .collect();
+        let decisions: Vec<Decision> =
+            cases.par_iter().map(|case| crate::decision::decide(&case.router, case.request, Detail::Steps)).collect();
         write(args, &workspace, &cases, &decisions)?;
     }
     Ok(exit)
@@ -80,25 +78,29 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
 /// The requests of all options, in the order -r, --curl, --requests; what can't be read is said and passed over.
 fn gather_requests(args: &ExplainArgs) -> anyhow::Result<(Vec<Request>, Exit)> {
     let mut requests = Vec::new();
-    let mut exit = Exit::Fine;
-    let mut keep = |result: Result<Request, request::Problem>| match result {
-        Ok(request) => requests.push(request),
-        Err(problem) => {
-            output::message(&format!("error: {problem}"));
-            exit = Exit::Unusable;
-        }
-    };
+    let mut problems: Vec<String> = Vec::new();
     for text in &args.request {
-        keep(request::parse(text, &args.header));
+        match request::parse_request(text, &args.header) {
+            Ok(request) => requests.push(request),
+            Err(e) => problems.push(format!("--request '{text}': {e}")),
+        }
     }
     for command in &args.curl {
-        keep(request::parse_curl(command));
+        match request::parse_curl(command) {
+            Ok(curl) => {
+                curl.notes.iter().for_each(|note| output::message(&format!("note: {note}")));
+                requests.push(curl.request);
+            }
+            Err(e) => problems.push(format!("--curl: {e}")),
+        }
     }
     if let Some(path) = &args.requests {
-        let text = input::read_text(path)?;
-        let name = path.display().to_string();
-        request::parse_lines(&text, &name).into_iter().for_each(keep);
+        let (read, errors) = request::parse_json_lines(&input::read_text(path)?);
+        requests.extend(read);
+        problems.extend(errors.iter().map(|e| format!("{}: {e}", path.display())));
     }
+    problems.iter().for_each(|p| output::message(&format!("error: {p}")));
+    let exit = if problems.is_empty() { Exit::Fine } else { Exit::Unusable };
     if requests.is_empty() && exit == Exit::Fine {
         anyhow::bail!("no request: give one with -r 'GET http://host/path', --curl or --requests");
     }

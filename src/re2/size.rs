@@ -32,17 +32,10 @@ const FIXED: u64 = 4;
 /// Counts the fixed instructions, 1 for a byte or a range of bytes, 2 for a group, 1 for every place that may be passed
 /// over, all after expanding repetitions (envoy-matching 2.4.7).
 pub(super) fn program_size(ast: &Ast, encoding: Encoding) -> ProgramSize {
-    let mut counter = Counter {
-        encoding,
-        exact: true,
-    };
+    let mut counter = Counter { encoding, exact: true };
     let count = counter.count(&ast.root);
     let size = FIXED.saturating_add(count.size);
-    if counter.exact {
-        ProgramSize::Exact(size)
-    } else {
-        ProgramSize::Estimate(size)
-    }
+    if counter.exact { ProgramSize::Exact(size) } else { ProgramSize::Estimate(size) }
 }
 
 struct Counter {
@@ -62,15 +55,9 @@ impl Counter {
     }
 
     fn count(&mut self, node: &Node) -> Count {
-        let solid = |size| Count {
-            size,
-            nullable: false,
-        };
+        let solid = |size| Count { size, nullable: false };
         match node {
-            Node::Empty => Count {
-                size: 0,
-                nullable: true,
-            },
+            Node::Empty => Count { size: 0, nullable: true },
             Node::Char(code) => solid(match self.encoding {
                 Encoding::Latin1 => 1,
                 Encoding::Utf8 => char::from_u32(*code).map_or(3, char::len_utf8) as u64,
@@ -84,17 +71,11 @@ impl Counter {
                 // Anchors at the ends of a pattern become properties of the program.
                 self.guess();
                 let size = u64::from(!matches!(look, Look::TextStart | Look::TextEnd));
-                Count {
-                    size,
-                    nullable: true,
-                }
+                Count { size, nullable: true }
             }
             Node::Capture { sub, .. } => {
                 let sub = self.count(sub);
-                Count {
-                    size: sub.size.saturating_add(2),
-                    ..sub
-                }
+                Count { size: sub.size.saturating_add(2), ..sub }
             }
             Node::Repeat { min, max, sub, .. } => self.repeat(*min, *max, sub),
             Node::Concat(subs) => {
@@ -104,10 +85,7 @@ impl Counter {
                 {
                     self.guess();
                 }
-                let mut sum = Count {
-                    size: 0,
-                    nullable: true,
-                };
+                let mut sum = Count { size: 0, nullable: true };
                 for sub in subs {
                     let sub = self.count(sub);
                     sum.size = sum.size.saturating_add(sub.size);
@@ -118,16 +96,10 @@ impl Counter {
             Node::Alternate(subs) => {
                 // RE2 factors out what branches have in common.
                 self.guess();
-                let mut sum = Count {
-                    size: 0,
-                    nullable: false,
-                };
+                let mut sum = Count { size: 0, nullable: false };
                 for sub in subs {
                     let sub = self.count(sub);
-                    sum.size = sum
-                        .size
-                        .saturating_add(sub.size)
-                        .saturating_add(u64::from(sub.nullable));
+                    sum.size = sum.size.saturating_add(sub.size).saturating_add(u64::from(sub.nullable));
                     sum.nullable |= sub.nullable;
                 }
                 sum
@@ -144,18 +116,12 @@ impl Counter {
                 }
                 // Where every letter comes in both cases, RE2 drops the ranges in upper case.
                 let folds = folds_ascii(set);
-                set.ranges()
-                    .iter()
-                    .filter(|r| !(folds && r.0 >= 0x41 && r.1 <= 0x5A))
-                    .count() as u64
+                set.ranges().iter().filter(|r| !(folds && r.0 >= 0x41 && r.1 <= 0x5A)).count() as u64
             }
             Encoding::Utf8 => {
                 self.guess();
                 // Two instructions or so lead to a range of longer sequences, which share much.
-                set.ranges()
-                    .iter()
-                    .map(|r| if r.1 < 0x80 { 1 } else { 2 })
-                    .sum()
+                set.ranges().iter().map(|r| if r.1 < 0x80 { 1 } else { 2 }).sum()
             }
         }
     }
@@ -173,10 +139,7 @@ impl Counter {
             // Every optional copy can be passed over.
             Some(max) => times(max).saturating_add(u64::from(max.saturating_sub(min))),
         };
-        Count {
-            size,
-            nullable: min == 0 || one.nullable,
-        }
+        Count { size, nullable: min == 0 || one.nullable }
     }
 }
 
@@ -215,10 +178,6 @@ fn may_merge(a: &Node, b: &Node) -> bool {
 
 /// Whether a set holds of every ASCII letter both cases or none.
 fn folds_ascii(set: &CodeSet) -> bool {
-    let has = |code: u32| {
-        set.ranges()
-            .iter()
-            .any(|&(lo, hi)| lo <= code && code <= hi)
-    };
+    let has = |code: u32| set.ranges().iter().any(|&(lo, hi)| lo <= code && code <= hi);
     (0x41..=0x5A).all(|upper| has(upper) == has(upper + 32))
 }

@@ -262,10 +262,7 @@ fn rx_2_4_7_program_sizes() {
         assert_eq!(latin1(pattern).program_size(), *size, "{pattern}");
     }
     let large = Re2::new("(?:abcdefgh){1000}".repeat(90).as_str(), Encoding::Latin1);
-    assert_eq!(
-        large.map_err(|e| e.message),
-        Err("pattern too large - compile failed".to_owned())
-    );
+    assert_eq!(large.map_err(|e| e.message), Err("pattern too large - compile failed".to_owned()));
 }
 
 #[test]

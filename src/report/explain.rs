@@ -103,12 +103,7 @@ fn steps(out: &mut String, steps: &[Step], sources: &SourceMap, view: View) {
             || "no manifest".to_owned(),
             |s| format!("{}\n{}", describe::written_by(s), describe::place(s.at, sources)),
         );
-        grid.add_row(vec![
-            format!("    {}", step.route_index),
-            paint(mark, style, view.color),
-            why.join("\n"),
-            from,
-        ]);
+        grid.add_row(vec![format!("    {}", step.route_index), paint(mark, style, view.color), why.join("\n"), from]);
     }
     let _ = writeln!(out, "{}", grid.lines().map(|l| l.trim_end().to_owned()).collect::<Vec<_>>().join("\n"));
 }
@@ -156,7 +151,8 @@ fn verdict(d: &Decision, view: View) -> String {
 
 fn clusters(out: &mut String, d: &Decision, table: &RouteTable, sources: &SourceMap, view: View) {
     for c in &d.clusters {
-        let share = if d.clusters.len() > 1 { format!("{:>8}  ", describe::percent(c.share)) } else { "  to ".to_owned() };
+        let share =
+            if d.clusters.len() > 1 { format!("{:>8}  ", describe::percent(c.share)) } else { "  to ".to_owned() };
         let lost = c.outcome.counted() == Counted::Blackholed;
         let end = match c.outcome {
             Outcome::NoCluster => "  503 NC: no such cluster",

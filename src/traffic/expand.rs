@@ -183,6 +183,7 @@ pub(super) fn from_url(method: &str, url: &str) -> Request {
         path,
         port: Some(port.unwrap_or(if tls { 443 } else { 80 })),
         address: None,
+        dialled_host: None,
         tls,
         sni: None,
         headers: Vec::new(),

@@ -28,6 +28,7 @@ pub(super) fn plain(site: &Site, path: &str) -> Request {
         path: path.into(),
         port: Some(site.port),
         address: site.address,
+        dialled_host: None,
         tls: site.tls,
         sni: site.tls.then(|| site.authority.clone()),
         headers: Vec::new(),

@@ -68,7 +68,12 @@ fn defaults(manifests: &Manifests, namespace: &str) -> Vec<Arc<Proxy>> {
     out
 }
 
-pub(super) fn named(text: &str, scenario: Option<&Scenario>, pods: &[Object<Pod>], namespace: &str) -> Result<Proxy, Finding> {
+pub(super) fn named(
+    text: &str,
+    scenario: Option<&Scenario>,
+    pods: &[Object<Pod>],
+    namespace: &str,
+) -> Result<Proxy, Finding> {
     if let Some(p) = scenario.and_then(|s| s.proxies.iter().find(|p| p.name == text)) {
         return Ok(of_scenario(p, namespace));
     }
