@@ -89,7 +89,7 @@ fn is_prime(n: u64) -> bool {
     match n {
         0 => false,
         1..=3 => true,
-        _ => n % 2 != 0 && (3..).step_by(2).take_while(|f| f * f <= n).all(|f| n % f != 0),
+        _ => !n.is_multiple_of(2) && (3..).step_by(2).take_while(|f| f * f <= n).all(|f| !n.is_multiple_of(f)),
     }
 }
 

@@ -7,11 +7,11 @@
 //!
 //! Each object is judged by itself: whether a host, subset or gateway exists is not asked here.
 //!
-//! The findings bear the ids M101 to M507 of the checks, and these of our own:
+//! The findings bear the ids M101 to M507 of the checks, and these besides:
 //!
 //! | id | matter |
 //! |---|---|
-//! | M100 | an annotation that no object may have (VA-0) |
+//! | M100 | what is wrong with an object of any kind, here an annotation that none may have (VA-0) |
 //! | M128 | rules and matches of a VirtualService that Istio calls unused (VS41 to VS43) |
 //! | M410 | an endpoint of a ServiceEntry, or a WorkloadEntry, is not valid |
 //! | M508 | `outboundTrafficPolicy` or a connection pool of a Sidecar is not valid |
@@ -29,6 +29,8 @@ mod report;
 mod server_tls;
 mod service_entry;
 mod sidecar;
+#[cfg(test)]
+mod tests;
 mod tls_tcp;
 mod traffic_policy;
 mod values;
@@ -75,6 +77,7 @@ pub fn admit(mut manifests: Manifests, findings: &[Finding]) -> Manifests {
     retain(&mut manifests.sidecars, &rejected);
     retain(&mut manifests.services, &rejected);
     retain(&mut manifests.pods, &rejected);
+    retain(&mut manifests.workloads, &rejected);
     retain(&mut manifests.endpoint_slices, &rejected);
     retain(&mut manifests.namespaces, &rejected);
     manifests

@@ -1,11 +1,12 @@
 //! Where an object is judged: the place inside it, and the findings so far.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
 
 use super::values::Checked;
 use crate::diagnostic::{Admission, Finding, Severity};
 use crate::manifest::ObjectId;
 use crate::source::Position;
+use crate::yaml::{push_index, push_key};
 
 /// A place inside an object, as a chain of steps that lives on the stack. Its text is made only when something is found there.
 #[derive(Debug, Clone, Copy)]
@@ -51,37 +52,9 @@ impl<'a> Place<'a> {
         let mut path = self.parent.map(Place::path).unwrap_or_default();
         match self.step {
             Step::Key(key) => push_key(&mut path, key),
-            Step::Index(index) => {
-                // Writing to a string cannot fail.
-                let _ = write!(path, "[{index}]");
-            }
+            Step::Index(index) => push_index(&mut path, index),
         }
         path
-    }
-}
-
-/// Appends a key: bare where it is a plain name, else in brackets, quoted where brackets alone would be unclear.
-fn push_key(path: &mut String, key: &str) {
-    let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/');
-    let needs_quotes = |c: char| matches!(c, '[' | ']' | '"' | '\\') || c.is_control();
-    if key.is_empty() || key.contains(needs_quotes) {
-        path.push_str("[\"");
-        for c in key.chars() {
-            if matches!(c, '"' | '\\') {
-                path.push('\\');
-            }
-            path.push(c);
-        }
-        path.push_str("\"]");
-    } else if key.bytes().all(is_bare) {
-        if !path.is_empty() {
-            path.push('.');
-        }
-        path.push_str(key);
-    } else {
-        path.push('[');
-        path.push_str(key);
-        path.push(']');
     }
 }
 

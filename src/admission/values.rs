@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::manifest::Nanos;
+use crate::re2;
 
 /// Why a value is refused, and what would be accepted instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -233,12 +234,8 @@ pub(super) fn regex(pattern: &str) -> Checked {
         let what = format!("has {} bytes, more than the 1024 that Istio allows", pattern.len());
         return wrong(what, "split the condition into several matches, or use a prefix");
     }
-    compiles_in_go(pattern)
-        .map_err(|reason| Wrong { what: format!("is not a valid expression: {reason}").into(), hint: HINT })
-}
-
-fn compiles_in_go(pattern: &str) -> Result<(), String> {
-    regex_syntax::parse(pattern).map(|_| ()).map_err(|e| e.to_string())
+    re2::check_go(pattern)
+        .map_err(|error| Wrong { what: format!("is not a valid expression: {error}").into(), hint: HINT })
 }
 
 /// The protocols of ports that Istio knows.

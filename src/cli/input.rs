@@ -10,6 +10,7 @@ use super::output;
 use crate::diagnostic::{Finding, Severity};
 use crate::load::{self, UnknownFields};
 use crate::report::diagnostics;
+use crate::router::Switches;
 use crate::scenario;
 use crate::source::{FileId, SourceMap};
 use crate::workspace::{self, Inputs, Options, Workspace};
@@ -206,4 +207,27 @@ fn say_findings(findings: &[Finding], sources: &SourceMap, args: &CommonArgs) {
     if !shown.is_empty() {
         output::message(&diagnostics::to_text(&shown, sources, output::message_color(args.color)));
     }
+}
+
+/// The switches of the modelled Envoy: the scenario's over the defaults.
+///
+/// # Errors
+/// A switch that doesn't exist.
+pub(super) fn switches(workspace: &Workspace) -> anyhow::Result<Switches> {
+    let Some(scenario) = &workspace.scenario else { return Ok(Switches::default()) };
+    serde_json::from_value(serde_json::Value::Object(scenario.switches.clone()))
+        .map_err(|e| anyhow::anyhow!("scenario: `envoy`: {e}"))
+}
+
+/// The text of a file, or of standard input for `-`.
+///
+/// # Errors
+/// What the system says about it.
+pub(super) fn read_text(path: &Path) -> anyhow::Result<String> {
+    if path.as_os_str() == "-" {
+        let mut text = String::new();
+        std::io::stdin().lock().read_to_string(&mut text)?;
+        return Ok(text);
+    }
+    load::files::read_text(path).map_err(|finding| anyhow::anyhow!("{}", finding.message))
 }

@@ -1,6 +1,7 @@
 //! The command line: arguments, files, terminal and exit status. One file a command; the rules of routing are elsewhere.
 
 mod check;
+mod explain;
 mod input;
 mod options;
 mod output;
@@ -39,6 +40,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Routes(args) => routes::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions { shell } => {

@@ -16,6 +16,8 @@ pub struct Arguments {
 pub enum Command {
     /// Print the effective route table of a proxy
     Routes(super::routes::RoutesArgs),
+    /// Say step by step why each request goes where it goes
+    Explain(super::explain::ExplainArgs),
     /// Findings in manifests before they are applied
     Check(super::check::CheckArgs),
     /// Print a JSON Schema: of scenario.yaml or of a JSON output

@@ -1,5 +1,19 @@
 //! What becomes of a request: the decision, with everything that led to it.
+//!
+//! In: a [`Router`](crate::router::Router) and a request. Out: a [`Decision`] with exact shares, and its JSON form.
+//! Not here: draws from the shares, and how decisions are shown to people.
 
+mod clusters;
+mod decide;
+mod formatter;
+mod json;
 mod outcome;
+mod redirect;
+#[cfg(test)]
+mod tests;
+mod upstream;
 
+pub use clusters::{ClusterEnd, cluster_end, usable_endpoints};
+pub use decide::{Detail, decide};
+pub use json::{DecisionJson, SourceJson};
 pub use outcome::*;

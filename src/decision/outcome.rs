@@ -81,7 +81,7 @@ impl Outcome {
 }
 
 /// The decision about one request, complete: exact shares instead of draws, and the way to it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Decision {
     /// `ADDRESS:PORT` of the listener; None: nothing listens.
     pub listener: Option<SmolStr>,
@@ -104,6 +104,20 @@ pub struct Decision {
     pub source: Option<RouteSource>,
     /// What was tried, in order, up to the match.
     pub steps: Vec<Step>,
+    /// Remarks for people: causes, near misses, what is not evaluated. Not part of the machine-readable forms.
+    pub hints: Vec<String>,
+}
+
+impl Decision {
+    /// A decision that is over with this outcome, and nothing else known yet.
+    pub(crate) fn ended(outcome: Outcome, answer: Option<(u16, &'static str)>) -> Decision {
+        Decision {
+            outcome: Some(outcome),
+            status: answer.map(|(status, _)| status),
+            flags: answer.map(|(_, flags)| flags),
+            ..Decision::default()
+        }
+    }
 }
 
 /// One cluster that can be drawn.
@@ -118,7 +132,7 @@ pub struct ClusterShare {
     pub flags: &'static str,
     /// Endpoints that can serve it, in the table's order.
     pub endpoints: Vec<String>,
-    /// Only where it differs from the route's.
+    /// Only where it differs from the route's, or where the same cluster comes again with another one.
     pub upstream: Option<Upstream>,
 }
 
@@ -139,5 +153,7 @@ pub struct Step {
     pub matched: bool,
     /// The first condition that failed, with the wanted value and the request's own.
     pub reason: String,
+    /// What would have to be different for it to match, where little is missing.
+    pub hints: Vec<String>,
     pub source: Option<RouteSource>,
 }

@@ -5,9 +5,11 @@
 //! * [`normalize`] is the connection manager's treatment of a path before any route sees it;
 //! * [`path_part`], [`without_parameters`] and [`query`] cut a path into what matchers look at;
 //! * [`rewrite_prefix`] and [`rewrite_regex`] make the path that is sent upstream;
+//! * [`codec`] says which requests never reach a route table.
 //!
 //! Not here: redirects, whose `Location` is built where redirects are decided.
 
+pub mod codec;
 mod normalize;
 pub mod query;
 mod rewrite;

@@ -176,8 +176,8 @@ impl Context<'_> {
         let at = self.places.at(root.span);
         if refused {
             piece.refused.push((id, at));
-        } else if let Some(mesh) = root.get("data").and_then(|data| data.get("mesh")).and_then(Node::as_str) {
-            piece.mesh_configs.push(MeshConfigSource::text(id, at, self.places_of(root, "data.mesh"), mesh));
+        } else {
+            piece.mesh_configs.extend(MeshConfigSource::config_map(id, root, self.places));
         }
     }
 
@@ -188,10 +188,6 @@ impl Context<'_> {
         let id = object::id_of(root, Kind::Other("IstioOperator".into()), &self.options.namespace);
         let checked = super::mesh_config::check(node, Some(&id), self.places, "spec.meshConfig", self.options);
         piece.mesh_configs.push(MeshConfigSource::node(id, self.places.at(root.span), node.clone(), checked));
-    }
-
-    fn places_of(&self, root: &Node<'_>, path: &str) -> Position {
-        root.at(path).map_or_else(Position::default, |(node, _)| self.places.at(node.span))
     }
 
     fn unknown_istio(&self, root: &Node<'_>, api_version: &str, kind: &str) -> Finding {

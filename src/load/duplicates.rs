@@ -2,8 +2,9 @@
 
 use std::collections::hash_map::Entry;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::Loaded;
 use crate::diagnostic::{Finding, Related, Severity};
 use crate::manifest::{Manifests, Object, ObjectId};
 use crate::source::Position;
@@ -39,6 +40,51 @@ pub fn replace_duplicates(mut manifests: Manifests) -> (Manifests, Vec<Finding>)
     manifests.not_modelled = distinct(manifests.not_modelled);
     findings.sort_by_key(|finding| finding.at);
     (manifests, findings)
+}
+
+/// Withdraws refusals that do not matter any more, because a later document gives the same object and is accepted.
+///
+/// What was found stays as it is, but is no rejection: the object is in the mesh.
+pub(super) fn withdraw_superseded(loaded: &mut Loaded) {
+    if loaded.refused.is_empty() {
+        return;
+    }
+    let ids: FxHashSet<&ObjectId> = loaded.refused.iter().map(|(id, _)| id).collect();
+    let mut accepted: FxHashMap<&ObjectId, Position> = FxHashMap::default();
+    each_object(&loaded.manifests, |id, at| {
+        if ids.contains(id) {
+            let last = accepted.entry(id).or_insert(at);
+            *last = at.max(*last);
+        }
+    });
+    let superseded = |id: &ObjectId, at: Position| accepted.get(id).is_some_and(|last| *last > at);
+    for finding in loaded.findings.iter_mut().filter(|finding| finding.is_rejection()) {
+        if let Some(id) = &finding.object
+            && superseded(id, finding.at)
+        {
+            finding.admission = None;
+        }
+    }
+    let keep: Vec<bool> = loaded.refused.iter().map(|(id, at)| !superseded(id, *at)).collect();
+    let mut keep = keep.into_iter();
+    loaded.refused.retain(|_| keep.next().unwrap_or(true));
+}
+
+fn each_object<'m>(manifests: &'m Manifests, mut visit: impl FnMut(&'m ObjectId, Position)) {
+    fn all<'m, T>(objects: &'m [Object<T>], visit: &mut impl FnMut(&'m ObjectId, Position)) {
+        objects.iter().for_each(|object| visit(&object.id, object.at));
+    }
+    all(&manifests.virtual_services, &mut visit);
+    all(&manifests.destination_rules, &mut visit);
+    all(&manifests.gateways, &mut visit);
+    all(&manifests.service_entries, &mut visit);
+    all(&manifests.workload_entries, &mut visit);
+    all(&manifests.sidecars, &mut visit);
+    all(&manifests.services, &mut visit);
+    all(&manifests.pods, &mut visit);
+    all(&manifests.workloads, &mut visit);
+    all(&manifests.endpoint_slices, &mut visit);
+    all(&manifests.namespaces, &mut visit);
 }
 
 fn latest<T>(objects: Vec<Object<T>>, findings: &mut Vec<Finding>) -> Vec<Object<T>> {
@@ -88,7 +134,7 @@ fn latest_groups<T>(objects: Vec<Object<T>>, findings: &mut Vec<Finding>) -> Vec
 }
 
 fn distinct(ids: Vec<ObjectId>) -> Vec<ObjectId> {
-    let mut seen = rustc_hash::FxHashSet::default();
+    let mut seen = FxHashSet::default();
     ids.into_iter().filter(|id| seen.insert(id.clone())).collect()
 }
 

@@ -128,3 +128,73 @@ fn reason(error: &io::Error) -> String {
         _ => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(findings: &[Finding]) -> Vec<String> {
+        findings.iter().map(|finding| finding.message.clone()).collect()
+    }
+
+    #[test]
+    fn folders_are_read_recursively_in_order() {
+        let root = tempfile::tempdir().expect("a folder");
+        for (name, text) in [
+            ("b.yml", "b"),
+            ("a/z.yaml", "z"),
+            ("a/x.JSON", "x"),
+            (".hidden.yaml", "h"),
+            ("notes.md", "n"),
+            (".git/config.yaml", "g"),
+        ] {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("folder");
+            std::fs::write(path, text).expect("file");
+        }
+        let mut sources = SourceMap::default();
+        let (files, findings) = add_paths(&mut sources, &[root.path().to_owned(), root.path().join("b.yml")]);
+        let texts: Vec<_> = files.iter().filter_map(|&id| sources.file(id)).map(|file| file.text.to_string()).collect();
+        assert_eq!(texts, ["h", "x", "z", "b"]);
+        assert_eq!(findings, []);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said() {
+        let root = tempfile::tempdir().expect("a folder");
+        let mut sources = SourceMap::default();
+        for (bytes, expected) in [
+            (&b"a: \xff\nb"[..], "line 1 has a byte that does not belong there"),
+            (b"a\nb\n\xc3(", "line 3 has a byte"),
+            (b"\x7fELF\0\0", "is not text: byte 5 is zero"),
+            (b"\xff\xfea\0", "is UTF-16 text; save it as UTF-8"),
+        ] {
+            let path = root.path().join("x.yaml");
+            std::fs::write(&path, bytes).expect("file");
+            let (files, findings) = add_paths(&mut sources, &[path]);
+            assert_eq!(files, []);
+            assert!(findings[0].message.contains(expected), "{:?}", messages(&findings));
+            assert_eq!((findings[0].id.as_str(), findings[0].severity), ("load", Severity::Error));
+        }
+        let (_, findings) = add_paths(&mut sources, &[root.path().join("missing.yaml")]);
+        assert!(findings[0].message.ends_with("missing.yaml`: no such file or folder"), "{:?}", messages(&findings));
+        let empty = root.path().join("empty");
+        std::fs::create_dir(&empty).expect("folder");
+        let (_, findings) = add_paths(&mut sources, &[empty]);
+        assert!(findings[0].message.contains("has no manifests"), "{:?}", messages(&findings));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn loops_of_links_end() {
+        let root = tempfile::tempdir().expect("a folder");
+        std::fs::write(root.path().join("a.yaml"), "a").expect("file");
+        std::os::unix::fs::symlink(root.path(), root.path().join("self")).expect("link");
+        std::os::unix::fs::symlink("nowhere", root.path().join("broken.yaml")).expect("link");
+        let mut sources = SourceMap::default();
+        let (files, findings) = add_paths(&mut sources, &[root.path()]);
+        assert_eq!(files.len(), 1);
+        let severities: Vec<_> = findings.iter().map(|finding| finding.severity).collect();
+        assert_eq!(severities, [Severity::Error, Severity::Warning], "{:?}", messages(&findings));
+    }
+}

@@ -19,7 +19,7 @@ pub(super) struct MeshConfigSource<'t> {
 enum Content<'t> {
     /// A node that has been checked, with what was found.
     Node(Node<'t>, Vec<Finding>),
-    /// YAML within a string, and where the string stands.
+    /// YAML within a string, and where its text begins.
     Text(String, Position),
 }
 
@@ -28,8 +28,12 @@ impl<'t> MeshConfigSource<'t> {
         MeshConfigSource { object, at, content: Content::Node(node, findings) }
     }
 
-    pub(super) fn text(object: ObjectId, at: Position, text_at: Position, text: &str) -> MeshConfigSource<'t> {
-        MeshConfigSource { object, at, content: Content::Text(text.to_owned(), text_at) }
+    /// The value of `data.mesh` of a ConfigMap, if it has a text there.
+    pub(super) fn config_map(object: ObjectId, root: &Node<'t>, places: Places<'_>) -> Option<MeshConfigSource<'t>> {
+        let (node, _) = root.at("data.mesh")?;
+        let text_at = text_start(places.written(node.span), places.at(node.span));
+        let content = Content::Text(node.as_str()?.to_owned(), text_at);
+        Some(MeshConfigSource { object, at: places.at(root.span), content })
     }
 
     /// Lays the configuration over `config`, unless something in it is refused.
@@ -45,7 +49,7 @@ impl<'t> MeshConfigSource<'t> {
                 let options = Options { unknown_fields, ..Options::default() };
                 let mut findings = apply_text(text, FileId::default(), Some(&self.object), &options, config);
                 for finding in &mut findings {
-                    finding.at = within_block(*text_at, finding.at);
+                    finding.at = within_text(*text_at, finding.at);
                     let dot = if finding.path.is_empty() { "" } else { "." };
                     finding.path = format!("data.mesh{dot}{}", finding.path);
                 }
@@ -55,10 +59,25 @@ impl<'t> MeshConfigSource<'t> {
     }
 }
 
-/// The place in the file of a place within a string. Strings of several lines are block scalars, whose lines stand below
-/// the `|` one by one, indented by an amount that is not known here; so the column is that of the string.
-fn within_block(text_at: Position, inner: Position) -> Position {
-    Position { line: text_at.line + inner.line, ..text_at }
+/// Where the text of a string begins that is written as `written` at `at`: its first line, and the column before each of
+/// its lines. Exact for literal block scalars and for strings of one line.
+fn text_start(written: &str, at: Position) -> Position {
+    match written.as_bytes().first() {
+        Some(b'|' | b'>') => {
+            let lines = written.lines().skip(1);
+            let indent = lines.filter(|line| !line.trim().is_empty()).map(|line| line.len() - line.trim_start().len());
+            let indent = indent.min().and_then(|indent| u32::try_from(indent).ok()).unwrap_or_default();
+            Position { line: at.line + 1, column: indent + 1, ..at }
+        }
+        Some(b'"' | b'\'') => Position { column: at.column + 1, ..at },
+        _ => at,
+    }
+}
+
+/// The place in the file of a place within a string that begins at `start`.
+fn within_text(start: Position, inner: Position) -> Position {
+    let add = |start: u32, count: u32| start + count.saturating_sub(1);
+    Position { line: add(start.line, inner.line), column: add(start.column, inner.column), ..start }
 }
 
 /// Reads a mesh configuration from a file of its own: the bare fields, a ConfigMap `istio` or an IstioOperator.
@@ -108,11 +127,10 @@ fn apply_document(
     let word = |name| root.get(name).and_then(Node::as_str).unwrap_or_default();
     match classify(word("apiVersion"), word("kind")) {
         Class::Modelled(Kind::ConfigMap) if object.is_none() => {
-            let Some((node, _)) = root.at("data.mesh") else { return Vec::new() };
             let id = super::object::id_of(root, Kind::ConfigMap, &options.namespace);
-            let text = node.as_str().unwrap_or_default();
-            MeshConfigSource::text(id, places.at(root.span), places.at(node.span), text)
-                .apply(config, options.unknown_fields)
+            MeshConfigSource::config_map(id, root, places)
+                .map(|source| source.apply(config, options.unknown_fields))
+                .unwrap_or_default()
         }
         Class::IstioOperator => match root.at("spec.meshConfig") {
             Some((node, _)) => apply_at(node, "spec.meshConfig", object, places, options, config),

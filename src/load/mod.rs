@@ -8,12 +8,17 @@
 //! Not here: what Istio's own admission says (room `admission`), and what objects mean to each other (room `mesh`).
 
 mod classify;
+#[cfg(test)]
+mod decode_tests;
 mod document;
 mod duplicates;
 pub mod files;
 mod mesh_config;
 mod object;
 mod scenario;
+#[cfg(test)]
+mod tests;
+mod workload;
 
 use rayon::prelude::*;
 use smol_str::SmolStr;
@@ -54,6 +59,7 @@ pub struct Loaded {
     /// In input order. Those with the id `load` and severity error are about sources that cannot be read at all.
     pub findings: Vec<Finding>,
     /// Objects that the API server would refuse, with the places of their documents. They are not among the manifests.
+    /// Left out are those that a later document, which is accepted, gives anew: their findings are no rejections either.
     pub refused: Vec<(ObjectId, Position)>,
     /// Objects that were read, of whatever kind, entries of lists counted one by one.
     pub documents: usize,
@@ -78,5 +84,7 @@ pub fn read(sources: &SourceMap, files: &[FileId], options: &Options) -> Loaded 
     for piece in pieces {
         piece.add_to(&mut loaded, options);
     }
+    workload::resolve_templates(&mut loaded);
+    duplicates::withdraw_superseded(&mut loaded);
     loaded
 }

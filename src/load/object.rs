@@ -2,25 +2,26 @@
 
 use smol_str::SmolStr;
 
-use super::PODS_MAX;
 use super::document::Context;
+use super::workload;
 use crate::diagnostic::{Finding, Severity};
 use crate::manifest::decode::{self, Decoder};
 use crate::manifest::schema::{self, Checker};
 use crate::manifest::{
-    DestinationRule, EndpointSlice, Gateway, Kind, Manifests, Namespace, Object, ObjectId, ObjectMeta, Pod, Service,
-    ServiceEntry, Sidecar, VirtualService, Workload, WorkloadEntry,
+    DestinationRule, EndpointSlice, Gateway, Kind, Manifests, Namespace, Object, ObjectId, Pod, Service, ServiceEntry,
+    Sidecar, VirtualService, Workload, WorkloadEntry,
 };
 use crate::yaml::Node;
 
-/// A decoded object. Boxed where large, so that a long list of them stays compact.
+/// A decoded object, on its way to the list of its kind.
+#[expect(clippy::large_enum_variant, reason = "each is moved twice and gone; boxes would cost more")]
 pub(super) enum Parsed {
     VirtualService(Object<VirtualService>),
     DestinationRule(Object<DestinationRule>),
     Gateway(Object<Gateway>),
     ServiceEntry(Object<ServiceEntry>),
     WorkloadEntry(Object<WorkloadEntry>),
-    Sidecar(Box<Object<Sidecar>>),
+    Sidecar(Object<Sidecar>),
     Service(Object<Service>),
     Pod(Object<Pod>),
     Workload(Object<Workload>, Vec<Object<Pod>>),
@@ -38,7 +39,7 @@ impl Parsed {
             Parsed::Gateway(object) => manifests.gateways.push(object),
             Parsed::ServiceEntry(object) => manifests.service_entries.push(object),
             Parsed::WorkloadEntry(object) => manifests.workload_entries.push(object),
-            Parsed::Sidecar(object) => manifests.sidecars.push(*object),
+            Parsed::Sidecar(object) => manifests.sidecars.push(object),
             Parsed::Service(object) => manifests.services.push(object),
             Parsed::Pod(object) => manifests.pods.push(object),
             Parsed::Workload(object, pods) => {
@@ -70,21 +71,38 @@ pub(super) fn check(root: &Node<'_>, id: &ObjectId, context: &Context<'_>) -> Ve
     let Some(shape) = schema::of_kind(&id.kind) else { return Vec::new() };
     let mut findings = Checker::new(context.places, Some(id), context.options.unknown_fields).check(root, shape, "");
     if id.name.is_empty() {
-        let metadata = root.get("metadata");
-        let place = metadata.filter(|node| node.as_map().is_some()).unwrap_or(root);
-        let mut finding = Finding::new("M100", Severity::Error, "the object has no name")
-            .on(id.clone())
-            .at(context.places.at(place.span))
-            .path("metadata.name")
-            .rejected();
-        finding.hint = Some(if metadata.is_some_and(|node| node.get("generateName").is_some()) {
-            "`generateName` leaves the name to the API server; give it one with `metadata.name`".to_owned()
-        } else {
-            "give it one with `metadata.name`".to_owned()
-        });
-        findings.push(finding);
+        findings.push(no_name(root, id, context));
     }
     findings
+}
+
+/// An object without a name cannot be. Kubernetes objects are left out for it; of Istio's own the refusal counts.
+fn no_name(root: &Node<'_>, id: &ObjectId, context: &Context<'_>) -> Finding {
+    let metadata = root.get("metadata");
+    let place = metadata.filter(|node| node.as_map().is_some()).unwrap_or(root);
+    let is_generated = metadata.is_some_and(|node| node.get("generateName").is_some());
+    let finding = Finding::new("M100", Severity::Warning, format!("the {} has no name; it is left out", id.kind))
+        .on(id.clone())
+        .at(context.places.at(place.span))
+        .path("metadata.name")
+        .hint(if is_generated {
+            "`generateName` leaves the name to the API server; give it one with `metadata.name`"
+        } else {
+            "give it one with `metadata.name`"
+        });
+    if is_istio(&id.kind) { Finding { severity: Severity::Error, ..finding }.rejected() } else { finding }
+}
+
+fn is_istio(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::VirtualService
+            | Kind::DestinationRule
+            | Kind::Gateway
+            | Kind::ServiceEntry
+            | Kind::WorkloadEntry
+            | Kind::Sidecar
+    )
 }
 
 /// Decodes an object that passed its check.
@@ -97,6 +115,7 @@ pub(super) fn decode(root: &Node<'_>, id: ObjectId, context: &Context<'_>, findi
     let spec = root.get("spec").unwrap_or(&nothing);
     let status = root.get("status");
     match id.kind {
+        _ if id.name.is_empty() => Parsed::Nothing,
         Kind::VirtualService => {
             Parsed::VirtualService(Object { id, meta, at, spec: decode::virtual_service(spec, decoder) })
         }
@@ -110,7 +129,7 @@ pub(super) fn decode(root: &Node<'_>, id: ObjectId, context: &Context<'_>, findi
         Kind::WorkloadEntry => {
             Parsed::WorkloadEntry(Object { id, meta, at, spec: decode::workload_entry(spec, decoder) })
         }
-        Kind::Sidecar => Parsed::Sidecar(Box::new(Object { id, meta, at, spec: decode::sidecar(spec, decoder) })),
+        Kind::Sidecar => Parsed::Sidecar(Object { id, meta, at, spec: decode::sidecar(spec, decoder) }),
         Kind::Service => Parsed::Service(Object { id, meta, at, spec: decode::service(spec) }),
         Kind::Pod | Kind::ScenarioPod => {
             Parsed::Pod(Object { id, meta, at, spec: decode::pod(root.get("spec"), status) })
@@ -118,7 +137,7 @@ pub(super) fn decode(root: &Node<'_>, id: ObjectId, context: &Context<'_>, findi
         Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet | Kind::ReplicaSet | Kind::Rollout => {
             let spec = decode::workload(spec, id.kind == Kind::DaemonSet);
             let workload = Object { id, meta, at, spec };
-            let pods = pods_of(&workload, findings);
+            let pods = workload::pods_of(&workload, findings);
             Parsed::Workload(workload, pods)
         }
         Kind::Endpoints => {
@@ -133,37 +152,4 @@ pub(super) fn decode(root: &Node<'_>, id: ObjectId, context: &Context<'_>, findi
         Kind::Namespace => Parsed::Namespace(Object { id, meta, at, spec: Namespace {} }),
         Kind::ConfigMap | Kind::Other(_) => Parsed::Nothing,
     }
-}
-
-/// The pods that a workload stands for, `NAME-0` to `NAME-(replicas - 1)`.
-fn pods_of(workload: &Object<Workload>, findings: &mut Vec<Finding>) -> Vec<Object<Pod>> {
-    let spec = &workload.spec;
-    if !spec.has_template {
-        return Vec::new();
-    }
-    if spec.replicas > PODS_MAX {
-        let message =
-            format!("the {} has {} replicas; {PODS_MAX} of them are looked at", workload.id.kind, spec.replicas);
-        findings.push(
-            Finding::new("load", Severity::Warning, message)
-                .on(workload.id.clone())
-                .at(workload.at)
-                .path("spec.replicas"),
-        );
-    }
-    let pod = |number| {
-        let name = SmolStr::new(format!("{}-{number}", workload.meta.name));
-        let meta = ObjectMeta {
-            name: name.clone(),
-            namespace: workload.meta.namespace.clone(),
-            labels: spec.labels.clone(),
-            annotations: spec.annotations.clone(),
-            created: workload.meta.created,
-            deleted: false,
-        };
-        let id = ObjectId { kind: Kind::Pod, namespace: meta.namespace.clone(), name };
-        let spec = Pod { workload: Some(workload.id.clone()), ..spec.template.clone() };
-        Object { id, meta, at: workload.at, spec }
-    };
-    (0..spec.replicas.min(PODS_MAX)).map(pod).collect()
 }

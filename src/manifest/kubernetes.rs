@@ -86,8 +86,10 @@ pub struct Workload {
     pub annotations: Labels,
     /// What each pod looks like; without addresses and conditions.
     pub template: Pod,
-    /// False where the object has no `template`, as a Rollout that refers to a Deployment: it stands for no pods then.
+    /// False where the object has no `template`: it stands for no pods then.
     pub has_template: bool,
+    /// The Deployment whose template a Rollout without one of its own takes (`workloadRef.name`).
+    pub template_of: Option<SmolStr>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

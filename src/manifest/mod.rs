@@ -19,6 +19,8 @@ mod service_entry;
 mod sidecar;
 mod virtual_service;
 
+use crate::source::Position;
+
 pub use common::*;
 pub use destination_rule::*;
 pub use gateway::*;
@@ -52,4 +54,19 @@ pub struct Manifests {
     pub not_modelled: Vec<ObjectId>,
     /// MeshConfig found in a ConfigMap `istio`, an IstioOperator or the option `--mesh-config`; defaults where there is none.
     pub mesh_config: MeshConfig,
+}
+
+impl Manifests {
+    /// Identity and place of every Istio object, kind by kind in input order.
+    pub fn istio_objects(&self) -> impl Iterator<Item = (&ObjectId, Position)> {
+        fn of<T>(objects: &[Object<T>]) -> impl Iterator<Item = (&ObjectId, Position)> {
+            objects.iter().map(|o| (&o.id, o.at))
+        }
+        of(&self.virtual_services)
+            .chain(of(&self.destination_rules))
+            .chain(of(&self.gateways))
+            .chain(of(&self.service_entries))
+            .chain(of(&self.workload_entries))
+            .chain(of(&self.sidecars))
+    }
 }

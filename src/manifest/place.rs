@@ -6,6 +6,7 @@ use crate::yaml::{LineIndex, Span};
 /// The lines of one file, read once.
 pub(crate) struct FilePlaces<'t> {
     file: FileId,
+    text: &'t str,
     lines: LineIndex<'t>,
     /// Every character is one byte, so that a column needs no counting: one-line JSON files may be huge.
     ascii: bool,
@@ -13,7 +14,7 @@ pub(crate) struct FilePlaces<'t> {
 
 impl<'t> FilePlaces<'t> {
     pub(crate) fn new(file: FileId, text: &'t str) -> FilePlaces<'t> {
-        FilePlaces { file, lines: LineIndex::new(text), ascii: text.is_ascii() }
+        FilePlaces { file, text, lines: LineIndex::new(text), ascii: text.is_ascii() }
     }
 
     /// The places of one document of the file.
@@ -29,7 +30,12 @@ pub(crate) struct Places<'p> {
     document: u32,
 }
 
-impl Places<'_> {
+impl<'p> Places<'p> {
+    /// What is written at `span`.
+    pub(crate) fn written(&self, span: Span) -> &'p str {
+        span.slice(self.file.text)
+    }
+
     /// Where `span` starts.
     pub(crate) fn at(&self, span: Span) -> Position {
         let lines = &self.file.lines;

@@ -42,7 +42,7 @@ fn index(rules: &[Rule]) -> DestinationRuleIndex {
             spec: DestinationRule {
                 host: rule.host.into(),
                 subsets: vec![Subset { name: format!("s{i}").into(), ..Subset::default() }],
-                export_to: rule.export_to.iter().map(|n| SmolStr::new(n)).collect(),
+                export_to: rule.export_to.iter().map(SmolStr::new).collect(),
                 workload_selector: rule.selector.map(labels),
                 ..DestinationRule::default()
             },
@@ -171,7 +171,7 @@ fn merges_and_hidden_rules_are_told() {
         at: Position::default(),
         spec: DestinationRule {
             host: "a".into(),
-            export_to: export_to.iter().map(|n| SmolStr::new(n)).collect(),
+            export_to: export_to.iter().map(SmolStr::new).collect(),
             ..DestinationRule::default()
         },
     };

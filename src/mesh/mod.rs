@@ -8,14 +8,17 @@ mod destination_rule;
 mod endpoint;
 mod host;
 mod host_table;
-pub mod locality;
+pub(crate) mod locality;
 mod pod;
 mod proxy;
 mod registry;
+mod remarks;
 mod scope;
 mod selector;
 mod service;
 mod service_index;
+#[cfg(test)]
+pub(crate) mod test_support;
 mod virtual_service;
 
 use std::sync::Arc;
@@ -62,6 +65,8 @@ impl Mesh {
         registry::assign_cluster_ips(&mut manifests.services);
         pod::assign_addresses(&mut manifests.pods);
         let config = std::mem::take(&mut manifests.mesh_config);
+        remarks::not_evaluated(&manifests.not_modelled, &config, &mut notes);
+        remarks::addresses_without_domain(&manifests.service_entries, &mut notes);
         let services: Vec<Arc<Service>> = registry::services(&manifests.services, &manifests.service_entries, &config)
             .into_iter()
             .map(Arc::new)

@@ -266,6 +266,7 @@ pub(super) fn assign_cluster_ips(services: &mut [Object<manifest::Service>]) {
     // Those that no manifest holds come last. A Service given twice counts where it was given last.
     in_order.sort_by_key(|s| (!s.at.is_known(), s.at));
     for service in in_order {
+        service.spec.cluster_ips.retain(|ip| !ip.is_empty());
         if !service.spec.cluster_ips.is_empty() || service.spec.kind == ServiceType::ExternalName {
             continue;
         }
@@ -302,7 +303,7 @@ mod tests {
     }
 
     fn entry(hosts: &[&str], addresses: &[&str]) -> Object<ServiceEntry> {
-        let names = |list: &[&str]| list.iter().map(|n| SmolStr::new(n)).collect();
+        let names = |list: &[&str]| list.iter().map(SmolStr::new).collect();
         let spec = ServiceEntry { hosts: names(hosts), addresses: names(addresses), ..ServiceEntry::default() };
         object(Kind::ServiceEntry, "default", "e", spec)
     }
@@ -386,7 +387,7 @@ mod tests {
     #[test]
     fn services_without_an_address_get_one() {
         let with = |ips: &[&str]| {
-            let cluster_ips = ips.iter().map(|n| SmolStr::new(n)).collect();
+            let cluster_ips = ips.iter().map(SmolStr::new).collect();
             object(Kind::Service, "default", "s", manifest::Service { cluster_ips, ..Default::default() })
         };
         let mut all = [with(&["10.96.0.3"]), with(&[]), external("a", "b", "c"), with(&["None"]), with(&[])];

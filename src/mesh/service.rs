@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn ex2_visibility() {
-        let names = |list: &[&str]| list.iter().map(|n| SmolStr::new(n)).collect::<Vec<_>>();
+        let names = |list: &[&str]| list.iter().map(SmolStr::new).collect::<Vec<_>>();
         let resolve = |list: &[&str]| Visibility::resolve(&names(list), &names(&["."]), "own");
         assert_eq!(resolve(&[]), Visibility::Namespaces(names(&["own"])));
         assert_eq!(resolve(&["~", "*"]), Visibility::Public);

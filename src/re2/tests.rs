@@ -3,14 +3,29 @@
 use super::*;
 use proptest::prelude::*;
 
+/// A pattern, texts that match as a whole, texts that do not.
+type MatchRow<'t> = (&'t str, &'t [&'t [u8]], &'t [&'t [u8]]);
+
+fn check_full_matches(encoding: Encoding, table: &[MatchRow]) {
+    for (pattern, yes, no) in table {
+        let re = Re2::new(pattern, encoding).unwrap_or_else(|e| panic!("{pattern}: {e}"));
+        for text in *yes {
+            assert!(re.full_match(text), "{pattern} on {text:x?}");
+        }
+        for text in *no {
+            assert!(!re.full_match(text), "{pattern} on {text:x?}");
+        }
+    }
+}
+
 fn latin1(pattern: &str) -> Re2 {
     Re2::new(pattern, Encoding::Latin1).unwrap_or_else(|e| panic!("{pattern}: {e}"))
 }
 
-/// Envoy-matching 2.3 and 2.4: pattern, texts that match as a whole, texts that do not.
+/// Envoy-matching 2.3 and 2.4.
 #[test]
 fn rx_2_4_full_matches() {
-    let table: &[(&str, &[&[u8]], &[&[u8]])] = &[
+    let table: &[MatchRow] = &[
         ("/a|/ab", &[b"/a", b"/ab"], &[b"/abc", b"x/a"]),
         (r"/abc\?x=1", &[b"/abc?x=1"], &[b"/abc"]),
         ("a.c", &[b"abc", b"a\xE9c"], &[b"a\xC3\xA9c", b"a\nc"]),
@@ -34,15 +49,7 @@ fn rx_2_4_full_matches() {
         (r"a\b", &[b"a"], &[]),
         (r"\Ba", &[], &[b"a"]),
     ];
-    for (pattern, yes, no) in table {
-        let re = latin1(pattern);
-        for text in *yes {
-            assert!(re.full_match(text), "{pattern} on {text:x?}");
-        }
-        for text in *no {
-            assert!(!re.full_match(text), "{pattern} on {text:x?}");
-        }
-    }
+    check_full_matches(Encoding::Latin1, table);
 }
 
 /// Appendix B.1: what RE2 has and the `regex` crate has not.
@@ -76,7 +83,7 @@ fn rx_b1_only_re2_accepts() {
 /// Appendix B.3: what both accept and read differently.
 #[test]
 fn rx_b3_other_meanings() {
-    let table: &[(&str, &[&[u8]], &[&[u8]])] = &[
+    let table: &[MatchRow] = &[
         (r"\<a", &[b"<a"], &[b"a"]),
         (r"a\>", &[b"a>"], &[b"a"]),
         (r"a\b{start}", &[b"a{start}"], &[b"a"]),
@@ -97,15 +104,7 @@ fn rx_b3_other_meanings() {
         ("^*", &[b""], &[]),
         (r"\_\-\/\#\&\~\%\@\:\!\=\,\;\`\ ", &[b"_-/#&~%@:!=,;` "], &[]),
     ];
-    for (pattern, yes, no) in table {
-        let re = latin1(pattern);
-        for text in *yes {
-            assert!(re.full_match(text), "{pattern} on {text:x?}");
-        }
-        for text in *no {
-            assert!(!re.full_match(text), "{pattern} on {text:x?}");
-        }
-    }
+    check_full_matches(Encoding::Latin1, table);
 }
 
 /// Appendix B.2 and what both refuse, with RE2's own words and the place.
@@ -197,7 +196,7 @@ fn rx_go_differs_from_re2() {
 /// The older mode: characters are UTF-8, but the classes stay ASCII.
 #[test]
 fn rx_utf8_mode() {
-    let table: &[(&str, &[&[u8]], &[&[u8]])] = &[
+    let table: &[MatchRow] = &[
         ("a.c", &[b"a\xC3\xA9c", b"abc"], &[b"a\xE9c"]),
         ("[\u{e9}]", &[b"\xC3\xA9"], &[b"\xC3", b"\xE9"]),
         ("(?i)\u{e9}", &["\u{c9}".as_bytes()], &[b"e"]),
@@ -209,15 +208,7 @@ fn rx_utf8_mode() {
         (r"\PL", &[b"\xED\xA0\x80", b"1"], &[b"a"]),
         ("[^a]", &[b"\xE0\x80\x80", b"\xF4\xBF\xBF\xBF"], &[b"\xF5\x80\x80\x80", b"\xC0\x80"]),
     ];
-    for (pattern, yes, no) in table {
-        let re = Re2::new(pattern, Encoding::Utf8).expect(pattern);
-        for text in *yes {
-            assert!(re.full_match(text), "{pattern} on {text:x?}");
-        }
-        for text in *no {
-            assert!(!re.full_match(text), "{pattern} on {text:x?}");
-        }
-    }
+    check_full_matches(Encoding::Utf8, table);
 }
 
 /// Envoy-matching 6.6: pattern, substitution, text, result; no result where nothing is replaced.
@@ -242,6 +233,36 @@ fn rw_6_6_substitutions() {
         let found = latin1(pattern).replace_all(text.as_bytes(), substitution);
         assert_eq!(found.as_deref(), result.map(str::as_bytes), "{pattern} {substitution} on {text}");
     }
+}
+
+/// Envoy-matching 2.4.7, and what RE2 itself said of others: pattern, instructions, whether we are sure.
+#[test]
+fn rx_2_4_7_program_sizes() {
+    use ProgramSize::{Estimate, Exact};
+    let table: &[(&str, ProgramSize)] = &[
+        ("", Exact(4)),
+        ("a{1000}", Exact(1004)),
+        ("(a{500}){2}", Exact(1008)),
+        ("((a{10}){10}){10}", Exact(1224)),
+        ("/api/v[0-9]+/users/.*", Exact(21)),
+        (r"\d{1,3}(\.\d{1,3}){3}", Exact(33)),
+        ("[a-z]{1,63}", Exact(129)),
+        ("(?i)abc", Exact(7)),
+        (r"\w+", Exact(8)),
+        (r"\pL{10}", Exact(74)),
+        ("(.*a){20}", Exact(104)),
+        (r"[\w.-]+@[\w.-]+", Exact(15)),
+        ("a*", Exact(5)),
+        ("a?b?c?d?", Exact(12)),
+        (".*foo.*bar.*", Exact(16)),
+        ("(?:ab|cd){2}", Estimate(12)),
+        ("/abc$", Estimate(8)),
+    ];
+    for (pattern, size) in table {
+        assert_eq!(latin1(pattern).program_size(), *size, "{pattern}");
+    }
+    let large = Re2::new("(?:abcdefgh){1000}".repeat(90).as_str(), Encoding::Latin1);
+    assert_eq!(large.map_err(|e| e.message), Err("pattern too large - compile failed".to_owned()));
 }
 
 #[test]

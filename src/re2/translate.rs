@@ -1,8 +1,8 @@
 //! From the parsed pattern to the automaton library's intermediate form, over bytes.
 
 use super::Encoding;
+use super::ast::{Look, Node};
 use super::class::{CodeSet, MAX_CODE_POINT};
-use super::parse::{Look, Node};
 use regex_syntax::hir::{self, Capture, Class, ClassBytes, ClassBytesRange, Hir, Repetition};
 
 /// Whether capturing groups are kept.

@@ -305,3 +305,15 @@ pub fn written_by(source: &RouteSource) -> String {
     let root = source.root.as_ref().map(|r| format!(" (delegate of {})", r.object)).unwrap_or_default();
     format!("{}{rule}{entry}{root}", source.object)
 }
+
+/// A request on one line: `GET http://host/path -H 'name: value'`.
+pub fn request(r: &crate::request::Request) -> String {
+    let scheme = if r.tls { "https" } else { "http" };
+    let default_port = if r.tls { 443 } else { 80 };
+    let port = match r.port {
+        Some(p) if r.authority.rsplit_once(':').is_none() && p != default_port => format!(":{p}"),
+        _ => String::new(),
+    };
+    let headers: String = r.headers.iter().map(|(n, v)| format!(" -H '{n}: {v}'")).collect();
+    format!("{} {scheme}://{}{port}{}{headers}", r.method, r.authority, r.path)
+}

@@ -6,6 +6,7 @@ pub mod check;
 pub mod describe;
 pub mod diagnostics;
 pub mod envoy;
+pub mod explain;
 mod json_writer;
 pub mod place;
 pub mod routes;

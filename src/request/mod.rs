@@ -1,8 +1,19 @@
 //! A request as a client sends it: what `-r`, `--curl`, request files and streams are read into.
+//!
+//! In: text. Out: [`Request`]s, and [`RequestError`]s that say which part of the text is at fault. Nothing is defaulted
+//! here that a mesh decides, such as addresses of names.
+
+mod curl;
+mod json_lines;
+mod url;
 
 use std::net::IpAddr;
 
 use smol_str::SmolStr;
+
+pub use curl::{CurlRequest, parse_curl};
+pub use json_lines::parse_json_lines;
+pub use url::parse_request;
 
 /// One request, before anything is defaulted by a mesh.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,10 +30,57 @@ pub struct Request {
     pub path: SmolStr,
     /// Dialled port; None: the authority's, else 443 with TLS, else 80.
     pub port: Option<u16>,
-    /// Dialled address; None: what the mesh's DNS gives for the authority's host.
+    /// Dialled address; None: what the mesh's DNS gives for the dialled host.
     pub address: Option<IpAddr>,
+    /// Host that the client looks up and asks for in TLS; None: the authority's.
+    pub dialled_host: Option<SmolStr>,
     pub tls: bool,
+    /// Name in the TLS client's hello; None: the dialled host, unless that is an address.
     pub sni: Option<SmolStr>,
-    /// In order; names may repeat.
+    /// In order; names may repeat. Without `Host`, which is the authority.
     pub headers: Vec<(SmolStr, SmolStr)>,
+}
+
+/// Why a request could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct RequestError {
+    /// Lower case, without a full stop; names the part at fault in back-quotes.
+    pub message: String,
+    /// Line of a request file, from 1; None elsewhere.
+    pub line: Option<usize>,
+    /// What would be right, where that is clear.
+    pub hint: Option<String>,
+}
+
+impl std::fmt::Display for RequestError {
+    /// `line 3: message`, or the message alone.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl RequestError {
+    fn new(message: impl Into<String>) -> RequestError {
+        RequestError { message: message.into(), line: None, hint: None }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> RequestError {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// Splits `name: value`; blanks around the value are not part of it.
+fn parse_header(text: &str) -> Result<(&str, &str), RequestError> {
+    let (name, value) = text
+        .split_once(':')
+        .ok_or_else(|| RequestError::new(format!("header `{text}` has no colon")).hint("write it as `name: value`"))?;
+    let name = name.trim();
+    if name.is_empty() {
+        return Err(RequestError::new(format!("header `{text}` has no name")));
+    }
+    Ok((name, value.trim_matches([' ', '\t'])))
 }

@@ -89,14 +89,27 @@ fn top(r: &mut Reader<'_>, root: &Node<'_>, s: &mut Scenario) {
                 .push(Finding::new("scenario", crate::diagnostic::Severity::Error, message).at(stream.at).hint(hint));
         }
     }
-    if let Some((node, path)) = f.get("envoy")
-        && let Some(entries) = node.as_map()
-    {
-        for e in entries {
-            if let Some(on) = r.boolean(&e.value, &format!("{path}.{}", e.key)) {
-                s.switches.push((SmolStr::new(&e.key), on));
+    if let Some((node, path)) = f.get("envoy") {
+        switches(r, node, &path, s);
+    }
+}
+
+/// Booleans, and one number; which names there are is known where the switches are used.
+fn switches(r: &mut Reader<'_>, node: &Node<'_>, path: &str, s: &mut Scenario) {
+    let Some(entries) = node.as_map() else {
+        r.problem(node.span, path, "`envoy` must be an object of switches", None);
+        return;
+    };
+    for e in entries {
+        let value = match (e.value.as_bool(), e.value.as_i64()) {
+            (Some(on), _) => on.into(),
+            (None, Some(n)) => n.into(),
+            _ => {
+                r.problem(e.value.span, &format!("{path}.{}", e.key), "a switch is true, false or a number", None);
+                continue;
             }
-        }
+        };
+        s.switches.insert(e.key.to_string(), value);
     }
 }
 

@@ -7,7 +7,7 @@ mod decode;
 mod fields;
 mod stream;
 
-pub use decode::decode;
+pub use decode::{decode, parse_rate, parse_seconds, parse_share, placeholders};
 pub use stream::*;
 
 use std::net::IpAddr;
@@ -34,8 +34,8 @@ pub struct Scenario {
     pub streams: Vec<Stream>,
     /// `tests` is present.
     pub has_tests: bool,
-    /// Switches of the modelled proxy (`envoy`), by name.
-    pub switches: Vec<(SmolStr, bool)>,
+    /// Switches of the modelled Envoy (`envoy`), by name.
+    pub switches: serde_json::Map<String, serde_json::Value>,
 }
 
 /// One entry of `proxies`.

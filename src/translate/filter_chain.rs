@@ -1,9 +1,14 @@
 //! Filter chains while a listener is being put together: when two of them collide, and when one takes every connection.
 
 use ipnet::IpNet;
+use rustc_hash::FxHashSet;
 use smol_str::{SmolStr, ToSmolStr};
 
-use crate::table::{ChainAction, DownstreamTls, FilterChain, FilterChainMatch, RouteSource, TransportProtocol};
+use super::Context;
+use crate::source::Position;
+use crate::table::{
+    ChainAction, DownstreamTls, FilterChain, FilterChainMatch, Note, NoteKind, RouteSource, TransportProtocol,
+};
 
 /// What plaintext HTTP looks like to protocol detection on sidecars.
 pub(crate) const PLAINTEXT_HTTP: &[&str] = &["http/1.1", "h2c"];
@@ -119,6 +124,43 @@ fn is_unspecified_v4(net: &IpNet) -> bool {
     matches!(net, IpNet::V4(v4) if v4.addr().is_unspecified())
 }
 
+/// Notes the first chain that shares a destination, name and protocol with an earlier one: Envoy refuses such a listener.
+pub(crate) fn note_collision(cx: &Context<'_>, rule: &'static str, listener: &str, chains: &[FilterChain]) {
+    let Some(chain) = first_collision(chains) else { return };
+    cx.note(Note {
+        kind: NoteKind::Refused,
+        rule,
+        message: format!("listener {listener} has two filter chains for the same connections; Envoy refuses it"),
+        object: chain.source.as_ref().map(|s| s.object.clone()),
+        at: chain.source.as_ref().map_or_else(Position::default, |s| s.at),
+        route_config: SmolStr::default(),
+        virtual_host: SmolStr::default(),
+    });
+}
+
+fn first_collision(chains: &[FilterChain]) -> Option<&FilterChain> {
+    /// The entries of a list of conditions; none at all is one of its own.
+    fn each<T>(list: &[T]) -> impl Iterator<Item = Option<&T>> {
+        list.iter().map(Some).chain(list.is_empty().then_some(None))
+    }
+    if chains.len() < 2 {
+        return None;
+    }
+    let mut seen = FxHashSet::default();
+    chains.iter().find(|chain| {
+        let m = &chain.matcher;
+        let mut is_new = true;
+        for destination in each(&m.prefix_ranges) {
+            for name in each(&m.server_names) {
+                for protocol in each(&m.application_protocols) {
+                    is_new &= seen.insert((destination.map(IpNet::trunc), name, m.transport_protocol, protocol));
+                }
+            }
+        }
+        !is_new
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +182,17 @@ mod tests {
         assert_ne!(chain(&["a"], &[]).criteria(), chain(&[], &[]).criteria());
         assert_ne!(chain(&[], &["10.0.0.1"]).criteria(), chain(&[], &["10.0.0.0/24"]).criteria());
         assert_ne!(Chain::detected_http("80".into()).criteria(), chain(&[], &[]).criteria());
+    }
+
+    #[test]
+    fn ev9_chains_collide_if_a_connection_fits_both() {
+        let collide = |chains: [Chain; 2]| first_collision(&chains.map(Chain::finish)).is_some();
+        assert!(collide([chain(&["a", "b"], &[]), chain(&["b"], &[])]));
+        assert!(collide([chain(&[], &["10.0.0.0/8", "1.0.0.1"]), chain(&[], &["10.1.1.1/8"])]));
+        assert!(collide([chain(&[], &[]), chain(&["*"], &[])]));
+        assert!(!collide([chain(&["a"], &[]), chain(&[], &[])]));
+        assert!(!collide([chain(&["a"], &["10.0.0.0/8"]), chain(&["a"], &["10.0.0.0/9"])]));
+        assert!(!collide([chain(&[], &[]), Chain::detected_http("80".into())]));
     }
 
     #[test]

@@ -1,109 +1,132 @@
-//! Finds the VirtualService hosts that overlap a given host, without comparing each pair.
+//! Lookups of hosts that match each other in either direction (HP-3), without comparing all with all.
+
+use std::cell::OnceCell;
 
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
-use crate::mesh::VirtualService;
-use crate::mesh::{is_wildcard, matches};
-
-/// The hosts of a list of VirtualServices.
-pub(crate) struct HostIndex<'a> {
-    /// (host, position of its VirtualService in the list), in list order.
-    entries: Vec<(&'a SmolStr, usize)>,
-    /// Entries by host, without wildcards.
-    exact: FxHashMap<&'a str, Vec<usize>>,
-    /// Entries of wildcard hosts by what follows the star.
-    by_suffix: FxHashMap<&'a str, Vec<usize>>,
-    /// Distinct lengths of the keys of `by_suffix`.
-    suffix_lengths: Vec<usize>,
+/// Hosts, exact or with a leading `*`, each with a number. A host may be there several times.
+///
+/// Wildcards are found by trying each length that a wildcard of the index has; hosts below a wildcard by a range of the
+/// reversed names. So one lookup costs as many steps as there are different lengths, plus its results.
+#[derive(Debug, Default)]
+pub(super) struct HostIndex {
+    exact: FxHashMap<SmolStr, Vec<u32>>,
+    /// Wildcard hosts, without their star.
+    suffixes: FxHashMap<SmolStr, Vec<u32>>,
+    /// Lengths of the keys of `suffixes`, shortest first.
+    lengths: Vec<usize>,
+    /// All hosts without a star, reversed byte by byte and sorted; made when the first wildcard asks.
+    reversed: OnceCell<Vec<(Box<[u8]>, u32)>>,
 }
 
-impl<'a> HostIndex<'a> {
-    /// Indexes the hosts of the given VirtualServices, each with its position in the list it comes from.
-    pub(crate) fn new(services: impl Iterator<Item = (usize, &'a VirtualService)>) -> HostIndex<'a> {
-        let mut index = HostIndex {
-            entries: Vec::new(),
-            exact: FxHashMap::default(),
-            by_suffix: FxHashMap::default(),
-            suffix_lengths: Vec::new(),
-        };
-        for (position, service) in services {
-            for host in &service.hosts {
-                let entry = index.entries.len();
-                index.entries.push((host, position));
-                match host.strip_prefix('*') {
-                    None => index.exact.entry(host).or_default().push(entry),
-                    Some(suffix) => {
-                        index.by_suffix.entry(suffix).or_default().push(entry);
-                        index.suffix_lengths.push(suffix.len());
-                    }
-                }
+impl HostIndex {
+    pub(super) fn new(hosts: impl IntoIterator<Item = (SmolStr, u32)>) -> HostIndex {
+        let mut index = HostIndex::default();
+        for (host, number) in hosts {
+            let name = host.strip_prefix('*').unwrap_or(&host);
+            if name.len() < host.len() {
+                index.suffixes.entry(SmolStr::new(name)).or_default().push(number);
+            } else {
+                index.exact.entry(host).or_default().push(number);
             }
         }
-        index.suffix_lengths.sort_unstable();
-        index.suffix_lengths.dedup();
+        index.lengths = index.suffixes.keys().map(SmolStr::len).collect();
+        index.lengths.sort_unstable();
+        index.lengths.dedup();
         index
     }
 
-    /// The hosts that overlap `host` (HP-3), each with the position of its VirtualService; in no particular order.
-    ///
-    /// Two hosts overlap exactly if one denotes a subset of the other (HP-4).
-    pub(crate) fn overlapping(&self, host: &str) -> Vec<(&'a SmolStr, usize)> {
-        if is_wildcard(host) {
-            return self.entries.iter().filter(|(h, _)| matches(h, host)).copied().collect();
-        }
-        let mut found = Vec::new();
-        let mut add = |entries: Option<&Vec<usize>>| {
-            found.extend(entries.into_iter().flatten().filter_map(|e| self.entries.get(*e)).copied());
-        };
-        add(self.exact.get(host));
-        for length in &self.suffix_lengths {
-            let Some(start) = host.len().checked_sub(*length) else { break };
-            if let Some(suffix) = host.get(start..) {
-                add(self.by_suffix.get(suffix));
+    /// Calls `found` with the number of every host that matches `host` (HP-3), in no particular order, perhaps repeatedly.
+    pub(super) fn each_match(&self, host: &str, mut found: impl FnMut(u32)) {
+        let below = match host.strip_prefix('*') {
+            None => {
+                self.exact.get(host).into_iter().flatten().for_each(|n| found(*n));
+                host.len().saturating_add(1)
             }
-        }
-        found
+            Some(suffix) => {
+                self.under(suffix).for_each(&mut found);
+                suffix.len()
+            }
+        };
+        let name = host.strip_prefix('*').unwrap_or(host);
+        self.wildcards_over(name, below).for_each(|numbers| numbers.iter().for_each(|n| found(*n)));
     }
 
-    /// Positions of the VirtualServices with a host that overlaps `host`, in list order.
-    pub(crate) fn positions(&self, host: &str) -> Vec<usize> {
-        let mut positions: Vec<usize> = self.overlapping(host).into_iter().map(|(_, p)| p).collect();
-        positions.sort_unstable();
-        positions.dedup();
-        positions
+    /// True if any host matches `host` (HP-3).
+    pub(super) fn has_match(&self, host: &str) -> bool {
+        match host.strip_prefix('*') {
+            None => self.exact.contains_key(host) || self.wildcards_over(host, usize::MAX).next().is_some(),
+            Some(suffix) => {
+                self.under(suffix).next().is_some() || self.wildcards_over(suffix, suffix.len()).next().is_some()
+            }
+        }
+    }
+
+    /// Numbers of wildcards shorter than `below` bytes that `name` ends with. Lengths exclude the star.
+    fn wildcards_over<'a>(&'a self, name: &'a str, below: usize) -> impl Iterator<Item = &'a [u32]> {
+        self.lengths.iter().take_while(move |length| **length < below).filter_map(move |length| {
+            let suffix = name.len().checked_sub(*length).and_then(|start| name.get(start..))?;
+            self.suffixes.get(suffix).map(Vec::as_slice)
+        })
+    }
+
+    /// Numbers of hosts, exact or not, that end with `suffix`.
+    fn under(&self, suffix: &str) -> impl Iterator<Item = u32> {
+        let prefix: Vec<u8> = suffix.bytes().rev().collect();
+        let reversed = self.reversed.get_or_init(|| {
+            let all = self.exact.iter().chain(&self.suffixes);
+            let numbered = all.flat_map(|(name, numbers)| numbers.iter().map(|n| (name.bytes().rev().collect(), *n)));
+            let mut sorted: Vec<(Box<[u8]>, u32)> = numbered.collect();
+            sorted.sort_unstable();
+            sorted
+        });
+        let start = reversed.partition_point(|(name, _)| **name < *prefix);
+        let rest = reversed.get(start..).unwrap_or_default();
+        rest.iter().take_while(move |(name, _)| name.starts_with(&prefix)).map(|(_, number)| *number)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{CreationTime, Kind, ObjectId};
-    use crate::mesh::Visibility;
-    use crate::source::Position;
+    use crate::mesh::matches;
 
-    fn virtual_service(hosts: &[&str]) -> VirtualService {
-        VirtualService {
-            object: ObjectId { kind: Kind::VirtualService, namespace: "default".into(), name: "v".into() },
-            at: Position::default(),
-            created: CreationTime::Now,
-            hosts: hosts.iter().map(|h| SmolStr::new(h)).collect(),
-            gateways: vec!["mesh".into()],
-            http: Vec::new(),
-            tls: Vec::new(),
-            tcp: Vec::new(),
-            visibility: Visibility::Public,
-        }
+    const HOSTS: [&str; 12] = [
+        "*",
+        "*.foo.com",
+        "*foo.com",
+        "foo.com",
+        "a.foo.com",
+        "*.a.foo.com",
+        "b.a.foo.com",
+        "*.com",
+        "bar.com",
+        "*.bar.com",
+        "x",
+        "*.b.a.foo.com",
+    ];
+
+    fn index(skip: usize) -> (HostIndex, Vec<&'static str>) {
+        let hosts: Vec<&str> =
+            HOSTS.iter().enumerate().filter(|(i, _)| skip == 0 || i % skip != 0).map(|(_, h)| *h).collect();
+        (HostIndex::new((0..).zip(&hosts).map(|(i, h)| (SmolStr::new(h), i))), hosts)
     }
 
     #[test]
-    fn hp3_index_agrees_with_the_pairwise_rule() {
-        let hosts = ["a.com", "*.com", "*", "x.a.com", "*.a.com", "*a.com", "b.org", "*.b.org", "é.com"];
-        let services: Vec<VirtualService> = hosts.iter().map(|h| virtual_service(&[h])).collect();
-        let index = HostIndex::new(services.iter().enumerate());
-        for host in hosts.iter().chain(&["c.com", "", "com", "*om", "ü.a.com"]) {
-            let expected: Vec<usize> = (0..hosts.len()).filter(|i| matches(hosts[*i], host)).collect();
-            assert_eq!(index.positions(host), expected, "host {host}");
+    fn hp3_each_match_agrees_with_comparing_all() {
+        for skip in 0..4 {
+            let (index, hosts) = index(skip);
+            for needle in HOSTS {
+                let mut found = Vec::new();
+                index.each_match(needle, |n| found.push(hosts[n as usize]));
+                found.sort_unstable();
+                found.dedup();
+                let mut expected: Vec<&str> = hosts.iter().copied().filter(|h| matches(h, needle)).collect();
+                expected.sort_unstable();
+                assert_eq!(found, expected, "{needle}");
+                assert_eq!(index.has_match(needle), !expected.is_empty(), "{needle}");
+            }
         }
     }
 }

@@ -9,11 +9,12 @@ use crate::manifest::Labels;
 use crate::mesh::{Address, EndpointFilter, Registry, Resolution, Service};
 use crate::table::{Health, NameTable};
 
-/// Names and addresses as the cluster's DNS has them, and those of ServiceEntries that the proxy sees.
+/// Names and addresses as the cluster's DNS has them.
 ///
 /// A Kubernetes Service is found by its full name, `name.namespace.svc`, `name.namespace` and, from its own namespace,
 /// `name`, whatever it exports; a headless one gives its ready pods. An ExternalName Service gives the address of what it
-/// names, if the mesh knows that. Hosts without an address of their own are missing: their addresses lie outside the mesh.
+/// names, if the mesh knows that. Hosts of ServiceEntries are missing, also those with addresses: only Istio's own DNS proxy,
+/// which is off by default, would answer for them; without it their names lead outside the mesh.
 pub(crate) fn name_table(cx: &Context<'_>) -> NameTable {
     let mut table = NameTable::default();
     let services = &cx.mesh.services;
@@ -21,12 +22,6 @@ pub(crate) fn name_table(cx: &Context<'_>) -> NameTable {
     for service in services.iter().filter(|s| s.registry == Registry::Kubernetes && !s.is_alias()) {
         let addresses = if service.is_headless() { pod_addresses(cx, service) } else { own_addresses(service) };
         add_kubernetes(&mut table, cx, service, &addresses);
-    }
-    for service in services.iter().filter(|s| s.registry == Registry::ServiceEntry) {
-        if service.visibility.allows(&cx.proxy.namespace) {
-            let addresses = own_addresses(service);
-            add(&mut table, lower(&service.hostname), &addresses);
-        }
     }
     for service in services.iter().filter(|s| s.registry == Registry::Kubernetes) {
         if let Resolution::Alias(_) = service.resolution {
@@ -106,4 +101,76 @@ fn end_of_chain(cx: &Context<'_>, service: &Service) -> Option<SmolStr> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::mesh::test_support::{mesh, sidecar};
+
+    #[test]
+    fn names_of_the_clusters_dns() {
+        let mesh = mesh(
+            "
+apiVersion: v1
+kind: Service
+metadata: {name: a, namespace: default}
+spec: {clusterIP: 10.0.0.1, ports: [{name: http, port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: alias, namespace: other}
+spec: {type: ExternalName, externalName: a.default.svc.cluster.local.}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: outside, namespace: default}
+spec: {type: ExternalName, externalName: example.com}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: default}
+spec: {clusterIP: None, selector: {app: db}, ports: [{name: tcp, port: 80}, {name: tcp-b, port: 81}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db-0, namespace: default, labels: {app: db}}
+spec: {containers: [{name: c, image: x}]}
+status: {podIP: 10.0.1.1}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db-1, namespace: default, labels: {app: db}}
+spec: {containers: [{name: c, image: x}]}
+status: {podIP: 10.0.1.2, conditions: [{type: Ready, status: 'False'}]}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: e, namespace: default}
+spec: {hosts: [e.com], addresses: [10.0.2.1], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC}
+",
+        );
+        let seen = |namespace: &str, name: &str| {
+            let proxy = sidecar(namespace, "");
+            let cx = Context { mesh: &mesh, proxy: &proxy, scope: mesh.scope(&proxy), notes: RefCell::default() };
+            let table = name_table(&cx);
+            let all = table.addresses.get(name).cloned().unwrap_or_default();
+            all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
+        for (namespace, name, expected) in [
+            ("default", "a", "10.0.0.1"),
+            ("other", "a", ""),
+            ("other", "a.default", "10.0.0.1"),
+            ("other", "a.default.svc", "10.0.0.1"),
+            ("other", "a.default.svc.cluster.local", "10.0.0.1"),
+            ("other", "alias", "10.0.0.1"),
+            ("default", "outside", ""),
+            ("default", "db", "10.0.1.1"),
+            ("default", "e.com", ""),
+        ] {
+            assert_eq!(seen(namespace, name), expected, "{name} from {namespace}");
+        }
+    }
 }

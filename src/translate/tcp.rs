@@ -1,14 +1,14 @@
 //! TCP and TLS chains: from `tcp` and `tls` rules, or straight to the service (sections 9.2 and 9.3 of the translation rules).
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use smol_str::{SmolStr, format_smolstr};
+use smol_str::SmolStr;
 
 use super::Context;
 use super::destination::{ServiceLookup, cluster_name};
 use super::filter_chain::Chain;
 use super::host_index::HostIndex;
+use super::sidecar_routes::alternate_names;
 use crate::manifest::{Labels, RouteDestination, TcpRoute, TlsRoute};
 use crate::mesh::{Protocol, Proxy, Scope, Service, VirtualService};
 use crate::source::Position;
@@ -49,18 +49,24 @@ pub(crate) fn destination(
 /// VirtualServices of one egress listener that have `tls` or `tcp` rules, by host.
 pub(crate) struct RuleIndex<'a> {
     services: &'a [Arc<VirtualService>],
-    hosts: HostIndex<'a>,
+    /// Numbers are positions in `services`.
+    hosts: HostIndex,
 }
 
 impl<'a> RuleIndex<'a> {
     pub(crate) fn new(services: &'a [Arc<VirtualService>]) -> RuleIndex<'a> {
-        let with_rules = services.iter().enumerate().filter(|(_, vs)| !(vs.tls.is_empty() && vs.tcp.is_empty()));
-        RuleIndex { services, hosts: HostIndex::new(with_rules.map(|(i, vs)| (i, vs.as_ref()))) }
+        let with_rules = (0..).zip(services).filter(|(_, vs)| !(vs.tls.is_empty() && vs.tcp.is_empty()));
+        let hosts = with_rules.flat_map(|(position, vs)| vs.hosts.iter().map(move |h| (h.clone(), position)));
+        RuleIndex { services, hosts: HostIndex::new(hosts) }
     }
 
     /// In list order, those with a host that matches the hostname as it is written (TL-1).
     fn of(&self, hostname: &str) -> Vec<&'a VirtualService> {
-        self.hosts.positions(hostname).into_iter().filter_map(|i| self.services.get(i).map(Arc::as_ref)).collect()
+        let mut positions = Vec::new();
+        self.hosts.each_match(hostname, |position| positions.push(position));
+        positions.sort_unstable();
+        positions.dedup();
+        positions.into_iter().filter_map(|p| self.services.get(p as usize).map(Arc::as_ref)).collect()
     }
 }
 
@@ -165,7 +171,7 @@ fn default_server_names(proxy: &Proxy, domain: &str, site: &ServicePort<'_>, des
     let mut names = vec![site.service.hostname.clone()];
     for (alias, _) in &site.service.aliases {
         names.push(alias.clone());
-        names.extend(alternate_names(alias, &proxy.namespace, domain));
+        names.extend(alternate_names(proxy, domain, alias));
     }
     names
 }
@@ -265,25 +271,6 @@ pub(crate) fn rule_source(vs: &VirtualService, at: Position, rule: usize, match_
         match_index: match_index.and_then(|i| u32::try_from(i).ok()),
         root: None,
     }
-}
-
-/// The other names under which a proxy of `namespace` knows `name` (VH-11).
-fn alternate_names(name: &str, namespace: &str, domain: &str) -> Vec<SmolStr> {
-    let mut names = Vec::new();
-    if name.parse::<IpAddr>().is_err() {
-        names.push(format_smolstr!("{name}."));
-    }
-    let in_cluster = name.strip_suffix(domain).is_some_and(|rest| rest.ends_with(".svc."));
-    if let Some((short, _)) = name.split_once(".svc.").filter(|_| in_cluster)
-        && let Some((first, rest)) = short.split_once('.')
-    {
-        if rest == namespace {
-            names.push(first.into());
-        }
-        // The order differs, but the names stand in a set.
-        names.extend([format_smolstr!("{short}.svc"), short.into()]);
-    }
-    names
 }
 
 /// The first rule of `tcp` that a gateway server uses (GW-14), as (index, rule).

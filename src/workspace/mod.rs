@@ -6,6 +6,7 @@
 mod assume;
 mod proxies;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use smol_str::SmolStr;
@@ -13,7 +14,7 @@ use smol_str::SmolStr;
 use crate::admission;
 use crate::diagnostic::{Finding, Severity};
 use crate::load;
-use crate::manifest::{MeshConfig, ObjectId};
+use crate::manifest::{Manifests, MeshConfig, Object, ObjectId, Pod};
 use crate::mesh::{Mesh, Proxy};
 use crate::scenario::Scenario;
 use crate::source::{FileId, Position, SourceMap};
@@ -61,6 +62,8 @@ pub struct Workspace {
     pub assumed: Vec<SmolStr>,
     /// Documents that were read.
     pub documents: usize,
+    /// The pods of the manifests, for points of view that name one.
+    pub pods: Vec<Object<Pod>>,
 }
 
 /// Why there is no workspace.
@@ -93,7 +96,8 @@ fn admit(inputs: &Inputs, options: &Options) -> Admitted {
     let mut findings = inputs.findings.clone();
     findings.append(&mut loaded.findings);
     mesh_config(&mut loaded.manifests.mesh_config, inputs, &load_options, &mut findings);
-    let reviewed = admission::review(&loaded.manifests);
+    let mut reviewed = admission::review(&loaded.manifests);
+    withdraw_superseded(&mut reviewed, &loaded.manifests);
     findings.extend(reviewed);
     let manifests = admission::admit(loaded.manifests, &findings);
     let (mut manifests, replaced) = load::replace_duplicates(manifests);
@@ -102,6 +106,33 @@ fn admit(inputs: &Inputs, options: &Options) -> Admitted {
         load::add_scenario_pods(&mut manifests, &scenario_pods(scenario, &options.namespace));
     }
     Admitted { manifests, findings, documents: loaded.documents }
+}
+
+/// A document that would be refused, and that a later acceptable one replaces anyway, leaves nothing refused behind.
+///
+/// The finding stays, as a warning. A later document that is refused leaves the earlier one in force.
+fn withdraw_superseded(findings: &mut [Finding], manifests: &Manifests) {
+    let refused: Vec<(ObjectId, Position)> =
+        findings.iter().filter(|f| f.is_rejection()).filter_map(|f| Some((f.object.clone()?, f.at))).collect();
+    if refused.is_empty() {
+        return;
+    }
+    let place = |at: Position| (at.file, at.document, at.line);
+    let refused_places: BTreeSet<_> = refused.iter().map(|(id, at)| (id, at.file, at.document)).collect();
+    let mut last_accepted: BTreeMap<&ObjectId, _> = BTreeMap::new();
+    for (id, at) in manifests.istio_objects() {
+        if !refused_places.contains(&(id, at.file, at.document)) {
+            let last = last_accepted.entry(id).or_insert(place(at));
+            *last = (*last).max(place(at));
+        }
+    }
+    for f in findings.iter_mut().filter(|f| f.is_rejection()) {
+        let superseded = f.object.as_ref().and_then(|id| last_accepted.get(id)).is_some_and(|last| *last > place(f.at));
+        if superseded {
+            f.admission = None;
+            f.severity = Severity::Warning;
+        }
+    }
 }
 
 /// Lays the scenario's `mesh`, then the mesh configuration file, over what the manifests gave.
@@ -142,7 +173,8 @@ pub fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refused> {
     let Inputs { name, sources, scenario, .. } = inputs;
     let scenario = scenario.map(|(_, s)| s);
     for f in &mut findings {
-        if options.skip_invalid && f.is_rejection() {
+        // What stands in a document concerns that document alone; a scenario that can't be read concerns everything.
+        if options.skip_invalid && f.severity == Severity::Error && f.at.is_known() && f.id != "scenario" {
             f.severity = Severity::Warning;
         }
     }
@@ -158,8 +190,22 @@ pub fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refused> {
     if findings.iter().any(|f| f.severity == Severity::Error) {
         return Err(Refused { sources, findings });
     }
+    let pods = manifests.pods.clone();
     let mesh = Mesh::build(manifests);
-    Ok(Workspace { name, sources, scenario, mesh, proxies, findings, assumed, documents })
+    Ok(Workspace { name, sources, scenario, mesh, proxies, findings, assumed, documents, pods })
+}
+
+impl Workspace {
+    /// A point of view by name: one of the run's, else what `--proxy` takes.
+    ///
+    /// # Errors
+    /// No proxy is called that.
+    pub fn proxy(&self, name: &str, namespace: &str) -> Result<Arc<Proxy>, Box<Finding>> {
+        if let Some(known) = self.proxies.iter().find(|p| p.name == name) {
+            return Ok(known.clone());
+        }
+        proxies::named(name, self.scenario.as_ref(), &self.pods, namespace).map(Arc::new).map_err(Box::new)
+    }
 }
 
 /// Only reads and reviews; refused documents are findings like all others.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smol_str::{SmolStr, format_smolstr};
 
 use crate::diagnostic::{Finding, Severity};
-use crate::manifest::{Labels, Manifests};
+use crate::manifest::{Labels, Manifests, Object, Pod};
 use crate::mesh::{Proxy, ProxyKind};
 use crate::scenario::Scenario;
 
@@ -22,7 +22,7 @@ pub(super) fn resolve(
             _ => defaults(manifests, namespace),
         });
     }
-    wanted.iter().map(|text| named(text, scenario, manifests, namespace).map(Arc::new)).collect()
+    wanted.iter().map(|text| named(text, scenario, &manifests.pods, namespace).map(Arc::new)).collect()
 }
 
 fn of_scenario(p: &crate::scenario::ScenarioProxy, namespace: &str) -> Proxy {
@@ -68,7 +68,12 @@ fn defaults(manifests: &Manifests, namespace: &str) -> Vec<Arc<Proxy>> {
     out
 }
 
-fn named(text: &str, scenario: Option<&Scenario>, manifests: &Manifests, namespace: &str) -> Result<Proxy, Finding> {
+pub(super) fn named(
+    text: &str,
+    scenario: Option<&Scenario>,
+    pods: &[Object<Pod>],
+    namespace: &str,
+) -> Result<Proxy, Finding> {
     if let Some(p) = scenario.and_then(|s| s.proxies.iter().find(|p| p.name == text)) {
         return Ok(of_scenario(p, namespace));
     }
@@ -88,18 +93,18 @@ fn named(text: &str, scenario: Option<&Scenario>, manifests: &Manifests, namespa
                 node: SmolStr::default(),
             })
         }
-        "pod" => of_pod(text, rest, manifests, namespace),
+        "pod" => of_pod(text, rest, pods, namespace),
         _ => Err(unknown(text, scenario)),
     }
 }
 
-fn of_pod(text: &str, rest: &str, manifests: &Manifests, namespace: &str) -> Result<Proxy, Finding> {
+fn of_pod(text: &str, rest: &str, pods: &[Object<Pod>], namespace: &str) -> Result<Proxy, Finding> {
     let (ns, name) = rest.split_once('/').unwrap_or((namespace, rest));
-    let of_workload = |p: &&crate::manifest::Object<crate::manifest::Pod>| {
+    let of_workload = |p: &&Object<Pod>| {
         p.meta.namespace == ns && (p.meta.name == name || p.spec.workload.as_ref().is_some_and(|w| w.name == name))
     };
-    let Some(pod) = manifests.pods.iter().find(of_workload) else {
-        let near = manifests.pods.iter().filter(|p| p.meta.namespace == ns).map(|p| p.meta.name.as_str());
+    let Some(pod) = pods.iter().find(of_workload) else {
+        let near = pods.iter().filter(|p| p.meta.namespace == ns).map(|p| p.meta.name.as_str());
         let mut known: Vec<&str> = near.collect();
         known.truncate(5);
         let hint = if known.is_empty() {

@@ -10,6 +10,7 @@ use super::keys::settle_keys;
 use super::node::{Entry, Node, Span, Value};
 use super::problem::{Problem, ProblemKind};
 use super::scalar::{self, Scalar};
+use super::source::Source;
 
 /// Reading on is impossible; the reason is the last of the builder's errors.
 struct Stop;
@@ -36,55 +37,38 @@ pub(super) fn build<'a>(
     limits: &Limits,
 ) -> Result<Option<Built<'a>>, Vec<Problem>> {
     let mut builder = Builder {
-        reader,
-        base,
+        source: Source::new(reader, base),
         limits,
-        items: Vec::new(),
-        entries: Vec::new(),
-        anchors: Vec::new(),
+        items: Vec::with_capacity(16),
+        entries: Vec::with_capacity(32),
         errors: Vec::new(),
         findings: Vec::new(),
         steps: 0,
         aliased_steps: 0,
     };
     let root = builder.document();
-    let comments = builder.reader.comments();
     match root {
-        Ok(root) if builder.errors.is_empty() => Ok(root.map(|root| Built {
-            root,
-            findings: builder.findings,
-            comments: comments.into_iter().map(|span| span.shifted(base)).collect(),
-        })),
+        Ok(root) if builder.errors.is_empty() => {
+            let comments = builder.source.comments();
+            Ok(root.map(|root| Built { root, findings: builder.findings, comments }))
+        }
         _ => Err(builder.errors),
     }
 }
 
 struct Builder<'a, 'l, R> {
-    reader: R,
-    /// Where the document's text starts in the file.
-    base: u32,
+    source: Source<'a, R>,
     limits: &'l Limits,
     /// Items of the lists that are open, the innermost last: a list takes its own off when it ends, in one allocation.
     items: Vec<Node<'a>>,
     /// Entries of the objects that are open, likewise.
     entries: Vec<Entry<'a>>,
-    /// By anchor id.
-    anchors: Vec<Option<Anchored<'a>>>,
     errors: Vec<Problem>,
     findings: Vec<Problem>,
     /// Nodes decoded so far as Go's decoder counts them, aliased ones at each use.
     steps: u64,
     /// How many of them aliases brought.
     aliased_steps: u64,
-}
-
-/// What an anchor stands for, once it is complete.
-#[derive(Clone)]
-struct Anchored<'a> {
-    node: Node<'a>,
-    /// Decoding steps that it takes.
-    steps: u64,
-    height: u32,
 }
 
 /// A value with what decides about a merge.
@@ -106,25 +90,18 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
     }
 
     fn next(&mut self) -> Step<(Event<'a>, Span)> {
-        match self.reader.next() {
-            Ok((event, span)) => Ok((event, span.shifted(self.base))),
-            Err(mut problem) => {
-                problem.span = problem.span.shifted(self.base);
-                self.errors.push(problem);
-                Err(Stop)
-            }
-        }
+        self.source.next().or_else(|problem| self.stop(problem))
     }
 
     /// The node that begins with `event`, at `depth` open lists and objects.
     fn node(&mut self, event: Event<'a>, span: Span, depth: u32) -> Step<Found<'a>> {
         self.step(span)?;
-        let steps_before = self.steps - 1;
-        let (node, anchor) = match event {
-            Event::Scalar { text, is_plain, tag, anchor } => (self.scalar(text, is_plain, &tag, span), anchor),
-            Event::Literal(scalar) => (self.literal(scalar, span), None),
-            Event::SeqStart { anchor } => (self.list(span, depth, anchor)?, anchor),
-            Event::MapStart { anchor } => (self.object(span, depth, anchor)?, anchor),
+        let anchor = event.anchor();
+        let node = match event {
+            Event::Scalar { text, is_plain, tag, .. } => self.scalar(text, is_plain, tag, span),
+            Event::Literal(scalar) => self.literal(scalar, span),
+            Event::SeqStart { .. } => self.list(span, depth)?,
+            Event::MapStart { .. } => self.object(span, depth)?,
             Event::Alias(id) => {
                 let node = self.alias(id, span, depth)?;
                 return Ok(Found { node, is_alias: true });
@@ -134,16 +111,13 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
             }
         };
         if let Some(id) = anchor {
-            self.define(
-                id,
-                Some(Anchored { height: node.height(), node: node.clone(), steps: self.steps - steps_before }),
-            );
+            self.source.complete(id);
         }
         Ok(Found { node, is_alias: false })
     }
 
-    fn list(&mut self, start: Span, depth: u32, anchor: Option<AnchorId>) -> Step<Node<'a>> {
-        self.open(start, depth, anchor)?;
+    fn list(&mut self, start: Span, depth: u32) -> Step<Node<'a>> {
+        self.open(start, depth)?;
         let first = self.items.len();
         loop {
             let (event, span) = self.next()?;
@@ -157,15 +131,21 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         }
     }
 
-    fn object(&mut self, start: Span, depth: u32, anchor: Option<AnchorId>) -> Step<Node<'a>> {
-        self.open(start, depth, anchor)?;
+    fn object(&mut self, start: Span, depth: u32) -> Step<Node<'a>> {
+        self.open(start, depth)?;
         let first = self.entries.len();
         let mut merged = Vec::new();
+        let findings_before = self.findings.len();
         loop {
             let (event, span) = self.next()?;
             if event == Event::MapEnd {
                 let mut entries: Vec<_> = self.entries.drain(first..).collect();
                 settle_keys(&mut entries, &merged, &mut self.findings);
+                if self.source.is_replaying() {
+                    // All that is wrong inside of an anchored value was found where it is written.
+                    self.findings.truncate(findings_before);
+                }
+                self.findings.truncate(PROBLEMS_MAX);
                 let span = Span::new(start.start, span.end);
                 return Ok(Node { span, value: Value::Map(entries) });
             }
@@ -186,62 +166,37 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         }
     }
 
-    /// Begins a list or object: checks the depth, and marks its anchor as not complete.
-    fn open(&mut self, span: Span, depth: u32, anchor: Option<AnchorId>) -> Step<()> {
-        if depth >= self.limits.depth_max {
-            return self.stop(self.too_deep(span));
+    /// Checks the depth before a list or object.
+    fn open(&mut self, span: Span, depth: u32) -> Step<()> {
+        if depth < self.limits.depth_max {
+            return Ok(());
         }
-        if let Some(id) = anchor {
-            self.define(id, None);
-        }
-        Ok(())
-    }
-
-    fn too_deep(&self, span: Span) -> Problem {
         let message = format!("lists and objects are nested deeper than {} levels", self.limits.depth_max);
-        Problem::new(ProblemKind::Limit, span, message)
-    }
-
-    fn define(&mut self, id: AnchorId, anchored: Option<Anchored<'a>>) {
-        let index = id as usize;
-        if self.anchors.len() <= index {
-            self.anchors.resize(index + 1, None);
-        }
-        if let Some(slot) = self.anchors.get_mut(index) {
-            *slot = anchored;
-        }
+        self.stop(Problem::new(ProblemKind::Limit, span, message))
     }
 
     fn alias(&mut self, id: AnchorId, span: Span, depth: u32) -> Step<Node<'a>> {
-        let Some(anchored) = self.anchors.get(id as usize).and_then(Option::as_ref) else {
-            return self.stop(
-                Problem::new(ProblemKind::Value, span, "the alias stands inside the value that it names")
-                    .with_hint("an alias may only name a value that is complete"),
-            );
-        };
-        if depth + anchored.height > self.limits.depth_max {
-            return self.stop(self.too_deep(span));
+        if !self.source.start_replay(id) {
+            let message = "the alias stands inside the value that it names";
+            let problem = Problem::new(ProblemKind::Value, span, message);
+            return self.stop(problem.with_hint("an alias may only name a value that is complete"));
         }
-        self.steps += anchored.steps;
-        self.aliased_steps += anchored.steps;
-        let node = if self.is_over_aliased() || self.steps > self.limits.nodes_max {
-            None
-        } else {
-            Some(anchored.node.clone())
-        };
-        match node {
-            Some(node) => Ok(node),
-            None => self.stop(Problem::new(
-                ProblemKind::Limit,
-                span,
-                "the document consists almost only of repeated aliases",
-            )),
-        }
+        let (event, span) = self.next()?;
+        let node = self.node(event, span, depth)?.node;
+        self.source.end_replay();
+        Ok(node)
     }
 
     /// Counts a decoded node against the limits.
     fn step(&mut self, span: Span) -> Step<()> {
         self.steps += 1;
+        if self.source.is_replaying() {
+            self.aliased_steps += 1;
+            if self.is_over_aliased() {
+                let message = "the document consists almost only of repeated aliases";
+                return self.stop(Problem::new(ProblemKind::Limit, span, message));
+            }
+        }
         if self.steps > self.limits.nodes_max {
             let message = format!("the document has more than {} values", self.limits.nodes_max);
             return self.stop(Problem::new(ProblemKind::Limit, span, message));
@@ -348,10 +303,10 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         Some(text)
     }
 
-    fn scalar(&mut self, text: Cow<'a, str>, is_plain: bool, tag: &Tag<'a>, span: Span) -> Node<'a> {
+    fn scalar(&mut self, text: Cow<'a, str>, is_plain: bool, tag: Tag, span: Span) -> Node<'a> {
         let meaning = match tag {
             Tag::None if is_plain => scalar::resolve(&text),
-            Tag::None | Tag::Str | Tag::Merge | Tag::Other(_) => Scalar::Str,
+            Tag::None | Tag::Str | Tag::Merge | Tag::Lone | Tag::Other => Scalar::Str,
             Tag::Binary => return self.binary(&text, span),
             Tag::Null | Tag::Bool | Tag::Int | Tag::Float | Tag::Timestamp => {
                 match scalar::resolve_tagged(tag, &text) {
@@ -399,15 +354,15 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         Node { span, value }
     }
 
-    fn error(&mut self, problem: Problem) {
-        // Keep counting beyond the limit would cost memory; one more tells that there was an error.
-        if self.errors.len() < PROBLEMS_MAX {
-            self.errors.push(problem);
+    /// Notes a problem that leaves the rest of the document readable.
+    fn error(&mut self, problem: Box<Problem>) {
+        if self.errors.len() < PROBLEMS_MAX && !self.source.is_replaying() {
+            self.errors.push(*problem);
         }
     }
 
-    fn stop<T>(&mut self, problem: Problem) -> Step<T> {
-        self.errors.push(problem);
+    fn stop<T>(&mut self, problem: Box<Problem>) -> Step<T> {
+        self.errors.push(*problem);
         Err(Stop)
     }
 }
@@ -417,8 +372,7 @@ fn is_merge(event: &Event<'_>) -> bool {
     match event {
         Event::Scalar { text, is_plain, tag, .. } if text == "<<" => match tag {
             Tag::None => *is_plain,
-            Tag::Merge => true,
-            Tag::Other(name) => name == "!",
+            Tag::Merge | Tag::Lone => true,
             _ => false,
         },
         _ => false,

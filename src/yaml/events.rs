@@ -8,7 +8,11 @@ use super::node::Span;
 use super::problem::Problem;
 use super::scalar::Scalar;
 
-/// Names an anchor definition (`&name`) within a document; a name that is defined again gets a new id.
+/// What a reader gives. Problems are rare and large, so they stand apart.
+pub(super) type Read<T> = Result<T, Box<Problem>>;
+
+/// Names an anchor definition (`&name`) within a document; ids count from 0 in source order,
+/// and a name that is defined again gets a new one.
 pub(super) type AnchorId = u32;
 
 /// One step of a document, in source order.
@@ -19,7 +23,7 @@ pub(super) enum Event<'a> {
         text: Cow<'a, str>,
         /// Whether it stands without quotes and is no block scalar.
         is_plain: bool,
-        tag: Tag<'a>,
+        tag: Tag,
         anchor: Option<AnchorId>,
     },
     /// A JSON value other than a string, list or object.
@@ -38,9 +42,19 @@ pub(super) enum Event<'a> {
     End,
 }
 
+impl Event<'_> {
+    /// The anchor that the value which begins here has.
+    pub(super) fn anchor(&self) -> Option<AnchorId> {
+        match self {
+            Event::Scalar { anchor, .. } | Event::SeqStart { anchor } | Event::MapStart { anchor } => *anchor,
+            _ => None,
+        }
+    }
+}
+
 /// The tag of a scalar. Tags of lists and objects are without effect in Go's reader.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Tag<'a> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tag {
     /// No tag.
     None,
     Null,
@@ -51,23 +65,34 @@ pub(super) enum Tag<'a> {
     Timestamp,
     Binary,
     Merge,
-    /// Any other tag, the lone `!` too: the scalar is text.
-    Other(Cow<'a, str>),
+    /// The lone `!`: the scalar is text.
+    Lone,
+    /// Any other tag: the scalar is text.
+    Other,
 }
 
-impl<'a> Tag<'a> {
+impl Tag {
     /// The tag with this full name, such as `tag:yaml.org,2002:str`.
-    pub(super) fn from_name(name: Cow<'a, str>) -> Tag<'a> {
+    pub(super) fn from_name(name: &str) -> Tag {
         match name.strip_prefix("tag:yaml.org,2002:") {
-            Some("null") => Tag::Null,
-            Some("bool") => Tag::Bool,
-            Some("int") => Tag::Int,
-            Some("float") => Tag::Float,
-            Some("str") => Tag::Str,
-            Some("timestamp") => Tag::Timestamp,
-            Some("binary") => Tag::Binary,
-            Some("merge") => Tag::Merge,
-            _ => Tag::Other(name),
+            Some(suffix) => Tag::from_suffix(suffix),
+            None if name == "!" => Tag::Lone,
+            None => Tag::Other,
+        }
+    }
+
+    /// The tag that is written `!!suffix`.
+    pub(super) fn from_suffix(suffix: &str) -> Tag {
+        match suffix {
+            "null" => Tag::Null,
+            "bool" => Tag::Bool,
+            "int" => Tag::Int,
+            "float" => Tag::Float,
+            "str" => Tag::Str,
+            "timestamp" => Tag::Timestamp,
+            "binary" => Tag::Binary,
+            "merge" => Tag::Merge,
+            _ => Tag::Other,
         }
     }
 }
@@ -76,7 +101,7 @@ impl<'a> Tag<'a> {
 pub(super) trait Reader<'a> {
     /// The next event with its place. Spans are relative to the document's text. After [`Event::End`] or a problem
     /// there is nothing more to ask for.
-    fn next(&mut self) -> Result<(Event<'a>, Span), Problem>;
+    fn next(&mut self) -> Read<(Event<'a>, Span)>;
 
     /// The comments met so far, each from its `#` to the end of the line.
     fn comments(&mut self) -> Vec<Span> {

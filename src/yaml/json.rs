@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::events::{Event, Reader, Tag};
+use super::events::{Event, Read, Reader, Tag};
 use super::node::Span;
 use super::problem::Problem;
 use super::scalar::Scalar;
@@ -44,7 +44,7 @@ impl<'a> JsonReader<'a> {
     }
 
     /// The length in bytes of the JSON value at the start of `text`. Spans in a problem are relative to `text`.
-    pub(super) fn skip_value(text: &str) -> Result<usize, Problem> {
+    pub(super) fn skip_value(text: &str) -> Read<usize> {
         let mut reader = JsonReader::new(text);
         while reader.next()?.0 != Event::End {}
         Ok(reader.at)
@@ -66,7 +66,7 @@ impl<'a> JsonReader<'a> {
     }
 
     /// A problem with the character at `self.at`.
-    fn unexpected(&self, wanted: &str) -> Problem {
+    fn unexpected(&self, wanted: &str) -> Box<Problem> {
         let found = self.text.get(self.at..).and_then(|rest| rest.chars().next());
         let width = found.map_or(0, char::len_utf8);
         let span = Span::new(self.at as u32, (self.at + width) as u32);
@@ -77,7 +77,7 @@ impl<'a> JsonReader<'a> {
         Problem::syntax(span, message)
     }
 
-    fn value(&mut self) -> Result<Event<'a>, Problem> {
+    fn value(&mut self) -> Read<Event<'a>> {
         let start = self.at;
         let event = match self.peek() {
             Some(b'"') => scalar(self.string()?),
@@ -100,7 +100,7 @@ impl<'a> JsonReader<'a> {
         if self.open.is_empty() { Expected::Nothing } else { Expected::CommaOrEnd }
     }
 
-    fn enter(&mut self, open: Open) -> Result<Event<'a>, Problem> {
+    fn enter(&mut self, open: Open) -> Read<Event<'a>> {
         if self.open.len() >= DEPTH_MAX {
             let span = Span::new(self.at as u32, self.at as u32 + 1);
             return Err(Problem::syntax(span, "lists and objects are nested too deeply"));
@@ -125,7 +125,7 @@ impl<'a> JsonReader<'a> {
         event
     }
 
-    fn word(&mut self, word: &str, meaning: Scalar) -> Result<Event<'a>, Problem> {
+    fn word(&mut self, word: &str, meaning: Scalar) -> Read<Event<'a>> {
         if !self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
             return Err(self.unexpected("a value"));
         }
@@ -133,7 +133,7 @@ impl<'a> JsonReader<'a> {
         Ok(Event::Literal(meaning))
     }
 
-    fn digits(&mut self) -> Result<(), Problem> {
+    fn digits(&mut self) -> Read<()> {
         let start = self.at;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;
@@ -144,7 +144,7 @@ impl<'a> JsonReader<'a> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<Scalar, Problem> {
+    fn number(&mut self) -> Read<Scalar> {
         let start = self.at;
         let mut is_whole = true;
         if self.peek() == Some(b'-') {
@@ -180,7 +180,7 @@ impl<'a> JsonReader<'a> {
     }
 
     /// The string that starts at the quote here.
-    fn string(&mut self) -> Result<Cow<'a, str>, Problem> {
+    fn string(&mut self) -> Read<Cow<'a, str>> {
         let start = self.at;
         self.at += 1;
         let mut decoded: Option<String> = None;
@@ -215,7 +215,7 @@ impl<'a> JsonReader<'a> {
     }
 
     /// The character that an escape stands for. Half a surrogate pair stands for U+FFFD.
-    fn escape(&mut self) -> Result<char, Problem> {
+    fn escape(&mut self) -> Read<char> {
         self.at += 1;
         let character = match self.peek() {
             Some(byte @ (b'"' | b'\\' | b'/')) => char::from(byte),
@@ -238,7 +238,7 @@ impl<'a> JsonReader<'a> {
         Ok(character)
     }
 
-    fn hex_unit(&mut self) -> Result<u32, Problem> {
+    fn hex_unit(&mut self) -> Read<u32> {
         let mut unit = 0;
         for _ in 0..4 {
             let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
@@ -273,7 +273,7 @@ fn scalar(text: Cow<'_, str>) -> Event<'_> {
 }
 
 impl<'a> Reader<'a> for JsonReader<'a> {
-    fn next(&mut self) -> Result<(Event<'a>, Span), Problem> {
+    fn next(&mut self) -> Read<(Event<'a>, Span)> {
         if self.expected == Expected::Nothing {
             return Ok((Event::End, self.since(self.at)));
         }

@@ -9,7 +9,7 @@ use super::problem::{Problem, ProblemKind};
 const SMALL_MAX: usize = 12;
 
 /// Leaves each key once: at the place where it came first, with the key span and value that came last. Reports each
-/// repetition to `findings`, by whether one of the two came out of the `merged` ranges of entries.
+/// repetition to `findings`, by whether one of the two came out of the `merged` ranges of entries, which are in order.
 ///
 /// `O(n log n)`, and without allocation where the object is small and nothing repeats.
 pub(super) fn settle_keys(entries: &mut Vec<Entry<'_>>, merged: &[Range<usize>], findings: &mut Vec<Problem>) {
@@ -17,10 +17,13 @@ pub(super) fn settle_keys(entries: &mut Vec<Entry<'_>>, merged: &[Range<usize>],
     if repeats.is_empty() {
         return;
     }
-    let is_merged = |at: usize| merged.iter().any(|range| range.contains(&at));
+    let is_merged = |at: usize| {
+        let behind = merged.partition_point(|range| range.end <= at);
+        merged.get(behind).is_some_and(|range| range.contains(&at))
+    };
     for &(first, before, again) in &repeats {
         if let Some(entry) = entries.get(again) {
-            findings.push(repetition(entry, is_merged(before) || is_merged(again)));
+            findings.push(*repetition(entry, is_merged(before) || is_merged(again)));
         }
         // Whatever stands at the first place is given up, so that it may stand at the other for the moment.
         entries.swap(first, again);
@@ -36,7 +39,7 @@ pub(super) fn settle_keys(entries: &mut Vec<Entry<'_>>, merged: &[Range<usize>],
     });
 }
 
-fn repetition(entry: &Entry<'_>, is_merged: bool) -> Problem {
+fn repetition(entry: &Entry<'_>, is_merged: bool) -> Box<Problem> {
     let key = &entry.key;
     let (kind, message, hint) = if is_merged {
         (

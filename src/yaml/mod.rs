@@ -31,6 +31,7 @@ mod path;
 mod problem;
 mod reader;
 mod scalar;
+mod source;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -82,11 +83,11 @@ pub struct Document<'a> {
 /// for nothing is read behind it. Problems that are `strict_only` never come as errors.
 pub fn parse<'a>(raw: &RawDocument<'a>, limits: &Limits) -> Result<Option<Document<'a>>, Vec<Problem>> {
     if let Some(problem) = &raw.problem {
-        return Err(vec![problem.clone()]);
+        return Err(vec![Problem::clone(problem)]);
     }
-    let in_file = |mut problem: Problem| {
+    let in_file = |mut problem: Box<Problem>| {
         problem.span = problem.span.shifted(raw.start);
-        vec![problem]
+        vec![*problem]
     };
     let built = match raw.format {
         Format::Json => build::build(json::JsonReader::new(raw.text), raw.start, limits),

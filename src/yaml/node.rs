@@ -174,15 +174,6 @@ impl<'a> Node<'a> {
             Value::Null | Value::Seq(_) | Value::Map(_) => None,
         }
     }
-
-    /// How many levels of lists and objects this node spans: 0 for a scalar, 1 for `[]`.
-    pub(super) fn height(&self) -> u32 {
-        match &self.value {
-            Value::Seq(items) => 1 + items.iter().map(Node::height).max().unwrap_or(0),
-            Value::Map(entries) => 1 + entries.iter().map(|e| e.value.height()).max().unwrap_or(0),
-            _ => 0,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -34,16 +34,17 @@ pub enum ProblemKind {
     MergedKey,
 }
 
+/// Problems are large and rare; in a box they don't slow down what succeeds.
 impl Problem {
-    pub(super) fn new(kind: ProblemKind, span: Span, message: impl Into<String>) -> Problem {
-        Problem { span, message: message.into(), hint: None, strict_only: false, kind }
+    pub(super) fn new(kind: ProblemKind, span: Span, message: impl Into<String>) -> Box<Problem> {
+        Box::new(Problem { span, message: message.into(), hint: None, strict_only: false, kind })
     }
 
-    pub(super) fn syntax(span: Span, message: impl Into<String>) -> Problem {
+    pub(super) fn syntax(span: Span, message: impl Into<String>) -> Box<Problem> {
         Problem::new(ProblemKind::Syntax, span, message)
     }
 
-    pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Problem {
+    pub(super) fn with_hint(mut self: Box<Self>, hint: impl Into<String>) -> Box<Problem> {
         self.hint = Some(hint.into());
         self
     }

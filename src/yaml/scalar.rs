@@ -38,7 +38,7 @@ pub(super) fn resolve(text: &str) -> Scalar {
 /// The meaning of a scalar with one of the tags that demand a kind; `None` where the text is not of that kind.
 ///
 /// Quotes make no difference here.
-pub(super) fn resolve_tagged(tag: &Tag<'_>, text: &str) -> Option<Scalar> {
+pub(super) fn resolve_tagged(tag: Tag, text: &str) -> Option<Scalar> {
     let meaning = resolve(text);
     match (tag, meaning) {
         (Tag::Null, Scalar::Null)

@@ -27,7 +27,7 @@ pub struct RawDocument<'a> {
     pub index: u32,
     pub(super) format: Format,
     /// What is wrong with the way the piece is cut out; it is not read then.
-    pub(super) problem: Option<Problem>,
+    pub(super) problem: Option<Box<Problem>>,
 }
 
 /// How the text of a document is to be read.
@@ -80,7 +80,7 @@ impl<'a> Splitter<'a> {
         });
     }
 
-    fn push_broken(&mut self, range: std::ops::Range<usize>, problem: Problem) {
+    fn push_broken(&mut self, range: std::ops::Range<usize>, problem: Box<Problem>) {
         self.push(range, Format::Yaml);
         if let Some(last) = self.found.last_mut() {
             last.problem = Some(problem);
@@ -163,7 +163,7 @@ impl<'a> Splitter<'a> {
     }
 }
 
-fn bad_separator(dashes: usize, behind: &str) -> Problem {
+fn bad_separator(dashes: usize, behind: &str) -> Box<Problem> {
     let start = dashes as u32;
     let end = start + 3;
     let message = match behind.strip_prefix('-') {

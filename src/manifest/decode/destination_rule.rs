@@ -60,7 +60,7 @@ fn port_policy(node: &Node<'_>) -> PortTrafficPolicy {
     let mut result = PortTrafficPolicy::default();
     for (key, value) in fields(node) {
         match key {
-            "port" => result.port = given(value, "number").map(int),
+            "port" => result.port = Some(given(value, "number").map(int).unwrap_or(0)),
             "loadBalancer" => result.load_balancer = Some(load_balancer(value)),
             "connectionPool" => result.connection_pool = Some(connection_pool(value)),
             "outlierDetection" => result.outlier_detection = Some(outlier_detection(value)),

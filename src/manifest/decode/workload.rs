@@ -1,7 +1,7 @@
 //! Deployment, StatefulSet, DaemonSet, ReplicaSet and Rollout.
 
 use super::kubernetes::pod_spec;
-use super::{fields, given, int, labels};
+use super::{fields, given, int, labels, text};
 use crate::manifest::Workload;
 use crate::yaml::Node;
 
@@ -12,6 +12,7 @@ pub(crate) fn workload(spec: &Node<'_>, is_daemon_set: bool) -> Workload {
     for (key, value) in fields(spec) {
         match key {
             "replicas" if !is_daemon_set => result.replicas = u32::try_from(int(value)).unwrap_or_default(),
+            "workloadRef" => result.template_of = given(value, "name").map(text),
             "template" => {
                 result.has_template = true;
                 let metadata = given(value, "metadata");

@@ -1,5 +1,6 @@
 //! The walk that holds a document against its table.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use base64::Engine as _;
@@ -54,6 +55,8 @@ impl<'c> Checker<'c> {
         if !node.is_null() {
             self.object(node, shape);
         }
+        // Blocks are judged as a whole behind their fields.
+        self.findings.sort_by_key(|finding| finding.at);
         self.findings
     }
 
@@ -207,7 +210,7 @@ impl<'c> Checker<'c> {
                 if let Some(text) = self.text(node)
                     && base64::engine::general_purpose::STANDARD.decode(text.as_bytes()).is_err()
                 {
-                    self.refuse(node.span, format!("{} is not base64", quoted(node)));
+                    self.refuse(node.span, format!("{} is not base64", self.quoted(node)));
                 }
             }
             Type::Duration { positive } => self.duration(node, *positive),
@@ -281,8 +284,9 @@ impl<'c> Checker<'c> {
         match &node.value {
             Value::Str(_) => {}
             _ if node.to_text().is_some() => {
-                let message = format!("{} is a {}, where text is due", quoted(node), node.kind_name());
-                self.push("M127", Severity::Warning, node.span, message).hint = Some(quote_it(node));
+                let message = format!("{} is a {}, where a string is due", self.quoted(node), node.kind_name());
+                let hint = format!("quote it: \"{}\"", self.written(node));
+                self.push("M127", Severity::Warning, node.span, message).hint = Some(hint);
             }
             _ => {
                 self.wrong_type(node, "a string");
@@ -326,7 +330,7 @@ impl<'c> Checker<'c> {
                 self.refuse(node.span, format!("`{value}` is not within {min} to {max}"));
             }
             None if node.as_f64().is_some() => {
-                self.refuse(node.span, format!("{} is not a whole number within {min} to {max}", quoted(node)));
+                self.refuse(node.span, format!("{} is not a whole number within {min} to {max}", self.quoted(node)));
             }
             None => {
                 self.wrong_type(node, "a whole number");
@@ -349,48 +353,54 @@ impl<'c> Checker<'c> {
         }
     }
 
+    /// The value as a message shows it: what was written in back-quotes, cut off where it is long.
+    fn quoted(&self, node: &Node<'_>) -> String {
+        let text = self.written(node);
+        match text.char_indices().nth(60) {
+            Some((end, _)) => format!("`{}...`", text.get(..end).unwrap_or_default()),
+            None => format!("`{text}`"),
+        }
+    }
+
+    /// A scalar as its author wrote it: `y`, where the value is `true`.
+    fn written<'n>(&self, node: &'n Node<'_>) -> Cow<'n, str>
+    where
+        'c: 'n,
+    {
+        match &node.value {
+            Value::Str(text) => Cow::Borrowed(text),
+            _ => match self.places.written(node.span) {
+                // Nodes of a text within the text have spans of their own.
+                "" => node.to_text().unwrap_or_default(),
+                text => Cow::Borrowed(text),
+            },
+        }
+    }
+
     /// Reports a value of another type than `wanted`, which comes with its article.
     fn wrong_type(&mut self, node: &Node<'_>, wanted: &str) -> &mut Finding {
         let has = match node.value {
-            Value::Null => "nothing".to_owned(),
-            Value::Map(_) => "an object".to_owned(),
-            Value::Seq(_) => "a list".to_owned(),
-            _ => format!("the {} {}", node.kind_name(), quoted(node)),
+            Value::Null => "it is empty".to_owned(),
+            Value::Map(_) => "it is an object".to_owned(),
+            Value::Seq(_) => "it is a list".to_owned(),
+            _ => format!("{} is a {}", self.quoted(node), node.kind_name()),
         };
         let is_bare_scalar = matches!(node.value, Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Float(_));
         if wanted == "a string" && is_bare_scalar {
             // The commonest slip has an id of its own.
-            self.push("M127", Severity::Error, node.span, format!("must be a string, but is {has}")).admission =
-                Some(Admission::Rejected);
-            self.last().hint = Some(quote_it(node));
-            return self.last();
+            let hint = format!("quote it: \"{}\"", self.written(node));
+            let finding = self.refuse_as("M127", node.span, format!("must be a string, but {has}"));
+            finding.hint = Some(hint);
+            return finding;
         }
         let wants_scalar = !matches!(wanted, "a list" | "an object" | "a string");
         let hint = match &node.value {
             Value::Str(text) if wants_scalar && !text.is_empty() => Some(format!("without quotes: {text}")),
             _ => None,
         };
-        let finding = self.refuse(node.span, format!("must be {wanted}, but is {has}"));
+        let finding = self.refuse(node.span, format!("must be {wanted}, but {has}"));
         finding.hint = hint;
         finding
-    }
-}
-
-/// The value as a message shows it: its text in back-quotes, cut off where it is long.
-fn quoted(node: &Node<'_>) -> String {
-    let text = node.to_text().unwrap_or_default();
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("`{}...`", text.get(..end).unwrap_or_default()),
-        None => format!("`{text}`"),
-    }
-}
-
-fn quote_it(node: &Node<'_>) -> String {
-    let text = node.to_text().unwrap_or_default();
-    match node.value {
-        // What was written is not what arrives: `y`, `on`, `1.10`, `0x1F`.
-        Value::Bool(_) | Value::Float(_) => format!("quote the value as it is meant, for example \"{text}\""),
-        _ => format!("quote it: \"{text}\""),
     }
 }
 

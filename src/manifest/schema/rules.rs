@@ -85,13 +85,17 @@ pub(super) fn distinct_service_ports(checker: &mut Checker<'_>, node: &Node<'_>)
                 && let Some(text) = name.as_str()
                 && !names.insert(text)
             {
-                this.refuse(name.span, format!("port name `{text}` is given twice"));
+                this.under_key("name", |this| {
+                    this.refuse(name.span, format!("port name `{text}` is given twice"));
+                });
             }
             if let Some(number) = given(port, "number")
                 && let Some(value) = number.as_i64()
                 && !numbers.insert(value)
             {
-                this.refuse(number.span, format!("port number `{value}` is given twice"));
+                this.under_key("number", |this| {
+                    this.refuse(number.span, format!("port number `{value}` is given twice"));
+                });
             }
         });
     }
@@ -102,23 +106,32 @@ pub(super) fn service_entry(checker: &mut Checker<'_>, node: &Node<'_>) {
     let resolution = given(node, "resolution").map_or(Some("NONE"), Node::as_str).unwrap_or_default();
     let endpoints = given(node, "endpoints");
     if let (Some(selector), Some(_)) = (given(node, "workloadSelector"), endpoints) {
-        checker.refuse_as("M402", selector.span, "only one of `workloadSelector` and `endpoints` can be given");
+        checker.under_key("workloadSelector", |this| {
+            this.refuse_as("M402", selector.span, "only one of `workloadSelector` and `endpoints` can be given");
+        });
     }
-    if let Some(endpoints) = endpoints {
+    checker.under_key("endpoints", |this| {
+        let Some(endpoints) = endpoints else { return };
         if resolution == "NONE" {
-            checker.refuse_as("M405", endpoints.span, "`endpoints` cannot be given with resolution NONE").hint =
+            this.refuse_as("M405", endpoints.span, "`endpoints` cannot be given with resolution NONE").hint =
                 Some("set `resolution: STATIC` or `DNS`".to_owned());
         }
         if resolution == "DNS_ROUND_ROBIN" && endpoints.as_seq().is_some_and(|list| list.len() > 1) {
-            checker.refuse_as("M406", endpoints.span, "resolution DNS_ROUND_ROBIN takes one endpoint");
+            this.refuse_as("M406", endpoints.span, "resolution DNS_ROUND_ROBIN takes one endpoint");
         }
-    }
+    });
     if !matches!(resolution, "NONE" | "STATIC")
-        && let Some(cidr) = given(node, "addresses")
-            .and_then(Node::as_seq)
-            .and_then(|list| list.iter().find(|address| address.as_str().is_some_and(|text| text.contains('/'))))
+        && let Some(addresses) = given(node, "addresses")
     {
-        checker.refuse_as("M403", cidr.span, format!("an address range cannot be given with resolution {resolution}"));
+        let is_range = |address: &Node<'_>| address.as_str().is_some_and(|text| text.contains('/'));
+        checker.under_key("addresses", |this| {
+            for (index, range) in items(addresses).filter(|(_, address)| is_range(address)) {
+                let message = format!("an address range cannot be given with resolution {resolution}");
+                this.under_index(index, |this| {
+                    this.refuse_as("M403", range.span, message);
+                });
+            }
+        });
     }
 }
 
@@ -132,7 +145,9 @@ pub(super) fn workload_entry(checker: &mut Checker<'_>, node: &Node<'_>) {
     if let Some(ports) = given(node, "ports")
         && address.and_then(Node::as_str).is_some_and(|text| text.starts_with("unix://"))
     {
-        checker.refuse(ports.span, "a unix socket has no ports");
+        checker.under_key("ports", |this| {
+            this.refuse(ports.span, "a unix socket has no ports");
+        });
     }
 }
 

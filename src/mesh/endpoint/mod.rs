@@ -66,8 +66,8 @@ impl EndpointIndex {
         let by_dns = matches!(service.resolution, Resolution::Dns | Resolution::DnsRoundRobin);
         let list = if by_dns { &found.all } else { &found.eds };
         let drop_unhealthy = found.has_unhealthy && !filter.send_unhealthy;
-        let first_only = service.resolution == Resolution::DnsRoundRobin;
-        if filter.subset.is_empty() && !drop_unhealthy && !service.node_local && !(first_only && list.len() > 1) {
+        let first_only = service.resolution == Resolution::DnsRoundRobin && list.len() > 1;
+        if filter.subset.is_empty() && !drop_unhealthy && !service.node_local && !first_only {
             return list.clone();
         }
         let node = if proxy.node.is_empty() { locality::node_of_labels(&proxy.labels) } else { &proxy.node };
@@ -169,8 +169,11 @@ struct Found {
 /// Gathers endpoints by (hostname, namespace) and port name.
 #[derive(Default)]
 struct Collector {
-    pools: FxHashMap<(SmolStr, SmolStr), Vec<(SmolStr, Vec<Found>)>>,
+    pools: FxHashMap<(SmolStr, SmolStr), FoundByPort>,
 }
+
+/// Endpoints by port name, in the order they were found.
+type FoundByPort = Vec<(SmolStr, Vec<Found>)>;
 
 impl Collector {
     /// The pool of one hostname and namespace.
@@ -189,7 +192,7 @@ impl Collector {
 }
 
 struct PoolCollector<'a> {
-    ports: &'a mut Vec<(SmolStr, Vec<Found>)>,
+    ports: &'a mut FoundByPort,
 }
 
 impl PoolCollector<'_> {

@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     fn imports(hosts: &[&str]) -> Imports {
-        Imports::parse(&hosts.iter().map(|h| SmolStr::new(h)).collect::<Vec<_>>(), "own")
+        Imports::parse(&hosts.iter().map(SmolStr::new).collect::<Vec<_>>(), "own")
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub(super) fn cluster(o: &mut Object<'_>, c: &Cluster) {
             }
         }
     }
-    if c.name.parts().is_some() {
+    if c.name.parts().is_some() || c.circuit_breakers != CircuitBreakers::default() {
         o.object("circuit_breakers", |o| o.objects("thresholds", [&c.circuit_breakers], thresholds));
         o.object("common_lb_config", |o| {
             o.object("healthy_panic_threshold", |o| {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::policy::EffectivePolicy;
-use crate::manifest::{Labels, LocalityDistribute, LocalityFailover, LocalityLb};
-use crate::mesh::{Service, TrafficDistribution, locality};
+use crate::manifest::{Labels, LoadBalancer, LocalityDistribute, LocalityFailover, LocalityLb};
+use crate::mesh::{MergedDestinationRule, Service, TrafficDistribution, locality};
 use crate::table::{Endpoint, Note, NoteKind};
 use crate::translate::Context;
 
@@ -46,10 +46,6 @@ impl Localities {
         policy: &EffectivePolicy<'_>,
         endpoints: Arc<[Endpoint]>,
     ) -> Arc<[Endpoint]> {
-        let zone_aware = policy.load_balancer.and_then(|lb| lb.zone_aware_lb_setting.as_ref());
-        if zone_aware.is_some_and(|z| z.enabled != Some(false)) {
-            self.note_zone_aware(cx, service);
-        }
         match setting(cx, service, policy) {
             Setting::Off => endpoints,
             Setting::Explicit(lb) if !lb.distribute.is_empty() => self.distribute(&lb.distribute, endpoints),
@@ -64,21 +60,6 @@ impl Localities {
             Setting::Explicit(_) => endpoints,
             Setting::Distribution(labels) => self.by_labels(labels, endpoints),
         }
-    }
-
-    fn note_zone_aware(&self, cx: &Context<'_>, service: &Service) {
-        cx.note(Note {
-            kind: NoteKind::Remark,
-            rule: "EP-15",
-            message: format!(
-                "not evaluated: zoneAwareLbSetting for host `{}`; its endpoints are shown without zone-aware weights",
-                service.hostname
-            ),
-            object: Some(service.object.clone()),
-            at: service.at,
-            route_config: SmolStr::default(),
-            virtual_host: SmolStr::default(),
-        });
     }
 
     /// Weights by locality, from the first entry whose `from` fits the proxy; endpoints elsewhere get nothing.
@@ -98,7 +79,7 @@ impl Localities {
             let Some((_, weight)) = targets.get(*target) else { return 0 };
             let total: u64 =
                 groups.iter().zip(&target_of).filter(|(_, t)| **t == Some(*target)).map(|(g, _)| g.weight).sum();
-            (group.weight * u64::from(*weight)).div_ceil(total.max(1))
+            group.weight.saturating_mul(u64::from(*weight)).div_ceil(total.max(1))
         };
         let scale = groups.iter().fold(1u64, |all, g| lcm(all, g.weight)).clamp(1, u64::from(u16::MAX));
         let mut out = Vec::new();
@@ -108,7 +89,7 @@ impl Localities {
                 continue;
             }
             out.extend(group.endpoints.iter().map(|e| {
-                let weight = u64::from(e.weight) * share * scale / group.weight.max(1);
+                let weight = u64::from(e.weight).saturating_mul(share).saturating_mul(scale) / group.weight.max(1);
                 Endpoint { weight: u32::try_from(weight.max(1)).unwrap_or(u32::MAX), ..(*e).clone() }
             }));
         }
@@ -125,7 +106,8 @@ impl Localities {
             let same = own.iter().zip(place).take_while(|(a, b)| **a == *b).count();
             let distance = 3 - u32::try_from(same).unwrap_or(3);
             // Localities assigned by labels before stay in that order.
-            e.priority * 5 + if distance == 3 && to.is_some_and(|to| place[0] != to) { 4 } else { distance }
+            e.priority.saturating_mul(5)
+                + if distance == 3 && to.is_some_and(|to| place[0] != to) { 4 } else { distance }
         })
     }
 
@@ -143,6 +125,31 @@ impl Localities {
             differs.map_or(0, |i| u32::try_from(lowest - i).unwrap_or(u32::MAX))
         })
     }
+}
+
+/// Says once for a service that zone-aware balancing, which its rule asks for, is not modelled.
+pub(super) fn note_zone_aware(cx: &Context<'_>, service: &Service, rule: &MergedDestinationRule) {
+    let asks = |lb: &Option<LoadBalancer>| {
+        let zone_aware = lb.as_ref().and_then(|lb| lb.zone_aware_lb_setting.as_ref());
+        zone_aware.is_some_and(|z| z.enabled != Some(false))
+    };
+    let of_rule = rule.traffic_policy.iter();
+    let mut policies = of_rule.chain(rule.subsets.iter().filter_map(|s| s.traffic_policy.as_ref()));
+    if !policies.any(|p| asks(&p.load_balancer) || p.port_level_settings.iter().any(|e| asks(&e.load_balancer))) {
+        return;
+    }
+    cx.note(Note {
+        kind: NoteKind::Remark,
+        rule: "EP-15",
+        message: format!(
+            "not evaluated: zoneAwareLbSetting for host `{}`; its endpoints are shown without zone-aware weights",
+            service.hostname
+        ),
+        object: Some(rule.object.clone()),
+        at: rule.at,
+        route_config: SmolStr::default(),
+        virtual_host: SmolStr::default(),
+    });
 }
 
 /// EP-15: what the DestinationRule says, else the service, else the mesh.

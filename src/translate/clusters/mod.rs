@@ -24,6 +24,9 @@ pub(crate) fn clusters(cx: &Context<'_>) -> Vec<Cluster> {
     let localities = locality::Localities::of(cx);
     for service in cx.scope.services.values().filter(|s| !s.is_alias()) {
         let rule = cx.mesh.destination_rules.select(cx.proxy, &service.hostname, &service.namespace);
+        if let Some(rule) = rule {
+            locality::note_zone_aware(cx, service, rule);
+        }
         for port in service.ports.iter().filter(|p| has_cluster(service, p)) {
             let site = Site { cx, localities: &localities, service, port, rule };
             let base = EffectivePolicy::of_port(&cx.mesh.config, rule, port.number);

@@ -14,15 +14,23 @@ use crate::translate::host_index::HostIndex;
 /// VirtualServices of one Gateway in the order VS-3.
 pub(super) struct Bound<'a> {
     pub services: &'a [Arc<VirtualService>],
-    hosts: HostIndex<'a>,
+    /// All hosts, each with the position of its VirtualService.
+    hosts: Vec<(&'a SmolStr, usize)>,
+    /// Numbers are positions in `hosts`.
+    index: HostIndex,
     /// Positions of those that some server admitted, for the note about the others.
     admitted: RefCell<FxHashSet<usize>>,
 }
 
 impl<'a> Bound<'a> {
     pub(super) fn new(services: &'a [Arc<VirtualService>]) -> Bound<'a> {
-        let hosts = HostIndex::new(services.iter().map(Arc::as_ref).enumerate());
-        Bound { services, hosts, admitted: RefCell::default() }
+        let hosts: Vec<_> = services
+            .iter()
+            .enumerate()
+            .flat_map(|(position, vs)| vs.hosts.iter().map(move |h| (h, position)))
+            .collect();
+        let index = HostIndex::new((0..).zip(&hosts).map(|(number, (host, _))| ((*host).clone(), number)));
+        Bound { services, hosts, index, admitted: RefCell::default() }
     }
 
     /// For each VirtualService, by position, the hosts that it shares with the server: the narrower of each pair (HP-7).
@@ -30,14 +38,15 @@ impl<'a> Bound<'a> {
         let mut shared: BTreeMap<usize, Vec<SmolStr>> = BTreeMap::new();
         for server_host in &server.hosts {
             let (namespace, server_host) = split_host(server_host);
-            for (vs_host, position) in self.hosts.overlapping(server_host) {
-                let Some(vs) = self.services.get(position) else { continue };
-                if namespace.is_some_and(|n| n != vs.object.namespace) {
-                    continue;
+            self.index.each_match(server_host, |number| {
+                let Some((vs_host, position)) = self.hosts.get(number as usize) else { return };
+                let Some(vs) = self.services.get(*position) else { return };
+                if namespace.is_none_or(|n| n == vs.object.namespace) {
+                    let is_narrower = is_subset_of(server_host, vs_host);
+                    let host = if is_narrower { server_host.to_smolstr() } else { (*vs_host).clone() };
+                    shared.entry(*position).or_default().push(host);
                 }
-                let host = if is_subset_of(server_host, vs_host) { server_host.to_smolstr() } else { vs_host.clone() };
-                shared.entry(position).or_default().push(host);
-            }
+            });
         }
         for hosts in shared.values_mut() {
             let mut seen = FxHashSet::default();

@@ -1,6 +1,6 @@
 //! Filter chains of gateway listeners (GW-14 to GW-17).
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use smol_str::{SmolStr, ToSmolStr};
 
 use super::bound::Bound;
@@ -151,13 +151,4 @@ fn auto_passthrough(cx: &Context<'_>, server: &GatewayServer) -> Vec<Chain> {
         }
     }
     chains
-}
-
-/// Whether a gateway proxy needs the clusters of AUTO_PASSTHROUGH servers, and for which hosts.
-pub(super) fn auto_passthrough_hosts(merged: &MergedServers) -> FxHashSet<SmolStr> {
-    let grouped = merged.groups.iter().flat_map(|g| &g.servers).filter_map(|s| merged.server(*s));
-    grouped
-        .filter(|s| s.tls().is_some_and(|t| t.mode == ServerTlsMode::AutoPassthrough))
-        .flat_map(|s| s.hosts.iter().cloned())
-        .collect()
 }

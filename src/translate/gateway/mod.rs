@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use smol_str::{SmolStr, format_smolstr};
 
 use self::bound::Bound;
@@ -20,9 +20,8 @@ use self::chains::ClaimedNames;
 use self::servers::{MergedServers, dialled_ports, merged_servers};
 use super::Context;
 use super::destination::ServiceLookup;
-use super::filter_chain::Chain;
+use super::filter_chain::{Chain, note_collision};
 use crate::mesh::{ProxyKind, Registry, Scope, Service, VirtualService};
-use crate::source::Position;
 use crate::table::{ChainAction, Listener, Note, NoteKind, RouteConfiguration};
 
 /// Listeners and tables of a gateway proxy.
@@ -58,14 +57,6 @@ pub(crate) fn service_ports(cx: &Context<'_>) -> Vec<(u16, u16)> {
     match cx.proxy.kind {
         ProxyKind::Sidecar => Vec::new(),
         ProxyKind::Gateway => dialled_ports(&cx.mesh.endpoints.service_targets(cx.proxy)),
-    }
-}
-
-/// Server hosts of a gateway proxy's AUTO_PASSTHROUGH servers: services under them have clusters in SNI form, too (GW-16).
-pub(crate) fn auto_passthrough_hosts(cx: &Context<'_>) -> FxHashSet<SmolStr> {
-    match cx.proxy.kind {
-        ProxyKind::Sidecar => FxHashSet::default(),
-        ProxyKind::Gateway => chains::auto_passthrough_hosts(&merged_servers(cx.mesh, cx.proxy).0),
     }
 }
 
@@ -116,31 +107,13 @@ fn listeners(cx: &Context<'_>, merged: &MergedServers, gateways: &Gateways<'_>) 
         .into_iter()
         .map(|((address, port), chains)| {
             let name = format_smolstr!("{address}_{port}");
-            note_colliding_chains(cx, &name, &chains);
-            let filter_chains = chains.into_iter().map(Chain::finish).collect();
+            let filter_chains: Vec<_> = chains.into_iter().map(Chain::finish).collect();
+            note_collision(cx, "GW-5", &name, &filter_chains);
             Listener { name, address, port, filter_chains, default_filter_chain: None }
         })
         .collect();
     listeners.sort_by_key(|l| (l.address, l.port));
     listeners
-}
-
-/// Envoy refuses a listener that has two chains with the same conditions.
-fn note_colliding_chains(cx: &Context<'_>, name: &str, chains: &[Chain]) {
-    let mut seen = FxHashSet::default();
-    for chain in chains {
-        if !seen.insert(chain.criteria()) {
-            cx.note(Note {
-                kind: NoteKind::Refused,
-                rule: "GW-5",
-                message: format!("listener {name} has two filter chains with the same conditions; Envoy refuses it"),
-                object: chain.source.as_ref().map(|s| s.object.clone()),
-                at: chain.source.as_ref().map_or_else(Position::default, |s| s.at),
-                route_config: SmolStr::default(),
-                virtual_host: SmolStr::default(),
-            });
-        }
-    }
 }
 
 /// GW-7.2: VirtualServices that are bound to a Gateway but share no host with any of its servers.
@@ -189,3 +162,6 @@ impl ServiceLookup for Lookup<'_> {
         own.map(|s| Arc::clone(s)).or_else(|| self.scope.services.get(host).cloned())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,6 +41,8 @@ pub(super) enum Outcome {
     Locked,
     /// Its protocol, or that of the service which was there first, can't be told from others by looking at the bytes.
     Ignored,
+    /// HTTP goes to the table of the port, but its TCP chains are not made: another service began the listener.
+    HttpOnly,
     /// The given number of its chains have the criteria of chains that were there first.
     Overlapped(usize),
 }
@@ -50,6 +52,9 @@ impl Outcome {
     pub(super) fn reason(self) -> Option<&'static str> {
         match self {
             Outcome::Served | Outcome::Locked | Outcome::Overlapped(0) => None,
+            Outcome::HttpOnly => Some(
+                "only its HTTP is served, by the table of the port; a service that comes first decides about other traffic",
+            ),
             Outcome::Ignored => Some("ignored, because Mongo and MySQL don't share a port with another protocol"),
             Outcome::Overlapped(_) => {
                 Some("left out, because a service that comes first has the same address, port and conditions")
@@ -132,9 +137,10 @@ impl Entry {
         }
     }
 
-    /// Two sniffed services on one address: the first keeps it, HTTP included.
+    /// Protocol detection is there already: the first service keeps the address. Only on the wildcard address is the
+    /// table one of all services.
     fn second_sniffed(&self) -> Outcome {
-        if self.address.is_unspecified() { Outcome::Served } else { Outcome::Overlapped(1) }
+        if self.address.is_unspecified() { Outcome::HttpOnly } else { Outcome::Overlapped(1) }
     }
 
     /// Mongo and MySQL: the server speaks first, so there is nothing to look at.
@@ -207,7 +213,10 @@ mod tests {
     #[test]
     fn li3_http_services_share_one_chain() {
         assert_eq!(meet(&[(HTTP, &["http"]), (HTTP, &["http"])]), (vec!["http".into()], Outcome::Served));
-        assert_eq!(meet(&[(HTTP, &["http"]), (Newcomer::Sniffed, &["a", "http"])]).0, ["http"]);
+        assert_eq!(
+            meet(&[(HTTP, &["http"]), (Newcomer::Sniffed, &["a", "http"])]),
+            (vec!["http".into()], Outcome::HttpOnly)
+        );
         assert_eq!(meet(&[(Newcomer::Sniffed, &["a", "http"]), (HTTP, &["http"])]).0, ["a", "http"]);
     }
 

@@ -9,7 +9,7 @@ use smol_str::{SmolStr, ToSmolStr, format_smolstr};
 
 use self::entry::{Entries, Newcomer};
 use super::Context;
-use super::filter_chain::Chain;
+use super::filter_chain::{Chain, note_collision};
 use super::tcp::{self, RuleIndex, ServicePort};
 use crate::manifest::{Labels, OutboundMode};
 use crate::mesh::{Address, EgressScope, EndpointFilter, Port, Protocol, Proxy, Registry, Resolution, Service};
@@ -45,6 +45,9 @@ pub(crate) fn sidecar_listeners(cx: &Context<'_>) -> SidecarListeners {
         listeners.push(listener(family.loopback(), port, vec![chain], None));
     }
     listeners.sort_by_key(|l| (l.address, l.port));
+    for listener in &listeners {
+        note_collision(cx, "TL-1", &listener.name, &listener.filter_chains);
+    }
     let route_config_names = listeners.iter().flat_map(route_configs).cloned().collect();
     SidecarListeners { listeners, virtual_outbound: VirtualOutbound { cluster }, route_config_names }
 }
@@ -313,3 +316,6 @@ struct ListenerPort {
     number: u16,
     protocol: Protocol,
 }
+
+#[cfg(test)]
+pub(super) mod tests;

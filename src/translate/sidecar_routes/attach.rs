@@ -8,7 +8,6 @@ use smol_str::{SmolStr, format_smolstr};
 use super::super::Context;
 use super::super::http::{self, HttpSite};
 use super::egress::{EgressView, lower_case};
-use super::host_index::HostIndex;
 use super::note;
 use super::service_table::ServiceTable;
 use crate::manifest::Nanos;
@@ -16,6 +15,7 @@ use crate::mesh::{MESH_GATEWAY, Service, VirtualService, is_wildcard, matches};
 use crate::table::{
     ClusterName, Destination, Forward, ForwardTo, HeaderMutations, Note, NoteKind, PathRewrite, Route, RouteAction,
 };
+use crate::translate::host_index::HostIndex;
 
 /// One VirtualService, or one service without any, on its way to virtual hosts.
 pub(super) struct Entry {

@@ -22,6 +22,13 @@ pub(super) struct Viewer<'a> {
     pub(super) with_port: Option<u16>,
 }
 
+/// VH-11: the other names that the proxy's pod can use for `name`.
+pub(crate) fn alternate_names(proxy: &Proxy, cluster_domain: &str, name: &str) -> Vec<SmolStr> {
+    let mut names = Vec::new();
+    Viewer { proxy, cluster_domain, with_port: None }.push_alternates(name, &mut names);
+    names
+}
+
 impl Viewer<'_> {
     /// VH-10.
     pub(super) fn domains(&self, service: &Service) -> Domains {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
-use super::host_index::HostIndex;
-use crate::mesh::{EgressScope, VirtualService, is_wildcard};
+use crate::mesh::{EgressScope, HostTable, VirtualService, is_wildcard};
+use crate::translate::host_index::HostIndex;
 
 /// An egress listener, indexed.
 pub(super) struct EgressView<'a> {
@@ -36,10 +36,15 @@ impl<'a> EgressView<'a> {
         let mut owners = FxHashMap::default();
         if listener.virtual_services.iter().any(has_wildcard) {
             // This index compares case-sensitively, unlike all else on sidecars (CS-1, CS-2).
-            let as_written = HostIndex::new(hosts(listener, SmolStr::clone));
+            let mut as_written = HostTable::default();
+            for (i, vs) in listener.virtual_services.iter().enumerate() {
+                for host in &vs.hosts {
+                    as_written.entry(host, || i);
+                }
+            }
             for service in &listener.services {
-                if let Some(owner) = as_written.most_specific(&service.hostname).and_then(|all| all.first()) {
-                    owners.insert(service.hostname.clone(), *owner as usize);
+                if let Some(owner) = as_written.most_specific(&service.hostname) {
+                    owners.insert(service.hostname.clone(), *owner);
                 }
             }
         }
@@ -53,8 +58,11 @@ impl<'a> EgressView<'a> {
 
     /// VH-1: positions of the VirtualServices with a host that matches one of `hostnames`, in list order.
     pub(super) fn matching<'h>(&self, hostnames: impl Iterator<Item = &'h SmolStr>) -> Vec<usize> {
-        let index = self.virtual_service_hosts.get_or_init(|| HostIndex::new(hosts(self.listener, lower_case)));
         let mut positions = Vec::new();
+        let index = self.virtual_service_hosts.get_or_init(|| {
+            let numbered = (0u32..).zip(&self.listener.virtual_services);
+            HostIndex::new(numbered.flat_map(|(i, vs)| vs.hosts.iter().map(move |host| (lower_case(host), i))))
+        });
         for hostname in hostnames {
             index.each_match(hostname, |i| positions.push(i as usize));
         }
@@ -71,12 +79,6 @@ impl<'a> EgressView<'a> {
     pub(super) fn virtual_service(&self, position: usize) -> Option<&'a Arc<VirtualService>> {
         self.listener.virtual_services.get(position)
     }
-}
-
-/// The hosts of all VirtualServices of a listener, each with the position of its VirtualService.
-fn hosts(listener: &EgressScope, form: fn(&SmolStr) -> SmolStr) -> impl Iterator<Item = (SmolStr, u32)> {
-    let numbered = (0u32..).zip(&listener.virtual_services);
-    numbered.flat_map(move |(i, vs)| vs.hosts.iter().map(move |host| (form(host), i)))
 }
 
 /// CS-1.

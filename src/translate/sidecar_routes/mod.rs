@@ -2,13 +2,12 @@
 //!
 //! A table is made in steps, each in a file of its own: the services of the port ([`service_table`]), the VirtualServices that
 //! attach to them ([`attach`]), their domains ([`domains`]) and virtual hosts ([`virtual_hosts`]), and the virtual host for
-//! everything else ([`catch_all`]). [`egress`] and [`host_index`] hold the lookups that keep all this linear.
+//! everything else ([`catch_all`]). [`egress`] and [`host_index`](super::host_index) hold the lookups that keep all this linear.
 
 mod attach;
 mod catch_all;
 mod domains;
 mod egress;
-mod host_index;
 mod service_table;
 mod virtual_hosts;
 
@@ -21,6 +20,7 @@ use super::Context;
 use crate::manifest::{ObjectId, ServerPort};
 use crate::mesh::{EgressScope, Protocol};
 use crate::table::{Note, NoteKind, RouteConfiguration, VirtualHost};
+pub(super) use domains::alternate_names;
 use egress::EgressView;
 use service_table::ServiceTable;
 

@@ -1,5 +1,6 @@
 //! A place in the text, and what the characters there are to YAML 1.1.
 
+use crate::yaml::events::Read;
 use crate::yaml::node::Span;
 use crate::yaml::problem::Problem;
 
@@ -12,6 +13,8 @@ pub(super) struct Cursor<'a> {
     pub(super) at: usize,
     /// Offset at which the current line starts; tells lines apart as well.
     pub(super) line_start: usize,
+    /// Whether the line break that kubectl's line reader adds to a last line without one is still ahead.
+    has_added_break: bool,
 }
 
 /// What stands for the end of the text: a byte that no text holds which [`check_characters`] has let through.
@@ -52,7 +55,14 @@ const CLASSES: [Class; 256] = {
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a str) -> Cursor<'a> {
-        Cursor { text, bytes: text.as_bytes(), at: 0, line_start: 0 }
+        Cursor {
+            text,
+            bytes: text.as_bytes(),
+            at: 0,
+            line_start: 0,
+            // With a carriage return at the end it makes one break, which is there anyway.
+            has_added_break: !text.is_empty() && !text.ends_with(['\n', '\r']),
+        }
     }
 
     /// The byte at an offset, [`END`] behind the text.
@@ -87,6 +97,8 @@ impl<'a> Cursor<'a> {
         match self.byte(at) {
             b'\n' => 1,
             b'\r' if self.byte(at + 1) == b'\n' => 2,
+            // The line reader makes `\r\n` of this, not two breaks.
+            b'\r' if self.byte(at + 1) == b'\r' && self.byte(at + 2) == b'\n' => 3,
             b'\r' => 1,
             0xc2 if self.byte(at + 1) == 0x85 => 2,
             0xe2 if self.byte(at + 1) == 0x80 && matches!(self.byte(at + 2), 0xa8 | 0xa9) => 3,
@@ -119,15 +131,16 @@ impl<'a> Cursor<'a> {
         if length == 0 {
             return None;
         }
-        let kept = if length == 3 { self.slice(self.at, self.at + length) } else { "\n" };
+        let kept = if self.peek() == 0xe2 { self.slice(self.at, self.at + length) } else { "\n" };
         self.at += length;
         self.line_start = self.at;
         Some(kept)
     }
 
-    /// The same, but takes the end of a last line without a line break for one, as the line reader of kubectl adds it.
+    /// The same, and at the end of the text the line break that is added there.
     pub(super) fn pass_break_or_end(&mut self) -> Option<&'a str> {
-        if self.is_end() && self.at > self.line_start {
+        if self.is_end() && self.has_added_break {
+            self.has_added_break = false;
             self.line_start = self.at;
             return Some("\n");
         }
@@ -185,7 +198,7 @@ impl<'a> Cursor<'a> {
 /// Finds the first character that YAML 1.1 does not allow at all: control characters but tab and line breaks, U+FFFE, U+FFFF.
 ///
 /// Source: `readerc.go` of go.yaml.in/yaml/v2 2.4.2.
-pub(super) fn check_characters(text: &str) -> Result<(), Problem> {
+pub(super) fn check_characters(text: &str) -> Read<()> {
     // One fast look at the bytes clears nearly all texts: bytes that are, or may begin, such a character.
     let is_suspect =
         |byte: u8| (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) || matches!(byte, 0x7f | 0xc2 | 0xef);

@@ -9,16 +9,20 @@
 //! read, it is an error for kubectl as well wherever it begins a document; behind one, Go's reader drops the rest silently.
 
 mod cursor;
+mod fetch;
 mod scalars;
 mod scanner;
 mod tags;
+mod token;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::events::{AnchorId, Event, Reader, Tag};
+use super::events::{AnchorId, Event, Read, Reader, Tag};
 use super::node::Span;
 use super::problem::Problem;
-use scanner::{Scanner, Token, TokenKind};
+use scanner::Scanner;
+use token::{Token, TokenKind};
 
 /// Reads the first document of a text; what follows `...` is left alone.
 pub(super) struct YamlReader<'a> {
@@ -27,7 +31,7 @@ pub(super) struct YamlReader<'a> {
     /// What to go on with after the node that is being read, the innermost last.
     states: Vec<State>,
     /// The anchors defined so far; of the same names, the last.
-    anchors: BTreeMap<&'a str, AnchorId>,
+    anchors: BTreeMap<Cow<'a, str>, AnchorId>,
     anchor_count: AnchorId,
     /// End of the last token that is written in the text.
     last_end: u32,
@@ -66,10 +70,10 @@ enum Place {
     Flow,
 }
 
-type Found<'a> = Result<(Event<'a>, Span), Problem>;
+type Found<'a> = Read<(Event<'a>, Span)>;
 
 impl<'a> YamlReader<'a> {
-    pub(super) fn new(text: &'a str) -> Result<YamlReader<'a>, Problem> {
+    pub(super) fn new(text: &'a str) -> Read<YamlReader<'a>> {
         cursor::check_characters(text)?;
         Ok(YamlReader {
             scanner: Scanner::new(text),
@@ -81,24 +85,24 @@ impl<'a> YamlReader<'a> {
         })
     }
 
-    fn take(&mut self) -> Result<Token<'a>, Problem> {
+    fn take(&mut self) -> Read<Token<'a>> {
         let token = self.scanner.take()?;
         self.last_end = self.last_end.max(token.span.end);
         Ok(token)
     }
 
     /// Takes a token that is not written in the text.
-    fn take_unwritten(&mut self) -> Result<Span, Problem> {
+    fn take_unwritten(&mut self) -> Read<Span> {
         Ok(self.scanner.take()?.span)
     }
 
-    fn is_next(&mut self, kind: &TokenKind<'_>) -> Result<bool, Problem> {
-        Ok(self.scanner.peek()?.kind == *kind)
+    fn is_next(&mut self, kind: TokenKind) -> Read<bool> {
+        Ok(self.scanner.peek()?.0 == kind)
     }
 
-    fn is_one_of(&mut self, kinds: &[TokenKind<'_>]) -> Result<bool, Problem> {
-        let token = self.scanner.peek()?;
-        Ok(kinds.contains(&token.kind))
+    fn is_one_of(&mut self, kinds: &[TokenKind]) -> Read<bool> {
+        let (kind, _) = self.scanner.peek()?;
+        Ok(kinds.contains(&kind))
     }
 
     /// The node that was read is complete.
@@ -108,12 +112,12 @@ impl<'a> YamlReader<'a> {
 
     fn start(&mut self) -> Found<'a> {
         use TokenKind::{DocumentEnd, DocumentStart, End};
-        if self.is_next(&End)? {
+        if self.is_next(End)? {
             self.state = State::DocumentEnd;
             return self.end();
         }
         self.states.push(State::DocumentEnd);
-        if self.is_next(&DocumentStart)? {
+        if self.is_next(DocumentStart)? {
             self.take()?;
             if self.is_one_of(&[DocumentStart, DocumentEnd, End])? {
                 self.pop_state();
@@ -125,7 +129,7 @@ impl<'a> YamlReader<'a> {
 
     fn end(&mut self) -> Found<'a> {
         // What comes next may be no token at all.
-        let span = self.scanner.peek()?.span;
+        let span = self.scanner.peek()?.1;
         Ok((Event::End, span))
     }
 
@@ -147,26 +151,23 @@ impl<'a> YamlReader<'a> {
     }
 
     fn node(&mut self, place: Place) -> Found<'a> {
-        if let TokenKind::Alias(name) = self.scanner.peek()?.kind {
-            self.pop_state();
-            let span = self.take()?.span;
-            return match self.anchors.get(name) {
-                Some(&id) => Ok((Event::Alias(id), span)),
-                None => Err(unknown_alias(name, span)),
-            };
+        let (mut kind, mut span) = self.scanner.peek()?;
+        let mut anchor = None;
+        let mut tag = None;
+        match kind {
+            TokenKind::Alias => return self.alias(),
+            TokenKind::Anchor | TokenKind::Tag => {
+                (anchor, tag) = self.properties()?;
+                (kind, span) = self.scanner.peek()?;
+            }
+            _ => {}
         }
-        let (anchor, tag) = self.properties()?;
-        let is_bare = anchor.is_none() && tag.is_none();
-        let token = self.scanner.peek()?;
-        let span = token.span;
-        match &token.kind {
-            TokenKind::Scalar { .. } => {
+        match kind {
+            TokenKind::Scalar => {
                 self.pop_state();
-                let TokenKind::Scalar { text, is_plain } = self.take()?.kind else {
-                    return Err(no_value(span));
-                };
-                let tag = tag.unwrap_or(Tag::None);
-                let event = Event::Scalar { text, is_plain, tag, anchor };
+                let token = self.take()?;
+                let event =
+                    Event::Scalar { text: token.text, is_plain: token.is_plain, tag: tag.unwrap_or(Tag::None), anchor };
                 Ok((event, span))
             }
             TokenKind::BlockEntry if place == Place::BlockValue => {
@@ -193,7 +194,7 @@ impl<'a> YamlReader<'a> {
                 self.state = State::BlockMapKey;
                 Ok((Event::MapStart { anchor }, span))
             }
-            _ if !is_bare => {
+            _ if anchor.is_some() || tag.is_some() => {
                 self.pop_state();
                 let event = Event::Scalar { text: "".into(), is_plain: true, tag: tag.unwrap_or(Tag::None), anchor };
                 Ok((event, Span::new(self.last_end, self.last_end)))
@@ -202,21 +203,32 @@ impl<'a> YamlReader<'a> {
         }
     }
 
+    fn alias(&mut self) -> Found<'a> {
+        self.pop_state();
+        let token = self.take()?;
+        match self.anchors.get(&token.text) {
+            Some(&id) => Ok((Event::Alias(id), token.span)),
+            None => Err(unknown_alias(&token.text, token.span)),
+        }
+    }
+
     /// The anchor and the tag of a node, in any order, each at most once.
-    fn properties(&mut self) -> Result<(Option<AnchorId>, Option<Tag<'a>>), Problem> {
+    fn properties(&mut self) -> Read<(Option<AnchorId>, Option<Tag>)> {
         let mut anchor = None;
         let mut tag = None;
         loop {
-            match self.scanner.peek()?.kind {
-                TokenKind::Anchor(name) if anchor.is_none() => {
-                    self.take()?;
+            match self.scanner.peek()?.0 {
+                TokenKind::Anchor if anchor.is_none() => {
+                    let name = self.take()?.text;
                     self.anchors.insert(name, self.anchor_count);
                     anchor = Some(self.anchor_count);
                     self.anchor_count += 1;
                 }
-                TokenKind::Tag(_) if tag.is_none() => {
-                    if let TokenKind::Tag(found) = self.take()?.kind {
-                        tag = Some(found);
+                TokenKind::Tag if tag.is_none() => {
+                    let token = self.take()?;
+                    tag = token.tag;
+                    if tag.is_none() {
+                        return Err(undefined_tag(token.span));
                     }
                 }
                 _ => return Ok((anchor, tag)),
@@ -226,7 +238,7 @@ impl<'a> YamlReader<'a> {
 
     fn block_seq_item(&mut self) -> Found<'a> {
         use TokenKind::{BlockEnd, BlockEntry};
-        if self.is_next(&BlockEntry)? {
+        if self.is_next(BlockEntry)? {
             self.take()?;
             return if self.is_one_of(&[BlockEntry, BlockEnd])? {
                 self.absent_then(State::BlockSeqItem)
@@ -234,18 +246,18 @@ impl<'a> YamlReader<'a> {
                 self.node_then(Place::Block, State::BlockSeqItem)
             };
         }
-        if self.is_next(&BlockEnd)? {
+        if self.is_next(BlockEnd)? {
             self.take_unwritten()?;
             return self.collection_end(Event::SeqEnd);
         }
-        let span = self.scanner.peek()?.span;
+        let span = self.scanner.peek()?.1;
         Err(Problem::syntax(span, "an item of the list, `- `, is expected here")
             .with_hint("indent the line as the other items, or as the key that the list belongs to"))
     }
 
     fn plain_seq_item(&mut self) -> Found<'a> {
         use TokenKind::{BlockEnd, BlockEntry, Key, Value};
-        if !self.is_next(&BlockEntry)? {
+        if !self.is_next(BlockEntry)? {
             return self.collection_end(Event::SeqEnd);
         }
         self.take()?;
@@ -264,7 +276,7 @@ impl<'a> YamlReader<'a> {
 
     fn block_map_key(&mut self) -> Found<'a> {
         use TokenKind::{BlockEnd, Key, Value};
-        if self.is_next(&Key)? {
+        if self.is_next(Key)? {
             self.take()?;
             return if self.is_one_of(&[Key, Value, BlockEnd])? {
                 self.absent_then(State::BlockMapValue)
@@ -272,18 +284,18 @@ impl<'a> YamlReader<'a> {
                 self.node_then(Place::BlockValue, State::BlockMapValue)
             };
         }
-        if self.is_next(&BlockEnd)? {
+        if self.is_next(BlockEnd)? {
             self.take_unwritten()?;
             return self.collection_end(Event::MapEnd);
         }
-        let span = self.scanner.peek()?.span;
+        let span = self.scanner.peek()?.1;
         Err(Problem::syntax(span, "a key of the object is expected here")
             .with_hint("indent the line as the other keys of the object"))
     }
 
     fn block_map_value(&mut self) -> Found<'a> {
         use TokenKind::{BlockEnd, Key, Value};
-        if !self.is_next(&Value)? {
+        if !self.is_next(Value)? {
             return self.absent_then(State::BlockMapKey);
         }
         self.take()?;
@@ -295,33 +307,31 @@ impl<'a> YamlReader<'a> {
     }
 
     fn flow_seq_item(&mut self, is_first: bool) -> Found<'a> {
-        use TokenKind::{FlowEntry, FlowSeqEnd, Key};
-        if !self.is_next(&FlowSeqEnd)? {
+        use TokenKind::{FlowSeqEnd, Key};
+        if !self.is_next(FlowSeqEnd)? {
             if !is_first {
                 self.take_comma("]")?;
             }
-            if self.is_next(&Key)? {
+            if self.is_next(Key)? {
                 let span = self.take()?.span;
                 self.state = State::FlowPairKey;
                 return Ok((Event::MapStart { anchor: None }, span));
             }
-            if !self.is_next(&FlowSeqEnd)? {
+            if !self.is_next(FlowSeqEnd)? {
                 return self.node_then(Place::Flow, State::FlowSeqItem);
             }
         }
-        debug_assert!(!self.is_next(&FlowEntry)?);
         self.take()?;
         self.collection_end(Event::SeqEnd)
     }
 
-    fn take_comma(&mut self, close: &str) -> Result<(), Problem> {
-        if self.is_next(&TokenKind::FlowEntry)? {
+    fn take_comma(&mut self, close: &str) -> Read<()> {
+        if self.is_next(TokenKind::FlowEntry)? {
             self.take()?;
             return Ok(());
         }
-        let token = self.scanner.peek()?;
-        let (span, is_end) = (token.span, token.kind == TokenKind::End);
-        let problem = if is_end {
+        let (kind, span) = self.scanner.peek()?;
+        let problem = if kind == TokenKind::End {
             Problem::syntax(span, format!("the text ends before the closing `{close}`"))
         } else {
             Problem::syntax(span, format!("`,` or `{close}` is expected here"))
@@ -341,7 +351,7 @@ impl<'a> YamlReader<'a> {
 
     fn flow_pair_value(&mut self) -> Found<'a> {
         use TokenKind::{FlowEntry, FlowSeqEnd, Value};
-        if self.is_next(&Value)? {
+        if self.is_next(Value)? {
             self.take()?;
             if !self.is_one_of(&[FlowEntry, FlowSeqEnd])? {
                 return self.node_then(Place::Flow, State::FlowPairEnd);
@@ -352,11 +362,11 @@ impl<'a> YamlReader<'a> {
 
     fn flow_map_key(&mut self, is_first: bool) -> Found<'a> {
         use TokenKind::{FlowEntry, FlowMapEnd, Key, Value};
-        if !self.is_next(&FlowMapEnd)? {
+        if !self.is_next(FlowMapEnd)? {
             if !is_first {
                 self.take_comma("}")?;
             }
-            if self.is_next(&Key)? {
+            if self.is_next(Key)? {
                 self.take()?;
                 return if self.is_one_of(&[Value, FlowEntry, FlowMapEnd])? {
                     self.absent_then(State::FlowMapValue)
@@ -364,7 +374,7 @@ impl<'a> YamlReader<'a> {
                     self.node_then(Place::Flow, State::FlowMapValue)
                 };
             }
-            if !self.is_next(&FlowMapEnd)? {
+            if !self.is_next(FlowMapEnd)? {
                 return self.node_then(Place::Flow, State::FlowMapNoValue);
             }
         }
@@ -374,7 +384,7 @@ impl<'a> YamlReader<'a> {
 
     fn flow_map_value(&mut self) -> Found<'a> {
         use TokenKind::{FlowEntry, FlowMapEnd, Value};
-        if self.is_next(&Value)? {
+        if self.is_next(Value)? {
             self.take()?;
             if !self.is_one_of(&[FlowEntry, FlowMapEnd])? {
                 return self.node_then(Place::Flow, State::FlowMapKey);
@@ -413,11 +423,16 @@ impl<'a> Reader<'a> for YamlReader<'a> {
     }
 }
 
-fn unknown_alias(name: &str, span: Span) -> Problem {
+fn unknown_alias(name: &str, span: Span) -> Box<Problem> {
     Problem::syntax(span, format!("no anchor `&{name}` stands before this alias"))
         .with_hint(format!("put the value in quotes if text is meant: \"*{name}\""))
 }
 
-fn no_value(span: Span) -> Problem {
+fn no_value(span: Span) -> Box<Problem> {
     Problem::syntax(span, "a value is expected here").with_hint("put the value in quotes if text is meant")
+}
+
+fn undefined_tag(span: Span) -> Box<Problem> {
+    Problem::syntax(span, "the handle of this tag, from `!` to `!`, is not defined")
+        .with_hint("put a value that begins with `!` in quotes")
 }

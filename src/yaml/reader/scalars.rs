@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use super::cursor::{Cursor, END};
 use super::scanner::Scanner;
+use crate::yaml::events::Read;
 use crate::yaml::node::Span;
 use crate::yaml::problem::Problem;
 
@@ -52,7 +53,7 @@ enum Chomping {
 
 impl<'a> Scanner<'a> {
     /// The plain scalar here.
-    pub(super) fn scan_plain(&mut self) -> Result<Found<'a>, Problem> {
+    pub(super) fn scan_plain(&mut self) -> Read<Found<'a>> {
         let in_brackets = self.in_brackets();
         let start = self.cursor.at;
         let cursor = &mut self.cursor;
@@ -78,7 +79,7 @@ impl<'a> Scanner<'a> {
 
     /// Goes on with a plain scalar whose first line is read, from the line break on: lines that are indented deeper than
     /// the block belong to it.
-    fn scan_plain_lines(&mut self, start: usize, first_end: usize) -> Result<Found<'a>, Problem> {
+    fn scan_plain_lines(&mut self, start: usize, first_end: usize) -> Read<Found<'a>> {
         let in_brackets = self.in_brackets();
         let indent = self.indent + 1;
         let cursor = &mut self.cursor;
@@ -131,7 +132,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The scalar in quotes here.
-    pub(super) fn scan_quoted(&mut self, quote: u8) -> Result<Found<'a>, Problem> {
+    pub(super) fn scan_quoted(&mut self, quote: u8) -> Read<Found<'a>> {
         let cursor = &mut self.cursor;
         let start = cursor.at;
         cursor.at += 1;
@@ -162,7 +163,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The block scalar here, literal (`|`) or folded (`>`).
-    pub(super) fn scan_block_scalar(&mut self, is_literal: bool) -> Result<Found<'a>, Problem> {
+    pub(super) fn scan_block_scalar(&mut self, is_literal: bool) -> Read<Found<'a>> {
         let start = self.cursor.at;
         self.cursor.at += 1;
         let (chomping, increment) = self.scan_block_header(start)?;
@@ -209,7 +210,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// What stands behind `|` or `>` on its line: chomping and indentation in any order, and a comment.
-    fn scan_block_header(&mut self, start: usize) -> Result<(Chomping, Option<usize>), Problem> {
+    fn scan_block_header(&mut self, start: usize) -> Read<(Chomping, Option<usize>)> {
         let mut chomping = None;
         let mut increment = None;
         loop {
@@ -250,7 +251,7 @@ fn pass_block_indent<'a>(
     known: &mut Option<usize>,
     parent: isize,
     breaks: &mut String,
-) -> Result<usize, Problem> {
+) -> Read<usize> {
     let mut deepest = 0;
     loop {
         let limit = known.unwrap_or(usize::MAX);
@@ -271,7 +272,7 @@ fn pass_block_indent<'a>(
 }
 
 /// A scalar in quotes with escapes or line breaks, from its opening quote on.
-fn scan_quoted_lines(cursor: &mut Cursor<'_>, quote: u8) -> Result<String, Problem> {
+fn scan_quoted_lines(cursor: &mut Cursor<'_>, quote: u8) -> Read<String> {
     let start = cursor.at;
     let mut text = String::new();
     let mut breaks = Breaks::default();
@@ -343,7 +344,7 @@ fn scan_quoted_lines(cursor: &mut Cursor<'_>, quote: u8) -> Result<String, Probl
 }
 
 /// The character that the escape here stands for.
-fn scan_escape(cursor: &mut Cursor<'_>) -> Result<char, Problem> {
+fn scan_escape(cursor: &mut Cursor<'_>) -> Read<char> {
     let start = cursor.at;
     let character = match cursor.byte(start + 1) {
         b'0' => '\0',
@@ -380,7 +381,7 @@ fn scan_escape(cursor: &mut Cursor<'_>) -> Result<char, Problem> {
 }
 
 /// A character given by `digits` hexadecimal digits.
-fn scan_code(cursor: &mut Cursor<'_>, digits: usize) -> Result<char, Problem> {
+fn scan_code(cursor: &mut Cursor<'_>, digits: usize) -> Read<char> {
     let start = cursor.at;
     cursor.at += 2;
     let mut code: u32 = 0;

@@ -5,50 +5,13 @@
 //!
 //! Source: the behaviour of `scannerc.go` of go.yaml.in/yaml/v2 2.4.2, a libyaml.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use super::cursor::{Cursor, END};
-use crate::yaml::events::Tag;
+use super::cursor::Cursor;
+use super::token::{Token, TokenKind};
+use crate::yaml::events::Read;
 use crate::yaml::node::Span;
 use crate::yaml::problem::Problem;
-
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum TokenKind<'a> {
-    End,
-    DocumentStart,
-    DocumentEnd,
-    BlockSeqStart,
-    BlockMapStart,
-    BlockEnd,
-    FlowSeqStart,
-    FlowSeqEnd,
-    FlowMapStart,
-    FlowMapEnd,
-    /// `- `
-    BlockEntry,
-    /// `,`
-    FlowEntry,
-    /// The next node is a key. Stands before it, also where nothing marks it in the text.
-    Key,
-    /// `:`
-    Value,
-    Alias(&'a str),
-    Anchor(&'a str),
-    Tag(Tag<'a>),
-    Scalar {
-        text: Cow<'a, str>,
-        is_plain: bool,
-    },
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Token<'a> {
-    pub(super) kind: TokenKind<'a>,
-    pub(super) span: Span,
-    /// Flow level at which this token may turn out to begin a key.
-    key_level: Option<u32>,
-}
 
 /// A token that may begin a key, one for each flow level.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,6 +35,8 @@ pub(super) struct Scanner<'a> {
     queue: VecDeque<Token<'a>>,
     /// How many tokens have left the queue.
     taken: usize,
+    /// Whether it is settled what the first token of the queue is.
+    is_front_known: bool,
     /// Column of the innermost open block, -1 outside all.
     pub(super) indent: isize,
     /// The columns of the blocks around it.
@@ -89,6 +54,7 @@ impl<'a> Scanner<'a> {
             cursor: Cursor::new(text),
             queue: VecDeque::with_capacity(8),
             taken: 0,
+            is_front_known: false,
             indent: -1,
             indents: Vec::new(),
             simple_keys: vec![SimpleKey::default()],
@@ -97,27 +63,27 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The next token. Behind the last one, [`TokenKind::End`] again and again.
+    /// Kind and place of the next token. Behind the last one, [`TokenKind::End`] again and again.
     #[inline]
-    pub(super) fn peek(&mut self) -> Result<&Token<'a>, Problem> {
-        self.fill()?;
-        self.queue.front().ok_or_else(|| {
+    pub(super) fn peek(&mut self) -> Read<(TokenKind, Span)> {
+        if !self.is_front_known {
+            self.fill()?;
+        }
+        let end = self.cursor.at as u32;
+        Ok(match self.queue.front() {
+            Some(token) => (token.kind, token.span),
             // Filling leaves a token in the queue.
-            Problem::syntax(self.cursor.since(self.cursor.at), "the text ends here")
+            None => (TokenKind::End, Span::new(end, end)),
         })
     }
 
     /// Takes the next token off.
     #[inline]
-    pub(super) fn take(&mut self) -> Result<Token<'a>, Problem> {
-        self.fill()?;
-        match self.queue.pop_front() {
-            Some(token) => {
-                self.taken += 1;
-                Ok(token)
-            }
-            None => Err(Problem::syntax(self.cursor.since(self.cursor.at), "the text ends here")),
-        }
+    pub(super) fn take(&mut self) -> Read<Token<'a>> {
+        let (kind, span) = self.peek()?;
+        self.is_front_known = false;
+        self.taken += 1;
+        Ok(self.queue.pop_front().unwrap_or_else(|| Token::new(kind, span)))
     }
 
     /// Whether brackets are open.
@@ -125,26 +91,28 @@ impl<'a> Scanner<'a> {
         self.simple_keys.len() > 1
     }
 
-    /// Reads until it is known what the first token of the queue is.
-    fn fill(&mut self) -> Result<(), Problem> {
-        loop {
-            match self.queue.front() {
-                None => {}
-                Some(Token { key_level: None, .. }) => return Ok(()),
-                Some(Token { key_level: Some(level), .. }) => {
-                    let level = *level as usize;
-                    let is_open = self.simple_keys.get(level).is_some_and(|key| key.token == self.taken);
-                    if !is_open || !self.is_still_possible(level)? {
-                        return Ok(());
-                    }
-                }
-            }
+    /// Reads until it is settled what the first token of the queue is.
+    fn fill(&mut self) -> Read<()> {
+        while !self.is_front_settled()? {
             self.fetch()?;
         }
+        self.is_front_known = true;
+        Ok(())
+    }
+
+    /// Whether there is a token, and no key token can come before it any more.
+    fn is_front_settled(&mut self) -> Read<bool> {
+        let level = match self.queue.front() {
+            None => return Ok(false),
+            Some(Token { key_level: None, .. }) => return Ok(true),
+            Some(Token { key_level: Some(level), .. }) => *level as usize,
+        };
+        let is_candidate = self.simple_keys.get(level).is_some_and(|key| key.token == self.taken);
+        Ok(!is_candidate || !self.is_still_possible(level)?)
     }
 
     /// Whether the candidate of a level may still become a key: it must be on this line, and not too long.
-    fn is_still_possible(&mut self, level: usize) -> Result<bool, Problem> {
+    fn is_still_possible(&mut self, level: usize) -> Read<bool> {
         let cursor = self.cursor;
         let Some(key) = self.simple_keys.get_mut(level) else {
             return Ok(false);
@@ -167,7 +135,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Notes that the token which starts here may begin a key. Gives the level for the token.
-    fn note_key(&mut self) -> Result<Option<u32>, Problem> {
+    pub(super) fn note_key(&mut self) -> Read<Option<u32>> {
         if !self.is_key_allowed {
             return Ok(None);
         }
@@ -188,7 +156,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The candidate of this level is no key after all.
-    fn drop_key(&mut self) -> Result<(), Problem> {
+    pub(super) fn drop_key(&mut self) -> Read<()> {
         if let Some(key) = self.simple_keys.last_mut()
             && key.is_possible
         {
@@ -200,248 +168,80 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn push(&mut self, kind: TokenKind<'a>, span: Span) {
-        self.push_candidate(kind, span, None);
-    }
-
-    fn push_candidate(&mut self, kind: TokenKind<'a>, span: Span, key_level: Option<u32>) {
-        self.queue.push_back(Token { kind, span, key_level });
+    pub(super) fn push(&mut self, token: Token<'a>) {
+        self.queue.push_back(token);
     }
 
     /// Passes `length` bytes as a token.
-    fn push_here(&mut self, kind: TokenKind<'a>, length: usize) {
+    pub(super) fn push_here(&mut self, kind: TokenKind, length: usize) {
         let start = self.cursor.at;
         self.cursor.at += length;
-        let span = self.cursor.since(start);
-        self.push(kind, span);
+        self.push(Token::new(kind, self.cursor.since(start)));
+    }
+
+    /// Puts the key token before the candidate of this level, if there is one. Whether there was.
+    pub(super) fn settle_key(&mut self) -> Read<bool> {
+        let level = self.simple_keys.len() - 1;
+        if !self.is_still_possible(level)? {
+            return Ok(false);
+        }
+        let Some(key) = self.simple_keys.last_mut() else {
+            return Ok(false);
+        };
+        key.is_possible = false;
+        let SimpleKey { token, at, line_start, .. } = *key;
+        let index = token.saturating_sub(self.taken);
+        self.insert(index, TokenKind::Key, at);
+        self.open_block(at - line_start, index, TokenKind::BlockMapStart, at);
+        Ok(true)
+    }
+
+    /// Puts a token that the text does not spell out at `index` of the queue, or at its end.
+    fn insert(&mut self, index: usize, kind: TokenKind, at: usize) {
+        let token = Token::new(kind, Span::new(at as u32, at as u32));
+        self.queue.insert(index.min(self.queue.len()), token);
+    }
+
+    pub(super) fn open_bracket(&mut self) {
+        self.simple_keys.push(SimpleKey::default());
+    }
+
+    pub(super) fn close_bracket(&mut self) {
+        if self.in_brackets() {
+            self.simple_keys.pop();
+        }
     }
 
     /// Opens a block at `column`, if it is inside the one that is open. Its token goes to `index` of the queue.
-    fn open_block(&mut self, column: usize, index: usize, kind: TokenKind<'a>, at: usize) {
+    fn open_block(&mut self, column: usize, index: usize, kind: TokenKind, at: usize) {
         let column = column as isize;
         if self.in_brackets() || self.indent >= column {
             return;
         }
         self.indents.push(self.indent);
         self.indent = column;
-        let token = Token { kind, span: Span::new(at as u32, at as u32), key_level: None };
-        self.queue.insert(index.min(self.queue.len()), token);
+        self.insert(index, kind, at);
+    }
+
+    /// Opens a block here, if this is inside the one that is open.
+    pub(super) fn open_block_here(&mut self, kind: TokenKind) {
+        self.open_block(self.cursor.column(), usize::MAX, kind, self.cursor.at);
     }
 
     /// Closes the blocks that something at `column` is not part of.
-    fn close_blocks(&mut self, column: isize) {
+    pub(super) fn close_blocks(&mut self, column: isize) {
         if self.in_brackets() {
             return;
         }
         while self.indent > column {
-            let span = self.cursor.since(self.cursor.at);
-            self.push(TokenKind::BlockEnd, span);
+            self.push_here(TokenKind::BlockEnd, 0);
             self.indent = self.indents.pop().unwrap_or(-1);
         }
-    }
-
-    /// Reads one more token, and with it maybe some that the text does not spell out.
-    fn fetch(&mut self) -> Result<(), Problem> {
-        self.pass_gaps();
-        self.close_blocks(self.cursor.column() as isize);
-        let byte = self.cursor.peek();
-        let is_gap_next = || self.cursor.is_gap(self.cursor.at + 1);
-        let in_brackets = self.in_brackets();
-        match byte {
-            END => self.fetch_end(),
-            b'%' if self.cursor.column() == 0 => Err(directive(&self.cursor)),
-            b'-' if self.cursor.is_document_mark(b'-') => self.fetch_document_mark(TokenKind::DocumentStart),
-            b'.' if self.cursor.is_document_mark(b'.') => self.fetch_document_mark(TokenKind::DocumentEnd),
-            b'[' => self.fetch_bracket(TokenKind::FlowSeqStart),
-            b'{' => self.fetch_bracket(TokenKind::FlowMapStart),
-            b']' => self.fetch_bracket_end(TokenKind::FlowSeqEnd),
-            b'}' => self.fetch_bracket_end(TokenKind::FlowMapEnd),
-            b',' => {
-                self.drop_key()?;
-                self.is_key_allowed = true;
-                self.push_here(TokenKind::FlowEntry, 1);
-                Ok(())
-            }
-            b'-' if is_gap_next() => self.fetch_item(),
-            b'?' if in_brackets || is_gap_next() => self.fetch_marked_key(),
-            b':' if in_brackets || is_gap_next() => self.fetch_value(),
-            b'*' | b'&' => self.fetch_anchor(byte == b'*'),
-            b'!' => {
-                let key_level = self.note_key()?;
-                self.is_key_allowed = false;
-                let start = self.cursor.at;
-                let tag = self.scan_tag()?;
-                let span = self.cursor.since(start);
-                self.push_candidate(TokenKind::Tag(tag), span, key_level);
-                Ok(())
-            }
-            b'|' | b'>' if !in_brackets => {
-                self.drop_key()?;
-                self.is_key_allowed = true;
-                let (text, span) = self.scan_block_scalar(byte == b'|')?;
-                self.push(TokenKind::Scalar { text, is_plain: false }, span);
-                Ok(())
-            }
-            b'\'' | b'"' => {
-                let key_level = self.note_key()?;
-                self.is_key_allowed = false;
-                let (text, span) = self.scan_quoted(byte)?;
-                self.push_candidate(TokenKind::Scalar { text, is_plain: false }, span, key_level);
-                Ok(())
-            }
-            b'@' | b'`' | b'%' | b'|' | b'>' | b'\t' => Err(no_token(&self.cursor)),
-            _ => {
-                let key_level = self.note_key()?;
-                self.is_key_allowed = false;
-                let (text, span) = self.scan_plain()?;
-                self.push_candidate(TokenKind::Scalar { text, is_plain: true }, span, key_level);
-                Ok(())
-            }
-        }
-    }
-
-    /// Passes blanks, comments and line breaks up to the next token.
-    fn pass_gaps(&mut self) {
-        loop {
-            // A tab may part tokens, but stand nowhere that it could be taken for indentation.
-            let may_be_tab = self.in_brackets() || !self.is_key_allowed;
-            while self.cursor.peek() == b' ' || (may_be_tab && self.cursor.peek() == b'\t') {
-                self.cursor.at += 1;
-            }
-            if self.cursor.peek() == b'#' {
-                self.pass_comment();
-            }
-            if !self.cursor.is_break(self.cursor.at) {
-                return;
-            }
-            self.cursor.pass_break();
-            if !self.in_brackets() {
-                self.is_key_allowed = true;
-            }
-        }
-    }
-
-    pub(super) fn pass_comment(&mut self) {
-        let start = self.cursor.at;
-        self.cursor.pass_line();
-        self.comments.push(self.cursor.since(start));
-    }
-
-    fn fetch_end(&mut self) -> Result<(), Problem> {
-        self.close_blocks(-1);
-        self.drop_key()?;
-        self.is_key_allowed = false;
-        // No key goes on behind the end: as if a new line began.
-        self.cursor.line_start = self.cursor.at;
-        self.push_here(TokenKind::End, 0);
-        Ok(())
-    }
-
-    fn fetch_document_mark(&mut self, kind: TokenKind<'a>) -> Result<(), Problem> {
-        self.close_blocks(-1);
-        self.drop_key()?;
-        self.is_key_allowed = false;
-        self.push_here(kind, 3);
-        Ok(())
-    }
-
-    fn fetch_bracket(&mut self, kind: TokenKind<'a>) -> Result<(), Problem> {
-        let key_level = self.note_key()?;
-        self.simple_keys.push(SimpleKey::default());
-        self.is_key_allowed = true;
-        let start = self.cursor.at;
-        self.cursor.at += 1;
-        let span = self.cursor.since(start);
-        self.push_candidate(kind, span, key_level);
-        Ok(())
-    }
-
-    fn fetch_bracket_end(&mut self, kind: TokenKind<'a>) -> Result<(), Problem> {
-        self.drop_key()?;
-        if self.in_brackets() {
-            self.simple_keys.pop();
-        }
-        self.is_key_allowed = false;
-        self.push_here(kind, 1);
-        Ok(())
-    }
-
-    fn fetch_item(&mut self) -> Result<(), Problem> {
-        if !self.in_brackets() {
-            if !self.is_key_allowed {
-                let span = Span::new(self.cursor.at as u32, self.cursor.at as u32 + 1);
-                let problem = Problem::syntax(span, "a list item cannot start here");
-                return Err(problem.with_hint("start the list on a line of its own, or put the text in quotes"));
-            }
-            let at = self.cursor.at;
-            self.open_block(self.cursor.column(), usize::MAX, TokenKind::BlockSeqStart, at);
-        }
-        // Inside brackets the grammar refuses the token.
-        self.drop_key()?;
-        self.is_key_allowed = true;
-        self.push_here(TokenKind::BlockEntry, 1);
-        Ok(())
-    }
-
-    fn fetch_marked_key(&mut self) -> Result<(), Problem> {
-        if !self.in_brackets() {
-            if !self.is_key_allowed {
-                let span = Span::new(self.cursor.at as u32, self.cursor.at as u32 + 1);
-                return Err(Problem::syntax(span, "a key cannot start here").with_hint("put the text in quotes"));
-            }
-            let at = self.cursor.at;
-            self.open_block(self.cursor.column(), usize::MAX, TokenKind::BlockMapStart, at);
-        }
-        self.drop_key()?;
-        self.is_key_allowed = !self.in_brackets();
-        self.push_here(TokenKind::Key, 1);
-        Ok(())
-    }
-
-    fn fetch_value(&mut self) -> Result<(), Problem> {
-        let level = self.simple_keys.len() - 1;
-        if self.is_still_possible(level)? {
-            let key = self.simple_keys.get(level).copied().unwrap_or_default();
-            let index = key.token.saturating_sub(self.taken);
-            let token = Token { kind: TokenKind::Key, span: Span::new(key.at as u32, key.at as u32), key_level: None };
-            self.queue.insert(index.min(self.queue.len()), token);
-            self.open_block(key.at - key.line_start, index, TokenKind::BlockMapStart, key.at);
-            if let Some(key) = self.simple_keys.last_mut() {
-                key.is_possible = false;
-            }
-            // `a: b: c` is refused.
-            self.is_key_allowed = false;
-        } else {
-            if !self.in_brackets() {
-                if !self.is_key_allowed {
-                    let span = Span::new(self.cursor.at as u32, self.cursor.at as u32 + 1);
-                    let problem = Problem::syntax(span, "a `:` that makes a key cannot stand here");
-                    return Err(problem
-                        .with_hint("put a value that holds `: ` in quotes, or start the key on a line of its own"));
-                }
-                let at = self.cursor.at;
-                self.open_block(self.cursor.column(), usize::MAX, TokenKind::BlockMapStart, at);
-            }
-            self.is_key_allowed = !self.in_brackets();
-        }
-        self.push_here(TokenKind::Value, 1);
-        Ok(())
-    }
-
-    fn fetch_anchor(&mut self, is_alias: bool) -> Result<(), Problem> {
-        let key_level = self.note_key()?;
-        self.is_key_allowed = false;
-        let start = self.cursor.at;
-        let name = self.scan_anchor_name()?;
-        let kind = if is_alias { TokenKind::Alias(name) } else { TokenKind::Anchor(name) };
-        let span = self.cursor.since(start);
-        self.push_candidate(kind, span, key_level);
-        Ok(())
     }
 }
 
 /// A line that must be a key has no `:`.
-fn missing_colon(cursor: &Cursor<'_>, key: &SimpleKey) -> Problem {
+fn missing_colon(cursor: &Cursor<'_>, key: &SimpleKey) -> Box<Problem> {
     let mut end = *cursor;
     end.at = key.at;
     end.pass_line();
@@ -451,20 +251,4 @@ fn missing_colon(cursor: &Cursor<'_>, key: &SimpleKey) -> Problem {
     let dots = if shown.len() < line.len() { "…" } else { "" };
     Problem::syntax(span, format!("`{shown}{dots}` stands where a key is expected, and has no `: `"))
         .with_hint("write `key: value`; indent the line if it belongs to the value above it")
-}
-
-fn directive(cursor: &Cursor<'_>) -> Problem {
-    let (_, span) = cursor.character();
-    Problem::syntax(span, "a line that begins with `%` is a directive, which cannot stand here")
-        .with_hint("leave `%YAML` out; put text that begins with `%` in quotes")
-}
-
-/// The character here begins nothing.
-fn no_token(cursor: &Cursor<'_>) -> Problem {
-    let (found, span) = cursor.character();
-    if found == Some('\t') {
-        return Problem::syntax(span, "a tab cannot indent a line").with_hint("indent with blanks");
-    }
-    let shown = found.map_or_else(|| "the end".to_owned(), |found| format!("`{}`", found.escape_debug()));
-    Problem::syntax(span, format!("a value cannot start with {shown}")).with_hint("put the value in quotes")
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::cursor::END;
 use super::scanner::Scanner;
-use crate::yaml::events::Tag;
+use crate::yaml::events::{Read, Tag};
 use crate::yaml::node::Span;
 use crate::yaml::problem::Problem;
 
@@ -18,7 +18,7 @@ fn is_uri_byte(byte: u8) -> bool {
 
 impl<'a> Scanner<'a> {
     /// The name behind the `&` or `*` here.
-    pub(super) fn scan_anchor_name(&mut self) -> Result<&'a str, Problem> {
+    pub(super) fn scan_anchor_name(&mut self) -> Read<&'a str> {
         let cursor = &mut self.cursor;
         let start = cursor.at;
         cursor.at += 1;
@@ -42,7 +42,9 @@ impl<'a> Scanner<'a> {
     }
 
     /// The tag here. `%TAG` being refused, only the handles `!` and `!!` have a meaning.
-    pub(super) fn scan_tag(&mut self) -> Result<Tag<'a>, Problem> {
+    ///
+    /// `None` is a tag with another handle, which only matters if it stands before a value.
+    pub(super) fn scan_tag(&mut self) -> Read<Option<Tag>> {
         let start = self.cursor.at;
         let tag = if self.cursor.byte(start + 1) == b'<' {
             self.cursor.at += 2;
@@ -51,7 +53,7 @@ impl<'a> Scanner<'a> {
                 return Err(self.bad_tag(start, "the tag misses its `>`"));
             }
             self.cursor.at += 1;
-            Tag::from_name(name)
+            Some(Tag::from_name(&name))
         } else {
             self.scan_short_tag(start)?
         };
@@ -61,7 +63,7 @@ impl<'a> Scanner<'a> {
         Ok(tag)
     }
 
-    fn scan_short_tag(&mut self, start: usize) -> Result<Tag<'a>, Problem> {
+    fn scan_short_tag(&mut self, start: usize) -> Read<Option<Tag>> {
         self.cursor.at += 1;
         while is_name_byte(self.cursor.peek()) {
             self.cursor.at += 1;
@@ -70,23 +72,19 @@ impl<'a> Scanner<'a> {
         if self.cursor.peek() != b'!' {
             // No handle, but the first part of a local tag. The lone `!` makes text of a scalar.
             if handle == "!" && !is_uri_byte(self.cursor.peek()) {
-                return Ok(Tag::Other(Cow::Borrowed(handle)));
+                return Ok(Some(Tag::Lone));
             }
             self.cursor.at = start + 1;
-            let suffix = self.scan_uri(start)?;
-            return Ok(Tag::Other(Cow::Owned(format!("!{suffix}"))));
+            self.scan_uri(start)?;
+            return Ok(Some(Tag::Other));
         }
         self.cursor.at += 1;
         let suffix = self.scan_uri(start)?;
-        if handle != "!" {
-            let message = format!("the tag handle `{handle}!` is not defined");
-            return Err(self.bad_tag(start, &message));
-        }
-        Ok(Tag::from_name(Cow::Owned(format!("tag:yaml.org,2002:{suffix}"))))
+        Ok((handle == "!").then(|| Tag::from_suffix(&suffix)))
     }
 
     /// The characters of a tag, with their percent escapes decoded.
-    fn scan_uri(&mut self, tag_start: usize) -> Result<Cow<'a, str>, Problem> {
+    fn scan_uri(&mut self, tag_start: usize) -> Read<Cow<'a, str>> {
         let start = self.cursor.at;
         while is_uri_byte(self.cursor.peek()) {
             self.cursor.at += 1;
@@ -103,7 +101,7 @@ impl<'a> Scanner<'a> {
             .ok_or_else(|| self.bad_tag(tag_start, "the tag has a `%` that begins no escaped character"))
     }
 
-    fn bad_tag(&self, start: usize, message: &str) -> Problem {
+    fn bad_tag(&self, start: usize, message: &str) -> Box<Problem> {
         let span = Span::new(start as u32, self.cursor.at.max(start + 1) as u32);
         Problem::syntax(span, message).with_hint("put a value that begins with `!` in quotes")
     }

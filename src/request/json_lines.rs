@@ -1,0 +1,123 @@
+//! Request files: a JSON object on each line.
+
+use std::net::IpAddr;
+
+use serde::Deserialize;
+use smol_str::SmolStr;
+
+use super::{Request, RequestError};
+
+/// A line, as the command line's contract has it. Null counts as absent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    #[serde(default)]
+    id: Option<serde_json::Value>,
+    #[serde(default)]
+    proxy: Option<SmolStr>,
+    #[serde(default)]
+    method: Option<SmolStr>,
+    authority: SmolStr,
+    path: SmolStr,
+    #[serde(default)]
+    port: Option<u16>,
+    #[serde(default)]
+    address: Option<IpAddr>,
+    #[serde(default)]
+    tls: Option<bool>,
+    #[serde(default)]
+    sni: Option<SmolStr>,
+    #[serde(default)]
+    headers: Option<Vec<(SmolStr, SmolStr)>>,
+}
+
+/// Reads a request file. Blank lines are passed over; a bad line becomes an error with its number, and reading goes on.
+///
+/// Requests without `id` get their position among the file's requests, from 0, bad lines counted.
+pub fn parse_json_lines(text: &str) -> (Vec<Request>, Vec<RequestError>) {
+    let mut requests = Vec::new();
+    let mut errors = Vec::new();
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    for (position, (index, line)) in lines.enumerate() {
+        match parse_line(line, position) {
+            Ok(request) => requests.push(request),
+            Err(error) => errors.push(RequestError { line: Some(index + 1), ..error }),
+        }
+    }
+    (requests, errors)
+}
+
+fn parse_line(text: &str, position: usize) -> Result<Request, RequestError> {
+    // A byte order mark may stand before the first line.
+    let text = text.trim_start_matches('\u{feff}');
+    let line: Line = serde_json::from_str(text).map_err(|e| {
+        let message = e.to_string();
+        let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(m, _)| m);
+        RequestError::new(format!("{message}, at column {}", e.column()))
+    })?;
+    let headers = line.headers.unwrap_or_default();
+    for (name, _) in &headers {
+        if name.eq_ignore_ascii_case("host") || name.starts_with(':') {
+            return Err(RequestError::new(format!("`{name}` cannot stand among the headers"))
+                .hint("`authority`, `method` and `path` have fields of their own"));
+        }
+    }
+    Ok(Request {
+        id: line.id.unwrap_or_else(|| position.into()),
+        proxy: line.proxy,
+        method: line.method.unwrap_or_else(|| "GET".into()),
+        authority: line.authority,
+        path: line.path,
+        port: line.port,
+        address: line.address,
+        dialled_host: None,
+        tls: line.tls.unwrap_or(false),
+        sni: line.sni,
+        headers,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_has_its_usual_default() {
+        let text = concat!(
+            r#"{"authority":"a","path":"/"}"#,
+            "\n\n",
+            r#"{"id":"x","proxy":"p","method":"PUT","authority":"a:1","path":"/?q","port":9,"address":"10.0.0.1","tls":true,"sni":"s","headers":[["a","1"],["A","2"]]}"#,
+            "\n",
+            r#"{"authority":"a","path":"/","headers":null,"sni":null,"port":null,"tls":null,"id":null}"#,
+        );
+        let (requests, errors) = parse_json_lines(text);
+        assert!(errors.is_empty(), "{errors:?}");
+        assert_eq!(requests[0].id, 0);
+        assert_eq!((requests[0].method.as_str(), requests[0].port, requests[0].tls), ("GET", None, false));
+        assert_eq!(requests[1].id, "x");
+        assert_eq!(requests[1].headers.len(), 2);
+        assert_eq!(requests[1].address, "10.0.0.1".parse().ok());
+        assert_eq!(requests[2].id, 2);
+    }
+
+    #[test]
+    fn bad_lines_are_named_and_the_rest_is_read() {
+        let text = concat!(
+            "{\"authority\":\"a\",\"path\":\"/\"}\n",
+            "{\"authority\":\"a\"}\n",
+            "\n",
+            "{\"authority\":\"a\",\"path\":\"/\",\"pth\":1}\n",
+            "nonsense\n",
+            "{\"authority\":\"a\",\"path\":\"/\",\"port\":70000}\n",
+            "{\"authority\":\"a\",\"path\":\"/\",\"headers\":[[\"Host\",\"b\"]]}\n",
+            "{\"authority\":\"b\",\"path\":\"/\"}\n",
+        );
+        let (requests, errors) = parse_json_lines(text);
+        assert_eq!(requests.iter().map(|r| r.id.clone()).collect::<Vec<_>>(), [0, 6]);
+        let messages: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(errors.iter().filter_map(|e| e.line).collect::<Vec<_>>(), [2, 4, 5, 6, 7]);
+        assert!(messages[0].starts_with("line 2: missing field `path`"), "{}", messages[0]);
+        assert!(messages[1].starts_with("line 4: unknown field `pth`"), "{}", messages[1]);
+        assert!(messages[3].contains("70000"), "{}", messages[3]);
+    }
+}
