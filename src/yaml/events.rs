@@ -46,7 +46,9 @@ impl Event<'_> {
     /// The anchor that the value which begins here has.
     pub(super) fn anchor(&self) -> Option<AnchorId> {
         match self {
-            Event::Scalar { anchor, .. } | Event::SeqStart { anchor } | Event::MapStart { anchor } => *anchor,
+            Event::Scalar { anchor, .. }
+            | Event::SeqStart { anchor }
+            | Event::MapStart { anchor } => *anchor,
             _ => None,
         }
     }

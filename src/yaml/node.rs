@@ -21,12 +21,16 @@ impl Span {
 
     /// This span, `base` bytes further on.
     pub(super) fn shifted(self, base: u32) -> Span {
-        Span::new(self.start.saturating_add(base), self.end.saturating_add(base))
+        Span::new(
+            self.start.saturating_add(base),
+            self.end.saturating_add(base),
+        )
     }
 
     /// The text at this span, or the empty text where the span is not one of `text`.
     pub fn slice(self, text: &str) -> &str {
-        text.get(self.start as usize..self.end as usize).unwrap_or("")
+        text.get(self.start as usize..self.end as usize)
+            .unwrap_or("")
     }
 }
 
@@ -181,7 +185,10 @@ mod tests {
     use super::*;
 
     fn node(value: Value<'_>) -> Node<'_> {
-        Node { span: Span::default(), value }
+        Node {
+            span: Span::default(),
+            value,
+        }
     }
 
     #[test]
@@ -210,7 +217,12 @@ mod tests {
         .into_iter()
         .map(|value| node(value).kind_name())
         .collect();
-        assert_eq!(names, ["null", "boolean", "number", "number", "number", "string", "list", "object"]);
+        assert_eq!(
+            names,
+            [
+                "null", "boolean", "number", "number", "number", "string", "list", "object"
+            ]
+        );
     }
 
     #[test]

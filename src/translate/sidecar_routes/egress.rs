@@ -1,21 +1,28 @@
 //! One egress listener of the proxy with the lookups that all its tables share.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
+<<<<<<< HEAD
 use crate::mesh::{EgressScope, VirtualService};
 use crate::translate::host_index::HostIndex;
+=======
+use super::host_index::HostIndex;
+use crate::mesh::{EgressScope, VirtualService, is_wildcard};
+>>>>>>> http
 
 /// An egress listener, indexed.
 pub(super) struct EgressView<'a> {
     pub(super) listener: &'a EgressScope,
     /// Positions of the services that have a port, in list order.
     by_port: FxHashMap<u16, Vec<usize>>,
-    /// Lower-cased hosts of all VirtualServices, with the positions of these.
-    virtual_service_hosts: HostIndex,
-    /// VH-5: the VirtualService whose host is the most specific for a service's hostname (as written).
+    /// Lower-cased hosts of all VirtualServices, with the positions of these; made when a port other than 80 asks.
+    virtual_service_hosts: OnceCell<HostIndex>,
+    /// VH-5: the VirtualService whose host is the most specific for a service's hostname (as written). Empty where no
+    /// VirtualService has a wildcard host, because then nobody asks.
     owners: FxHashMap<SmolStr, usize>,
 }
 
@@ -30,19 +37,18 @@ impl<'a> EgressView<'a> {
                 }
             }
         }
-        let hosts = |of: fn(&SmolStr) -> SmolStr| {
-            let numbered = (0u32..).zip(&listener.virtual_services);
-            numbered.flat_map(move |(i, vs)| vs.hosts.iter().map(move |h| (of(h), i)))
-        };
-        // This index compares case-sensitively, unlike all else on sidecars (CS-1, CS-2).
-        let as_written = HostIndex::new(hosts(SmolStr::clone));
+        let has_wildcard = |vs: &Arc<VirtualService>| vs.hosts.iter().any(|host| is_wildcard(host));
         let mut owners = FxHashMap::default();
-        for service in &listener.services {
-            if let Some(owner) = as_written.most_specific(&service.hostname).and_then(|all| all.first()) {
-                owners.insert(service.hostname.clone(), *owner as usize);
+        if listener.virtual_services.iter().any(has_wildcard) {
+            // This index compares case-sensitively, unlike all else on sidecars (CS-1, CS-2).
+            let as_written = HostIndex::new(hosts(listener, SmolStr::clone));
+            for service in &listener.services {
+                if let Some(owner) = as_written.most_specific(&service.hostname).and_then(|all| all.first()) {
+                    owners.insert(service.hostname.clone(), *owner as usize);
+                }
             }
         }
-        EgressView { listener, by_port, virtual_service_hosts: HostIndex::new(hosts(lower_case)), owners }
+        EgressView { listener, by_port, virtual_service_hosts: OnceCell::new(), owners }
     }
 
     /// Positions of the services that have `port`, in list order.
@@ -52,9 +58,10 @@ impl<'a> EgressView<'a> {
 
     /// VH-1: positions of the VirtualServices with a host that matches one of `hostnames`, in list order.
     pub(super) fn matching<'h>(&self, hostnames: impl Iterator<Item = &'h SmolStr>) -> Vec<usize> {
+        let index = self.virtual_service_hosts.get_or_init(|| HostIndex::new(hosts(self.listener, lower_case)));
         let mut positions = Vec::new();
         for hostname in hostnames {
-            self.virtual_service_hosts.each_match(hostname, |i| positions.push(i as usize));
+            index.each_match(hostname, |i| positions.push(i as usize));
         }
         positions.sort_unstable();
         positions.dedup();
@@ -69,6 +76,12 @@ impl<'a> EgressView<'a> {
     pub(super) fn virtual_service(&self, position: usize) -> Option<&'a Arc<VirtualService>> {
         self.listener.virtual_services.get(position)
     }
+}
+
+/// The hosts of all VirtualServices of a listener, each with the position of its VirtualService.
+fn hosts(listener: &EgressScope, form: fn(&SmolStr) -> SmolStr) -> impl Iterator<Item = (SmolStr, u32)> {
+    let numbered = (0u32..).zip(&listener.virtual_services);
+    numbered.flat_map(move |(i, vs)| vs.hosts.iter().map(move |host| (form(host), i)))
 }
 
 /// CS-1.

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::cursor::{Cursor, END};
+use super::cursor::END;
+use super::explain::{directive, no_token, stray_colon};
 use super::scanner::Scanner;
 use super::token::{Token, TokenKind};
 use crate::yaml::events::Read;
@@ -20,8 +21,12 @@ impl<'a> Scanner<'a> {
         match byte {
             END => self.fetch_end(),
             b'%' if self.cursor.column() == 0 => Err(directive(&self.cursor)),
-            b'-' if self.cursor.is_document_mark(b'-') => self.fetch_document_mark(TokenKind::DocumentStart),
-            b'.' if self.cursor.is_document_mark(b'.') => self.fetch_document_mark(TokenKind::DocumentEnd),
+            b'-' if self.cursor.is_document_mark(b'-') => {
+                self.fetch_document_mark(TokenKind::DocumentStart)
+            }
+            b'.' if self.cursor.is_document_mark(b'.') => {
+                self.fetch_document_mark(TokenKind::DocumentEnd)
+            }
             b'[' => self.fetch_bracket(TokenKind::FlowSeqStart),
             b'{' => self.fetch_bracket(TokenKind::FlowMapStart),
             b']' => self.fetch_bracket_end(TokenKind::FlowSeqEnd),
@@ -114,7 +119,8 @@ impl<'a> Scanner<'a> {
             if !self.is_key_allowed {
                 let span = Span::new(self.cursor.at as u32, self.cursor.at as u32 + 1);
                 let problem = Problem::syntax(span, "a list item cannot start here");
-                return Err(problem.with_hint("start the list on a line of its own, or put the text in quotes"));
+                return Err(problem
+                    .with_hint("start the list on a line of its own, or put the text in quotes"));
             }
             self.open_block_here(TokenKind::BlockSeqStart);
         }
@@ -129,7 +135,8 @@ impl<'a> Scanner<'a> {
         if !self.in_brackets() {
             if !self.is_key_allowed {
                 let span = Span::new(self.cursor.at as u32, self.cursor.at as u32 + 1);
-                return Err(Problem::syntax(span, "a key cannot start here").with_hint("put the text in quotes"));
+                return Err(Problem::syntax(span, "a key cannot start here")
+                    .with_hint("put the text in quotes"));
             }
             self.open_block_here(TokenKind::BlockMapStart);
         }
@@ -146,10 +153,7 @@ impl<'a> Scanner<'a> {
         } else {
             if !self.in_brackets() {
                 if !self.is_key_allowed {
-                    let span = Span::new(self.cursor.at as u32, self.cursor.at as u32 + 1);
-                    let problem = Problem::syntax(span, "a `:` that makes a key cannot stand here");
-                    return Err(problem
-                        .with_hint("put a value that holds `: ` in quotes, or start the key on a line of its own"));
+                    return Err(stray_colon(&self.cursor, self.scalar_start));
                 }
                 self.open_block_here(TokenKind::BlockMapStart);
             }
@@ -164,7 +168,11 @@ impl<'a> Scanner<'a> {
         self.is_key_allowed = false;
         let start = self.cursor.at;
         let name = self.scan_anchor_name()?;
-        let kind = if is_alias { TokenKind::Alias } else { TokenKind::Anchor };
+        let kind = if is_alias {
+            TokenKind::Alias
+        } else {
+            TokenKind::Anchor
+        };
         let mut token = Token::new(kind, self.cursor.since(start));
         token.text = Cow::Borrowed(name);
         token.key_level = key_level;
@@ -188,11 +196,17 @@ impl<'a> Scanner<'a> {
     fn fetch_scalar(&mut self, quote: Option<u8>) -> Read<()> {
         let key_level = self.note_key()?;
         self.is_key_allowed = false;
+        self.scalar_start = self.cursor.at;
         let (text, span) = match quote {
             Some(quote) => self.scan_quoted(quote)?,
             None => self.scan_plain()?,
         };
-        self.push(Token { is_plain: quote.is_none(), key_level, text, ..Token::new(TokenKind::Scalar, span) });
+        self.push(Token {
+            is_plain: quote.is_none(),
+            key_level,
+            text,
+            ..Token::new(TokenKind::Scalar, span)
+        });
         Ok(())
     }
 
@@ -205,20 +219,4 @@ impl<'a> Scanner<'a> {
         self.push(token);
         Ok(())
     }
-}
-
-fn directive(cursor: &Cursor<'_>) -> Box<Problem> {
-    let (_, span) = cursor.character();
-    Problem::syntax(span, "a line that begins with `%` is a directive, which cannot stand here")
-        .with_hint("leave `%YAML` out; put text that begins with `%` in quotes")
-}
-
-/// The character here begins nothing.
-fn no_token(cursor: &Cursor<'_>) -> Box<Problem> {
-    let (found, span) = cursor.character();
-    if found == Some('\t') {
-        return Problem::syntax(span, "a tab cannot indent a line").with_hint("indent with blanks");
-    }
-    let shown = found.map_or_else(|| "the end".to_owned(), |found| format!("`{}`", found.escape_debug()));
-    Problem::syntax(span, format!("a value cannot start with {shown}")).with_hint("put the value in quotes")
 }

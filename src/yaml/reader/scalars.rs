@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use super::cursor::{Cursor, END};
+use super::explain::tab;
 use super::scanner::Scanner;
 use crate::yaml::events::Read;
 use crate::yaml::node::Span;
@@ -95,9 +96,11 @@ impl<'a> Scanner<'a> {
                     breaks.push(line_break);
                     is_line_start = true;
                 } else if cursor.is_blank(cursor.at) {
-                    if is_line_start && (cursor.column() as isize) < indent && cursor.peek() == b'\t' {
-                        let (_, span) = cursor.character();
-                        return Err(Problem::syntax(span, "a tab cannot indent a line").with_hint("indent with blanks"));
+                    if is_line_start
+                        && (cursor.column() as isize) < indent
+                        && cursor.peek() == b'\t'
+                    {
+                        return Err(tab(cursor));
                     }
                     cursor.at += 1;
                 } else {
@@ -217,7 +220,9 @@ impl<'a> Scanner<'a> {
             match self.cursor.peek() {
                 b'+' if chomping.is_none() => chomping = Some(Chomping::Keep),
                 b'-' if chomping.is_none() => chomping = Some(Chomping::Strip),
-                digit @ b'1'..=b'9' if increment.is_none() => increment = Some(usize::from(digit - b'0')),
+                digit @ b'1'..=b'9' if increment.is_none() => {
+                    increment = Some(usize::from(digit - b'0'))
+                }
                 _ => break,
             }
             self.cursor.at += 1;
@@ -230,8 +235,9 @@ impl<'a> Scanner<'a> {
             let (_, span) = self.cursor.character();
             let indicator = self.cursor.slice(start, start + 1);
             let message = format!("text cannot stand behind `{indicator}` on its line");
-            return Err(Problem::syntax(span, message)
-                .with_hint("start the text on the next line, indented, or put the value in quotes"));
+            return Err(Problem::syntax(span, message).with_hint(
+                "start the text on the next line, indented, or put the value in quotes",
+            ));
         }
         Ok((chomping.unwrap_or(Chomping::Clip), increment))
     }
@@ -260,8 +266,7 @@ fn pass_block_indent<'a>(
         }
         deepest = deepest.max(cursor.column());
         if cursor.column() < limit && cursor.peek() == b'\t' {
-            let (_, span) = cursor.character();
-            return Err(Problem::syntax(span, "a tab cannot indent a line").with_hint("indent with blanks"));
+            return Err(tab(cursor));
         }
         match cursor.pass_break_or_end() {
             Some(line_break) => breaks.push_str(line_break),
@@ -280,7 +285,8 @@ fn scan_quoted_lines(cursor: &mut Cursor<'_>, quote: u8) -> Read<String> {
     loop {
         if cursor.is_document_mark(b'-') || cursor.is_document_mark(b'.') || cursor.is_end() {
             let span = Span::new(start as u32, start as u32 + 1);
-            return Err(Problem::syntax(span, "the quotes are not closed"));
+            return Err(Problem::syntax(span, "the quotes are not closed")
+                .with_hint("close them; text of several lines is best written behind `|`"));
         }
         // After an escaped line break, blanks are dropped as after any other.
         let mut is_line_start = false;
@@ -372,8 +378,9 @@ fn scan_escape(cursor: &mut Cursor<'_>) -> Read<char> {
                 Some(found) => format!("`\\{found}` is no escape in double quotes"),
                 None => "the quotes are not closed".to_owned(),
             };
-            return Err(Problem::syntax(span, message)
-                .with_hint("write a backslash as `\\\\`, or use single quotes, in which it needs no escape"));
+            return Err(Problem::syntax(span, message).with_hint(
+                "write a backslash as `\\\\`, or use single quotes, in which it needs no escape",
+            ));
         }
     };
     cursor.at += 2;
@@ -395,7 +402,8 @@ fn scan_code(cursor: &mut Cursor<'_>, digits: usize) -> Read<char> {
         cursor.at += 1;
     }
     char::from_u32(code).ok_or_else(|| {
-        Problem::syntax(cursor.since(start), "the escape is no Unicode character")
-            .with_hint("write characters beyond U+FFFF with `\\U` and eight digits, not as surrogate pairs")
+        Problem::syntax(cursor.since(start), "the escape is no Unicode character").with_hint(
+            "write characters beyond U+FFFF with `\\U` and eight digits, not as surrogate pairs",
+        )
     })
 }
