@@ -50,11 +50,7 @@ pub(super) fn build<'a>(
     match root {
         Ok(root) if builder.errors.is_empty() => {
             let comments = builder.source.comments();
-            Ok(root.map(|root| Built {
-                root,
-                findings: builder.findings,
-                comments,
-            }))
+            Ok(root.map(|root| Built { root, findings: builder.findings, comments }))
         }
         _ => Err(builder.errors),
     }
@@ -102,21 +98,13 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         self.step(span)?;
         let anchor = event.anchor();
         let node = match event {
-            Event::Scalar {
-                text,
-                is_plain,
-                tag,
-                ..
-            } => self.scalar(text, is_plain, tag, span),
+            Event::Scalar { text, is_plain, tag, .. } => self.scalar(text, is_plain, tag, span),
             Event::Literal(scalar) => self.literal(scalar, span),
             Event::SeqStart { .. } => self.list(span, depth)?,
             Event::MapStart { .. } => self.object(span, depth)?,
             Event::Alias(id) => {
                 let node = self.alias(id, span, depth)?;
-                return Ok(Found {
-                    node,
-                    is_alias: true,
-                });
+                return Ok(Found { node, is_alias: true });
             }
             Event::SeqEnd | Event::MapEnd | Event::End => {
                 return self.stop(Problem::syntax(span, "a value is missing here"));
@@ -125,10 +113,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         if let Some(id) = anchor {
             self.source.complete(id);
         }
-        Ok(Found {
-            node,
-            is_alias: false,
-        })
+        Ok(Found { node, is_alias: false })
     }
 
     fn list(&mut self, start: Span, depth: u32) -> Step<Node<'a>> {
@@ -139,10 +124,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
             if matches!(event, Event::SeqEnd) {
                 let items = self.items.drain(first..).collect();
                 let span = Span::new(start.start, span.end);
-                return Ok(Node {
-                    span,
-                    value: Value::Seq(items),
-                });
+                return Ok(Node { span, value: Value::Seq(items) });
             }
             let item = self.node(event, span, depth + 1)?.node;
             self.items.push(item);
@@ -165,10 +147,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
                 }
                 self.findings.truncate(PROBLEMS_MAX);
                 let span = Span::new(start.start, span.end);
-                return Ok(Node {
-                    span,
-                    value: Value::Map(entries),
-                });
+                return Ok(Node { span, value: Value::Map(entries) });
             }
             if is_merge(&event) {
                 let (event, value_span) = self.next()?;
@@ -182,11 +161,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
             let (event, value_span) = self.next()?;
             let value = self.node(event, value_span, depth + 1)?.node;
             if let Some(key) = key {
-                self.entries.push(Entry {
-                    key,
-                    key_span: span,
-                    value,
-                });
+                self.entries.push(Entry { key, key_span: span, value });
             }
         }
     }
@@ -196,10 +171,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         if depth < self.limits.depth_max {
             return Ok(());
         }
-        let message = format!(
-            "lists and objects are nested deeper than {} levels",
-            self.limits.depth_max
-        );
+        let message = format!("lists and objects are nested deeper than {} levels", self.limits.depth_max);
         self.stop(Problem::new(ProblemKind::Limit, span, message))
     }
 
@@ -226,10 +198,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
             }
         }
         if self.steps > self.limits.nodes_max {
-            let message = format!(
-                "the document has more than {} values",
-                self.limits.nodes_max
-            );
+            let message = format!("the document has more than {} values", self.limits.nodes_max);
             return self.stop(Problem::new(ProblemKind::Limit, span, message));
         }
         Ok(())
@@ -270,27 +239,17 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
             if is_alias { key_span } else { span },
             "the merge key `<<` needs an object or a list of objects",
         );
-        self.error(problem.with_hint(
-            "`<<: *name` where `name` anchors an object; write \"<<\" in quotes for a plain key",
-        ));
+        self.error(
+            problem.with_hint("`<<: *name` where `name` anchors an object; write \"<<\" in quotes for a plain key"),
+        );
     }
 
     /// The key that begins with `event`; nothing after a problem that leaves the object readable.
     fn key(&mut self, event: Event<'a>, span: Span, depth: u32) -> Step<Option<Cow<'a, str>>> {
         // By far the most keys are plain words.
-        if let Event::Scalar {
-            text,
-            is_plain,
-            tag: Tag::None,
-            anchor: None,
-        } = event
-        {
+        if let Event::Scalar { text, is_plain, tag: Tag::None, anchor: None } = event {
             self.step(span)?;
-            let meaning = if is_plain {
-                scalar::resolve(&text)
-            } else {
-                Scalar::Str
-            };
+            let meaning = if is_plain { scalar::resolve(&text) } else { Scalar::Str };
             return Ok(match meaning {
                 Scalar::Str => Some(text),
                 other => self.scalar_key(other, span),
@@ -298,10 +257,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         }
         let node = self.key_node(event, span, depth)?;
         Ok(match node {
-            Some(Node {
-                value: Value::Str(text),
-                ..
-            }) => Some(text),
+            Some(Node { value: Value::Str(text), .. }) => Some(text),
             Some(node) => match node.value {
                 Value::Null => self.scalar_key(Scalar::Null, span),
                 Value::Bool(value) => self.scalar_key(Scalar::Bool(value), span),
@@ -309,11 +265,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
                 Value::UInt(number) => self.scalar_key(Scalar::UInt(number), span),
                 Value::Float(number) => self.scalar_key(Scalar::Float(number), span),
                 Value::Seq(_) | Value::Map(_) | Value::Str(_) => {
-                    let article = if node.kind_name() == "object" {
-                        "an"
-                    } else {
-                        "a"
-                    };
+                    let article = if node.kind_name() == "object" { "an" } else { "a" };
                     let message = format!("{article} {} cannot be a key", node.kind_name());
                     self.error(
                         Problem::new(ProblemKind::Value, span, message)
@@ -345,10 +297,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
             }
             Scalar::UInt(number) => {
                 let message = format!("the number `{number}` is too large for a key");
-                self.error(
-                    Problem::new(ProblemKind::Value, span, message)
-                        .with_hint("write the key in quotes"),
-                );
+                self.error(Problem::new(ProblemKind::Value, span, message).with_hint("write the key in quotes"));
                 return None;
             }
         };
@@ -365,10 +314,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
                     Some(meaning) => meaning,
                     None => {
                         let message = format!("`{text}` does not fit its tag");
-                        self.error(
-                            Problem::new(ProblemKind::Value, span, message)
-                                .with_hint("leave the tag out"),
-                        );
+                        self.error(Problem::new(ProblemKind::Value, span, message).with_hint("leave the tag out"));
                         Scalar::Null
                     }
                 }
@@ -402,11 +348,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         let value = match scalar::decode_binary(text) {
             Some(text) => Value::Str(Cow::Owned(text)),
             None => {
-                self.error(Problem::new(
-                    ProblemKind::Value,
-                    span,
-                    "the value is not base64, as its tag says",
-                ));
+                self.error(Problem::new(ProblemKind::Value, span, "the value is not base64, as its tag says"));
                 Value::Null
             }
         };
@@ -429,12 +371,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
 /// Whether a key is the merge key: a bare `<<`, or one with the merge tag or the lone `!`.
 fn is_merge(event: &Event<'_>) -> bool {
     match event {
-        Event::Scalar {
-            text,
-            is_plain,
-            tag,
-            ..
-        } if text == "<<" => match tag {
+        Event::Scalar { text, is_plain, tag, .. } if text == "<<" => match tag {
             Tag::None => *is_plain,
             Tag::Merge | Tag::Lone => true,
             _ => false,

@@ -46,9 +46,7 @@ impl Event<'_> {
     /// The anchor that the value which begins here has.
     pub(super) fn anchor(&self) -> Option<AnchorId> {
         match self {
-            Event::Scalar { anchor, .. }
-            | Event::SeqStart { anchor }
-            | Event::MapStart { anchor } => *anchor,
+            Event::Scalar { anchor, .. } | Event::SeqStart { anchor } | Event::MapStart { anchor } => *anchor,
             _ => None,
         }
     }

@@ -40,12 +40,7 @@ enum Expected {
 
 impl<'a> JsonReader<'a> {
     pub(super) fn new(text: &'a str) -> JsonReader<'a> {
-        JsonReader {
-            text,
-            at: 0,
-            open: Vec::new(),
-            expected: Expected::Value,
-        }
+        JsonReader { text, at: 0, open: Vec::new(), expected: Expected::Value }
     }
 
     /// The length in bytes of the JSON value at the start of `text`. Spans in a problem are relative to `text`.
@@ -72,10 +67,7 @@ impl<'a> JsonReader<'a> {
 
     /// A problem with the character at `self.at`.
     fn unexpected(&self, wanted: &str) -> Box<Problem> {
-        let found = self
-            .text
-            .get(self.at..)
-            .and_then(|rest| rest.chars().next());
+        let found = self.text.get(self.at..).and_then(|rest| rest.chars().next());
         let width = found.map_or(0, char::len_utf8);
         let span = Span::new(self.at as u32, (self.at + width) as u32);
         let message = match found {
@@ -105,20 +97,13 @@ impl<'a> JsonReader<'a> {
     }
 
     fn after_value(&self) -> Expected {
-        if self.open.is_empty() {
-            Expected::Nothing
-        } else {
-            Expected::CommaOrEnd
-        }
+        if self.open.is_empty() { Expected::Nothing } else { Expected::CommaOrEnd }
     }
 
     fn enter(&mut self, open: Open) -> Read<Event<'a>> {
         if self.open.len() >= DEPTH_MAX {
             let span = Span::new(self.at as u32, self.at as u32 + 1);
-            return Err(Problem::syntax(
-                span,
-                "lists and objects are nested too deeply",
-            ));
+            return Err(Problem::syntax(span, "lists and objects are nested too deeply"));
         }
         self.at += 1;
         self.open.push(open);
@@ -141,11 +126,7 @@ impl<'a> JsonReader<'a> {
     }
 
     fn word(&mut self, word: &str, meaning: Scalar) -> Read<Event<'a>> {
-        if !self
-            .text
-            .get(self.at..)
-            .is_some_and(|rest| rest.starts_with(word))
-        {
+        if !self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
             return Err(self.unexpected("a value"));
         }
         self.at += word.len();
@@ -207,10 +188,7 @@ impl<'a> JsonReader<'a> {
         loop {
             match self.peek() {
                 None => {
-                    return Err(Problem::syntax(
-                        Span::new(start as u32, start as u32 + 1),
-                        "the string is not closed",
-                    ));
+                    return Err(Problem::syntax(Span::new(start as u32, start as u32 + 1), "the string is not closed"));
                 }
                 Some(b'"') => {
                     let rest = self.text.get(run..self.at).unwrap_or("");
@@ -291,12 +269,7 @@ impl<'a> JsonReader<'a> {
 }
 
 fn scalar(text: Cow<'_, str>) -> Event<'_> {
-    Event::Scalar {
-        text,
-        is_plain: false,
-        tag: Tag::None,
-        anchor: None,
-    }
+    Event::Scalar { text, is_plain: false, tag: Tag::None, anchor: None }
 }
 
 impl<'a> Reader<'a> for JsonReader<'a> {
@@ -316,9 +289,7 @@ impl<'a> Reader<'a> for JsonReader<'a> {
         let start = self.at;
         let event = match (self.expected, self.open.last(), self.peek()) {
             (Expected::ValueOrEnd | Expected::CommaOrEnd, Some(Open::List), Some(b']'))
-            | (Expected::KeyOrEnd | Expected::CommaOrEnd, Some(Open::Object), Some(b'}')) => {
-                self.leave()
-            }
+            | (Expected::KeyOrEnd | Expected::CommaOrEnd, Some(Open::Object), Some(b'}')) => self.leave(),
             (Expected::CommaOrEnd, Some(Open::List), _) => {
                 return Err(self.unexpected("`,` or `]`"));
             }
@@ -363,9 +334,7 @@ mod tests {
 
     #[test]
     fn half_pairs_become_replacement_characters() {
-        let document = read(
-            r#"{"a": "\ud83d", "b": "\ud83dx", "c": "\ude00\ud83d\ude00", "d": "\ud83d\u0041"}"#,
-        );
+        let document = read(r#"{"a": "\ud83d", "b": "\ud83dx", "c": "\ude00\ud83d\ude00", "d": "\ud83d\u0041"}"#);
         let text = |key: &str| document.root.get(key).and_then(|node| node.as_str());
         assert_eq!(text("a"), Some("\u{fffd}"));
         assert_eq!(text("b"), Some("\u{fffd}x"));
@@ -376,19 +345,11 @@ mod tests {
     #[test]
     fn what_is_no_json_is_refused() {
         for (text, at, message) in [
-            (
-                "{",
-                1,
-                "the text ends where a key in double quotes is expected",
-            ),
+            ("{", 1, "the text ends where a key in double quotes is expected"),
             ("{a: 1}", 1, "`a` where a key in double quotes is expected"),
             ("{\"a\" 1}", 5, "`1` where `:` behind the key is expected"),
             ("{\"a\": }", 6, "`}` where a value is expected"),
-            (
-                "{\"a\": 1,}",
-                8,
-                "`}` where a key in double quotes is expected",
-            ),
+            ("{\"a\": 1,}", 8, "`}` where a key in double quotes is expected"),
             ("[1,]", 3, "`]` where a value is expected"),
             ("[1 2]", 3, "`2` where `,` or `]` is expected"),
             ("[1}", 2, "`}` where `,` or `]` is expected"),
@@ -396,26 +357,14 @@ mod tests {
             ("[1.]", 3, "`]` where a digit is expected"),
             ("[-]", 2, "`]` where a digit is expected"),
             ("[\"\\x\"]", 3, "`x` where an escape character is expected"),
-            (
-                "[\"\\u12g4\"]",
-                6,
-                "`g` where a hexadecimal digit is expected",
-            ),
-            (
-                "[\"a\nb\"]",
-                3,
-                "`\\n` where the end of the string is expected",
-            ),
+            ("[\"\\u12g4\"]", 6, "`g` where a hexadecimal digit is expected"),
+            ("[\"a\nb\"]", 3, "`\\n` where the end of the string is expected"),
             ("[\"a", 1, "the string is not closed"),
             ("[nul]", 1, "`n` where a value is expected"),
             ("", 0, "the text ends where a value is expected"),
         ] {
             let problem = JsonReader::skip_value(text).expect_err(text);
-            assert_eq!(
-                (problem.span.start, problem.message.as_str()),
-                (at, message),
-                "{text}"
-            );
+            assert_eq!((problem.span.start, problem.message.as_str()), (at, message), "{text}");
         }
     }
 

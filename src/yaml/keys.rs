@@ -12,16 +12,8 @@ const SMALL_MAX: usize = 12;
 /// repetition to `findings`, by whether one of the two came out of the `merged` ranges of entries, which are in order.
 ///
 /// `O(n log n)`, and without allocation where the object is small and nothing repeats.
-pub(super) fn settle_keys(
-    entries: &mut Vec<Entry<'_>>,
-    merged: &[Range<usize>],
-    findings: &mut Vec<Problem>,
-) {
-    let repeats = if entries.len() <= SMALL_MAX {
-        repeats_of_few(entries)
-    } else {
-        repeats_of_many(entries)
-    };
+pub(super) fn settle_keys(entries: &mut Vec<Entry<'_>>, merged: &[Range<usize>], findings: &mut Vec<Problem>) {
+    let repeats = if entries.len() <= SMALL_MAX { repeats_of_few(entries) } else { repeats_of_many(entries) };
     if repeats.is_empty() {
         return;
     }
@@ -105,20 +97,14 @@ mod tests {
     use super::*;
     use crate::yaml::node::{Node, Span, Value};
 
-    fn settle(
-        keys: &[&'static str],
-        merged: &[Range<usize>],
-    ) -> (Vec<(String, u32)>, Vec<(ProblemKind, u32)>) {
+    fn settle(keys: &[&'static str], merged: &[Range<usize>]) -> (Vec<(String, u32)>, Vec<(ProblemKind, u32)>) {
         let mut entries: Vec<_> = keys
             .iter()
             .zip(0..)
             .map(|(&key, at)| Entry {
                 key: key.into(),
                 key_span: Span::new(at, at + 1),
-                value: Node {
-                    span: Span::default(),
-                    value: Value::Int(i64::from(at)),
-                },
+                value: Node { span: Span::default(), value: Value::Int(i64::from(at)) },
             })
             .collect();
         let mut findings = Vec::new();
@@ -138,10 +124,7 @@ mod tests {
         let (got, findings) = settle(keys, &[]);
         let left: Vec<_> = left.iter().map(|&(key, at)| (key.to_owned(), at)).collect();
         assert_eq!(got, left, "{keys:?}");
-        let repeated: Vec<_> = repeated
-            .iter()
-            .map(|&at| (ProblemKind::DuplicateKey, at))
-            .collect();
+        let repeated: Vec<_> = repeated.iter().map(|&at| (ProblemKind::DuplicateKey, at)).collect();
         assert_eq!(findings, repeated, "{keys:?}");
     }
 
@@ -150,15 +133,9 @@ mod tests {
         check(&["a", "b"], &[("a", 0), ("b", 1)], &[]);
         check(&["a", "b", "a"], &[("a", 2), ("b", 1)], &[2]);
         check(&["a", "a", "a"], &[("a", 2)], &[1, 2]);
+        check(&["a", "b", "b", "a", "b"], &[("a", 3), ("b", 4)], &[2, 3, 4]);
         check(
-            &["a", "b", "b", "a", "b"],
-            &[("a", 3), ("b", 4)],
-            &[2, 3, 4],
-        );
-        check(
-            &[
-                "l", "k", "j", "i", "h", "g", "f", "e", "d", "c", "b", "a", "l", "m", "a", "l",
-            ],
+            &["l", "k", "j", "i", "h", "g", "f", "e", "d", "c", "b", "a", "l", "m", "a", "l"],
             &[
                 ("l", 15),
                 ("k", 1),
@@ -182,9 +159,6 @@ mod tests {
     fn merged_keys_are_told_apart() {
         let (_, findings) = settle(&["a", "b", "a", "b", "b"], &[0..1]);
         use ProblemKind::{DuplicateKey, MergedKey};
-        assert_eq!(
-            findings,
-            [(MergedKey, 2), (DuplicateKey, 3), (DuplicateKey, 4)]
-        );
+        assert_eq!(findings, [(MergedKey, 2), (DuplicateKey, 3), (DuplicateKey, 4)]);
     }
 }

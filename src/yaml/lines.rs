@@ -39,10 +39,7 @@ impl<'t> LineIndex<'t> {
         let start = self.start_of(line) as usize;
         let end = self.text.floor_char_boundary(offset as usize);
         let before = self.text.get(start..end).unwrap_or("");
-        Position {
-            line,
-            column: before.chars().count() as u32 + 1,
-        }
+        Position { line, column: before.chars().count() as u32 + 1 }
     }
 
     /// The text of a line (from 1) without its line break; the empty text where there is no such line.
@@ -51,10 +48,7 @@ impl<'t> LineIndex<'t> {
             return "";
         }
         let start = self.start_of(line) as usize;
-        let end = self
-            .starts
-            .get(line as usize)
-            .map_or(self.text.len(), |&next| next as usize - 1);
+        let end = self.starts.get(line as usize).map_or(self.text.len(), |&next| next as usize - 1);
         let text = self.text.get(start..end).unwrap_or("");
         text.strip_suffix('\r').unwrap_or(text)
     }

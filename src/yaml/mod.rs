@@ -57,10 +57,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits {
-            nodes_max: 50_000_000,
-            depth_max: 128,
-        }
+        Limits { nodes_max: 50_000_000, depth_max: 128 }
     }
 }
 
@@ -84,10 +81,7 @@ pub struct Document<'a> {
 /// # Errors
 /// What makes the document unreadable, at least one [`Problem`] and in source order. A syntax error is always the last one,
 /// for nothing is read behind it. Problems that are `strict_only` never come as errors.
-pub fn parse<'a>(
-    raw: &RawDocument<'a>,
-    limits: &Limits,
-) -> Result<Option<Document<'a>>, Vec<Problem>> {
+pub fn parse<'a>(raw: &RawDocument<'a>, limits: &Limits) -> Result<Option<Document<'a>>, Vec<Problem>> {
     if let Some(problem) = &raw.problem {
         return Err(vec![Problem::clone(problem)]);
     }
@@ -104,10 +98,7 @@ pub fn parse<'a>(
     }))
 }
 
-fn build_yaml<'a>(
-    raw: &RawDocument<'a>,
-    limits: &Limits,
-) -> Result<Option<build::Built<'a>>, Vec<Problem>> {
+fn build_yaml<'a>(raw: &RawDocument<'a>, limits: &Limits) -> Result<Option<build::Built<'a>>, Vec<Problem>> {
     let built = match reader::YamlReader::new(raw.text) {
         Ok(reader) => build::build(reader, raw.start, limits),
         Err(mut problem) => {

@@ -21,16 +21,12 @@ impl Span {
 
     /// This span, `base` bytes further on.
     pub(super) fn shifted(self, base: u32) -> Span {
-        Span::new(
-            self.start.saturating_add(base),
-            self.end.saturating_add(base),
-        )
+        Span::new(self.start.saturating_add(base), self.end.saturating_add(base))
     }
 
     /// The text at this span, or the empty text where the span is not one of `text`.
     pub fn slice(self, text: &str) -> &str {
-        text.get(self.start as usize..self.end as usize)
-            .unwrap_or("")
+        text.get(self.start as usize..self.end as usize).unwrap_or("")
     }
 }
 
@@ -185,10 +181,7 @@ mod tests {
     use super::*;
 
     fn node(value: Value<'_>) -> Node<'_> {
-        Node {
-            span: Span::default(),
-            value,
-        }
+        Node { span: Span::default(), value }
     }
 
     #[test]
@@ -217,12 +210,7 @@ mod tests {
         .into_iter()
         .map(|value| node(value).kind_name())
         .collect();
-        assert_eq!(
-            names,
-            [
-                "null", "boolean", "number", "number", "number", "string", "list", "object"
-            ]
-        );
+        assert_eq!(names, ["null", "boolean", "number", "number", "number", "string", "list", "object"]);
     }
 
     #[test]

@@ -97,11 +97,7 @@ fn next_step(path: &str, is_first: bool) -> Option<(Step<'_>, &str)> {
         let (text, rest) = inner.split_once(']')?;
         return Some((Step::Bracket(text), rest));
     }
-    let name = if is_first {
-        path
-    } else {
-        path.strip_prefix('.')?
-    };
+    let name = if is_first { path } else { path.strip_prefix('.')? };
     let end = name.find(['.', '[']).unwrap_or(name.len());
     let (name, rest) = name.split_at(end);
     (!name.is_empty()).then_some((Step::Name(name), rest))
@@ -125,9 +121,7 @@ fn quoted_step(inner: &str) -> Option<(Step<'_>, &str)> {
 
 fn parse_index(text: &str) -> Option<usize> {
     // `parse` alone would take a plus sign.
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then_some(())?;
+    text.bytes().all(|byte| byte.is_ascii_digit()).then_some(())?;
     text.parse().ok()
 }
 
@@ -138,12 +132,8 @@ mod tests {
 
     #[test]
     fn paths_lead_through_lists_and_objects() {
-        let document =
-            read("spec:\n  http:\n  - match: [{uri: {exact: /a}}, {uri: {exact: /b}}]\n");
-        let (node, key) = document
-            .root
-            .at("spec.http[0].match[1].uri.exact")
-            .expect("found");
+        let document = read("spec:\n  http:\n  - match: [{uri: {exact: /a}}, {uri: {exact: /b}}]\n");
+        let (node, key) = document.root.at("spec.http[0].match[1].uri.exact").expect("found");
         assert_eq!(node.as_str(), Some("/b"));
         assert_eq!(key, Some(Span::new(53, 58)));
         let (item, key) = document.root.at("spec.http[0]").expect("found");
@@ -169,20 +159,8 @@ mod tests {
 
     #[test]
     fn every_key_has_a_step_that_reads_back() {
-        let keys = [
-            "app",
-            "app.kubernetes.io/name",
-            "a b",
-            "",
-            "0",
-            "a]b",
-            "[",
-            "a\"b\\c",
-            "é",
-            "a\nb",
-            "x-user",
-            "\"",
-        ];
+        let keys =
+            ["app", "app.kubernetes.io/name", "a b", "", "0", "a]b", "[", "a\"b\\c", "é", "a\nb", "x-user", "\""];
         for key in keys {
             let mut path = String::from("m");
             push_key(&mut path, key);

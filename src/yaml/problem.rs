@@ -37,13 +37,7 @@ pub enum ProblemKind {
 /// Problems are large and rare; in a box they don't slow down what succeeds.
 impl Problem {
     pub(super) fn new(kind: ProblemKind, span: Span, message: impl Into<String>) -> Box<Problem> {
-        Box::new(Problem {
-            span,
-            message: message.into(),
-            hint: None,
-            strict_only: false,
-            kind,
-        })
+        Box::new(Problem { span, message: message.into(), hint: None, strict_only: false, kind })
     }
 
     pub(super) fn syntax(span: Span, message: impl Into<String>) -> Box<Problem> {

@@ -29,9 +29,7 @@ pub(super) fn resolve(text: &str) -> Scalar {
     };
     match first {
         b'0'..=b'9' | b'+' | b'-' => resolve_number(text),
-        b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => {
-            resolve_word(text)
-        }
+        b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => resolve_word(text),
         b'.' => resolve_point(text),
         _ => Scalar::Str,
     }
@@ -57,11 +55,7 @@ pub(super) fn resolve_tagged(tag: Tag, text: &str) -> Option<Scalar> {
 /// A date, or a date and a time of day with a zone after `T`, without one after a blank.
 fn is_timestamp(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let has_year = bytes
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count()
-        == 4;
+    let has_year = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count() == 4;
     if !has_year || bytes.get(4) != Some(&b'-') {
         return false;
     }
@@ -95,9 +89,7 @@ fn is_time_of_day(text: &str, has_zone: bool) -> bool {
         clock
     } else if let Some((clock, zone)) = text.rsplit_once(['+', '-']) {
         let parts = zone.split_once(':');
-        let fits = |part: &str, max: u32| {
-            part.len() == 2 && short_number(part).is_some_and(|number| number <= max)
-        };
+        let fits = |part: &str, max: u32| part.len() == 2 && short_number(part).is_some_and(|number| number <= max);
         if !parts.is_some_and(|(hours, minutes)| fits(hours, 24) && fits(minutes, 60)) {
             return false;
         }
@@ -121,13 +113,8 @@ fn short_number(text: &str) -> Option<u32> {
 
 /// The text in base64, line breaks allowed; bytes that are no UTF-8 become U+FFFD, as JSON has it.
 pub(super) fn decode_binary(text: &str) -> Option<String> {
-    let packed: Vec<u8> = text
-        .bytes()
-        .filter(|byte| !matches!(byte, b'\n' | b'\r'))
-        .collect();
-    let bytes = base64::engine::general_purpose::STANDARD
-        .decode(packed)
-        .ok()?;
+    let packed: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect();
+    let bytes = base64::engine::general_purpose::STANDARD.decode(packed).ok()?;
     let mut decoded = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         decoded.push_str(chunk.valid());
@@ -138,12 +125,8 @@ pub(super) fn decode_binary(text: &str) -> Option<String> {
 
 fn resolve_word(text: &str) -> Scalar {
     match text {
-        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
-            Scalar::Bool(true)
-        }
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
-            Scalar::Bool(false)
-        }
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Scalar::Bool(true),
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => Scalar::Bool(false),
         "~" | "null" | "Null" | "NULL" => Scalar::Null,
         _ => Scalar::Str,
     }
@@ -172,11 +155,7 @@ fn resolve_number(text: &str) -> Scalar {
         "-.inf" | "-.Inf" | "-.INF" => return Scalar::Float(f64::NEG_INFINITY),
         _ => {}
     }
-    let plain = if text.contains('_') {
-        Cow::Owned(text.replace('_', ""))
-    } else {
-        Cow::Borrowed(text)
-    };
+    let plain = if text.contains('_') { Cow::Owned(text.replace('_', "")) } else { Cow::Borrowed(text) };
     if let Some(number) = parse_int(&plain) {
         return number;
     }
@@ -208,9 +187,7 @@ fn parse_digits(digits: &[u8], base: u32) -> Option<u64> {
     let mut number = 0u64;
     for &byte in digits {
         let digit = char::from(byte).to_digit(base)?;
-        number = number
-            .checked_mul(u64::from(base))?
-            .checked_add(u64::from(digit))?;
+        number = number.checked_mul(u64::from(base))?.checked_add(u64::from(digit))?;
     }
     Some(number)
 }
@@ -273,10 +250,7 @@ fn is_float(text: &str) -> bool {
 /// Whether each underscore stands between two digits.
 fn underscores_part_digits(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let is_digit = |at: Option<usize>| {
-        at.and_then(|at| bytes.get(at))
-            .is_some_and(u8::is_ascii_digit)
-    };
+    let is_digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
     (0..bytes.len())
         .filter(|&at| bytes.get(at) == Some(&b'_'))
         .all(|at| is_digit(at.checked_sub(1)) && is_digit(Some(at + 1)))
@@ -313,22 +287,16 @@ mod tests {
 
     #[test]
     fn words_of_yaml_1_1_are_booleans() {
-        for word in [
-            "y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON",
-        ] {
+        for word in ["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"] {
             assert_eq!(resolve(word), Scalar::Bool(true), "{word}");
         }
-        for word in [
-            "n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF",
-        ] {
+        for word in ["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"] {
             assert_eq!(resolve(word), Scalar::Bool(false), "{word}");
         }
         for word in ["", "~", "null", "Null", "NULL"] {
             assert_eq!(resolve(word), Scalar::Null, "{word}");
         }
-        for word in [
-            "yEs", "tRue", "oN", "nULL", "none", "Nope", "off ", "oui", "<<", "=", "~~",
-        ] {
+        for word in ["yEs", "tRue", "oN", "nULL", "none", "Nope", "off ", "oui", "<<", "=", "~~"] {
             assert_eq!(resolve(word), Scalar::Str, "{word}");
         }
     }

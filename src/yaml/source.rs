@@ -31,14 +31,7 @@ enum Anchored {
 
 impl<'a, R: Reader<'a>> Source<'a, R> {
     pub(super) fn new(reader: R, base: u32) -> Source<'a, R> {
-        Source {
-            reader,
-            base,
-            log: Vec::new(),
-            anchors: Vec::new(),
-            recording: 0,
-            replays: Vec::new(),
-        }
+        Source { reader, base, log: Vec::new(), anchors: Vec::new(), recording: 0, replays: Vec::new() }
     }
 
     /// The next event with its span in the file.
@@ -105,9 +98,6 @@ impl<'a, R: Reader<'a>> Source<'a, R> {
 
     pub(super) fn comments(&mut self) -> Vec<Span> {
         let comments = self.reader.comments();
-        comments
-            .into_iter()
-            .map(|span| span.shifted(self.base))
-            .collect()
+        comments.into_iter().map(|span| span.shifted(self.base)).collect()
     }
 }

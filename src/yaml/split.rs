@@ -48,24 +48,13 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 /// A separator line that is not allowed begins a document of its own, of which [`parse`](super::parse) then reports the
 /// line; where kubectl stops reading, the documents behind it are still found.
 pub fn documents(text: &str) -> Vec<RawDocument<'_>> {
-    let mut splitter = Splitter {
-        text,
-        found: Vec::new(),
-    };
+    let mut splitter = Splitter { text, found: Vec::new() };
     if text.len() > TEXT_MAX {
-        let problem = Problem::new(
-            ProblemKind::Limit,
-            Span::default(),
-            "the file is larger than 4 GiB",
-        );
+        let problem = Problem::new(ProblemKind::Limit, Span::default(), "the file is larger than 4 GiB");
         splitter.push_broken(0..0, problem);
         return splitter.found;
     }
-    let start = if text.starts_with(BYTE_ORDER_MARK) {
-        BYTE_ORDER_MARK.len_utf8()
-    } else {
-        0
-    };
+    let start = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len_utf8() } else { 0 };
     let yaml_start = match splitter.json_documents(start) {
         Some(rest) => rest,
         None => return splitter.found,
@@ -125,8 +114,7 @@ impl<'a> Splitter<'a> {
                 Err(_) => {
                     // The line break behind a value belongs to its line.
                     let blanks = rest.len() - rest.trim_start().len();
-                    let first_line =
-                        memchr::memchr(b'\n', rest.get(..blanks).unwrap_or("").as_bytes());
+                    let first_line = memchr::memchr(b'\n', rest.get(..blanks).unwrap_or("").as_bytes());
                     return Some(at + first_line.map_or(blanks, |end| end + 1));
                 }
             }
@@ -179,17 +167,10 @@ fn bad_separator(dashes: usize, behind: &str) -> Box<Problem> {
     let start = dashes as u32;
     let end = start + 3;
     let message = match behind.strip_prefix('-') {
-        Some(_) => {
-            "a line that begins with `---` separates documents and cannot go on with more dashes"
-                .to_owned()
-        }
-        None => format!(
-            "a document separator `---` cannot be followed by `{}` on its line",
-            first_word(behind)
-        ),
+        Some(_) => "a line that begins with `---` separates documents and cannot go on with more dashes".to_owned(),
+        None => format!("a document separator `---` cannot be followed by `{}` on its line", first_word(behind)),
     };
-    Problem::syntax(Span::new(start, end), message)
-        .with_hint("put `---` on a line of its own, or indent the text")
+    Problem::syntax(Span::new(start, end), message).with_hint("put `---` on a line of its own, or indent the text")
 }
 
 fn first_word(text: &str) -> &str {
@@ -206,10 +187,7 @@ mod tests {
         for (document, index) in documents.iter().zip(0..) {
             assert_eq!(document.index, index);
             let start = document.start as usize;
-            assert_eq!(
-                text.get(start..start + document.text.len()),
-                Some(document.text)
-            );
+            assert_eq!(text.get(start..start + document.text.len()), Some(document.text));
         }
         documents
             .iter()
@@ -225,14 +203,8 @@ mod tests {
     fn separators_stand_at_line_starts() {
         assert_eq!(pieces("a: 1\n---\nb: 2\n"), ["a: 1\n", "b: 2\n"]);
         assert_eq!(pieces("a: 1\n--- # next\nb: 2"), ["a: 1\n", "b: 2"]);
-        assert_eq!(
-            pieces("a: 1\r\n---\t \r\nb: 2\r\n"),
-            ["a: 1\r\n", "b: 2\r\n"]
-        );
-        assert_eq!(
-            pieces("a: 1\n ---\nb: '---'\nc---: d\n"),
-            ["a: 1\n ---\nb: '---'\nc---: d\n"]
-        );
+        assert_eq!(pieces("a: 1\r\n---\t \r\nb: 2\r\n"), ["a: 1\r\n", "b: 2\r\n"]);
+        assert_eq!(pieces("a: 1\n ---\nb: '---'\nc---: d\n"), ["a: 1\n ---\nb: '---'\nc---: d\n"]);
         assert_eq!(pieces("a: |\n  x\n---\n"), ["a: |\n  x\n"]);
         assert_eq!(pieces("---"), ["---"]);
         assert_eq!(pieces(""), [""; 0]);
@@ -240,38 +212,23 @@ mod tests {
 
     #[test]
     fn a_leading_separator_belongs_to_its_document() {
-        assert_eq!(
-            pieces("---\na: 1\n---\n---\n---\nb: 2\n"),
-            ["---\na: 1\n", "---\n", "b: 2\n"]
-        );
+        assert_eq!(pieces("---\na: 1\n---\n---\n---\nb: 2\n"), ["---\na: 1\n", "---\n", "b: 2\n"]);
         assert_eq!(pieces("---\n\n---\nb: 2\n"), ["---\n\n", "b: 2\n"]);
     }
 
     #[test]
     fn other_text_behind_the_dashes_is_an_error_of_its_own() {
-        assert_eq!(
-            pieces("a: 1\n--- b: 2\nc: 3\n"),
-            ["a: 1\n", "!--- b: 2\n", "c: 3\n"]
-        );
-        assert_eq!(
-            pieces("a: |\n  x\n-----BEGIN-----\n"),
-            ["a: |\n  x\n", "!-----BEGIN-----\n"]
-        );
+        assert_eq!(pieces("a: 1\n--- b: 2\nc: 3\n"), ["a: 1\n", "!--- b: 2\n", "c: 3\n"]);
+        assert_eq!(pieces("a: |\n  x\n-----BEGIN-----\n"), ["a: |\n  x\n", "!-----BEGIN-----\n"]);
         let documents = documents("a: 1\n--- {b: 2}\n");
         let problem = documents[1].problem.as_ref().expect("broken");
         assert_eq!(problem.span, Span::new(5, 8));
-        assert_eq!(
-            problem.message,
-            "a document separator `---` cannot be followed by `{b:` on its line"
-        );
+        assert_eq!(problem.message, "a document separator `---` cannot be followed by `{b:` on its line");
     }
 
     #[test]
     fn json_values_follow_one_another() {
-        assert_eq!(
-            pieces(" {\"a\": 1} {\"b\": 2}\n"),
-            ["json {\"a\": 1}", "json {\"b\": 2}"]
-        );
+        assert_eq!(pieces(" {\"a\": 1} {\"b\": 2}\n"), ["json {\"a\": 1}", "json {\"b\": 2}"]);
         assert_eq!(pieces("\u{feff}{\"a\": 1}"), ["json {\"a\": 1}"]);
         assert_eq!(pieces("[1]"), ["[1]"], "a list is read as YAML");
     }
@@ -279,10 +236,7 @@ mod tests {
     #[test]
     fn what_is_not_json_may_be_yaml() {
         assert_eq!(pieces("{a: 1}\n---\nb: 2\n"), ["{a: 1}\n", "b: 2\n"]);
-        assert_eq!(
-            pieces("{\"a\": 1}\n---\nb: 2\n"),
-            ["json {\"a\": 1}", "---\nb: 2\n"]
-        );
+        assert_eq!(pieces("{\"a\": 1}\n---\nb: 2\n"), ["json {\"a\": 1}", "---\nb: 2\n"]);
         assert_eq!(pieces("{}\n{}\n{a: 1}"), ["json {}", "json {}", "!{a: 1}"]);
     }
 

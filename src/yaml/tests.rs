@@ -30,9 +30,6 @@ pub(super) fn json_of(node: &Node<'_>) -> serde_json::Value {
         Value::Float(number) => (*number).into(),
         Value::Str(text) => text.as_ref().into(),
         Value::Seq(items) => items.iter().map(json_of).collect(),
-        Value::Map(entries) => entries
-            .iter()
-            .map(|entry| (entry.key.to_string(), json_of(&entry.value)))
-            .collect(),
+        Value::Map(entries) => entries.iter().map(|entry| (entry.key.to_string(), json_of(&entry.value))).collect(),
     }
 }

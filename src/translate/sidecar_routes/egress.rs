@@ -6,13 +6,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
-<<<<<<< HEAD
-use crate::mesh::{EgressScope, VirtualService};
-use crate::translate::host_index::HostIndex;
-=======
-use super::host_index::HostIndex;
 use crate::mesh::{EgressScope, VirtualService, is_wildcard};
->>>>>>> http
+use crate::translate::host_index::HostIndex;
 
 /// An egress listener, indexed.
 pub(super) struct EgressView<'a> {

@@ -131,11 +131,7 @@ impl<'a> Cursor<'a> {
         if length == 0 {
             return None;
         }
-        let kept = if self.peek() == 0xe2 {
-            self.slice(self.at, self.at + length)
-        } else {
-            "\n"
-        };
+        let kept = if self.peek() == 0xe2 { self.slice(self.at, self.at + length) } else { "\n" };
         self.at += length;
         self.line_start = self.at;
         Some(kept)
@@ -204,28 +200,17 @@ impl<'a> Cursor<'a> {
 /// Source: `readerc.go` of go.yaml.in/yaml/v2 2.4.2.
 pub(super) fn check_characters(text: &str) -> Read<()> {
     // One fast look at the bytes clears nearly all texts: bytes that are, or may begin, such a character.
-    let is_suspect = |byte: u8| {
-        (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r'))
-            || matches!(byte, 0x7f | 0xc2 | 0xef)
-    };
-    if !text
-        .bytes()
-        .fold(false, |found, byte| found | is_suspect(byte))
-    {
+    let is_suspect =
+        |byte: u8| (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) || matches!(byte, 0x7f | 0xc2 | 0xef);
+    if !text.bytes().fold(false, |found, byte| found | is_suspect(byte)) {
         return Ok(());
     }
     let is_allowed = |character: char| matches!(character, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
-    match text
-        .char_indices()
-        .find(|&(_, character)| !is_allowed(character))
-    {
+    match text.char_indices().find(|&(_, character)| !is_allowed(character)) {
         None => Ok(()),
         Some((at, character)) => {
             let span = Span::new(at as u32, (at + character.len_utf8()) as u32);
-            let message = format!(
-                "control character U+{:04X} is not allowed in YAML",
-                u32::from(character)
-            );
+            let message = format!("control character U+{:04X} is not allowed in YAML", u32::from(character));
             Err(Problem::syntax(span, message)
                 .with_hint("in double quotes it can be written as an escape such as `\\x1b`"))
         }

@@ -17,18 +17,13 @@ pub(super) fn not_in_block(text: &str, last_end: u32, span: Span, wanted: Wanted
     let between = Span::new(last_end, span.start).slice(text);
     if span.start > 0 && !between.contains(['\n', '\r']) {
         return Problem::syntax(span, "this text stands behind a value that is complete")
-            .with_hint(
-                "put the whole value in quotes; in single quotes, a quote is written twice",
-            );
+            .with_hint("put the whole value in quotes; in single quotes, a quote is written twice");
     }
     if wanted == Wanted::Item {
-        return Problem::syntax(span, "an item of the list, `- `, is expected here").with_hint(
-            "indent the line as the other items, or as the key that the list belongs to",
-        );
+        return Problem::syntax(span, "an item of the list, `- `, is expected here")
+            .with_hint("indent the line as the other items, or as the key that the list belongs to");
     }
-    let is_item = text
-        .get(span.start as usize..)
-        .is_some_and(|rest| rest.starts_with("- "));
+    let is_item = text.get(span.start as usize..).is_some_and(|rest| rest.starts_with("- "));
     let message = if is_item {
         "a list item cannot stand among the keys of an object"
     } else {
@@ -51,8 +46,7 @@ pub(super) fn stray_colon(cursor: &Cursor<'_>, scalar_start: usize) -> Box<Probl
     } else {
         "indent the line as the other keys of the object"
     };
-    let message =
-        "this line goes on with the value of the line before, so that it cannot have a key";
+    let message = "this line goes on with the value of the line before, so that it cannot have a key";
     Problem::syntax(colon, message).with_hint(hint)
 }
 
@@ -64,8 +58,7 @@ pub(super) fn missing_comma(text: &str, span: Span, close: &str) -> Box<Problem>
         let span = at_least_a_word(text, span);
         Problem::syntax(span, format!("`,` or `{close}` is expected here"))
     };
-    problem
-        .with_hint("close the bracket; put a value that holds brackets, commas or `: ` in quotes")
+    problem.with_hint("close the bracket; put a value that holds brackets, commas or `: ` in quotes")
 }
 
 /// A span that shows something: an empty one is stretched over the word that begins there.
@@ -87,20 +80,14 @@ pub(super) fn missing_colon(cursor: &Cursor<'_>, key_start: usize) -> Box<Proble
     let span = Span::new(key_start as u32, (key_start + line.len()) as u32);
     let shown: String = line.chars().take(40).collect();
     let dots = if shown.len() < line.len() { "…" } else { "" };
-    Problem::syntax(
-        span,
-        format!("`{shown}{dots}` stands where a key is expected, and has no `: `"),
-    )
-    .with_hint("write `key: value`; indent the line if it belongs to the value above it")
+    Problem::syntax(span, format!("`{shown}{dots}` stands where a key is expected, and has no `: `"))
+        .with_hint("write `key: value`; indent the line if it belongs to the value above it")
 }
 
 pub(super) fn directive(cursor: &Cursor<'_>) -> Box<Problem> {
     let (_, span) = cursor.character();
-    Problem::syntax(
-        span,
-        "a line that begins with `%` is a directive, which cannot stand here",
-    )
-    .with_hint("leave `%YAML` out; put text that begins with `%` in quotes")
+    Problem::syntax(span, "a line that begins with `%` is a directive, which cannot stand here")
+        .with_hint("leave `%YAML` out; put text that begins with `%` in quotes")
 }
 
 /// The character here begins nothing.
@@ -118,26 +105,17 @@ pub(super) fn no_token(cursor: &Cursor<'_>) -> Box<Problem> {
 }
 
 pub(super) fn unknown_alias(name: &str, span: Span) -> Box<Problem> {
-    Problem::syntax(
-        span,
-        format!("no anchor `&{name}` stands before this alias"),
-    )
-    .with_hint(format!(
-        "put the value in quotes if text is meant: \"*{name}\""
-    ))
+    Problem::syntax(span, format!("no anchor `&{name}` stands before this alias"))
+        .with_hint(format!("put the value in quotes if text is meant: \"*{name}\""))
 }
 
 pub(super) fn no_value(span: Span) -> Box<Problem> {
-    Problem::syntax(span, "a value is expected here")
-        .with_hint("put the value in quotes if text is meant")
+    Problem::syntax(span, "a value is expected here").with_hint("put the value in quotes if text is meant")
 }
 
 pub(super) fn undefined_tag(span: Span) -> Box<Problem> {
-    Problem::syntax(
-        span,
-        "the handle of this tag, from `!` to `!`, is not defined",
-    )
-    .with_hint("put a value that begins with `!` in quotes")
+    Problem::syntax(span, "the handle of this tag, from `!` to `!`, is not defined")
+        .with_hint("put a value that begins with `!` in quotes")
 }
 
 pub(super) fn tab(cursor: &Cursor<'_>) -> Box<Problem> {

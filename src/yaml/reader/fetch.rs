@@ -21,12 +21,8 @@ impl<'a> Scanner<'a> {
         match byte {
             END => self.fetch_end(),
             b'%' if self.cursor.column() == 0 => Err(directive(&self.cursor)),
-            b'-' if self.cursor.is_document_mark(b'-') => {
-                self.fetch_document_mark(TokenKind::DocumentStart)
-            }
-            b'.' if self.cursor.is_document_mark(b'.') => {
-                self.fetch_document_mark(TokenKind::DocumentEnd)
-            }
+            b'-' if self.cursor.is_document_mark(b'-') => self.fetch_document_mark(TokenKind::DocumentStart),
+            b'.' if self.cursor.is_document_mark(b'.') => self.fetch_document_mark(TokenKind::DocumentEnd),
             b'[' => self.fetch_bracket(TokenKind::FlowSeqStart),
             b'{' => self.fetch_bracket(TokenKind::FlowMapStart),
             b']' => self.fetch_bracket_end(TokenKind::FlowSeqEnd),
@@ -119,8 +115,7 @@ impl<'a> Scanner<'a> {
             if !self.is_key_allowed {
                 let span = Span::new(self.cursor.at as u32, self.cursor.at as u32 + 1);
                 let problem = Problem::syntax(span, "a list item cannot start here");
-                return Err(problem
-                    .with_hint("start the list on a line of its own, or put the text in quotes"));
+                return Err(problem.with_hint("start the list on a line of its own, or put the text in quotes"));
             }
             self.open_block_here(TokenKind::BlockSeqStart);
         }
@@ -135,8 +130,7 @@ impl<'a> Scanner<'a> {
         if !self.in_brackets() {
             if !self.is_key_allowed {
                 let span = Span::new(self.cursor.at as u32, self.cursor.at as u32 + 1);
-                return Err(Problem::syntax(span, "a key cannot start here")
-                    .with_hint("put the text in quotes"));
+                return Err(Problem::syntax(span, "a key cannot start here").with_hint("put the text in quotes"));
             }
             self.open_block_here(TokenKind::BlockMapStart);
         }
@@ -168,11 +162,7 @@ impl<'a> Scanner<'a> {
         self.is_key_allowed = false;
         let start = self.cursor.at;
         let name = self.scan_anchor_name()?;
-        let kind = if is_alias {
-            TokenKind::Alias
-        } else {
-            TokenKind::Anchor
-        };
+        let kind = if is_alias { TokenKind::Alias } else { TokenKind::Anchor };
         let mut token = Token::new(kind, self.cursor.since(start));
         token.text = Cow::Borrowed(name);
         token.key_level = key_level;
@@ -201,12 +191,7 @@ impl<'a> Scanner<'a> {
             Some(quote) => self.scan_quoted(quote)?,
             None => self.scan_plain()?,
         };
-        self.push(Token {
-            is_plain: quote.is_none(),
-            key_level,
-            text,
-            ..Token::new(TokenKind::Scalar, span)
-        });
+        self.push(Token { is_plain: quote.is_none(), key_level, text, ..Token::new(TokenKind::Scalar, span) });
         Ok(())
     }
 

@@ -136,12 +136,7 @@ impl<'a> YamlReader<'a> {
 
     /// A node that is not written: null, behind the last token.
     fn absent(&mut self) -> Found<'a> {
-        let event = Event::Scalar {
-            text: "".into(),
-            is_plain: true,
-            tag: Tag::None,
-            anchor: None,
-        };
+        let event = Event::Scalar { text: "".into(), is_plain: true, tag: Tag::None, anchor: None };
         Ok((event, Span::new(self.last_end, self.last_end)))
     }
 
@@ -172,12 +167,8 @@ impl<'a> YamlReader<'a> {
             TokenKind::Scalar => {
                 self.pop_state();
                 let token = self.take()?;
-                let event = Event::Scalar {
-                    text: token.text,
-                    is_plain: token.is_plain,
-                    tag: tag.unwrap_or(Tag::None),
-                    anchor,
-                };
+                let event =
+                    Event::Scalar { text: token.text, is_plain: token.is_plain, tag: tag.unwrap_or(Tag::None), anchor };
                 Ok((event, span))
             }
             TokenKind::BlockEntry if place == Place::BlockValue => {
@@ -206,12 +197,7 @@ impl<'a> YamlReader<'a> {
             }
             _ if anchor.is_some() || tag.is_some() => {
                 self.pop_state();
-                let event = Event::Scalar {
-                    text: "".into(),
-                    is_plain: true,
-                    tag: tag.unwrap_or(Tag::None),
-                    anchor,
-                };
+                let event = Event::Scalar { text: "".into(), is_plain: true, tag: tag.unwrap_or(Tag::None), anchor };
                 Ok((event, Span::new(self.last_end, self.last_end)))
             }
             _ => Err(no_value(span)),

@@ -96,10 +96,7 @@ impl<'a> Scanner<'a> {
                     breaks.push(line_break);
                     is_line_start = true;
                 } else if cursor.is_blank(cursor.at) {
-                    if is_line_start
-                        && (cursor.column() as isize) < indent
-                        && cursor.peek() == b'\t'
-                    {
+                    if is_line_start && (cursor.column() as isize) < indent && cursor.peek() == b'\t' {
                         return Err(tab(cursor));
                     }
                     cursor.at += 1;
@@ -220,9 +217,7 @@ impl<'a> Scanner<'a> {
             match self.cursor.peek() {
                 b'+' if chomping.is_none() => chomping = Some(Chomping::Keep),
                 b'-' if chomping.is_none() => chomping = Some(Chomping::Strip),
-                digit @ b'1'..=b'9' if increment.is_none() => {
-                    increment = Some(usize::from(digit - b'0'))
-                }
+                digit @ b'1'..=b'9' if increment.is_none() => increment = Some(usize::from(digit - b'0')),
                 _ => break,
             }
             self.cursor.at += 1;
@@ -235,9 +230,8 @@ impl<'a> Scanner<'a> {
             let (_, span) = self.cursor.character();
             let indicator = self.cursor.slice(start, start + 1);
             let message = format!("text cannot stand behind `{indicator}` on its line");
-            return Err(Problem::syntax(span, message).with_hint(
-                "start the text on the next line, indented, or put the value in quotes",
-            ));
+            return Err(Problem::syntax(span, message)
+                .with_hint("start the text on the next line, indented, or put the value in quotes"));
         }
         Ok((chomping.unwrap_or(Chomping::Clip), increment))
     }
@@ -378,9 +372,8 @@ fn scan_escape(cursor: &mut Cursor<'_>) -> Read<char> {
                 Some(found) => format!("`\\{found}` is no escape in double quotes"),
                 None => "the quotes are not closed".to_owned(),
             };
-            return Err(Problem::syntax(span, message).with_hint(
-                "write a backslash as `\\\\`, or use single quotes, in which it needs no escape",
-            ));
+            return Err(Problem::syntax(span, message)
+                .with_hint("write a backslash as `\\\\`, or use single quotes, in which it needs no escape"));
         }
     };
     cursor.at += 2;
@@ -402,8 +395,7 @@ fn scan_code(cursor: &mut Cursor<'_>, digits: usize) -> Read<char> {
         cursor.at += 1;
     }
     char::from_u32(code).ok_or_else(|| {
-        Problem::syntax(cursor.since(start), "the escape is no Unicode character").with_hint(
-            "write characters beyond U+FFFF with `\\U` and eight digits, not as surrogate pairs",
-        )
+        Problem::syntax(cursor.since(start), "the escape is no Unicode character")
+            .with_hint("write characters beyond U+FFFF with `\\U` and eight digits, not as surrogate pairs")
     })
 }

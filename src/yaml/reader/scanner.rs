@@ -86,10 +86,7 @@ impl<'a> Scanner<'a> {
         let (kind, span) = self.peek()?;
         self.is_front_known = false;
         self.taken += 1;
-        Ok(self
-            .queue
-            .pop_front()
-            .unwrap_or_else(|| Token::new(kind, span)))
+        Ok(self.queue.pop_front().unwrap_or_else(|| Token::new(kind, span)))
     }
 
     /// Whether brackets are open.
@@ -110,18 +107,10 @@ impl<'a> Scanner<'a> {
     fn is_front_settled(&mut self) -> Read<bool> {
         let level = match self.queue.front() {
             None => return Ok(false),
-            Some(Token {
-                key_level: None, ..
-            }) => return Ok(true),
-            Some(Token {
-                key_level: Some(level),
-                ..
-            }) => *level as usize,
+            Some(Token { key_level: None, .. }) => return Ok(true),
+            Some(Token { key_level: Some(level), .. }) => *level as usize,
         };
-        let is_candidate = self
-            .simple_keys
-            .get(level)
-            .is_some_and(|key| key.token == self.taken);
+        let is_candidate = self.simple_keys.get(level).is_some_and(|key| key.token == self.taken);
         Ok(!is_candidate || !self.is_still_possible(level)?)
     }
 
@@ -203,12 +192,7 @@ impl<'a> Scanner<'a> {
             return Ok(false);
         };
         key.is_possible = false;
-        let SimpleKey {
-            token,
-            at,
-            line_start,
-            ..
-        } = *key;
+        let SimpleKey { token, at, line_start, .. } = *key;
         let index = token.saturating_sub(self.taken);
         self.insert(index, TokenKind::Key, at);
         self.open_block(at - line_start, index, TokenKind::BlockMapStart, at);

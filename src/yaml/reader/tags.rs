@@ -26,11 +26,8 @@ impl<'a> Scanner<'a> {
             cursor.at += 1;
         }
         let name = cursor.slice(start + 1, cursor.at);
-        let ends_well = cursor.is_gap(cursor.at)
-            || matches!(
-                cursor.peek(),
-                b'?' | b':' | b',' | b']' | b'}' | b'%' | b'@' | b'`'
-            );
+        let ends_well =
+            cursor.is_gap(cursor.at) || matches!(cursor.peek(), b'?' | b':' | b',' | b']' | b'}' | b'%' | b'@' | b'`');
         if !name.is_empty() && ends_well {
             return Ok(name);
         }
@@ -39,14 +36,9 @@ impl<'a> Scanner<'a> {
             cursor.at += 1;
         }
         let text = cursor.slice(start, cursor.at);
-        let what = if is_alias {
-            "`*` begins an alias"
-        } else {
-            "`&` begins an anchor"
-        };
+        let what = if is_alias { "`*` begins an alias" } else { "`&` begins an anchor" };
         let message = format!("{what}, and `{text}` is no name for one");
-        Err(Problem::syntax(cursor.since(start), message)
-            .with_hint(format!("put the value in quotes: \"{text}\"")))
+        Err(Problem::syntax(cursor.since(start), message).with_hint(format!("put the value in quotes: \"{text}\"")))
     }
 
     /// The tag here. `%TAG` being refused, only the handles `!` and `!!` have a meaning.
@@ -104,12 +96,9 @@ impl<'a> Scanner<'a> {
         if !raw.contains('%') {
             return Ok(Cow::Borrowed(raw));
         }
-        decode(raw).map(Cow::Owned).ok_or_else(|| {
-            self.bad_tag(
-                tag_start,
-                "the tag has a `%` that begins no escaped character",
-            )
-        })
+        decode(raw)
+            .map(Cow::Owned)
+            .ok_or_else(|| self.bad_tag(tag_start, "the tag has a `%` that begins no escaped character"))
     }
 
     fn bad_tag(&self, start: usize, message: &str) -> Box<Problem> {

@@ -47,13 +47,6 @@ pub(super) struct Token<'a> {
 
 impl<'a> Token<'a> {
     pub(super) fn new(kind: TokenKind, span: Span) -> Token<'a> {
-        Token {
-            kind,
-            is_plain: false,
-            tag: None,
-            span,
-            key_level: None,
-            text: Cow::Borrowed(""),
-        }
+        Token { kind, is_plain: false, tag: None, span, key_level: None, text: Cow::Borrowed("") }
     }
 }
