@@ -80,7 +80,7 @@ struct Found<'a> {
 impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
     fn document(&mut self) -> Step<Option<Node<'a>>> {
         let (event, span) = self.next()?;
-        if event == Event::End {
+        if matches!(event, Event::End) {
             return Ok(None);
         }
         let node = self.node(event, span, 0)?.node;
@@ -121,7 +121,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         let first = self.items.len();
         loop {
             let (event, span) = self.next()?;
-            if event == Event::SeqEnd {
+            if matches!(event, Event::SeqEnd) {
                 let items = self.items.drain(first..).collect();
                 let span = Span::new(start.start, span.end);
                 return Ok(Node { span, value: Value::Seq(items) });
@@ -138,7 +138,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         let findings_before = self.findings.len();
         loop {
             let (event, span) = self.next()?;
-            if event == Event::MapEnd {
+            if matches!(event, Event::MapEnd) {
                 let mut entries: Vec<_> = self.entries.drain(first..).collect();
                 settle_keys(&mut entries, &merged, &mut self.findings);
                 if self.source.is_replaying() {
@@ -265,7 +265,8 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
                 Value::UInt(number) => self.scalar_key(Scalar::UInt(number), span),
                 Value::Float(number) => self.scalar_key(Scalar::Float(number), span),
                 Value::Seq(_) | Value::Map(_) | Value::Str(_) => {
-                    let message = format!("a {} cannot be a key", node.kind_name());
+                    let article = if node.kind_name() == "object" { "an" } else { "a" };
+                    let message = format!("{article} {} cannot be a key", node.kind_name());
                     self.error(
                         Problem::new(ProblemKind::Value, span, message)
                             .with_hint("keys are strings, numbers or booleans"),

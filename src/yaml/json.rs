@@ -46,7 +46,7 @@ impl<'a> JsonReader<'a> {
     /// The length in bytes of the JSON value at the start of `text`. Spans in a problem are relative to `text`.
     pub(super) fn skip_value(text: &str) -> Read<usize> {
         let mut reader = JsonReader::new(text);
-        while reader.next()?.0 != Event::End {}
+        while !matches!(reader.next()?.0, Event::End) {}
         Ok(reader.at)
     }
 

@@ -85,16 +85,9 @@ pub fn parse<'a>(raw: &RawDocument<'a>, limits: &Limits) -> Result<Option<Docume
     if let Some(problem) = &raw.problem {
         return Err(vec![Problem::clone(problem)]);
     }
-    let in_file = |mut problem: Box<Problem>| {
-        problem.span = problem.span.shifted(raw.start);
-        vec![*problem]
-    };
     let built = match raw.format {
         Format::Json => build::build(json::JsonReader::new(raw.text), raw.start, limits),
-        Format::Yaml => {
-            let reader = reader::YamlReader::new(raw.text).map_err(in_file)?;
-            build::build(reader, raw.start, limits)
-        }
+        Format::Yaml => build_yaml(raw, limits),
     }?;
     Ok(built.map(|built| Document {
         root: built.root,
@@ -103,4 +96,32 @@ pub fn parse<'a>(raw: &RawDocument<'a>, limits: &Limits) -> Result<Option<Docume
         problems: built.findings,
         comments: built.comments,
     }))
+}
+
+fn build_yaml<'a>(raw: &RawDocument<'a>, limits: &Limits) -> Result<Option<build::Built<'a>>, Vec<Problem>> {
+    let built = match reader::YamlReader::new(raw.text) {
+        Ok(reader) => build::build(reader, raw.start, limits),
+        Err(mut problem) => {
+            problem.span = problem.span.shifted(raw.start);
+            Err(vec![*problem])
+        }
+    };
+    built.map_err(|mut problems| {
+        for problem in &mut problems {
+            let at = problem.span.start.saturating_sub(raw.start) as usize;
+            if is_template_line(raw.text, at) {
+                problem.hint = Some("a template with `{{ }}` has to be rendered first".to_owned());
+            }
+        }
+        problems
+    })
+}
+
+/// Whether the line of an offset holds the mark of a Helm or Go template.
+fn is_template_line(text: &str, at: usize) -> bool {
+    let at = text.floor_char_boundary(at);
+    let (before, behind) = text.split_at(at);
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let end = behind.find('\n').map_or(text.len(), |length| at + length);
+    text.get(start..end).is_some_and(|line| line.contains("{{"))
 }

@@ -9,6 +9,7 @@
 //! read, it is an error for kubectl as well wherever it begins a document; behind one, Go's reader drops the rest silently.
 
 mod cursor;
+mod explain;
 mod fetch;
 mod scalars;
 mod scanner;
@@ -20,7 +21,7 @@ use std::collections::BTreeMap;
 
 use super::events::{AnchorId, Event, Read, Reader, Tag};
 use super::node::Span;
-use super::problem::Problem;
+use explain::{Wanted, no_value, undefined_tag, unknown_alias};
 use scanner::Scanner;
 use token::{Token, TokenKind};
 
@@ -250,9 +251,7 @@ impl<'a> YamlReader<'a> {
             self.take_unwritten()?;
             return self.collection_end(Event::SeqEnd);
         }
-        let span = self.scanner.peek()?.1;
-        Err(Problem::syntax(span, "an item of the list, `- `, is expected here")
-            .with_hint("indent the line as the other items, or as the key that the list belongs to"))
+        self.not_in_block(Wanted::Item)
     }
 
     fn plain_seq_item(&mut self) -> Found<'a> {
@@ -288,9 +287,13 @@ impl<'a> YamlReader<'a> {
             self.take_unwritten()?;
             return self.collection_end(Event::MapEnd);
         }
-        let span = self.scanner.peek()?.1;
-        Err(Problem::syntax(span, "a key of the object is expected here")
-            .with_hint("indent the line as the other keys of the object"))
+        self.not_in_block(Wanted::Key)
+    }
+
+    fn not_in_block(&mut self, wanted: Wanted) -> Found<'a> {
+        let (_, span) = self.scanner.peek()?;
+        let text = self.scanner.cursor.text;
+        Err(explain::not_in_block(text, self.last_end, span, wanted))
     }
 
     fn block_map_value(&mut self) -> Found<'a> {
@@ -330,13 +333,9 @@ impl<'a> YamlReader<'a> {
             self.take()?;
             return Ok(());
         }
-        let (kind, span) = self.scanner.peek()?;
-        let problem = if kind == TokenKind::End {
-            Problem::syntax(span, format!("the text ends before the closing `{close}`"))
-        } else {
-            Problem::syntax(span, format!("`,` or `{close}` is expected here"))
-        };
-        Err(problem.with_hint("put a value that holds brackets, commas or `: ` in quotes"))
+        let (_, span) = self.scanner.peek()?;
+        let text = self.scanner.cursor.text;
+        Err(explain::missing_comma(text, span, close))
     }
 
     fn flow_pair_key(&mut self) -> Found<'a> {
@@ -421,18 +420,4 @@ impl<'a> Reader<'a> for YamlReader<'a> {
     fn comments(&mut self) -> Vec<Span> {
         std::mem::take(&mut self.scanner.comments)
     }
-}
-
-fn unknown_alias(name: &str, span: Span) -> Box<Problem> {
-    Problem::syntax(span, format!("no anchor `&{name}` stands before this alias"))
-        .with_hint(format!("put the value in quotes if text is meant: \"*{name}\""))
-}
-
-fn no_value(span: Span) -> Box<Problem> {
-    Problem::syntax(span, "a value is expected here").with_hint("put the value in quotes if text is meant")
-}
-
-fn undefined_tag(span: Span) -> Box<Problem> {
-    Problem::syntax(span, "the handle of this tag, from `!` to `!`, is not defined")
-        .with_hint("put a value that begins with `!` in quotes")
 }

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use super::cursor::{Cursor, END};
+use super::explain::tab;
 use super::scanner::Scanner;
 use crate::yaml::events::Read;
 use crate::yaml::node::Span;
@@ -96,8 +97,7 @@ impl<'a> Scanner<'a> {
                     is_line_start = true;
                 } else if cursor.is_blank(cursor.at) {
                     if is_line_start && (cursor.column() as isize) < indent && cursor.peek() == b'\t' {
-                        let (_, span) = cursor.character();
-                        return Err(Problem::syntax(span, "a tab cannot indent a line").with_hint("indent with blanks"));
+                        return Err(tab(cursor));
                     }
                     cursor.at += 1;
                 } else {
@@ -260,8 +260,7 @@ fn pass_block_indent<'a>(
         }
         deepest = deepest.max(cursor.column());
         if cursor.column() < limit && cursor.peek() == b'\t' {
-            let (_, span) = cursor.character();
-            return Err(Problem::syntax(span, "a tab cannot indent a line").with_hint("indent with blanks"));
+            return Err(tab(cursor));
         }
         match cursor.pass_break_or_end() {
             Some(line_break) => breaks.push_str(line_break),
@@ -280,7 +279,8 @@ fn scan_quoted_lines(cursor: &mut Cursor<'_>, quote: u8) -> Read<String> {
     loop {
         if cursor.is_document_mark(b'-') || cursor.is_document_mark(b'.') || cursor.is_end() {
             let span = Span::new(start as u32, start as u32 + 1);
-            return Err(Problem::syntax(span, "the quotes are not closed"));
+            return Err(Problem::syntax(span, "the quotes are not closed")
+                .with_hint("close them; text of several lines is best written behind `|`"));
         }
         // After an escaped line break, blanks are dropped as after any other.
         let mut is_line_start = false;

@@ -8,10 +8,10 @@
 use std::collections::VecDeque;
 
 use super::cursor::Cursor;
+use super::explain::missing_colon;
 use super::token::{Token, TokenKind};
 use crate::yaml::events::Read;
 use crate::yaml::node::Span;
-use crate::yaml::problem::Problem;
 
 /// A token that may begin a key, one for each flow level.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,6 +46,8 @@ pub(super) struct Scanner<'a> {
     /// Whether the next token may begin a key without `?`, or an item of a block list.
     pub(super) is_key_allowed: bool,
     pub(super) comments: Vec<Span>,
+    /// Where the last scalar starts.
+    pub(super) scalar_start: usize,
 }
 
 impl<'a> Scanner<'a> {
@@ -60,6 +62,7 @@ impl<'a> Scanner<'a> {
             simple_keys: vec![SimpleKey::default()],
             is_key_allowed: true,
             comments: Vec::new(),
+            scalar_start: 0,
         }
     }
 
@@ -128,7 +131,7 @@ impl<'a> Scanner<'a> {
             return Ok(true);
         }
         if key.is_required {
-            return Err(missing_colon(&cursor, key));
+            return Err(missing_colon(&cursor, key.at));
         }
         key.is_possible = false;
         Ok(false)
@@ -161,7 +164,7 @@ impl<'a> Scanner<'a> {
             && key.is_possible
         {
             if key.is_required {
-                return Err(missing_colon(&self.cursor, key));
+                return Err(missing_colon(&self.cursor, key.at));
             }
             key.is_possible = false;
         }
@@ -238,17 +241,4 @@ impl<'a> Scanner<'a> {
             self.indent = self.indents.pop().unwrap_or(-1);
         }
     }
-}
-
-/// A line that must be a key has no `:`.
-fn missing_colon(cursor: &Cursor<'_>, key: &SimpleKey) -> Box<Problem> {
-    let mut end = *cursor;
-    end.at = key.at;
-    end.pass_line();
-    let line = end.slice(key.at, end.at).trim_end();
-    let span = Span::new(key.at as u32, (key.at + line.len()) as u32);
-    let shown: String = line.chars().take(40).collect();
-    let dots = if shown.len() < line.len() { "…" } else { "" };
-    Problem::syntax(span, format!("`{shown}{dots}` stands where a key is expected, and has no `: `"))
-        .with_hint("write `key: value`; indent the line if it belongs to the value above it")
 }
