@@ -2,7 +2,7 @@
 
 use super::cursor::Cursor;
 use crate::yaml::node::Span;
-use crate::yaml::problem::Problem;
+use crate::yaml::problem::{Problem, shown};
 
 /// What a line of a block should begin with.
 #[derive(Clone, Copy, PartialEq)]
@@ -11,7 +11,8 @@ pub(super) enum Wanted {
     Item,
 }
 
-/// The token at `span` is no part of the block that is open. `last_end` is where the token before it ends.
+/// The token at `span` is no part of the block that is open. `last_end` is where the token before
+/// it ends.
 pub(super) fn not_in_block(text: &str, last_end: u32, span: Span, wanted: Wanted) -> Box<Problem> {
     let span = at_least_a_word(text, span);
     let between = Span::new(last_end, span.start).slice(text);
@@ -32,8 +33,8 @@ pub(super) fn not_in_block(text: &str, last_end: u32, span: Span, wanted: Wanted
     Problem::syntax(span, message).with_hint("indent the line as the other keys of the object")
 }
 
-/// The `:` at `at` would make a second key of the line, or one of a line that goes on with a scalar. The scalar before it
-/// starts at `scalar_start`.
+/// The `:` at `at` would make a second key of the line, or one of a line that goes on with a
+/// scalar. The scalar before it starts at `scalar_start`.
 pub(super) fn stray_colon(cursor: &Cursor<'_>, scalar_start: usize) -> Box<Problem> {
     let colon = Span::new(cursor.at as u32, cursor.at as u32 + 1);
     let scalar = cursor.slice(scalar_start, cursor.at);
@@ -78,9 +79,7 @@ pub(super) fn missing_colon(cursor: &Cursor<'_>, key_start: usize) -> Box<Proble
     end.pass_line();
     let line = end.slice(key_start, end.at).trim_end();
     let span = Span::new(key_start as u32, (key_start + line.len()) as u32);
-    let shown: String = line.chars().take(40).collect();
-    let dots = if shown.len() < line.len() { "…" } else { "" };
-    Problem::syntax(span, format!("`{shown}{dots}` stands where a key is expected, and has no `: `"))
+    Problem::syntax(span, format!("`{}` stands where a key is expected, and has no `: `", shown(line)))
         .with_hint("write `key: value`; indent the line if it belongs to the value above it")
 }
 
@@ -105,11 +104,15 @@ pub(super) fn no_token(cursor: &Cursor<'_>) -> Box<Problem> {
 }
 
 pub(super) fn unknown_alias(name: &str, span: Span) -> Box<Problem> {
-    Problem::syntax(span, format!("no anchor `&{name}` stands before this alias"))
-        .with_hint(format!("put the value in quotes if text is meant: \"*{name}\""))
+    Problem::syntax(span, format!("no anchor `&{}` stands before this alias", shown(name)))
+        .with_hint(format!("put the value in quotes if text is meant: \"*{}\"", shown(name)))
 }
 
-pub(super) fn no_value(span: Span) -> Box<Problem> {
+pub(super) fn no_value(text: &str, span: Span) -> Box<Problem> {
+    if span.start as usize >= text.len() {
+        return Problem::syntax(span, "the text ends where a value is expected")
+            .with_hint("close the brackets, or write the value");
+    }
     Problem::syntax(span, "a value is expected here").with_hint("put the value in quotes if text is meant")
 }
 

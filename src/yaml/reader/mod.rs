@@ -1,12 +1,14 @@
 //! Reads a YAML document as events, exactly as Go's YAML 1.1 reader (a libyaml) would.
 //!
-//! The grammar is here; tokens come from [`scanner`]. A general YAML 1.2 parser would do for most manifests, but it reads
-//! the odd ones differently, which is what this room is there to avoid; and it takes several times as long.
+//! The grammar is here; tokens come from [`scanner`]. A general YAML 1.2 parser would do for most
+//! manifests, but it reads the odd ones differently, which is what this room is there to avoid; and
+//! it takes several times as long.
 //!
 //! Source: the behaviour of `parserc.go` of go.yaml.in/yaml/v2 2.4.2.
 //!
-//! DEVIATION: a directive (`%YAML`, `%TAG`) is always refused. Since documents are parted at `---` lines before they are
-//! read, it is an error for kubectl as well wherever it begins a document; behind one, Go's reader drops the rest silently.
+//! DEVIATION: a directive (`%YAML`, `%TAG`) is always refused. Since documents are parted at `---`
+//! lines before they are read, it is an error for kubectl as well wherever it begins a document;
+//! behind one, Go's reader drops the rest silently.
 
 mod cursor;
 mod explain;
@@ -200,7 +202,7 @@ impl<'a> YamlReader<'a> {
                 let event = Event::Scalar { text: "".into(), is_plain: true, tag: tag.unwrap_or(Tag::None), anchor };
                 Ok((event, Span::new(self.last_end, self.last_end)))
             }
-            _ => Err(no_value(span)),
+            _ => Err(no_value(self.scanner.cursor.text, span)),
         }
     }
 
@@ -341,7 +343,8 @@ impl<'a> YamlReader<'a> {
     fn flow_pair_key(&mut self) -> Found<'a> {
         use TokenKind::{FlowEntry, FlowSeqEnd, Value};
         if self.is_one_of(&[Value, FlowEntry, FlowSeqEnd])? {
-            // Go's reader loses this token. Without a value behind `?` the list would then be misread or not end.
+            // Go's reader loses this token. Without a value behind `?` the list would then be
+            // misread or not end.
             self.take()?;
             return self.absent_then(State::FlowPairValue);
         }

@@ -1,7 +1,8 @@
 //! From characters to tokens: where blocks begin and end, and what is a key.
 //!
-//! A key is known as one only when the `:` behind it is seen. So each token that may begin a key is kept in a queue with
-//! a note ([`SimpleKey`]); when the `:` comes, a key token is put in before it.
+//! A key is known as one only when the `:` behind it is seen. So each token that may begin a key is
+//! kept in a queue with a note ([`SimpleKey`]); when the `:` comes, a key token is put in before
+//! it.
 //!
 //! Source: the behaviour of `scannerc.go` of go.yaml.in/yaml/v2 2.4.2, a libyaml.
 
@@ -114,7 +115,8 @@ impl<'a> Scanner<'a> {
         Ok(!is_candidate || !self.is_still_possible(level)?)
     }
 
-    /// Whether the candidate of a level may still become a key: it must be on this line, and not too long.
+    /// Whether the candidate of a level may still become a key: it must be on this line, and not
+    /// too long.
     fn is_still_possible(&mut self, level: usize) -> Read<bool> {
         let cursor = self.cursor;
         let Some(key) = self.simple_keys.get_mut(level) else {
@@ -215,7 +217,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Opens a block at `column`, if it is inside the one that is open. Its token goes to `index` of the queue.
+    /// Opens a block at `column`, if it is inside the one that is open. Its token goes to `index`
+    /// of the queue.
     fn open_block(&mut self, column: usize, index: usize, kind: TokenKind, at: usize) {
         let column = column as isize;
         if self.in_brackets() || self.indent >= column {
