@@ -2,11 +2,13 @@
 
 mod check;
 mod explain;
+mod fail_on;
 mod input;
 mod options;
 mod output;
 mod routes;
 mod schema;
+mod simulate;
 
 use std::process::ExitCode;
 
@@ -39,6 +41,7 @@ impl From<Exit> for ExitCode {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
+        Command::Simulate(args) => simulate::run(&args),
         Command::Routes(args) => routes::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),

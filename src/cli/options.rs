@@ -14,6 +14,8 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Replay streams of requests: shares of each subset, unmatched and lost traffic
+    Simulate(super::simulate::SimulateArgs),
     /// Print the effective route table of a proxy
     Routes(super::routes::RoutesArgs),
     /// Say step by step why each request goes where it goes

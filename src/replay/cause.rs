@@ -1,13 +1,13 @@
 //! Why requests to a cluster are lost, and what to change.
 
-use serde::Serialize;
-
 use crate::manifest::Labels;
 use crate::table::{Cluster, ClusterName, Health, RouteTable};
 
+/// What to do about requests that the outbound policy keeps in.
+pub(super) const REGISTRY_ONLY: &str = "add a ServiceEntry for the host, or set outboundTrafficPolicy to ALLOW_ANY";
+
 /// Why traffic to a cluster is lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Cause {
     UndefinedSubset,
     UnknownPort,
@@ -23,6 +23,19 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// In machine-readable forms.
+    pub fn id(self) -> &'static str {
+        match self {
+            Cause::UndefinedSubset => "undefined_subset",
+            Cause::UnknownPort => "unknown_port",
+            Cause::UnknownHost => "unknown_host",
+            Cause::NoMatchingPods => "no_matching_pods",
+            Cause::NoPods => "no_pods",
+            Cause::NoReadyPods => "no_ready_pods",
+            Cause::RegistryOnly => "registry_only",
+        }
+    }
+
     /// In a few words.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -41,8 +54,7 @@ impl Cause {
 pub fn hint(table: &RouteTable, name: &ClusterName) -> Option<(Cause, String)> {
     match name {
         ClusterName::BlackHole => {
-            let text = "add a ServiceEntry for the host, or set outboundTrafficPolicy to ALLOW_ANY".to_owned();
-            return Some((Cause::RegistryOnly, text));
+            return Some((Cause::RegistryOnly, REGISTRY_ONLY.to_owned()));
         }
         ClusterName::Passthrough | ClusterName::AllowAnyDynamicDns => return None,
         ClusterName::Outbound { .. } | ClusterName::SniDnat { .. } | ClusterName::UnknownService => {}
@@ -98,6 +110,8 @@ fn unknown_host(table: &RouteTable, host: &str) -> String {
         .iter()
         .filter_map(|c| c.name.parts())
         .filter(|(_, s, _)| s.is_empty())
+        // More than three edits are no slip of the pen.
+        .filter(|(h, _, _)| h.len().abs_diff(host.len()) <= 3)
         .map(|(h, _, _)| (strsim::damerau_levenshtein(h, host), h))
         .min();
     match nearest {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rand::Rng;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Poisson};
 use rayon::prelude::*;
 
 use super::Plan;
@@ -28,6 +29,18 @@ pub struct Tally {
     pub partial: bool,
 }
 
+impl Tally {
+    /// Nothing counted yet.
+    pub fn none(plan: &Plan) -> Tally {
+        Tally {
+            requests: 0,
+            leaves: vec![0; plan.leaves.len()],
+            endpoints: plan.clusters.iter().map(|(_, e)| vec![0; e.names.len()]).collect(),
+            partial: false,
+        }
+    }
+}
+
 /// Shared between the run and whoever watches it.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -42,12 +55,7 @@ pub struct Progress {
 /// The randomness of a request is ChaCha8 keyed by seed, stream and its own number: it depends neither on the number of
 /// threads nor on other streams. Cost: a few nanoseconds a request; memory independent of `count`.
 pub fn run(plan: &Plan, seed: u64, stream: u64, count: u64, progress: &Progress) -> Tally {
-    let empty = || Tally {
-        requests: 0,
-        leaves: vec![0; plan.leaves.len()],
-        endpoints: plan.clusters.iter().map(|(_, e)| vec![0; e.names.len()]).collect(),
-        partial: false,
-    };
+    let empty = || Tally::none(plan);
     let mut tally = (0..count.div_ceil(CHUNK))
         .into_par_iter()
         .fold(empty, |mut tally, chunk| {
@@ -86,12 +94,37 @@ fn add(mut a: Tally, b: Tally) -> Tally {
     a
 }
 
-/// The generator at the first word of a request.
-fn generator(seed: u64, stream: u64, request: u64) -> ChaCha8Rng {
+/// What a stream's randomness is for; each has words of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Requests = 0,
+    /// How many requests come.
+    Amount = 1,
+}
+
+fn rng(seed: u64, stream: u64, purpose: Purpose) -> ChaCha8Rng {
     let mut key = [0u8; 32];
-    key[..8].copy_from_slice(&seed.to_le_bytes());
+    let (first, rest) = key.split_at_mut(8);
+    first.copy_from_slice(&seed.to_le_bytes());
+    if let Some(byte) = rest.first_mut() {
+        *byte = purpose as u8;
+    }
     let mut rng = ChaCha8Rng::from_seed(key);
     rng.set_stream(stream);
+    rng
+}
+
+/// How many arrivals there are where `mean` are expected. A mean of 0 or less, or beyond all bounds, is taken as it is.
+pub(super) fn poisson(seed: u64, stream: u64, mean: f64) -> f64 {
+    match Poisson::new(mean) {
+        Ok(distribution) => distribution.sample(&mut rng(seed, stream, Purpose::Amount)),
+        Err(_) => mean,
+    }
+}
+
+/// The generator at the first word of a request.
+fn generator(seed: u64, stream: u64, request: u64) -> ChaCha8Rng {
+    let mut rng = rng(seed, stream, Purpose::Requests);
     // Positions count words of 32 bits.
     rng.set_word_pos(u128::from(request) * (WORDS as u128) * 2);
     rng

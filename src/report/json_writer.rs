@@ -135,6 +135,11 @@ impl Object<'_> {
         self.json.out.push(b']');
     }
 
+    pub(crate) fn floats(&mut self, key: &str, items: &[f64]) {
+        self.key(key);
+        let _ = serde_json::to_writer(&mut self.json.out, items);
+    }
+
     pub(crate) fn numbers(&mut self, key: &str, items: &[u32]) {
         self.key(key);
         let _ = serde_json::to_writer(&mut self.json.out, items);

@@ -12,4 +12,5 @@ pub mod place;
 pub mod routes;
 pub mod routes_json;
 pub mod schema;
+pub mod simulate;
 pub mod style;

@@ -62,12 +62,29 @@ pub fn chi_square(counts: &[u64], shares: &[f64]) -> Option<Fit> {
         statistic += (rest_count - rest_expected).powi(2) / rest_expected;
     }
     let degrees_of_freedom = kinds.checked_sub(1).filter(|&d| d > 0)?;
-    let p_value = if impossible {
-        0.0
-    } else {
-        ChiSquared::new(as_f64(degrees_of_freedom)).map_or(f64::NAN, |d| d.sf(statistic)).clamp(0.0, 1.0)
-    };
+    let p_value = if impossible { 0.0 } else { tail(statistic, degrees_of_freedom) };
     Some(Fit { statistic, degrees_of_freedom, p_value })
+}
+
+/// The fit of several independent samples together: statistics and degrees of freedom add up. None without any.
+pub fn fit_of_sum(fits: &[Fit]) -> Option<Fit> {
+    let degrees_of_freedom: u64 = fits.iter().map(|f| f.degrees_of_freedom).sum();
+    if degrees_of_freedom == 0 {
+        return None;
+    }
+    let statistic = fits.iter().map(|f| f.statistic).sum();
+    let impossible = fits.iter().any(|f| f.p_value == 0.0);
+    Some(Fit {
+        statistic,
+        degrees_of_freedom,
+        p_value: if impossible { 0.0 } else { tail(statistic, degrees_of_freedom) },
+    })
+}
+
+/// Probability that a chi-square variable is at least `statistic`.
+fn tail(statistic: f64, degrees_of_freedom: u64) -> f64 {
+    // Only 0 degrees of freedom have no distribution, and callers have at least one.
+    ChiSquared::new(as_f64(degrees_of_freedom)).map_or(1.0, |d| d.sf(statistic)).clamp(0.0, 1.0)
 }
 
 /// A count as a float; exact up to 2^53, far above what is ever counted.
