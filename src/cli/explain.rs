@@ -173,7 +173,7 @@ fn write(args: &ExplainArgs, workspace: &Workspace, cases: &[Case<'_>], decision
             output::write(text.as_bytes())
         }
         Format::Table => {
-            let view = report::explain::View { width: output::width(), color: output::color(args.common.color) };
+            let view = report::explain::View { color: output::color(args.common.color) };
             let texts: Vec<String> = cases
                 .iter()
                 .zip(decisions)
