@@ -22,7 +22,7 @@ pub fn cluster_end<'t>(table: &'t RouteTable, name: &ClusterName) -> ClusterEnd<
         ClusterName::Passthrough | ClusterName::AllowAnyDynamicDns => {
             return end(Outcome::Passthrough, 200, "-", Vec::new());
         }
-        ClusterName::Outbound { .. } | ClusterName::UnknownService => {}
+        ClusterName::Outbound { .. } | ClusterName::SniDnat { .. } | ClusterName::UnknownService => {}
     }
     let Some(cluster) = table.cluster(name) else { return end(Outcome::NoCluster, 503, "NC", Vec::new()) };
     match cluster.discovery {

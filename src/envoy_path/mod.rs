@@ -5,16 +5,16 @@
 //! * [`normalize`] is the connection manager's treatment of a path before any route sees it;
 //! * [`path_part`], [`without_parameters`] and [`query`] cut a path into what matchers look at;
 //! * [`rewrite_prefix`] and [`rewrite_regex`] make the path that is sent upstream;
+//! * [`codec`] says which requests never reach a route table.
 //!
 //! Not here: redirects, whose `Location` is built where redirects are decided.
 
+pub mod codec;
 mod normalize;
 pub mod query;
 mod rewrite;
 
-pub use normalize::{
-    BadPath, EscapedSlashes, Fragment, PathNormalization, PathOptions, normalize, normalize_str,
-};
+pub use normalize::{BadPath, EscapedSlashes, Fragment, PathNormalization, PathOptions, normalize, normalize_str};
 pub use rewrite::{rewrite_prefix, rewrite_regex};
 use std::borrow::Cow;
 
@@ -50,27 +50,16 @@ mod tests {
 
     #[test]
     fn pt_2_3_text_for_path_tests() {
-        for (path, part) in [
-            ("/a?b", "/a"),
-            ("/a#b?c", "/a"),
-            ("/a", "/a"),
-            ("?", ""),
-            ("", ""),
-            ("/a?b#c", "/a"),
-        ] {
+        for (path, part) in [("/a?b", "/a"), ("/a#b?c", "/a"), ("/a", "/a"), ("?", ""), ("", ""), ("/a?b#c", "/a")] {
             assert_eq!(path_part(path.as_bytes()), part.as_bytes());
         }
     }
 
     #[test]
     fn pt_2_3_parameters_end_at_the_segment() {
-        for (path, bare) in [
-            ("/abc;a/d", "/abc/d"),
-            ("/x;y/abc", "/x/abc"),
-            ("/abc;a", "/abc"),
-            ("/;;/;", "//"),
-            ("/a", "/a"),
-        ] {
+        for (path, bare) in
+            [("/abc;a/d", "/abc/d"), ("/x;y/abc", "/x/abc"), ("/abc;a", "/abc"), ("/;;/;", "//"), ("/a", "/a")]
+        {
             assert_eq!(without_parameters(path.as_bytes()), bare.as_bytes());
         }
     }

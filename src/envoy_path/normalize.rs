@@ -69,10 +69,7 @@ impl From<PathNormalization> for PathOptions {
                 _ => EscapedSlashes::Keep,
             },
             normalize: mode != PathNormalization::None,
-            merge_slashes: matches!(
-                mode,
-                PathNormalization::MergeSlashes | PathNormalization::DecodeAndMergeSlashes
-            ),
+            merge_slashes: matches!(mode, PathNormalization::MergeSlashes | PathNormalization::DecodeAndMergeSlashes),
             dot_segments_with_parameters: true,
         }
     }
@@ -149,9 +146,7 @@ pub fn normalize<'p>(path: &'p [u8], options: &PathOptions) -> Result<Cow<'p, [u
 pub fn normalize_str<'p>(path: &'p str, options: &PathOptions) -> Result<Cow<'p, str>, BadPath> {
     match normalize(path.as_bytes(), options)? {
         // Cuts fall on ASCII characters, so what is left is still text.
-        Cow::Borrowed(bytes) => Ok(path
-            .get(..bytes.len())
-            .map_or(Cow::Borrowed(path), Cow::Borrowed)),
+        Cow::Borrowed(bytes) => Ok(path.get(..bytes.len()).map_or(Cow::Borrowed(path), Cow::Borrowed)),
         Cow::Owned(bytes) => Ok(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())),
     }
 }
@@ -219,7 +214,12 @@ fn resolve(text: &[u8], options: &PathOptions) -> Result<Vec<u8>, BadPath> {
 }
 
 /// Backslashes, escapes and characters that must be escaped.
+///
+/// A decoded character may complete an escape with a percent sign that was none before it, as in `%2%41`. Then that sign
+/// is escaped, so that normalising again gives the same: `%252A`.
 fn canonicalize(segment: &[u8], out: &mut Vec<u8>) -> Result<(), BadPath> {
+    // Where in `out` the last percent sign stands that begins no escape.
+    let mut stray = None;
     let mut rest = segment;
     while let Some((&byte, tail)) = rest.split_first() {
         rest = tail;
@@ -227,14 +227,20 @@ fn canonicalize(segment: &[u8], out: &mut Vec<u8>) -> Result<(), BadPath> {
             b'\\' => out.push(b'/'),
             b'%' => match tail {
                 [b'0', b'0', ..] => return Err(BadPath::EscapedNul),
-                [high, low, after @ ..] => match unhex(*high, *low) {
-                    Some(plain) if is_unreserved(plain) => {
+                [high, low, after @ ..] if let Some(plain) = unhex(*high, *low) => {
+                    if is_unreserved(plain) {
                         out.push(plain);
                         rest = after;
+                        escape_stray(stray, after.first().copied(), out);
+                    } else {
+                        out.extend([b'%', *high, *low]);
+                        rest = after;
                     }
-                    _ => out.push(b'%'),
-                },
-                _ => out.push(b'%'),
+                }
+                _ => {
+                    stray = Some(out.len());
+                    out.push(b'%');
+                }
             },
             byte if must_be_escaped(byte) => {
                 const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
@@ -247,12 +253,22 @@ fn canonicalize(segment: &[u8], out: &mut Vec<u8>) -> Result<(), BadPath> {
     Ok(())
 }
 
-fn unhex(high: u8, low: u8) -> Option<u8> {
-    let digit = |d: u8| {
-        char::from(d)
-            .to_digit(16)
-            .and_then(|d| u8::try_from(d).ok())
+/// Escapes the stray percent sign where the character just written makes an escape of it, or will do so together with
+/// the next one of the input.
+fn escape_stray(stray: Option<usize>, next: Option<u8>, out: &mut Vec<u8>) {
+    let Some(at) = stray else { return };
+    let completes = match out.get(at + 1..) {
+        Some([digit]) => next.is_some_and(|next| unhex(*digit, next).is_some()),
+        Some([high, low]) => unhex(*high, *low).is_some(),
+        _ => false,
     };
+    if completes {
+        out.splice(at + 1..at + 1, *b"25");
+    }
+}
+
+fn unhex(high: u8, low: u8) -> Option<u8> {
+    let digit = |d: u8| char::from(d).to_digit(16).and_then(|d| u8::try_from(d).ok());
     Some(digit(high)? << 4 | digit(low)?)
 }
 
@@ -350,6 +366,10 @@ mod tests {
             all("/a%00b", "400 path has an escaped NUL"),
             all("/a/../../b/./c?%00", "/b/c?%00"),
             all("/a/.%2E/b", "/b"),
+            all("/%2%41", "/%252A"),
+            all("/%%41a%2e", "/%25Aa."),
+            all("/%%41%41", "/%25AA"),
+            all("/%%41g", "/%Ag"),
             same("/.a/..b/...?/"),
             same(""),
             same("*"),
@@ -357,16 +377,8 @@ mod tests {
         ];
         for (path, base, merge, decode) in table {
             assert_eq!(run(path, PathNormalization::Base), base, "{path} BASE");
-            assert_eq!(
-                run(path, PathNormalization::MergeSlashes),
-                merge,
-                "{path} MERGE_SLASHES"
-            );
-            assert_eq!(
-                run(path, PathNormalization::DecodeAndMergeSlashes),
-                decode,
-                "{path} DECODE"
-            );
+            assert_eq!(run(path, PathNormalization::MergeSlashes), merge, "{path} MERGE_SLASHES");
+            assert_eq!(run(path, PathNormalization::DecodeAndMergeSlashes), decode, "{path} DECODE");
             assert_eq!(run(path, PathNormalization::None), path, "{path} NONE");
         }
     }
@@ -374,12 +386,7 @@ mod tests {
     #[test]
     fn pn_2_6_fragments() {
         let mut options = PathOptions::default();
-        for (path, cut) in [
-            ("/a?b#c?d", "/a?b"),
-            ("/a#b?c", "/a"),
-            ("/a/../b#/../c", "/b"),
-            ("/a", "/a"),
-        ] {
+        for (path, cut) in [("/a?b#c?d", "/a?b"), ("/a#b?c", "/a"), ("/a/../b#/../c", "/b"), ("/a", "/a")] {
             assert_eq!(normalize_str(path, &options).as_deref(), Ok(cut));
         }
         options.fragment = Fragment::Reject;
@@ -389,33 +396,15 @@ mod tests {
 
     #[test]
     fn pn_2_6_single_switches() {
-        let plain = PathOptions {
-            normalize: false,
-            ..PathOptions::default()
-        };
-        let merge = PathOptions {
-            merge_slashes: true,
-            ..plain
-        };
+        let plain = PathOptions { normalize: false, ..PathOptions::default() };
+        let merge = PathOptions { merge_slashes: true, ..plain };
         assert_eq!(normalize_str("/a//../b", &merge).as_deref(), Ok("/a/../b"));
-        let unescape = PathOptions {
-            escaped_slashes: EscapedSlashes::Unescape,
-            ..plain
-        };
-        assert_eq!(
-            normalize_str("/a%2fb%5Cc?%2f", &unescape).as_deref(),
-            Ok(r"/a/b\c?%2f")
-        );
-        let reject = PathOptions {
-            escaped_slashes: EscapedSlashes::Reject,
-            ..plain
-        };
+        let unescape = PathOptions { escaped_slashes: EscapedSlashes::Unescape, ..plain };
+        assert_eq!(normalize_str("/a%2fb%5Cc?%2f", &unescape).as_deref(), Ok(r"/a/b\c?%2f"));
+        let reject = PathOptions { escaped_slashes: EscapedSlashes::Reject, ..plain };
         assert_eq!(normalize_str("/a%2Fb", &reject), Err(BadPath::EscapedSlash));
         assert_eq!(normalize_str("/a?%2Fb", &reject).as_deref(), Ok("/a?%2Fb"));
-        let old = PathOptions {
-            dot_segments_with_parameters: false,
-            ..PathOptions::default()
-        };
+        let old = PathOptions { dot_segments_with_parameters: false, ..PathOptions::default() };
         assert_eq!(normalize_str("/a/..;/b", &old).as_deref(), Ok("/a/..;/b"));
     }
 
@@ -428,13 +417,7 @@ mod tests {
     #[test]
     fn what_stays_is_borrowed() {
         for path in ["/", "/api/v1/x?y=../z", "/a.b/c", "/a%20b", "/a?b#c"] {
-            assert!(
-                matches!(
-                    normalize_str(path, &PathOptions::default()),
-                    Ok(Cow::Borrowed(_))
-                ),
-                "{path}"
-            );
+            assert!(matches!(normalize_str(path, &PathOptions::default()), Ok(Cow::Borrowed(_))), "{path}");
         }
     }
 

@@ -7,23 +7,18 @@
 /// parameters.
 pub fn params(path: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let query = memchr::memchr(b'?', path).and_then(|at| path.get(at + 1..));
-    query
-        .into_iter()
-        .flat_map(|query| query.split(|b| *b == b'&'))
-        .map(|piece| {
-            let at = memchr::memchr(b'=', piece).unwrap_or(piece.len());
-            let value = piece.get(at + 1..).unwrap_or_default();
-            (piece.get(..at).unwrap_or(piece), value)
-        })
+    query.into_iter().flat_map(|query| query.split(|b| *b == b'&')).map(|piece| {
+        let at = memchr::memchr(b'=', piece).unwrap_or(piece.len());
+        let value = piece.get(at + 1..).unwrap_or_default();
+        (piece.get(..at).unwrap_or(piece), value)
+    })
 }
 
 /// The value of the first parameter called `name`: the only one that matchers and hash policies see
 /// (envoy-matching 4.2 and 10.6).
 #[must_use]
 pub fn first_value<'p>(path: &'p [u8], name: &[u8]) -> Option<&'p [u8]> {
-    params(path)
-        .find(|(found, _)| *found == name)
-        .map(|(_, value)| value)
+    params(path).find(|(found, _)| *found == name).map(|(_, value)| value)
 }
 
 #[cfg(test)]
@@ -53,11 +48,7 @@ mod tests {
             ("/?q%5B%5D=1", "q[]", None),
         ];
         for (path, name, value) in table {
-            assert_eq!(
-                first_value(path.as_bytes(), name.as_bytes()),
-                value.map(str::as_bytes),
-                "{path}"
-            );
+            assert_eq!(first_value(path.as_bytes(), name.as_bytes()), value.map(str::as_bytes), "{path}");
         }
     }
 

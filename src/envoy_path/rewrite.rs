@@ -11,9 +11,7 @@ use std::borrow::Cow;
 /// prefix `/abc` by `/` makes `//d` of `/abc/d`. The query is kept.
 #[must_use]
 pub fn rewrite_prefix(path: &[u8], matched_len: usize, replacement: &str) -> Vec<u8> {
-    let rest = path
-        .get(matched_len.min(path_part(path).len())..)
-        .unwrap_or_default();
+    let rest = path.get(matched_len.min(path_part(path).len())..).unwrap_or_default();
     [replacement.as_bytes(), rest].concat()
 }
 
@@ -23,18 +21,10 @@ pub fn rewrite_prefix(path: &[u8], matched_len: usize, replacement: &str) -> Vec
 /// `x-envoy-original-path`. Gives the path itself where nothing matched or the substitution names a missing group: then
 /// the path stays, but `x-envoy-original-path` is sent. A result without a leading `/` is sent as it is.
 #[must_use]
-pub fn rewrite_regex<'p>(
-    path: &'p [u8],
-    pattern: &Re2,
-    substitution: &str,
-) -> Option<Cow<'p, [u8]>> {
+pub fn rewrite_regex<'p>(path: &'p [u8], pattern: &Re2, substitution: &str) -> Option<Cow<'p, [u8]>> {
     let part = path_part(path);
     let Some(mut rewritten) = pattern.replace_all(part, substitution) else {
-        return if part.is_empty() {
-            None
-        } else {
-            Some(Cow::Borrowed(path))
-        };
+        return if part.is_empty() { None } else { Some(Cow::Borrowed(path)) };
     };
     if rewritten.is_empty() {
         return None;
@@ -64,11 +54,7 @@ mod tests {
             (4, "/x", "/aBcD/e", "/xD/e"),
         ];
         for (len, replacement, path, result) in table {
-            assert_eq!(
-                rewrite_prefix(path.as_bytes(), *len, replacement),
-                result.as_bytes(),
-                "{path}"
-            );
+            assert_eq!(rewrite_prefix(path.as_bytes(), *len, replacement), result.as_bytes(), "{path}");
         }
     }
 
@@ -88,11 +74,7 @@ mod tests {
             let pattern = Re2::new(pattern, Encoding::Latin1).expect(pattern);
             let found = rewrite_regex(path.as_bytes(), &pattern, substitution);
             assert_eq!(found.is_some(), *original, "{path}");
-            assert_eq!(
-                found.as_deref().unwrap_or(path.as_bytes()),
-                result.as_bytes(),
-                "{path}"
-            );
+            assert_eq!(found.as_deref().unwrap_or(path.as_bytes()), result.as_bytes(), "{path}");
         }
     }
 }

@@ -139,6 +139,8 @@ pub struct ZoneAwareLb {
     pub enabled: Option<bool>,
     pub failover: Vec<LocalityFailover>,
     pub failover_priority: Vec<SmolStr>,
+    /// Endpoints from which on zones are weighed; at least 1.
+    pub min_cluster_size: Option<u32>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -209,6 +211,8 @@ pub struct OutlierDetection {
     pub base_ejection_time: Option<Nanos>,
     pub max_ejection_percent: i64,
     pub min_health_percent: i64,
+    /// Status codes (100 to 599) that count as errors, where the endpoints' answers are to be judged by other than 5xx.
+    pub http_error_codes: Vec<u16>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -244,4 +248,5 @@ pub struct Tunnel {
 pub struct RetryBudget {
     pub percent: Option<f64>,
     pub min_retry_concurrency: u32,
+    pub budget_interval: Option<Nanos>,
 }

@@ -75,6 +75,23 @@ pub struct Pod {
     pub workload: Option<super::ObjectId>,
 }
 
+/// A Deployment, StatefulSet, DaemonSet, ReplicaSet or Rollout: a number of like pods.
+#[derive(Debug, Clone, Default)]
+pub struct Workload {
+    /// 1 where the manifest doesn't say.
+    pub replicas: u32,
+    /// Labels of the pods.
+    pub labels: Labels,
+    /// Annotations of the pods.
+    pub annotations: Labels,
+    /// What each pod looks like; without addresses and conditions.
+    pub template: Pod,
+    /// False where the object has no `template`: it stands for no pods then.
+    pub has_template: bool,
+    /// The Deployment whose template a Rollout without one of its own takes (`workloadRef.name`).
+    pub template_of: Option<SmolStr>,
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PodPhase {
     #[default]

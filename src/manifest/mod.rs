@@ -6,14 +6,20 @@
 //! What Istio's own admission says about the values is the work of the room `admission`.
 
 mod common;
+pub(crate) mod decode;
 mod destination_rule;
+mod duration;
 mod gateway;
 mod kubernetes;
 mod mesh_config;
 mod meta;
+pub(crate) mod place;
+pub(crate) mod schema;
 mod service_entry;
 mod sidecar;
 mod virtual_service;
+
+use crate::source::Position;
 
 pub use common::*;
 pub use destination_rule::*;
@@ -40,10 +46,27 @@ pub struct Manifests {
     pub services: Vec<Object<Service>>,
     /// Pods, and the pods that workloads (Deployment, StatefulSet, ...) and a scenario's `pods` stand for.
     pub pods: Vec<Object<Pod>>,
+    /// Deployments and their like, as they were written; the pods they stand for are among `pods`.
+    pub workloads: Vec<Object<Workload>>,
     pub endpoint_slices: Vec<Object<EndpointSlice>>,
     pub namespaces: Vec<Object<Namespace>>,
     /// Istio objects of kinds that are known but not modelled (EnvoyFilter, AuthorizationPolicy, ...), for `not evaluated` notes.
     pub not_modelled: Vec<ObjectId>,
     /// MeshConfig found in a ConfigMap `istio`, an IstioOperator or the option `--mesh-config`; defaults where there is none.
     pub mesh_config: MeshConfig,
+}
+
+impl Manifests {
+    /// Identity and place of every Istio object, kind by kind in input order.
+    pub fn istio_objects(&self) -> impl Iterator<Item = (&ObjectId, Position)> {
+        fn of<T>(objects: &[Object<T>]) -> impl Iterator<Item = (&ObjectId, Position)> {
+            objects.iter().map(|o| (&o.id, o.at))
+        }
+        of(&self.virtual_services)
+            .chain(of(&self.destination_rules))
+            .chain(of(&self.gateways))
+            .chain(of(&self.service_entries))
+            .chain(of(&self.workload_entries))
+            .chain(of(&self.sidecars))
+    }
 }

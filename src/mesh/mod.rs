@@ -7,9 +7,18 @@
 mod destination_rule;
 mod endpoint;
 mod host;
+mod host_table;
+pub(crate) mod locality;
+mod pod;
 mod proxy;
+mod registry;
+mod remarks;
 mod scope;
+mod selector;
 mod service;
+mod service_index;
+#[cfg(test)]
+pub(crate) mod test_support;
 mod virtual_service;
 
 use std::sync::Arc;
@@ -17,9 +26,11 @@ use std::sync::Arc;
 pub use destination_rule::*;
 pub use endpoint::*;
 pub use host::*;
+pub use host_table::*;
 pub use proxy::*;
 pub use scope::*;
 pub use service::*;
+pub use service_index::*;
 pub use virtual_service::*;
 
 use crate::manifest::{Gateway, Manifests, MeshConfig, Object, Sidecar};
@@ -31,6 +42,8 @@ pub struct Mesh {
     pub config: MeshConfig,
     /// In the order ORD-2.
     pub services: Vec<Arc<Service>>,
+    /// The same services by visibility and by hostname.
+    pub service_index: ServiceIndex,
     /// VirtualServices with hosts, delegates merged in, in creation order (ORD-1), with the indexes of VS-2 and VS-3.
     pub virtual_services: VirtualServiceIndex,
     pub destination_rules: DestinationRuleIndex,
@@ -45,20 +58,42 @@ pub struct Mesh {
 
 impl Mesh {
     /// Resolves admitted manifests. Never fails: references to things that don't exist stay what they are.
-    pub fn build(manifests: Manifests) -> Mesh {
-        let _ = manifests;
-        todo!("owner: mesh registry")
-    }
-
-    /// What `proxy` sees (SC-1 to SC-13; SC-2 for gateways).
-    pub fn scope(&self, proxy: &Proxy) -> Scope {
-        let _ = proxy;
-        todo!("owner: mesh registry")
+    ///
+    /// Services and pods that have no address yet get one.
+    pub fn build(mut manifests: Manifests) -> Mesh {
+        let mut notes = Vec::new();
+        registry::assign_cluster_ips(&mut manifests.services);
+        pod::assign_addresses(&mut manifests.pods);
+        let config = std::mem::take(&mut manifests.mesh_config);
+        remarks::not_evaluated(&manifests.not_modelled, &config, &mut notes);
+        remarks::addresses_without_domain(&manifests.service_entries, &mut notes);
+        let services: Vec<Arc<Service>> = registry::services(&manifests.services, &manifests.service_entries, &config)
+            .into_iter()
+            .map(Arc::new)
+            .collect();
+        let destination_rules = DestinationRuleIndex::build(&manifests.destination_rules, &config, &mut notes);
+        let endpoints = EndpointIndex::build(&manifests, &services, &config);
+        Mesh {
+            service_index: ServiceIndex::build(&services),
+            services,
+            virtual_services: virtual_service::index(manifests.virtual_services, &config, &mut notes),
+            destination_rules,
+            gateways: shared_by_creation(manifests.gateways),
+            sidecars: shared_by_creation(manifests.sidecars),
+            endpoints,
+            notes,
+            config,
+        }
     }
 
     /// The services visible to a namespace: private and explicitly exported ones, then public ones, each in order ORD-2 (EX-5).
     pub fn services_visible_to(&self, namespace: &str) -> Vec<Arc<Service>> {
-        let _ = namespace;
-        todo!("owner: mesh registry")
+        self.service_index.visible_to(namespace)
     }
+}
+
+/// ORD-1.
+fn shared_by_creation<T>(mut objects: Vec<Object<T>>) -> Vec<Arc<Object<T>>> {
+    objects.sort_by(|a, b| a.creation_order().cmp(&b.creation_order()));
+    objects.into_iter().map(Arc::new).collect()
 }

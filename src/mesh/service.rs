@@ -1,6 +1,7 @@
 //! Services of the mesh: Kubernetes Services and the hosts of ServiceEntries (section 3 of the translation rules).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use smol_str::SmolStr;
@@ -34,10 +35,23 @@ pub struct Service {
     pub aliases: Vec<(SmolStr, SmolStr)>,
     /// `internalTrafficPolicy: Local` (EP-8).
     pub node_local: bool,
-    /// A traffic distribution preference is set (EP-6, EP-15).
-    pub traffic_distribution: SmolStr,
+    /// EP-6, EP-15.
+    pub traffic_distribution: TrafficDistribution,
+    /// The session labels are set, with which terminating endpoints that still serve are drained instead (EP-4).
+    pub persistent_session: bool,
 }
 
+/// Preference for near endpoints, from `trafficDistribution` or the annotation `networking.istio.io/traffic-distribution`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum TrafficDistribution {
+    #[default]
+    Any,
+    /// Also written `PreferClose`.
+    PreferSameZone,
+    PreferSameNode,
+}
+
+/// Where a service comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Registry {
     Kubernetes,
@@ -58,6 +72,7 @@ pub enum Resolution {
     Alias(SmolStr),
 }
 
+/// An address that clients dial to reach a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Address {
     Ip(IpAddr),
@@ -112,6 +127,29 @@ impl Protocol {
         }
     }
 
+    /// What a Kubernetes service port speaks (SV-4): `appProtocol` decides where it is given, even empty, else the port's name.
+    pub fn of_kubernetes_port(number: u16, name: &str, app_protocol: Option<&str>) -> Protocol {
+        let parsed = match app_protocol {
+            Some("kubernetes.io/h2c") => Protocol::Http2,
+            Some("kubernetes.io/ws") => Protocol::Http,
+            Some("kubernetes.io/wss") => Protocol::Https,
+            Some(text) => Protocol::of_prefix(text),
+            None => Protocol::of_prefix(name),
+        };
+        match (parsed, number) {
+            // Protocols in which the server speaks first, which looking at the client's bytes would block.
+            (Protocol::Unsupported, 25 | 53 | 3306 | 27017) => Protocol::Tcp,
+            _ => parsed,
+        }
+    }
+
+    fn of_prefix(text: &str) -> Protocol {
+        if text.get(..8).is_some_and(|p| p.eq_ignore_ascii_case("grpc-web")) {
+            return Protocol::GrpcWeb;
+        }
+        Protocol::parse(text.split('-').next().unwrap_or_default())
+    }
+
     pub fn is_http(self) -> bool {
         matches!(self, Protocol::Http | Protocol::Http2 | Protocol::HttpProxy | Protocol::Grpc | Protocol::GrpcWeb)
     }
@@ -151,6 +189,23 @@ pub enum Visibility {
 }
 
 impl Visibility {
+    /// Resolves an `exportTo` list of an object in namespace `own` (EX-1 to EX-3): an empty list means the mesh default.
+    ///
+    /// `*` makes the object public whatever else is listed; otherwise `~` hides it from everyone.
+    pub fn resolve(declared: &[SmolStr], default: &[SmolStr], own: &str) -> Visibility {
+        let list = if declared.is_empty() { default } else { declared };
+        if list.iter().any(|n| n == "*") {
+            return Visibility::Public;
+        }
+        if list.iter().any(|n| n == "~") {
+            return Visibility::Nobody;
+        }
+        let mut all: Vec<SmolStr> = list.iter().map(|n| if n == "." { own.into() } else { n.clone() }).collect();
+        all.sort();
+        all.dedup();
+        Visibility::Namespaces(all)
+    }
+
     pub fn allows(&self, namespace: &str) -> bool {
         match self {
             Visibility::Public => true,
@@ -169,8 +224,53 @@ impl Service {
         matches!(self.resolution, Resolution::Alias(_))
     }
 
+    /// This service with only those of its ports that `keep` accepts; None where none is left. Shared where all are.
+    pub fn with_ports(self: &Arc<Self>, keep: impl Fn(&Port) -> bool) -> Option<Arc<Service>> {
+        if self.ports.iter().all(&keep) && !self.ports.is_empty() {
+            return Some(self.clone());
+        }
+        let ports: Vec<Port> = self.ports.iter().filter(|p| keep(p)).cloned().collect();
+        if ports.is_empty() { None } else { Some(Arc::new(Service { ports, ..Service::clone(self) })) }
+    }
+
     /// Kubernetes headless service.
     pub fn is_headless(&self) -> bool {
         self.registry == Registry::Kubernetes && self.resolution == Resolution::Passthrough
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sv4_protocol_of_ports() {
+        for (name, app, number, expected) in [
+            ("http", None, 80, Protocol::Http),
+            ("http-web", None, 80, Protocol::Http),
+            ("HTTP2-x", None, 80, Protocol::Http2),
+            ("grpc-web", None, 80, Protocol::GrpcWeb),
+            ("grpc-webby", None, 80, Protocol::GrpcWeb),
+            ("grpc-x", None, 80, Protocol::Grpc),
+            ("httpx", None, 80, Protocol::Unsupported),
+            ("", None, 3306, Protocol::Tcp),
+            ("", None, 80, Protocol::Unsupported),
+            ("http", Some(""), 80, Protocol::Unsupported),
+            ("x", Some("kubernetes.io/h2c"), 80, Protocol::Http2),
+            ("http", Some("tcp"), 80, Protocol::Tcp),
+            ("http", Some("example.com/x"), 27017, Protocol::Tcp),
+        ] {
+            assert_eq!(Protocol::of_kubernetes_port(number, name, app), expected, "{name} {app:?} {number}");
+        }
+    }
+
+    #[test]
+    fn ex2_visibility() {
+        let names = |list: &[&str]| list.iter().map(SmolStr::new).collect::<Vec<_>>();
+        let resolve = |list: &[&str]| Visibility::resolve(&names(list), &names(&["."]), "own");
+        assert_eq!(resolve(&[]), Visibility::Namespaces(names(&["own"])));
+        assert_eq!(resolve(&["~", "*"]), Visibility::Public);
+        assert_eq!(resolve(&["~", "."]), Visibility::Nobody);
+        assert_eq!(resolve(&["x", ".", "own"]), Visibility::Namespaces(names(&["own", "x"])));
     }
 }

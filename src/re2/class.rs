@@ -32,9 +32,7 @@ impl CodeSet {
 
     /// The set of the given closed ranges.
     pub(super) fn of_ranges(ranges: impl IntoIterator<Item = (u32, u32)>) -> CodeSet {
-        let mut set = CodeSet {
-            ranges: ranges.into_iter().collect(),
-        };
+        let mut set = CodeSet { ranges: ranges.into_iter().collect() };
         set.canonicalize();
         set
     }
@@ -79,12 +77,7 @@ impl CodeSet {
 
     /// The members up to `max`.
     pub(super) fn up_to(&self, max: u32) -> CodeSet {
-        let ranges = self
-            .ranges
-            .iter()
-            .filter(|r| r.0 <= max)
-            .map(|&(lo, hi)| (lo, hi.min(max)))
-            .collect();
+        let ranges = self.ranges.iter().filter(|r| r.0 <= max).map(|&(lo, hi)| (lo, hi.min(max))).collect();
         CodeSet { ranges }
     }
 
@@ -109,12 +102,7 @@ impl CodeSet {
                 let mut class = self.to_unicode_class();
                 // Folding fails only without its tables, which the dependency list turns on.
                 if class.try_case_fold_simple().is_ok() {
-                    out.ranges.extend(
-                        class
-                            .ranges()
-                            .iter()
-                            .map(|r| (r.start().into(), r.end().into())),
-                    );
+                    out.ranges.extend(class.ranges().iter().map(|r| (r.start().into(), r.end().into())));
                     out.canonicalize();
                 }
             }
@@ -212,9 +200,6 @@ mod tests {
     fn folding_knows_two_alphabets() {
         let k = CodeSet::of('k'.into(), 'k'.into());
         assert_eq!(k.folded(Fold::Ascii).ranges(), [(0x4B, 0x4B), (0x6B, 0x6B)]);
-        assert_eq!(
-            k.folded(Fold::Unicode).ranges(),
-            [(0x4B, 0x4B), (0x6B, 0x6B), (0x212A, 0x212A)]
-        );
+        assert_eq!(k.folded(Fold::Unicode).ranges(), [(0x4B, 0x4B), (0x6B, 0x6B), (0x212A, 0x212A)]);
     }
 }

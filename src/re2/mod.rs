@@ -10,6 +10,7 @@
 //! Not here: the limit on the length of a pattern (Istio) and the limit on its program size (Envoy's runtime), which
 //! belong to those who know the limits.
 
+mod ast;
 mod class;
 mod parse;
 mod rewrite;
@@ -17,7 +18,8 @@ mod size;
 mod translate;
 mod unicode;
 
-use parse::{Ast, Dialect};
+use ast::Ast;
+use parse::Dialect;
 use regex_automata::meta;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
@@ -85,9 +87,9 @@ enum Matcher {
     Broken,
 }
 
-/// More instructions than RE2's default memory budget of 8 MiB holds: two thirds of it for the forward program, a
-/// quarter of that for instructions of 16 bytes.
-const MAX_PROGRAM: u64 = 87_381;
+/// The most instructions that RE2 makes room for: two thirds of its default budget of 8 MiB, at 8 bytes each. RE2
+/// counts before it flattens the program, we after.
+const MAX_PROGRAM: u64 = 699_050;
 
 impl Re2 {
     /// Compiles `pattern`.
@@ -99,10 +101,7 @@ impl Re2 {
         let ast = parse::parse(pattern, encoding.dialect())?;
         let size = size::program_size(&ast, encoding);
         if size.instructions() > MAX_PROGRAM {
-            return Err(Error {
-                offset: 0,
-                message: "pattern too large - compile failed".to_owned(),
-            });
+            return Err(Error { offset: 0, message: "pattern too large - compile failed".to_owned() });
         }
         let inner = Inner {
             pattern: pattern.to_owned(),
@@ -113,9 +112,7 @@ impl Re2 {
             matcher: OnceLock::new(),
             searcher: OnceLock::new(),
         };
-        Ok(Re2 {
-            inner: Arc::new(inner),
-        })
+        Ok(Re2 { inner: Arc::new(inner) })
     }
 
     /// Whether the pattern matches `text` from its first byte to its last, as all of Envoy's matchers ask.
@@ -159,9 +156,7 @@ impl Re2 {
     /// It has no capturing groups. For the language of [`Re2::full_match`] put it between `Look::Start` and `Look::End`.
     #[must_use]
     pub fn hir(&self) -> &Hir {
-        self.inner.hir.get_or_init(|| {
-            translate::to_hir(&self.inner.ast.root, self.inner.encoding, Groups::Drop)
-        })
+        self.inner.hir.get_or_init(|| translate::to_hir(&self.inner.ast.root, self.inner.encoding, Groups::Drop))
     }
 
     /// Replaces every match in `text` by `substitution`, as Envoy's `regex_rewrite` does (envoy-matching 6.6).
@@ -176,11 +171,7 @@ impl Re2 {
         if template.max_group() > usize::try_from(self.inner.ast.captures).unwrap_or(usize::MAX) {
             return None;
         }
-        let regex = self
-            .inner
-            .searcher
-            .get_or_init(|| self.build_searcher())
-            .as_ref()?;
+        let regex = self.inner.searcher.get_or_init(|| self.build_searcher()).as_ref()?;
         let mut captures = regex.create_captures();
         let mut out = Vec::with_capacity(text.len() + substitution.len());
         let mut at = 0;
@@ -199,10 +190,7 @@ impl Re2 {
                 continue;
             }
             template.write(&mut out, |group| {
-                captures
-                    .get_group(group)
-                    .and_then(|span| text.get(span.range()))
-                    .unwrap_or_default()
+                captures.get_group(group).and_then(|span| text.get(span.range())).unwrap_or_default()
             });
             at = found.end();
             last_end = Some(at);
@@ -238,11 +226,7 @@ impl Re2 {
             HirKind::Literal(literal) => return Matcher::Literal(literal.0.clone()),
             _ => {}
         }
-        let whole = Hir::concat(vec![
-            Hir::look(Look::Start),
-            hir.clone(),
-            Hir::look(Look::End),
-        ]);
+        let whole = Hir::concat(vec![Hir::look(Look::Start), hir.clone(), Hir::look(Look::End)]);
         match builder().build_from_hir(&whole) {
             Ok(regex) => Matcher::Automaton(regex),
             Err(_) => Matcher::Broken,
@@ -266,10 +250,7 @@ fn builder() -> meta::Builder {
 
 impl fmt::Debug for Re2 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Re2")
-            .field(&self.inner.pattern)
-            .field(&self.inner.encoding)
-            .finish()
+        f.debug_tuple("Re2").field(&self.inner.pattern).field(&self.inner.encoding).finish()
     }
 }
 

@@ -83,9 +83,7 @@ mod tests {
 
     #[test]
     fn a_bad_escape_ends_the_text() {
-        for (substitution, written, max_group) in
-            [(r"[\q]", "[", 0), (r"b\", "b", 0), (r"x\q\4", "x", 4)]
-        {
+        for (substitution, written, max_group) in [(r"[\q]", "[", 0), (r"b\", "b", 0), (r"x\q\4", "x", 4)] {
             let template = Template::parse(substitution);
             let mut out = Vec::new();
             template.write(&mut out, |_| b"?");

@@ -3,14 +3,29 @@
 use super::*;
 use proptest::prelude::*;
 
+/// A pattern, texts that match as a whole, texts that do not.
+type MatchRow<'t> = (&'t str, &'t [&'t [u8]], &'t [&'t [u8]]);
+
+fn check_full_matches(encoding: Encoding, table: &[MatchRow]) {
+    for (pattern, yes, no) in table {
+        let re = Re2::new(pattern, encoding).unwrap_or_else(|e| panic!("{pattern}: {e}"));
+        for text in *yes {
+            assert!(re.full_match(text), "{pattern} on {text:x?}");
+        }
+        for text in *no {
+            assert!(!re.full_match(text), "{pattern} on {text:x?}");
+        }
+    }
+}
+
 fn latin1(pattern: &str) -> Re2 {
     Re2::new(pattern, Encoding::Latin1).unwrap_or_else(|e| panic!("{pattern}: {e}"))
 }
 
-/// Envoy-matching 2.3 and 2.4: pattern, texts that match as a whole, texts that do not.
+/// Envoy-matching 2.3 and 2.4.
 #[test]
 fn rx_2_4_full_matches() {
-    let table: &[(&str, &[&[u8]], &[&[u8]])] = &[
+    let table: &[MatchRow] = &[
         ("/a|/ab", &[b"/a", b"/ab"], &[b"/abc", b"x/a"]),
         (r"/abc\?x=1", &[b"/abc?x=1"], &[b"/abc"]),
         ("a.c", &[b"abc", b"a\xE9c"], &[b"a\xC3\xA9c", b"a\nc"]),
@@ -34,15 +49,7 @@ fn rx_2_4_full_matches() {
         (r"a\b", &[b"a"], &[]),
         (r"\Ba", &[], &[b"a"]),
     ];
-    for (pattern, yes, no) in table {
-        let re = latin1(pattern);
-        for text in *yes {
-            assert!(re.full_match(text), "{pattern} on {text:x?}");
-        }
-        for text in *no {
-            assert!(!re.full_match(text), "{pattern} on {text:x?}");
-        }
-    }
+    check_full_matches(Encoding::Latin1, table);
 }
 
 /// Appendix B.1: what RE2 has and the `regex` crate has not.
@@ -76,7 +83,7 @@ fn rx_b1_only_re2_accepts() {
 /// Appendix B.3: what both accept and read differently.
 #[test]
 fn rx_b3_other_meanings() {
-    let table: &[(&str, &[&[u8]], &[&[u8]])] = &[
+    let table: &[MatchRow] = &[
         (r"\<a", &[b"<a"], &[b"a"]),
         (r"a\>", &[b"a>"], &[b"a"]),
         (r"a\b{start}", &[b"a{start}"], &[b"a"]),
@@ -95,21 +102,9 @@ fn rx_b3_other_meanings() {
         ("a||b", &[b"a", b"", b"b"], &[b"ab"]),
         ("x{0}", &[b""], &[b"x"]),
         ("^*", &[b""], &[]),
-        (
-            r"\_\-\/\#\&\~\%\@\:\!\=\,\;\`\ ",
-            &[b"_-/#&~%@:!=,;` "],
-            &[],
-        ),
+        (r"\_\-\/\#\&\~\%\@\:\!\=\,\;\`\ ", &[b"_-/#&~%@:!=,;` "], &[]),
     ];
-    for (pattern, yes, no) in table {
-        let re = latin1(pattern);
-        for text in *yes {
-            assert!(re.full_match(text), "{pattern} on {text:x?}");
-        }
-        for text in *no {
-            assert!(!re.full_match(text), "{pattern} on {text:x?}");
-        }
-    }
+    check_full_matches(Encoding::Latin1, table);
 }
 
 /// Appendix B.2 and what both refuse, with RE2's own words and the place.
@@ -139,11 +134,7 @@ fn rx_b2_refusals() {
         ("(?#a)", 0, "invalid perl operator: (?#"),
         ("(?P=n)", 0, "invalid perl operator: (?P"),
         ("(?P<a.b>x)", 0, "invalid named capture group: (?P<a.b>"),
-        (
-            "(?P<\u{e9}>x)",
-            0,
-            "invalid named capture group: (?P<\u{e9}>",
-        ),
+        ("(?P<\u{e9}>x)", 0, "invalid named capture group: (?P<\u{e9}>"),
         ("(?<n", 0, "invalid named capture group: (?<n"),
         (r"a\", 2, r"trailing \"),
         (r"(a)\1", 3, r"invalid escape sequence: \1"),
@@ -156,31 +147,16 @@ fn rx_b2_refusals() {
         ("[[:foo:]]", 1, "invalid character class range: [:foo:]"),
         ("[a--b]", 1, "invalid character class range: a--"),
         ("[z-a]", 1, "invalid character class range: z-a"),
-        (
-            r"\p{Letter}",
-            0,
-            r"invalid character class range: \p{Letter}",
-        ),
-        (
-            r"\p{sc=Greek}",
-            0,
-            r"invalid character class range: \p{sc=Greek}",
-        ),
+        (r"\p{Letter}", 0, r"invalid character class range: \p{Letter}"),
+        (r"\p{sc=Greek}", 0, r"invalid character class range: \p{sc=Greek}"),
         (r"\pX", 0, r"invalid character class range: \pX"),
         (r"\p{Cn}", 0, r"invalid character class range: \p{Cn}"),
     ];
     for (pattern, offset, message) in table {
         let found = check(pattern).expect_err(pattern);
-        assert_eq!(
-            (found.offset, found.message.as_str()),
-            (*offset, *message),
-            "{pattern}"
-        );
+        assert_eq!((found.offset, found.message.as_str()), (*offset, *message), "{pattern}");
     }
-    for pattern in [
-        r"\e", r"\c", r"\h", r"\R", r"\X", r"\N", r"\K", r"\G", "[a--]", "+", "?", "{1}", "[",
-        "(?R)",
-    ] {
+    for pattern in [r"\e", r"\c", r"\h", r"\R", r"\X", r"\N", r"\K", r"\G", "[a--]", "+", "?", "{1}", "[", "(?R)"] {
         assert!(check(pattern).is_err(), "{pattern}");
     }
 }
@@ -194,24 +170,12 @@ fn rx_go_differs_from_re2() {
         (r"\400", "", false),
         (r"\p{Letter}", "", false),
         (r"\p{greek}", "", false),
-        (
-            r"\p{Old_Italic}",
-            r"invalid character class range: `\p{Old_Italic}`",
-            true,
-        ),
+        (r"\p{Old_Italic}", r"invalid character class range: `\p{Old_Italic}`", true),
         (r"\p{Cn}", "", false),
-        (
-            "(?P<\u{ea}>x)",
-            "invalid named capture: `(?P<\u{ea}>`",
-            true,
-        ),
+        ("(?P<\u{ea}>x)", "invalid named capture: `(?P<\u{ea}>`", true),
         ("(?<=a)b", "invalid named capture: `(?<=a)b`", false),
         ("(?!a)", "invalid or unsupported Perl syntax: `(?!`", false),
-        (
-            "a{100000000000}",
-            "invalid repeat count: `{100000000000}`",
-            true,
-        ),
+        ("a{100000000000}", "invalid repeat count: `{100000000000}`", true),
         ("(((a{100}){0}){11})", "", false),
         ("a{1001}{2}", "invalid repeat count: `{1001}`", false),
         ("a**", "invalid nested repetition operator: `**`", false),
@@ -222,13 +186,8 @@ fn rx_go_differs_from_re2() {
         (r"\Qa*\E+", "", true),
     ];
     for (pattern, complaint, re2) in table {
-        let found = check_go(pattern)
-            .err()
-            .map(|e| e.message)
-            .unwrap_or_default();
-        let found = found
-            .strip_prefix("error parsing regexp: ")
-            .unwrap_or(&found);
+        let found = check_go(pattern).err().map(|e| e.message).unwrap_or_default();
+        let found = found.strip_prefix("error parsing regexp: ").unwrap_or(&found);
         assert_eq!(found, *complaint, "{pattern}");
         assert_eq!(check(pattern).is_ok(), *re2, "{pattern}");
     }
@@ -237,7 +196,7 @@ fn rx_go_differs_from_re2() {
 /// The older mode: characters are UTF-8, but the classes stay ASCII.
 #[test]
 fn rx_utf8_mode() {
-    let table: &[(&str, &[&[u8]], &[&[u8]])] = &[
+    let table: &[MatchRow] = &[
         ("a.c", &[b"a\xC3\xA9c", b"abc"], &[b"a\xE9c"]),
         ("[\u{e9}]", &[b"\xC3\xA9"], &[b"\xC3", b"\xE9"]),
         ("(?i)\u{e9}", &["\u{c9}".as_bytes()], &[b"e"]),
@@ -247,21 +206,9 @@ fn rx_utf8_mode() {
         (r"\C\C", &["\u{e9}".as_bytes(), b"\xFF\xFE"], &[]),
         (r"\x{3b1}", &["\u{3b1}".as_bytes()], &[]),
         (r"\PL", &[b"\xED\xA0\x80", b"1"], &[b"a"]),
-        (
-            "[^a]",
-            &[b"\xE0\x80\x80", b"\xF4\xBF\xBF\xBF"],
-            &[b"\xF5\x80\x80\x80", b"\xC0\x80"],
-        ),
+        ("[^a]", &[b"\xE0\x80\x80", b"\xF4\xBF\xBF\xBF"], &[b"\xF5\x80\x80\x80", b"\xC0\x80"]),
     ];
-    for (pattern, yes, no) in table {
-        let re = Re2::new(pattern, Encoding::Utf8).expect(pattern);
-        for text in *yes {
-            assert!(re.full_match(text), "{pattern} on {text:x?}");
-        }
-        for text in *no {
-            assert!(!re.full_match(text), "{pattern} on {text:x?}");
-        }
-    }
+    check_full_matches(Encoding::Utf8, table);
 }
 
 /// Envoy-matching 6.6: pattern, substitution, text, result; no result where nothing is replaced.
@@ -284,22 +231,45 @@ fn rw_6_6_substitutions() {
     ];
     for (pattern, substitution, text, result) in table {
         let found = latin1(pattern).replace_all(text.as_bytes(), substitution);
-        assert_eq!(
-            found.as_deref(),
-            result.map(str::as_bytes),
-            "{pattern} {substitution} on {text}"
-        );
+        assert_eq!(found.as_deref(), result.map(str::as_bytes), "{pattern} {substitution} on {text}");
     }
+}
+
+/// Envoy-matching 2.4.7, and what RE2 itself said of others: pattern, instructions, whether we are sure.
+#[test]
+fn rx_2_4_7_program_sizes() {
+    use ProgramSize::{Estimate, Exact};
+    let table: &[(&str, ProgramSize)] = &[
+        ("", Exact(4)),
+        ("a{1000}", Exact(1004)),
+        ("(a{500}){2}", Exact(1008)),
+        ("((a{10}){10}){10}", Exact(1224)),
+        ("/api/v[0-9]+/users/.*", Exact(21)),
+        (r"\d{1,3}(\.\d{1,3}){3}", Exact(33)),
+        ("[a-z]{1,63}", Exact(129)),
+        ("(?i)abc", Exact(7)),
+        (r"\w+", Exact(8)),
+        (r"\pL{10}", Exact(74)),
+        ("(.*a){20}", Exact(104)),
+        (r"[\w.-]+@[\w.-]+", Exact(15)),
+        ("a*", Exact(5)),
+        ("a?b?c?d?", Exact(12)),
+        (".*foo.*bar.*", Exact(16)),
+        ("(?:ab|cd){2}", Estimate(12)),
+        ("/abc$", Estimate(8)),
+    ];
+    for (pattern, size) in table {
+        assert_eq!(latin1(pattern).program_size(), *size, "{pattern}");
+    }
+    let large = Re2::new("(?:abcdefgh){1000}".repeat(90).as_str(), Encoding::Latin1);
+    assert_eq!(large.map_err(|e| e.message), Err("pattern too large - compile failed".to_owned()));
 }
 
 #[test]
 fn deep_nesting_is_followed_or_refused() {
     let nested = |n: usize| format!("{}a{}", "(".repeat(n), ")?".repeat(n));
     assert!(latin1(&nested(400)).full_match(b"a"));
-    assert_eq!(
-        latin1(&nested(400)).replace_all(b"ba", r"<\1>").as_deref(),
-        Some(b"<>b<a>".as_slice())
-    );
+    assert_eq!(latin1(&nested(400)).replace_all(b"ba", r"<\1>").as_deref(), Some(b"<>b<a>".as_slice()));
     assert!(check(&nested(100_000)).is_err());
     assert!(latin1(&format!("{}a{}", "(?:".repeat(5000), ")".repeat(5000))).full_match(b"a"));
 }

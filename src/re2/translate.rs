@@ -1,8 +1,8 @@
 //! From the parsed pattern to the automaton library's intermediate form, over bytes.
 
 use super::Encoding;
+use super::ast::{Look, Node};
 use super::class::{CodeSet, MAX_CODE_POINT};
-use super::parse::{Look, Node};
 use regex_syntax::hir::{self, Capture, Class, ClassBytes, ClassBytesRange, Hir, Repetition};
 
 /// Whether capturing groups are kept.
@@ -37,40 +37,24 @@ pub(super) fn to_hir(node: &Node, encoding: Encoding, groups: Groups) -> Hir {
             match groups {
                 Groups::Drop => sub,
                 // The library wants names to be unique and RE2 does not. Substitutions refer by number only.
-                Groups::Keep => Hir::capture(Capture {
-                    index: *index,
-                    name: None,
-                    sub: Box::new(sub),
-                }),
+                Groups::Keep => Hir::capture(Capture { index: *index, name: None, sub: Box::new(sub) }),
             }
         }
-        Node::Repeat {
-            min,
-            max,
-            greedy,
-            sub,
-        } => Hir::repetition(Repetition {
+        Node::Repeat { min, max, greedy, sub } => Hir::repetition(Repetition {
             min: *min,
             max: *max,
             greedy: *greedy,
             sub: Box::new(to_hir(sub, encoding, groups)),
         }),
-        Node::Concat(subs) => {
-            Hir::concat(subs.iter().map(|s| to_hir(s, encoding, groups)).collect())
-        }
-        Node::Alternate(subs) => {
-            Hir::alternation(subs.iter().map(|s| to_hir(s, encoding, groups)).collect())
-        }
+        Node::Concat(subs) => Hir::concat(subs.iter().map(|s| to_hir(s, encoding, groups)).collect()),
+        Node::Alternate(subs) => Hir::alternation(subs.iter().map(|s| to_hir(s, encoding, groups)).collect()),
     }
 }
 
 /// A set of bytes; members above FF are left out.
 fn bytes(ranges: impl IntoIterator<Item = (u32, u32)>) -> Hir {
     let byte = |code: u32| u8::try_from(code).unwrap_or(u8::MAX);
-    let ranges = ranges
-        .into_iter()
-        .filter(|r| r.0 <= 0xFF)
-        .map(|(lo, hi)| ClassBytesRange::new(byte(lo), byte(hi)));
+    let ranges = ranges.into_iter().filter(|r| r.0 <= 0xFF).map(|(lo, hi)| ClassBytesRange::new(byte(lo), byte(hi)));
     Hir::class(Class::Bytes(ClassBytes::new(ranges)))
 }
 
@@ -92,26 +76,15 @@ fn literal(code: u32, encoding: Encoding) -> Hir {
 /// surrogates and values a little above 10FFFF pass. So does this. Elsewhere surrogates are let through where all of
 /// them are members, which is the case in every set but those that name one.
 fn utf8_set(set: &CodeSet) -> Hir {
-    let loose = set
-        .ranges()
-        .last()
-        .is_some_and(|r| r.0 <= 0x80 && r.1 == MAX_CODE_POINT);
+    let loose = set.ranges().last().is_some_and(|r| r.0 <= 0x80 && r.1 == MAX_CODE_POINT);
     if !loose {
         return if set.ranges().last().is_none_or(|r| r.1 < 0x80) {
             bytes(set.ranges().iter().copied())
         } else {
             let scalars = Hir::class(Class::Unicode(set.to_unicode_class()));
             let has_surrogates = set.ranges().iter().any(|r| r.0 <= 0xD800 && r.1 >= 0xDFFF);
-            let surrogates = Hir::concat(vec![
-                Hir::literal([0xED]),
-                bytes([(0xA0, 0xBF)]),
-                bytes([(0x80, 0xBF)]),
-            ]);
-            if has_surrogates {
-                Hir::alternation(vec![scalars, surrogates])
-            } else {
-                scalars
-            }
+            let surrogates = Hir::concat(vec![Hir::literal([0xED]), bytes([(0xA0, 0xBF)]), bytes([(0x80, 0xBF)])]);
+            if has_surrogates { Hir::alternation(vec![scalars, surrogates]) } else { scalars }
         };
     }
     let tail = || bytes([(0x80, 0xBF)]);

@@ -34,10 +34,7 @@ pub(super) fn is_capture_name_char(code: u32) -> bool {
         return byte.is_ascii_alphanumeric() || byte == b'_';
     }
     let groups = r"[\p{Lu}\p{Ll}\p{Lt}\p{Lm}\p{Lo}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]";
-    members(groups)
-        .ranges()
-        .iter()
-        .any(|&(lo, hi)| lo <= code && code <= hi)
+    members(groups).ranges().iter().any(|&(lo, hi)| lo <= code && code <= hi)
 }
 
 /// RE2's `C` holds assigned code points only, and its `Cs` holds the surrogates.
@@ -57,12 +54,9 @@ fn category(name: &str) -> CodeSet {
 fn members(pattern: &str) -> CodeSet {
     let hir = regex_syntax::parse(pattern).ok();
     match hir.as_ref().map(|h| h.kind()) {
-        Some(HirKind::Class(Class::Unicode(class))) => CodeSet::of_ranges(
-            class
-                .ranges()
-                .iter()
-                .map(|r| (r.start().into(), r.end().into())),
-        ),
+        Some(HirKind::Class(Class::Unicode(class))) => {
+            CodeSet::of_ranges(class.ranges().iter().map(|r| (r.start().into(), r.end().into())))
+        }
         _ => CodeSet::default(),
     }
 }
@@ -74,28 +68,21 @@ fn go_knows(name: &str) -> bool {
     matches!(name.as_str(), "Any" | "Assigned" | "Ascii" | "Lc" | "Cn")
         || CATEGORIES.binary_search(&name.as_str()).is_ok()
         || SCRIPTS.binary_search(&name.as_str()).is_ok()
-        || CATEGORY_ALIASES
-            .iter()
-            .any(|alias| go_canonical(alias) == name)
+        || CATEGORY_ALIASES.iter().any(|alias| go_canonical(alias) == name)
 }
 
 fn go_canonical(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for c in name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')) {
-        out.push(if out.is_empty() {
-            c.to_ascii_uppercase()
-        } else {
-            c.to_ascii_lowercase()
-        });
+        out.push(if out.is_empty() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() });
     }
     out
 }
 
 /// Categories of RE2, sorted.
 const CATEGORIES: &[&str] = &[
-    "C", "Cc", "Cf", "Co", "Cs", "L", "Ll", "Lm", "Lo", "Lt", "Lu", "M", "Mc", "Me", "Mn", "N",
-    "Nd", "Nl", "No", "P", "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "S", "Sc", "Sk", "Sm", "So",
-    "Z", "Zl", "Zp", "Zs",
+    "C", "Cc", "Cf", "Co", "Cs", "L", "Ll", "Lm", "Lo", "Lt", "Lu", "M", "Mc", "Me", "Mn", "N", "Nd", "Nl", "No", "P",
+    "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "S", "Sc", "Sk", "Sm", "So", "Z", "Zl", "Zp", "Zs",
 ];
 
 /// Scripts of Unicode 15, sorted.

@@ -17,6 +17,13 @@ pub enum ClusterName {
         subset: SmolStr,
         host: SmolStr,
     },
+    /// The same cluster under its SNI form, as gateways with AUTO_PASSTHROUGH servers have it (CN-3, GW-16).
+    SniDnat {
+        port: u16,
+        /// Empty: no subset.
+        subset: SmolStr,
+        host: SmolStr,
+    },
     BlackHole,
     Passthrough,
     AllowAnyDynamicDns,
@@ -29,10 +36,12 @@ impl ClusterName {
         ClusterName::Outbound { port, subset: subset.into(), host: host.into() }
     }
 
-    /// Host, subset and port of an outbound cluster.
+    /// Host, subset and port of an outbound cluster, in either form.
     pub fn parts(&self) -> Option<(&str, &str, u16)> {
         match self {
-            ClusterName::Outbound { port, subset, host } => Some((host, subset, *port)),
+            ClusterName::Outbound { port, subset, host } | ClusterName::SniDnat { port, subset, host } => {
+                Some((host, subset, *port))
+            }
             _ => None,
         }
     }
@@ -42,6 +51,7 @@ impl fmt::Display for ClusterName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ClusterName::Outbound { port, subset, host } => write!(f, "outbound|{port}|{subset}|{host}"),
+            ClusterName::SniDnat { port, subset, host } => write!(f, "outbound_.{port}_.{subset}_.{host}"),
             ClusterName::BlackHole => f.write_str("BlackHoleCluster"),
             ClusterName::Passthrough => f.write_str("PassthroughCluster"),
             ClusterName::AllowAnyDynamicDns => f.write_str("AllowAnyDynamicDNSCluster"),
@@ -51,15 +61,16 @@ impl fmt::Display for ClusterName {
 }
 
 impl Ord for ClusterName {
-    /// Fixed clusters after the outbound ones, these by port, subset and host: a total order that needs no text.
+    /// Outbound clusters by port, host and subset, then those in SNI form, then the fixed ones: a total order that needs no text.
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         fn key(c: &ClusterName) -> (u8, u16, &str, &str) {
             match c {
                 ClusterName::Outbound { port, subset, host } => (0, *port, host, subset),
-                ClusterName::BlackHole => (1, 0, "", ""),
-                ClusterName::Passthrough => (2, 0, "", ""),
-                ClusterName::AllowAnyDynamicDns => (3, 0, "", ""),
-                ClusterName::UnknownService => (4, 0, "", ""),
+                ClusterName::SniDnat { port, subset, host } => (1, *port, host, subset),
+                ClusterName::BlackHole => (2, 0, "", ""),
+                ClusterName::Passthrough => (3, 0, "", ""),
+                ClusterName::AllowAnyDynamicDns => (4, 0, "", ""),
+                ClusterName::UnknownService => (5, 0, "", ""),
             }
         }
         key(self).cmp(&key(other))
@@ -119,8 +130,9 @@ pub enum LbPolicy {
     RoundRobin,
     LeastRequest,
     Random,
+    /// None: Envoy's own minimum, 1024.
     RingHash {
-        minimum_ring_size: u64,
+        minimum_ring_size: Option<u64>,
     },
     /// None: Envoy's own table size, 65537.
     Maglev {

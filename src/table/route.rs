@@ -166,8 +166,15 @@ pub struct MirrorPolicy {
 #[derive(Debug, Clone, PartialEq)]
 pub enum HashPolicy {
     Header(SmolStr),
-    Cookie { name: SmolStr, ttl: Option<Nanos>, path: SmolStr, attributes: Vec<(SmolStr, SmolStr)> },
+    Cookie {
+        name: SmolStr,
+        ttl: Option<Nanos>,
+        path: SmolStr,
+        attributes: Vec<(SmolStr, SmolStr)>,
+    },
     SourceIp,
+    /// `useSourceIp: false`: Envoy takes the policy and hashes nothing.
+    Nothing,
     QueryParameter(SmolStr),
 }
 

@@ -4,11 +4,16 @@
 
 mod clusters;
 mod destination;
+mod filter_chain;
 mod gateway;
+mod host_index;
 mod http;
 mod listeners;
 mod names;
 mod sidecar_routes;
+mod tcp;
+#[cfg(test)]
+mod testing;
 
 use std::cell::RefCell;
 use std::sync::Arc;

@@ -1,0 +1,233 @@
+//! From paths to inputs: files, folders, scenario folders and standard input are read here and nowhere else.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use smol_str::SmolStr;
+
+use super::options::{AssumeServices, CommonArgs, Invalid, UnknownFieldsArg};
+use super::output;
+use crate::diagnostic::{Finding, Severity};
+use crate::load::{self, UnknownFields};
+use crate::report::diagnostics;
+use crate::router::Switches;
+use crate::scenario;
+use crate::source::{FileId, SourceMap};
+use crate::workspace::{self, Inputs, Options, Workspace};
+
+/// File name that makes a folder a scenario.
+const SCENARIO_FILE: &str = "scenario.yaml";
+
+/// Gathers the texts of each mesh that the paths mean: one for all plain paths together, or one for each scenario.
+///
+/// # Errors
+/// Only what makes all further work pointless: a path that doesn't exist.
+pub(super) fn gather(args: &CommonArgs) -> anyhow::Result<Vec<Inputs>> {
+    let mut scenarios: Vec<PathBuf> = Vec::new();
+    let mut plain: Vec<PathBuf> = Vec::new();
+    for path in &args.paths {
+        let below = scenario_folders(path);
+        if below.is_empty() { plain.push(path.clone()) } else { scenarios.extend(below) }
+    }
+    if scenarios.is_empty() {
+        let mut inputs = Inputs::default();
+        add_manifests(&plain, &mut inputs);
+        add_mesh_config(args, &mut inputs);
+        return Ok(vec![inputs]);
+    }
+    let several = scenarios.len() > 1;
+    Ok(scenarios
+        .iter()
+        .map(|folder| {
+            let mut inputs = of_scenario(folder, &plain);
+            if several {
+                inputs.name = folder.display().to_string();
+            }
+            add_mesh_config(args, &mut inputs);
+            inputs
+        })
+        .collect())
+}
+
+/// The folder itself if it is a scenario, else the scenarios below it, sorted. A `scenario.yaml` named as a file counts.
+fn scenario_folders(path: &Path) -> Vec<PathBuf> {
+    if path.file_name().is_some_and(|n| n == SCENARIO_FILE) && path.is_file() {
+        return vec![path.parent().map(Path::to_path_buf).unwrap_or_default()];
+    }
+    if !path.is_dir() {
+        return Vec::new();
+    }
+    if path.join(SCENARIO_FILE).is_file() {
+        return vec![path.to_path_buf()];
+    }
+    let mut found: Vec<PathBuf> = walkdir::WalkDir::new(path)
+        .follow_links(true)
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter(|e| e.file_name() == SCENARIO_FILE)
+        .filter_map(|e| e.path().parent().map(Path::to_path_buf))
+        .collect();
+    found.sort();
+    found
+}
+
+fn of_scenario(folder: &Path, extra: &[PathBuf]) -> Inputs {
+    let mut inputs = Inputs::default();
+    let Some(file) = add_file(&folder.join(SCENARIO_FILE), &mut inputs) else { return inputs };
+    let text = inputs.sources.file(file).map(|f| f.text.clone()).unwrap_or_default();
+    match scenario::decode(file, &text) {
+        Ok(s) => {
+            let mut paths: Vec<PathBuf> = match &s.manifests {
+                Some(list) => list.iter().map(|p| folder.join(p.as_str())).collect(),
+                None => other_manifests(folder),
+            };
+            paths.extend(extra.iter().cloned());
+            add_manifests(&paths, &mut inputs);
+            inputs.scenario = Some((file, s));
+        }
+        Err(findings) => inputs.findings.extend(findings),
+    }
+    inputs
+}
+
+/// What stands in a scenario's folder besides the scenario itself; a scenario may have no manifests at all.
+fn other_manifests(folder: &Path) -> Vec<PathBuf> {
+    let mut ignored = Vec::new();
+    let all = load::files::manifest_files(folder, &mut ignored);
+    let is_ours = |p: &PathBuf| {
+        let name = p.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        name == SCENARIO_FILE || name.ends_with(".test.yaml") || name.ends_with(".test.yml")
+    };
+    all.into_iter().filter(|p| !is_ours(p)).collect()
+}
+
+/// Adds manifests; `-` is standard input.
+fn add_manifests(paths: &[PathBuf], inputs: &mut Inputs) {
+    for path in paths {
+        if path.as_os_str() == "-" {
+            let file = add_standard_input(inputs);
+            inputs.manifests.extend(file);
+        } else {
+            let (files, findings) = load::files::add_paths(&mut inputs.sources, std::slice::from_ref(path));
+            inputs.manifests.extend(files);
+            inputs.findings.extend(findings);
+        }
+    }
+}
+
+fn add_standard_input(inputs: &mut Inputs) -> Option<FileId> {
+    let mut bytes = Vec::new();
+    let text = match std::io::stdin().lock().read_to_end(&mut bytes) {
+        Ok(_) => load::files::text_of(bytes),
+        Err(error) => Err(error.to_string()),
+    };
+    match text {
+        Ok(text) => Some(inputs.sources.add("<stdin>", text)),
+        Err(error) => {
+            inputs.findings.push(Finding::new("load", Severity::Error, format!("standard input: {error}")));
+            None
+        }
+    }
+}
+
+fn add_file(path: &Path, inputs: &mut Inputs) -> Option<FileId> {
+    let (files, findings) = load::files::add_paths(&mut inputs.sources, &[path]);
+    inputs.findings.extend(findings);
+    files.first().copied()
+}
+
+fn add_mesh_config(args: &CommonArgs, inputs: &mut Inputs) {
+    if let Some(path) = &args.mesh_config {
+        inputs.mesh_config = add_file(path, inputs);
+    }
+}
+
+/// The options of the stages behind reading.
+pub(super) fn options(args: &CommonArgs) -> Options {
+    Options {
+        namespace: SmolStr::new(&args.namespace),
+        unknown_fields: match args.unknown_fields {
+            UnknownFieldsArg::Error => UnknownFields::Error,
+            UnknownFieldsArg::Warn => UnknownFields::Warn,
+        },
+        skip_invalid: args.invalid == Invalid::Skip,
+        assume_services: args.assume_services == AssumeServices::Auto,
+        proxies: args.proxy.clone(),
+    }
+}
+
+/// Runs the stages and says what there is to say. None: the inputs are unusable, and it was said why.
+pub(super) fn open(inputs: Inputs, args: &CommonArgs) -> Option<Workspace> {
+    match workspace::open(inputs, &options(args)) {
+        Ok(workspace) => {
+            tell(&workspace, args);
+            Some(workspace)
+        }
+        Err(refused) => {
+            say_findings(&refused.findings, &refused.sources, args);
+            let mut summary = diagnostics::summary(&refused.findings);
+            if refused.findings.iter().any(Finding::is_rejection) {
+                summary.push_str(" (--invalid skip leaves refused documents out)");
+            }
+            output::message(&format!("towtank: {summary}"));
+            None
+        }
+    }
+}
+
+fn tell(workspace: &Workspace, args: &CommonArgs) {
+    if args.quiet {
+        return;
+    }
+    say_findings(&workspace.findings, &workspace.sources, args);
+    if !workspace.assumed.is_empty() {
+        let shown: Vec<&str> = workspace.assumed.iter().map(SmolStr::as_str).take(5).collect();
+        let more = workspace.assumed.len() - shown.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        output::message(&format!(
+            "note: no Service is among the manifests; assumed for {}{more} (--assume-services never turns this off)",
+            shown.join(", ")
+        ));
+    }
+    if args.verbose {
+        output::message(&format!("note: {} documents read", workspace.documents));
+    }
+}
+
+fn say_findings(findings: &[Finding], sources: &SourceMap, args: &CommonArgs) {
+    let shown: Vec<Finding> = findings
+        .iter()
+        .filter(|f| match f.severity {
+            Severity::Error => true,
+            Severity::Warning => !args.quiet,
+            Severity::Info => args.verbose,
+        })
+        .cloned()
+        .collect();
+    if !shown.is_empty() {
+        output::message(&diagnostics::to_text(&shown, sources, output::message_color(args.color)));
+    }
+}
+
+/// The switches of the modelled Envoy: the scenario's over the defaults.
+///
+/// # Errors
+/// A switch that doesn't exist.
+pub(super) fn switches(workspace: &Workspace) -> anyhow::Result<Switches> {
+    let Some(scenario) = &workspace.scenario else { return Ok(Switches::default()) };
+    serde_json::from_value(serde_json::Value::Object(scenario.switches.clone()))
+        .map_err(|e| anyhow::anyhow!("scenario: `envoy`: {e}"))
+}
+
+/// The text of a file, or of standard input for `-`.
+///
+/// # Errors
+/// What the system says about it.
+pub(super) fn read_text(path: &Path) -> anyhow::Result<String> {
+    if path.as_os_str() == "-" {
+        let mut text = String::new();
+        std::io::stdin().lock().read_to_string(&mut text)?;
+        return Ok(text);
+    }
+    load::files::read_text(path).map_err(|finding| anyhow::anyhow!("{}", finding.message))
+}

@@ -1,0 +1,109 @@
+//! The arguments as they are given.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Try Istio routing before it is applied: which subset gets which share, what matches nothing, what is lost.
+#[derive(Debug, Parser)]
+#[command(name = "towtank", version, about, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Replay streams of requests: shares of each subset, unmatched and lost traffic
+    Simulate(super::simulate::SimulateArgs),
+    /// Print the effective route table of a proxy
+    Routes(super::routes::RoutesArgs),
+    /// Say step by step why each request goes where it goes
+    Explain(super::explain::ExplainArgs),
+    /// Findings in manifests before they are applied
+    Check(super::check::CheckArgs),
+    /// Print a JSON Schema: of scenario.yaml or of a JSON output
+    Schema(super::schema::SchemaArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Options that every command with manifests takes.
+#[derive(Debug, Clone, Args)]
+pub struct CommonArgs {
+    /// Files, folders or scenario folders; `-` is standard input
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+
+    /// The point of view: a proxy of the scenario, sidecar:NS[:labels], pod:NS/NAME or gateway:NS:labels (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub proxy: Vec<String>,
+
+    /// Namespace of documents that name none
+    #[arg(short = 'n', long, value_name = "NS", default_value = "default")]
+    pub namespace: String,
+
+    /// Istio MeshConfig (YAML)
+    #[arg(long, value_name = "FILE")]
+    pub mesh_config: Option<PathBuf>,
+
+    /// What to do with documents that Istio's admission would refuse
+    #[arg(long, value_enum, default_value_t = Invalid::Reject)]
+    pub invalid: Invalid,
+
+    /// What to do with fields that a kind doesn't have
+    #[arg(long, value_enum, default_value_t = UnknownFieldsArg::Error)]
+    pub unknown_fields: UnknownFieldsArg,
+
+    /// Whether hosts without a Service get an assumed one where no Service is given at all
+    #[arg(long, value_enum, default_value_t = AssumeServices::Auto)]
+    pub assume_services: AssumeServices,
+
+    /// Seed of every random choice
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Colours
+    #[arg(long, value_enum, default_value_t = ColorArg::Auto)]
+    pub color: ColorArg,
+
+    /// Say nothing but results and errors
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// Say more about what was read and assumed
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Invalid {
+    /// Report all of them and stop
+    Reject,
+    /// Leave each out with a warning
+    Skip,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum UnknownFieldsArg {
+    /// As `kubectl apply`: the document is invalid
+    Error,
+    /// As the API server for other clients: ignore the field with a warning
+    Warn,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AssumeServices {
+    Auto,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorArg {
+    Auto,
+    Always,
+    Never,
+}

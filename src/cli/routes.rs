@@ -1,0 +1,72 @@
+//! `towtank routes`.
+
+use clap::{Args, ValueEnum};
+use rayon::prelude::*;
+
+use super::options::CommonArgs;
+use super::{Exit, input, output};
+use crate::report;
+use crate::translate;
+
+#[derive(Debug, Args)]
+pub struct RoutesArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+
+    /// Only virtual hosts with this text in their name or domains
+    #[arg(long, value_name = "TEXT")]
+    host: Option<String>,
+
+    /// Only tables and listeners of this port
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+
+    /// table for people, json for programs, envoy for Envoy's own configuration form
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Envoy,
+}
+
+pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
+    let mut exit = Exit::Fine;
+    for inputs in input::gather(&args.common)? {
+        let Some(workspace) = input::open(inputs, &args.common) else {
+            exit = Exit::Unusable;
+            continue;
+        };
+        let view = report::routes::View {
+            host: args.host.clone(),
+            port: args.port,
+            width: output::width(),
+            color: output::color(args.common.color),
+        };
+        let texts: Vec<Vec<u8>> = workspace
+            .proxies
+            .par_iter()
+            .map(|proxy| {
+                let table = translate::route_table(&workspace.mesh, proxy);
+                match args.output {
+                    Format::Table => report::routes::to_text(&table, &workspace.sources, &view).into_bytes(),
+                    Format::Json => report::routes_json::to_json(&table, &workspace.sources, &view),
+                    Format::Envoy => report::envoy::to_json(&table, &workspace.sources),
+                }
+            })
+            .collect();
+        for (i, text) in texts.iter().enumerate() {
+            if i > 0 && args.output == Format::Table {
+                output::write(b"\n")?;
+            }
+            output::write(text)?;
+            if !text.ends_with(b"\n") {
+                output::write(b"\n")?;
+            }
+        }
+    }
+    Ok(exit)
+}

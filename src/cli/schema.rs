@@ -1,0 +1,34 @@
+//! `towtank schema`.
+
+use clap::{Args, ValueEnum};
+
+use super::{Exit, output};
+use crate::report::schema;
+
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// scenario is that of scenario.yaml; the others are those of `-o json`
+    #[arg(value_enum)]
+    name: Name,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Name {
+    Scenario,
+    Simulate,
+    Routes,
+    Explain,
+    Check,
+}
+
+pub(super) fn run(args: &SchemaArgs) -> anyhow::Result<Exit> {
+    let text = match args.name {
+        Name::Scenario => schema::SCENARIO,
+        Name::Simulate => schema::SIMULATE,
+        Name::Routes => schema::ROUTES,
+        Name::Explain => schema::EXPLAIN,
+        Name::Check => schema::CHECK,
+    };
+    output::write(text.as_bytes())?;
+    Ok(Exit::Fine)
+}

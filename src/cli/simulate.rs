@@ -1,0 +1,168 @@
+//! `towtank simulate`.
+
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+
+use super::options::CommonArgs;
+use super::{Exit, fail_on, input, output};
+use crate::decision::Counted;
+use crate::mesh::Proxy;
+use crate::replay::{Progress, Settings, Simulation, StreamSummary};
+use crate::report::simulate::{Results, Show, to_csv, to_json, to_text};
+use crate::workspace::Workspace;
+
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+
+    /// Requests of each stream; 10,000 where neither this nor the scenario says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+
+    /// Threads; all processors unless said. The results don't depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+
+    /// Draw nothing: only the exact expected shares
+    #[arg(long)]
+    exact: bool,
+
+    /// Exit with 1 where a stream has such requests: blackholed, unmatched, passthrough, each with an optional
+    /// threshold as in `blackholed>1%`; judged by expected shares
+    #[arg(long, value_name = "WHAT[>SHARE],...", value_delimiter = ',', value_parser = fail_on::parse)]
+    fail_on: Vec<fail_on::Condition>,
+
+    /// Columns of the table; those of the terminal unless said, 0 for no limit
+    #[arg(long, value_name = "N")]
+    width: Option<u16>,
+
+    /// table for people, json and csv for programs
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Csv,
+}
+
+/// One scenario with its streams' summaries.
+struct Finished {
+    workspace: Workspace,
+    streams: Vec<StreamSummary>,
+}
+
+pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.map_or(0, usize::from)).build()?;
+    let mut exit = Exit::Fine;
+    let mut finished = Vec::new();
+    for inputs in input::gather(&args.common)? {
+        let Some(workspace) = input::open(inputs, &args.common) else {
+            exit = Exit::Unusable;
+            continue;
+        };
+        match pool.install(|| simulate(args, &workspace)) {
+            Ok(streams) => finished.push(Finished { workspace, streams }),
+            Err(error) => {
+                let at = if workspace.name.is_empty() { String::new() } else { format!("{}: ", workspace.name) };
+                output::message(&format!("error: {at}{error:#}"));
+                exit = Exit::Unusable;
+            }
+        }
+    }
+    let results: Vec<Results<'_>> = finished
+        .iter()
+        .map(|f| Results::new(&f.workspace.name, args.common.seed, args.exact, &f.streams, &f.workspace.sources))
+        .collect();
+    write(args, &results)?;
+    for f in &finished {
+        if judged(args, f) {
+            exit = exit.max(Exit::No);
+        }
+    }
+    Ok(exit)
+}
+
+fn simulate(args: &SimulateArgs, workspace: &Workspace) -> anyhow::Result<Vec<StreamSummary>> {
+    let settings = Settings {
+        seed: args.common.seed,
+        count: args.count,
+        chosen_proxies: !args.common.proxy.is_empty(),
+        switches: input::switches(workspace)?,
+    };
+    let proxies = proxies(args, workspace)?;
+    let simulation = Simulation::prepare(&workspace.mesh, &proxies, workspace.scenario.as_ref(), &settings)?;
+    Ok(if args.exact { simulation.exact() } else { simulation.run(args.common.seed, &Progress::default()) })
+}
+
+/// The proxies of the run, and those that streams name without the scenario listing them (`sidecar:NAMESPACE` ...).
+fn proxies(args: &SimulateArgs, workspace: &Workspace) -> anyhow::Result<Vec<Arc<Proxy>>> {
+    let mut proxies = workspace.proxies.clone();
+    if !args.common.proxy.is_empty() {
+        return Ok(proxies);
+    }
+    for stream in workspace.scenario.iter().flat_map(|s| &s.streams).filter(|s| !s.proxy.is_empty()) {
+        if proxies.iter().all(|p| p.name != stream.proxy) {
+            let found = workspace.proxy(&stream.proxy, &args.common.namespace);
+            proxies.push(found.map_err(|problem| anyhow::anyhow!("stream `{}`: {}", stream.name, problem.message))?);
+        }
+    }
+    Ok(proxies)
+}
+
+fn write(args: &SimulateArgs, results: &[Results<'_>]) -> anyhow::Result<()> {
+    match args.output {
+        Format::Table => {
+            let show = Show {
+                width: args.width.unwrap_or_else(output::width),
+                color: output::color(args.common.color),
+                all_endpoints: args.common.verbose,
+            };
+            for (i, one) in results.iter().enumerate() {
+                let gap = if i > 0 { "\n" } else { "" };
+                output::write(format!("{gap}{}", to_text(one, &show)).as_bytes())?;
+            }
+            Ok(())
+        }
+        Format::Json => results.iter().try_for_each(|one| {
+            let mut text = to_json(one);
+            text.push(b'\n');
+            output::write(&text)
+        }),
+        Format::Csv => output::write(&to_csv(results)?),
+    }
+}
+
+/// True where a condition of `--fail-on` held; says which.
+fn judged(args: &SimulateArgs, finished: &Finished) -> bool {
+    let mut held = false;
+    for condition in &args.fail_on {
+        for s in &finished.streams {
+            let share = s.counted(condition.what).expected_share;
+            if !condition.holds(share) {
+                continue;
+            }
+            held = true;
+            let scenario = match finished.workspace.name.as_str() {
+                "" => String::new(),
+                name => format!("{name}: "),
+            };
+            let what = match condition.what {
+                Counted::Blackholed => "lost",
+                Counted::Unmatched => "unmatched",
+                Counted::Passthrough => "passed through",
+                Counted::Subset | Counted::Answered => "answered",
+            };
+            output::message(&format!(
+                "failed: {scenario}{} of the requests of `{}` are {what}",
+                crate::report::describe::percent(share),
+                s.name
+            ));
+        }
+    }
+    held
+}

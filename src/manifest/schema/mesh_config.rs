@@ -1,0 +1,86 @@
+//! MeshConfig: the fields that are modelled with their types, the others by name.
+
+use super::destination_rule::{CONNECTION_POOL, LOCALITY_LB, OUTLIER_DETECTION, TCP_KEEPALIVE};
+use super::virtual_service::RETRIES;
+use super::*;
+
+/// `meshConfig` of an IstioOperator, `mesh` of the ConfigMap `istio` or of a scenario.
+pub(crate) static MESH_CONFIG: Shape = Shape::of(
+    "M100",
+    &[
+        text("rootNamespace"),
+        object("outboundTrafficPolicy", &OUTBOUND_TRAFFIC_POLICY),
+        field("defaultServiceExportTo", TEXTS),
+        field("defaultVirtualServiceExportTo", TEXTS),
+        field("defaultDestinationRuleExportTo", TEXTS),
+        object("defaultHttpRetryPolicy", &RETRIES),
+        object("defaultInboundHttpRetryPolicy", &RETRIES),
+        field("connectTimeout", ANY_DURATION),
+        field("h2UpgradePolicy", Type::Word(&["DO_NOT_UPGRADE", "UPGRADE"])),
+        object("localityLbSetting", &LOCALITY_LB),
+        field("enableAutoMtls", Type::Bool),
+        object("pathNormalization", &PATH_NORMALIZATION),
+        field("proxyHttpPort", Type::Int { min: 0, max: 65535 }),
+        object("defaultTrafficPolicy", &DEFAULT_TRAFFIC_POLICY),
+        object("tcpKeepalive", &TCP_KEEPALIVE),
+        object("serviceEntryVisibility", &SERVICE_ENTRY_VISIBILITY),
+        // Fields that exist and are not modelled.
+        field("accessLogEncoding", Type::Any),
+        field("accessLogFile", Type::Any),
+        field("accessLogFormat", Type::Any),
+        field("ca", Type::Any),
+        field("caCertificates", Type::Any),
+        field("certificates", Type::Any),
+        field("configSources", Type::Any),
+        field("defaultConfig", Type::Any),
+        field("defaultProviders", Type::Any),
+        field("disableEnvoyListenerLog", Type::Any),
+        field("discoverySelectors", Type::Any),
+        field("dnsRefreshRate", Type::Any),
+        field("enableEnvoyAccessLogService", Type::Any),
+        field("enablePrometheusMerge", Type::Any),
+        field("enableTracing", Type::Any),
+        field("extensionProviders", Type::Any),
+        field("hboneIdleTimeout", Type::Any),
+        field("inboundClusterStatName", Type::Any),
+        field("inboundTrafficPolicy", Type::Any),
+        field("ingressClass", Type::Any),
+        field("ingressControllerMode", Type::Any),
+        field("ingressSelector", Type::Any),
+        field("ingressService", Type::Any),
+        field("meshMTLS", Type::Any),
+        field("outboundClusterStatName", Type::Any),
+        field("protocolDetectionTimeout", Type::Any),
+        field("proxyInboundListenPort", Type::Any),
+        field("proxyListenPort", Type::Any),
+        field("serviceScopeConfigs", Type::Any),
+        field("serviceSettings", Type::Any),
+        field("tlsDefaults", Type::Any),
+        field("trustDomain", Type::Any),
+        field("trustDomainAliases", Type::Any),
+        field("verifyCertificateAtClient", Type::Any),
+        field("zoneAwareLbSetting", Type::Any),
+    ],
+);
+
+static OUTBOUND_TRAFFIC_POLICY: Shape = Shape::of(
+    "M100",
+    &[field("mode", Type::Word(&["REGISTRY_ONLY", "ALLOW_ANY", "ALLOW_ANY_DYNAMIC_DNS"])), field("tls", Type::Any)],
+);
+
+static PATH_NORMALIZATION: Shape = Shape::of(
+    "M100",
+    &[field("normalization", Type::Word(&["DEFAULT", "NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"]))],
+);
+
+static DEFAULT_TRAFFIC_POLICY: Shape =
+    Shape::of("M100", &[object("connectionPool", &CONNECTION_POOL), object("outlierDetection", &OUTLIER_DETECTION)]);
+
+static SERVICE_ENTRY_VISIBILITY: Shape = Shape::of(
+    "M100",
+    &[
+        field("defaultVisibility", Type::Word(&["VISIBILITY_UNSPECIFIED", "NONE", "NAMESPACE", "PUBLIC"])),
+        field("applyToSidecars", Type::Bool),
+        field("policies", Type::Any),
+    ],
+);

@@ -1,0 +1,24 @@
+//! Streams run against decisions: how many requests end where.
+//!
+//! In: classes of requests ([`crate::traffic`]) with their decisions. Out: [`StreamSummary`], counts by destination, endpoint
+//! and cause, the same for the same seed on any number of threads. A *leaf* is one way a request of one class can end: a
+//! cluster that is drawn, a fault that answers, or the one answer there is. Not here: how it is shown.
+
+mod alias;
+mod cause;
+mod endpoints;
+mod plan;
+mod run;
+mod simulation;
+mod summarize;
+mod summary;
+mod totals;
+
+pub use alias::AliasTable;
+pub use cause::{Cause, hint};
+pub use plan::{Leaf, Plan};
+pub use run::{Progress, Tally, run};
+pub use simulation::{COUNT_DEFAULT, NotPossible, Prepared, Settings, Simulation, View};
+pub use summarize::request_text;
+pub use summary::{Answer, BlackholeCause, Count, Destination, EndpointCount, Example, RouteCount, StreamSummary};
+pub use totals::totals;

@@ -1,0 +1,239 @@
+//! A whole run: which streams go through which proxies, prepared once, then run.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+use smol_str::SmolStr;
+
+use super::run::{self, Progress, Tally};
+use super::summarize::summarize;
+use super::{Plan, StreamSummary};
+use crate::balance::hash::xx_hash;
+use crate::decision::{Decision, Detail, decide};
+use crate::mesh::{Mesh, Proxy};
+use crate::router::{Router, Switches};
+use crate::scenario::{Amount, Arrival, Scenario, Stream};
+use crate::table::{Route, RouteTable, VirtualHost};
+use crate::traffic::{self, Class, TooMany};
+use crate::translate;
+
+/// Requests of a stream whose number nobody gave.
+pub const COUNT_DEFAULT: u64 = 10_000;
+
+/// What a run is made with.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    pub seed: u64,
+    /// Requests of each stream; None: what the stream says.
+    pub count: Option<u64>,
+    /// The proxies were asked for by name: streams of others are left out.
+    pub chosen_proxies: bool,
+    pub switches: Switches,
+}
+
+/// Why a run cannot begin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotPossible {
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
+    #[error("stream `{stream}` goes through the proxy `{proxy}`, which is not there; there are {known}")]
+    UnknownProxy { stream: SmolStr, proxy: SmolStr, known: String },
+    #[error("there is no proxy to send requests through")]
+    NoProxy,
+}
+
+/// One proxy's table, ready to be asked.
+#[derive(Debug)]
+pub struct View {
+    pub router: Router,
+    /// By route configuration and virtual host.
+    hosts: FxHashMap<SmolStr, FxHashMap<SmolStr, (u32, u32)>>,
+}
+
+impl View {
+    /// Resolves the proxy's table and compiles it.
+    pub fn new(mesh: &Mesh, proxy: &Arc<Proxy>, switches: &Switches) -> View {
+        let table = Arc::new(translate::route_table(mesh, proxy));
+        let mut hosts: FxHashMap<SmolStr, FxHashMap<SmolStr, (u32, u32)>> = FxHashMap::default();
+        for (c, config) in (0u32..).zip(&table.route_configs) {
+            let of_config = hosts.entry(config.name.clone()).or_default();
+            for (h, host) in (0u32..).zip(&config.virtual_hosts) {
+                of_config.entry(host.name.clone()).or_insert((c, h));
+            }
+        }
+        View { router: Router::new(table, switches), hosts }
+    }
+
+    pub fn table(&self) -> &RouteTable {
+        self.router.table()
+    }
+
+    pub(super) fn virtual_host(&self, config: &str, name: &str) -> Option<&VirtualHost> {
+        let (config, host) = *self.hosts.get(config)?.get(name)?;
+        self.router.virtual_host(config, host)
+    }
+
+    /// The route that took a request.
+    pub(super) fn route(&self, decision: &Decision) -> Option<&Arc<Route>> {
+        let host = self.virtual_host(decision.route_config.as_deref()?, decision.virtual_host.as_deref()?)?;
+        host.routes.get(decision.route_index? as usize)
+    }
+}
+
+/// A stream whose classes are decided.
+#[derive(Debug)]
+pub struct Prepared {
+    pub name: SmolStr,
+    /// Index of its proxy's view.
+    pub view: usize,
+    pub automatic: bool,
+    /// Requests to make.
+    pub requests: u64,
+    pub classes: Vec<Class>,
+    /// About each class, in order.
+    pub decisions: Vec<Decision>,
+    pub plan: Plan,
+    /// Keys the stream's randomness; made of its name and proxy, so that other streams don't matter.
+    key: u64,
+}
+
+/// Views and streams of one mesh.
+#[derive(Debug)]
+pub struct Simulation {
+    pub views: Vec<View>,
+    pub streams: Vec<Prepared>,
+}
+
+impl Simulation {
+    /// Resolves the tables that are needed and decides every class.
+    ///
+    /// Without described streams for these proxies, each proxy gets the automatic ones.
+    ///
+    /// # Errors
+    /// Streams with too many combinations, or through unknown proxies.
+    pub fn prepare(
+        mesh: &Mesh,
+        proxies: &[Arc<Proxy>],
+        scenario: Option<&Scenario>,
+        settings: &Settings,
+    ) -> Result<Simulation, NotPossible> {
+        if proxies.is_empty() {
+            return Err(NotPossible::NoProxy);
+        }
+        let described = described(proxies, scenario, settings)?;
+        if described.is_empty() {
+            let views: Vec<View> = proxies.par_iter().map(|p| View::new(mesh, p, &settings.switches)).collect();
+            let streams = automatic(&views, settings);
+            return Ok(Simulation { views, streams });
+        }
+        let mut used: Vec<usize> = described.iter().map(|(_, proxy)| *proxy).collect();
+        used.sort_unstable();
+        used.dedup();
+        let views: Vec<View> =
+            used.par_iter().filter_map(|i| proxies.get(*i)).map(|p| View::new(mesh, p, &settings.switches)).collect();
+        let mut streams = Vec::new();
+        for (stream, proxy) in described {
+            let classes = traffic::expand(stream)?;
+            let view_index = used.binary_search(&proxy).unwrap_or(0);
+            let Some(view) = views.get(view_index) else { continue };
+            let key = key(&view.table().proxy.name, &stream.name);
+            let requests = settings.count.unwrap_or_else(|| requests(&stream.amount, settings.seed, key));
+            streams.extend(prepared(stream.name.clone(), view_index, view, classes, requests, key, false));
+        }
+        Ok(Simulation { views, streams })
+    }
+
+    /// Requests of all streams together.
+    pub fn requests(&self) -> u64 {
+        self.streams.iter().map(|s| s.requests).sum()
+    }
+
+    /// Runs every stream, in parallel, and sums up each. The same seed gives the same summaries.
+    pub fn run(&self, seed: u64, progress: &Progress) -> Vec<StreamSummary> {
+        self.summaries(|s| run::run(&s.plan, seed, s.key, s.requests, progress))
+    }
+
+    /// Draws nothing: only expected shares.
+    pub fn exact(&self) -> Vec<StreamSummary> {
+        self.summaries(|s| Tally::none(&s.plan))
+    }
+
+    fn summaries(&self, tally: impl Fn(&Prepared) -> Tally + Sync) -> Vec<StreamSummary> {
+        self.streams.par_iter().filter_map(|s| Some(summarize(s, self.views.get(s.view)?, &tally(s)))).collect()
+    }
+}
+
+/// The scenario's streams for these proxies, each with the index of its own.
+fn described<'s>(
+    proxies: &[Arc<Proxy>],
+    scenario: Option<&'s Scenario>,
+    settings: &Settings,
+) -> Result<Vec<(&'s Stream, usize)>, NotPossible> {
+    let mut out = Vec::new();
+    for stream in scenario.iter().flat_map(|s| &s.streams) {
+        if stream.proxy.is_empty() {
+            out.push((stream, 0));
+        } else if let Some(i) = proxies.iter().position(|p| p.name == stream.proxy) {
+            out.push((stream, i));
+        } else if !settings.chosen_proxies {
+            let known: Vec<&str> = proxies.iter().map(|p| p.name.as_str()).collect();
+            return Err(NotPossible::UnknownProxy {
+                stream: stream.name.clone(),
+                proxy: stream.proxy.clone(),
+                known: known.join(", "),
+            });
+        }
+    }
+    Ok(out)
+}
+
+fn automatic(views: &[View], settings: &Settings) -> Vec<Prepared> {
+    let of_view = |(i, view): (usize, &View)| -> Vec<Prepared> {
+        let requests = settings.count.unwrap_or(COUNT_DEFAULT);
+        traffic::automatic(&view.router)
+            .into_iter()
+            .filter_map(|s| {
+                let key = key(&view.table().proxy.name, &s.name);
+                prepared(s.name, i, view, s.classes, requests, key, true)
+            })
+            .collect()
+    };
+    views.par_iter().enumerate().flat_map_iter(of_view).collect()
+}
+
+/// None for a stream of which nothing can come.
+fn prepared(
+    name: SmolStr,
+    view_index: usize,
+    view: &View,
+    classes: Vec<Class>,
+    requests: u64,
+    key: u64,
+    automatic: bool,
+) -> Option<Prepared> {
+    let decisions: Vec<Decision> =
+        classes.par_iter().map(|c| decide(&view.router, &c.request, Detail::Outcome)).collect();
+    let plan = Plan::new(&classes, &decisions, view.table())?;
+    Some(Prepared { name, view: view_index, automatic, requests, classes, decisions, plan, key })
+}
+
+fn key(proxy: &str, stream: &str) -> u64 {
+    xx_hash(format!("{proxy}\0{stream}").as_bytes())
+}
+
+/// How many requests an amount comes to; with Poisson arrivals that varies from seed to seed.
+fn requests(amount: &Amount, seed: u64, key: u64) -> u64 {
+    match amount {
+        Amount::Count(count) => count.unwrap_or(COUNT_DEFAULT),
+        Amount::Rate { per_second, seconds, arrival: Arrival::Constant } => whole((per_second * seconds).floor()),
+        Amount::Rate { per_second, seconds, arrival: Arrival::Poisson } => {
+            whole(run::poisson(seed, key, per_second * seconds))
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the value is clamped")]
+fn whole(x: f64) -> u64 {
+    x.clamp(0.0, 9e15) as u64
+}

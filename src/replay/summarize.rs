@@ -1,0 +1,200 @@
+//! From the counts of a run to what is said about them.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use smol_str::SmolStr;
+
+use super::{
+    Answer, BlackholeCause, Cause, Count, Destination, EndpointCount, Example, Leaf, Prepared, RouteCount,
+    StreamSummary, Tally, View, hint,
+};
+use crate::decision::{Counted, Decision, Detail, Outcome, decide};
+use crate::request::Request;
+use crate::stats::chi_square;
+use crate::table::{AbortStatus, ClusterName, ForwardTo, RouteAction, RouteSource};
+
+/// Examples that are kept of unmatched requests.
+pub(super) const EXAMPLES_MAX: usize = 5;
+
+/// The summary of one stream's run.
+pub(super) fn summarize(stream: &Prepared, view: &View, tally: &Tally) -> StreamSummary {
+    let counted: Vec<(&Leaf, Count)> = stream
+        .plan
+        .leaves
+        .iter()
+        .zip(&tally.leaves)
+        .map(|(leaf, &requests)| (leaf, Count { requests, expected_share: leaf.share }))
+        .collect();
+    let mut outcomes: BTreeMap<Outcome, Count> = BTreeMap::new();
+    let mut kinds: IndexMap<(Option<u32>, Outcome), Count> = IndexMap::new();
+    for (leaf, count) in &counted {
+        outcomes.entry(leaf.outcome).or_default().add(*count);
+        kinds.entry((leaf.cluster, leaf.outcome)).or_default().add(*count);
+    }
+    let (counts, shares): (Vec<u64>, Vec<f64>) = kinds.values().map(|c| (c.requests, c.expected_share)).unzip();
+    StreamSummary {
+        name: stream.name.clone(),
+        proxy: view.table().proxy.name.clone(),
+        automatic: stream.automatic,
+        planned: stream.requests,
+        requests: tally.requests,
+        partial: tally.partial,
+        destinations: destinations(stream, tally, &kinds),
+        answers: answers(stream, view, &counted),
+        unmatched_examples: examples(stream, view, &counted),
+        causes: causes(stream, view, &counted),
+        routes: routes(stream, view, &counted),
+        fit: chi_square(&counts, &shares),
+        outcomes,
+    }
+}
+
+fn destinations(stream: &Prepared, tally: &Tally, kinds: &IndexMap<(Option<u32>, Outcome), Count>) -> Vec<Destination> {
+    let with_cluster = kinds.iter().filter_map(|((cluster, outcome), count)| Some(((*cluster)?, *outcome, *count)));
+    with_cluster
+        .filter_map(|(index, outcome, count)| {
+            let (name, endpoints) = stream.plan.clusters.get(index as usize)?;
+            let requests = tally.endpoints.get(index as usize)?;
+            let endpoint = |((name, &requests), share): ((&String, &u64), &f64)| EndpointCount {
+                endpoint: name.clone(),
+                count: Count { requests, expected_share: share * count.expected_share },
+            };
+            let endpoints = endpoints.names.iter().zip(requests).zip(&endpoints.shares).map(endpoint).collect();
+            Some(Destination { cluster: name.clone(), outcome, count, endpoints })
+        })
+        .collect()
+}
+
+fn answers(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<Answer> {
+    type Key = (Outcome, Option<u16>, SmolStr, Option<RouteSource>);
+    let mut found: IndexMap<Key, (Option<String>, Count)> = IndexMap::new();
+    for (leaf, count) in counted.iter().filter(|(l, _)| l.outcome.counted() == Counted::Answered) {
+        let Some(decision) = stream.decisions.get(leaf.class as usize) else { continue };
+        let (status, location) = if leaf.outcome == Outcome::FaultAbort {
+            (abort_status(view, decision), None)
+        } else {
+            (decision.status, decision.location.clone())
+        };
+        let host = decision.virtual_host.clone().unwrap_or_default();
+        let key = (leaf.outcome, status, host, decision.source.clone());
+        found.entry(key).or_insert((location, Count::default())).1.add(*count);
+    }
+    let answer = |((outcome, status, virtual_host, source), (location, count))| Answer {
+        outcome,
+        status,
+        location,
+        virtual_host,
+        source,
+        count,
+    };
+    found.into_iter().map(answer).collect()
+}
+
+/// The status of the abort that a route injects; the decision's own is that of requests which are let through.
+fn abort_status(view: &View, decision: &Decision) -> Option<u16> {
+    if decision.outcome == Some(Outcome::FaultAbort) {
+        return decision.status;
+    }
+    match view.route(decision)?.fault.as_ref()?.abort.as_ref()?.status {
+        AbortStatus::Http(status) => u16::try_from(status).ok(),
+        AbortStatus::Grpc(_) => Some(200),
+    }
+}
+
+fn examples(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<Example> {
+    let unmatched = counted.iter().filter(|(l, c)| l.outcome.counted() == Counted::Unmatched && c.expected_share > 0.0);
+    unmatched
+        .filter_map(|(leaf, count)| {
+            let request = &stream.classes.get(leaf.class as usize)?.request;
+            // Asked again with all details, which the many others don't need.
+            let reason = decide(&view.router, request, Detail::Steps).hints.into_iter().next();
+            Some(Example { request: request_text(request), outcome: leaf.outcome, reason, count: *count })
+        })
+        .take(EXAMPLES_MAX)
+        .collect()
+}
+
+/// The port that stands in an authority. IPv6 addresses have colons of their own.
+fn authority_port(authority: &str) -> Option<u16> {
+    let (host, port) = authority.rsplit_once(':')?;
+    if host.contains(':') && !host.ends_with(']') { None } else { port.parse().ok() }
+}
+
+/// `GET http://host/path -H 'name: value'`.
+pub fn request_text(r: &Request) -> String {
+    let scheme = if r.tls { "https" } else { "http" };
+    let port = match r.port {
+        Some(p) if authority_port(&r.authority).is_none() && p != if r.tls { 443 } else { 80 } => {
+            format!(":{p}")
+        }
+        _ => String::new(),
+    };
+    let headers: String = r.headers.iter().map(|(n, v)| format!(" -H '{n}: {v}'")).collect();
+    format!("{} {scheme}://{}{port}{}{headers}", r.method, r.authority, r.path)
+}
+
+fn causes(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<BlackholeCause> {
+    type Key = (Outcome, Option<ClusterName>, Option<RouteSource>);
+    let mut found: IndexMap<Key, (String, Count)> = IndexMap::new();
+    for (leaf, count) in counted.iter().filter(|(l, _)| l.outcome.counted() == Counted::Blackholed) {
+        let cluster = leaf.cluster.and_then(|c| stream.plan.clusters.get(c as usize)).map(|(name, _)| name.clone());
+        let decision = stream.decisions.get(leaf.class as usize);
+        let source = decision.and_then(|d| destination_source(view, d, cluster.as_ref()));
+        let example = || stream.classes.get(leaf.class as usize).map(|c| request_text(&c.request)).unwrap_or_default();
+        found.entry((leaf.outcome, cluster, source)).or_insert_with(|| (example(), Count::default())).1.add(*count);
+    }
+    found
+        .into_iter()
+        .map(|((outcome, cluster, source), (example, count))| {
+            let known = cluster.as_ref().and_then(|c| hint(view.table(), c));
+            let (cause, hint) = known.unwrap_or_else(|| (Cause::RegistryOnly, super::cause::REGISTRY_ONLY.to_owned()));
+            BlackholeCause { outcome, cause, cluster, count, source, hint, example }
+        })
+        .collect()
+}
+
+/// The route's source with the line of the destination that names the cluster.
+fn destination_source(view: &View, decision: &Decision, cluster: Option<&ClusterName>) -> Option<RouteSource> {
+    let source = decision.source.clone()?;
+    let at = match view.route(decision).map(|r| &r.action) {
+        Some(RouteAction::Forward(f)) => match &f.destination {
+            ForwardTo::Cluster(d) => d.at,
+            ForwardTo::Weighted(all) => {
+                all.iter().find(|w| Some(&w.destination.cluster) == cluster).and_then(|w| w.destination.at)
+            }
+        },
+        _ => None,
+    };
+    Some(RouteSource { at: at.unwrap_or(source.at), ..source })
+}
+
+fn routes(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<RouteCount> {
+    let mut hosts: IndexMap<(&str, &str), BTreeMap<u32, Count>> = IndexMap::new();
+    for (leaf, count) in counted {
+        let Some(d) = stream.decisions.get(leaf.class as usize) else { continue };
+        let (Some(config), Some(host)) = (d.route_config.as_deref(), d.virtual_host.as_deref()) else { continue };
+        let counts = hosts.entry((config, host)).or_default();
+        if let Some(index) = d.route_index {
+            counts.entry(index).or_default().add(*count);
+        }
+    }
+    let mut out = Vec::new();
+    for ((config, name), counts) in hosts {
+        let Some(host) = view.virtual_host(config, name) else { continue };
+        if host.require_tls {
+            continue; // No request ever gets as far as its routes.
+        }
+        for (i, route) in (0u32..).zip(&host.routes) {
+            out.push(RouteCount {
+                proxy: view.table().proxy.name.clone(),
+                route_config: config.into(),
+                virtual_host: host.name.clone(),
+                route_index: i,
+                route: route.clone(),
+                count: counts.get(&i).copied().unwrap_or_default(),
+            });
+        }
+    }
+    out
+}

@@ -1,0 +1,165 @@
+//! A writer of compact JSON straight into bytes, for outputs that are too large to build as a tree of values first.
+
+use std::fmt::{Display, Write as _};
+
+/// Bytes of JSON under construction. Values are written in the order of the calls; commas are its own affair.
+#[derive(Debug, Default)]
+pub(crate) struct JsonWriter {
+    out: Vec<u8>,
+    scratch: String,
+}
+
+impl JsonWriter {
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.out
+    }
+
+    /// Writes an object as the next value.
+    pub(crate) fn object(&mut self, fill: impl FnOnce(&mut Object<'_>)) {
+        self.out.push(b'{');
+        fill(&mut Object { json: self, empty: true });
+        self.out.push(b'}');
+    }
+
+    /// Writes an array of objects as the next value.
+    pub(crate) fn objects<T>(&mut self, items: impl IntoIterator<Item = T>, mut fill: impl FnMut(&mut Object<'_>, T)) {
+        self.out.push(b'[');
+        for (i, item) in items.into_iter().enumerate() {
+            if i > 0 {
+                self.out.push(b',');
+            }
+            self.object(|o| fill(o, item));
+        }
+        self.out.push(b']');
+    }
+
+    fn text(&mut self, value: impl Display) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        // Writing to a String cannot fail.
+        let _ = write!(scratch, "{value}");
+        self.string(&scratch);
+        self.scratch = scratch;
+    }
+
+    fn string(&mut self, value: &str) {
+        if value.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {
+            self.out.push(b'"');
+            self.out.extend_from_slice(value.as_bytes());
+            self.out.push(b'"');
+        } else {
+            // Writing to a Vec cannot fail, and a str is always valid JSON text.
+            let _ = serde_json::to_writer(&mut self.out, value);
+        }
+    }
+}
+
+/// An open object of a [`JsonWriter`].
+pub(crate) struct Object<'w> {
+    json: &'w mut JsonWriter,
+    empty: bool,
+}
+
+impl Object<'_> {
+    fn key(&mut self, key: &str) {
+        if !self.empty {
+            self.json.out.push(b',');
+        }
+        self.empty = false;
+        self.json.string(key);
+        self.json.out.push(b':');
+    }
+
+    pub(crate) fn str(&mut self, key: &str, value: &str) {
+        self.key(key);
+        self.json.string(value);
+    }
+
+    /// Nothing where the text is empty.
+    pub(crate) fn str_if(&mut self, key: &str, value: &str) {
+        if !value.is_empty() {
+            self.str(key, value);
+        }
+    }
+
+    /// A string made by `Display`.
+    pub(crate) fn text(&mut self, key: &str, value: impl Display) {
+        self.key(key);
+        self.json.text(value);
+    }
+
+    pub(crate) fn number(&mut self, key: &str, value: impl Into<u64>) {
+        self.key(key);
+        let _ = serde_json::to_writer(&mut self.json.out, &value.into());
+    }
+
+    pub(crate) fn float(&mut self, key: &str, value: f64) {
+        self.key(key);
+        let _ = serde_json::to_writer(&mut self.json.out, &value);
+    }
+
+    pub(crate) fn bool(&mut self, key: &str, value: bool) {
+        self.key(key);
+        self.json.out.extend_from_slice(if value { b"true" } else { b"false" });
+    }
+
+    pub(crate) fn null(&mut self, key: &str) {
+        self.key(key);
+        self.json.out.extend_from_slice(b"null");
+    }
+
+    pub(crate) fn object(&mut self, key: &str, fill: impl FnOnce(&mut Object<'_>)) {
+        self.key(key);
+        self.json.object(fill);
+    }
+
+    pub(crate) fn objects<T>(
+        &mut self,
+        key: &str,
+        items: impl IntoIterator<Item = T>,
+        fill: impl FnMut(&mut Object<'_>, T),
+    ) {
+        self.key(key);
+        self.json.objects(items, fill);
+    }
+
+    pub(crate) fn strings<T: Display>(&mut self, key: &str, items: impl IntoIterator<Item = T>) {
+        self.key(key);
+        self.json.out.push(b'[');
+        for (i, item) in items.into_iter().enumerate() {
+            if i > 0 {
+                self.json.out.push(b',');
+            }
+            self.json.text(item);
+        }
+        self.json.out.push(b']');
+    }
+
+    pub(crate) fn floats(&mut self, key: &str, items: &[f64]) {
+        self.key(key);
+        let _ = serde_json::to_writer(&mut self.json.out, items);
+    }
+
+    pub(crate) fn numbers(&mut self, key: &str, items: &[u32]) {
+        self.key(key);
+        let _ = serde_json::to_writer(&mut self.json.out, items);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_nested_values_and_escapes() {
+        let mut json = JsonWriter::default();
+        json.object(|o| {
+            o.str("a", "x\"y\n");
+            o.str_if("b", "");
+            o.objects("c", [1u32, 2], |o, n| o.number("n", n));
+            o.strings("d", ["p", "q"]);
+        });
+        let text = String::from_utf8(json.into_bytes()).unwrap();
+        assert_eq!(text, r#"{"a":"x\"y\n","c":[{"n":1},{"n":2}],"d":["p","q"]}"#);
+    }
+}

@@ -1,0 +1,16 @@
+//! What people and machines see: tables, JSON, CSV and Envoy's own configuration form. One file or folder a format.
+//!
+//! Everything here takes results of other rooms and gives text; nothing here decides anything or touches files.
+
+pub mod check;
+pub mod describe;
+pub mod diagnostics;
+pub mod envoy;
+pub mod explain;
+mod json_writer;
+pub mod place;
+pub mod routes;
+pub mod routes_json;
+pub mod schema;
+pub mod simulate;
+pub mod style;

@@ -1,0 +1,111 @@
+//! From a finding to the exact place in its source: the object's document is parsed again and the field path followed.
+
+use rustc_hash::FxHashMap;
+
+use crate::diagnostic::Finding;
+use crate::source::{FileId, Position, SourceMap};
+use crate::yaml::{self, LineIndex, Node, Span};
+
+/// A place with the bytes it covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub file: FileId,
+    /// From 1.
+    pub line: u32,
+    /// In characters, from 1.
+    pub column: u32,
+    /// Bytes of the file; empty where only the line is known.
+    pub span: Span,
+}
+
+/// Finds places; keeps what it learnt about files, since findings come in bunches.
+#[derive(Debug)]
+pub struct Locator<'s> {
+    sources: &'s SourceMap,
+    files: FxHashMap<FileId, FileParts<'s>>,
+}
+
+#[derive(Debug)]
+struct FileParts<'s> {
+    lines: LineIndex<'s>,
+    documents: Vec<yaml::RawDocument<'s>>,
+}
+
+impl<'s> Locator<'s> {
+    pub fn new(sources: &'s SourceMap) -> Locator<'s> {
+        Locator { sources, files: FxHashMap::default() }
+    }
+
+    fn parts(&mut self, file: FileId) -> Option<&FileParts<'s>> {
+        let text: &'s str = &self.sources.file(file)?.text;
+        Some(
+            self.files
+                .entry(file)
+                .or_insert_with(|| FileParts { lines: LineIndex::new(text), documents: yaml::documents(text) }),
+        )
+    }
+
+    /// The lines of a file.
+    pub(super) fn lines(&mut self, file: FileId) -> Option<&LineIndex<'s>> {
+        self.parts(file).map(|p| &p.lines)
+    }
+
+    /// The place of a finding: where its field path leads, else where it points itself. None: it has no place.
+    pub fn find(&mut self, finding: &Finding) -> Option<Place> {
+        if !finding.at.is_known() {
+            return None;
+        }
+        let by_path = if finding.path.is_empty() { None } else { self.follow(finding.at, &finding.path) };
+        match by_path {
+            Some(place) => Some(place),
+            None => self.whole_line(finding.at),
+        }
+    }
+
+    /// The place at `line` and `column`, up to the end of its line.
+    fn whole_line(&mut self, at: Position) -> Option<Place> {
+        let parts = self.parts(at.file)?;
+        let start = parts.lines.start_of(at.line);
+        let line = parts.lines.line(at.line);
+        let skipped: usize = line.chars().take(at.column.saturating_sub(1) as usize).map(char::len_utf8).sum();
+        let from = start + u32::try_from(skipped).unwrap_or(0);
+        let to = start + u32::try_from(line.trim_end().len()).unwrap_or(0);
+        Some(Place { file: at.file, line: at.line, column: at.column, span: Span::new(from, to.max(from)) })
+    }
+
+    fn follow(&mut self, at: Position, path: &str) -> Option<Place> {
+        let parts = self.parts(at.file)?;
+        let raw = parts.documents.get(at.document as usize)?;
+        let document = yaml::parse(raw, &yaml::Limits::default()).ok()??;
+        let object = object_at(&document.root, &parts.lines, at.line);
+        let span = deepest(object, path)?;
+        let position = parts.lines.position(span.start);
+        Some(Place { file: at.file, line: position.line, column: position.column, span })
+    }
+}
+
+/// The document itself, or the item of a `List` that `line` lies in.
+fn object_at<'n, 'a>(root: &'n Node<'a>, lines: &LineIndex<'_>, line: u32) -> &'n Node<'a> {
+    let items = root.get("items").and_then(Node::as_seq).unwrap_or_default();
+    items
+        .iter()
+        .find(|i| lines.line_of(i.span.start) <= line && line <= lines.line_of(i.span.end.saturating_sub(1)))
+        .unwrap_or(root)
+}
+
+/// The node at `path`, or at the longest part of it that leads somewhere: a missing field is shown where it should be.
+fn deepest(object: &Node<'_>, path: &str) -> Option<Span> {
+    let mut part = path;
+    loop {
+        if let Some((node, key)) = object.at(part) {
+            // A block that spans lines is shown by its key; a plain value by itself.
+            let is_block = node.as_map().is_some() || node.as_seq().is_some();
+            return Some(match key {
+                Some(key) if is_block || part.len() < path.len() || node.span.start == node.span.end => key,
+                _ => node.span,
+            });
+        }
+        let cut = part.rfind(['.', '['])?;
+        part = part.get(..cut)?;
+    }
+}

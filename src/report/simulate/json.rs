@@ -1,0 +1,141 @@
+//! The results as one JSON document (`simulate -o json`; its schema is `schema/simulate.json`).
+
+use super::Results;
+use crate::decision::Counted;
+use crate::replay::{Count, StreamSummary};
+use crate::report::json_writer::{JsonWriter, Object};
+use crate::source::SourceMap;
+use crate::table::RouteSource;
+
+/// One line, without line end.
+pub fn to_json(results: &Results<'_>) -> Vec<u8> {
+    let mut json = JsonWriter::default();
+    json.object(|o| {
+        match results.scenario {
+            "" => o.null("scenario"),
+            name => o.str("scenario", name),
+        }
+        o.number("seed", results.seed);
+        o.number("requests", results.totals.requests);
+        o.bool("exact", results.exact);
+        o.bool("partial", results.totals.partial);
+        o.objects("streams", results.streams, |o, s| {
+            o.str("name", &s.name);
+            o.str("proxy", &s.proxy);
+            o.bool("automatic", s.automatic);
+            summary(o, s, results.sources);
+        });
+        o.object("totals", |o| summary(o, &results.totals, results.sources));
+    });
+    json.into_bytes()
+}
+
+/// What a stream and the totals have in common.
+fn summary(o: &mut Object<'_>, s: &StreamSummary, sources: &SourceMap) {
+    o.number("requests", s.requests);
+    o.object("outcomes", |o| s.outcomes.iter().for_each(|(outcome, c)| o.number(outcome.as_str(), c.requests)));
+    o.object("expected_outcomes", |o| {
+        s.outcomes.iter().for_each(|(outcome, c)| o.float(outcome.as_str(), bounded(c.expected_share)));
+    });
+    o.objects("destinations", &s.destinations, |o, d| {
+        o.text("cluster", &d.cluster);
+        match d.cluster.parts() {
+            Some((host, subset, port)) => {
+                o.str("host", host);
+                if subset.is_empty() {
+                    o.null("subset")
+                } else {
+                    o.str("subset", subset)
+                }
+                o.number("port", port);
+            }
+            None => ["host", "subset", "port"].into_iter().for_each(|key| o.null(key)),
+        }
+        o.str("outcome", d.outcome.as_str());
+        count(o, d.count, s);
+        let [low, high] = d.count.ci95(s.requests);
+        o.floats("ci95", &[low, high]);
+        o.objects("endpoints", &d.endpoints, |o, e| {
+            o.str("endpoint", &e.endpoint);
+            count(o, e.count, s);
+        });
+    });
+    o.object("answered", |o| {
+        count(o, s.counted(Counted::Answered), s);
+        o.objects("answers", &s.answers, |o, a| {
+            o.str("outcome", a.outcome.as_str());
+            match a.status {
+                Some(status) => o.number("status", status),
+                None => o.null("status"),
+            }
+            match &a.location {
+                Some(location) => o.str("location", location),
+                None => o.null("location"),
+            }
+            count(o, a.count, s);
+            source(o, a.source.as_ref(), sources);
+        });
+    });
+    o.object("passthrough", |o| count(o, s.counted(Counted::Passthrough), s));
+    o.object("unmatched", |o| {
+        count(o, s.counted(Counted::Unmatched), s);
+        o.objects("examples", &s.unmatched_examples, |o, e| {
+            o.str("request", &e.request);
+            o.str("outcome", e.outcome.as_str());
+            match &e.reason {
+                Some(reason) => o.str("reason", reason),
+                None => o.null("reason"),
+            }
+        });
+    });
+    o.object("blackholed", |o| {
+        count(o, s.counted(Counted::Blackholed), s);
+        o.objects("causes", &s.causes, |o, c| {
+            o.str("outcome", c.outcome.as_str());
+            o.str("cause", c.cause.id());
+            match &c.cluster {
+                Some(cluster) => o.text("cluster", cluster),
+                None => o.null("cluster"),
+            }
+            count(o, c.count, s);
+            source(o, c.source.as_ref(), sources);
+            o.str("hint", &c.hint);
+            o.str("example", &c.example);
+        });
+    });
+    o.objects("routes", &s.routes, |o, r| {
+        o.str("proxy", &r.proxy);
+        o.str("route_config", &r.route_config);
+        o.str("virtual_host", &r.virtual_host);
+        o.number("route_index", r.route_index);
+        count(o, r.count, s);
+        source(o, r.route.source.as_ref(), sources);
+    });
+    match s.fit {
+        Some(fit) => o.object("fit", |o| {
+            o.float("statistic", fit.statistic);
+            o.number("degrees_of_freedom", fit.degrees_of_freedom);
+            o.float("p_value", fit.p_value);
+        }),
+        None => o.null("fit"),
+    }
+}
+
+fn count(o: &mut Object<'_>, c: Count, s: &StreamSummary) {
+    o.number("requests", c.requests);
+    o.float("share", c.share(s.requests));
+    o.float("expected_share", bounded(c.expected_share));
+}
+
+/// A sum of shares can come out a hair above 1, and shares such as 0.9 are better read without their last bits.
+fn bounded(share: f64) -> f64 {
+    let rounded = (share * 1e12).round() / 1e12;
+    if share > 0.0 && rounded == 0.0 { share } else { rounded.clamp(0.0, 1.0) }
+}
+
+fn source(o: &mut Object<'_>, source: Option<&RouteSource>, sources: &SourceMap) {
+    match source {
+        Some(s) => crate::report::envoy::source(o, "source", s, sources),
+        None => o.null("source"),
+    }
+}

@@ -1,0 +1,297 @@
+//! The results for people (`simulate -o table`): per stream where requests go, what is lost and what to change.
+
+use super::grid::{Look, Row, percent, thousands, to_text as grid, wrap};
+use super::{Results, outcome};
+use crate::decision::{Counted, Outcome};
+use crate::replay::{Count, Destination, StreamSummary};
+use crate::report::describe;
+use crate::report::style::{Style, paint};
+use crate::source::SourceMap;
+
+/// How the report is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Show {
+    /// Columns; 0: no limit.
+    pub width: u16,
+    pub color: bool,
+    /// Every endpoint, however many there are.
+    pub all_endpoints: bool,
+}
+
+/// Endpoints of a cluster that are listed one by one.
+const ENDPOINTS_MAX: usize = 12;
+
+/// Everything about one scenario, ending in a line end.
+pub fn to_text(results: &Results<'_>, show: &Show) -> String {
+    let mut out = Writer { out: String::new(), results, show };
+    if !results.scenario.is_empty() {
+        out.line(&paint(&format!("=== {}", results.scenario), Style::Title, show.color));
+        out.line("");
+    }
+    if results.streams.is_empty() {
+        out.line("no stream, and no host that requests could be made for");
+        return out.out;
+    }
+    let (plain, telling): (Vec<&StreamSummary>, Vec<&StreamSummary>) =
+        results.streams.iter().partition(|s| is_plain(s));
+    let several = results.streams.len() > 1;
+    for (i, stream) in telling.iter().enumerate() {
+        if i > 0 {
+            out.line("");
+        }
+        out.stream(stream);
+    }
+    if !plain.is_empty() {
+        if !telling.is_empty() {
+            out.line("");
+        }
+        out.plain(&plain);
+    }
+    if several {
+        out.line("");
+        out.totals();
+    }
+    out.never_hit();
+    out.out
+}
+
+/// An automatic stream of which everything arrives at one destination: a line is enough for it.
+fn is_plain(s: &StreamSummary) -> bool {
+    s.automatic && s.routes.len() <= 1 && s.outcomes.len() == 1 && s.destinations.len() == 1 && {
+        s.outcomes.keys().all(|o| o.counted() == Counted::Subset)
+    }
+}
+
+struct Writer<'a> {
+    out: String,
+    results: &'a Results<'a>,
+    show: &'a Show,
+}
+
+impl Writer<'_> {
+    fn line(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.out.push('\n');
+    }
+
+    fn sources(&self) -> &SourceMap {
+        self.results.sources
+    }
+
+    fn paint(&self, text: &str, style: Style) -> String {
+        paint(text, style, self.show.color)
+    }
+
+    fn look(&self, s: &StreamSummary) -> Look {
+        let total = (!self.results.exact).then_some(s.requests);
+        Look { total, width: self.show.width, color: self.show.color }
+    }
+
+    fn stream(&mut self, s: &StreamSummary) {
+        let name = self.paint(&s.name, Style::Host);
+        let how_many = if self.results.exact {
+            "exact shares".to_owned()
+        } else {
+            let stopped = if s.partial { format!(", stopped before {}", thousands(s.planned)) } else { String::new() };
+            format!("{} requests{stopped}", thousands(s.requests))
+        };
+        self.line(&format!("{name}  {how_many} through {}", s.proxy));
+        self.out.push_str(&grid(&self.rows(s, true), &self.look(s)));
+        self.causes(s);
+        self.examples(s);
+        self.fit(s);
+    }
+
+    /// A row for each group that something can happen in, with what is in it below.
+    fn rows(&self, s: &StreamSummary, endpoints: bool) -> Vec<Row> {
+        let mut rows = Vec::new();
+        for (group, title, style) in [
+            (Counted::Subset, "delivered", Style::Good),
+            (Counted::Answered, "answered by the proxy", Style::Title),
+            (Counted::Passthrough, "passed through, unknown to the mesh", Style::Warning),
+            (Counted::Unmatched, "unmatched", Style::Bad),
+            (Counted::Blackholed, "lost", Style::Bad),
+        ] {
+            let count = s.counted(group);
+            if count == Count::default() {
+                continue;
+            }
+            let row = |text: String, depth, style, count, interval| Row { text, depth, style, count, interval };
+            rows.push(row(title.to_owned(), 1, style, count, true));
+            for d in s.destinations.iter().filter(|d| d.outcome.counted() == group) {
+                rows.push(row(destination(d), 2, Style::Plain, d.count, true));
+                if endpoints {
+                    self.endpoints(d, &mut rows);
+                }
+            }
+            match group {
+                Counted::Answered => {
+                    for a in &s.answers {
+                        let status = a.status.map(|s| format!(" {s}")).unwrap_or_default();
+                        let to = a.location.as_ref().map(|l| format!(" to {l}")).unwrap_or_default();
+                        let by = match &a.source {
+                            Some(source) => {
+                                format!(", {}", describe::place(source.at, self.sources()))
+                            }
+                            None => format!(", {}", a.virtual_host),
+                        };
+                        let text = format!("{}{status}{to}{by}", outcome(a.outcome));
+                        rows.push(row(text, 2, Style::Plain, a.count, true));
+                    }
+                }
+                Counted::Unmatched => {
+                    for (o, count) in s.outcomes.iter().filter(|(o, _)| o.counted() == group) {
+                        rows.push(row(outcome(*o).to_owned(), 2, Style::Plain, *count, true));
+                    }
+                }
+                Counted::Blackholed => {
+                    for c in s.causes.iter().filter(|c| c.cluster.is_none()) {
+                        rows.push(row(outcome(c.outcome).to_owned(), 2, Style::Plain, c.count, true));
+                    }
+                }
+                Counted::Subset | Counted::Passthrough => {}
+            }
+        }
+        rows
+    }
+
+    fn endpoints(&self, d: &Destination, rows: &mut Vec<Row>) {
+        let row = |text: String, count| Row { text, depth: 3, style: Style::Dim, count, interval: false };
+        let all = self.show.all_endpoints || d.endpoints.len() <= ENDPOINTS_MAX;
+        let (shown, rest) = d.endpoints.split_at(if all { d.endpoints.len() } else { ENDPOINTS_MAX - 2 });
+        rows.extend(shown.iter().map(|e| row(e.endpoint.clone(), e.count)));
+        if !rest.is_empty() {
+            let mut sum = Count::default();
+            rest.iter().for_each(|e| sum.add(e.count));
+            rows.push(row(format!("and {} more (-v lists them)", rest.len()), sum));
+        }
+    }
+
+    fn share(&self, s: &StreamSummary, count: Count) -> String {
+        percent(if self.results.exact { count.expected_share } else { count.share(s.requests) })
+    }
+
+    fn causes(&mut self, s: &StreamSummary) {
+        for c in &s.causes {
+            let what = match &c.cluster {
+                Some(name) => describe::cluster(name),
+                None => c.example.clone(),
+            };
+            let code = if c.cluster.is_some() { format!("{}, ", outcome(c.outcome)) } else { String::new() };
+            let head = format!("  lost {}: {what} ({code}{})", self.share(s, c.count), c.cause.as_str());
+            let head = self.paint(&wrap(&head, self.show.width, 4), Style::Bad);
+            self.out.push('\n');
+            self.line(&head);
+            if let Some(source) = &c.source {
+                let place = describe::place(source.at, self.sources());
+                let text = format!("    at {place}, {}", describe::written_by(source));
+                self.line(&wrap(&text, self.show.width, 6));
+            }
+            self.line(&wrap(&format!("    to fix: {}", c.hint), self.show.width, 6));
+            if c.cluster.is_some() {
+                self.line(&wrap(&format!("    for example {}", c.example), self.show.width, 6));
+            }
+        }
+    }
+
+    fn examples(&mut self, s: &StreamSummary) {
+        if s.unmatched_examples.is_empty() {
+            return;
+        }
+        self.out.push('\n');
+        self.line("  unmatched, for example");
+        for e in &s.unmatched_examples {
+            self.line(&wrap(&format!("    {}", e.request), self.show.width, 8));
+            let why = e.reason.as_deref().unwrap_or_else(|| outcome(e.outcome));
+            self.line(&wrap(&format!("      {why}"), self.show.width, 8));
+        }
+    }
+
+    fn fit(&mut self, s: &StreamSummary) {
+        let (Some(fit), false) = (s.fit, self.results.exact) else { return };
+        let verdict = if fit.p_value < 0.001 { "do not fit" } else { "fit" };
+        let freedom = fit.degrees_of_freedom;
+        let text = format!(
+            "  measured shares {verdict} the expected ones: chi-square {:.2}, {freedom} degree{} of freedom, p = {:.3}",
+            fit.statistic,
+            if freedom == 1 { "" } else { "s" },
+            fit.p_value
+        );
+        let text = wrap(&text, self.show.width, 4);
+        self.out.push('\n');
+        self.line(&self.paint(&text, Style::Dim));
+    }
+
+    /// Hosts without anything to tell, a line each.
+    fn plain(&mut self, streams: &[&StreamSummary]) {
+        let title = format!("delivered whole, nothing else can happen: {} hosts", streams.len());
+        self.line(&self.paint(&title, Style::Title));
+        for s in streams {
+            let to: Vec<String> = s.destinations.iter().map(destination).collect();
+            let endpoints = s.destinations.iter().map(|d| d.endpoints.len()).sum::<usize>();
+            let behind = match endpoints {
+                0 => String::new(),
+                1 => ", 1 endpoint".to_owned(),
+                n => format!(", {n} endpoints"),
+            };
+            let text = format!("  {} through {}: {}{behind}", s.name, s.proxy, to.join(", "));
+            self.line(&wrap(&text, self.show.width, 6));
+        }
+    }
+
+    fn totals(&mut self) {
+        let totals = &self.results.totals;
+        let streams = self.results.streams.len();
+        let requests = if self.results.exact {
+            "exact shares".to_owned()
+        } else {
+            format!("{} requests", thousands(totals.requests))
+        };
+        let title = self.paint(&format!("all {streams} streams"), Style::Title);
+        self.line(&format!("{title}  {requests}"));
+        let groups: Vec<Row> = self.rows(totals, false).into_iter().filter(|r| r.depth == 1).collect();
+        self.out.push_str(&grid(&groups, &self.look(totals)));
+    }
+
+    /// Routes that no request took, of all virtual hosts that some request came to.
+    fn never_hit(&mut self) {
+        let totals = &self.results.totals;
+        let missed: Vec<_> = totals
+            .routes
+            .iter()
+            .filter(|r| if self.results.exact { r.count.expected_share == 0.0 } else { r.count.requests == 0 })
+            .collect();
+        if missed.is_empty() {
+            return;
+        }
+        self.out.push('\n');
+        self.line(&self.paint("routes that no request took", Style::Title));
+        let several_proxies = totals.routes.iter().any(|r| totals.routes.first().is_some_and(|f| f.proxy != r.proxy));
+        let mut host = None;
+        for r in missed {
+            if host.as_ref() != Some(&(&r.proxy, &r.route_config, &r.virtual_host)) {
+                let through = if several_proxies { format!(" of {}", r.proxy) } else { String::new() };
+                self.line(&format!("  {}{through}", r.virtual_host));
+                host = Some((&r.proxy, &r.route_config, &r.virtual_host));
+            }
+            let name = if r.route.name.is_empty() { String::new() } else { format!(" \"{}\"", r.route.name) };
+            let conditions = describe::conditions(&r.route.matcher).join(", ");
+            let by = match &r.route.source {
+                Some(s) => format!(", {}, {}", describe::place(s.at, self.sources()), describe::written_by(s)),
+                None => String::new(),
+            };
+            let rare = if r.count.expected_share > 0.0 {
+                format!(" (it gets {} of requests)", percent(r.count.expected_share))
+            } else {
+                String::new()
+            };
+            let text = format!("    route {}{name}: {conditions}{by}{rare}", r.route_index);
+            self.line(&wrap(&text, self.show.width, 8));
+        }
+    }
+}
+
+fn destination(d: &Destination) -> String {
+    let tcp = if d.outcome == Outcome::Tcp { " (TCP)" } else { "" };
+    format!("{}{tcp}", describe::cluster(&d.cluster))
+}

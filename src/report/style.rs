@@ -1,0 +1,37 @@
+//! Colours and table borders, one place for all reports.
+
+use anstyle::{AnsiColor, Style as Ansi};
+use comfy_table::TableStyle;
+
+/// What a piece of text is; each has one look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    Plain,
+    Title,
+    Host,
+    Dim,
+    Note,
+    Good,
+    Bad,
+    Warning,
+}
+
+/// `text` in its style, or as it is without colour.
+pub fn paint(text: &str, style: Style, color: bool) -> String {
+    let ansi = match style {
+        Style::Plain => return text.to_owned(),
+        Style::Title => Ansi::new().bold(),
+        Style::Host => Ansi::new().bold().fg_color(Some(AnsiColor::Cyan.into())),
+        Style::Dim => Ansi::new().dimmed(),
+        Style::Note => Ansi::new().italic(),
+        Style::Good => Ansi::new().fg_color(Some(AnsiColor::Green.into())),
+        Style::Bad => Ansi::new().bold().fg_color(Some(AnsiColor::Red.into())),
+        Style::Warning => Ansi::new().fg_color(Some(AnsiColor::Yellow.into())),
+    };
+    if color { format!("{ansi}{text}{ansi:#}") } else { text.to_owned() }
+}
+
+/// Columns by blanks alone.
+pub fn plain_columns() -> TableStyle {
+    comfy_table::presets::NOTHING
+}

@@ -1,0 +1,93 @@
+//! Streams as they are described: templates of requests with weights and variables, and how many of them come.
+
+use smol_str::SmolStr;
+
+use crate::source::Position;
+
+/// One reproducible sequence of requests.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stream {
+    pub name: SmolStr,
+    /// Name of the proxy that the requests pass; empty: the first one.
+    pub proxy: SmolStr,
+    pub amount: Amount,
+    pub variables: Vec<Variable>,
+    /// Clients that come back; None: every request is a client of its own.
+    pub sessions: Option<Sessions>,
+    pub requests: Vec<Template>,
+    /// A difference in error rate (0 to 1) that the stream should be able to show.
+    pub detect: Option<f64>,
+    pub at: Position,
+}
+
+/// How many requests come, and when.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Amount {
+    /// So many requests; None: the default of the run.
+    Count(Option<u64>),
+    /// Requests a second for some seconds.
+    Rate { per_second: f64, seconds: f64, arrival: Arrival },
+}
+
+/// Spacing of requests in time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Arrival {
+    /// Exponential gaps: the number of requests varies from seed to seed.
+    #[default]
+    Poisson,
+    Constant,
+}
+
+/// Clients that send several requests each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sessions {
+    /// How many clients there are, 1 or more.
+    pub count: u64,
+    /// Name of a variable that holds the client's id (`s0` ...); empty: `session`.
+    pub variable: SmolStr,
+}
+
+/// A named value that templates use as `{name}`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Variable {
+    pub name: SmolStr,
+    pub values: Values,
+    pub at: Position,
+}
+
+/// Where a variable's value comes from, anew for each request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values {
+    /// One of these, by weight (above or equal 0, not all 0).
+    Choice(Vec<(SmolStr, f64)>),
+    /// A whole number, bounds included.
+    Uniform { from: i64, to: i64 },
+    /// A rank from 1 to `count`; rank k comes with weight 1/k^exponent.
+    Zipf { count: u64, exponent: f64 },
+    /// These numbers in turn, bounds included, over and over.
+    Sequence { from: i64, to: i64 },
+}
+
+/// One kind of request of a stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Template {
+    /// Above or equal 0; shares are weight over sum.
+    pub weight: f64,
+    pub method: SmolStr,
+    /// Absolute URL; may hold `{variable}`.
+    pub url: SmolStr,
+    pub headers: Vec<TemplateHeader>,
+    /// Dialled address, where it is not the mesh's answer for the host.
+    pub address: Option<std::net::IpAddr>,
+    pub at: Position,
+}
+
+/// A header of a template.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TemplateHeader {
+    pub name: SmolStr,
+    /// May hold `{variable}`.
+    pub value: SmolStr,
+    /// The header is there with this probability, 0 to 1.
+    pub probability: f64,
+}

@@ -1,0 +1,128 @@
+//! What counts are worth: intervals, fits, sample sizes. Nothing here knows what is counted.
+
+use statrs::distribution::{ChiSquared, ContinuousCDF, Normal};
+
+/// The two-sided 95 % quantile of the normal distribution.
+pub fn z95() -> f64 {
+    // A normal distribution with these parameters always exists.
+    Normal::new(0.0, 1.0).map_or(1.959_963_984_540_054, |n| n.inverse_cdf(0.975))
+}
+
+/// Wilson's 95 % interval for a share, `hits` of `total`. `[0, 1]` where nothing was counted.
+///
+/// Closed form, good at shares of 0 and 1 and at any `total`; both bounds lie within 0 and 1 and enclose the measured share.
+pub fn wilson95(hits: u64, total: u64) -> [f64; 2] {
+    if total == 0 {
+        return [0.0, 1.0];
+    }
+    let (n, z) = (as_f64(total), z95());
+    let p = as_f64(hits) / n;
+    let z2 = z * z;
+    let middle = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
+    let half = z / (1.0 + z2 / n) * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
+    [(middle - half).clamp(0.0, p), (middle + half).clamp(p, 1.0)]
+}
+
+/// Outcome of a goodness-of-fit test.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Fit {
+    /// Pearson's chi-square.
+    pub statistic: f64,
+    pub degrees_of_freedom: u64,
+    /// Probability of a statistic at least this large if the expected shares are right.
+    pub p_value: f64,
+}
+
+/// Holds counts against expected shares (which add up to 1). None where there are fewer than two kinds to compare.
+///
+/// Kinds with an expected count below 5 are pooled into one, for which the approximation holds better. A count of a kind
+/// that cannot occur makes the fit impossible: p = 0.
+pub fn chi_square(counts: &[u64], shares: &[f64]) -> Option<Fit> {
+    let total: u64 = counts.iter().sum();
+    if total == 0 {
+        return None;
+    }
+    let n = as_f64(total);
+    let (mut kinds, mut statistic, mut impossible) = (0u64, 0.0, false);
+    let (mut rest_count, mut rest_expected) = (0.0, 0.0);
+    for (&count, &share) in counts.iter().zip(shares) {
+        let expected = share * n;
+        if share <= 0.0 {
+            impossible |= count > 0;
+        } else if expected < 5.0 {
+            rest_count += as_f64(count);
+            rest_expected += expected;
+        } else {
+            kinds += 1;
+            statistic += (as_f64(count) - expected).powi(2) / expected;
+        }
+    }
+    if rest_expected > 0.0 {
+        kinds += 1;
+        statistic += (rest_count - rest_expected).powi(2) / rest_expected;
+    }
+    let degrees_of_freedom = kinds.checked_sub(1).filter(|&d| d > 0)?;
+    let p_value = if impossible { 0.0 } else { tail(statistic, degrees_of_freedom) };
+    Some(Fit { statistic, degrees_of_freedom, p_value })
+}
+
+/// The fit of several independent samples together: statistics and degrees of freedom add up. None without any.
+pub fn fit_of_sum(fits: &[Fit]) -> Option<Fit> {
+    let degrees_of_freedom: u64 = fits.iter().map(|f| f.degrees_of_freedom).sum();
+    if degrees_of_freedom == 0 {
+        return None;
+    }
+    let statistic = fits.iter().map(|f| f.statistic).sum();
+    let impossible = fits.iter().any(|f| f.p_value == 0.0);
+    Some(Fit {
+        statistic,
+        degrees_of_freedom,
+        p_value: if impossible { 0.0 } else { tail(statistic, degrees_of_freedom) },
+    })
+}
+
+/// Probability that a chi-square variable is at least `statistic`.
+fn tail(statistic: f64, degrees_of_freedom: u64) -> f64 {
+    // Only 0 degrees of freedom have no distribution, and callers have at least one.
+    ChiSquared::new(as_f64(degrees_of_freedom)).map_or(1.0, |d| d.sf(statistic)).clamp(0.0, 1.0)
+}
+
+/// A count as a float; exact up to 2^53, far above what is ever counted.
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+pub fn as_f64(n: u64) -> f64 {
+    n as f64
+}
+
+/// `part` of `whole`; 0 where there is no whole.
+pub fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { as_f64(part) / as_f64(whole) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wilson_of_known_counts() {
+        // 10 of 100: Newcombe's worked example form, 0.0552 to 0.1744.
+        let [low, high] = wilson95(10, 100);
+        assert!((low - 0.0552).abs() < 1e-4 && (high - 0.1744).abs() < 1e-4, "{low} {high}");
+        assert_eq!(wilson95(0, 0), [0.0, 1.0]);
+        assert_eq!(wilson95(0, 50)[0], 0.0);
+        assert_eq!(wilson95(50, 50)[1], 1.0);
+    }
+
+    #[test]
+    fn chi_square_of_known_counts() {
+        // (45-50)^2/50 + (55-50)^2/50 = 1 with one degree of freedom: p = 0.3173.
+        let fit = chi_square(&[45, 55], &[0.5, 0.5]).unwrap();
+        assert_eq!(fit.degrees_of_freedom, 1);
+        assert!((fit.statistic - 1.0).abs() < 1e-12 && (fit.p_value - 0.317_310_5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn an_impossible_count_never_fits() {
+        assert_eq!(chi_square(&[50, 49, 1], &[0.5, 0.5, 0.0]).unwrap().p_value, 0.0);
+        assert_eq!(chi_square(&[100], &[1.0]), None);
+    }
+}

@@ -1,0 +1,254 @@
+//! From the templates of a described stream to its classes: every combination of values that can be drawn.
+
+use smol_str::{SmolStr, format_smolstr};
+
+use super::Class;
+use crate::request::Request;
+use crate::scenario::{Stream, Template, Values, placeholders};
+
+/// The most classes a stream may have.
+pub const CLASSES_MAX: u64 = 1 << 20;
+
+/// A stream has more combinations than are looked at one by one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("stream `{stream}` has {combinations} combinations of variables, more than {CLASSES_MAX}")]
+pub struct TooMany {
+    pub stream: SmolStr,
+    pub combinations: u64,
+}
+
+/// All classes of a stream with a weight above 0, template by template. Weights of a template's classes add up to its own.
+///
+/// # Errors
+/// Where the values of variables multiply beyond [`CLASSES_MAX`].
+pub fn expand(stream: &Stream) -> Result<Vec<Class>, TooMany> {
+    let mut out = Vec::new();
+    let mut combinations = 0u64;
+    for template in &stream.requests {
+        combinations = combinations.saturating_add(count(stream, template));
+    }
+    if combinations > CLASSES_MAX {
+        return Err(TooMany { stream: stream.name.clone(), combinations });
+    }
+    for (i, template) in stream.requests.iter().enumerate().filter(|(_, t)| t.weight > 0.0) {
+        let index = u32::try_from(i).unwrap_or(u32::MAX);
+        let drawn = drawn_values(stream, template);
+        let mut bindings: Vec<(SmolStr, SmolStr)> = Vec::new();
+        combine(&drawn, &mut bindings, template.weight, &mut |bindings, weight| {
+            with_headers(template, bindings, weight, index, &mut out);
+        });
+    }
+    Ok(out)
+}
+
+/// Names that the template uses, each with its values and their shares.
+type Drawn = Vec<(SmolStr, Vec<(SmolStr, f64)>)>;
+
+fn used_names(template: &Template) -> Vec<&str> {
+    let texts = std::iter::once(&template.url).chain(template.headers.iter().map(|h| &h.value));
+    let mut names: Vec<&str> = texts.flat_map(|t| placeholders(t)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn count(stream: &Stream, template: &Template) -> u64 {
+    let optional = template.headers.iter().filter(|h| h.probability > 0.0 && h.probability < 1.0).count();
+    let headers = 1u64.checked_shl(u32::try_from(optional).unwrap_or(u32::MAX)).unwrap_or(u64::MAX);
+    used_names(template).iter().map(|name| domain(stream, name)).fold(headers, u64::saturating_mul)
+}
+
+fn domain(stream: &Stream, name: &str) -> u64 {
+    if let Some(v) = stream.variables.iter().find(|v| v.name == name) {
+        return match &v.values {
+            Values::Choice(options) => options.len() as u64,
+            Values::Uniform { from, to } | Values::Sequence { from, to } => to.abs_diff(*from).saturating_add(1),
+            Values::Zipf { count, .. } => *count,
+        };
+    }
+    stream.sessions.as_ref().filter(|s| s.variable == name).map_or(1, |s| s.count)
+}
+
+fn drawn_values(stream: &Stream, template: &Template) -> Drawn {
+    let values = |name: &str| -> Vec<(SmolStr, f64)> {
+        if let Some(v) = stream.variables.iter().find(|v| v.name == name) {
+            return distribution(&v.values);
+        }
+        match &stream.sessions {
+            Some(s) if s.variable == name => {
+                let share = 1.0 / crate::stats::as_f64(s.count);
+                (0..s.count).map(|i| (format_smolstr!("s{i}"), share)).collect()
+            }
+            _ => Vec::new(),
+        }
+    };
+    used_names(template)
+        .into_iter()
+        .map(|name| (SmolStr::new(name), values(name)))
+        .filter(|(_, v)| !v.is_empty())
+        .collect()
+}
+
+/// All values with their shares, which add up to 1. A sequence visits each number equally often.
+fn distribution(values: &Values) -> Vec<(SmolStr, f64)> {
+    let weighted: Vec<(SmolStr, f64)> = match values {
+        Values::Choice(options) => options.iter().filter(|(_, w)| *w > 0.0).cloned().collect(),
+        Values::Uniform { from, to } | Values::Sequence { from, to } => {
+            (*from..=*to).map(|n| (format_smolstr!("{n}"), 1.0)).collect()
+        }
+        Values::Zipf { count, exponent } => {
+            (1..=*count).map(|rank| (format_smolstr!("{rank}"), crate::stats::as_f64(rank).powf(-exponent))).collect()
+        }
+    };
+    let total: f64 = weighted.iter().map(|(_, w)| w).sum();
+    weighted.into_iter().map(|(v, w)| (v, w / total)).collect()
+}
+
+fn combine(
+    drawn: &[(SmolStr, Vec<(SmolStr, f64)>)],
+    bindings: &mut Vec<(SmolStr, SmolStr)>,
+    weight: f64,
+    each: &mut dyn FnMut(&[(SmolStr, SmolStr)], f64),
+) {
+    let Some(((name, values), rest)) = drawn.split_first() else {
+        each(bindings, weight);
+        return;
+    };
+    for (value, share) in values {
+        bindings.push((name.clone(), value.clone()));
+        combine(rest, bindings, weight * share, each);
+        bindings.pop();
+    }
+}
+
+/// The classes of one binding: with and without each header that comes only sometimes.
+fn with_headers(template: &Template, bindings: &[(SmolStr, SmolStr)], weight: f64, index: u32, out: &mut Vec<Class>) {
+    let mut variants: Vec<(Vec<(SmolStr, SmolStr)>, f64)> = vec![(Vec::new(), weight)];
+    for header in &template.headers {
+        let value = render(&header.value, bindings);
+        let absent = 1.0 - header.probability;
+        let mut next = Vec::with_capacity(variants.len() * 2);
+        for (headers, weight) in variants {
+            if absent > 0.0 {
+                next.push((headers.clone(), weight * absent));
+            }
+            if header.probability > 0.0 {
+                let mut with = headers;
+                with.push((header.name.clone(), value.clone()));
+                next.push((with, weight * header.probability));
+            }
+        }
+        variants = next;
+    }
+    let url = render(&template.url, bindings);
+    for (headers, weight) in variants {
+        let mut request = from_url(&template.method, &url);
+        request.headers = headers;
+        request.address = template.address;
+        if let Some(i) = request.headers.iter().position(|(n, _)| n.eq_ignore_ascii_case("host")) {
+            let (_, authority) = request.headers.remove(i);
+            request.authority = authority;
+        }
+        out.push(Class { weight, request, template: index });
+    }
+}
+
+/// `text` with every `{name}` replaced by its value.
+fn render(text: &str, bindings: &[(SmolStr, SmolStr)]) -> SmolStr {
+    if !text.contains('{') {
+        return SmolStr::new(text);
+    }
+    let mut out = text.to_owned();
+    for (name, value) in bindings {
+        out = out.replace(&format!("{{{name}}}"), value);
+    }
+    SmolStr::new(out)
+}
+
+/// The request for an absolute http or https URL, without headers.
+pub(super) fn from_url(method: &str, url: &str) -> Request {
+    let (tls, rest) = match url.split_once("://") {
+        Some((scheme, rest)) => (scheme.eq_ignore_ascii_case("https"), rest),
+        None => (false, url),
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let path = if path.starts_with('/') { SmolStr::new(path) } else { format_smolstr!("/{path}") };
+    let port = authority.rsplit_once(':').and_then(|(_, p)| p.parse().ok());
+    Request {
+        id: serde_json::Value::Null,
+        proxy: None,
+        method: SmolStr::new(method),
+        authority: SmolStr::new(authority),
+        path,
+        port: Some(port.unwrap_or(if tls { 443 } else { 80 })),
+        address: None,
+        dialled_host: None,
+        tls,
+        sni: None,
+        headers: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Amount, TemplateHeader, Variable};
+    use crate::source::Position;
+
+    fn stream(variables: Vec<Variable>, url: &str, headers: Vec<TemplateHeader>) -> Stream {
+        let template = Template {
+            weight: 2.0,
+            method: "GET".into(),
+            url: url.into(),
+            headers,
+            address: None,
+            at: Position::default(),
+        };
+        Stream {
+            name: "s".into(),
+            proxy: SmolStr::default(),
+            amount: Amount::Count(None),
+            variables,
+            sessions: None,
+            requests: vec![template],
+            detect: None,
+            at: Position::default(),
+        }
+    }
+
+    fn variable(name: &str, values: Values) -> Variable {
+        Variable { name: name.into(), values, at: Position::default() }
+    }
+
+    #[test]
+    fn weights_of_a_templates_classes_add_up_to_its_own() {
+        let header = TemplateHeader { name: "x-beta".into(), value: "{user}".into(), probability: 0.25 };
+        let s = stream(
+            vec![
+                variable("user", Values::Choice(vec![("a".into(), 1.0), ("b".into(), 3.0)])),
+                variable("item", Values::Zipf { count: 5, exponent: 1.1 }),
+            ],
+            "http://shop/items/{item}",
+            vec![header],
+        );
+        let classes = expand(&s).unwrap();
+        assert_eq!(classes.len(), 2 * 5 * 2);
+        let total: f64 = classes.iter().map(|c| c.weight).sum();
+        assert!((total - 2.0).abs() < 1e-12);
+        assert!(classes.iter().any(|c| c.request.path == "/items/5" && c.request.headers.len() == 1));
+    }
+
+    #[test]
+    fn too_many_combinations_are_refused() {
+        let s = stream(vec![variable("n", Values::Uniform { from: 1, to: 1 << 40 })], "http://shop/{n}", Vec::new());
+        assert!(expand(&s).is_err());
+    }
+
+    #[test]
+    fn a_url_without_a_path_asks_for_the_root() {
+        let request = from_url("GET", "https://shop.example:8443?q=1");
+        assert_eq!((request.authority.as_str(), request.path.as_str()), ("shop.example:8443", "/?q=1"));
+        assert_eq!((request.port, request.tls), (Some(8443), true));
+    }
+}

@@ -1,0 +1,108 @@
+//! From byte offsets to lines and columns, for messages.
+
+/// Finds the line and column of a byte offset.
+///
+/// Building it reads the text once (`O(bytes)`); each question costs a binary search and the length
+/// of one line. So it is made when there is something to report, not for every file.
+#[derive(Clone, Debug)]
+pub struct LineIndex<'t> {
+    text: &'t str,
+    /// Offset at which each line starts; never empty.
+    starts: Vec<u32>,
+}
+
+/// A place for people: line and column, both counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters (Unicode scalar values), from 1. A tab is one character, and so is a
+    /// byte order mark.
+    pub column: u32,
+}
+
+impl<'t> LineIndex<'t> {
+    /// The index of `text`. Lines end at `\n`, so that they are those an editor shows.
+    pub fn new(text: &'t str) -> LineIndex<'t> {
+        let mut starts = vec![0];
+        starts.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at as u32 + 1));
+        LineIndex { text, starts }
+    }
+
+    /// The line of `offset`, from 1. Offsets behind the text count as its end.
+    pub fn line_of(&self, offset: u32) -> u32 {
+        self.starts.partition_point(|&start| start <= offset) as u32
+    }
+
+    /// Line and column of `offset`. Offsets behind the text count as its end, offsets inside a
+    /// character as its start.
+    pub fn position(&self, offset: u32) -> Position {
+        let line = self.line_of(offset);
+        let start = self.start_of(line) as usize;
+        let end = self.text.floor_char_boundary(offset as usize);
+        let before = self.text.get(start..end).unwrap_or("");
+        Position { line, column: before.chars().count() as u32 + 1 }
+    }
+
+    /// The text of a line (from 1) without its line break; the empty text where there is no such
+    /// line.
+    pub fn line(&self, line: u32) -> &'t str {
+        if line == 0 || line > self.line_count() {
+            return "";
+        }
+        let start = self.start_of(line) as usize;
+        let end = self.starts.get(line as usize).map_or(self.text.len(), |&next| next as usize - 1);
+        let text = self.text.get(start..end).unwrap_or("");
+        text.strip_suffix('\r').unwrap_or(text)
+    }
+
+    /// The offset at which a line (from 1) starts; the last line's start where there is no such
+    /// line.
+    pub fn start_of(&self, line: u32) -> u32 {
+        let index = (line.max(1) as usize - 1).min(self.starts.len() - 1);
+        self.starts.get(index).copied().unwrap_or(0)
+    }
+
+    /// How many lines the text has. An empty text has one, and so has the place behind a final line
+    /// break.
+    pub fn line_count(&self) -> u32 {
+        self.starts.len() as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str, offset: u32) -> (u32, u32) {
+        let position = LineIndex::new(text).position(offset);
+        (position.line, position.column)
+    }
+
+    #[test]
+    fn lines_and_columns_count_from_one() {
+        let text = "a: b\ncd: e\n";
+        assert_eq!(at(text, 0), (1, 1));
+        assert_eq!(at(text, 3), (1, 4));
+        assert_eq!(at(text, 4), (1, 5));
+        assert_eq!(at(text, 5), (2, 1));
+        assert_eq!(at(text, 11), (3, 1));
+        assert_eq!(at("", 0), (1, 1));
+    }
+
+    #[test]
+    fn columns_count_characters() {
+        let text = "é: ü\nx";
+        assert_eq!(at(text, 4), (1, 4));
+        assert_eq!(at(text, 5), (1, 4), "inside a character");
+        assert_eq!(at(text, 99), (2, 2), "behind the text");
+    }
+
+    #[test]
+    fn lines_come_without_their_breaks() {
+        let index = LineIndex::new("a\r\nb\n\nc");
+        let lines: Vec<_> = (0..=5).map(|line| index.line(line)).collect();
+        assert_eq!(lines, ["", "a", "b", "", "c", ""]);
+        assert_eq!(index.line_count(), 4);
+    }
+}

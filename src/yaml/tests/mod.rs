@@ -1,0 +1,41 @@
+//! Tests of the whole room: what each document becomes.
+
+mod go;
+mod limits;
+mod problems;
+mod properties;
+mod spans;
+
+use super::*;
+
+/// The first document of a text that has one.
+pub(super) fn read(text: &str) -> Document<'_> {
+    let first = documents(text).into_iter().next().expect("a document");
+    match parse(&first, &Limits::default()) {
+        Ok(document) => document.expect("not empty"),
+        Err(problems) => panic!("{text:?}: {problems:?}"),
+    }
+}
+
+/// The problems of the first document of a text that cannot be read.
+pub(super) fn refuse(text: &str) -> Vec<Problem> {
+    let first = documents(text).into_iter().next().expect("a document");
+    match parse(&first, &Limits::default()) {
+        Ok(document) => panic!("{text:?}: {document:?}"),
+        Err(problems) => problems,
+    }
+}
+
+/// The tree as JSON.
+pub(super) fn json_of(node: &Node<'_>) -> serde_json::Value {
+    match &node.value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Int(number) => (*number).into(),
+        Value::UInt(number) => (*number).into(),
+        Value::Float(number) => (*number).into(),
+        Value::Str(text) => text.as_ref().into(),
+        Value::Seq(items) => items.iter().map(json_of).collect(),
+        Value::Map(entries) => entries.iter().map(|entry| (entry.key.to_string(), json_of(&entry.value))).collect(),
+    }
+}

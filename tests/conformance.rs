@@ -1,0 +1,136 @@
+//! Holds the binary against recorded answers of Istio's control plane and of a real Envoy, one test a case.
+//!
+//! A case is a folder below `tests/conformance` with `scenario.yaml`, `manifests/`, `requests.jsonl`, and the answers:
+//! `expected.json` (tables, clusters, listeners, refused documents) and `replies.jsonl` (a line for each request). Every
+//! case is compared in five parts; the test's message names the first difference of each part. What is compared, and what
+//! is noise, stands beside the functions below. `TOWTANK_CONFORMANCE` names another folder with cases.
+
+#[path = "support/canon.rs"]
+mod canon;
+#[path = "support/replies.rs"]
+mod replies;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use canon::{canon_cluster, canon_listener, canon_route_configs, first_difference, from_envoy};
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::Value;
+
+/// As Istio reads manifests: nothing assumed, unknown fields dropped.
+const AS_ISTIO: [&str; 4] = ["--assume-services", "never", "--unknown-fields", "warn"];
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
+    let root = std::env::var_os("TOWTANK_CONFORMANCE").map_or(own, PathBuf::from);
+    let mut folders = case_folders(&root);
+    folders.sort();
+    assert!(!folders.is_empty(), "no conformance case below {}", root.display());
+    let trials = folders
+        .into_iter()
+        .map(|folder| {
+            let name = folder.strip_prefix(&root).unwrap_or(&folder).display().to_string();
+            Trial::test(name, move || run_case(&folder))
+        })
+        .collect();
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// Folders with an `expected.json`.
+fn case_folders(folder: &Path) -> Vec<PathBuf> {
+    if folder.join("expected.json").is_file() {
+        return vec![folder.to_path_buf()];
+    }
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|e| e.path()).filter(|p| p.is_dir()).flat_map(|p| case_folders(&p)).collect()
+}
+
+fn towtank(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_towtank")).args(arguments).output().expect("the binary starts");
+    let code = output.status.code().expect("the binary is not killed");
+    assert!(code <= 1, "exit status {code} of {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("output is UTF-8")
+}
+
+fn read_json(path: &Path) -> Value {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn run_case(folder: &Path) -> Result<(), Failed> {
+    let case = folder.to_str().ok_or("the case's path is not UTF-8")?;
+    let expected = read_json(&folder.join("expected.json"));
+    let mut differences = Vec::new();
+    for (proxy, want) in expected["proxies"].as_object().into_iter().flatten() {
+        compare_tables(case, proxy, want, &mut differences);
+    }
+    compare_validation(case, &expected, &mut differences);
+    if folder.join("replies.jsonl").is_file() {
+        compare_replies(case, folder, &mut differences);
+    }
+    if differences.is_empty() { Ok(()) } else { Err(differences.join("\n").into()) }
+}
+
+fn compare_tables(case: &str, proxy: &str, want: &Value, differences: &mut Vec<String>) {
+    let mut arguments = vec!["routes", case, "--proxy", proxy, "--invalid", "skip", "-o", "envoy"];
+    arguments.extend(AS_ISTIO);
+    let got = from_envoy(&serde_json::from_str(&towtank(&arguments)).expect("`routes -o envoy` is JSON"));
+    let mut part = |name: &str, want: Value, got: Value| {
+        if let Some(d) = first_difference(&want, &got, proxy) {
+            differences.push(format!("{name}: {d}"));
+        }
+    };
+    part("routes", canon_route_configs(&want["routes"]), canon_route_configs(&got["routes"]));
+    part("clusters", map_values(&want["clusters"], canon_cluster), map_values(&got["clusters"], canon_cluster));
+    part("listeners", canon_listener(&want["listeners"]), canon_listener(&got["listeners"]));
+}
+
+fn map_values(object: &Value, change: impl Fn(&Value) -> Value) -> Value {
+    object.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), change(v))).collect()
+}
+
+fn compare_validation(case: &str, expected: &Value, differences: &mut Vec<String>) {
+    let id = |v: &Value| format!("{} {}/{}", v["kind"], v["namespace"], v["name"]);
+    let refused = |list: &Value, is_refused: &dyn Fn(&Value) -> bool, of: &dyn Fn(&Value) -> String| {
+        let mut all: Vec<String> = list.as_array().into_iter().flatten().filter(|v| is_refused(v)).map(of).collect();
+        all.sort();
+        all.dedup();
+        all
+    };
+    let want = refused(
+        &expected["validation"],
+        &|v| v["error"].is_string() && v["kind"].as_str().is_some_and(|k| !k.is_empty()),
+        &id,
+    );
+    let mut arguments = vec!["check", case, "-o", "json"];
+    arguments.extend(AS_ISTIO);
+    let check: Value = serde_json::from_str(&towtank(&arguments)).expect("`check -o json` is JSON");
+    let got = refused(&check["findings"], &|f| f["admission"] == "rejected", &|f| id(&f["resource"]));
+    if want != got {
+        differences.push(format!("validation: refused should be {want:?}, and are {got:?}"));
+    }
+}
+
+fn compare_replies(case: &str, folder: &Path, differences: &mut Vec<String>) {
+    let requests = folder.join("requests.jsonl");
+    let requests = requests.to_str().expect("the case's path is UTF-8");
+    let mut arguments = vec!["explain", case, "--invalid", "skip", "--requests", requests, "-o", "jsonl"];
+    arguments.extend(AS_ISTIO);
+    let answers: Vec<Value> = towtank(&arguments)
+        .lines()
+        .map(|l| serde_json::from_str(l).expect("`explain -o jsonl` is JSON lines"))
+        .collect();
+    let replies = std::fs::read_to_string(folder.join("replies.jsonl")).expect("replies are readable");
+    for line in replies.lines() {
+        let want: Value = serde_json::from_str(line).expect("replies are JSON lines");
+        let found = answers.iter().find(|a| a["id"] == want["id"]);
+        let difference = match found {
+            None => Some("no answer".to_owned()),
+            Some(got) => replies::difference(&want, got),
+        };
+        if let Some(d) = difference {
+            differences.push(format!("request {}: {d}", want["id"]));
+        }
+    }
+}
