@@ -13,3 +13,5 @@ pub mod routes;
 pub mod routes_json;
 pub mod schema;
 pub mod style;
+pub mod verify;
+pub mod verify_json;
