@@ -20,5 +20,6 @@ pub mod stats;
 pub mod table;
 pub mod traffic;
 pub mod translate;
+pub mod verify;
 pub mod workspace;
 pub mod yaml;

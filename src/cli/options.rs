@@ -22,6 +22,8 @@ pub enum Command {
     Explain(super::explain::ExplainArgs),
     /// Findings in manifests before they are applied
     Check(super::check::CheckArgs),
+    /// Hold the decisions against a real Envoy that is given the exported configuration
+    Verify(super::verify::VerifyArgs),
     /// Print a JSON Schema: of scenario.yaml or of a JSON output
     Schema(super::schema::SchemaArgs),
     /// Print a completion script for a shell

@@ -14,3 +14,5 @@ pub mod routes_json;
 pub mod schema;
 pub mod simulate;
 pub mod style;
+pub mod verify;
+pub mod verify_json;
