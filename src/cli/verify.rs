@@ -98,11 +98,7 @@ fn router(workspace: &Workspace, proxy: &Arc<Proxy>) -> anyhow::Result<Arc<Route
 }
 
 /// The requests of a file: each with the proxy it names, else with the first one or all that were asked for.
-fn assigned(
-    requests: &[Request],
-    workspace: &Workspace,
-    args: &VerifyArgs,
-) -> anyhow::Result<(Vec<Job>, Vec<String>)> {
+fn assigned(requests: &[Request], workspace: &Workspace, args: &VerifyArgs) -> anyhow::Result<(Vec<Job>, Vec<String>)> {
     let mut jobs: Vec<Job> = Vec::new();
     let mut problems = Vec::new();
     for request in requests {
@@ -159,12 +155,7 @@ fn result(program: &Program, job: &Job, workspace: &Workspace, args: &VerifyArgs
     result.map_err(|e| anyhow::anyhow!("proxy {}: {e}", table.proxy.name))
 }
 
-fn write(
-    args: &VerifyArgs,
-    program: &Program,
-    workspace: &Workspace,
-    results: &[ProxyResult],
-) -> anyhow::Result<()> {
+fn write(args: &VerifyArgs, program: &Program, workspace: &Workspace, results: &[ProxyResult]) -> anyhow::Result<()> {
     match args.output {
         Format::Json => output::write(&report::verify_json::to_json(&workspace.name, &program.version, results)),
         Format::Table => {

@@ -117,7 +117,8 @@ fn shares(out: &mut String, test: &ShareTest, view: View) {
     let total: u64 = test.ways.iter().map(|w| w.count).sum();
     for way in &test.ways {
         let seen = 100.0 * crate::stats::share(way.count, total);
-        let _ = writeln!(out, "    {:>6.2} % of {total} went to {}, expected {:.2} %", seen, way.name, 100.0 * way.share);
+        let _ =
+            writeln!(out, "    {:>6.2} % of {total} went to {}, expected {:.2} %", seen, way.name, 100.0 * way.share);
     }
 }
 

@@ -227,12 +227,8 @@ fn upstream(wanted: &Upstream, arrival: &Head, edge: bool, formatters: &[(String
         out.not_evaluated.push("headers whose value depends on more than the request");
     }
     let compares = |name: &str| !is_envoys_own(name, edge) && !open.iter().any(|n| n == name);
-    let mut own: Vec<(String, &str)> = wanted
-        .headers
-        .iter()
-        .map(|(n, v)| (n.to_ascii_lowercase(), v.as_str()))
-        .filter(|(n, _)| compares(n))
-        .collect();
+    let mut own: Vec<(String, &str)> =
+        wanted.headers.iter().map(|(n, v)| (n.to_ascii_lowercase(), v.as_str())).filter(|(n, _)| compares(n)).collect();
     let mut envoys: Vec<(String, &str)> =
         arrival.fields.iter().filter(|(n, _)| compares(n)).map(|(n, v)| (n.to_string(), v.as_str())).collect();
     own.sort_unstable();

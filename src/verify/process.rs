@@ -152,9 +152,7 @@ impl Process {
         match self.access_log.recv_timeout(patience) {
             Ok(line) => Ok(Some(line)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
-            Err(RecvTimeoutError::Disconnected) => {
-                Err(io::Error::other(format!("Envoy ended: {}", self.last_words())))
-            }
+            Err(RecvTimeoutError::Disconnected) => Err(io::Error::other(format!("Envoy ended: {}", self.last_words()))),
         }
     }
 

@@ -51,9 +51,8 @@ impl Program {
 }
 
 fn on_path(search: &OsStr) -> Option<PathBuf> {
-    let is_executable = |path: &PathBuf| {
-        path.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
-    };
+    let is_executable =
+        |path: &PathBuf| path.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
     std::env::split_paths(search).map(|folder| folder.join("envoy")).find(is_executable)
 }
 

@@ -210,7 +210,8 @@ mod tests {
 
     #[test]
     fn answers_with_every_kind_of_body() {
-        let chunked = answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", false).unwrap();
+        let chunked =
+            answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", false).unwrap();
         assert_eq!((chunked.status, chunked.body.as_slice()), (200, b"abc".as_slice()));
         let sized = answer("HTTP/1.1 404 NF\r\ncontent-length: 2\r\nconnection: close\r\n\r\nabX", false).unwrap();
         assert_eq!((sized.status, sized.body.as_slice(), sized.keeps_alive()), (404, b"ab".as_slice(), false));

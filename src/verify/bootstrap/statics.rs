@@ -5,10 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    ENTRY, ENTRY_SOCKET, NAMELESS_TUNNEL_SOCKET, Site, TUNNEL_SOCKET, connection_log, list, pipe,
-    type_url,
-};
+use super::{ENTRY, ENTRY_SOCKET, NAMELESS_TUNNEL_SOCKET, Site, TUNNEL_SOCKET, connection_log, list, pipe, type_url};
 use crate::verify::wire::TLV_AUTHORITY;
 
 /// A self-signed certificate and its key, for connections within one machine. Both are public, so they protect nothing.
