@@ -27,9 +27,10 @@ pub(super) struct Refusals {
 /// Its administration interface doesn't answer.
 pub(super) fn refusals(process: &Process, router: &Router, has_ipv6: bool) -> io::Result<Refusals> {
     let table = router.table();
-    let listeners = names(process, "dynamic_listeners", "active_state.listener.name", "/active_state/listener/name")?;
-    let configs = names(process, "dynamic_route_configs", "route_config.name", "/route_config/name")?;
-    let clusters = names(process, "dynamic_active_clusters", "cluster.name", "/cluster/name")?;
+    let is_active = |listener: &Value| listener.get("active_state").is_some();
+    let listeners = names(process, "dynamic_listeners", "name,active_state.version_info", "/name", is_active)?;
+    let configs = names(process, "dynamic_route_configs", "route_config.name", "/route_config/name", |_| true)?;
+    let clusters = names(process, "dynamic_active_clusters", "cluster.name", "/cluster/name", |_| true)?;
     let mut out = Refusals::default();
     let mut served: FxHashSet<&str> = FxHashSet::default();
     for listener in &table.listeners {
@@ -81,10 +82,21 @@ impl Refusals {
     }
 }
 
-/// The names at `pointer` in a part of Envoy's configuration dump.
-fn names(process: &Process, resource: &str, mask: &str, pointer: &str) -> io::Result<FxHashSet<SmolStr>> {
+/// The names at `pointer` in those parts of Envoy's configuration dump that count.
+fn names(
+    process: &Process,
+    resource: &str,
+    mask: &str,
+    pointer: &str,
+    counts: impl Fn(&Value) -> bool,
+) -> io::Result<FxHashSet<SmolStr>> {
     let answer = process.admin(&format!("/config_dump?resource={resource}&mask={mask}"))?;
     let dump: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let all = dump.get("configs").and_then(Value::as_array).into_iter().flatten();
-    Ok(all.filter_map(|c| c.pointer(pointer)).filter_map(Value::as_str).map(SmolStr::new).collect())
+    Ok(all
+        .filter(|c| counts(c))
+        .filter_map(|c| c.pointer(pointer))
+        .filter_map(Value::as_str)
+        .map(SmolStr::new)
+        .collect())
 }
