@@ -46,7 +46,7 @@ pub fn automatic(router: &Router) -> Vec<HostStream> {
                 }
                 ChainAction::Tcp(destination) => {
                     if chain.matcher.application_protocols.is_empty() && is_in_mesh(destination) {
-                        out.push(tcp(table, listener, chain));
+                        out.extend(tcp(router, listener, chain));
                     }
                 }
             }
@@ -87,17 +87,19 @@ fn http(router: &Router, listener: &Listener, chain: &FilterChain, host: &Virtua
             route == index && router.virtual_host(config, virtual_host).is_some_and(|v| v.name == host.name)
         };
         if let Some(request) = witness::candidates(&route.matcher, &site).into_iter().find(reaches) {
-            classes.push(Class { weight: 1.0, request, template: index });
+            classes.push(Class { weight: 1.0, request, template: index, session: None });
         }
     }
     if host.require_tls {
         // No route is ever looked at; one plain request shows the redirect.
-        classes = vec![Class { weight: 1.0, request: witness::plain(&site, "/"), template: 0 }];
+        classes = vec![Class { weight: 1.0, request: witness::plain(&site, "/"), template: 0, session: None }];
     }
     HostStream { name: host.name.clone(), classes }
 }
 
-fn tcp(table: &RouteTable, listener: &Listener, chain: &FilterChain) -> HostStream {
+/// One connection through the chain. None where requests such as ours don't come to it: HTTP is sniffed, for example.
+fn tcp(router: &Router, listener: &Listener, chain: &FilterChain) -> Option<HostStream> {
+    let table = router.table();
     let address = chain.matcher.prefix_ranges.first().map(|r| r.addr()).or_else(|| own_address(listener, table));
     let name = chain.matcher.server_names.first().map(|n| example_host(n));
     let site = Site {
@@ -107,10 +109,16 @@ fn tcp(table: &RouteTable, listener: &Listener, chain: &FilterChain) -> HostStre
         address,
     };
     let shown = name.map(|n| format_smolstr!(" {n}")).unwrap_or_default();
-    HostStream {
+    let reaches = |request: &Request| {
+        let Found::Tcp { listener, chain: found } = router.find(&RequestView::from(request)) else { return false };
+        router.chain(listener, found).is_some_and(|c| std::ptr::eq(c, chain))
+    };
+    let sites = [site.tls, true].map(|tls| Site { tls, ..site.clone() });
+    let request = sites.iter().map(|s| witness::plain(s, "/")).find(reaches)?;
+    Some(HostStream {
         name: format_smolstr!("tcp {}:{}{shown}", listener.address, listener.port),
-        classes: vec![Class { weight: 1.0, request: witness::plain(&site, "/"), template: 0 }],
-    }
+        classes: vec![Class { weight: 1.0, request, template: 0, session: None }],
+    })
 }
 
 /// The listener's own address, unless it listens on all of them.
