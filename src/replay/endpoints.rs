@@ -203,7 +203,7 @@ mod tests {
             let plan = plan(lb, 3);
             assert!(plan.is_sticky());
             assert!((plan.shares.iter().sum::<f64>() - 1.0).abs() < 1e-9);
-            let mut counts = vec![0.0; 3];
+            let mut counts = [0.0; 3];
             for i in 0..30_000u32 {
                 let hash = crate::balance::hash::xx_hash(&i.to_le_bytes());
                 counts[plan.of_hash(hash).unwrap() as usize] += 1.0 / 30_000.0;

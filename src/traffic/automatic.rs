@@ -35,7 +35,7 @@ pub fn automatic(router: &Router) -> Vec<HostStream> {
                 ChainAction::Http { route_config } => {
                     let Some(config) = table.route_config(route_config) else { continue };
                     for host in &config.virtual_hosts {
-                        if is_for_strangers(host, table) || !seen.insert((config.name.clone(), host.name.clone())) {
+                        if is_for_strangers(host, table) || is_at_a_foreign_port(host, listener, table) || !seen.insert((config.name.clone(), host.name.clone())) {
                             continue;
                         }
                         let stream = http(router, listener, chain, host);
@@ -59,6 +59,17 @@ pub fn automatic(router: &Router) -> Vec<HostStream> {
 fn is_for_strangers(host: &VirtualHost, table: &RouteTable) -> bool {
     table.proxy.kind == ProxyKind::Sidecar
         && matches!(host.name.as_str(), "allow_any" | "block_all" | "allow_any_dynamic_dns")
+}
+
+/// The host of a service, served on a port that the service doesn't have: a VirtualService for it comes up in the tables of
+/// all ports, but nobody dials it there.
+fn is_at_a_foreign_port(host: &VirtualHost, listener: &Listener, table: &RouteTable) -> bool {
+    if table.proxy.kind == ProxyKind::Gateway {
+        return false;
+    }
+    let name = host.name.rsplit_once(':').map_or(host.name.as_str(), |(name, _)| name);
+    let at = |port: u16| table.cluster(&ClusterName::outbound(port, "", name)).is_some();
+    !at(listener.port) && table.listeners.iter().any(|l| at(l.port))
 }
 
 fn is_in_mesh(destination: &TcpDestination) -> bool {
