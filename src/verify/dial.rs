@@ -20,6 +20,9 @@ pub(super) fn dial(router: &Router, request: &Request, has_ipv6: bool) -> Result
         ProxyKind::Sidecar => SocketAddr::new(router.address(&view).unwrap_or_else(|| stranger(table)), port),
         ProxyKind::Gateway => SocketAddr::new(gateway_address(table, &view), gateway_port(table, port)?),
     };
+    if !is_unicast(to.ip()) {
+        return Err("nothing can be dialled at this address");
+    }
     if to.is_ipv6() && !has_ipv6 {
         return Err("this machine has no IPv6");
     }
@@ -42,8 +45,14 @@ fn gateway_address(table: &RouteTable, request: &RequestView<'_>) -> IpAddr {
     dialled.or(own.first().copied()).unwrap_or_else(|| stranger(table))
 }
 
+/// Envoy takes no other address from a PROXY header.
+fn is_unicast(address: IpAddr) -> bool {
+    let broadcast = IpAddr::V4(Ipv4Addr::BROADCAST);
+    !address.is_unspecified() && !address.is_multicast() && address != broadcast
+}
+
 /// An address that no listener and no filter chain of the proxy names.
-fn stranger(table: &RouteTable) -> IpAddr {
+pub(super) fn stranger(table: &RouteTable) -> IpAddr {
     let is_named = |address: IpAddr| {
         table.listeners.iter().any(|l| {
             let ranges = l.filter_chains.iter().flat_map(|c| &c.matcher.prefix_ranges);

@@ -2,8 +2,9 @@
 
 use smol_str::SmolStr;
 
+use super::dial::stranger;
 use crate::request::Request;
-use crate::router::Router;
+use crate::router::{RequestView, Router};
 use crate::scenario::Stream;
 use crate::traffic::{self, Class};
 
@@ -34,6 +35,10 @@ pub fn plan<'s>(router: &Router, streams: impl IntoIterator<Item = &'s Stream>) 
     }
     for (i, request) in plan.requests.iter_mut().enumerate() {
         request.id = i.into();
+        // A listener on all addresses has none that can be dialled.
+        if router.address(&RequestView::from(&*request)).is_some_and(|a| a.is_unspecified()) {
+            request.address = Some(stranger(router.table()));
+        }
     }
     plan
 }

@@ -54,8 +54,8 @@ pub(super) struct ConnectionLine {
     pub connection: u64,
     /// Index of the listener, or [`bootstrap::ENTRY`].
     pub listener: String,
-    /// The address that the PROXY header names as the client's.
-    pub peer: SocketAddr,
+    /// The address that the PROXY header names as the client's, unless the connection came to no such header.
+    pub peer: String,
     /// None: no filter chain took the connection.
     pub chain: Option<String>,
     pub flags: String,
@@ -166,16 +166,19 @@ impl Session {
         struct Kind {
             kind: String,
         }
-        let kind: Kind = serde_json::from_str(line)?;
+        let unreadable = |e| io::Error::other(format!("a line of Envoy's access log cannot be read: {e}: {line}"));
+        let kind: Kind = serde_json::from_str(line).map_err(unreadable)?;
         if kind.kind == "http" {
-            let line: HttpLine = serde_json::from_str(line)?;
+            let line: HttpLine = serde_json::from_str(line).map_err(unreadable)?;
             self.http.entry(line.connection).or_default().push(line);
         } else {
-            let connection: ConnectionLine = serde_json::from_str(line)?;
+            let connection: ConnectionLine = serde_json::from_str(line).map_err(unreadable)?;
+            let Ok(peer) = connection.peer.parse() else { return Ok(()) };
             // A connection that no chain takes has no number of its own.
             let http = connection.chain.as_ref().and_then(|_| self.http.remove(&connection.connection));
-            self.pending.remove(&connection.peer);
-            self.ended.insert(connection.peer, Ended { connection, http: http.unwrap_or_default() });
+            if self.pending.remove(&peer) {
+                self.ended.insert(peer, Ended { connection, http: http.unwrap_or_default() });
+            }
         }
         Ok(())
     }
@@ -234,7 +237,7 @@ mod tests {
     fn lines_of_the_access_log() {
         let line = r#"{"chain":null,"cluster":null,"endpoint":null,"flags":"NR","connection":0,"kind":"connection","listener":"1","peer":"198.18.0.1:1011"}"#;
         let line: ConnectionLine = serde_json::from_str(line).unwrap();
-        assert_eq!((line.chain, line.peer), (None, "198.18.0.1:1011".parse().unwrap()));
+        assert_eq!((line.chain, line.peer.as_str()), (None, "198.18.0.1:1011"));
         let line = r#"{"kind":"http","connection":7,"route_config":"80","route":"0/2","route_name":null,"status":200,"flags":"-","cluster":"c","endpoint":"0","details":"via_upstream"}"#;
         let line: HttpLine = serde_json::from_str(line).unwrap();
         assert_eq!((line.route.as_deref(), line.status), (Some("0/2"), 200));
