@@ -90,14 +90,15 @@ fn as_f64(n: usize) -> f64 {
     crate::stats::as_f64(n as u64)
 }
 
-/// Object and rule; the match entry for matches, the cluster for destinations.
+/// Object and rule; the match entry for matches, host and subset for destinations. Not their port: where the rule names
+/// none, the same entry gives a cluster for each port that the host is served on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     object: (SmolStr, SmolStr, SmolStr),
     rule: Option<u32>,
     kind: ItemKind,
     match_index: Option<u32>,
-    cluster: Option<ClusterName>,
+    destination: Option<(SmolStr, SmolStr)>,
 }
 
 fn keys(source: &RouteSource, clusters: &[&ClusterName]) -> Vec<Key> {
@@ -107,11 +108,22 @@ fn keys(source: &RouteSource, clusters: &[&ClusterName]) -> Vec<Key> {
         rule: source.rule,
         kind: ItemKind::Route,
         match_index: None,
-        cluster: None,
+        destination: None,
     };
     let entry = Key { kind: ItemKind::Match, match_index: source.match_index, ..base.clone() };
-    let to = |c: &&ClusterName| Key { kind: ItemKind::Destination, cluster: Some((*c).clone()), ..base.clone() };
+    let to = |c: &&ClusterName| Key {
+        kind: ItemKind::Destination,
+        destination: Some(host_and_subset(c)),
+        ..base.clone()
+    };
     [base.clone(), entry].into_iter().chain(clusters.iter().map(to)).collect()
+}
+
+fn host_and_subset(name: &ClusterName) -> (SmolStr, SmolStr) {
+    match name.parts() {
+        Some((host, subset, _)) => (host.into(), subset.into()),
+        None => (name.to_smolstr(), SmolStr::default()),
+    }
 }
 
 /// Measures what `results` came to of the rules in the tables of `routers`.
@@ -122,11 +134,13 @@ pub fn measure<'r>(routers: impl Iterator<Item = &'r Router>, results: &[TestRes
     let mut add = |source: &RouteSource, clusters: &[(&ClusterName, Option<Position>)]| {
         let names: Vec<&ClusterName> = clusters.iter().map(|(c, _)| *c).collect();
         for key in keys(source, &names) {
-            let place = key.cluster.as_ref().and_then(|c| clusters.iter().find(|(n, _)| *n == c).and_then(|(_, at)| *at));
-            let shown = match &key.cluster {
-                Some(cluster) => {
+            let named = |to: &(SmolStr, SmolStr)| clusters.iter().find(|(name, _)| host_and_subset(name) == *to);
+            let place = key.destination.as_ref().and_then(named).and_then(|(_, at)| *at);
+            let shown = match &key.destination {
+                Some((host, subset)) => {
                     let rule = RouteSource { match_index: None, ..source.clone() };
-                    format!("{} to {}", describe::written_by(&rule), describe::cluster(cluster))
+                    let subset = if subset.is_empty() { String::new() } else { format!(" subset {subset}") };
+                    format!("{} to {}{subset}", describe::written_by(&rule), describe::short_host(host))
                 }
                 None if key.kind == ItemKind::Route => {
                     describe::written_by(&RouteSource { match_index: None, ..source.clone() })

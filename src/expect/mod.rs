@@ -69,4 +69,4 @@ pub use diff::{Change, changes};
 pub use golden::golden;
 pub use model::*;
 pub use read::{TEST_FILE_ENDINGS, is_test_text, read_file, read_scenario};
-pub use run::{Case, Plan, TestResult, plan, run};
+pub use run::{Case, Failure, Plan, TestResult, plan, run};

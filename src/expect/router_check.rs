@@ -64,7 +64,7 @@ fn test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
     let name = r.string(name, &name_path)?;
     let (input, input_path) = f.require(r, "input")?;
     let input = r.object(input, &input_path, INPUT)?;
-    let mut text = |r: &mut Reader<'_>, key: &str| {
+    let text = |r: &mut Reader<'_>, key: &str| {
         let (node, path) = input.require(r, key)?;
         r.string(node, &path)
     };

@@ -82,7 +82,7 @@ fn case(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
 fn requests(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Vec<Request>> {
     let f = r.object(node, path, &["authority", "method", "uri", "headers"])?;
     f.require(r, "authority")?;
-    let mut list = |r: &mut Reader<'_>, key: &str, default: &'static str| match f.get(key) {
+    let list = |r: &mut Reader<'_>, key: &str, default: &'static str| match f.get(key) {
         Some((node, path)) => words(r, node, &path),
         None => vec![SmolStr::new_static(default)],
     };
