@@ -6,6 +6,7 @@ pub mod cli;
 pub mod decision;
 pub mod diagnostic;
 pub mod envoy_path;
+pub mod expect;
 pub mod load;
 pub mod manifest;
 pub mod mesh;
