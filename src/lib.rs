@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod balance;
+pub mod checks;
 pub mod cli;
 pub mod decision;
 pub mod diagnostic;
