@@ -18,6 +18,7 @@ pub mod router;
 pub mod scenario;
 pub mod source;
 pub mod stats;
+pub mod symbolic;
 pub mod table;
 pub mod traffic;
 pub mod translate;
