@@ -109,7 +109,7 @@ pub struct Outcome {
 /// Makes all checks of the profile.
 pub fn run(inputs: Inputs<'_>) -> Outcome {
     let mesh = Mesh::build(inputs.manifests.clone());
-    let subject = Subject::new(&inputs.manifests, &mesh, inputs.scenario, inputs.assumed, inputs.sources);
+    let subject = Subject::new(&inputs.manifests, &mesh, inputs.scenario, inputs.assumed);
     let mut report = Report::default();
     for run in FAMILIES.iter().flat_map(|f| f.runs) {
         run(&subject, &mut report);

@@ -179,6 +179,6 @@ pub fn measure<'r>(routers: impl Iterator<Item = &'r Router>, results: &[TestRes
     }
     let mut items: Vec<CoverageItem> =
         all.into_iter().map(|(key, item)| CoverageItem { covered: reached.contains(&key), ..item }).collect();
-    items.sort_by(|a, b| a.kind.cmp(&b.kind));
+    items.sort_by_key(|item| item.kind);
     Coverage { items }
 }

@@ -12,6 +12,9 @@ use super::validator::plain;
 use crate::scenario::fields::{Fields, Reader};
 use crate::yaml::{Node, Value};
 
+/// Makes an expectation of a text.
+type MakeWant = fn(SmolStr) -> Want;
+
 const INPUT: &[&str] = &[
     "authority",
     "path",
@@ -123,7 +126,7 @@ fn pairs(r: &mut Reader<'_>, f: &Fields<'_, '_>, key: &str) -> Option<Vec<(SmolS
 
 fn checks(r: &mut Reader<'_>, f: &Fields<'_, '_>, answer: &[(SmolStr, SmolStr)]) -> Vec<Check> {
     let mut out = Vec::new();
-    let texts: [(&str, fn(SmolStr) -> Want); 5] = [
+    let texts: [(&str, MakeWant); 5] = [
         ("cluster_name", Want::Cluster),
         ("virtual_host_name", Want::VirtualHost),
         ("host_rewrite", Want::Authority),

@@ -18,6 +18,9 @@ use crate::scenario::fields::{Fields, Reader};
 use crate::table::{AppendAction, HeaderValueOption};
 use crate::yaml::Node;
 
+/// Reads an expectation out of a node.
+type ReadWant = fn(&mut Reader<'_>, &Node<'_>, &str) -> Option<Want>;
+
 const CASE: &[&str] =
     &["description", "wantMatch", "request", "route", "redirect", "rewrite", "fault", "headers", "delegate"];
 
@@ -47,7 +50,7 @@ fn case(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
     // Left away it is false, as in Go.
     let want_match = f.get("wantMatch").and_then(|(n, p)| r.boolean(n, &p)).unwrap_or(false);
     let mut checks = Vec::new();
-    let readers: [(&str, fn(&mut Reader<'_>, &Node<'_>, &str) -> Option<Want>); 6] = [
+    let readers: [(&str, ReadWant); 6] = [
         ("delegate", delegate),
         ("route", route),
         ("redirect", redirect),

@@ -212,7 +212,7 @@ fn endpoint_name(router: &Router, cluster: &ClusterName, index: usize) -> String
 /// `formatters`: those of the route; where one stands in a value as it is written, the value was not evaluated.
 fn upstream(wanted: &Upstream, arrival: &Head, edge: bool, formatters: &[(String, &str)]) -> Comparison {
     let mut out = Comparison::default();
-    let path = arrival.first_line.splitn(2, ' ').nth(1).and_then(|rest| rest.rsplit_once(' ')).map(|(path, _)| path);
+    let path = arrival.first_line.split_once(' ').and_then(|(_, rest)| rest.rsplit_once(' ')).map(|(path, _)| path);
     out.same("upstream path", Some(wanted.path.as_str()), path);
     out.same("upstream authority", Some(wanted.authority.as_str()), arrival.field("host"));
     let is_open = |name: &str, value: &str| formatters.iter().any(|(n, command)| n == name && value.contains(command));
