@@ -198,8 +198,7 @@ pub fn parse_curl(text: &str) -> Result<CurlRequest, RequestError> {
             let argument = if meaning.has_argument() { argument(word, words.next())? } else { "" };
             line.apply(word, meaning, argument)?;
         } else {
-            let mut letters = word.char_indices().skip(1);
-            while let Some((at, letter)) = letters.next() {
+            for (at, letter) in word.char_indices().skip(1) {
                 let option = format!("-{letter}");
                 let meaning = short_option(letter).ok_or_else(|| unknown(&option))?;
                 if !meaning.has_argument() {
