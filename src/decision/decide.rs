@@ -1,5 +1,6 @@
 //! From where a request ended up to what becomes of it.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use smol_str::SmolStr;
@@ -9,7 +10,7 @@ use super::redirect::{https_location, location, own_location};
 use super::upstream::{Draft, rewrite_path};
 use super::{ClusterShare, Counted, Decision, Outcome, Step, Upstream};
 use crate::request::Request;
-use crate::router::{ChainId, Found, HttpEnd, Part, RequestView, Router, Seen};
+use crate::router::{ChainId, Found, HttpEnd, Part, RequestView, Router, Seen, dialled_port};
 use crate::table::{
     AbortStatus, ChainAction, ClusterName, Cors, Forward, ForwardTo, HeaderMutations, Listener, Route, RouteAction,
     TcpDestination, ValueMatch, WeightedCluster,
@@ -39,7 +40,7 @@ pub fn decide(router: &Router, request: &Request, detail: Detail) -> Decision {
         Found::VirtualOutbound => {
             let policy = router.table().virtual_outbound.as_ref().map(|v| v.cluster.clone());
             // Whoever dials the virtual outbound listener itself must not get back to it.
-            let own_port = crate::router::dialled_port(&view) == VIRTUAL_OUTBOUND_PORT;
+            let own_port = dialled_port(&view) == VIRTUAL_OUTBOUND_PORT;
             let cluster = policy.filter(|_| !own_port).unwrap_or(ClusterName::BlackHole);
             Decision { listener: Some(VIRTUAL_OUTBOUND.into()), ..tcp(router, &TcpDestination::Cluster(cluster)) }
         }
@@ -77,13 +78,19 @@ fn listener_address(listener: &Listener) -> SmolStr {
 fn closed(router: &Router, found: Found, request: &RequestView<'_>) -> Decision {
     let hint = match found {
         Found::PlainToTls { .. } => "plain text was sent to a port that expects TLS".to_string(),
-        Found::NoChain { .. } if request.tls => {
-            "the listener has no filter chain for this server name (SNI), and none without one".to_string()
+        Found::NoChain { listener } if request.tls => {
+            let name = router.server_name(request).unwrap_or_default();
+            let listener = router.listener(listener);
+            let known = listener.iter().flat_map(|l| &l.filter_chains).flat_map(|c| &c.matcher.server_names);
+            let known: Vec<&str> = known.take(6).map(SmolStr::as_str).collect();
+            let shown = known.get(..5.min(known.len())).unwrap_or_default().join(", ");
+            let more = if known.len() > 5 { " and more" } else { "" };
+            format!("no filter chain takes the server name (SNI) `{name}`; there are chains for {shown}{more}")
         }
         Found::NoChain { .. } => "no filter chain of the listener takes plain text".to_string(),
         _ => {
             let ports: Vec<String> = router.table().service_ports.iter().map(|(port, _)| port.to_string()).collect();
-            let port = crate::router::dialled_port(request);
+            let port = dialled_port(request);
             if ports.is_empty() {
                 format!("nothing listens on port {port}")
             } else {
@@ -172,8 +179,9 @@ fn routed(router: &Router, request: &RequestView<'_>, seen: &Seen<'_>, end: Http
         HttpEnd::Route { config, virtual_host, route: index } => {
             let Some(route) = router.route(config, virtual_host, index) else { return no_route() };
             let host = router.virtual_host(config, virtual_host).map(|v| v.name.clone());
-            let server_name = request.sni.filter(|_| seen.edge && seen.secure);
-            let mut decision = answered(router, route, seen, server_name, host.as_deref().unwrap_or_default(), &local);
+            let server_name = router.server_name(request).filter(|_| seen.secure);
+            let mut decision =
+                answered(router, route, seen, server_name.as_deref(), host.as_deref().unwrap_or_default(), &local);
             decision.virtual_host = host;
             decision.route_index = Some(index);
             decision.route_name = Some(route.name.clone()).filter(|n| !n.is_empty());
@@ -342,6 +350,25 @@ fn hints(router: &Router, request: &RequestView<'_>, found: Found, decision: &mu
     let mut hints = Vec::new();
     for share in &decision.clusters {
         hints.extend(cluster_hint(router.table(), &share.name, share.outcome));
+    }
+    let has_http = |l: &Listener| l.filter_chains.iter().any(|c| matches!(c.action, ChainAction::Http { .. }));
+    match found {
+        Found::Tcp { listener, .. } if request.tls && router.listener(listener).is_some_and(has_http) => {
+            hints.push(
+                "TLS that the proxy doesn't terminate is passed on as TCP: rules for HTTP don't see it".to_string(),
+            );
+        }
+        Found::VirtualOutbound => {
+            let at =
+                router.address(request).map_or_else(|| "an address outside the mesh".to_string(), |a| a.to_string());
+            hints.push(format!("no listener for {at}, port {}", dialled_port(request)));
+        }
+        Found::Http { .. } => {
+            if let Ok(Cow::Owned(path)) = router.normalize(request.path) {
+                hints.push(format!("the path is `{path}` after normalisation, which comes before matching"));
+            }
+        }
+        _ => {}
     }
     if let Found::Http { end: HttpEnd::NoVirtualHost { config }, .. } = found {
         hints.extend(router.host_hint(config, request.authority));

@@ -128,6 +128,8 @@ pub(crate) fn lower_case(text: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::table::VirtualHost;
 
@@ -177,6 +179,21 @@ mod tests {
             let found = index.find(authority).map(|i| domains[i as usize]);
             assert_eq!(found, Some(domain), "{authority}");
             assert_eq!(HostIndex::plain(&config, authority).map(|(_, _, d)| d), Some(domain), "{authority}");
+        }
+    }
+
+    proptest! {
+        /// The index finds what looking at every domain in turn finds (1.1, 1.2).
+        #[test]
+        fn index_equals_plain(
+            domains in proptest::collection::btree_set("\\*?[ab.]{0,3}\\*?", 0..15),
+            authority in "[abA.]{0,5}(:80)?",
+        ) {
+            let each: Vec<&str> = domains.iter().map(String::as_str).collect();
+            let each: Vec<&[&str]> = each.iter().map(std::slice::from_ref).collect();
+            let config = config(&each);
+            let (index, _) = HostIndex::new(&config);
+            prop_assert_eq!(index.find(&authority), HostIndex::plain(&config, &authority).map(|(i, _, _)| i));
         }
     }
 

@@ -216,6 +216,8 @@ impl ServerNames {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::table::{ChainAction, FilterChain, FilterChainMatch};
 
@@ -264,6 +266,69 @@ mod tests {
         assert_eq!(index.find(&PLAIN), Some(ChainId::Chain(0)));
         assert_eq!(index.find(&tls("a")), Some(ChainId::Default));
         assert_eq!(index.find(&Connection { looks_like_http: false, ..PLAIN }), Some(ChainId::Default));
+    }
+
+    /// EV-9 word by word: the most specific network, then name, then transport, then application protocol.
+    fn plain(chains: &[FilterChainMatch], connection: &Connection<'_>) -> Option<u32> {
+        let mut left: Vec<u32> = (0..chains.len() as u32).collect();
+        let chain = |i: &u32| &chains[*i as usize];
+        let specific = |i: &u32| {
+            let inside = |n: &&IpNet| connection.address.is_some_and(|a| n.contains(&a));
+            match chain(i).prefix_ranges.as_slice() {
+                [] => Some(-1),
+                some => some.iter().filter(inside).map(|n| i16::from(n.prefix_len())).max(),
+            }
+        };
+        let best = left.iter().filter_map(specific).max();
+        left.retain(|i| best.is_some() && specific(i) == best);
+        let named = |i: &u32| {
+            let fits = |name: &SmolStr| match (name.strip_prefix('*'), connection.sni) {
+                (_, None) => None,
+                (Some(suffix), Some(sni)) => (sni.ends_with(suffix)).then_some(suffix.len()),
+                (None, Some(sni)) => (sni == name).then_some(usize::MAX),
+            };
+            match chain(i).server_names.as_slice() {
+                [] => Some(0),
+                some => some.iter().filter_map(fits).max(),
+            }
+        };
+        let best = left.iter().filter_map(named).max();
+        left.retain(|i| best.is_some() && named(i) == best);
+        let transport = if connection.tls { TransportProtocol::Tls } else { TransportProtocol::RawBuffer };
+        let has = left.iter().any(|i| chain(i).transport_protocol == Some(transport));
+        left.retain(|i| chain(i).transport_protocol == has.then_some(transport));
+        let http = |i: &u32| !connection.tls && chain(i).application_protocols.iter().any(|p| p == "http/1.1");
+        let any = left.iter().any(http);
+        left.retain(|i| if any { http(i) } else { chain(i).application_protocols.is_empty() });
+        left.first().copied()
+    }
+
+    proptest! {
+        #[test]
+        fn index_equals_plain(
+            chains in proptest::collection::vec(
+                (
+                    proptest::sample::subsequence(vec!["10.0.0.0/8", "10.0.0.0/16", "10.0.0.1/32"], 0..3),
+                    proptest::sample::subsequence(vec!["a.b.c", "*.c", "*.b.c", "b.c"], 0..3),
+                    proptest::sample::select(vec![None, Some(TransportProtocol::Tls), Some(TransportProtocol::RawBuffer)]),
+                    proptest::sample::subsequence(vec!["http/1.1", "istio"], 0..2),
+                ),
+                0..8,
+            ),
+            address in proptest::sample::select(vec!["10.0.0.1", "10.0.9.1", "10.9.9.1", "11.0.0.1"]),
+            sni in proptest::sample::select(vec![None, Some("a.b.c"), Some("x.b.c"), Some("b.c"), Some("c")]),
+        ) {
+            let matcher = |(ranges, names, transport_protocol, application): &(Vec<&str>, Vec<&str>, _, Vec<&str>)| FilterChainMatch {
+                prefix_ranges: ranges.iter().map(|r| r.parse().unwrap()).collect(),
+                server_names: names.iter().map(|n| SmolStr::from(*n)).collect(),
+                transport_protocol: *transport_protocol,
+                application_protocols: application.iter().map(|a| SmolStr::from(*a)).collect(),
+            };
+            let chains: Vec<FilterChainMatch> = chains.iter().map(matcher).collect();
+            let connection = Connection { address: address.parse().ok(), port: 80, tls: sni.is_some(), sni, looks_like_http: true };
+            let index = listener(chains.clone(), false);
+            prop_assert_eq!(index.find(&connection), plain(&chains, &connection).map(ChainId::Chain));
+        }
     }
 
     #[test]

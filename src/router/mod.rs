@@ -219,7 +219,7 @@ impl Router {
     /// Listener, chain and the checks before routing, then `http` with the route configuration.
     fn decide(&self, request: &RequestView<'_>, http: impl FnOnce(u32, &Seen<'_>) -> HttpEnd) -> Found {
         let readable = request_line(request);
-        let sni = if request.tls { self::sni(request) } else { None };
+        let sni = self.server_name(request);
         let connection = Connection {
             address: self.address(request),
             port: dialled_port(request),
@@ -264,6 +264,12 @@ impl Router {
         }
         let dialled = request.dialled_host.unwrap_or(request.authority);
         self.table.names.resolve(authority::without_port(dialled)).or_else(|| authority::literal_address(dialled))
+    }
+
+    /// The name that a TLS client asks for (SNI), lower case: the request's, else the dialled host; None without TLS and
+    /// for addresses.
+    pub fn server_name<'a>(&self, request: &RequestView<'a>) -> Option<Cow<'a, str>> {
+        sni(request).filter(|_| request.tls)
     }
 
     /// The path as it is matched and sent upstream, query included (2.6).

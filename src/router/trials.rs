@@ -259,6 +259,8 @@ fn condition_hint(matcher: &RouteMatch, index: usize, condition: &Condition, req
                     }
                     ValueMatch::Present => format!("would match without header {name}"),
                 }),
+                (_, false) if similar_header(name, key, request).is_some() => similar_header(name, key, request)
+                    .map(|other| format!("there is no header {name}, but one that is called {other}")),
                 (ValueMatch::Present, false) => Some(format!("would match with any header {name}")),
                 (ValueMatch::Exact(text), false) if *key == HeaderKey::Method => {
                     Some(format!("would match with method {text}"))
@@ -283,6 +285,17 @@ fn condition_hint(matcher: &RouteMatch, index: usize, condition: &Condition, req
         (Written::Claim(_), _) => Some("needs a token that a RequestAuthentication verifies".into()),
         _ => None,
     }
+}
+
+/// A header of the request with almost the name of one that is absent.
+fn similar_header<'a>(name: &str, key: &HeaderKey, request: &Seen<'a>) -> Option<&'a str> {
+    if request.values(key, |_| true).exists {
+        return None;
+    }
+    let lower = name.to_ascii_lowercase();
+    let near = |sent: &&str| strsim::damerau_levenshtein(&sent.to_ascii_lowercase(), &lower) <= lower.len() / 5;
+    let headers = request.headers;
+    headers.iter().map(|(sent, _)| sent.as_str()).find(near)
 }
 
 fn value_hint(test: &ValueTest, value: &str) -> Option<String> {
@@ -356,6 +369,13 @@ mod tests {
                 vec![("end-user", "a")],
                 r#"header end-user: absent; "a""#,
                 "would match without header end-user",
+            ),
+            (
+                jason(),
+                "/",
+                vec![("end_user", "jason")],
+                r#"header end-user: exact "jason"; absent"#,
+                "there is no header end-user, but one that is called end_user",
             ),
             (
                 prefix("/api/"),
