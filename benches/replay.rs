@@ -77,8 +77,7 @@ fn prepared() -> Simulation {
     };
     let workspace = workspace::open(inputs, &options).expect("good manifests");
     let settings = Settings { seed: 1, count: Some(COUNT), ..Settings::default() };
-    let simulation =
-        Simulation::prepare(&workspace.mesh, &workspace.proxies, workspace.scenario.as_ref(), &settings);
+    let simulation = Simulation::prepare(&workspace.mesh, &workspace.proxies, workspace.scenario.as_ref(), &settings);
     simulation.expect("streams")
 }
 

@@ -35,7 +35,10 @@ pub fn automatic(router: &Router) -> Vec<HostStream> {
                 ChainAction::Http { route_config } => {
                     let Some(config) = table.route_config(route_config) else { continue };
                     for host in &config.virtual_hosts {
-                        if is_for_strangers(host, table) || is_at_a_foreign_port(host, listener, table) || !seen.insert((config.name.clone(), host.name.clone())) {
+                        if is_for_strangers(host, table)
+                            || is_at_a_foreign_port(host, listener, table)
+                            || !seen.insert((config.name.clone(), host.name.clone()))
+                        {
                             continue;
                         }
                         let stream = http(router, listener, chain, host);
