@@ -3,7 +3,7 @@
 //! A case is a folder below `tests/conformance` with `scenario.yaml`, `manifests/`, `requests.jsonl`, and the answers:
 //! `expected.json` (tables, clusters, listeners, refused documents) and `replies.jsonl` (a line for each request). Every
 //! case is compared in five parts; the test's message names the first difference of each part. What is compared, and what
-//! is noise, stands beside the functions below.
+//! is noise, stands beside the functions below. `TOWTANK_CONFORMANCE` names another folder with cases.
 
 #[path = "support/canon.rs"]
 mod canon;
@@ -22,7 +22,8 @@ const AS_ISTIO: [&str; 4] = ["--assume-services", "never", "--unknown-fields", "
 
 fn main() {
     let arguments = Arguments::from_args();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
+    let root = std::env::var_os("TOWTANK_CONFORMANCE").map_or(own, PathBuf::from);
     let mut folders = case_folders(&root);
     folders.sort();
     assert!(!folders.is_empty(), "no conformance case below {}", root.display());

@@ -101,7 +101,7 @@ fn gather_requests(args: &ExplainArgs) -> anyhow::Result<(Vec<Request>, Exit)> {
     }
     problems.iter().for_each(|p| output::message(&format!("error: {p}")));
     let exit = if problems.is_empty() { Exit::Fine } else { Exit::Unusable };
-    if requests.is_empty() && exit == Exit::Fine {
+    if args.request.is_empty() && args.curl.is_empty() && args.requests.is_none() {
         anyhow::bail!("no request: give one with -r 'GET http://host/path', --curl or --requests");
     }
     for (i, request) in requests.iter_mut().enumerate() {
@@ -173,7 +173,7 @@ fn write(args: &ExplainArgs, workspace: &Workspace, cases: &[Case<'_>], decision
             output::write(text.as_bytes())
         }
         Format::Table => {
-            let view = report::explain::View { width: output::width(), color: output::color(args.common.color) };
+            let view = report::explain::View { color: output::color(args.common.color) };
             let texts: Vec<String> = cases
                 .iter()
                 .zip(decisions)

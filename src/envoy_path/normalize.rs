@@ -214,7 +214,12 @@ fn resolve(text: &[u8], options: &PathOptions) -> Result<Vec<u8>, BadPath> {
 }
 
 /// Backslashes, escapes and characters that must be escaped.
+///
+/// A decoded character may complete an escape with a percent sign that was none before it, as in `%2%41`. Then that sign
+/// is escaped, so that normalising again gives the same: `%252A`.
 fn canonicalize(segment: &[u8], out: &mut Vec<u8>) -> Result<(), BadPath> {
+    // Where in `out` the last percent sign stands that begins no escape.
+    let mut stray = None;
     let mut rest = segment;
     while let Some((&byte, tail)) = rest.split_first() {
         rest = tail;
@@ -222,14 +227,20 @@ fn canonicalize(segment: &[u8], out: &mut Vec<u8>) -> Result<(), BadPath> {
             b'\\' => out.push(b'/'),
             b'%' => match tail {
                 [b'0', b'0', ..] => return Err(BadPath::EscapedNul),
-                [high, low, after @ ..] => match unhex(*high, *low) {
-                    Some(plain) if is_unreserved(plain) => {
+                [high, low, after @ ..] if let Some(plain) = unhex(*high, *low) => {
+                    if is_unreserved(plain) {
                         out.push(plain);
                         rest = after;
+                        escape_stray(stray, after.first().copied(), out);
+                    } else {
+                        out.extend([b'%', *high, *low]);
+                        rest = after;
                     }
-                    _ => out.push(b'%'),
-                },
-                _ => out.push(b'%'),
+                }
+                _ => {
+                    stray = Some(out.len());
+                    out.push(b'%');
+                }
             },
             byte if must_be_escaped(byte) => {
                 const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
@@ -240,6 +251,20 @@ fn canonicalize(segment: &[u8], out: &mut Vec<u8>) -> Result<(), BadPath> {
         }
     }
     Ok(())
+}
+
+/// Escapes the stray percent sign where the character just written makes an escape of it, or will do so together with
+/// the next one of the input.
+fn escape_stray(stray: Option<usize>, next: Option<u8>, out: &mut Vec<u8>) {
+    let Some(at) = stray else { return };
+    let completes = match out.get(at + 1..) {
+        Some([digit]) => next.is_some_and(|next| unhex(*digit, next).is_some()),
+        Some([high, low]) => unhex(*high, *low).is_some(),
+        _ => false,
+    };
+    if completes {
+        out.splice(at + 1..at + 1, *b"25");
+    }
 }
 
 fn unhex(high: u8, low: u8) -> Option<u8> {
@@ -341,6 +366,10 @@ mod tests {
             all("/a%00b", "400 path has an escaped NUL"),
             all("/a/../../b/./c?%00", "/b/c?%00"),
             all("/a/.%2E/b", "/b"),
+            all("/%2%41", "/%252A"),
+            all("/%%41a%2e", "/%25Aa."),
+            all("/%%41%41", "/%25AA"),
+            all("/%%41g", "/%Ag"),
             same("/.a/..b/...?/"),
             same(""),
             same("*"),

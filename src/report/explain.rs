@@ -2,20 +2,16 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{ContentArrangement, Table};
-
 use super::describe;
-use super::style::{Style, paint, plain_columns};
+use super::style::{Style, paint};
 use crate::decision::{Counted, Decision, Outcome, Step, Upstream};
 use crate::request::Request;
 use crate::source::SourceMap;
 use crate::table::{ClusterName, RouteTable};
 
-/// Columns and colours.
+/// How it is shown.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct View {
-    /// Columns of the terminal; 0: no limit.
-    pub width: u16,
     pub color: bool,
 }
 
@@ -83,29 +79,22 @@ fn by_domain(d: &Decision, request: &Request, table: &RouteTable) -> String {
 }
 
 fn steps(out: &mut String, steps: &[Step], sources: &SourceMap, view: View) {
-    let mut grid = Table::new();
-    grid.load_style(plain_columns());
-    if view.width > 0 {
-        grid.set_content_arrangement(ContentArrangement::Dynamic);
-        grid.set_width(view.width);
-    } else {
-        grid.set_content_arrangement(ContentArrangement::Disabled);
-    }
     let skipped = steps.len().saturating_sub(STEPS_MAX);
     if skipped > 0 {
         let _ = writeln!(out, "    ({skipped} earlier routes did not match; -o json lists them all)");
     }
     for step in steps.iter().skip(skipped) {
-        let (mark, style) = if step.matched { ("takes it", Style::Good) } else { ("no", Style::Dim) };
-        let mut why = vec![step.reason.clone()];
-        why.extend(step.hints.iter().map(|h| paint(&format!("({h})"), Style::Note, view.color)));
+        let (mark, style) = if step.matched { ("takes it", Style::Good) } else { ("no      ", Style::Plain) };
+        let _ = writeln!(out, "  {:>4}  {}  {}", step.route_index, paint(mark, style, view.color), step.reason);
+        for hint in &step.hints {
+            let _ = writeln!(out, "                  {}", paint(&format!("({hint})"), Style::Note, view.color));
+        }
         let from = step.source.as_ref().map_or_else(
-            || "no manifest".to_owned(),
-            |s| format!("{}\n{}", describe::written_by(s), describe::place(s.at, sources)),
+            || "written by no manifest".to_owned(),
+            |s| format!("{}  {}", describe::written_by(s), describe::place(s.at, sources)),
         );
-        grid.add_row(vec![format!("    {}", step.route_index), paint(mark, style, view.color), why.join("\n"), from]);
+        let _ = writeln!(out, "                  {}", paint(&from, Style::Dim, view.color));
     }
-    let _ = writeln!(out, "{}", grid.lines().map(|l| l.trim_end().to_owned()).collect::<Vec<_>>().join("\n"));
 }
 
 /// The end in plain words.

@@ -146,20 +146,31 @@ fn virtual_host(
     if host.routes.is_empty() {
         let _ = writeln!(out, "  no routes: every request is answered 404 NR");
     }
-    let mut grid = grid(view);
-    for (i, route) in host.routes.iter().enumerate() {
-        grid.add_row(route_row(i, route, table, sources, view));
-    }
-    if !host.routes.is_empty() {
-        let _ = writeln!(out, "{}", trimmed(&grid));
+    let rows: Vec<Row> = host.routes.iter().map(|r| row(r, table, sources, view)).collect();
+    let widest = rows.iter().flat_map(|r| &r.conditions).map(|c| c.chars().count()).max().unwrap_or(0);
+    let column = widest.min(CONDITIONS_MAX);
+    for (i, row) in rows.iter().enumerate() {
+        write_row(out, i, row, column, view);
     }
     for note in table.notes.iter().filter(|n| n.route_config == config.name && n.virtual_host == host.name) {
         let _ = writeln!(out, "  {}", paint(&note_line(note, sources), Style::Note, view.color));
     }
 }
 
-fn route_row(i: usize, route: &Route, table: &RouteTable, sources: &SourceMap, view: &View) -> Vec<String> {
-    let mut goes = Vec::new();
+/// Conditions that are wider than this push what stands beside them to the next line.
+const CONDITIONS_MAX: usize = 34;
+
+/// One route: what it asks for, what it does, and where that was written.
+struct Row {
+    conditions: Vec<String>,
+    /// Coloured text.
+    does: Vec<String>,
+    written: Vec<String>,
+}
+
+fn row(route: &Route, table: &RouteTable, sources: &SourceMap, view: &View) -> Row {
+    let mut does = Vec::new();
+    let mut policies: Vec<String> = Vec::new();
     match &route.action {
         RouteAction::Forward(f) => {
             for t in describe::targets(f) {
@@ -168,37 +179,60 @@ fn route_row(i: usize, route: &Route, table: &RouteTable, sources: &SourceMap, v
                 let style = if matches!(state, ClusterState::Ready(_)) { Style::Plain } else { Style::Bad };
                 let fixed = t.cluster.parts().is_none() && matches!(state, ClusterState::Ready(_));
                 let suffix = if fixed { String::new() } else { format!(", {}", describe::state(state)) };
-                goes.push(paint(&format!("{share}{}{suffix}", describe::cluster(t.cluster)), style, view.color));
+                does.push(paint(&format!("{share}{}{suffix}", describe::cluster(t.cluster)), style, view.color));
                 if let ClusterState::Ready(c) | ClusterState::Empty(c) = state {
-                    goes.extend(policy_line(c, sources).map(|l| paint(&l, Style::Dim, view.color)));
+                    policies.extend(policy_line(c, sources));
                 }
             }
         }
-        RouteAction::Redirect(r) => goes.push(describe::redirect(r)),
-        RouteAction::DirectResponse(d) => goes.push(format!("answer {}", d.status)),
-        RouteAction::Nothing => goes.push("no action: Envoy refuses this table".to_owned()),
+        RouteAction::Redirect(r) => does.push(describe::redirect(r)),
+        RouteAction::DirectResponse(d) => does.push(format!("answer {}", d.status)),
+        RouteAction::Nothing => does.push("no action: Envoy refuses this table".to_owned()),
     }
-    goes.extend(describe::treatment(route));
-    let name = if route.name.is_empty() { String::new() } else { format!("\"{}\"", route.name) };
-    let from = match &route.source {
+    does.extend(describe::treatment(route));
+    let mut written = vec![match &route.source {
         Some(s) => {
-            let mut lines = vec![describe::written_by(s), describe::place(s.at, sources)];
-            if !name.is_empty() {
-                lines.push(name);
-            }
-            lines.join("\n")
+            let name = if route.name.is_empty() { String::new() } else { format!("\"{}\", ", route.name) };
+            format!("{name}{}  {}", describe::written_by(s), describe::place(s.at, sources))
         }
         None if route.name == "default" => "no VirtualService applies".to_owned(),
         None => "outbound traffic policy".to_owned(),
-    };
-    vec![format!("  {i}"), describe::conditions(&route.matcher).join("\n"), goes.join("\n"), from]
+    }];
+    policies.dedup();
+    written.extend(policies);
+    Row { conditions: describe::conditions(&route.matcher), does, written }
+}
+
+/// Conditions on the left, what is done on the right, and dimmed below both where it comes from.
+fn write_row(out: &mut String, index: usize, row: &Row, column: usize, view: &View) {
+    let lines = row.conditions.len().max(row.does.len());
+    let mut does = row.does.iter();
+    for i in 0..lines {
+        let number = if i == 0 { format!("{index:>4}") } else { "    ".to_owned() };
+        let condition = row.conditions.get(i).map(String::as_str).unwrap_or_default();
+        if condition.chars().count() > column {
+            let _ = writeln!(out, "{number}  {condition}");
+            continue;
+        }
+        let action = does.next().map(String::as_str).unwrap_or_default();
+        let _ = writeln!(out, "{}", format!("{number}  {condition:<column$}  {action}").trim_end());
+    }
+    for action in does {
+        let _ = writeln!(out, "      {:<column$}  {action}", "");
+    }
+    for line in &row.written {
+        let _ = writeln!(out, "      {}", paint(line, Style::Dim, view.color));
+    }
 }
 
 fn policy_line(c: &Cluster, sources: &SourceMap) -> Option<String> {
     let rule = c.destination_rule.as_ref()?;
-    let merged = if rule.merged.is_empty() { String::new() } else { format!(" and {} more", rule.merged.len()) };
+    let merged = match rule.merged.len() {
+        0 => String::new(),
+        n => format!(" with {n} more merged into it"),
+    };
     let at = describe::place(rule.at, sources);
-    Some(format!("       {}, {}{merged} {at}", describe::load_balancer(c.lb), rule.object))
+    Some(format!("{}{merged}, {}  {at}", rule.object, describe::load_balancer(c.lb)))
 }
 
 fn notes(out: &mut String, table: &RouteTable, sources: &SourceMap, view: &View) {

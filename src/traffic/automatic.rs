@@ -48,7 +48,7 @@ pub fn automatic(router: &Router) -> Vec<HostStream> {
                     }
                 }
                 ChainAction::Tcp(destination) => {
-                    if is_in_mesh(destination) {
+                    if chain.matcher.application_protocols.is_empty() && is_in_mesh(destination) {
                         out.extend(tcp(router, listener, chain));
                     }
                 }

@@ -1,5 +1,7 @@
 //! Lookups of hosts that match each other in either direction (HP-3), without comparing all with all.
 
+use std::cell::OnceCell;
+
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
@@ -12,10 +14,10 @@ pub(super) struct HostIndex {
     exact: FxHashMap<SmolStr, Vec<u32>>,
     /// Wildcard hosts, without their star.
     suffixes: FxHashMap<SmolStr, Vec<u32>>,
-    /// Lengths of the keys of `suffixes`, longest first.
+    /// Lengths of the keys of `suffixes`, shortest first.
     lengths: Vec<usize>,
-    /// All hosts without a star, reversed byte by byte and sorted.
-    reversed: Vec<(Box<[u8]>, u32)>,
+    /// All hosts without a star, reversed byte by byte and sorted; made when the first wildcard asks.
+    reversed: OnceCell<Vec<(Box<[u8]>, u32)>>,
 }
 
 impl HostIndex {
@@ -23,16 +25,14 @@ impl HostIndex {
         let mut index = HostIndex::default();
         for (host, number) in hosts {
             let name = host.strip_prefix('*').unwrap_or(&host);
-            index.reversed.push((name.bytes().rev().collect(), number));
             if name.len() < host.len() {
                 index.suffixes.entry(SmolStr::new(name)).or_default().push(number);
             } else {
                 index.exact.entry(host).or_default().push(number);
             }
         }
-        index.reversed.sort_unstable();
         index.lengths = index.suffixes.keys().map(SmolStr::len).collect();
-        index.lengths.sort_unstable_by(|a, b| b.cmp(a));
+        index.lengths.sort_unstable();
         index.lengths.dedup();
         index
     }
@@ -63,21 +63,9 @@ impl HostIndex {
         }
     }
 
-    /// HP-6: the numbers of the most specific host that covers `needle`, in the order they were put in.
-    pub(super) fn most_specific<'a>(&'a self, needle: &'a str) -> Option<&'a [u32]> {
-        let name = match needle.strip_prefix('*') {
-            Some(suffix) => suffix,
-            None => match self.exact.get(needle) {
-                Some(numbers) => return Some(numbers),
-                None => needle,
-            },
-        };
-        self.wildcards_over(name, usize::MAX).next()
-    }
-
-    /// Numbers of wildcards shorter than `below` bytes that `name` ends with, longest first. Lengths exclude the star.
+    /// Numbers of wildcards shorter than `below` bytes that `name` ends with. Lengths exclude the star.
     fn wildcards_over<'a>(&'a self, name: &'a str, below: usize) -> impl Iterator<Item = &'a [u32]> {
-        self.lengths.iter().filter(move |length| **length < below).filter_map(move |length| {
+        self.lengths.iter().take_while(move |length| **length < below).filter_map(move |length| {
             let suffix = name.len().checked_sub(*length).and_then(|start| name.get(start..))?;
             self.suffixes.get(suffix).map(Vec::as_slice)
         })
@@ -86,8 +74,15 @@ impl HostIndex {
     /// Numbers of hosts, exact or not, that end with `suffix`.
     fn under(&self, suffix: &str) -> impl Iterator<Item = u32> {
         let prefix: Vec<u8> = suffix.bytes().rev().collect();
-        let start = self.reversed.partition_point(|(name, _)| **name < *prefix);
-        let rest = self.reversed.get(start..).unwrap_or_default();
+        let reversed = self.reversed.get_or_init(|| {
+            let all = self.exact.iter().chain(&self.suffixes);
+            let numbered = all.flat_map(|(name, numbers)| numbers.iter().map(|n| (name.bytes().rev().collect(), *n)));
+            let mut sorted: Vec<(Box<[u8]>, u32)> = numbered.collect();
+            sorted.sort_unstable();
+            sorted
+        });
+        let start = reversed.partition_point(|(name, _)| **name < *prefix);
+        let rest = reversed.get(start..).unwrap_or_default();
         rest.iter().take_while(move |(name, _)| name.starts_with(&prefix)).map(|(_, number)| *number)
     }
 }
@@ -95,7 +90,7 @@ impl HostIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mesh::{by_specificity, is_subset_of, matches};
+    use crate::mesh::matches;
 
     const HOSTS: [&str; 12] = [
         "*",
@@ -131,19 +126,6 @@ mod tests {
                 expected.sort_unstable();
                 assert_eq!(found, expected, "{needle}");
                 assert_eq!(index.has_match(needle), !expected.is_empty(), "{needle}");
-            }
-        }
-    }
-
-    #[test]
-    fn hp6_most_specific_agrees_with_sorting() {
-        for skip in 0..4 {
-            let (index, hosts) = index(skip);
-            for needle in HOSTS {
-                let found = index.most_specific(needle).map(|n| hosts[n[0] as usize]);
-                let mut covering: Vec<&str> = hosts.iter().copied().filter(|h| is_subset_of(needle, h)).collect();
-                covering.sort_by(|a, b| by_specificity(a, b));
-                assert_eq!(found, covering.first().copied(), "{needle}");
             }
         }
     }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
 use crate::manifest::{
-    Destination, Kind, Labels, Manifests, Object, ObjectId, ObjectMeta, Service, ServicePort, TargetPort,
+    Destination, Kind, Labels, Manifests, Object, ObjectId, ObjectMeta, Pod, Service, ServicePort, TargetPort,
     TransportProtocol, VirtualService,
 };
 use crate::mesh;
@@ -42,12 +43,14 @@ pub(super) fn services(manifests: &mut Manifests) -> Vec<SmolStr> {
     for dr in &manifests.destination_rules {
         want(&dr.spec.host, &dr.meta.namespace, None);
     }
-    let entries: Vec<&SmolStr> = manifests.service_entries.iter().flat_map(|s| &s.spec.hosts).collect();
+    let entries: FxHashSet<&SmolStr> = manifests.service_entries.iter().flat_map(|s| &s.spec.hosts).collect();
+    let applications = applications(&manifests.pods);
     let suffix = format!(".svc.{domain}");
     let mut assumed = Vec::new();
+    let mut services = Vec::new();
     for (host, mut ports) in hosts {
         let Some((name, namespace)) = host.strip_suffix(&suffix).and_then(|h| h.split_once('.')) else { continue };
-        if name.is_empty() || name.contains('*') || namespace.contains('.') || entries.contains(&&host) {
+        if name.is_empty() || name.contains('*') || namespace.contains('.') || entries.contains(&host) {
             continue;
         }
         ports.sort_unstable();
@@ -55,11 +58,21 @@ pub(super) fn services(manifests: &mut Manifests) -> Vec<SmolStr> {
         if ports.is_empty() {
             ports.push(80);
         }
-        let service = service(name, namespace, &ports, manifests);
-        manifests.services.push(service);
+        services.push(service(name, namespace, &ports, &applications));
         assumed.push(host);
     }
+    manifests.services = services;
     assumed
+}
+
+/// (namespace, label, value) of all labels that name an application, on any pod.
+fn applications(pods: &[Object<Pod>]) -> FxHashSet<(SmolStr, &'static str, SmolStr)> {
+    let of_pod = |p: &Object<Pod>| {
+        let namespace = p.meta.namespace.clone();
+        let labels = APP_LABELS.into_iter().filter_map(|l| Some((l, SmolStr::new(p.meta.labels.get(l)?))));
+        labels.map(move |(l, v)| (namespace.clone(), l, v)).collect::<Vec<_>>()
+    };
+    pods.iter().flat_map(of_pod).collect()
 }
 
 fn destinations(vs: &VirtualService) -> impl Iterator<Item = &Destination> {
@@ -72,11 +85,14 @@ fn destinations(vs: &VirtualService) -> impl Iterator<Item = &Destination> {
     http.chain(tls.chain(tcp).filter_map(|d| d.destination.as_ref()))
 }
 
-fn service(name: &str, namespace: &str, ports: &[u16], manifests: &Manifests) -> Object<Service> {
-    let in_use = |label: &&str| {
-        manifests.pods.iter().any(|p| p.meta.namespace == namespace && p.meta.labels.get(label) == Some(name))
-    };
-    let label = APP_LABELS.into_iter().find(|l| in_use(&l)).unwrap_or("app");
+fn service(
+    name: &str,
+    namespace: &str,
+    ports: &[u16],
+    applications: &FxHashSet<(SmolStr, &'static str, SmolStr)>,
+) -> Object<Service> {
+    let in_use = |label: &&'static str| applications.contains(&(namespace.into(), *label, name.into()));
+    let label = APP_LABELS.into_iter().find(in_use).unwrap_or("app");
     let selector: Labels = std::iter::once((SmolStr::new_static(label), SmolStr::new(name))).collect();
     let ports = ports
         .iter()

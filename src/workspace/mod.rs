@@ -183,7 +183,7 @@ pub fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refused> {
     let proxies = match wanted {
         Ok(proxies) => proxies,
         Err(finding) => {
-            findings.push(finding);
+            findings.push(*finding);
             Vec::new()
         }
     };
@@ -204,7 +204,7 @@ impl Workspace {
         if let Some(known) = self.proxies.iter().find(|p| p.name == name) {
             return Ok(known.clone());
         }
-        proxies::named(name, self.scenario.as_ref(), &self.pods, namespace).map(Arc::new).map_err(Box::new)
+        proxies::named(name, self.scenario.as_ref(), &self.pods, namespace).map(Arc::new)
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) fn resolve(
     scenario: Option<&Scenario>,
     manifests: &Manifests,
     namespace: &str,
-) -> Result<Vec<Arc<Proxy>>, Finding> {
+) -> Result<Vec<Arc<Proxy>>, Box<Finding>> {
     if wanted.is_empty() {
         return Ok(match scenario {
             Some(s) if !s.proxies.is_empty() => s.proxies.iter().map(|p| Arc::new(of_scenario(p, namespace))).collect(),
@@ -73,7 +73,7 @@ pub(super) fn named(
     scenario: Option<&Scenario>,
     pods: &[Object<Pod>],
     namespace: &str,
-) -> Result<Proxy, Finding> {
+) -> Result<Proxy, Box<Finding>> {
     if let Some(p) = scenario.and_then(|s| s.proxies.iter().find(|p| p.name == text)) {
         return Ok(of_scenario(p, namespace));
     }
@@ -86,19 +86,21 @@ pub(super) fn named(
                 kind: if kind == "sidecar" { ProxyKind::Sidecar } else { ProxyKind::Gateway },
                 namespace: if ns.is_empty() { namespace.into() } else { ns.into() },
                 labels: parse_labels(labels).ok_or_else(|| {
-                    problem(format!("`{labels}` in `--proxy {text}` is no list of labels"))
-                        .hint("write `key=value,key=value`")
+                    Box::new(
+                        problem(format!("`{labels}` in `--proxy {text}` is no list of labels"))
+                            .hint("write `key=value,key=value`"),
+                    )
                 })?,
                 ips: Vec::new(),
                 node: SmolStr::default(),
             })
         }
         "pod" => of_pod(text, rest, pods, namespace),
-        _ => Err(unknown(text, scenario)),
+        _ => Err(Box::new(unknown(text, scenario))),
     }
 }
 
-fn of_pod(text: &str, rest: &str, pods: &[Object<Pod>], namespace: &str) -> Result<Proxy, Finding> {
+fn of_pod(text: &str, rest: &str, pods: &[Object<Pod>], namespace: &str) -> Result<Proxy, Box<Finding>> {
     let (ns, name) = rest.split_once('/').unwrap_or((namespace, rest));
     let of_workload = |p: &&Object<Pod>| {
         p.meta.namespace == ns && (p.meta.name == name || p.spec.workload.as_ref().is_some_and(|w| w.name == name))
@@ -112,7 +114,7 @@ fn of_pod(text: &str, rest: &str, pods: &[Object<Pod>], namespace: &str) -> Resu
         } else {
             format!("pods there: {}", known.join(", "))
         };
-        return Err(problem(format!("no pod or workload `{ns}/{name}` for `--proxy {text}`")).hint(hint));
+        return Err(Box::new(problem(format!("no pod or workload `{ns}/{name}` for `--proxy {text}`")).hint(hint)));
     };
     Ok(Proxy {
         name: text.into(),

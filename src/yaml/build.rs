@@ -1,21 +1,20 @@
-//! From events to the tree: scalars get their meaning, aliases and merge keys are resolved, keys made unique.
+//! From events to the tree: aliases and merge keys are resolved, keys made unique, limits kept.
+//! What scalars mean is in [`meaning`](super::meaning).
 //!
-//! Source: `decode.go` of go.yaml.in/yaml/v2 2.4.2 and `convertToJSONableObject` of sigs.k8s.io/yaml 1.6.0.
-
-use std::borrow::Cow;
+//! Source: `decode.go` of go.yaml.in/yaml/v2 2.4.2 and `convertToJSONableObject` of
+//! sigs.k8s.io/yaml 1.6.0.
 
 use super::Limits;
 use super::events::{AnchorId, Event, Reader, Tag};
 use super::keys::settle_keys;
 use super::node::{Entry, Node, Span, Value};
 use super::problem::{Problem, ProblemKind};
-use super::scalar::{self, Scalar};
 use super::source::Source;
 
 /// Reading on is impossible; the reason is the last of the builder's errors.
-struct Stop;
+pub(super) struct Stop;
 
-type Step<T> = Result<T, Stop>;
+pub(super) type Step<T> = Result<T, Stop>;
 
 /// A tree with what goes with it.
 pub(super) struct Built<'a> {
@@ -56,14 +55,15 @@ pub(super) fn build<'a>(
     }
 }
 
-struct Builder<'a, 'l, R> {
+pub(super) struct Builder<'a, 'l, R> {
     source: Source<'a, R>,
     limits: &'l Limits,
-    /// Items of the lists that are open, the innermost last: a list takes its own off when it ends, in one allocation.
+    /// Items of the lists that are open, the innermost last: a list takes its own off when it ends,
+    /// in one allocation.
     items: Vec<Node<'a>>,
     /// Entries of the objects that are open, likewise.
     entries: Vec<Entry<'a>>,
-    errors: Vec<Problem>,
+    pub(super) errors: Vec<Problem>,
     findings: Vec<Problem>,
     /// Nodes decoded so far as Go's decoder counts them, aliased ones at each use.
     steps: u64,
@@ -72,15 +72,15 @@ struct Builder<'a, 'l, R> {
 }
 
 /// A value with what decides about a merge.
-struct Found<'a> {
-    node: Node<'a>,
+pub(super) struct Found<'a> {
+    pub(super) node: Node<'a>,
     is_alias: bool,
 }
 
 impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
     fn document(&mut self) -> Step<Option<Node<'a>>> {
         let (event, span) = self.next()?;
-        if event == Event::End {
+        if matches!(event, Event::End) {
             return Ok(None);
         }
         let node = self.node(event, span, 0)?.node;
@@ -94,7 +94,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
     }
 
     /// The node that begins with `event`, at `depth` open lists and objects.
-    fn node(&mut self, event: Event<'a>, span: Span, depth: u32) -> Step<Found<'a>> {
+    pub(super) fn node(&mut self, event: Event<'a>, span: Span, depth: u32) -> Step<Found<'a>> {
         self.step(span)?;
         let anchor = event.anchor();
         let node = match event {
@@ -121,7 +121,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         let first = self.items.len();
         loop {
             let (event, span) = self.next()?;
-            if event == Event::SeqEnd {
+            if matches!(event, Event::SeqEnd) {
                 let items = self.items.drain(first..).collect();
                 let span = Span::new(start.start, span.end);
                 return Ok(Node { span, value: Value::Seq(items) });
@@ -138,7 +138,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         let findings_before = self.findings.len();
         loop {
             let (event, span) = self.next()?;
-            if event == Event::MapEnd {
+            if matches!(event, Event::MapEnd) {
                 let mut entries: Vec<_> = self.entries.drain(first..).collect();
                 settle_keys(&mut entries, &merged, &mut self.findings);
                 if self.source.is_replaying() {
@@ -188,7 +188,7 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
     }
 
     /// Counts a decoded node against the limits.
-    fn step(&mut self, span: Span) -> Step<()> {
+    pub(super) fn step(&mut self, span: Span) -> Step<()> {
         self.steps += 1;
         if self.source.is_replaying() {
             self.aliased_steps += 1;
@@ -204,8 +204,8 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         Ok(())
     }
 
-    /// Whether Go's decoder would call this excessive aliasing: up to 400 000 steps 99 % of them may come from aliases, from
-    /// 4 000 000 on 10 %, and a share in proportion between the two.
+    /// Whether Go's decoder would call this excessive aliasing: up to 400 000 steps 99 % of them
+    /// may come from aliases, from 4 000 000 on 10 %, and a share in proportion between the two.
     fn is_over_aliased(&self) -> bool {
         const LOW: f64 = 400_000.0;
         const HIGH: f64 = 4_000_000.0;
@@ -214,8 +214,8 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         self.aliased_steps > 100 && self.steps > 1000 && self.aliased_steps as f64 / steps > allowed
     }
 
-    /// Adds the entries of a merged object, or of a list of them, to the object that is open. Each overwrites what is
-    /// there; of a list the first one counts most, so that it comes last.
+    /// Adds the entries of a merged object, or of a list of them, to the object that is open. Each
+    /// overwrites what is there; of a list the first one counts most, so that it comes last.
     fn merge(&mut self, value: Found<'a>, key_span: Span) {
         let Found { node, is_alias } = value;
         let span = node.span;
@@ -244,123 +244,15 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         );
     }
 
-    /// The key that begins with `event`; nothing after a problem that leaves the object readable.
-    fn key(&mut self, event: Event<'a>, span: Span, depth: u32) -> Step<Option<Cow<'a, str>>> {
-        // By far the most keys are plain words.
-        if let Event::Scalar { text, is_plain, tag: Tag::None, anchor: None } = event {
-            self.step(span)?;
-            let meaning = if is_plain { scalar::resolve(&text) } else { Scalar::Str };
-            return Ok(match meaning {
-                Scalar::Str => Some(text),
-                other => self.scalar_key(other, span),
-            });
-        }
-        let node = self.key_node(event, span, depth)?;
-        Ok(match node {
-            Some(Node { value: Value::Str(text), .. }) => Some(text),
-            Some(node) => match node.value {
-                Value::Null => self.scalar_key(Scalar::Null, span),
-                Value::Bool(value) => self.scalar_key(Scalar::Bool(value), span),
-                Value::Int(number) => self.scalar_key(Scalar::Int(number), span),
-                Value::UInt(number) => self.scalar_key(Scalar::UInt(number), span),
-                Value::Float(number) => self.scalar_key(Scalar::Float(number), span),
-                Value::Seq(_) | Value::Map(_) | Value::Str(_) => {
-                    let message = format!("a {} cannot be a key", node.kind_name());
-                    self.error(
-                        Problem::new(ProblemKind::Value, span, message)
-                            .with_hint("keys are strings, numbers or booleans"),
-                    );
-                    None
-                }
-            },
-            None => None,
-        })
-    }
-
-    fn key_node(&mut self, event: Event<'a>, span: Span, depth: u32) -> Step<Option<Node<'a>>> {
-        let errors_before = self.errors.len();
-        let node = self.node(event, span, depth + 1)?.node;
-        Ok((self.errors.len() == errors_before).then_some(node))
-    }
-
-    fn scalar_key(&mut self, meaning: Scalar, span: Span) -> Option<Cow<'a, str>> {
-        let text = match meaning {
-            Scalar::Bool(true) => Cow::Borrowed("true"),
-            Scalar::Bool(false) => Cow::Borrowed("false"),
-            Scalar::Int(number) => Cow::Owned(number.to_string()),
-            Scalar::Float(number) => Cow::Owned(scalar::float_text(number)),
-            Scalar::Null | Scalar::Str => {
-                let problem = Problem::new(ProblemKind::Value, span, "the key is null");
-                self.error(problem.with_hint("give the key a name, or write it in quotes"));
-                return None;
-            }
-            Scalar::UInt(number) => {
-                let message = format!("the number `{number}` is too large for a key");
-                self.error(Problem::new(ProblemKind::Value, span, message).with_hint("write the key in quotes"));
-                return None;
-            }
-        };
-        Some(text)
-    }
-
-    fn scalar(&mut self, text: Cow<'a, str>, is_plain: bool, tag: Tag, span: Span) -> Node<'a> {
-        let meaning = match tag {
-            Tag::None if is_plain => scalar::resolve(&text),
-            Tag::None | Tag::Str | Tag::Merge | Tag::Lone | Tag::Other => Scalar::Str,
-            Tag::Binary => return self.binary(&text, span),
-            Tag::Null | Tag::Bool | Tag::Int | Tag::Float | Tag::Timestamp => {
-                match scalar::resolve_tagged(tag, &text) {
-                    Some(meaning) => meaning,
-                    None => {
-                        let message = format!("`{text}` does not fit its tag");
-                        self.error(Problem::new(ProblemKind::Value, span, message).with_hint("leave the tag out"));
-                        Scalar::Null
-                    }
-                }
-            }
-        };
-        if meaning == Scalar::Str {
-            let value = Value::Str(text);
-            return Node { span, value };
-        }
-        self.literal(meaning, span)
-    }
-
-    fn literal(&mut self, meaning: Scalar, span: Span) -> Node<'a> {
-        let value = match meaning {
-            Scalar::Null | Scalar::Str => Value::Null,
-            Scalar::Bool(value) => Value::Bool(value),
-            Scalar::Int(number) => Value::Int(number),
-            Scalar::UInt(number) => Value::UInt(number),
-            Scalar::Float(number) if number.is_finite() => Value::Float(number),
-            Scalar::Float(_) => {
-                let message = "the value is infinite or not a number, which JSON cannot express";
-                let problem = Problem::new(ProblemKind::Value, span, message);
-                self.error(problem.with_hint("put it in quotes if text is meant"));
-                Value::Null
-            }
-        };
-        Node { span, value }
-    }
-
-    fn binary(&mut self, text: &str, span: Span) -> Node<'a> {
-        let value = match scalar::decode_binary(text) {
-            Some(text) => Value::Str(Cow::Owned(text)),
-            None => {
-                self.error(Problem::new(ProblemKind::Value, span, "the value is not base64, as its tag says"));
-                Value::Null
-            }
-        };
-        Node { span, value }
-    }
-
     /// Notes a problem that leaves the rest of the document readable.
-    fn error(&mut self, problem: Box<Problem>) {
+    #[expect(clippy::boxed_local, reason = "problems come in boxes from everywhere")]
+    pub(super) fn error(&mut self, problem: Box<Problem>) {
         if self.errors.len() < PROBLEMS_MAX && !self.source.is_replaying() {
             self.errors.push(*problem);
         }
     }
 
+    #[expect(clippy::boxed_local, reason = "problems come in boxes from everywhere")]
     fn stop<T>(&mut self, problem: Box<Problem>) -> Step<T> {
         self.errors.push(*problem);
         Err(Stop)

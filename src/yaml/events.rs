@@ -1,4 +1,5 @@
-//! What a text reader tells the tree builder: the one seam between the syntax of a document and its meaning.
+//! What a text reader tells the tree builder: the one seam between the syntax of a document and its
+//! meaning.
 //!
 //! Two readers stand behind it, one for YAML and one for JSON; the builder does not know which.
 
@@ -99,8 +100,8 @@ impl Tag {
 
 /// A reader of one document.
 pub(super) trait Reader<'a> {
-    /// The next event with its place. Spans are relative to the document's text. After [`Event::End`] or a problem
-    /// there is nothing more to ask for.
+    /// The next event with its place. Spans are relative to the document's text. After
+    /// [`Event::End`] or a problem there is nothing more to ask for.
     fn next(&mut self) -> Read<(Event<'a>, Span)>;
 
     /// The comments met so far, each from its `#` to the end of the line.

@@ -1,7 +1,7 @@
 //! Reads a JSON value as events, by the rules of Go's `encoding/json`.
 //!
-//! A manifest in JSON is not read as YAML, although YAML looks like a superset: escapes (`\/`, surrogate pairs), tabs, and
-//! numbers such as `1E400` mean something else there.
+//! A manifest in JSON is not read as YAML, although YAML looks like a superset: escapes (`\/`,
+//! surrogate pairs), tabs, and numbers such as `1E400` mean something else there.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,8 @@ use super::scalar::Scalar;
 /// How deep Go's decoder goes.
 const DEPTH_MAX: usize = 10_000;
 
-/// Reads one value from the start of a text and then says [`Event::End`]; what follows the value is left alone.
+/// Reads one value from the start of a text and then says [`Event::End`]; what follows the value is
+/// left alone.
 pub(super) struct JsonReader<'a> {
     text: &'a str,
     at: usize,
@@ -43,10 +44,11 @@ impl<'a> JsonReader<'a> {
         JsonReader { text, at: 0, open: Vec::new(), expected: Expected::Value }
     }
 
-    /// The length in bytes of the JSON value at the start of `text`. Spans in a problem are relative to `text`.
+    /// The length in bytes of the JSON value at the start of `text`. Spans in a problem are
+    /// relative to `text`.
     pub(super) fn skip_value(text: &str) -> Read<usize> {
         let mut reader = JsonReader::new(text);
-        while reader.next()?.0 != Event::End {}
+        while !matches!(reader.next()?.0, Event::End) {}
         Ok(reader.at)
     }
 

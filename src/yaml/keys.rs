@@ -1,15 +1,17 @@
-//! Makes the keys of an object unique, as writing them one after the other into a map does: the last value counts.
+//! Makes the keys of an object unique, as writing them one after the other into a map does: the
+//! last value counts.
 
 use std::ops::Range;
 
 use super::node::Entry;
-use super::problem::{Problem, ProblemKind};
+use super::problem::{Problem, ProblemKind, shown};
 
 /// Up to this many entries, comparing each with each is faster than sorting.
 const SMALL_MAX: usize = 12;
 
-/// Leaves each key once: at the place where it came first, with the key span and value that came last. Reports each
-/// repetition to `findings`, by whether one of the two came out of the `merged` ranges of entries, which are in order.
+/// Leaves each key once: at the place where it came first, with the key span and value that came
+/// last. Reports each repetition to `findings`, by whether one of the two came out of the `merged`
+/// ranges of entries, which are in order.
 ///
 /// `O(n log n)`, and without allocation where the object is small and nothing repeats.
 pub(super) fn settle_keys(entries: &mut Vec<Entry<'_>>, merged: &[Range<usize>], findings: &mut Vec<Problem>) {
@@ -25,7 +27,8 @@ pub(super) fn settle_keys(entries: &mut Vec<Entry<'_>>, merged: &[Range<usize>],
         if let Some(entry) = entries.get(again) {
             findings.push(*repetition(entry, is_merged(before) || is_merged(again)));
         }
-        // Whatever stands at the first place is given up, so that it may stand at the other for the moment.
+        // Whatever stands at the first place is given up, so that it may stand at the other for the
+        // moment.
         entries.swap(first, again);
     }
     let mut gone: Vec<usize> = repeats.iter().map(|repeat| repeat.2).collect();
@@ -40,12 +43,12 @@ pub(super) fn settle_keys(entries: &mut Vec<Entry<'_>>, merged: &[Range<usize>],
 }
 
 fn repetition(entry: &Entry<'_>, is_merged: bool) -> Box<Problem> {
-    let key = &entry.key;
+    let key = shown(&entry.key);
     let (kind, message, hint) = if is_merged {
         (
             ProblemKind::MergedKey,
             format!("key `{key}` is set by a merge key and once more"),
-            "a key of the object wins over a merge that stands before it; strict readers refuse both",
+            "an own key wins over a merge that stands before it; strict readers refuse both",
         )
     } else {
         (
@@ -59,7 +62,8 @@ fn repetition(entry: &Entry<'_>, is_merged: bool) -> Box<Problem> {
     problem
 }
 
-/// A repetition: where the key came first, where it came the last time before, and where it comes again.
+/// A repetition: where the key came first, where it came the last time before, and where it comes
+/// again.
 type Repeat = (usize, usize, usize);
 
 fn repeats_of_few(entries: &[Entry<'_>]) -> Vec<Repeat> {
@@ -97,7 +101,10 @@ mod tests {
     use super::*;
     use crate::yaml::node::{Node, Span, Value};
 
-    fn settle(keys: &[&'static str], merged: &[Range<usize>]) -> (Vec<(String, u32)>, Vec<(ProblemKind, u32)>) {
+    /// Keys that are left with the place they came from, and what was found at which place.
+    type Settled = (Vec<(String, u32)>, Vec<(ProblemKind, u32)>);
+
+    fn settle(keys: &[&'static str], merged: &[Range<usize>]) -> Settled {
         let mut entries: Vec<_> = keys
             .iter()
             .zip(0..)
@@ -157,7 +164,7 @@ mod tests {
 
     #[test]
     fn merged_keys_are_told_apart() {
-        let (_, findings) = settle(&["a", "b", "a", "b", "b"], &[0..1]);
+        let (_, findings) = settle(&["a", "b", "a", "b", "b"], std::slice::from_ref(&(0..1)));
         use ProblemKind::{DuplicateKey, MergedKey};
         assert_eq!(findings, [(MergedKey, 2), (DuplicateKey, 3), (DuplicateKey, 4)]);
     }

@@ -2,8 +2,8 @@
 
 /// Finds the line and column of a byte offset.
 ///
-/// Building it reads the text once (`O(bytes)`); each question costs a binary search and the length of one line. So it is
-/// made when there is something to report, not for every file.
+/// Building it reads the text once (`O(bytes)`); each question costs a binary search and the length
+/// of one line. So it is made when there is something to report, not for every file.
 #[derive(Clone, Debug)]
 pub struct LineIndex<'t> {
     text: &'t str,
@@ -16,7 +16,8 @@ pub struct LineIndex<'t> {
 pub struct Position {
     /// Line, from 1.
     pub line: u32,
-    /// Column in characters (Unicode scalar values), from 1. A tab is one character, and so is a byte order mark.
+    /// Column in characters (Unicode scalar values), from 1. A tab is one character, and so is a
+    /// byte order mark.
     pub column: u32,
 }
 
@@ -33,7 +34,8 @@ impl<'t> LineIndex<'t> {
         self.starts.partition_point(|&start| start <= offset) as u32
     }
 
-    /// Line and column of `offset`. Offsets behind the text count as its end, offsets inside a character as its start.
+    /// Line and column of `offset`. Offsets behind the text count as its end, offsets inside a
+    /// character as its start.
     pub fn position(&self, offset: u32) -> Position {
         let line = self.line_of(offset);
         let start = self.start_of(line) as usize;
@@ -42,7 +44,8 @@ impl<'t> LineIndex<'t> {
         Position { line, column: before.chars().count() as u32 + 1 }
     }
 
-    /// The text of a line (from 1) without its line break; the empty text where there is no such line.
+    /// The text of a line (from 1) without its line break; the empty text where there is no such
+    /// line.
     pub fn line(&self, line: u32) -> &'t str {
         if line == 0 || line > self.line_count() {
             return "";
@@ -53,13 +56,15 @@ impl<'t> LineIndex<'t> {
         text.strip_suffix('\r').unwrap_or(text)
     }
 
-    /// The offset at which a line (from 1) starts; the last line's start where there is no such line.
+    /// The offset at which a line (from 1) starts; the last line's start where there is no such
+    /// line.
     pub fn start_of(&self, line: u32) -> u32 {
         let index = (line.max(1) as usize - 1).min(self.starts.len() - 1);
         self.starts.get(index).copied().unwrap_or(0)
     }
 
-    /// How many lines the text has. An empty text has one, and so has the place behind a final line break.
+    /// How many lines the text has. An empty text has one, and so has the place behind a final line
+    /// break.
     pub fn line_count(&self) -> u32 {
         self.starts.len() as u32
     }

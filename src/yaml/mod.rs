@@ -1,8 +1,8 @@
 //! YAML text to a tree of nodes with byte spans, read as `kubectl` reads it.
 //!
-//! A manifest reaches a cluster through sigs.k8s.io/yaml: a Go port of libyaml with the scalars of YAML 1.1, whose result
-//! is turned into JSON. To be right about a manifest is to read it as that library does: `no` and `y` are booleans, `0777`
-//! is 511, a merge key behind a key overwrites it.
+//! A manifest reaches a cluster through sigs.k8s.io/yaml: a Go port of libyaml with the scalars of
+//! YAML 1.1, whose result is turned into JSON. To be right about a manifest is to read it as that
+//! library does: `no` and `y` are booleans, `0777` is 511, a merge key behind a key overwrites it.
 //!
 //! Two steps, so that the documents of a large file may be parsed in parallel:
 //!
@@ -18,14 +18,15 @@
 //! assert_eq!(port.span.slice(text), "0x50");
 //! ```
 //!
-//! What comes in is text; what goes out are trees ([`Node`]) and [`Problem`]s with places. Not here: files, what the keys
-//! of a kind are, how a problem looks on a screen.
+//! What comes in is text; what goes out are trees ([`Node`]) and [`Problem`]s with places. Not
+//! here: files, what the keys of a kind are, how a problem looks on a screen.
 
 mod build;
 mod events;
 mod json;
 mod keys;
 mod lines;
+mod meaning;
 mod node;
 mod path;
 mod problem;
@@ -47,11 +48,13 @@ use split::Format;
 /// How large a document may become. The size of its text is the caller's business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most values in a document, counted again at each use of an alias. Go's own rule against alias bombs holds in
-    /// any case: of 400 000 values 99 % may come from aliases, of 4 000 000 and more 10 %.
+    /// The most values in a document, counted again at each use of an alias. Go's own rule against
+    /// alias bombs holds in any case: of 400 000 values 99 % may come from aliases, of 4 000 000
+    /// and more 10 %.
     pub nodes_max: u64,
-    /// The most lists and objects inside one another, aliases resolved. It bounds the stack that reading and dropping a
-    /// tree take; a thread with 2 MiB has room for the default many times over.
+    /// The most lists and objects inside one another, aliases resolved. It bounds the stack that
+    /// reading and dropping a tree take; a thread with 2 MiB has room for the default many times
+    /// over.
     pub depth_max: u32,
 }
 
@@ -79,22 +82,16 @@ pub struct Document<'a> {
 /// Reads one document. `None` is an empty one: only comments, or the value null.
 ///
 /// # Errors
-/// What makes the document unreadable, at least one [`Problem`] and in source order. A syntax error is always the last one,
-/// for nothing is read behind it. Problems that are `strict_only` never come as errors.
+/// What makes the document unreadable, at least one [`Problem`] and in source order. A syntax error
+/// is always the last one, for nothing is read behind it. Problems that are `strict_only` never
+/// come as errors.
 pub fn parse<'a>(raw: &RawDocument<'a>, limits: &Limits) -> Result<Option<Document<'a>>, Vec<Problem>> {
     if let Some(problem) = &raw.problem {
         return Err(vec![Problem::clone(problem)]);
     }
-    let in_file = |mut problem: Box<Problem>| {
-        problem.span = problem.span.shifted(raw.start);
-        vec![*problem]
-    };
     let built = match raw.format {
         Format::Json => build::build(json::JsonReader::new(raw.text), raw.start, limits),
-        Format::Yaml => {
-            let reader = reader::YamlReader::new(raw.text).map_err(in_file)?;
-            build::build(reader, raw.start, limits)
-        }
+        Format::Yaml => build_yaml(raw, limits),
     }?;
     Ok(built.map(|built| Document {
         root: built.root,
@@ -103,4 +100,32 @@ pub fn parse<'a>(raw: &RawDocument<'a>, limits: &Limits) -> Result<Option<Docume
         problems: built.findings,
         comments: built.comments,
     }))
+}
+
+fn build_yaml<'a>(raw: &RawDocument<'a>, limits: &Limits) -> Result<Option<build::Built<'a>>, Vec<Problem>> {
+    let built = match reader::YamlReader::new(raw.text) {
+        Ok(reader) => build::build(reader, raw.start, limits),
+        Err(mut problem) => {
+            problem.span = problem.span.shifted(raw.start);
+            Err(vec![*problem])
+        }
+    };
+    built.map_err(|mut problems| {
+        for problem in &mut problems {
+            let at = problem.span.start.saturating_sub(raw.start) as usize;
+            if is_template_line(raw.text, at) {
+                problem.hint = Some("a template with `{{ }}` has to be rendered first".to_owned());
+            }
+        }
+        problems
+    })
+}
+
+/// Whether the line of an offset holds the mark of a Helm or Go template.
+fn is_template_line(text: &str, at: usize) -> bool {
+    let at = text.floor_char_boundary(at);
+    let (before, behind) = text.split_at(at);
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let end = behind.find('\n').map_or(text.len(), |length| at + length);
+    text.get(start..end).is_some_and(|line| line.contains("{{"))
 }

@@ -9,7 +9,8 @@ use std::borrow::Cow;
 pub struct Span {
     /// Offset of the first byte.
     pub start: u32,
-    /// Offset behind the last byte; equal to `start` for a value that is not written out (`key:` alone).
+    /// Offset behind the last byte; equal to `start` for a value that is not written out (`key:`
+    /// alone).
     pub end: u32,
 }
 
@@ -32,12 +33,12 @@ impl Span {
 
 /// A value with its place.
 ///
-/// The span of a value that an alias (`*name`) or a merge key (`<<`) put here is where the value is *written*, at its
-/// anchor; the `key_span` of the entry that holds it is where it is *used*.
+/// The span of a value that an alias (`*name`) or a merge key (`<<`) put here is where the value is
+/// *written*, at its anchor; the `key_span` of the entry that holds it is where it is *used*.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node<'a> {
-    /// Where the value is written, quotes and brackets included, tags and anchors left out. With the text of the file it
-    /// gives the value as its author spelt it: `1.10` for the number 1.1.
+    /// Where the value is written, quotes and brackets included, tags and anchors left out. With
+    /// the text of the file it gives the value as its author spelt it: `1.10` for the number 1.1.
     pub span: Span,
     /// What the value means.
     pub value: Value<'a>,
@@ -69,7 +70,8 @@ pub enum Value<'a> {
 pub struct Entry<'a> {
     /// The key as the JSON key it becomes: `yes` is `true`, `0777` is `511`.
     pub key: Cow<'a, str>,
-    /// Where the key is written. For entries that came by a merge key this is the key in the merged object.
+    /// Where the key is written. For entries that came by a merge key this is the key in the merged
+    /// object.
     pub key_span: Span,
     /// The value.
     pub value: Node<'a>,
@@ -86,8 +88,8 @@ impl<'a> Node<'a> {
         self.as_map()?.iter().find(|entry| entry.key == key)
     }
 
-    /// The text, if this is a string. Numbers and booleans are no strings, even where a cluster would convert them;
-    /// see [`Node::to_text`].
+    /// The text, if this is a string. Numbers and booleans are no strings, even where a cluster
+    /// would convert them; see [`Node::to_text`].
     pub fn as_str(&self) -> Option<&str> {
         match &self.value {
             Value::Str(text) => Some(text),
@@ -95,8 +97,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The whole number, if this is one that fits. A float without a fraction counts, for JSON has only one kind of
-    /// number: `90.0` arrives as `90`.
+    /// The whole number, if this is one that fits. A float without a fraction counts, for JSON has
+    /// only one kind of number: `90.0` arrives as `90`.
     pub fn as_i64(&self) -> Option<i64> {
         match self.value {
             Value::Int(number) => Some(number),
@@ -160,10 +162,12 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The text that a bare scalar becomes as an object key, and in the typed string fields of `metadata`: `1.10` is
-    /// `1.1`, `yes` is `true`, a string is itself. `None` for null, lists and objects.
+    /// The text that a bare scalar becomes as an object key, and in the typed string fields of
+    /// `metadata`: `1.10` is `1.1`, `yes` is `true`, a string is itself. `None` for null, lists and
+    /// objects.
     ///
-    /// Source: sigs.k8s.io/yaml 1.6.0, `convertToJSONableObject`, which prints floats with the digits of a 32-bit float.
+    /// Source: sigs.k8s.io/yaml 1.6.0, `convertToJSONableObject`, which prints floats with the
+    /// digits of a 32-bit float.
     pub fn to_text(&self) -> Option<Cow<'_, str>> {
         match &self.value {
             Value::Str(text) => Some(Cow::Borrowed(text)),

@@ -6,10 +6,11 @@
 //! data["odd]key"]
 //! ```
 //!
-//! A path is a series of steps. A name after a dot (or at the beginning) is a key. Brackets hold the number of an item,
-//! from 0, where the node is a list, and a key where it is an object. A key stands bare when it consists of letters,
-//! digits, `_`, `-` and `/` alone; otherwise in brackets; and in brackets and double quotes (with `\"` and `\\`) when it
-//! is empty or holds `[`, `]`, `"`, a backslash or a control character. The empty path is the node itself.
+//! A path is a series of steps. A name after a dot (or at the beginning) is a key. Brackets hold
+//! the number of an item, from 0, where the node is a list, and a key where it is an object. A key
+//! stands bare when it consists of letters, digits, `_`, `-` and `/` alone; otherwise in brackets;
+//! and in brackets and double quotes (with `\"` and `\\`) when it is empty or holds `[`, `]`, `"`,
+//! a backslash or a control character. The empty path is the node itself.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -48,8 +49,8 @@ pub fn push_key(path: &mut String, key: &str) {
 }
 
 impl<'a> Node<'a> {
-    /// The node at a field path (see [`push_key`] and [`push_index`], which write them), with the place of the key that
-    /// leads to it where the last step is a key.
+    /// The node at a field path (see [`push_key`] and [`push_index`], which write them), with the
+    /// place of the key that leads to it where the last step is a key.
     ///
     /// `None` where the path leads nowhere or is not a path.
     pub fn at(&self, path: &str) -> Option<(&Node<'a>, Option<Span>)> {

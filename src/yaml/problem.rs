@@ -11,8 +11,8 @@ pub struct Problem {
     pub message: String,
     /// What would be right, in the same form.
     pub hint: Option<String>,
-    /// Whether only a strict reader refuses this. A lenient one, such as `kubectl apply` before the request, goes on
-    /// with the last of the values.
+    /// Whether only a strict reader refuses this. A lenient one, such as `kubectl apply` before the
+    /// request, goes on with the last of the values.
     pub strict_only: bool,
     /// What sort of problem this is.
     pub kind: ProblemKind,
@@ -29,8 +29,8 @@ pub enum ProblemKind {
     Limit,
     /// A key is written twice in one object; the last one counts. Strict only.
     DuplicateKey,
-    /// A merge key (`<<`) sets a key that the object also has, or two merges set the same: usual and harmless where the
-    /// object's own key stands behind the merge and so wins. Strict only.
+    /// A merge key (`<<`) sets a key that the object also has, or two merges set the same: usual
+    /// and harmless where the object's own key stands behind the merge and so wins. Strict only.
     MergedKey,
 }
 
@@ -47,5 +47,35 @@ impl Problem {
     pub(super) fn with_hint(mut self: Box<Self>, hint: impl Into<String>) -> Box<Problem> {
         self.hint = Some(hint.into());
         self
+    }
+}
+
+/// A piece of the user's text for a message: on one line, and not longer than it helps.
+pub(super) fn shown(text: &str) -> String {
+    const CHARACTERS_MAX: usize = 40;
+    let mut shown = String::new();
+    for (count, character) in text.chars().enumerate() {
+        if count == CHARACTERS_MAX {
+            shown.push('…');
+            break;
+        }
+        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_shown_on_one_short_line() {
+        assert_eq!(shown("a \"b\" é"), "a \"b\" é");
+        assert_eq!(shown("a\nb\u{2028}"), "a\\nb\\u{2028}");
+        assert_eq!(shown(&"é".repeat(41)), "é".repeat(40) + "…");
     }
 }

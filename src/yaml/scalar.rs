@@ -1,7 +1,7 @@
 //! What a bare scalar means: the YAML 1.1 rules of Go's reader.
 //!
-//! Source: `resolve.go` of go.yaml.in/yaml/v2 2.4.2, which sigs.k8s.io/yaml 1.6.0 uses; the tables in the tests were
-//! recorded from it.
+//! Source: `resolve.go` of go.yaml.in/yaml/v2 2.4.2, which sigs.k8s.io/yaml 1.6.0 uses; the tables
+//! in the tests were recorded from it.
 
 use std::borrow::Cow;
 
@@ -9,8 +9,8 @@ use base64::Engine as _;
 
 use super::events::Tag;
 
-/// The meaning of a bare scalar. Floats may be infinite or not a number here; JSON has no such value, so that a tree never
-/// holds one.
+/// The meaning of a bare scalar. Floats may be infinite or not a number here; JSON has no such
+/// value, so that a tree never holds one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Scalar {
     Null,
@@ -35,7 +35,8 @@ pub(super) fn resolve(text: &str) -> Scalar {
     }
 }
 
-/// The meaning of a scalar with one of the tags that demand a kind; `None` where the text is not of that kind.
+/// The meaning of a scalar with one of the tags that demand a kind; `None` where the text is not of
+/// that kind.
 ///
 /// Quotes make no difference here.
 pub(super) fn resolve_tagged(tag: Tag, text: &str) -> Option<Scalar> {
@@ -132,7 +133,8 @@ fn resolve_word(text: &str) -> Scalar {
     }
 }
 
-/// Scalars that begin with a point: not a number, infinity, or a fraction, in which underscores may part digits.
+/// Scalars that begin with a point: not a number, infinity, or a fraction, in which underscores may
+/// part digits.
 fn resolve_point(text: &str) -> Scalar {
     match text {
         ".nan" | ".NaN" | ".NAN" => Scalar::Float(f64::NAN),
@@ -165,7 +167,8 @@ fn resolve_number(text: &str) -> Scalar {
     }
 }
 
-/// A whole number in Go's notation: `0x`, `0o`, `0b` and a leading `0` for octal, with a sign before it.
+/// A whole number in Go's notation: `0x`, `0o`, `0b` and a leading `0` for octal, with a sign
+/// before it.
 fn parse_int(text: &str) -> Option<Scalar> {
     let (is_signed, is_negative, digits) = match text.as_bytes() {
         [b'-', rest @ ..] => (true, true, rest),
@@ -256,8 +259,8 @@ fn underscores_part_digits(text: &str) -> bool {
         .all(|at| is_digit(at.checked_sub(1)) && is_digit(Some(at + 1)))
 }
 
-/// A float as text, where Go's reader makes an object key or a string of it: the shortest digits of the nearest **32-bit**
-/// float, with an exponent from a million on and below 0.0001.
+/// A float as text, where Go's reader makes an object key or a string of it: the shortest digits of
+/// the nearest **32-bit** float, with an exponent from a million on and below 0.0001.
 pub(super) fn float_text(number: f64) -> String {
     let number = number as f32;
     if number.is_nan() {

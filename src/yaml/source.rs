@@ -1,7 +1,8 @@
-//! The events of a document with its aliases resolved: what an anchor covers is written down and played back.
+//! The events of a document with its aliases resolved: what an anchor covers is written down and
+//! played back.
 //!
-//! Keeping the events once, rather than a copy of each anchored value, makes the memory for them linear in the text,
-//! however anchors are nested.
+//! Keeping the events once, rather than a copy of each anchored value, makes the memory for them
+//! linear in the text, however anchors are nested.
 
 use std::ops::Range;
 
@@ -37,7 +38,8 @@ impl<'a, R: Reader<'a>> Source<'a, R> {
     /// The next event with its span in the file.
     pub(super) fn next(&mut self) -> Read<(Event<'a>, Span)> {
         if let Some(replay) = self.replays.last_mut() {
-            // A complete value ends with its last event, so that the log goes as far as anybody asks.
+            // A complete value ends with its last event, so that the log goes as far as anybody
+            // asks.
             let event = replay.next().and_then(|at| self.log.get(at));
             return Ok(event.cloned().unwrap_or((Event::End, Span::default())));
         }
@@ -74,7 +76,8 @@ impl<'a, R: Reader<'a>> Source<'a, R> {
         }
     }
 
-    /// Lets the events of an anchored value come next. Whether it is complete; if not, nothing happens.
+    /// Lets the events of an anchored value come next. Whether it is complete; if not, nothing
+    /// happens.
     #[must_use]
     pub(super) fn start_replay(&mut self, id: AnchorId) -> bool {
         match self.anchors.get(id as usize) {

@@ -1,20 +1,22 @@
 //! From the text of a file to its documents, before any YAML is parsed.
 //!
-//! Source: `decoder.go` of k8s.io/apimachinery (`YAMLOrJSONDecoder`, `YAMLReader`), through which kubectl and Istio read.
-//! The rules are simpler than YAML's:
+//! Source: `decoder.go` of k8s.io/apimachinery (`YAMLOrJSONDecoder`, `YAMLReader`), through which
+//! kubectl and Istio read. The rules are simpler than YAML's:
 //!
-//! - A text whose first character (blanks aside) is `{` is read as a series of JSON values. Where that fails at the first or
-//!   second value, the rest is read as YAML; behind the second value, failing is final.
-//! - Otherwise a line that begins with `---` ends a document, wherever it stands: in block scalars too. Behind the dashes
-//!   only blanks and a comment may follow. There is no other end: `...` ends what is *read* of a document.
-//! - Lines end with `\n` or `\r\n`, and the last one always does: a block scalar at the very end of a file has its final line
-//!   break even where the file has none.
+//! - A text whose first character (blanks aside) is `{` is read as a series of JSON values. Where
+//!   that fails at the first or second value, the rest is read as YAML; behind the second value,
+//!   failing is final.
+//! - Otherwise a line that begins with `---` ends a document, wherever it stands: in block scalars
+//!   too. Behind the dashes only blanks and a comment may follow. There is no other end: `...` ends
+//!   what is *read* of a document.
+//! - Lines end with `\n` or `\r\n`, and the last one always does: a block scalar at the very end of
+//!   a file has its final line break even where the file has none.
 
 use memchr::memmem;
 
 use super::json::JsonReader;
 use super::node::Span;
-use super::problem::{Problem, ProblemKind};
+use super::problem::{Problem, ProblemKind, shown};
 
 /// A piece of a file that is read as a document of its own; it may turn out empty.
 #[derive(Clone, Debug)]
@@ -45,8 +47,9 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Splits the text of a file into documents. `O(bytes)`.
 ///
-/// A separator line that is not allowed begins a document of its own, of which [`parse`](super::parse) then reports the
-/// line; where kubectl stops reading, the documents behind it are still found.
+/// A separator line that is not allowed begins a document of its own, of which
+/// [`parse`](super::parse) then reports the line; where kubectl stops reading, the documents behind
+/// it are still found.
 pub fn documents(text: &str) -> Vec<RawDocument<'_>> {
     let mut splitter = Splitter { text, found: Vec::new() };
     if text.len() > TEXT_MAX {
@@ -87,7 +90,8 @@ impl<'a> Splitter<'a> {
         }
     }
 
-    /// Takes JSON values off the text from `start` on. Gives where YAML is to be read from, if at all.
+    /// Takes JSON values off the text from `start` on. Gives where YAML is to be read from, if at
+    /// all.
     fn json_documents(&mut self, start: usize) -> Option<usize> {
         let mut at = start;
         if !self.rest(at).trim_start().starts_with('{') {
@@ -168,7 +172,7 @@ fn bad_separator(dashes: usize, behind: &str) -> Box<Problem> {
     let end = start + 3;
     let message = match behind.strip_prefix('-') {
         Some(_) => "a line that begins with `---` separates documents and cannot go on with more dashes".to_owned(),
-        None => format!("a document separator `---` cannot be followed by `{}` on its line", first_word(behind)),
+        None => format!("a document separator `---` cannot be followed by `{}` on its line", shown(first_word(behind))),
     };
     Problem::syntax(Span::new(start, end), message).with_hint("put `---` on a line of its own, or indent the text")
 }

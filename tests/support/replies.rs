@@ -39,10 +39,11 @@ pub fn difference(want: &Value, got: &Value) -> Option<String> {
         let possible: Vec<&Value> = clusters.iter().map(|c| &c["outcome"]).collect();
         return Some(format!("outcome: expected {outcome}, got {} / {possible:?}", got["outcome"]));
     }
-    let drawn = clusters.iter().find(|c| c["name"] == want["cluster"]);
+    // The same cluster may stand in a split more than once, with other headers each time.
+    let drawn: Vec<&&Value> = clusters.iter().filter(can_come).filter(|c| c["name"] == want["cluster"]).collect();
     if want["cluster"].is_string()
         && matches!(outcome, "delivered" | "no_endpoints" | "passthrough")
-        && drawn.filter(can_come).is_none()
+        && drawn.is_empty()
     {
         let names: Vec<&Value> = clusters.iter().map(|c| &c["name"]).collect();
         return Some(format!("cluster: expected {}, got {names:?}", want["cluster"]));
@@ -53,8 +54,13 @@ pub fn difference(want: &Value, got: &Value) -> Option<String> {
         return Some(format!("location: expected {location}, got {}", got["location"]));
     }
     let upstream = want.get("upstream")?;
-    let own = drawn.map(|c| &c["upstream"]).filter(|u| !u.is_null());
-    upstream_difference(upstream, own.unwrap_or(&got["upstream"]))
+    let own = drawn.iter().map(|c| if c["upstream"].is_null() { &got["upstream"] } else { &c["upstream"] });
+    let mut possible: Vec<&Value> = own.collect();
+    if possible.is_empty() {
+        possible.push(&got["upstream"]);
+    }
+    let differences: Option<Vec<String>> = possible.iter().map(|u| upstream_difference(upstream, u)).collect();
+    differences?.into_iter().next()
 }
 
 fn tcp_difference(want: &Value, clusters: &[&Value]) -> Option<String> {

@@ -216,7 +216,7 @@ impl Translation<'_> {
             (0, r) => counted(r, "rule", "rules"),
             (m, r) => format!("{} and {}", counted(m, "match", "matches"), counted(r, "rule", "rules")),
         };
-        let message = format!("this takes every request, so {hidden} behind it are not sent to the proxy");
+        let message = format!("this takes every request, which hides {hidden} from the proxy");
         self.cx.note(self.note(NoteKind::CutOff, "RT-3", Some(source), message));
     }
 

@@ -114,7 +114,7 @@ fn rt3_catch_all_hides_later_rules() {
 fn rt3_catch_all_hides_later_matches_of_its_rule() {
     let (all, notes) = routes_seen_by("", &rule("{uri: {prefix: /}}, {uri: {prefix: /x}}"), &[]);
     assert_eq!(all.len(), 1);
-    let expected = "RT-3 this takes every request, so 1 match behind it are not sent to the proxy";
+    let expected = "RT-3 this takes every request, which hides 1 match from the proxy";
     assert_eq!(note_texts(&notes), [expected]);
 }
 

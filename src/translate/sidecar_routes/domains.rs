@@ -52,7 +52,7 @@ impl Viewer<'_> {
 
     /// VH-11: other names that the proxy's pod can use for `name`.
     fn push_alternates(&self, name: &str, out: &mut Vec<SmolStr>) {
-        if name.parse::<IpAddr>().is_err() && !name.ends_with('.') {
+        if name.parse::<IpAddr>().is_err() {
             self.push(out, format_smolstr!("{name}."));
         }
         let in_cluster = name.strip_suffix(self.cluster_domain).is_some_and(|before| before.ends_with(".svc."));

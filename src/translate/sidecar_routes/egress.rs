@@ -1,11 +1,12 @@
 //! One egress listener of the proxy with the lookups that all its tables share.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
-use crate::mesh::{EgressScope, VirtualService};
+use crate::mesh::{EgressScope, HostTable, VirtualService, is_wildcard};
 use crate::translate::host_index::HostIndex;
 
 /// An egress listener, indexed.
@@ -13,9 +14,10 @@ pub(super) struct EgressView<'a> {
     pub(super) listener: &'a EgressScope,
     /// Positions of the services that have a port, in list order.
     by_port: FxHashMap<u16, Vec<usize>>,
-    /// Lower-cased hosts of all VirtualServices, with the positions of these.
-    virtual_service_hosts: HostIndex,
-    /// VH-5: the VirtualService whose host is the most specific for a service's hostname (as written).
+    /// Lower-cased hosts of all VirtualServices, with the positions of these; made when a port other than 80 asks.
+    virtual_service_hosts: OnceCell<HostIndex>,
+    /// VH-5: the VirtualService whose host is the most specific for a service's hostname (as written). Empty where no
+    /// VirtualService has a wildcard host, because then nobody asks.
     owners: FxHashMap<SmolStr, usize>,
 }
 
@@ -30,19 +32,23 @@ impl<'a> EgressView<'a> {
                 }
             }
         }
-        let hosts = |of: fn(&SmolStr) -> SmolStr| {
-            let numbered = (0u32..).zip(&listener.virtual_services);
-            numbered.flat_map(move |(i, vs)| vs.hosts.iter().map(move |h| (of(h), i)))
-        };
-        // This index compares case-sensitively, unlike all else on sidecars (CS-1, CS-2).
-        let as_written = HostIndex::new(hosts(SmolStr::clone));
+        let has_wildcard = |vs: &Arc<VirtualService>| vs.hosts.iter().any(|host| is_wildcard(host));
         let mut owners = FxHashMap::default();
-        for service in &listener.services {
-            if let Some(owner) = as_written.most_specific(&service.hostname).and_then(|all| all.first()) {
-                owners.insert(service.hostname.clone(), *owner as usize);
+        if listener.virtual_services.iter().any(has_wildcard) {
+            // This index compares case-sensitively, unlike all else on sidecars (CS-1, CS-2).
+            let mut as_written = HostTable::default();
+            for (i, vs) in listener.virtual_services.iter().enumerate() {
+                for host in &vs.hosts {
+                    as_written.entry(host, || i);
+                }
+            }
+            for service in &listener.services {
+                if let Some(owner) = as_written.most_specific(&service.hostname) {
+                    owners.insert(service.hostname.clone(), *owner);
+                }
             }
         }
-        EgressView { listener, by_port, virtual_service_hosts: HostIndex::new(hosts(lower_case)), owners }
+        EgressView { listener, by_port, virtual_service_hosts: OnceCell::new(), owners }
     }
 
     /// Positions of the services that have `port`, in list order.
@@ -53,8 +59,12 @@ impl<'a> EgressView<'a> {
     /// VH-1: positions of the VirtualServices with a host that matches one of `hostnames`, in list order.
     pub(super) fn matching<'h>(&self, hostnames: impl Iterator<Item = &'h SmolStr>) -> Vec<usize> {
         let mut positions = Vec::new();
+        let index = self.virtual_service_hosts.get_or_init(|| {
+            let numbered = (0u32..).zip(&self.listener.virtual_services);
+            HostIndex::new(numbered.flat_map(|(i, vs)| vs.hosts.iter().map(move |host| (lower_case(host), i))))
+        });
         for hostname in hostnames {
-            self.virtual_service_hosts.each_match(hostname, |i| positions.push(i as usize));
+            index.each_match(hostname, |i| positions.push(i as usize));
         }
         positions.sort_unstable();
         positions.dedup();

@@ -30,22 +30,18 @@ impl ServiceTable {
         } else {
             egress.with_port(port)
         };
-        let mut services: Vec<Arc<Service>> = Vec::with_capacity(positions.len());
-        let mut by_host: FxHashMap<SmolStr, usize> = FxHashMap::default();
-        for service in positions.iter().filter_map(|i| egress.listener.services.get(*i)) {
-            let service = if port == 0 { service.clone() } else { reduced(service, port) };
-            match by_host.get(&service.hostname).and_then(|i| services.get_mut(*i)) {
-                Some(earlier) => {
-                    note_replaced(cx, earlier, &service, table_name);
-                    *earlier = service;
-                }
-                None => {
-                    by_host.insert(service.hostname.clone(), services.len());
-                    services.push(service);
-                }
+        let in_list_order = positions.iter().filter_map(|i| egress.listener.services.get(*i));
+        let mut services: Vec<Arc<Service>> =
+            in_list_order.map(|s| if port == 0 { s.clone() } else { reduced(s, port) }).collect();
+        services.sort_by(|a, b| a.hostname.cmp(&b.hostname)); // stable: of equal hostnames the last one is the last
+        services.dedup_by(|later, kept| {
+            let same = later.hostname == kept.hostname;
+            if same {
+                note_replaced(cx, kept, later, table_name);
+                std::mem::swap(later, kept);
             }
-        }
-        services.sort_by(|a, b| a.hostname.cmp(&b.hostname));
+            same
+        });
         let by_host = services.iter().enumerate().map(|(i, s)| (s.hostname.clone(), i)).collect();
         ServiceTable { port, services, by_host }
     }

@@ -21,7 +21,7 @@ pub(super) fn build(cx: &Context<'_>, entries: Vec<Entry>, port: u16, table_name
         known_names: FxHashSet::default(),
         names: FxHashMap::default(),
         domains: FxHashMap::default(),
-        out: Vec::new(),
+        out: Vec::with_capacity(entries.len()),
     };
     if port == 0 {
         let of_entry = |e: &Entry| {
@@ -74,7 +74,7 @@ struct Builder<'a> {
     known_names: FxHashSet<SmolStr>,
     /// Position of the entry that built a virtual host, by its name.
     names: FxHashMap<SmolStr, usize>,
-    /// Name of the virtual host that has a domain, by the domain in lower case.
+    /// The name whose virtual host got a domain, by the domain in lower case.
     domains: FxHashMap<SmolStr, SmolStr>,
     out: Vec<VirtualHost>,
 }

@@ -13,11 +13,13 @@ pub(super) struct Cursor<'a> {
     pub(super) at: usize,
     /// Offset at which the current line starts; tells lines apart as well.
     pub(super) line_start: usize,
-    /// Whether the line break that kubectl's line reader adds to a last line without one is still ahead.
+    /// Whether the line break that kubectl's line reader adds to a last line without one is still
+    /// ahead.
     has_added_break: bool,
 }
 
-/// What stands for the end of the text: a byte that no text holds which [`check_characters`] has let through.
+/// What stands for the end of the text: a byte that no text holds which [`check_characters`] has
+/// let through.
 pub(super) const END: u8 = 0;
 
 /// What a byte may mean inside a plain scalar.
@@ -77,7 +79,8 @@ impl<'a> Cursor<'a> {
         self.byte(self.at)
     }
 
-    /// The column here, from 0. Bytes are as good as characters: only ASCII can stand before a token whose column counts.
+    /// The column here, from 0. Bytes are as good as characters: only ASCII can stand before a
+    /// token whose column counts.
     pub(super) fn column(&self) -> usize {
         self.at - self.line_start
     }
@@ -124,8 +127,8 @@ impl<'a> Cursor<'a> {
         self.at >= self.bytes.len()
     }
 
-    /// Passes the line break here, if there is one. Gives what it counts as in a value: `\n`, but the line and paragraph
-    /// separators of Unicode stay what they are.
+    /// Passes the line break here, if there is one. Gives what it counts as in a value: `\n`, but
+    /// the line and paragraph separators of Unicode stay what they are.
     pub(super) fn pass_break(&mut self) -> Option<&'a str> {
         let length = self.break_length(self.at);
         if length == 0 {
@@ -160,8 +163,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Moves behind the word of a plain scalar: up to a blank, a break, a `:` before one of them, or, inside brackets, what
-    /// parts and closes them.
+    /// Moves behind the word of a plain scalar: up to a blank, a break, a `:` before one of them,
+    /// or, inside brackets, what parts and closes them.
     #[inline]
     pub(super) fn pass_word(&mut self, in_brackets: bool) {
         loop {
@@ -195,17 +198,22 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Finds the first character that YAML 1.1 does not allow at all: control characters but tab and line breaks, U+FFFE, U+FFFF.
+/// Finds the first character that YAML 1.1 does not allow at all: control characters but tab and
+/// line breaks, U+FFFE, U+FFFF.
 ///
 /// Source: `readerc.go` of go.yaml.in/yaml/v2 2.4.2.
 pub(super) fn check_characters(text: &str) -> Read<()> {
-    // One fast look at the bytes clears nearly all texts: bytes that are, or may begin, such a character.
+    // One fast look at the bytes clears nearly all texts: bytes that are, or may begin, such a
+    // character.
     let is_suspect =
         |byte: u8| (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) || matches!(byte, 0x7f | 0xc2 | 0xef);
     if !text.bytes().fold(false, |found, byte| found | is_suspect(byte)) {
         return Ok(());
     }
-    let is_allowed = |character: char| matches!(character, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
+    let is_allowed = |character: char| match character {
+        '\t' | '\n' | '\r' | '\u{85}' => true,
+        _ => matches!(character, ' '..='~' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..),
+    };
     match text.char_indices().find(|&(_, character)| !is_allowed(character)) {
         None => Ok(()),
         Some((at, character)) => {

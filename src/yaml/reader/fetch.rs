@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::cursor::{Cursor, END};
+use super::cursor::END;
+use super::explain::{directive, no_token, stray_colon};
 use super::scanner::Scanner;
 use super::token::{Token, TokenKind};
 use crate::yaml::events::Read;
@@ -146,10 +147,7 @@ impl<'a> Scanner<'a> {
         } else {
             if !self.in_brackets() {
                 if !self.is_key_allowed {
-                    let span = Span::new(self.cursor.at as u32, self.cursor.at as u32 + 1);
-                    let problem = Problem::syntax(span, "a `:` that makes a key cannot stand here");
-                    return Err(problem
-                        .with_hint("put a value that holds `: ` in quotes, or start the key on a line of its own"));
+                    return Err(stray_colon(&self.cursor, self.scalar_start));
                 }
                 self.open_block_here(TokenKind::BlockMapStart);
             }
@@ -188,6 +186,7 @@ impl<'a> Scanner<'a> {
     fn fetch_scalar(&mut self, quote: Option<u8>) -> Read<()> {
         let key_level = self.note_key()?;
         self.is_key_allowed = false;
+        self.scalar_start = self.cursor.at;
         let (text, span) = match quote {
             Some(quote) => self.scan_quoted(quote)?,
             None => self.scan_plain()?,
@@ -205,20 +204,4 @@ impl<'a> Scanner<'a> {
         self.push(token);
         Ok(())
     }
-}
-
-fn directive(cursor: &Cursor<'_>) -> Box<Problem> {
-    let (_, span) = cursor.character();
-    Problem::syntax(span, "a line that begins with `%` is a directive, which cannot stand here")
-        .with_hint("leave `%YAML` out; put text that begins with `%` in quotes")
-}
-
-/// The character here begins nothing.
-fn no_token(cursor: &Cursor<'_>) -> Box<Problem> {
-    let (found, span) = cursor.character();
-    if found == Some('\t') {
-        return Problem::syntax(span, "a tab cannot indent a line").with_hint("indent with blanks");
-    }
-    let shown = found.map_or_else(|| "the end".to_owned(), |found| format!("`{}`", found.escape_debug()));
-    Problem::syntax(span, format!("a value cannot start with {shown}")).with_hint("put the value in quotes")
 }

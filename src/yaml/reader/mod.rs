@@ -1,14 +1,17 @@
 //! Reads a YAML document as events, exactly as Go's YAML 1.1 reader (a libyaml) would.
 //!
-//! The grammar is here; tokens come from [`scanner`]. A general YAML 1.2 parser would do for most manifests, but it reads
-//! the odd ones differently, which is what this room is there to avoid; and it takes several times as long.
+//! The grammar is here; tokens come from [`scanner`]. A general YAML 1.2 parser would do for most
+//! manifests, but it reads the odd ones differently, which is what this room is there to avoid; and
+//! it takes several times as long.
 //!
 //! Source: the behaviour of `parserc.go` of go.yaml.in/yaml/v2 2.4.2.
 //!
-//! DEVIATION: a directive (`%YAML`, `%TAG`) is always refused. Since documents are parted at `---` lines before they are
-//! read, it is an error for kubectl as well wherever it begins a document; behind one, Go's reader drops the rest silently.
+//! DEVIATION: a directive (`%YAML`, `%TAG`) is always refused. Since documents are parted at `---`
+//! lines before they are read, it is an error for kubectl as well wherever it begins a document;
+//! behind one, Go's reader drops the rest silently.
 
 mod cursor;
+mod explain;
 mod fetch;
 mod scalars;
 mod scanner;
@@ -20,7 +23,7 @@ use std::collections::BTreeMap;
 
 use super::events::{AnchorId, Event, Read, Reader, Tag};
 use super::node::Span;
-use super::problem::Problem;
+use explain::{Wanted, no_value, undefined_tag, unknown_alias};
 use scanner::Scanner;
 use token::{Token, TokenKind};
 
@@ -199,7 +202,7 @@ impl<'a> YamlReader<'a> {
                 let event = Event::Scalar { text: "".into(), is_plain: true, tag: tag.unwrap_or(Tag::None), anchor };
                 Ok((event, Span::new(self.last_end, self.last_end)))
             }
-            _ => Err(no_value(span)),
+            _ => Err(no_value(self.scanner.cursor.text, span)),
         }
     }
 
@@ -250,9 +253,7 @@ impl<'a> YamlReader<'a> {
             self.take_unwritten()?;
             return self.collection_end(Event::SeqEnd);
         }
-        let span = self.scanner.peek()?.1;
-        Err(Problem::syntax(span, "an item of the list, `- `, is expected here")
-            .with_hint("indent the line as the other items, or as the key that the list belongs to"))
+        self.not_in_block(Wanted::Item)
     }
 
     fn plain_seq_item(&mut self) -> Found<'a> {
@@ -288,9 +289,13 @@ impl<'a> YamlReader<'a> {
             self.take_unwritten()?;
             return self.collection_end(Event::MapEnd);
         }
-        let span = self.scanner.peek()?.1;
-        Err(Problem::syntax(span, "a key of the object is expected here")
-            .with_hint("indent the line as the other keys of the object"))
+        self.not_in_block(Wanted::Key)
+    }
+
+    fn not_in_block(&mut self, wanted: Wanted) -> Found<'a> {
+        let (_, span) = self.scanner.peek()?;
+        let text = self.scanner.cursor.text;
+        Err(explain::not_in_block(text, self.last_end, span, wanted))
     }
 
     fn block_map_value(&mut self) -> Found<'a> {
@@ -330,19 +335,16 @@ impl<'a> YamlReader<'a> {
             self.take()?;
             return Ok(());
         }
-        let (kind, span) = self.scanner.peek()?;
-        let problem = if kind == TokenKind::End {
-            Problem::syntax(span, format!("the text ends before the closing `{close}`"))
-        } else {
-            Problem::syntax(span, format!("`,` or `{close}` is expected here"))
-        };
-        Err(problem.with_hint("put a value that holds brackets, commas or `: ` in quotes"))
+        let (_, span) = self.scanner.peek()?;
+        let text = self.scanner.cursor.text;
+        Err(explain::missing_comma(text, span, close))
     }
 
     fn flow_pair_key(&mut self) -> Found<'a> {
         use TokenKind::{FlowEntry, FlowSeqEnd, Value};
         if self.is_one_of(&[Value, FlowEntry, FlowSeqEnd])? {
-            // Go's reader loses this token. Without a value behind `?` the list would then be misread or not end.
+            // Go's reader loses this token. Without a value behind `?` the list would then be
+            // misread or not end.
             self.take()?;
             return self.absent_then(State::FlowPairValue);
         }
@@ -421,18 +423,4 @@ impl<'a> Reader<'a> for YamlReader<'a> {
     fn comments(&mut self) -> Vec<Span> {
         std::mem::take(&mut self.scanner.comments)
     }
-}
-
-fn unknown_alias(name: &str, span: Span) -> Box<Problem> {
-    Problem::syntax(span, format!("no anchor `&{name}` stands before this alias"))
-        .with_hint(format!("put the value in quotes if text is meant: \"*{name}\""))
-}
-
-fn no_value(span: Span) -> Box<Problem> {
-    Problem::syntax(span, "a value is expected here").with_hint("put the value in quotes if text is meant")
-}
-
-fn undefined_tag(span: Span) -> Box<Problem> {
-    Problem::syntax(span, "the handle of this tag, from `!` to `!`, is not defined")
-        .with_hint("put a value that begins with `!` in quotes")
 }

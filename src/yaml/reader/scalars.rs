@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use super::cursor::{Cursor, END};
+use super::explain::tab;
 use super::scanner::Scanner;
 use crate::yaml::events::Read;
 use crate::yaml::node::Span;
@@ -29,7 +30,8 @@ impl<'a> Breaks<'a> {
         }
     }
 
-    /// One line break becomes a blank; of several, the first goes. The line and paragraph separators of Unicode stay.
+    /// One line break becomes a blank; of several, the first goes. The line and paragraph
+    /// separators of Unicode stay.
     fn fold_into(&mut self, text: &mut String) {
         match self.first.take() {
             Some("\n") if self.more.is_empty() => text.push(' '),
@@ -77,8 +79,8 @@ impl<'a> Scanner<'a> {
         Ok((text, Span::new(start as u32, end as u32)))
     }
 
-    /// Goes on with a plain scalar whose first line is read, from the line break on: lines that are indented deeper than
-    /// the block belong to it.
+    /// Goes on with a plain scalar whose first line is read, from the line break on: lines that are
+    /// indented deeper than the block belong to it.
     fn scan_plain_lines(&mut self, start: usize, first_end: usize) -> Read<Found<'a>> {
         let in_brackets = self.in_brackets();
         let indent = self.indent + 1;
@@ -96,8 +98,7 @@ impl<'a> Scanner<'a> {
                     is_line_start = true;
                 } else if cursor.is_blank(cursor.at) {
                     if is_line_start && (cursor.column() as isize) < indent && cursor.peek() == b'\t' {
-                        let (_, span) = cursor.character();
-                        return Err(Problem::syntax(span, "a tab cannot indent a line").with_hint("indent with blanks"));
+                        return Err(tab(cursor));
                     }
                     cursor.at += 1;
                 } else {
@@ -209,7 +210,8 @@ impl<'a> Scanner<'a> {
         Ok((Cow::Owned(text), Span::new(start as u32, end as u32)))
     }
 
-    /// What stands behind `|` or `>` on its line: chomping and indentation in any order, and a comment.
+    /// What stands behind `|` or `>` on its line: chomping and indentation in any order, and a
+    /// comment.
     fn scan_block_header(&mut self, start: usize) -> Read<(Chomping, Option<usize>)> {
         let mut chomping = None;
         let mut increment = None;
@@ -237,15 +239,17 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Whether what stands here ends a plain scalar at once: a `:` before a gap, or a bracket or comma inside brackets.
+/// Whether what stands here ends a plain scalar at once: a `:` before a gap, or a bracket or comma
+/// inside brackets.
 fn starts_nothing(cursor: &Cursor<'_>, in_brackets: bool) -> bool {
     let mut probe = *cursor;
     probe.pass_word(in_brackets);
     probe.at == cursor.at
 }
 
-/// Passes the indentation of a block scalar and the empty lines before its next line, whose breaks it appends to
-/// `breaks`. An indentation that is not known yet becomes that of the deepest line so far.
+/// Passes the indentation of a block scalar and the empty lines before its next line, whose breaks
+/// it appends to `breaks`. An indentation that is not known yet becomes that of the deepest line so
+/// far.
 fn pass_block_indent<'a>(
     cursor: &mut Cursor<'a>,
     known: &mut Option<usize>,
@@ -260,8 +264,7 @@ fn pass_block_indent<'a>(
         }
         deepest = deepest.max(cursor.column());
         if cursor.column() < limit && cursor.peek() == b'\t' {
-            let (_, span) = cursor.character();
-            return Err(Problem::syntax(span, "a tab cannot indent a line").with_hint("indent with blanks"));
+            return Err(tab(cursor));
         }
         match cursor.pass_break_or_end() {
             Some(line_break) => breaks.push_str(line_break),
@@ -280,7 +283,8 @@ fn scan_quoted_lines(cursor: &mut Cursor<'_>, quote: u8) -> Read<String> {
     loop {
         if cursor.is_document_mark(b'-') || cursor.is_document_mark(b'.') || cursor.is_end() {
             let span = Span::new(start as u32, start as u32 + 1);
-            return Err(Problem::syntax(span, "the quotes are not closed"));
+            return Err(Problem::syntax(span, "the quotes are not closed")
+                .with_hint("close them; text of several lines is best written behind `|`"));
         }
         // After an escaped line break, blanks are dropped as after any other.
         let mut is_line_start = false;
@@ -319,7 +323,8 @@ fn scan_quoted_lines(cursor: &mut Cursor<'_>, quote: u8) -> Read<String> {
         let mut gap_end = gap;
         loop {
             if let Some(line_break) = cursor.pass_break() {
-                // An escaped break is gone already; the ones behind it count as those of empty lines.
+                // An escaped break is gone already; the ones behind it count as those of empty
+                // lines.
                 if is_line_start && breaks.first.is_none() {
                     breaks.more.push_str(line_break);
                 } else {

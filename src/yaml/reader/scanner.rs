@@ -1,17 +1,18 @@
 //! From characters to tokens: where blocks begin and end, and what is a key.
 //!
-//! A key is known as one only when the `:` behind it is seen. So each token that may begin a key is kept in a queue with
-//! a note ([`SimpleKey`]); when the `:` comes, a key token is put in before it.
+//! A key is known as one only when the `:` behind it is seen. So each token that may begin a key is
+//! kept in a queue with a note ([`SimpleKey`]); when the `:` comes, a key token is put in before
+//! it.
 //!
 //! Source: the behaviour of `scannerc.go` of go.yaml.in/yaml/v2 2.4.2, a libyaml.
 
 use std::collections::VecDeque;
 
 use super::cursor::Cursor;
+use super::explain::missing_colon;
 use super::token::{Token, TokenKind};
 use crate::yaml::events::Read;
 use crate::yaml::node::Span;
-use crate::yaml::problem::Problem;
 
 /// A token that may begin a key, one for each flow level.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,6 +47,8 @@ pub(super) struct Scanner<'a> {
     /// Whether the next token may begin a key without `?`, or an item of a block list.
     pub(super) is_key_allowed: bool,
     pub(super) comments: Vec<Span>,
+    /// Where the last scalar starts.
+    pub(super) scalar_start: usize,
 }
 
 impl<'a> Scanner<'a> {
@@ -60,6 +63,7 @@ impl<'a> Scanner<'a> {
             simple_keys: vec![SimpleKey::default()],
             is_key_allowed: true,
             comments: Vec::new(),
+            scalar_start: 0,
         }
     }
 
@@ -111,7 +115,8 @@ impl<'a> Scanner<'a> {
         Ok(!is_candidate || !self.is_still_possible(level)?)
     }
 
-    /// Whether the candidate of a level may still become a key: it must be on this line, and not too long.
+    /// Whether the candidate of a level may still become a key: it must be on this line, and not
+    /// too long.
     fn is_still_possible(&mut self, level: usize) -> Read<bool> {
         let cursor = self.cursor;
         let Some(key) = self.simple_keys.get_mut(level) else {
@@ -128,7 +133,7 @@ impl<'a> Scanner<'a> {
             return Ok(true);
         }
         if key.is_required {
-            return Err(missing_colon(&cursor, key));
+            return Err(missing_colon(&cursor, key.at));
         }
         key.is_possible = false;
         Ok(false)
@@ -161,7 +166,7 @@ impl<'a> Scanner<'a> {
             && key.is_possible
         {
             if key.is_required {
-                return Err(missing_colon(&self.cursor, key));
+                return Err(missing_colon(&self.cursor, key.at));
             }
             key.is_possible = false;
         }
@@ -212,7 +217,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Opens a block at `column`, if it is inside the one that is open. Its token goes to `index` of the queue.
+    /// Opens a block at `column`, if it is inside the one that is open. Its token goes to `index`
+    /// of the queue.
     fn open_block(&mut self, column: usize, index: usize, kind: TokenKind, at: usize) {
         let column = column as isize;
         if self.in_brackets() || self.indent >= column {
@@ -238,17 +244,4 @@ impl<'a> Scanner<'a> {
             self.indent = self.indents.pop().unwrap_or(-1);
         }
     }
-}
-
-/// A line that must be a key has no `:`.
-fn missing_colon(cursor: &Cursor<'_>, key: &SimpleKey) -> Box<Problem> {
-    let mut end = *cursor;
-    end.at = key.at;
-    end.pass_line();
-    let line = end.slice(key.at, end.at).trim_end();
-    let span = Span::new(key.at as u32, (key.at + line.len()) as u32);
-    let shown: String = line.chars().take(40).collect();
-    let dots = if shown.len() < line.len() { "…" } else { "" };
-    Problem::syntax(span, format!("`{shown}{dots}` stands where a key is expected, and has no `: `"))
-        .with_hint("write `key: value`; indent the line if it belongs to the value above it")
 }

@@ -6,7 +6,7 @@ use super::cursor::END;
 use super::scanner::Scanner;
 use crate::yaml::events::{Read, Tag};
 use crate::yaml::node::Span;
-use crate::yaml::problem::Problem;
+use crate::yaml::problem::{Problem, shown};
 
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
@@ -35,7 +35,7 @@ impl<'a> Scanner<'a> {
         while !cursor.is_gap(cursor.at) && !matches!(cursor.peek(), b',' | b']' | b'}' | END) {
             cursor.at += 1;
         }
-        let text = cursor.slice(start, cursor.at);
+        let text = shown(cursor.slice(start, cursor.at));
         let what = if is_alias { "`*` begins an alias" } else { "`&` begins an anchor" };
         let message = format!("{what}, and `{text}` is no name for one");
         Err(Problem::syntax(cursor.since(start), message).with_hint(format!("put the value in quotes: \"{text}\"")))

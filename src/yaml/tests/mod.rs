@@ -1,5 +1,11 @@
 //! Tests of the whole room: what each document becomes.
 
+mod go;
+mod limits;
+mod problems;
+mod properties;
+mod spans;
+
 use super::*;
 
 /// The first document of a text that has one.
