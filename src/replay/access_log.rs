@@ -11,6 +11,7 @@ use crate::balance::RoundRobin;
 use crate::balance::hash::{xx_hash, xx_hash_seeded};
 use crate::decision::{Decision, Outcome};
 use crate::request::Request;
+use crate::router::{RequestView, authority};
 use crate::table::ClusterName;
 
 /// The fields of Istio's JSON log, in Envoy's order.
@@ -27,7 +28,7 @@ struct Line<'a> {
     path: &'a str,
     protocol: &'a str,
     request_id: String,
-    requested_server_name: Option<&'a str>,
+    requested_server_name: Option<String>,
     response_code: u16,
     response_code_details: &'a str,
     response_flags: &'a str,
@@ -123,20 +124,29 @@ fn line<'a>(
         Outcome::Delivered | Outcome::Tcp | Outcome::NoEndpoints | Outcome::Passthrough | Outcome::BlackholeCluster
     );
     let header = |name: &str| request.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| &**v);
-    let port = crate::router::dialled_port(&request.into());
+    let table = view.table();
+    let asked = RequestView::from(request);
+    let dialled = crate::router::dialled_port(&asked);
+    // A gateway logs the port that it listens on, not the one its Service has.
+    let port = table.service_ports.iter().find(|(port, _)| *port == dialled).map_or(dialled, |(_, target)| *target);
+    let address = view.router.address(&asked).unwrap_or(std::net::Ipv4Addr::UNSPECIFIED.into());
+    let sni = request.sni.as_deref().map(ToString::to_string).or_else(|| {
+        let host = request.dialled_host.as_deref().unwrap_or(&request.authority);
+        if request.tls { authority::default_sni(host).map(|name| name.into_owned()) } else { None }
+    });
     Line {
         authority: &request.authority,
         bytes_received: 0,
         bytes_sent: 0,
         connection_termination_details: None,
-        downstream_local_address: request.address.map(|ip| std::net::SocketAddr::new(ip, port).to_string()),
-        downstream_remote_address: view.table().proxy.ips.first().map(|ip| format!("{ip}:0")),
+        downstream_local_address: Some(std::net::SocketAddr::new(address, port).to_string()),
+        downstream_remote_address: table.proxy.ips.first().map(|ip| format!("{ip}:0")),
         duration: 0,
         method: &request.method,
         path: &request.path,
         protocol: "HTTP/1.1",
         request_id,
-        requested_server_name: request.sni.as_deref(),
+        requested_server_name: sni,
         response_code: status,
         response_code_details: details,
         response_flags: flags,
