@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod balance;
+pub mod checks;
 pub mod cli;
 pub mod decision;
 pub mod diagnostic;
@@ -18,6 +19,7 @@ pub mod router;
 pub mod scenario;
 pub mod source;
 pub mod stats;
+pub mod symbolic;
 pub mod table;
 pub mod traffic;
 pub mod translate;

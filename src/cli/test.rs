@@ -267,7 +267,7 @@ fn write(args: &TestArgs, suites: &[Suite<'_>]) -> anyhow::Result<()> {
         Format::Tap => tap::to_tap(suites).into_bytes(),
         Format::Github => test_github::to_github(suites).into_bytes(),
         Format::Table => {
-            let view = View { width: output::width().saturating_sub(6), color: output::color(args.common.color) };
+            let view = View { color: output::color(args.common.color) };
             let texts: Vec<String> = suites.iter().map(|s| test::to_text(s, view)).collect();
             texts.join("\n").into_bytes()
         }
