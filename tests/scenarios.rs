@@ -189,3 +189,22 @@ fn csv_has_a_row_for_each_destination_and_other_outcome() {
     assert_eq!(names, [("delivered", "east"), ("delivered", "west"), ("blackhole_cluster", "")]);
     assert!((rows.iter().map(|r| r.2).sum::<f64>() - 1.0).abs() < 1e-12);
 }
+
+#[test]
+fn the_access_log_holds_the_requests_that_were_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("access.log").display().to_string();
+    let report = simulate("scenarios/bookshop", &["--access-log", &log]);
+    let text = std::fs::read_to_string(&log).expect("the log");
+    let mut counts = std::collections::BTreeMap::new();
+    for line in text.lines() {
+        let line: Value = serde_json::from_str(line).expect("a line of JSON");
+        let cluster = line["upstream_cluster"].as_str().unwrap_or("-").to_owned();
+        *counts.entry(cluster).or_insert(0u64) += 1;
+    }
+    for destination in report[0].pointer("/totals/destinations").and_then(Value::as_array).expect("destinations") {
+        let cluster = destination["cluster"].as_str().expect("a name");
+        assert_eq!(counts.get(cluster).copied(), destination["requests"].as_u64(), "{cluster}");
+    }
+    assert_eq!(counts.values().sum::<u64>(), 40_000);
+}

@@ -6,6 +6,7 @@ mod fail_on;
 mod input;
 mod options;
 mod output;
+mod progress;
 mod routes;
 mod schema;
 mod simulate;

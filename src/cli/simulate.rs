@@ -1,14 +1,18 @@
 //! `towtank simulate`.
 
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
 use super::options::CommonArgs;
-use super::{Exit, fail_on, input, output};
+use super::{Exit, fail_on, input, output, progress};
 use crate::decision::Counted;
 use crate::mesh::Proxy;
-use crate::replay::{Progress, Settings, Simulation, StreamSummary};
+use crate::replay::{Settings, Simulation, StreamSummary};
 use crate::report::simulate::{Results, Show, to_csv, to_json, to_text};
 use crate::workspace::Workspace;
 
@@ -28,6 +32,14 @@ pub struct SimulateArgs {
     /// Draw nothing: only the exact expected shares
     #[arg(long)]
     exact: bool,
+
+    /// Whether long runs show how far they are; auto: on a terminal
+    #[arg(long, value_enum, default_value_t = progress::When::Auto)]
+    progress: progress::When,
+
+    /// Write every simulated request in Envoy's JSON access log fields; of several scenarios, one behind the other
+    #[arg(long, value_name = "FILE", conflicts_with = "exact")]
+    access_log: Option<PathBuf>,
 
     /// Exit with 1 where a stream has such requests: blackholed, unmatched, passthrough, each with an optional
     /// threshold as in `blackholed>1%`; judged by expected shares
@@ -60,12 +72,20 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.map_or(0, usize::from)).build()?;
     let mut exit = Exit::Fine;
     let mut finished = Vec::new();
+    let mut access_log = match &args.access_log {
+        Some(path) => {
+            let file = File::create(path).with_context(|| format!("access log {}", path.display()))?;
+            Some(BufWriter::new(file))
+        }
+        None => None,
+    };
+    let watch = progress::Watch::new(args.progress, args.common.quiet);
     for inputs in input::gather(&args.common)? {
         let Some(workspace) = input::open(inputs, &args.common) else {
             exit = Exit::Unusable;
             continue;
         };
-        match pool.install(|| simulate(args, &workspace)) {
+        match pool.install(|| simulate(args, &workspace, &watch, access_log.as_mut())) {
             Ok(streams) => finished.push(Finished { workspace, streams }),
             Err(error) => {
                 let at = if workspace.name.is_empty() { String::new() } else { format!("{}: ", workspace.name) };
@@ -73,6 +93,10 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
                 exit = Exit::Unusable;
             }
         }
+    }
+    drop(watch);
+    if let Some(mut log) = access_log {
+        log.flush().context("access log")?;
     }
     let results: Vec<Results<'_>> = finished
         .iter()
@@ -87,7 +111,12 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-fn simulate(args: &SimulateArgs, workspace: &Workspace) -> anyhow::Result<Vec<StreamSummary>> {
+fn simulate(
+    args: &SimulateArgs,
+    workspace: &Workspace,
+    watch: &progress::Watch,
+    access_log: Option<&mut BufWriter<File>>,
+) -> anyhow::Result<Vec<StreamSummary>> {
     let settings = Settings {
         seed: args.common.seed,
         count: args.count,
@@ -96,7 +125,18 @@ fn simulate(args: &SimulateArgs, workspace: &Workspace) -> anyhow::Result<Vec<St
     };
     let proxies = proxies(args, workspace)?;
     let simulation = Simulation::prepare(&workspace.mesh, &proxies, workspace.scenario.as_ref(), &settings)?;
-    Ok(if args.exact { simulation.exact() } else { simulation.run(args.common.seed, &Progress::default()) })
+    if args.exact {
+        return Ok(simulation.exact());
+    }
+    let shown = watch.begin(simulation.requests());
+    let summaries = simulation.run(args.common.seed, watch.progress());
+    drop(shown);
+    if let Some(log) = access_log
+        && !watch.stopped()
+    {
+        simulation.access_log(args.common.seed, log).context("access log")?;
+    }
+    Ok(summaries)
 }
 
 /// The proxies of the run, and those that streams name without the scenario listing them (`sidecar:NAMESPACE` ...).

@@ -10,6 +10,8 @@ use crate::table::{Cluster, ClusterName, Endpoint, LbPolicy, RouteTable};
 pub struct EndpointPlan {
     /// `NAMESPACE/POD:PORT` or `ADDRESS:PORT`, in the table's order.
     pub names: Vec<String>,
+    /// `ADDRESS:PORT`, in the same order.
+    pub addresses: Vec<String>,
     /// Exact shares in the long run; they add up to 1. Where requests are kept together by a hash, those of hashes that
     /// spread evenly.
     pub shares: Vec<f64>,
@@ -94,7 +96,7 @@ impl EndpointPlan {
     }
 
     fn none() -> EndpointPlan {
-        EndpointPlan { names: Vec::new(), shares: Vec::new(), pick: Pick::None, hashing: None }
+        EndpointPlan { names: Vec::new(), addresses: Vec::new(), shares: Vec::new(), pick: Pick::None, hashing: None }
     }
 }
 
@@ -116,6 +118,7 @@ pub fn endpoint_plan(table: &RouteTable, name: &ClusterName) -> EndpointPlan {
         let shares = consistent.as_ref().map_or_else(|| shares(cluster, &members), Consistent::shares);
         let first = plan.names.len();
         plan.names.extend(members.iter().map(ToString::to_string));
+        plan.addresses.extend(members.iter().map(|e| hash_key(e)));
         plan.shares.extend(shares.iter().map(|s| s * part));
         weights.extend(members.iter().map(|e| e.weight));
         up_to += load.percent;

@@ -4,7 +4,9 @@
 //! and cause, the same for the same seed on any number of threads. A *leaf* is one way a request of one class can end: a
 //! cluster that is drawn, a fault that answers, or the one answer there is. Not here: how it is shown.
 
+mod access_log;
 mod alias;
+mod arrivals;
 mod cause;
 mod endpoints;
 mod plan;
@@ -17,11 +19,12 @@ mod totals;
 mod view;
 
 pub use alias::AliasTable;
+pub use arrivals::COUNT_DEFAULT;
 pub use cause::{Cause, hint};
 pub use endpoints::{EndpointPlan, Pick, in_turn};
 pub use plan::{Kept, Leaf, Plan};
 pub use run::{Progress, Tally, run};
-pub use simulation::{COUNT_DEFAULT, NotPossible, Prepared, Settings, Simulation};
+pub use simulation::{NotPossible, Prepared, Settings, Simulation};
 pub use summarize::request_text;
 pub use summary::{
     Answer, BlackholeCause, Count, Destination, EndpointCount, Example, RouteCount, Sticky, StreamSummary,

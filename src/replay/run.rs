@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rand::Rng;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, Poisson};
 use rayon::prelude::*;
 
 use super::Plan;
@@ -107,13 +106,15 @@ fn add(mut a: Tally, b: Tally) -> Tally {
 
 /// What a stream's randomness is for; each has words of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Purpose {
+pub(super) enum Purpose {
     Requests = 0,
     /// How many requests come.
     Amount = 1,
+    /// When they come.
+    Times = 2,
 }
 
-fn rng(seed: u64, stream: u64, purpose: Purpose) -> ChaCha8Rng {
+pub(super) fn rng(seed: u64, stream: u64, purpose: Purpose) -> ChaCha8Rng {
     let mut key = [0u8; 32];
     let (first, rest) = key.split_at_mut(8);
     first.copy_from_slice(&seed.to_le_bytes());
@@ -123,14 +124,6 @@ fn rng(seed: u64, stream: u64, purpose: Purpose) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::from_seed(key);
     rng.set_stream(stream);
     rng
-}
-
-/// How many arrivals there are where `mean` are expected. A mean of 0 or less, or beyond all bounds, is taken as it is.
-pub(super) fn poisson(seed: u64, stream: u64, mean: f64) -> f64 {
-    match Poisson::new(mean) {
-        Ok(distribution) => distribution.sample(&mut rng(seed, stream, Purpose::Amount)),
-        Err(_) => mean,
-    }
 }
 
 /// The generator at the first word of a request.
@@ -167,6 +160,30 @@ fn run_chunk(plan: &Plan, seed: u64, stream: u64, first: u64, requests: u64, tal
         left -= batch as u64;
     }
     tally.requests += requests;
+}
+
+/// The draws of a stream one by one: what [`run`] counts, in the order of the requests.
+pub(super) struct Draws<'p> {
+    plan: &'p Plan,
+    rng: ChaCha8Rng,
+}
+
+impl<'p> Draws<'p> {
+    pub(super) fn new(plan: &'p Plan, seed: u64, stream: u64) -> Draws<'p> {
+        Draws { plan, rng: generator(seed, stream, 0) }
+    }
+
+    /// Index of the next request's leaf, and its endpoint where that is drawn.
+    pub(super) fn next(&mut self) -> (usize, Option<usize>) {
+        let (leaf_word, endpoint_word) = (self.rng.next_u64(), self.rng.next_u64());
+        let leaf = self.plan.table.pick(leaf_word) as usize;
+        let cluster = self.plan.drawn.get(leaf).copied().unwrap_or(NOT_DRAWN) as usize;
+        let endpoint = match self.plan.clusters.get(cluster) {
+            Some((_, EndpointPlan { pick: Pick::Drawn(table), .. })) => Some(table.pick(endpoint_word) as usize),
+            _ => None,
+        };
+        (leaf, endpoint)
+    }
 }
 
 fn word(bytes: &[u8]) -> u64 {

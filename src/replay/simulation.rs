@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use smol_str::SmolStr;
 
+use super::arrivals::{Arrivals, COUNT_DEFAULT, requests};
 use super::plan::NoPlan;
 use super::run::{self, Progress, Tally};
 use super::summarize::summarize;
@@ -13,11 +14,8 @@ use crate::balance::hash::xx_hash;
 use crate::decision::{Decision, Detail, decide};
 use crate::mesh::{Mesh, Proxy};
 use crate::router::Switches;
-use crate::scenario::{Amount, Arrival, Scenario, Stream};
+use crate::scenario::{Amount, Scenario, Stream};
 use crate::traffic::{self, CLASSES_MAX, Class, TooMany};
-
-/// Requests of a stream whose number nobody gave.
-pub const COUNT_DEFAULT: u64 = 10_000;
 
 /// What a run is made with.
 #[derive(Debug, Clone, Default)]
@@ -60,8 +58,21 @@ pub struct Prepared {
     /// About each class, in order.
     pub decisions: Vec<Decision>,
     pub plan: Plan,
+    /// How they come.
+    amount: Amount,
     /// Keys the stream's randomness; made of its name and proxy, so that other streams don't matter.
     key: u64,
+}
+
+impl Prepared {
+    pub(super) fn key(&self) -> u64 {
+        self.key
+    }
+
+    /// When its requests come.
+    pub(super) fn arrivals(&self, seed: u64) -> Arrivals {
+        Arrivals::new(&self.amount, seed, self.key)
+    }
 }
 
 /// Views and streams of one mesh.
@@ -104,10 +115,18 @@ impl Simulation {
             let view_index = used.binary_search(&proxy).unwrap_or(0);
             let Some(view) = views.get(view_index) else { continue };
             let key = key(&view.table().proxy.name, &stream.name);
-            let requests = settings.count.unwrap_or_else(|| requests(&stream.amount, settings.seed, key));
+            let amount = settings.count.map_or(stream.amount, |n| Amount::Count(Some(n)));
+            let requests = requests(&amount, settings.seed, key);
             let sessions = stream.sessions.as_ref().map(|s| s.count);
-            let described =
-                Described { name: stream.name.clone(), view: view_index, automatic: false, requests, sessions, key };
+            let described = Described {
+                name: stream.name.clone(),
+                view: view_index,
+                automatic: false,
+                requests,
+                amount,
+                sessions,
+                key,
+            };
             streams.extend(prepared(described, view, classes)?);
         }
         Ok(Simulation { views, streams })
@@ -164,7 +183,9 @@ fn automatic(views: &[View], settings: &Settings) -> Vec<Prepared> {
             .into_iter()
             .filter_map(|s| {
                 let key = key(&view.table().proxy.name, &s.name);
-                let described = Described { name: s.name, view: i, automatic: true, requests, sessions: None, key };
+                let amount = Amount::Count(Some(requests));
+                let described =
+                    Described { name: s.name, view: i, automatic: true, requests, amount, sessions: None, key };
                 // Without sessions there cannot be too many of them.
                 prepared(described, view, s.classes).ok().flatten()
             })
@@ -179,19 +200,29 @@ struct Described {
     view: usize,
     automatic: bool,
     requests: u64,
+    amount: Amount,
     sessions: Option<u64>,
     key: u64,
 }
 
 /// None for a stream of which nothing can come.
 fn prepared(described: Described, view: &View, classes: Vec<Class>) -> Result<Option<Prepared>, NotPossible> {
-    let Described { name, view: view_index, automatic, requests, sessions, key } = described;
+    let Described { name, view: view_index, automatic, requests, amount, sessions, key } = described;
     let decisions: Vec<Decision> =
         classes.par_iter().map(|c| decide(&view.router, &c.request, Detail::Outcome)).collect();
     match Plan::new(&classes, &decisions, view, sessions) {
-        Ok(plan) => {
-            Ok(Some(Prepared { name, view: view_index, automatic, requests, classes, sessions, decisions, plan, key }))
-        }
+        Ok(plan) => Ok(Some(Prepared {
+            name,
+            view: view_index,
+            automatic,
+            requests,
+            classes,
+            sessions,
+            decisions,
+            plan,
+            amount,
+            key,
+        })),
         Err(NoPlan::Nothing) => Ok(None),
         Err(NoPlan::TooManySessions) => Err(NotPossible::TooManySessions { stream: name }),
     }
@@ -199,20 +230,4 @@ fn prepared(described: Described, view: &View, classes: Vec<Class>) -> Result<Op
 
 fn key(proxy: &str, stream: &str) -> u64 {
     xx_hash(format!("{proxy}\0{stream}").as_bytes())
-}
-
-/// How many requests an amount comes to; with Poisson arrivals that varies from seed to seed.
-fn requests(amount: &Amount, seed: u64, key: u64) -> u64 {
-    match amount {
-        Amount::Count(count) => count.unwrap_or(COUNT_DEFAULT),
-        Amount::Rate { per_second, seconds, arrival: Arrival::Constant } => whole((per_second * seconds).floor()),
-        Amount::Rate { per_second, seconds, arrival: Arrival::Poisson } => {
-            whole(run::poisson(seed, key, per_second * seconds))
-        }
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the value is clamped")]
-fn whole(x: f64) -> u64 {
-    x.clamp(0.0, 9e15) as u64
 }

@@ -120,7 +120,7 @@ fn answers(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<An
 }
 
 /// The status of the abort that a route injects; the decision's own is that of requests which are let through.
-fn abort_status(view: &View, decision: &Decision) -> Option<u16> {
+pub(super) fn abort_status(view: &View, decision: &Decision) -> Option<u16> {
     if decision.outcome == Some(Outcome::FaultAbort) {
         return decision.status;
     }
