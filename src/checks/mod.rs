@@ -8,6 +8,7 @@
 //! Not here: what admission says (room `admission`), and how findings are shown (room `report`).
 
 mod checklist;
+mod priority;
 mod references;
 pub mod registry;
 mod report;
@@ -34,24 +35,44 @@ struct Family {
     runs: &'static [fn(&Subject<'_>, &mut Report)],
 }
 
-static FAMILIES: &[Family] = &[Family {
-    checks: &[
-        references::destinations::CHECKS,
-        references::subsets::CHECKS,
-        references::gateways::CHECKS,
-        references::delegates::CHECKS,
-        references::selectors::CHECKS,
-        references::clients::CHECKS,
-    ],
-    runs: &[
-        references::destinations::run,
-        references::subsets::run,
-        references::gateways::run,
-        references::delegates::run,
-        references::selectors::run,
-        references::clients::run,
-    ],
-}];
+static FAMILIES: &[Family] = &[
+    Family {
+        checks: &[
+            references::destinations::CHECKS,
+            references::subsets::CHECKS,
+            references::gateways::CHECKS,
+            references::delegates::CHECKS,
+            references::selectors::CHECKS,
+            references::clients::CHECKS,
+        ],
+        runs: &[
+            references::destinations::run,
+            references::subsets::run,
+            references::gateways::run,
+            references::delegates::run,
+            references::selectors::run,
+            references::clients::run,
+        ],
+    },
+    Family {
+        checks: &[
+            priority::dead::CHECKS,
+            priority::fields::CHECKS,
+            priority::patterns::CHECKS,
+            priority::sources::CHECKS,
+            priority::hosts::CHECKS,
+            priority::redirects::CHECKS,
+        ],
+        runs: &[
+            priority::dead::run,
+            priority::fields::run,
+            priority::patterns::run,
+            priority::sources::run,
+            priority::hosts::run,
+            priority::redirects::run,
+        ],
+    },
+];
 
 /// What is checked.
 #[derive(Debug)]

@@ -120,7 +120,11 @@ impl Language {
         if text.as_bytes().get(at) != Some(&byte) {
             return State::Sink(false);
         }
-        if prefix && at + 1 == text.len() { State::Sink(true) } else { State::At(u32::try_from(at + 1).unwrap_or(u32::MAX)) }
+        if prefix && at + 1 == text.len() {
+            State::Sink(true)
+        } else {
+            State::At(u32::try_from(at + 1).unwrap_or(u32::MAX))
+        }
     }
 
     fn accepts(&self, state: &State) -> bool {
@@ -139,7 +143,13 @@ impl Language {
         let named = |t: &str| t.as_bytes().contains(&byte);
         match self {
             Language::All | Language::None => 0,
-            Language::Exact(t) | Language::Prefix(t) => if named(t) { 1 + u16::from(byte) } else { 0 },
+            Language::Exact(t) | Language::Prefix(t) => {
+                if named(t) {
+                    1 + u16::from(byte)
+                } else {
+                    0
+                }
+            }
             Language::ExactFolded(t) | Language::PrefixFolded(t) => {
                 let byte = byte.to_ascii_lowercase();
                 if t.as_bytes().contains(&byte) { 1 + u16::from(byte) } else { 0 }
@@ -251,9 +261,7 @@ fn breadth_first(domain: Domain, inside: &[&Language], outside: &[&Language], bu
         domain.accepts(length)
             && all.iter().zip(states).enumerate().all(|(i, (l, s))| l.accepts(s) == (i < inside.len()))
     };
-    let hopeless = |states: &[State]| {
-        states.iter().enumerate().any(|(i, s)| *s == State::Sink(i >= inside.len()))
-    };
+    let hopeless = |states: &[State]| states.iter().enumerate().any(|(i, s)| *s == State::Sink(i >= inside.len()));
     // (states, byte that led here, index of the one before)
     let mut visited: Vec<(Vec<State>, u8, usize, usize)> = vec![(first.clone(), 0, usize::MAX, 0)];
     // A lone `*` is no beginning of anything longer.
