@@ -57,6 +57,10 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         if reviewed.findings.iter().any(|f| f.severity >= least) {
             exit = exit.max(Exit::No);
         }
+        // What could not even be opened was not checked.
+        if reviewed.findings.iter().any(|f| f.id == "load" && f.severity == Severity::Error && !f.at.is_known()) {
+            exit = Exit::Unusable;
+        }
     }
     Ok(exit)
 }
