@@ -2,10 +2,12 @@
 
 pub mod admission;
 pub mod balance;
+pub mod checks;
 pub mod cli;
 pub mod decision;
 pub mod diagnostic;
 pub mod envoy_path;
+pub mod expect;
 pub mod load;
 pub mod manifest;
 pub mod mesh;
@@ -17,8 +19,10 @@ pub mod router;
 pub mod scenario;
 pub mod source;
 pub mod stats;
+pub mod symbolic;
 pub mod table;
 pub mod traffic;
 pub mod translate;
+pub mod verify;
 pub mod workspace;
 pub mod yaml;

@@ -4,8 +4,11 @@ use clap::{Args, ValueEnum};
 
 use super::options::CommonArgs;
 use super::{Exit, input, output};
-use crate::diagnostic::Severity;
-use crate::report::{self, diagnostics};
+use crate::checks::registry::{self, Profile};
+use crate::checks::silence::{self, Ignore};
+use crate::checks::{self, Outcome};
+use crate::diagnostic::{Finding, Severity};
+use crate::report::{self, check_text, diagnostics};
 use crate::workspace;
 
 #[derive(Debug, Args)]
@@ -13,54 +16,124 @@ pub struct CheckArgs {
     #[command(flatten)]
     common: CommonArgs,
 
-    /// table for people, json for programs
+    /// table for people, json for programs, sarif for code scanning, github for annotations of a pull request
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
 
     /// The least severity that sets exit status 1
-    #[arg(long, value_enum, default_value_t = FailOn::Error)]
-    fail_on: FailOn,
+    #[arg(long, value_enum, default_value_t = Level::Error)]
+    fail_on: Level,
+
+    /// The least severity that is shown
+    #[arg(long, value_enum, default_value_t = Level::Info)]
+    severity: Level,
+
+    /// ops adds the checks of operators' practice
+    #[arg(long, value_enum, default_value_t = ProfileArg::Default)]
+    profile: ProfileArg,
+
+    /// Leave findings out: ID or ID=KIND/NAMESPACE/NAME, `*` for any text (repeatable)
+    #[arg(long, value_name = "ID[=KIND/NS/NAME]")]
+    ignore: Vec<Ignore>,
+
+    /// Print the manual of a check with an example, and nothing else
+    #[arg(long, value_name = "ID", exclusive = true)]
+    explain: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     Table,
     Json,
+    Sarif,
+    Github,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FailOn {
+enum Level {
     Error,
     Warning,
     Info,
 }
 
+impl Level {
+    fn severity(self) -> Severity {
+        match self {
+            Level::Error => Severity::Error,
+            Level::Warning => Severity::Warning,
+            Level::Info => Severity::Info,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ProfileArg {
+    Default,
+    Ops,
+}
+
 pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
-    let least = match args.fail_on {
-        FailOn::Error => Severity::Error,
-        FailOn::Warning => Severity::Warning,
-        FailOn::Info => Severity::Info,
+    if let Some(id) = &args.explain {
+        return explain(id, output::color(args.common.color));
+    }
+    let profile = match args.profile {
+        ProfileArg::Default => Profile::Default,
+        ProfileArg::Ops => Profile::Ops,
     };
     let mut exit = Exit::Fine;
     for inputs in input::gather(&args.common)? {
+        let name = inputs.name.clone();
         let reviewed = workspace::review(inputs, &input::options(&args.common));
+        let mut findings = reviewed.findings;
+        // What could not even be opened is not checked: that is no answer.
+        let unopened = findings.iter().any(|f| f.id == "load" && f.severity == Severity::Error && !f.at.is_known());
+        let Outcome { findings: found, not_evaluated, checklist } = checks::run(checks::Inputs {
+            manifests: reviewed.manifests.clone(),
+            assumed: !reviewed.assumed.is_empty(),
+            scenario: reviewed.scenario.as_ref(),
+            sources: &reviewed.sources,
+            profile,
+            earlier: &findings,
+        });
+        findings.extend(found);
+        silence::apply(&mut findings, &args.ignore, &reviewed.manifests);
+        let failed = findings.iter().any(|f| f.severity >= args.fail_on.severity());
+        findings.retain(|f| f.severity >= args.severity.severity());
+        let sources = &reviewed.sources;
         match args.output {
-            Format::Json => output::write(&report::check::to_json(&reviewed.findings, &[], &reviewed.sources))?,
+            Format::Json => output::write(&report::check::to_json(&findings, &not_evaluated, &checklist, sources))?,
+            Format::Sarif => output::write(&report::sarif::to_json(&findings, sources))?,
+            Format::Github => output::write(report::github::to_text(&findings, sources).as_bytes())?,
             Format::Table => {
                 let color = output::color(args.common.color);
-                let text = diagnostics::to_text(&reviewed.findings, &reviewed.sources, color);
-                let summary = diagnostics::summary(&reviewed.findings);
-                let summary = if summary.is_empty() { "nothing found".to_owned() } else { summary };
-                output::write(format!("{text}{summary}\n").as_bytes())?;
+                let title = if name.is_empty() { String::new() } else { format!("{name}\n\n") };
+                let text = diagnostics::to_text(&findings, sources, color);
+                let missing = check_text::not_evaluated(&not_evaluated, color);
+                let summary = summary(&findings);
+                let questions = check_text::checklist(&checklist, color);
+                output::write(format!("{title}{text}{missing}{summary}\n\n{questions}").as_bytes())?;
             }
         }
-        if reviewed.findings.iter().any(|f| f.severity >= least) {
+        if failed {
             exit = exit.max(Exit::No);
         }
-        // What could not even be opened was not checked.
-        if reviewed.findings.iter().any(|f| f.id == "load" && f.severity == Severity::Error && !f.at.is_known()) {
+        if unopened {
             exit = Exit::Unusable;
         }
     }
     Ok(exit)
+}
+
+fn summary(findings: &[Finding]) -> String {
+    let summary = diagnostics::summary(findings);
+    if summary.is_empty() { "nothing found".to_owned() } else { summary }
+}
+
+fn explain(id: &str, color: bool) -> anyhow::Result<Exit> {
+    let Some(check) = registry::find(id) else {
+        let known: Vec<&str> = registry::all().map(|c| c.id).collect();
+        anyhow::bail!("there is no check `{id}`; there are {}", known.join(" "));
+    };
+    output::write(check_text::explain(check, color).as_bytes())?;
+    Ok(Exit::Fine)
 }

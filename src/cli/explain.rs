@@ -101,7 +101,7 @@ fn gather_requests(args: &ExplainArgs) -> anyhow::Result<(Vec<Request>, Exit)> {
     }
     problems.iter().for_each(|p| output::message(&format!("error: {p}")));
     let exit = if problems.is_empty() { Exit::Fine } else { Exit::Unusable };
-    if requests.is_empty() && exit == Exit::Fine {
+    if args.request.is_empty() && args.curl.is_empty() && args.requests.is_none() {
         anyhow::bail!("no request: give one with -r 'GET http://host/path', --curl or --requests");
     }
     for (i, request) in requests.iter_mut().enumerate() {

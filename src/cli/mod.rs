@@ -9,6 +9,8 @@ mod output;
 mod routes;
 mod schema;
 mod simulate;
+mod test;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -45,6 +47,8 @@ pub fn main() -> ExitCode {
         Command::Routes(args) => routes::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Test(args) => test::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -20,8 +20,12 @@ pub enum Command {
     Routes(super::routes::RoutesArgs),
     /// Say step by step why each request goes where it goes
     Explain(super::explain::ExplainArgs),
+    /// Run regression tests; exit 1 when one fails
+    Test(super::test::TestArgs),
     /// Findings in manifests before they are applied
     Check(super::check::CheckArgs),
+    /// Hold the decisions against a real Envoy that is given the exported configuration
+    Verify(super::verify::VerifyArgs),
     /// Print a JSON Schema: of scenario.yaml or of a JSON output
     Schema(super::schema::SchemaArgs),
     /// Print a completion script for a shell

@@ -21,7 +21,7 @@ pub struct RoutesArgs {
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
 
-    /// table for people, json for programs, envoy for Envoy's own configuration form
+    /// table for people, json or yaml for programs, envoy for Envoy's own configuration form
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
 }
@@ -30,6 +30,7 @@ pub struct RoutesArgs {
 enum Format {
     Table,
     Json,
+    Yaml,
     Envoy,
 }
 
@@ -54,6 +55,7 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
                 match args.output {
                     Format::Table => report::routes::to_text(&table, &workspace.sources, &view).into_bytes(),
                     Format::Json => report::routes_json::to_json(&table, &workspace.sources, &view),
+                    Format::Yaml => yaml_document(&report::routes_json::to_json(&table, &workspace.sources, &view)),
                     Format::Envoy => report::envoy::to_json(&table, &workspace.sources),
                 }
             })
@@ -69,4 +71,12 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
         }
     }
     Ok(exit)
+}
+
+/// The JSON output as a YAML document of its own.
+fn yaml_document(json: &[u8]) -> Vec<u8> {
+    // What is written as JSON reads back, and every JSON value has a YAML form.
+    let value: serde_json::Value = serde_json::from_slice(json).unwrap_or_default();
+    let text = serde_yaml::to_string(&value).unwrap_or_default();
+    format!("---\n{text}").into_bytes()
 }

@@ -46,6 +46,30 @@ pub fn cluster_end<'t>(table: &'t RouteTable, name: &ClusterName) -> ClusterEnd<
 /// Priorities that get no load have none. Where too few are healthy for the panic threshold, all of a priority are used;
 /// a threshold of 0, Istio's default, switches that off.
 pub fn usable_endpoints(cluster: &Cluster) -> Vec<&Endpoint> {
+    let loads = priority_loads(cluster);
+    let takes = |e: &&Endpoint| loads.iter().any(|load| load.takes(e));
+    cluster.endpoints.iter().filter(takes).collect()
+}
+
+/// What one priority of a cluster's endpoints gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PriorityLoad {
+    pub priority: u32,
+    /// Of all requests to the cluster; those of all priorities add up to 100.
+    pub percent: u64,
+    /// Health doesn't count: too few are healthy.
+    pub panics: bool,
+}
+
+impl PriorityLoad {
+    /// Whether this endpoint shares the load.
+    pub fn takes(&self, e: &Endpoint) -> bool {
+        e.priority == self.priority && (self.panics || e.health == Health::Healthy)
+    }
+}
+
+/// The priorities that get requests, highest first (10.2, 10.3).
+pub fn priority_loads(cluster: &Cluster) -> Vec<PriorityLoad> {
     let mut priorities: Vec<u32> = cluster.endpoints.iter().map(|e| e.priority).collect();
     priorities.sort_unstable();
     priorities.dedup();
@@ -60,21 +84,29 @@ pub fn usable_endpoints(cluster: &Cluster) -> Vec<&Endpoint> {
     let threshold = u64::from(cluster.healthy_panic_threshold);
     let panics = |(healthy, total): (u64, u64)| sum < 100 && 100 * healthy < threshold * total;
     let all_panic = priorities.iter().all(|p| panics(healthy_of(*p)));
+    let hosts = cluster.endpoints.len() as u64;
 
     let mut rest: u64 = 100;
-    let mut loaded: Vec<(u32, bool)> = Vec::new();
+    let mut loads: Vec<PriorityLoad> = Vec::new();
     for priority in priorities {
         let counts = healthy_of(priority);
-        let load = (100 * available(counts)).checked_div(sum).unwrap_or(0).min(rest);
-        rest -= load;
-        if load > 0 || all_panic {
-            loaded.push((priority, panics(counts)));
+        let share = if all_panic {
+            // All in panic: by the number of hosts.
+            (100 * counts.1).checked_div(hosts).unwrap_or(0)
+        } else {
+            (100 * available(counts)).checked_div(sum).unwrap_or(0)
+        };
+        let percent = share.min(rest);
+        rest -= percent;
+        if percent > 0 || all_panic {
+            loads.push(PriorityLoad { priority, percent, panics: panics(counts) });
         }
     }
-    let takes = |e: &&Endpoint| {
-        loaded.iter().any(|(priority, panic)| e.priority == *priority && (*panic || e.health == Health::Healthy))
-    };
-    cluster.endpoints.iter().filter(takes).collect()
+    // What rounding leaves goes to the first that takes anything.
+    if let Some(first) = loads.first_mut() {
+        first.percent += rest;
+    }
+    loads
 }
 
 /// How a missing or empty cluster came to be, as far as the table tells.

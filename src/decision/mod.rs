@@ -13,7 +13,7 @@ mod redirect;
 mod tests;
 mod upstream;
 
-pub use clusters::{ClusterEnd, cluster_end, usable_endpoints};
+pub use clusters::{ClusterEnd, PriorityLoad, cluster_end, priority_loads, usable_endpoints};
 pub use decide::{Detail, decide};
 pub use json::{DecisionJson, SourceJson};
 pub use outcome::*;

@@ -14,7 +14,7 @@ mod proxy;
 mod registry;
 mod remarks;
 mod scope;
-mod selector;
+pub(crate) mod selector;
 mod service;
 mod service_index;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::manifest::Labels;
 
 /// Positions of labelled things in a list, by namespace and label.
 #[derive(Debug, Default)]
-pub(super) struct LabelIndex<'a> {
+pub(crate) struct LabelIndex<'a> {
     namespaces: FxHashMap<&'a str, InNamespace<'a>>,
 }
 
@@ -18,7 +18,7 @@ struct InNamespace<'a> {
 
 impl<'a> LabelIndex<'a> {
     /// Indexes (namespace, labels) pairs; a pair's position names it afterwards.
-    pub(super) fn build(things: impl Iterator<Item = (&'a str, &'a Labels)>) -> LabelIndex<'a> {
+    pub(crate) fn build(things: impl Iterator<Item = (&'a str, &'a Labels)>) -> LabelIndex<'a> {
         let mut index = LabelIndex::default();
         for (i, (namespace, labels)) in things.enumerate() {
             let here = index.namespaces.entry(namespace).or_default();
@@ -31,7 +31,7 @@ impl<'a> LabelIndex<'a> {
     }
 
     /// Positions of what `selector` selects in `namespace`, ascending; the empty selector selects everything (LB-1).
-    pub(super) fn select(&self, namespace: &str, selector: &Labels) -> Vec<usize> {
+    pub(crate) fn select(&self, namespace: &str, selector: &Labels) -> Vec<usize> {
         let Some(here) = self.namespaces.get(namespace) else { return Vec::new() };
         let fitting = |list: &[(usize, &Labels)]| {
             list.iter().filter(|(_, labels)| selector.is_subset_of(labels)).map(|(i, _)| *i).collect()

@@ -10,15 +10,21 @@ mod endpoints;
 mod plan;
 mod run;
 mod simulation;
+mod sticky;
 mod summarize;
 mod summary;
 mod totals;
+mod view;
 
 pub use alias::AliasTable;
 pub use cause::{Cause, hint};
-pub use plan::{Leaf, Plan};
+pub use endpoints::{EndpointPlan, Pick, in_turn};
+pub use plan::{Kept, Leaf, Plan};
 pub use run::{Progress, Tally, run};
-pub use simulation::{COUNT_DEFAULT, NotPossible, Prepared, Settings, Simulation, View};
+pub use simulation::{COUNT_DEFAULT, NotPossible, Prepared, Settings, Simulation};
 pub use summarize::request_text;
-pub use summary::{Answer, BlackholeCause, Count, Destination, EndpointCount, Example, RouteCount, StreamSummary};
+pub use summary::{
+    Answer, BlackholeCause, Count, Destination, EndpointCount, Example, RouteCount, Sticky, StreamSummary,
+};
 pub use totals::totals;
+pub use view::View;

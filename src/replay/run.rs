@@ -9,7 +9,8 @@ use rand_distr::{Distribution, Poisson};
 use rayon::prelude::*;
 
 use super::Plan;
-use super::endpoints::{Pick, in_turn};
+use super::endpoints::{EndpointPlan, Pick, in_turn};
+use super::plan::NOT_DRAWN;
 
 /// Requests that one task runs. Results don't depend on it.
 const CHUNK: u64 = 1 << 16;
@@ -70,18 +71,28 @@ pub fn run(plan: &Plan, seed: u64, stream: u64, count: u64, progress: &Progress)
             tally
         })
         .reduce(empty, add);
-    let mut in_cluster = vec![0u64; plan.clusters.len()];
-    for (leaf, n) in plan.leaves.iter().zip(&tally.leaves) {
-        if let Some(total) = leaf.cluster.and_then(|c| in_cluster.get_mut(c as usize)) {
-            *total += n;
-        }
-    }
-    for (((_, e), counts), total) in plan.clusters.iter().zip(&mut tally.endpoints).zip(in_cluster) {
-        if e.pick == Pick::InTurn {
-            *counts = in_turn(&e.shares, total);
-        }
-    }
+    settle_endpoints(plan, &mut tally);
     tally
+}
+
+/// Counts the endpoints that follow from what was drawn: those that a hash leads to, and those that come in turn.
+fn settle_endpoints(plan: &Plan, tally: &mut Tally) {
+    let mut in_turn_totals = vec![0u64; plan.clusters.len()];
+    for (leaf, n) in plan.leaves.iter().zip(&tally.leaves) {
+        let Some(cluster) = leaf.cluster.map(|c| c as usize) else { continue };
+        let place = match leaf.kept {
+            Some(kept) => tally.endpoints.get_mut(cluster).and_then(|c| c.get_mut(kept.endpoint as usize)),
+            None => in_turn_totals.get_mut(cluster),
+        };
+        if let Some(count) = place {
+            *count += n;
+        }
+    }
+    for (((_, e), counts), total) in plan.clusters.iter().zip(&mut tally.endpoints).zip(in_turn_totals) {
+        if let Pick::InTurn(weights) = &e.pick {
+            *counts = in_turn(weights, total);
+        }
+    }
 }
 
 fn add(mut a: Tally, b: Tally) -> Tally {
@@ -142,16 +153,13 @@ fn run_chunk(plan: &Plan, seed: u64, stream: u64, first: u64, requests: u64, tal
         for words in bytes.chunks_exact(WORDS * 8).take(batch) {
             let (leaf_word, endpoint_word) = words.split_at(8);
             let leaf_index = plan.table.pick(word(leaf_word)) as usize;
-            let Some(leaf) = plan.leaves.get(leaf_index) else { continue };
             if let Some(n) = tally.leaves.get_mut(leaf_index) {
                 *n += 1;
             }
-            let Some(cluster) = leaf.cluster else { continue };
-            if let Some((_, endpoints)) = plan.clusters.get(cluster as usize)
-                && let Pick::Drawn(table) = &endpoints.pick
-            {
+            let cluster = plan.drawn.get(leaf_index).copied().unwrap_or(NOT_DRAWN) as usize;
+            if let Some((_, EndpointPlan { pick: Pick::Drawn(table), .. })) = plan.clusters.get(cluster) {
                 let endpoint = table.pick(word(endpoint_word)) as usize;
-                if let Some(n) = tally.endpoints.get_mut(cluster as usize).and_then(|c| c.get_mut(endpoint)) {
+                if let Some(n) = tally.endpoints.get_mut(cluster).and_then(|c| c.get_mut(endpoint)) {
                     *n += 1;
                 }
             }

@@ -3,20 +3,18 @@
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
+use super::plan::NoPlan;
 use super::run::{self, Progress, Tally};
 use super::summarize::summarize;
-use super::{Plan, StreamSummary};
+use super::{Plan, StreamSummary, View};
 use crate::balance::hash::xx_hash;
 use crate::decision::{Decision, Detail, decide};
 use crate::mesh::{Mesh, Proxy};
-use crate::router::{Router, Switches};
+use crate::router::Switches;
 use crate::scenario::{Amount, Arrival, Scenario, Stream};
-use crate::table::{Route, RouteTable, VirtualHost};
-use crate::traffic::{self, Class, TooMany};
-use crate::translate;
+use crate::traffic::{self, CLASSES_MAX, Class, TooMany};
 
 /// Requests of a stream whose number nobody gave.
 pub const COUNT_DEFAULT: u64 = 10_000;
@@ -39,46 +37,12 @@ pub enum NotPossible {
     TooMany(#[from] TooMany),
     #[error("stream `{stream}` goes through the proxy `{proxy}`, which is not there; there are {known}")]
     UnknownProxy { stream: SmolStr, proxy: SmolStr, known: String },
+    #[error(
+        "stream `{stream}` has too many sessions: more than {CLASSES_MAX} clients cannot be told apart by their address"
+    )]
+    TooManySessions { stream: SmolStr },
     #[error("there is no proxy to send requests through")]
     NoProxy,
-}
-
-/// One proxy's table, ready to be asked.
-#[derive(Debug)]
-pub struct View {
-    pub router: Router,
-    /// By route configuration and virtual host.
-    hosts: FxHashMap<SmolStr, FxHashMap<SmolStr, (u32, u32)>>,
-}
-
-impl View {
-    /// Resolves the proxy's table and compiles it.
-    pub fn new(mesh: &Mesh, proxy: &Arc<Proxy>, switches: &Switches) -> View {
-        let table = Arc::new(translate::route_table(mesh, proxy));
-        let mut hosts: FxHashMap<SmolStr, FxHashMap<SmolStr, (u32, u32)>> = FxHashMap::default();
-        for (c, config) in (0u32..).zip(&table.route_configs) {
-            let of_config = hosts.entry(config.name.clone()).or_default();
-            for (h, host) in (0u32..).zip(&config.virtual_hosts) {
-                of_config.entry(host.name.clone()).or_insert((c, h));
-            }
-        }
-        View { router: Router::new(table, switches), hosts }
-    }
-
-    pub fn table(&self) -> &RouteTable {
-        self.router.table()
-    }
-
-    pub(super) fn virtual_host(&self, config: &str, name: &str) -> Option<&VirtualHost> {
-        let (config, host) = *self.hosts.get(config)?.get(name)?;
-        self.router.virtual_host(config, host)
-    }
-
-    /// The route that took a request.
-    pub(super) fn route(&self, decision: &Decision) -> Option<&Arc<Route>> {
-        let host = self.virtual_host(decision.route_config.as_deref()?, decision.virtual_host.as_deref()?)?;
-        host.routes.get(decision.route_index? as usize)
-    }
 }
 
 /// A stream whose classes are decided.
@@ -91,6 +55,8 @@ pub struct Prepared {
     /// Requests to make.
     pub requests: u64,
     pub classes: Vec<Class>,
+    /// Clients that come back; None: every request is a client of its own.
+    pub sessions: Option<u64>,
     /// About each class, in order.
     pub decisions: Vec<Decision>,
     pub plan: Plan,
@@ -139,7 +105,10 @@ impl Simulation {
             let Some(view) = views.get(view_index) else { continue };
             let key = key(&view.table().proxy.name, &stream.name);
             let requests = settings.count.unwrap_or_else(|| requests(&stream.amount, settings.seed, key));
-            streams.extend(prepared(stream.name.clone(), view_index, view, classes, requests, key, false));
+            let sessions = stream.sessions.as_ref().map(|s| s.count);
+            let described =
+                Described { name: stream.name.clone(), view: view_index, automatic: false, requests, sessions, key };
+            streams.extend(prepared(described, view, classes)?);
         }
         Ok(Simulation { views, streams })
     }
@@ -195,27 +164,37 @@ fn automatic(views: &[View], settings: &Settings) -> Vec<Prepared> {
             .into_iter()
             .filter_map(|s| {
                 let key = key(&view.table().proxy.name, &s.name);
-                prepared(s.name, i, view, s.classes, requests, key, true)
+                let described = Described { name: s.name, view: i, automatic: true, requests, sessions: None, key };
+                // Without sessions there cannot be too many of them.
+                prepared(described, view, s.classes).ok().flatten()
             })
             .collect()
     };
     views.par_iter().enumerate().flat_map_iter(of_view).collect()
 }
 
-/// None for a stream of which nothing can come.
-fn prepared(
+/// A stream before its classes are decided.
+struct Described {
     name: SmolStr,
-    view_index: usize,
-    view: &View,
-    classes: Vec<Class>,
-    requests: u64,
-    key: u64,
+    view: usize,
     automatic: bool,
-) -> Option<Prepared> {
+    requests: u64,
+    sessions: Option<u64>,
+    key: u64,
+}
+
+/// None for a stream of which nothing can come.
+fn prepared(described: Described, view: &View, classes: Vec<Class>) -> Result<Option<Prepared>, NotPossible> {
+    let Described { name, view: view_index, automatic, requests, sessions, key } = described;
     let decisions: Vec<Decision> =
         classes.par_iter().map(|c| decide(&view.router, &c.request, Detail::Outcome)).collect();
-    let plan = Plan::new(&classes, &decisions, view.table())?;
-    Some(Prepared { name, view: view_index, automatic, requests, classes, decisions, plan, key })
+    match Plan::new(&classes, &decisions, view, sessions) {
+        Ok(plan) => {
+            Ok(Some(Prepared { name, view: view_index, automatic, requests, classes, sessions, decisions, plan, key }))
+        }
+        Err(NoPlan::Nothing) => Ok(None),
+        Err(NoPlan::TooManySessions) => Err(NotPossible::TooManySessions { stream: name }),
+    }
 }
 
 fn key(proxy: &str, stream: &str) -> u64 {

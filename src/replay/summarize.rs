@@ -6,8 +6,8 @@ use indexmap::IndexMap;
 use smol_str::SmolStr;
 
 use super::{
-    Answer, BlackholeCause, Cause, Count, Destination, EndpointCount, Example, Leaf, Prepared, RouteCount,
-    StreamSummary, Tally, View, hint,
+    Answer, BlackholeCause, Cause, Count, Destination, EndpointCount, EndpointPlan, Example, Leaf, Prepared,
+    RouteCount, Sticky, StreamSummary, Tally, View, hint,
 };
 use crate::decision::{Counted, Decision, Detail, Outcome, decide};
 use crate::request::Request;
@@ -51,23 +51,49 @@ pub(super) fn summarize(stream: &Prepared, view: &View, tally: &Tally) -> Stream
 }
 
 fn destinations(stream: &Prepared, tally: &Tally, kinds: &IndexMap<(Option<u32>, Outcome), Count>) -> Vec<Destination> {
+    let expected = stream.plan.endpoint_shares();
     let with_cluster = kinds.iter().filter_map(|((cluster, outcome), count)| Some(((*cluster)?, *outcome, *count)));
     with_cluster
         .filter_map(|(index, outcome, count)| {
-            let (name, endpoints) = stream.plan.clusters.get(index as usize)?;
+            let (name, plan) = stream.plan.clusters.get(index as usize)?;
             let requests = tally.endpoints.get(index as usize)?;
-            let endpoint = |((name, &requests), share): ((&String, &u64), &f64)| EndpointCount {
+            let shares = expected.get(index as usize)?;
+            let endpoint = |((name, &requests), &expected_share): ((&String, &u64), &f64)| EndpointCount {
                 endpoint: name.clone(),
-                count: Count { requests, expected_share: share * count.expected_share },
+                count: Count { requests, expected_share },
             };
-            let endpoints = endpoints.names.iter().zip(requests).zip(&endpoints.shares).map(endpoint).collect();
-            Some(Destination { cluster: name.clone(), outcome, count, endpoints })
+            let endpoints = plan.names.iter().zip(requests).zip(shares).map(endpoint).collect();
+            let sticky = if plan.is_sticky() { sticky(stream, tally, index, plan) } else { None };
+            Some(Destination { cluster: name.clone(), outcome, count, endpoints, sticky })
         })
         .collect()
 }
 
+/// The hashes that came to a cluster. None where no request has one.
+fn sticky(stream: &Prepared, tally: &Tally, cluster: u32, plan: &EndpointPlan) -> Option<Sticky> {
+    let leaves = stream.plan.leaves.iter().zip(&tally.leaves).filter(|(l, _)| l.cluster == Some(cluster));
+    let drawn_nothing = tally.requests == 0;
+    let mut seen: Vec<(u64, u32)> = leaves
+        .filter(|(_, n)| drawn_nothing || **n > 0)
+        .filter_map(|(l, _)| l.kept.map(|k| (k.hash, k.endpoint)))
+        .collect();
+    if seen.is_empty() {
+        return None;
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    let mut of_endpoints = vec![0u64; plan.names.len()];
+    for (_, endpoint) in &seen {
+        if let Some(n) = of_endpoints.get_mut(*endpoint as usize) {
+            *n += 1;
+        }
+    }
+    let fit = chi_square(&of_endpoints, &plan.shares);
+    Some(Sticky { sessions: seen.len() as u64, of_endpoints, long_run: plan.shares.clone(), fit })
+}
+
 fn answers(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<Answer> {
-    type Key = (Outcome, Option<u16>, SmolStr, Option<RouteSource>);
+    type Key = (Outcome, Option<u16>, SmolStr, SmolStr, Option<RouteSource>);
     let mut found: IndexMap<Key, (Option<String>, Count)> = IndexMap::new();
     for (leaf, count) in counted.iter().filter(|(l, _)| l.outcome.counted() == Counted::Answered) {
         let Some(decision) = stream.decisions.get(leaf.class as usize) else { continue };
@@ -77,14 +103,16 @@ fn answers(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<An
             (decision.status, decision.location.clone())
         };
         let host = decision.virtual_host.clone().unwrap_or_default();
-        let key = (leaf.outcome, status, host, decision.source.clone());
+        let name = decision.route_name.clone().unwrap_or_default();
+        let key = (leaf.outcome, status, host, name, decision.source.clone());
         found.entry(key).or_insert((location, Count::default())).1.add(*count);
     }
-    let answer = |((outcome, status, virtual_host, source), (location, count))| Answer {
+    let answer = |((outcome, status, virtual_host, route_name, source), (location, count))| Answer {
         outcome,
         status,
         location,
         virtual_host,
+        route_name,
         source,
         count,
     };

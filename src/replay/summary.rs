@@ -84,6 +84,21 @@ pub struct Destination {
     pub outcome: Outcome,
     pub count: Count,
     pub endpoints: Vec<EndpointCount>,
+    /// Where hashes keep requests together; None also for the sum over streams.
+    pub sticky: Option<Sticky>,
+}
+
+/// What a hash keeps together is judged as one: the requests of a session say no more about shares than the session does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sticky {
+    /// Different hashes that were seen.
+    pub sessions: u64,
+    /// By endpoint.
+    pub of_endpoints: Vec<u64>,
+    /// Shares of hashes in the long run, by endpoint.
+    pub long_run: Vec<f64>,
+    /// How well the sessions fit the long run.
+    pub fit: Option<Fit>,
 }
 
 /// One endpoint of a cluster; shares are of the stream's requests.
@@ -101,6 +116,8 @@ pub struct Answer {
     /// Where a redirect leads, for the first request that was met.
     pub location: Option<String>,
     pub virtual_host: SmolStr,
+    /// Empty: unnamed, or no route was asked.
+    pub route_name: SmolStr,
     pub source: Option<RouteSource>,
     pub count: Count,
 }

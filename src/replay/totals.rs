@@ -33,7 +33,8 @@ pub fn totals(streams: &[StreamSummary]) -> StreamSummary {
             }
         }
         for a in &s.answers {
-            answers.add((a.outcome, a.status, a.virtual_host.clone(), a.source.clone()), a, scaled(a.count));
+            let key = (a.outcome, a.status, a.virtual_host.clone(), a.route_name.clone(), a.source.clone());
+            answers.add(key, a, scaled(a.count));
         }
         for c in &s.causes {
             causes.add((c.outcome, c.cluster.clone(), c.source.clone(), c.hint.clone()), c, scaled(c.count));
@@ -46,7 +47,7 @@ pub fn totals(streams: &[StreamSummary]) -> StreamSummary {
         out.unmatched_examples.extend(examples.map(|e| super::Example { count: scaled(e.count), ..e }));
     }
     out.unmatched_examples.truncate(super::summarize::EXAMPLES_MAX);
-    out.destinations = destinations.take(|d, count| super::Destination { count, ..d });
+    out.destinations = destinations.take(|d, count| super::Destination { count, sticky: None, ..d });
     for (destination, (_, sum)) in out.destinations.iter_mut().zip(endpoints) {
         destination.endpoints = sum.take(|e, count| super::EndpointCount { count, ..e });
     }

@@ -2,26 +2,30 @@
 
 use super::json_writer::{JsonWriter, Object};
 use super::place::Locator;
+use crate::checks::{Answer, NotEvaluated, Question};
 use crate::diagnostic::{Admission, Evidence, Finding, Severity};
 use crate::source::SourceMap;
 
-/// A check that could not be made, and the input it needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotEvaluated {
-    pub id: &'static str,
-    /// What would have to be given.
-    pub needs: String,
-}
-
 /// The whole document, ending in a line end.
-pub fn to_json(findings: &[Finding], not_evaluated: &[NotEvaluated], sources: &SourceMap) -> Vec<u8> {
+pub fn to_json(
+    findings: &[Finding],
+    not_evaluated: &[NotEvaluated],
+    checklist: &[Question],
+    sources: &SourceMap,
+) -> Vec<u8> {
     let mut locator = Locator::new(sources);
     let mut json = JsonWriter::default();
     json.object(|o| {
         o.objects("findings", findings, |o, f| finding(o, f, &mut locator, sources));
         o.objects("not_evaluated", not_evaluated, |o, n| {
-            o.str("id", n.id);
-            o.str("needs", &n.needs);
+            o.str("id", n.check.id);
+            o.str("needs", &super::check_text::needs(n));
+        });
+        o.objects("checklist", checklist, |o, q| {
+            o.str("question", q.text);
+            o.str("answer", q.answer.as_str());
+            o.bool("good", matches!((q.answer, q.wants_yes), (Answer::Yes, true) | (Answer::No, false)));
+            o.str("evidence", &q.evidence);
         });
         o.object("summary", |o| {
             for severity in [Severity::Error, Severity::Warning, Severity::Info] {

@@ -85,7 +85,13 @@ impl<'s> Locator<'s> {
         let parts = self.files.get(&at.file)?;
         let document = self.parsed.as_ref()?.document.as_ref()?;
         let object = object_at(&document.root, offset(&parts.lines, at));
-        let span = deepest(object, path)?;
+        let (span, key) = deepest(object, path)?;
+        // A finding about a key itself, such as an unknown one, points at it already.
+        let is_about_key = |key: &Span| {
+            let start = parts.lines.position(key.start);
+            (start.line, start.column) == (at.line, at.column)
+        };
+        let span = key.filter(is_about_key).unwrap_or(span);
         let position = parts.lines.position(span.start);
         Some(Place { file: at.file, line: position.line, column: position.column, span })
     }
@@ -119,16 +125,18 @@ fn object_at<'n, 'a>(root: &'n Node<'a>, offset: u32) -> &'n Node<'a> {
 }
 
 /// The node at `path`, or at the longest part of it that leads somewhere: a missing field is shown where it should be.
-fn deepest(object: &Node<'_>, path: &str) -> Option<Span> {
+/// With the place of the key that leads there.
+fn deepest(object: &Node<'_>, path: &str) -> Option<(Span, Option<Span>)> {
     let mut part = path;
     loop {
         if let Some((node, key)) = object.at(part) {
             // A block that spans lines is shown by its key; a plain value by itself.
             let is_block = node.as_map().is_some() || node.as_seq().is_some();
-            return Some(match key {
+            let span = match key {
                 Some(key) if is_block || part.len() < path.len() || node.span.start == node.span.end => key,
                 _ => node.span,
-            });
+            };
+            return Some((span, key));
         }
         let cut = part.rfind(['.', '['])?;
         part = part.get(..cut)?;

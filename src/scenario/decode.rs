@@ -33,7 +33,7 @@ const SCENARIO: &[&str] = &[
 /// Everything that is wrong with it, in the order of the text.
 pub fn decode(file: FileId, text: &str) -> Result<Scenario, Vec<Finding>> {
     let lines = LineIndex::new(text);
-    let mut reader = Reader { file, lines: &lines, text, findings: Vec::new() };
+    let mut reader = Reader { what: "scenario", file, document: 0, lines: &lines, text, findings: Vec::new() };
     let mut scenario = Scenario::default();
     let mut documents = yaml::documents(text).into_iter();
     match documents.next().map(|raw| yaml::parse(&raw, &yaml::Limits::default())) {

@@ -8,32 +8,37 @@ use crate::source::{FileId, Position};
 use crate::yaml::{LineIndex, Node, Span, Value};
 
 /// Where findings go, and how places are made.
-pub(super) struct Reader<'t> {
+#[derive(Debug)]
+pub(crate) struct Reader<'t> {
+    /// What is read, as messages call it: `scenario`, `test`. It is also the id of the findings.
+    pub what: &'static str,
     pub file: FileId,
+    /// Index of the document within the file.
+    pub document: u32,
     pub lines: &'t LineIndex<'t>,
     pub text: &'t str,
     pub findings: Vec<Finding>,
 }
 
 impl Reader<'_> {
-    pub(super) fn position(&self, span: Span) -> Position {
+    pub(crate) fn position(&self, span: Span) -> Position {
         let at = self.lines.position(span.start);
-        Position { file: self.file, line: at.line, column: at.column, document: 0 }
+        Position { file: self.file, line: at.line, column: at.column, document: self.document }
     }
 
-    pub(super) fn problem(&mut self, span: Span, path: &str, message: impl Into<String>, hint: Option<String>) {
-        let mut finding = Finding::new("scenario", Severity::Error, message).at(self.position(span)).path(path);
+    pub(crate) fn problem(&mut self, span: Span, path: &str, message: impl Into<String>, hint: Option<String>) {
+        let mut finding = Finding::new(self.what, Severity::Error, message).at(self.position(span)).path(path);
         finding.hint = hint;
         self.findings.push(finding);
     }
 
-    fn wrong_kind(&mut self, node: &Node<'_>, path: &str, wanted: &str) {
+    pub(crate) fn wrong_kind(&mut self, node: &Node<'_>, path: &str, wanted: &str) {
         let message = format!("`{path}` must be {wanted}, and is a {}", node.kind_name());
         self.problem(node.span, path, message, None);
     }
 
     /// The fields of an object; unknown keys are reported with the nearest known one. None where it is no object.
-    pub(super) fn object<'n, 'a>(&mut self, node: &'n Node<'a>, path: &str, known: &[&str]) -> Option<Fields<'n, 'a>> {
+    pub(crate) fn object<'n, 'a>(&mut self, node: &'n Node<'a>, path: &str, known: &[&str]) -> Option<Fields<'n, 'a>> {
         let Some(entries) = node.as_map() else {
             self.wrong_kind(node, path, "an object");
             return None;
@@ -56,7 +61,7 @@ impl Reader<'_> {
         Some(Fields { node, path: path.to_owned() })
     }
 
-    pub(super) fn string(&mut self, node: &Node<'_>, path: &str) -> Option<SmolStr> {
+    pub(crate) fn string(&mut self, node: &Node<'_>, path: &str) -> Option<SmolStr> {
         match &node.value {
             Value::Str(s) => Some(SmolStr::new(s)),
             _ => {
@@ -68,7 +73,7 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn list<'n, 'a>(&mut self, node: &'n Node<'a>, path: &str) -> &'n [Node<'a>] {
+    pub(crate) fn list<'n, 'a>(&mut self, node: &'n Node<'a>, path: &str) -> &'n [Node<'a>] {
         match node.as_seq() {
             Some(items) => items,
             None => {
@@ -78,7 +83,7 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn number(&mut self, node: &Node<'_>, path: &str) -> Option<f64> {
+    pub(crate) fn number(&mut self, node: &Node<'_>, path: &str) -> Option<f64> {
         let value = node.as_f64();
         if value.is_none() {
             self.wrong_kind(node, path, "a number");
@@ -86,7 +91,7 @@ impl Reader<'_> {
         value
     }
 
-    pub(super) fn integer(&mut self, node: &Node<'_>, path: &str) -> Option<i64> {
+    pub(crate) fn integer(&mut self, node: &Node<'_>, path: &str) -> Option<i64> {
         let value = node.as_i64();
         if value.is_none() {
             self.wrong_kind(node, path, "a whole number");
@@ -95,7 +100,7 @@ impl Reader<'_> {
     }
 
     /// A whole number of at least `least`.
-    pub(super) fn count(&mut self, node: &Node<'_>, path: &str, least: u64) -> Option<u64> {
+    pub(crate) fn count(&mut self, node: &Node<'_>, path: &str, least: u64) -> Option<u64> {
         let value = self.integer(node, path)?;
         match u64::try_from(value) {
             Ok(n) if n >= least => Some(n),
@@ -106,7 +111,7 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn boolean(&mut self, node: &Node<'_>, path: &str) -> Option<bool> {
+    pub(crate) fn boolean(&mut self, node: &Node<'_>, path: &str) -> Option<bool> {
         let value = node.as_bool();
         if value.is_none() {
             self.wrong_kind(node, path, "true or false");
@@ -114,7 +119,7 @@ impl Reader<'_> {
         value
     }
 
-    pub(super) fn labels(&mut self, node: &Node<'_>, path: &str) -> Labels {
+    pub(crate) fn labels(&mut self, node: &Node<'_>, path: &str) -> Labels {
         let Some(entries) = node.as_map() else {
             self.wrong_kind(node, path, "an object of labels");
             return Labels::default();
@@ -130,41 +135,42 @@ impl Reader<'_> {
 }
 
 /// An object whose keys are known to be right.
-pub(super) struct Fields<'n, 'a> {
+#[derive(Debug, Clone)]
+pub(crate) struct Fields<'n, 'a> {
     pub node: &'n Node<'a>,
     pub path: String,
 }
 
 impl<'n, 'a> Fields<'n, 'a> {
     /// A field that is there and not null, with its path.
-    pub(super) fn get(&self, key: &str) -> Option<(&'n Node<'a>, String)> {
+    pub(crate) fn get(&self, key: &str) -> Option<(&'n Node<'a>, String)> {
         let node = self.node.get(key)?;
         if node.is_null() { None } else { Some((node, join(&self.path, key))) }
     }
 
     /// Reports the absence of a required field.
-    pub(super) fn require(&self, reader: &mut Reader<'_>, key: &str) -> Option<(&'n Node<'a>, String)> {
+    pub(crate) fn require(&self, reader: &mut Reader<'_>, key: &str) -> Option<(&'n Node<'a>, String)> {
         let found = self.get(key);
         if found.is_none() {
-            let within = if self.path.is_empty() { "the scenario".to_owned() } else { format!("`{}`", self.path) };
+            let within = if self.path.is_empty() { format!("the {}", reader.what) } else { format!("`{}`", self.path) };
             reader.problem(self.node.span, &join(&self.path, key), format!("{within} has no `{key}`"), None);
         }
         found
     }
 
-    pub(super) fn string(&self, reader: &mut Reader<'_>, key: &str) -> Option<SmolStr> {
+    pub(crate) fn string(&self, reader: &mut Reader<'_>, key: &str) -> Option<SmolStr> {
         let (node, path) = self.get(key)?;
         reader.string(node, &path)
     }
 }
 
 /// `path.key`, or `key` at the top.
-pub(super) fn join(path: &str, key: &str) -> String {
+pub(crate) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 /// The known word that is close enough to be meant.
-pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     known
         .iter()
         .map(|k| (strsim::damerau_levenshtein(&word.to_lowercase(), &k.to_lowercase()), *k))

@@ -4,7 +4,7 @@
 //! How a run works is not known here: streams are described, not made.
 
 mod decode;
-mod fields;
+pub(crate) mod fields;
 mod stream;
 
 pub use decode::{decode, parse_rate, parse_seconds, parse_share, placeholders};

@@ -35,7 +35,10 @@ pub fn automatic(router: &Router) -> Vec<HostStream> {
                 ChainAction::Http { route_config } => {
                     let Some(config) = table.route_config(route_config) else { continue };
                     for host in &config.virtual_hosts {
-                        if is_for_strangers(host, table) || !seen.insert((config.name.clone(), host.name.clone())) {
+                        if is_for_strangers(host, table)
+                            || is_at_a_foreign_port(host, listener, table)
+                            || !seen.insert((config.name.clone(), host.name.clone()))
+                        {
                             continue;
                         }
                         let stream = http(router, listener, chain, host);
@@ -45,8 +48,8 @@ pub fn automatic(router: &Router) -> Vec<HostStream> {
                     }
                 }
                 ChainAction::Tcp(destination) => {
-                    if is_in_mesh(destination) {
-                        out.push(tcp(table, listener, chain));
+                    if chain.matcher.application_protocols.is_empty() && is_in_mesh(destination) {
+                        out.extend(tcp(router, listener, chain));
                     }
                 }
             }
@@ -59,6 +62,17 @@ pub fn automatic(router: &Router) -> Vec<HostStream> {
 fn is_for_strangers(host: &VirtualHost, table: &RouteTable) -> bool {
     table.proxy.kind == ProxyKind::Sidecar
         && matches!(host.name.as_str(), "allow_any" | "block_all" | "allow_any_dynamic_dns")
+}
+
+/// The host of a service, served on a port that the service doesn't have: a VirtualService for it comes up in the tables of
+/// all ports, but nobody dials it there.
+fn is_at_a_foreign_port(host: &VirtualHost, listener: &Listener, table: &RouteTable) -> bool {
+    if table.proxy.kind == ProxyKind::Gateway {
+        return false;
+    }
+    let name = host.name.rsplit_once(':').map_or(host.name.as_str(), |(name, _)| name);
+    let at = |port: u16| table.cluster(&ClusterName::outbound(port, "", name)).is_some();
+    !at(listener.port) && table.listeners.iter().any(|l| at(l.port))
 }
 
 fn is_in_mesh(destination: &TcpDestination) -> bool {
@@ -87,17 +101,19 @@ fn http(router: &Router, listener: &Listener, chain: &FilterChain, host: &Virtua
             route == index && router.virtual_host(config, virtual_host).is_some_and(|v| v.name == host.name)
         };
         if let Some(request) = witness::candidates(&route.matcher, &site).into_iter().find(reaches) {
-            classes.push(Class { weight: 1.0, request, template: index });
+            classes.push(Class { weight: 1.0, request, template: index, session: None });
         }
     }
     if host.require_tls {
         // No route is ever looked at; one plain request shows the redirect.
-        classes = vec![Class { weight: 1.0, request: witness::plain(&site, "/"), template: 0 }];
+        classes = vec![Class { weight: 1.0, request: witness::plain(&site, "/"), template: 0, session: None }];
     }
     HostStream { name: host.name.clone(), classes }
 }
 
-fn tcp(table: &RouteTable, listener: &Listener, chain: &FilterChain) -> HostStream {
+/// One connection through the chain. None where requests such as ours don't come to it: HTTP is sniffed, for example.
+fn tcp(router: &Router, listener: &Listener, chain: &FilterChain) -> Option<HostStream> {
+    let table = router.table();
     let address = chain.matcher.prefix_ranges.first().map(|r| r.addr()).or_else(|| own_address(listener, table));
     let name = chain.matcher.server_names.first().map(|n| example_host(n));
     let site = Site {
@@ -107,10 +123,16 @@ fn tcp(table: &RouteTable, listener: &Listener, chain: &FilterChain) -> HostStre
         address,
     };
     let shown = name.map(|n| format_smolstr!(" {n}")).unwrap_or_default();
-    HostStream {
+    let reaches = |request: &Request| {
+        let Found::Tcp { listener, chain: found } = router.find(&RequestView::from(request)) else { return false };
+        router.chain(listener, found).is_some_and(|c| std::ptr::eq(c, chain))
+    };
+    let sites = [site.tls, true].map(|tls| Site { tls, ..site.clone() });
+    let request = sites.iter().map(|s| witness::plain(s, "/")).find(reaches)?;
+    Some(HostStream {
         name: format_smolstr!("tcp {}:{}{shown}", listener.address, listener.port),
-        classes: vec![Class { weight: 1.0, request: witness::plain(&site, "/"), template: 0 }],
-    }
+        classes: vec![Class { weight: 1.0, request, template: 0, session: None }],
+    })
 }
 
 /// The listener's own address, unless it listens on all of them.

@@ -35,11 +35,15 @@ pub fn expand(stream: &Stream) -> Result<Vec<Class>, TooMany> {
         let drawn = drawn_values(stream, template);
         let mut bindings: Vec<(SmolStr, SmolStr)> = Vec::new();
         combine(&drawn, &mut bindings, template.weight, &mut |bindings, weight| {
-            with_headers(template, bindings, weight, index, &mut out);
+            let session = session_of(stream, bindings);
+            with_headers(template, bindings, &Of { template: index, weight, session }, &mut out);
         });
     }
     Ok(out)
 }
+
+/// A variable's name and the value it has.
+type Binding = (SmolStr, SmolStr);
 
 /// Names that the template uses, each with its values and their shares.
 type Drawn = Vec<(SmolStr, Vec<(SmolStr, f64)>)>;
@@ -106,9 +110,9 @@ fn distribution(values: &Values) -> Vec<(SmolStr, f64)> {
 
 fn combine(
     drawn: &[(SmolStr, Vec<(SmolStr, f64)>)],
-    bindings: &mut Vec<(SmolStr, SmolStr)>,
+    bindings: &mut Vec<Binding>,
     weight: f64,
-    each: &mut dyn FnMut(&[(SmolStr, SmolStr)], f64),
+    each: &mut dyn FnMut(&[Binding], f64),
 ) {
     let Some(((name, values), rest)) = drawn.split_first() else {
         each(bindings, weight);
@@ -121,9 +125,26 @@ fn combine(
     }
 }
 
+/// What the classes of one binding have in common.
+struct Of {
+    template: u32,
+    weight: f64,
+    session: Option<u64>,
+}
+
+/// The session that a binding stands for, where the template names it.
+fn session_of(stream: &Stream, bindings: &[Binding]) -> Option<u64> {
+    let sessions = stream.sessions.as_ref()?;
+    if stream.variables.iter().any(|v| v.name == sessions.variable) {
+        return None; // The author's own variable of that name wins.
+    }
+    let (_, value) = bindings.iter().find(|(name, _)| *name == sessions.variable)?;
+    value.strip_prefix('s')?.parse().ok()
+}
+
 /// The classes of one binding: with and without each header that comes only sometimes.
-fn with_headers(template: &Template, bindings: &[(SmolStr, SmolStr)], weight: f64, index: u32, out: &mut Vec<Class>) {
-    let mut variants: Vec<(Vec<(SmolStr, SmolStr)>, f64)> = vec![(Vec::new(), weight)];
+fn with_headers(template: &Template, bindings: &[Binding], like: &Of, out: &mut Vec<Class>) {
+    let mut variants: Vec<(Vec<(SmolStr, SmolStr)>, f64)> = vec![(Vec::new(), like.weight)];
     for header in &template.headers {
         let value = render(&header.value, bindings);
         let absent = 1.0 - header.probability;
@@ -149,7 +170,7 @@ fn with_headers(template: &Template, bindings: &[(SmolStr, SmolStr)], weight: f6
             let (_, authority) = request.headers.remove(i);
             request.authority = authority;
         }
-        out.push(Class { weight, request, template: index });
+        out.push(Class { weight, request, template: like.template, session: like.session });
     }
 }
 

@@ -8,7 +8,7 @@ mod expand;
 mod witness;
 
 pub use automatic::{HostStream, automatic};
-pub use expand::{TooMany, expand};
+pub use expand::{CLASSES_MAX, TooMany, expand};
 
 use crate::request::Request;
 
@@ -20,4 +20,6 @@ pub struct Class {
     pub request: Request,
     /// Index of the template it came from.
     pub template: u32,
+    /// Number of the session, where requests of different sessions differ.
+    pub session: Option<u64>,
 }

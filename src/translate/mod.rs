@@ -7,7 +7,7 @@ mod destination;
 mod filter_chain;
 mod gateway;
 mod host_index;
-mod http;
+pub(crate) mod http;
 mod listeners;
 mod names;
 mod sidecar_routes;

@@ -81,6 +81,11 @@ pub struct Reviewed {
     pub findings: Vec<Finding>,
     /// Objects that admission would refuse.
     pub refused: Vec<(ObjectId, Position)>,
+    /// What is left of the documents: the objects that would be in force, with Services assumed where that was asked for.
+    pub manifests: Manifests,
+    /// Hosts that got an assumed Service, sorted.
+    pub assumed: Vec<SmolStr>,
+    pub scenario: Option<Scenario>,
 }
 
 /// The documents of `inputs` as the API server would leave them, and all that is to be said about them.
@@ -210,7 +215,8 @@ impl Workspace {
 
 /// Only reads and reviews; refused documents are findings like all others.
 pub fn review(inputs: Inputs, options: &Options) -> Reviewed {
-    let admitted = admit(&inputs, options);
+    let mut admitted = admit(&inputs, options);
+    let assumed = if options.assume_services { assume::services(&mut admitted.manifests) } else { Vec::new() };
     let mut refused: Vec<(ObjectId, Position)> = Vec::new();
     for f in admitted.findings.iter().filter(|f| f.is_rejection()) {
         if let Some(object) = &f.object
@@ -219,5 +225,12 @@ pub fn review(inputs: Inputs, options: &Options) -> Reviewed {
             refused.push((object.clone(), f.at));
         }
     }
-    Reviewed { sources: inputs.sources, findings: admitted.findings, refused }
+    Reviewed {
+        sources: inputs.sources,
+        findings: admitted.findings,
+        refused,
+        manifests: admitted.manifests,
+        assumed,
+        scenario: inputs.scenario.map(|(_, scenario)| scenario),
+    }
 }

@@ -5,6 +5,7 @@ use crate::decision::Counted;
 use crate::replay::{Count, StreamSummary};
 use crate::report::json_writer::{JsonWriter, Object};
 use crate::source::SourceMap;
+use crate::stats::Fit;
 use crate::table::RouteSource;
 
 /// One line, without line end.
@@ -59,6 +60,19 @@ fn summary(o: &mut Object<'_>, s: &StreamSummary, sources: &SourceMap) {
             o.str("endpoint", &e.endpoint);
             count(o, e.count, s);
         });
+        match &d.sticky {
+            Some(sticky) => o.object("sticky", |o| {
+                o.number("sessions", sticky.sessions);
+                let endpoints = d.endpoints.iter().zip(&sticky.of_endpoints).zip(&sticky.long_run);
+                o.objects("endpoints", endpoints, |o, ((e, sessions), long_run)| {
+                    o.str("endpoint", &e.endpoint);
+                    o.number("sessions", *sessions);
+                    o.float("long_run_share", bounded(*long_run));
+                });
+                fit(o, sticky.fit);
+            }),
+            None => o.null("sticky"),
+        }
     });
     o.object("answered", |o| {
         count(o, s.counted(Counted::Answered), s);
@@ -111,7 +125,11 @@ fn summary(o: &mut Object<'_>, s: &StreamSummary, sources: &SourceMap) {
         count(o, r.count, s);
         source(o, r.route.source.as_ref(), sources);
     });
-    match s.fit {
+    fit(o, s.fit);
+}
+
+fn fit(o: &mut Object<'_>, fit: Option<Fit>) {
+    match fit {
         Some(fit) => o.object("fit", |o| {
             o.float("statistic", fit.statistic);
             o.number("degrees_of_freedom", fit.degrees_of_freedom);

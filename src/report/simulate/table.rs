@@ -3,10 +3,11 @@
 use super::grid::{Look, Row, percent, thousands, to_text as grid, wrap};
 use super::{Results, outcome};
 use crate::decision::{Counted, Outcome};
-use crate::replay::{Count, Destination, StreamSummary};
+use crate::replay::{Answer, Count, Destination, StreamSummary};
 use crate::report::describe;
 use crate::report::style::{Style, paint};
 use crate::source::SourceMap;
+use crate::stats::Fit;
 
 /// How the report is shown.
 #[derive(Debug, Clone, Copy)]
@@ -97,6 +98,7 @@ impl Writer<'_> {
         };
         self.line(&format!("{name}  {how_many} through {}", s.proxy));
         self.out.push_str(&grid(&self.rows(s, true), &self.look(s)));
+        self.answers(s);
         self.causes(s);
         self.examples(s);
         self.fit(s);
@@ -127,16 +129,7 @@ impl Writer<'_> {
             match group {
                 Counted::Answered => {
                     for a in &s.answers {
-                        let status = a.status.map(|s| format!(" {s}")).unwrap_or_default();
-                        let to = a.location.as_ref().map(|l| format!(" to {l}")).unwrap_or_default();
-                        let by = match &a.source {
-                            Some(source) => {
-                                format!(", {}", describe::place(source.at, self.sources()))
-                            }
-                            None => format!(", {}", a.virtual_host),
-                        };
-                        let text = format!("{}{status}{to}{by}", outcome(a.outcome));
-                        rows.push(row(text, 2, Style::Plain, a.count, true));
+                        rows.push(row(answer(a), 2, Style::Plain, a.count, true));
                     }
                 }
                 Counted::Unmatched => {
@@ -169,6 +162,22 @@ impl Writer<'_> {
 
     fn share(&self, s: &StreamSummary, count: Count) -> String {
         percent(if self.results.exact { count.expected_share } else { count.share(s.requests) })
+    }
+
+    fn answers(&mut self, s: &StreamSummary) {
+        for a in &s.answers {
+            let to = a.location.as_ref().map(|l| format!(" to {l}")).unwrap_or_default();
+            let head = format!("  {} {}{to}", self.share(s, a.count), answer(a));
+            self.out.push('\n');
+            self.line(&wrap(&head, self.show.width, 4));
+            let by = match &a.source {
+                Some(source) => {
+                    format!("at {}, {}", describe::place(source.at, self.sources()), describe::written_by(source))
+                }
+                None => format!("by the virtual host {}", a.virtual_host),
+            };
+            self.line(&wrap(&format!("    {by}"), self.show.width, 6));
+        }
     }
 
     fn causes(&mut self, s: &StreamSummary) {
@@ -207,19 +216,35 @@ impl Writer<'_> {
         }
     }
 
+    /// What the numbers are worth.
     fn fit(&mut self, s: &StreamSummary) {
-        let (Some(fit), false) = (s.fit, self.results.exact) else { return };
-        let verdict = if fit.p_value < 0.001 { "do not fit" } else { "fit" };
-        let freedom = fit.degrees_of_freedom;
-        let text = format!(
-            "  measured shares {verdict} the expected ones: chi-square {:.2}, {freedom} degree{} of freedom, p = {:.3}",
-            fit.statistic,
-            if freedom == 1 { "" } else { "s" },
-            fit.p_value
-        );
-        let text = wrap(&text, self.show.width, 4);
-        self.out.push('\n');
-        self.line(&self.paint(&text, Style::Dim));
+        for d in &s.destinations {
+            let Some(sticky) = &d.sticky else { continue };
+            let fits = sticky.fit.map(|f| format!("; they {} the long run: {}", verdict(f), fit_text(f)));
+            let many = if sticky.sessions == 1 { "session" } else { "sessions" };
+            let head = format!(
+                "  {} keeps each of {} {many} on one endpoint{}",
+                destination(d),
+                thousands(sticky.sessions),
+                fits.unwrap_or_default()
+            );
+            self.out.push('\n');
+            self.line(&wrap(&head, self.show.width, 4));
+            let all = d.endpoints.iter().zip(&sticky.of_endpoints).zip(&sticky.long_run);
+            let shown = if self.show.all_endpoints { d.endpoints.len() } else { ENDPOINTS_MAX };
+            for ((e, n), share) in all.take(shown) {
+                let text = format!("    {}  {} now, {} in the long run", e.endpoint, thousands(*n), percent(*share));
+                self.line(&self.paint(&wrap(&text, self.show.width, 8), Style::Dim));
+            }
+            if d.endpoints.len() > shown {
+                self.line(&format!("    and {} more (-v lists them)", d.endpoints.len() - shown));
+            }
+        }
+        if let (Some(fit), false) = (s.fit, self.results.exact) {
+            let text = format!("  measured shares {} the expected ones: {}", verdict(fit), fit_text(fit));
+            self.out.push('\n');
+            self.line(&self.paint(&wrap(&text, self.show.width, 4), Style::Dim));
+        }
     }
 
     /// Hosts without anything to tell, a line each.
@@ -289,6 +314,24 @@ impl Writer<'_> {
             self.line(&wrap(&text, self.show.width, 8));
         }
     }
+}
+
+/// Below one in a thousand nobody would call it chance.
+fn verdict(fit: Fit) -> &'static str {
+    if fit.p_value < 0.001 { "do not fit" } else { "fit" }
+}
+
+fn fit_text(fit: Fit) -> String {
+    let freedom = fit.degrees_of_freedom;
+    let s = if freedom == 1 { "" } else { "s" };
+    format!("chi-square {:.2}, {freedom} degree{s} of freedom, p = {:.3}", fit.statistic, fit.p_value)
+}
+
+/// `redirect 301`, with the route's name where it has one.
+fn answer(a: &Answer) -> String {
+    let status = a.status.map(|s| format!(" {s}")).unwrap_or_default();
+    let name = if a.route_name.is_empty() { String::new() } else { format!(" \"{}\"", a.route_name) };
+    format!("{}{status}{name}", outcome(a.outcome))
 }
 
 fn destination(d: &Destination) -> String {

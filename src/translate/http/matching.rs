@@ -17,7 +17,7 @@ pub(crate) fn catch_all_match() -> RouteMatch {
 }
 
 /// The conditions of one match entry that are left to request time (RT-5 to RT-12).
-pub(super) fn route_match(m: &HttpMatch) -> RouteMatch {
+pub(crate) fn route_match(m: &HttpMatch) -> RouteMatch {
     let mut out =
         RouteMatch { path: path(m.uri.as_ref()), case_sensitive: Some(!m.ignore_uri_case), ..catch_all_match() };
     for (name, value) in &m.headers {

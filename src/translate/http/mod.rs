@@ -13,7 +13,7 @@ mod retry;
 use std::sync::Arc;
 
 pub(crate) use hash::default_route_policy;
-pub(crate) use matching::catch_all_match;
+pub(crate) use matching::{catch_all_match, route_match};
 pub(crate) use retry::policy as retry_policy;
 use smol_str::{SmolStr, format_smolstr};
 

@@ -1,0 +1,138 @@
+//! Checks: what is wrong with a set of manifests, with proof.
+//!
+//! In: admitted manifests and the mesh made of them. Out: an [`Outcome`]: findings in the order of the sources, the checks
+//! that could not be made and what they need, and the operator's checklist. Each check asks the resolved mesh and the route
+//! tables, so that it says what Istio would do rather than what the text looks like. Each family has a folder or file; the
+//! doc comment of a check is its manual, and its example under `tests/checks` is its test.
+//!
+//! Not here: what admission says (room `admission`), and how findings are shown (room `report`).
+
+mod checklist;
+mod priority;
+mod references;
+pub mod registry;
+mod report;
+pub mod silence;
+mod subject;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use crate::diagnostic::Finding;
+use crate::manifest::Manifests;
+use crate::mesh::Mesh;
+use crate::scenario::Scenario;
+use crate::source::SourceMap;
+use registry::{Check, Input, Profile};
+use report::Report;
+use subject::Subject;
+
+pub use checklist::{Answer, Question};
+
+/// Checks that belong together, and what makes them.
+struct Family {
+    checks: &'static [&'static [Check]],
+    runs: &'static [fn(&Subject<'_>, &mut Report)],
+}
+
+static FAMILIES: &[Family] = &[
+    Family {
+        checks: &[
+            references::destinations::CHECKS,
+            references::subsets::CHECKS,
+            references::gateways::CHECKS,
+            references::delegates::CHECKS,
+            references::selectors::CHECKS,
+            references::clients::CHECKS,
+        ],
+        runs: &[
+            references::destinations::run,
+            references::subsets::run,
+            references::gateways::run,
+            references::delegates::run,
+            references::selectors::run,
+            references::clients::run,
+        ],
+    },
+    Family {
+        checks: &[
+            priority::dead::CHECKS,
+            priority::fields::CHECKS,
+            priority::patterns::CHECKS,
+            priority::sources::CHECKS,
+            priority::hosts::CHECKS,
+            priority::redirects::CHECKS,
+        ],
+        runs: &[
+            priority::dead::run,
+            priority::fields::run,
+            priority::patterns::run,
+            priority::sources::run,
+            priority::hosts::run,
+            priority::redirects::run,
+        ],
+    },
+];
+
+/// What is checked.
+#[derive(Debug)]
+pub struct Inputs<'a> {
+    /// Admitted, and Services assumed where that was asked for.
+    pub manifests: Manifests,
+    /// Services were assumed.
+    pub assumed: bool,
+    pub scenario: Option<&'a Scenario>,
+    pub sources: &'a SourceMap,
+    pub profile: Profile,
+    /// What loading and admission found, which the checklist counts in.
+    pub earlier: &'a [Finding],
+}
+
+/// A check that could not be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotEvaluated {
+    pub check: &'static Check,
+    /// The inputs that are missing; at least one.
+    pub needs: Vec<Input>,
+}
+
+/// What came of checking.
+#[derive(Debug)]
+pub struct Outcome {
+    /// In the order of the sources; findings of one place by id.
+    pub findings: Vec<Finding>,
+    pub not_evaluated: Vec<NotEvaluated>,
+    /// The questions an operator asks before going live, and the usual mistakes.
+    pub checklist: Vec<Question>,
+}
+
+/// Makes all checks of the profile.
+pub fn run(inputs: Inputs<'_>) -> Outcome {
+    let mesh = Mesh::build(inputs.manifests.clone());
+    let subject = Subject::new(&inputs.manifests, &mesh, inputs.scenario, inputs.assumed, inputs.sources);
+    let mut report = Report::default();
+    for run in FAMILIES.iter().flat_map(|f| f.runs) {
+        run(&subject, &mut report);
+    }
+    references::gateways::generated(inputs.earlier, &mut report);
+    let not_evaluated = not_evaluated(&subject, inputs.profile);
+    let mut findings = report.findings;
+    let is_made = |f: &Finding| not_evaluated.iter().all(|n| n.check.id != f.id);
+    findings.retain(is_made);
+    findings.sort_by(|a, b| (a.at, &a.id, &a.path).cmp(&(b.at, &b.id, &b.path)));
+    findings.dedup();
+    let checklist = checklist::answer(&subject, inputs.earlier, &findings);
+    let in_profile = |f: &Finding| registry::find(&f.id).is_none_or(|c| c.profile <= inputs.profile);
+    findings.retain(in_profile);
+    Outcome { findings, not_evaluated, checklist }
+}
+
+fn not_evaluated(subject: &Subject<'_>, profile: Profile) -> Vec<NotEvaluated> {
+    registry::all()
+        .filter(|c| c.profile <= profile)
+        .filter_map(|check| {
+            let needs: Vec<Input> = check.needs.iter().copied().filter(|n| !subject.has(*n)).collect();
+            (!needs.is_empty()).then_some(NotEvaluated { check, needs })
+        })
+        .collect()
+}

@@ -1,0 +1,351 @@
+//! Which rules are never reached, and which depend on their order: P201 to P205, P210, T417.
+
+use std::collections::BTreeMap;
+
+use smol_str::SmolStr;
+
+use super::entries::{Entry, entries, paths_differ, sites};
+use super::witness;
+use crate::checks::registry::checks;
+use crate::checks::report::{Report, listed};
+use crate::checks::subject::Subject;
+use crate::mesh::VirtualService;
+use crate::symbolic::{Answer, Budget, Client, Conditions, Languages, Region, difference};
+use crate::translate::http::catch_all_match;
+
+checks! {
+    /// A rule stands behind one without match, which takes every request: it gets nothing, and is not even sent to the
+    /// proxy. Put rules with conditions first.
+    P201 "Rule after a rule without match" Warning needs[] peers["IST0130"];
+
+    /// A match that takes every request is not the last one of the last rule: prefix `/` or regex `.*` with no other
+    /// condition, behind which Istio sends nothing to the proxy, or a regex such as `/.*`, which covers all the same.
+    P202 "Implicit catch-all in the middle" Warning needs[] peers["IST0131"];
+
+    /// Two matches accept exactly the same requests, however they are written (case of header names, order of conditions,
+    /// `prefix: /` against none). The later one gets nothing.
+    P203 "Exact duplicate match" Warning needs[] peers["IST0131", "IST0130"];
+
+    /// Every request that a match accepts is taken by earlier matches, one or several together: it gets nothing. The usual
+    /// case is a canary rule with a header behind the general rule for the same path.
+    ///
+    /// This is proven on the whole condition: paths as automata, headers as sets of values, methods, parameters and the
+    /// client's source. Where it can't be decided within bounds, and no request was found that reaches the match, it is
+    /// reported as possible. A match that any client can reach is not reported.
+    P204 "Match fully covered by earlier ones" Warning needs[] peers["IST0131"];
+
+    /// Two matches accept a common request, neither covers the other, and they do different things: the order decides, and
+    /// nobody sees that from either of them alone. The request that both accept is shown, and the router has confirmed it.
+    P205 "Order-sensitive overlap" Info needs[] peers[];
+
+    /// Some requests for the hosts of a VirtualService fit no rule and are answered with 404 NR. A last rule without match
+    /// takes the rest.
+    P210 "No rule for the rest" Info needs[] peers[];
+
+    /// A redirect or direct response takes all requests of a later rule that routes, which is how maintenance pages stay
+    /// behind. The later rule gets nothing.
+    T417 "Direct answer shadows a destination" Warning needs[] peers[];
+}
+
+pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
+    let mut languages = Languages::default();
+    for vs in &subject.mesh.virtual_services.all {
+        if vs.http.is_empty() {
+            continue;
+        }
+        let mut fates: BTreeMap<(usize, Option<usize>), Vec<Fate>> = BTreeMap::new();
+        let mut shown = None;
+        for site in sites(vs) {
+            let list = entries(vs, site, &mut languages);
+            for (i, fate) in fates_of(&list).into_iter().enumerate() {
+                let Some(entry) = list.get(i) else { continue };
+                fates.entry((entry.rule, entry.match_index)).or_default().push(fate);
+            }
+            shown = shown.or(Some(list));
+        }
+        let Some(list) = shown else { continue };
+        // Only what is dead for everyone who gets it.
+        let dead = |e: &Entry<'_>| {
+            let all = fates.get(&(e.rule, e.match_index))?;
+            all.iter().all(|f| !matches!(f, Fate::Reached)).then(|| all.first()).flatten()
+        };
+        tell_dead(&list, &dead, report);
+        overlaps(&list, &|e| dead(e).is_some(), vs.hosts.first().map_or("", SmolStr::as_str), report);
+        if vs.gateways.len() == 1 && vs.gateways.iter().all(|g| g == "mesh") {
+            rest(vs, &list, report);
+        }
+    }
+}
+
+/// What becomes of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::checks) enum Fate {
+    /// Some request gets there, or it can't get any request at all for reasons of its own.
+    Reached,
+    /// Proven: earlier entries take everything. Their positions (rule, match).
+    Covered(Vec<(usize, Option<usize>)>),
+    /// Not decided, and no request was found that gets there.
+    Perhaps,
+}
+
+/// More entries than this are not looked at for being covered by several others together.
+const TOGETHER_MAX: usize = 24;
+
+/// The fate of each entry of a list.
+pub(in crate::checks) fn fates_of(list: &[Entry<'_>]) -> Vec<Fate> {
+    list.iter().enumerate().map(|(i, entry)| fate(entry, list.get(..i).unwrap_or_default())).collect()
+}
+
+fn fate(entry: &Entry<'_>, earlier: &[Entry<'_>]) -> Fate {
+    let region = Region::all_of([&entry.conditions]);
+    let example = match region.example(&mut Budget::default()) {
+        Answer::None => return Fate::Reached,
+        Answer::Some(example) => Some(example),
+        Answer::Unknown => None,
+    };
+    let touching: Vec<&Entry<'_>> =
+        earlier.iter().filter(|e| !paths_differ(&e.conditions, &entry.conditions)).collect();
+    let mut unknown = example.is_none();
+    for e in &touching {
+        match difference(&region, &[&e.conditions], &mut Budget::default()) {
+            Answer::None => return Fate::Covered(vec![(e.rule, e.match_index)]),
+            Answer::Unknown => unknown = true,
+            Answer::Some(_) => {}
+        }
+    }
+    let overlapping: Vec<&&Entry<'_>> = touching
+        .iter()
+        .filter(|e| Region::all_of([&entry.conditions, &e.conditions]).example(&mut Budget::default()) != Answer::None)
+        .collect();
+    if overlapping.len() > 1 && overlapping.len() <= TOGETHER_MAX {
+        let conditions: Vec<&Conditions> = overlapping.iter().map(|e| &e.conditions).collect();
+        match difference(&region, &conditions, &mut Budget::default()) {
+            Answer::None => return Fate::Covered(overlapping.iter().map(|e| (e.rule, e.match_index)).collect()),
+            Answer::Some(_) => return Fate::Reached,
+            Answer::Unknown => unknown = true,
+        }
+    }
+    if !unknown || overlapping.is_empty() {
+        return Fate::Reached;
+    }
+    // Not decided: one request that gets here settles it.
+    let Some(request) = example.and_then(|e| witness::request(&e, "example.com")) else { return Fate::Perhaps };
+    let matchers: Vec<_> = touching.iter().map(|e| &e.matcher).chain([&entry.matcher]).collect();
+    let last = u32::try_from(touching.len()).ok();
+    if witness::taken(&witness::router(&matchers), &request) == last { Fate::Reached } else { Fate::Perhaps }
+}
+
+fn find<'l, 'a>(list: &'l [Entry<'a>], at: (usize, Option<usize>)) -> Option<&'l Entry<'a>> {
+    list.iter().find(|e| (e.rule, e.match_index) == at)
+}
+
+fn tell_dead<'f>(list: &[Entry<'_>], dead: &dyn Fn(&Entry<'_>) -> Option<&'f Fate>, report: &mut Report) {
+    let mut told_rules: Vec<usize> = Vec::new();
+    let mut catch_alls: BTreeMap<(usize, Option<usize>), Vec<&Entry<'_>>> = BTreeMap::new();
+    for entry in list {
+        let Some(fate) = dead(entry) else { continue };
+        let coverers: Vec<&Entry<'_>> = match fate {
+            Fate::Covered(by) => by.iter().filter_map(|at| find(list, *at)).collect(),
+            _ => Vec::new(),
+        };
+        let (path, whole) = place(entry, list, dead);
+        if let [one] = coverers.as_slice() {
+            shadowed(one, entry, &mut told_rules, report);
+            if one.match_index.is_none() && one.rule != entry.rule {
+                let object = (&entry.source.object, entry.source.at);
+                let message =
+                    format!("rule is never reached: {} before it has no match and takes everything", one.name());
+                report
+                    .add("P201", object, entry.rule_path(), message, "move the rule without match to the end")
+                    .related(format!("{} takes everything", one.name()), one.source.at, Some(&one.source.object));
+                continue;
+            }
+            if one.is_catch_all() {
+                catch_alls.entry((one.rule, one.match_index)).or_default().push(entry);
+                continue;
+            }
+            if same(one, entry) {
+                let message = format!("match accepts exactly what {} accepts, so it gets nothing", one.name());
+                report
+                    .add(
+                        "P203",
+                        (&entry.source.object, entry.source.at),
+                        path,
+                        message,
+                        "remove one of the two, or make them differ",
+                    )
+                    .related(format!("{} takes all of it", one.name()), one.source.at, Some(&one.source.object));
+                continue;
+            }
+        }
+        if whole && told_rules.contains(&(entry.rule + (1 << 20))) {
+            continue;
+        }
+        if whole {
+            told_rules.push(entry.rule + (1 << 20));
+        }
+        covered(entry, &coverers, path, whole, report);
+    }
+    for (at, hidden) in catch_alls {
+        let Some(one) = find(list, at) else { continue };
+        let mut names: Vec<String> = hidden.iter().map(|e| e.path().replacen("spec.", "", 1)).collect();
+        names.dedup();
+        let message = format!("this match takes every request; behind it {} get nothing", listed(&names, 4));
+        let mut added = report.add(
+            "P202",
+            (&one.source.object, one.source.at),
+            one.path(),
+            message,
+            "move it behind all others, or narrow it",
+        );
+        for e in hidden.iter().take(3) {
+            added = added.related(format!("{} gets nothing", e.name()), e.source.at, Some(&e.source.object));
+        }
+    }
+}
+
+/// Where a dead entry is reported: at its rule if all of that is dead.
+fn place<'f>(entry: &Entry<'_>, list: &[Entry<'_>], dead: &dyn Fn(&Entry<'_>) -> Option<&'f Fate>) -> (String, bool) {
+    let several = entry.route.matches.len() > 1;
+    let whole = list.iter().filter(|e| e.rule == entry.rule).all(|e| dead(e).is_some());
+    if several && whole { (entry.rule_path(), true) } else { (entry.path(), whole && !several) }
+}
+
+/// T417.
+fn shadowed(one: &Entry<'_>, entry: &Entry<'_>, told: &mut Vec<usize>, report: &mut Report) {
+    let answers = |e: &Entry<'_>| e.route.redirect.is_some() || e.route.direct_response.is_some();
+    if answers(one) && !answers(entry) && !told.contains(&entry.rule) {
+        told.push(entry.rule);
+        let message = format!(
+            "{} of {} takes every request of this rule, which routes to {}",
+            one.action(),
+            one.name(),
+            entry.action()
+        );
+        report
+            .add(
+                "T417",
+                (&entry.source.object, entry.source.at),
+                entry.path(),
+                message,
+                "remove the answer, or put this rule before it",
+            )
+            .related("the answer", one.source.at, Some(&one.source.object));
+    }
+}
+
+/// Whether two entries accept the same requests, the first covering the second already.
+fn same(first: &Entry<'_>, second: &Entry<'_>) -> bool {
+    difference(&Region::all_of([&first.conditions]), &[&second.conditions], &mut Budget::default()) == Answer::None
+}
+
+fn covered(entry: &Entry<'_>, coverers: &[&Entry<'_>], path: String, whole: bool, report: &mut Report) {
+    let what = if whole { "rule" } else { "match" };
+    let names: Vec<String> = coverers.iter().map(|e| e.path().replacen("spec.", "", 1)).collect();
+    let object = (&entry.source.object, entry.source.at);
+    let hint = "put the narrower match before the wider one, or remove it";
+    if coverers.is_empty() {
+        let message = format!("{what} is perhaps never reached: no request was found that earlier matches don't take");
+        report.add("P204", object, path, message, hint).possible();
+        return;
+    }
+    let together = if names.len() > 1 { "together " } else { "" };
+    let message = format!("{what} is never reached: {} {together}take all of its requests", listed(&names, 4));
+    let message = if names.len() == 1 { message.replace(" take all", " takes all") } else { message };
+    let mut added = report.add("P204", object, path, message, hint);
+    for e in coverers.iter().take(3) {
+        added =
+            added.related(format!("{} sends them to {}", e.name(), e.action()), e.source.at, Some(&e.source.object));
+    }
+    let host = entry.vs.hosts.first().map_or("", SmolStr::as_str);
+    if let Answer::Some(example) = Region::all_of([&entry.conditions]).example(&mut Budget::default())
+        && let Some(request) = witness::confirmed(&example, host, &[&entry.matcher])
+    {
+        let goes = coverers
+            .iter()
+            .find(|e| witness::taken(&witness::router(&[&e.matcher]), &request) == Some(0))
+            .map_or_else(String::new, |e| format!(" goes to {}", e.action()));
+        added.witness(Some(format!("{}{goes}", witness::describe(&request, &example))));
+    }
+}
+
+/// P205.
+pub(in crate::checks) fn overlaps(
+    list: &[Entry<'_>],
+    dead: &dyn Fn(&Entry<'_>) -> bool,
+    host: &str,
+    report: &mut Report,
+) {
+    for (j, later) in list.iter().enumerate() {
+        if later.is_catch_all() || dead(later) {
+            continue;
+        }
+        let earlier = list.get(..j).unwrap_or_default();
+        let found = earlier.iter().find_map(|e| Some((e, overlap(e, later, host)?)));
+        if let Some((e, shown)) = found {
+            let message = format!("a request can fit both {} and {}: the first one wins", e.name(), later.name());
+            report
+                .add(
+                    "P205",
+                    (&later.source.object, later.source.at),
+                    later.path(),
+                    message,
+                    "fine if the order is meant; else make one of them exclude the other",
+                )
+                .related(format!("{} goes to {}", e.name(), e.action()), e.source.at, Some(&e.source.object))
+                .witness(Some(format!("{shown} goes to {}", e.action())));
+        }
+    }
+}
+
+/// A request that both accept, where the order of the two matters.
+pub(in crate::checks) fn overlap(earlier: &Entry<'_>, later: &Entry<'_>, host: &str) -> Option<String> {
+    if paths_differ(&earlier.conditions, &later.conditions) || earlier.same_action(later) || earlier.is_catch_all() {
+        return None;
+    }
+    let mut budget = Budget::default();
+    let Answer::Some(example) = Region::all_of([&earlier.conditions, &later.conditions]).example(&mut budget) else {
+        return None;
+    };
+    let covers = |a: &Entry<'_>, b: &Entry<'_>| {
+        difference(&Region::all_of([&b.conditions]), &[&a.conditions], &mut Budget::default()) == Answer::None
+    };
+    if covers(later, earlier) || covers(earlier, later) {
+        return None;
+    }
+    let request = witness::confirmed(&example, host, &[&earlier.matcher, &later.matcher])?;
+    Some(witness::describe(&request, &example))
+}
+
+/// A request that none of the entries takes, whoever sends it; the conditions on clients are taken to hold.
+pub(in crate::checks) fn untaken(list: &[Entry<'_>], languages: &mut Languages) -> Answer {
+    if list.iter().any(Entry::is_catch_all) {
+        return Answer::None;
+    }
+    let any = Conditions::new(&catch_all_match(), &Client::default(), languages);
+    let anyone: Vec<Conditions> =
+        list.iter().map(|e| Conditions::new(&e.matcher, &Client::default(), languages)).collect();
+    let all: Vec<&Conditions> = anyone.iter().collect();
+    difference(&Region::all_of([&any]), &all, &mut Budget::default())
+}
+
+/// P210.
+fn rest(vs: &VirtualService, list: &[Entry<'_>], report: &mut Report) {
+    let Answer::Some(example) = untaken(list, &mut Languages::default()) else { return };
+    let host = vs.hosts.first().map_or("", SmolStr::as_str);
+    let Some(request) = witness::request(&example, host) else { return };
+    let matchers: Vec<_> = list.iter().map(|e| &e.matcher).collect();
+    if witness::taken(&witness::router(&matchers), &request).is_some() {
+        return;
+    }
+    let message = "some requests fit no rule and are answered with 404 NR";
+    report
+        .add(
+            "P210",
+            (&vs.object, vs.at),
+            "spec.http",
+            message,
+            "add a last rule without match, if the rest is to be served",
+        )
+        .witness(Some(witness::describe(&request, &example)));
+}

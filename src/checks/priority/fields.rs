@@ -1,0 +1,257 @@
+//! Single matches and rewrites: P206, P209, P213, P214, P216 to P218.
+
+use smol_str::SmolStr;
+
+use super::entries::{Entry, entries, sites};
+use crate::checks::registry::checks;
+use crate::checks::report::Report;
+use crate::checks::subject::Subject;
+use crate::diagnostic::Severity;
+use crate::manifest::{HttpMatch, StringMatch};
+use crate::mesh::{VirtualService, is_subset_of};
+use crate::symbolic::{Answer, Budget, Languages, Region};
+
+checks! {
+    /// No request satisfies the match: a path that doesn't begin with `/` or that holds a query (`?` is no part of the
+    /// path), a method in lower case (methods are compared as they are), a scheme in upper case, a header that is wanted
+    /// and forbidden with the same value, an authority that no host of the VirtualService covers.
+    P206 "Match that no request can satisfy" Warning needs[] peers[];
+
+    /// A prefix compares bytes, not path segments: `/policy` takes `/policy-author` too. A warning where another rule has
+    /// such a path. Rules made from an Ingress or an HTTPRoute stop at the boundary; those written by hand don't.
+    P209 "Prefix crosses a path boundary" Info needs[] peers[];
+
+    /// `ignoreUriCase` acts on exact and prefix paths only; a regex has to say `(?i)` itself.
+    P213 "ignoreUriCase without effect" Info needs[] peers[];
+
+    /// Forms of header conditions that mean something else than they seem: a regex `*` or an empty condition asks for
+    /// presence; `withoutHeaders` with a value holds for an absent header as well, but before Istio 1.22 it asked for the
+    /// header with another value; `withoutHeaders` with the regex `.*` never holds.
+    P214 "Presence and absence forms of header matches" Info needs[] peers[];
+
+    /// A host or authority is written with upper case letters. Hosts are looked up without regard to case, but conditions on
+    /// the authority compare it exactly as the client sends it, port included.
+    P216 "Host or port spelling" Warning needs[] peers[];
+
+    /// A prefix rewrite puts the new text in the place of the matched one and adds nothing: `/common` rewritten to `/` makes
+    /// `//x` of `/common/x`; `/common/` rewritten to `/new` makes `/newx` of `/common/x`.
+    P217 "Rewrite result has a wrong slash" Warning needs[] peers[];
+
+    /// A rule rewrites the path and has several prefixes of which one extends another: each match replaces its own prefix,
+    /// and the first that fits wins.
+    P218 "Rewrite with several prefixes" Info needs[] peers[];
+}
+
+pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
+    let mut languages = Languages::default();
+    for vs in &subject.mesh.virtual_services.all {
+        let mut told: Vec<(usize, Option<usize>)> = Vec::new();
+        for site in sites(vs) {
+            for entry in entries(vs, site, &mut languages) {
+                if told.contains(&(entry.rule, entry.match_index)) {
+                    continue;
+                }
+                told.push((entry.rule, entry.match_index));
+                let Some(m) = entry.written() else { continue };
+                impossible(vs, &entry, m, report);
+                one_match(&entry, m, report);
+            }
+        }
+        boundaries(vs, report);
+        rewrites(vs, report);
+        for (i, host) in vs.hosts.iter().enumerate() {
+            if host.bytes().any(|b| b.is_ascii_uppercase()) {
+                let message = format!("host `{host}` has upper case letters; it is looked up in lower case");
+                let hint = format!("write `{}`", host.to_ascii_lowercase());
+                report.add("P216", (&vs.object, vs.at), format!("spec.hosts[{i}]"), message, hint);
+            }
+        }
+    }
+}
+
+fn text(m: Option<&StringMatch>) -> Option<&SmolStr> {
+    match m? {
+        StringMatch::Exact(t) | StringMatch::Prefix(t) | StringMatch::Regex(t) => Some(t),
+        StringMatch::Unset => None,
+    }
+}
+
+/// P206: the reason if one is plain, else that the whole is a contradiction.
+fn impossible(vs: &VirtualService, entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
+    let mut tell = |field: &str, message: String, hint: String| {
+        let path = if field.is_empty() { entry.path() } else { format!("{}.{field}", entry.path()) };
+        report.add("P206", (&entry.source.object, m.at), path, message, hint);
+    };
+    if let Some(StringMatch::Exact(t) | StringMatch::Prefix(t)) = &m.uri {
+        if let Some(at) = t.find(['?', '#']) {
+            let kept = t.get(..at).unwrap_or_default();
+            let message = format!("path `{t}` holds a query or fragment, which is no part of a path: no request fits");
+            return tell("uri", message, format!("match `{kept}`, and the query in `queryParams`"));
+        }
+        if !t.is_empty() && !t.starts_with('/') && t != "*" {
+            return tell("uri", format!("path `{t}` doesn't begin with `/`: no request fits"), format!("write `/{t}`"));
+        }
+    }
+    if let Some(StringMatch::Exact(t)) = &m.method
+        && t.bytes().all(|b| b.is_ascii_lowercase())
+    {
+        let message = format!("method `{t}` is in lower case; methods are compared as they are");
+        return tell("method", message, format!("write `{}`", t.to_ascii_uppercase()));
+    }
+    if let Some(StringMatch::Exact(t)) = &m.scheme
+        && t.bytes().any(|b| b.is_ascii_uppercase())
+    {
+        return tell(
+            "scheme",
+            format!("scheme `{t}` is never in upper case"),
+            format!("write `{}`", t.to_ascii_lowercase()),
+        );
+    }
+    if let Some(StringMatch::Exact(t)) = &m.authority
+        && !vs.hosts.iter().any(|h| may_be(t, h))
+    {
+        let message = format!("authority `{t}` is none of the hosts, so no request for it comes here");
+        return tell("authority", message, "add it to `spec.hosts`, or correct it".into());
+    }
+    if Region::all_of([&entry.conditions]).example(&mut Budget::default()) == Answer::None {
+        tell("", "its conditions contradict each other: no request fits".into(), "take one of them out".into());
+    }
+}
+
+/// Whether a client may send this authority for a host; services have short names and addresses.
+fn may_be(authority: &str, host: &str) -> bool {
+    let name =
+        authority.rsplit_once(':').filter(|(_, p)| p.bytes().all(|b| b.is_ascii_digit())).map_or(authority, |(n, _)| n);
+    let (name, host) = (name.to_ascii_lowercase(), host.to_ascii_lowercase());
+    is_subset_of(&name, &host)
+        || host.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('.') && host.contains(".svc."))
+        || (name.parse::<std::net::IpAddr>().is_ok())
+}
+
+/// P213, P214, P216.
+fn one_match(entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
+    let object = (&entry.source.object, m.at);
+    let at = |field: &str| format!("{}.{field}", entry.path());
+    if m.ignore_uri_case && !matches!(m.uri, Some(StringMatch::Exact(_) | StringMatch::Prefix(_))) {
+        let message = "`ignoreUriCase` acts on exact and prefix paths only";
+        report.add("P213", object, at("ignoreUriCase"), message, "begin the regex with `(?i)`, or take the field out");
+    }
+    let maps = [("headers", &m.headers), ("queryParams", &m.query_params), ("withoutHeaders", &m.without_headers)];
+    for (field, map) in maps {
+        for (name, value) in map {
+            let mut path = at(field);
+            crate::yaml::push_key(&mut path, name);
+            let message = match (field, value) {
+                ("withoutHeaders", StringMatch::Regex(r)) if r == ".*" => {
+                    "the regex `.*` accepts an absent header as empty, so this never holds; write `{}` for `absent`"
+                }
+                ("withoutHeaders", StringMatch::Exact(_) | StringMatch::Prefix(_) | StringMatch::Regex(_)) => {
+                    "this holds for an absent header too; before Istio 1.22 it asked for the header with another value"
+                }
+                (_, StringMatch::Regex(r)) if r == "*" => "the regex `*` is none: it asks whether the header is there",
+                _ => continue,
+            };
+            report.add("P214", object, path, message, "write what is meant: `{}` asks for presence");
+        }
+    }
+    if let Some(t) = text(m.authority.as_ref())
+        && !matches!(m.authority, Some(StringMatch::Regex(_)))
+        && t.bytes().any(|b| b.is_ascii_uppercase())
+    {
+        let message = format!(
+            "authority `{t}` has upper case letters; it is compared as the client sends it, usually in lower case"
+        );
+        report.add("P216", object, at("authority"), message, format!("write `{}`", t.to_ascii_lowercase()));
+    }
+}
+
+/// P209.
+fn boundaries(vs: &VirtualService, report: &mut Report) {
+    let mut paths: Vec<&str> = vs
+        .http
+        .iter()
+        .flat_map(|r| &r.route.matches)
+        .filter_map(|m| match &m.uri {
+            Some(StringMatch::Exact(t) | StringMatch::Prefix(t)) => Some(t.as_str()),
+            _ => None,
+        })
+        .collect();
+    paths.sort_unstable();
+    paths.dedup();
+    for rule in &vs.http {
+        for (m, source) in rule.route.matches.iter().zip(&rule.match_sources) {
+            let Some(StringMatch::Prefix(p)) = &m.uri else { continue };
+            if p.ends_with('/') || p.is_empty() || p.contains(['?', '#']) || !p.starts_with('/') {
+                continue;
+            }
+            let from = paths.partition_point(|other| *other <= p.as_str());
+            let extends = paths.iter().skip(from).take_while(|o| o.starts_with(p.as_str()));
+            let crossing = extends.copied().find(|o| o.get(p.len()..).is_some_and(|rest| !rest.starts_with('/')));
+            let message = match crossing {
+                Some(other) => format!("prefix `{p}` also takes `{other}`, which another match names"),
+                None => format!("prefix `{p}` also takes paths such as `{p}x`"),
+            };
+            let hint = format!("match `{p}` exactly and the prefix `{p}/`, if only what is below is meant");
+            let added = report.add(
+                "P209",
+                (&source.object, m.at),
+                format!("{}.uri", super::entries::path(source)),
+                message,
+                hint,
+            );
+            if crossing.is_some() {
+                added.severity(Severity::Warning);
+            }
+        }
+    }
+}
+
+/// P217, P218.
+fn rewrites(vs: &VirtualService, report: &mut Report) {
+    for rule in &vs.http {
+        let Some(to) = rule.route.rewrite.as_ref().map(|r| &r.uri).filter(|u| !u.is_empty()) else { continue };
+        let path = format!("spec.http[{}].rewrite.uri", rule.source.rule.unwrap_or_default());
+        let object = (&rule.source.object, rule.source.at);
+        let prefixes: Vec<&SmolStr> = rule
+            .route
+            .matches
+            .iter()
+            .filter_map(|m| if let Some(StringMatch::Prefix(p)) = &m.uri { Some(p) } else { None })
+            .collect();
+        let wrong = prefixes.iter().find_map(|p| {
+            let p = p.as_str();
+            let below = if p.ends_with('/') { format!("{p}x") } else { format!("{p}/x") };
+            let rest = below.get(p.len()..).unwrap_or_default();
+            let is_wrong = if p == "/" && to == "/" {
+                false
+            } else if p.ends_with('/') {
+                !to.ends_with('/')
+            } else {
+                to.ends_with('/')
+            };
+            is_wrong.then(|| format!("`{below}` becomes `{to}{rest}`"))
+        });
+        if !to.starts_with('/') {
+            report.add(
+                "P217",
+                object,
+                path.clone(),
+                format!("`{to}` doesn't begin with `/`, so the new path doesn't either"),
+                "begin it with `/`",
+            );
+        } else if let Some(example) = wrong {
+            let hint = "let both the prefix and its replacement end in `/`, or neither";
+            report.add("P217", object, path.clone(), format!("the rewrite puts the slash wrong: {example}"), hint);
+        }
+        let nested = prefixes.iter().enumerate().find_map(|(i, p)| {
+            let other =
+                prefixes.iter().enumerate().find(|(j, q)| *j != i && q.len() > p.len() && q.starts_with(p.as_str()));
+            Some((p, other?.1))
+        });
+        if let Some((short, long)) = nested {
+            let message =
+                format!("`{long}` extends `{short}`: each match replaces its own prefix, the first that fits wins");
+            report.add("P218", object, path, message, "put the longer prefix first, in a rule of its own if need be");
+        }
+    }
+}

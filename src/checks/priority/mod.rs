@@ -1,0 +1,10 @@
+//! P: priority, reachability and matching.
+
+pub(super) mod dead;
+pub(super) mod entries;
+pub(super) mod fields;
+pub(super) mod hosts;
+pub(super) mod patterns;
+pub(super) mod redirects;
+pub(super) mod sources;
+pub(super) mod witness;

@@ -1,0 +1,161 @@
+//! Requests that show a finding, confirmed by the router before anybody sees them.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use smol_str::{SmolStr, format_smolstr};
+
+use crate::manifest::{Labels, PathNormalizationType};
+use crate::mesh::{Proxy, ProxyKind};
+use crate::request::Request;
+use crate::router::{Found, HttpEnd, RequestView, Router, Switches};
+use crate::symbolic::{Example, Field};
+use crate::table::{
+    ChainAction, ClusterName, FilterChain, FilterChainMatch, HeaderMutations, Listener, NameTable, Route, RouteAction,
+    RouteConfiguration, RouteMatch, RouteTable, VirtualHost, VirtualOutbound,
+};
+
+/// A table with these routes alone, for whatever host, on port 80.
+pub(in crate::checks) fn router(matchers: &[&RouteMatch]) -> Router {
+    let route = |m: &&RouteMatch| {
+        Arc::new(Route {
+            name: SmolStr::default(),
+            matcher: RouteMatch::clone(m),
+            action: RouteAction::Nothing,
+            request_headers: HeaderMutations::default(),
+            response_headers: HeaderMutations::default(),
+            fault: None,
+            cors: None,
+            stat_prefix: SmolStr::default(),
+            config_path: SmolStr::default(),
+            operation: SmolStr::default(),
+            source: None,
+        })
+    };
+    let chain = FilterChain {
+        matcher: FilterChainMatch::default(),
+        tls: None,
+        action: ChainAction::Http { route_config: "80".into() },
+        source: None,
+    };
+    let table = RouteTable {
+        proxy: Arc::new(Proxy {
+            name: "client".into(),
+            kind: ProxyKind::Sidecar,
+            namespace: "default".into(),
+            labels: Labels::default(),
+            ips: Vec::new(),
+            node: SmolStr::default(),
+        }),
+        listeners: vec![Listener {
+            name: "0.0.0.0_80".into(),
+            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            port: 80,
+            filter_chains: vec![chain],
+            default_filter_chain: None,
+        }],
+        virtual_outbound: Some(VirtualOutbound { cluster: ClusterName::Passthrough }),
+        route_configs: vec![RouteConfiguration {
+            name: "80".into(),
+            virtual_hosts: vec![VirtualHost {
+                name: "any".into(),
+                domains: vec!["*".into()],
+                require_tls: false,
+                routes: matchers.iter().map(route).collect(),
+            }],
+        }],
+        clusters: Vec::new(),
+        path_normalization: PathNormalizationType::Default,
+        names: NameTable::default(),
+        service_ports: Vec::new(),
+        notes: Vec::new(),
+    };
+    Router::new(Arc::new(table), &Switches::default())
+}
+
+/// Index of the route that takes `request`.
+pub(in crate::checks) fn taken(router: &Router, request: &Request) -> Option<u32> {
+    match router.find(&RequestView::from(request)) {
+        Found::Http { end: HttpEnd::Route { route, .. }, .. } => Some(route),
+        _ => None,
+    }
+}
+
+/// The request of an example for `host`; None where some value cannot be sent.
+pub(in crate::checks) fn request(example: &Example, host: &str) -> Option<Request> {
+    let text = |bytes: &[u8]| {
+        let text = std::str::from_utf8(bytes).ok()?;
+        text.bytes().all(|b| (0x20..0x7f).contains(&b)).then(|| SmolStr::new(text))
+    };
+    let host = host.strip_prefix("*.").map_or_else(|| SmolStr::new(host), |rest| format_smolstr!("any.{rest}"));
+    let host = if host == "*" { SmolStr::new_static("example.com") } else { host };
+    let mut request = Request {
+        id: serde_json::Value::Null,
+        proxy: None,
+        method: "GET".into(),
+        authority: host,
+        path: "/".into(),
+        port: Some(80),
+        address: None,
+        dialled_host: None,
+        tls: false,
+        sni: None,
+        headers: Vec::new(),
+    };
+    let mut query = String::new();
+    for (field, values) in example {
+        for value in values {
+            let value = text(value)?;
+            match field {
+                Field::Path => request.path = value,
+                Field::Method => request.method = value,
+                Field::Authority => request.authority = value,
+                Field::Scheme => request.headers.push(("x-forwarded-proto".into(), value)),
+                Field::Header(name) => request.headers.push((name.clone(), value)),
+                Field::Query(name) => {
+                    if value.contains(['&', '#', ' ']) {
+                        return None;
+                    }
+                    query.push(if query.is_empty() { '?' } else { '&' });
+                    query.push_str(name);
+                    query.push('=');
+                    query.push_str(&value);
+                }
+                Field::WholePath | Field::Claim(_) => return None,
+                Field::Port | Field::SourceNamespace | Field::SourceLabel(_) => {}
+            }
+        }
+    }
+    request.path = format_smolstr!("{}{query}", request.path);
+    Some(request)
+}
+
+/// `METHOD URL` with headers, and who has to send it where that matters.
+pub(in crate::checks) fn describe(request: &Request, example: &Example) -> String {
+    let port = example.get(&Field::Port).and_then(|v| v.first()).and_then(|v| std::str::from_utf8(v).ok());
+    let port = port.map_or_else(String::new, |p| format!(":{p}"));
+    let mut out = format!("{} http://{}{port}{}", request.method, request.authority, request.path);
+    for (name, value) in &request.headers {
+        out.push_str(&format!(" -H '{name}: {value}'"));
+    }
+    let mut from: Vec<String> = Vec::new();
+    for (field, values) in example {
+        let value = values.first().map(|v| String::from_utf8_lossy(v).into_owned());
+        match (field, value) {
+            (Field::SourceNamespace, Some(v)) => from.push(format!("namespace {v}")),
+            (Field::SourceLabel(key), Some(v)) => from.push(format!("{key}={v}")),
+            (Field::SourceLabel(key), None) => from.push(format!("no label {key}")),
+            _ => {}
+        }
+    }
+    if !from.is_empty() {
+        out.push_str(&format!(" (from a client with {})", from.join(", ")));
+    }
+    out
+}
+
+/// A request for `host` from the example that each of the conditions takes by itself, as the router says.
+pub(in crate::checks) fn confirmed(example: &Example, host: &str, matchers: &[&RouteMatch]) -> Option<Request> {
+    let request = request(example, host)?;
+    matchers.iter().all(|m| taken(&router(&[m]), &request) == Some(0)).then_some(request)
+}

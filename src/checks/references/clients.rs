@@ -1,0 +1,99 @@
+//! Who a rule is for: R124, R125.
+
+use rustc_hash::FxHashSet;
+
+use crate::checks::registry::{Input, checks};
+use crate::checks::report::{Report, similar};
+use crate::checks::subject::{Known, Subject};
+use crate::manifest::Labels;
+use crate::mesh::{VirtualService, is_wildcard, matches};
+
+checks! {
+    /// A match is for clients with certain labels, or of a certain namespace, and no such client is known. The source is
+    /// compared with the labels of the client's own pod when its table is made.
+    R124 "sourceLabels or sourceNamespace match no client" Warning needs[Pods] peers[];
+
+    /// A VirtualService for the mesh has a host that is no service. Such a host is served on port 80 only, as a leftover of
+    /// old days; on every other port its requests are handled as those to any unknown host.
+    R125 "In-mesh VirtualService host not in the registry" Warning needs[Services] peers[];
+}
+
+pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
+    let mut absent: FxHashSet<(&Labels, &str)> = FxHashSet::default();
+    for vs in &subject.mesh.virtual_services.all {
+        sources(subject, vs, &mut absent, report);
+        if Subject::is_mesh(vs) {
+            hosts(subject, vs, report);
+        }
+    }
+}
+
+fn sources<'a>(
+    subject: &Subject<'a>,
+    vs: &'a VirtualService,
+    absent: &mut FxHashSet<(&'a Labels, &'a str)>,
+    report: &mut Report,
+) {
+    for rule in &vs.http {
+        for (m, source) in rule.route.matches.iter().zip(&rule.match_sources) {
+            let path = |field: &str| match source.match_index {
+                Some(i) => format!("spec.http[{}].match[{i}].{field}", source.rule.unwrap_or_default()),
+                None => String::new(),
+            };
+            let namespace = m.source_namespace.as_str();
+            if !namespace.is_empty() && subject.namespaces.iter().all(|n| n != namespace) {
+                let hint = match similar(namespace, subject.namespaces.iter().map(|n| n.as_str())) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "name a namespace that has clients".to_owned(),
+                };
+                let message = format!("there is no namespace `{namespace}`, so this match is for nobody");
+                report.add("R124", (&source.object, m.at), path("sourceNamespace"), message, hint);
+            }
+            if m.source_labels.is_empty() || absent.contains(&(&m.source_labels, namespace)) {
+                continue;
+            }
+            let fits = |pod: &crate::manifest::Object<crate::manifest::Pod>| {
+                m.source_labels.is_subset_of(&pod.meta.labels)
+                    && (namespace.is_empty() || pod.meta.namespace == namespace)
+                    && (vs.visibility.allows(&pod.meta.namespace) || !Subject::is_mesh(vs))
+            };
+            let proxies = subject.scenario.iter().flat_map(|s| &s.proxies);
+            let found = subject.manifests.pods.iter().any(fits)
+                || proxies.into_iter().any(|p| m.source_labels.is_subset_of(&p.labels));
+            if !found {
+                absent.insert((&m.source_labels, namespace));
+                let message =
+                    format!("no known client that sees this VirtualService has the labels `{}`", m.source_labels);
+                let hint = "use labels that the clients' pods carry, or give the clients' workloads as well";
+                report.add("R124", (&source.object, m.at), path("sourceLabels"), message, hint);
+            }
+        }
+    }
+}
+
+/// R125.
+fn hosts(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) {
+    if vs.http.is_empty() || !subject.has(Input::Services) {
+        return;
+    }
+    for (i, host) in vs.hosts.iter().enumerate() {
+        let is_service = if is_wildcard(host) {
+            host == "*" || subject.mesh.services.iter().any(|s| matches(host, &s.hostname))
+        } else {
+            !matches!(subject.known(host), Known::Unknown)
+        };
+        // An address is looked up by no name; a host that a gateway serves as well is meant for that.
+        if is_service || host.parse::<std::net::IpAddr>().is_ok() {
+            continue;
+        }
+        let message = format!("host `{host}` is no service: in the mesh its rules act on port 80 only");
+        let near = similar(host, subject.mesh.services.iter().map(|s| s.hostname.as_str()));
+        let hint = match near {
+            Some(near) => {
+                format!("did you mean `{near}`? Else add a ServiceEntry, or bind the VirtualService to a gateway alone")
+            }
+            None => "add a ServiceEntry for it, or bind the VirtualService to a gateway alone".to_owned(),
+        };
+        report.add("R125", (&vs.object, vs.at), format!("spec.hosts[{i}]"), message, hint);
+    }
+}

@@ -1,0 +1,253 @@
+//! Gateways: R111 to R115, R120, R121, R123.
+
+use smol_str::SmolStr;
+
+use crate::checks::registry::checks;
+use crate::checks::report::{Report, similar};
+use crate::checks::subject::Subject;
+use crate::diagnostic::{Finding, Severity};
+use crate::manifest::{Gateway, Object, Server, ServerTlsMode};
+use crate::mesh::{MESH_GATEWAY, Protocol, VirtualService, is_subset_of};
+
+checks! {
+    /// `spec.gateways` names a Gateway that is not among the manifests. The VirtualService is not bound there; where it
+    /// names nothing else, it has no effect anywhere, in the mesh neither.
+    ///
+    /// A name without namespace means the namespace of the VirtualService, not that of the gateway's pods.
+    R111 "Gateway not found" Error needs[Gateways] peers["IST0101", "KIA1102"];
+
+    /// A match names a gateway (or `mesh`) that `spec.gateways` lacks; leaving `spec.gateways` out means `[mesh]`. The
+    /// match is never built, as if it were not there.
+    R112 "Match gateway outside spec.gateways" Error needs[] peers[];
+
+    /// No server of the Gateway admits a host of the VirtualService: requests for it get 404 NR there. A server admits the
+    /// hosts it lists, for the namespaces it lists them for, and http rules need a server that speaks HTTP in the end.
+    R113 "VirtualService host not admitted by the Gateway" Warning needs[Gateways] peers["IST0132"];
+
+    /// `spec.gateways` names one of the Gateways that Istio generates from Kubernetes Gateways. Such names are its own
+    /// affair; admission refuses them. Attach an HTTPRoute to the Kubernetes Gateway instead.
+    R114 "Reference to a generated gateway" Warning needs[] peers["IST0165"];
+
+    /// A gateway is named in the old form with dots (`edge.istio-system.svc.cluster.local`). It is still read; write
+    /// `istio-system/edge`.
+    R115 "Old gateway name form" Info needs[] peers["IST0133", "KIA1108"];
+
+    /// No pod carries the labels of the Gateway's selector, in whatever namespace: nothing listens for its servers.
+    R120 "Gateway selector matches nothing" Error needs[Pods] peers["IST0101", "KIA0302"];
+
+    /// A server's certificate has to be a Secret in the namespace of the gateway's pods; without it the TLS handshake
+    /// fails. Secrets are not read, so this is not evaluated.
+    R121 "Gateway credential missing or bad" Error needs[Secrets] peers["IST0101", "IST0161"];
+
+    /// A rule matches on a claim of a verified token, and no RequestAuthentication is there that would verify one at the
+    /// gateway (in the root namespace or that of the gateway's pods): the match never holds.
+    R123 "Claim routing without RequestAuthentication" Error needs[] peers["IST0149"];
+}
+
+pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
+    for vs in &subject.manifests.virtual_services {
+        let Some(resolved) = subject.resolved.get(&vs.id) else { continue };
+        let object = (&vs.id, vs.at);
+        for (i, (written, name)) in vs.spec.gateways.iter().zip(&resolved.gateways).enumerate() {
+            if *name == MESH_GATEWAY {
+                continue;
+            }
+            let path = format!("spec.gateways[{i}]");
+            if !written.contains('/') && written.contains('.') {
+                let message = format!("gateway `{written}` is written in the old form");
+                report.add("R115", object, path.clone(), message, format!("write `{name}`"));
+            }
+            match subject.gateways.get(name) {
+                None => unknown_gateway(subject, object, path, written, name, resolved, report),
+                Some(gateway) => not_admitted(resolved, gateway, object, report),
+            }
+        }
+        outside(resolved, vs.at, report);
+        claims(subject, resolved, report);
+    }
+    for gateway in &subject.manifests.gateways {
+        let selector = &gateway.spec.selector;
+        if !selector.is_empty() && subject.any_pod(selector).is_none() {
+            let message = format!("no pod has the labels `{selector}`, so nothing listens for this Gateway");
+            let hint = "use the labels of the gateway's pods (often `istio: ingressgateway`)";
+            report.add("R120", (&gateway.id, gateway.at), "spec.selector", message, hint);
+        }
+    }
+}
+
+fn unknown_gateway(
+    subject: &Subject<'_>,
+    object: (&crate::manifest::ObjectId, crate::source::Position),
+    path: String,
+    written: &str,
+    name: &SmolStr,
+    vs: &VirtualService,
+    report: &mut Report,
+) {
+    let short = name.split_once('/').map_or(name.as_str(), |(_, n)| n);
+    let mut namesakes: Vec<&SmolStr> =
+        subject.gateways.keys().filter(|g| g.split_once('/').is_some_and(|(_, n)| n == short)).collect();
+    namesakes.sort();
+    let mut names: Vec<&str> = subject.gateways.keys().map(SmolStr::as_str).collect();
+    names.sort_unstable();
+    let hint = match (namesakes.first(), similar(name, names.into_iter())) {
+        (Some(found), _) => format!("write `{found}`"),
+        (None, Some(near)) => format!("did you mean `{near}`?"),
+        (None, None) => "create the Gateway, or remove the entry".to_owned(),
+    };
+    let rest = if vs.gateways.len() == 1 { "; the VirtualService has no effect anywhere" } else { "" };
+    let message = format!("gateway `{written}` means `{name}`, which is no Gateway{rest}");
+    report.add("R111", object, path, message, hint);
+}
+
+/// R112.
+fn outside(vs: &VirtualService, at: crate::source::Position, report: &mut Report) {
+    let mut lone = |object: &crate::manifest::ObjectId, at, path: String, names: &[SmolStr]| {
+        for name in names.iter().filter(|n| !vs.gateways.contains(n)) {
+            let message = format!(
+                "match names gateway `{name}`, which `spec.gateways` of {} lacks: this match is never built there",
+                vs.object
+            );
+            let hint =
+                format!("add `{name}` to `spec.gateways` (leaving that out means `mesh`), or take it out of the match");
+            report.add("R112", (object, at), path.clone(), message, hint);
+        }
+    };
+    for rule in &vs.http {
+        for (m, source) in rule.route.matches.iter().zip(&rule.match_sources) {
+            let (r, i) = (source.rule.unwrap_or_default(), source.match_index);
+            let path = i.map_or_else(|| format!("spec.http[{r}]"), |i| format!("spec.http[{r}].match[{i}].gateways"));
+            lone(&source.object, m.at, path, &m.gateways);
+        }
+    }
+    for (r, rule) in vs.tls.iter().enumerate() {
+        for (i, m) in rule.matches.iter().enumerate() {
+            lone(
+                &vs.object,
+                if m.at.is_known() { m.at } else { at },
+                format!("spec.tls[{r}].match[{i}].gateways"),
+                &m.gateways,
+            );
+        }
+    }
+    for (r, rule) in vs.tcp.iter().enumerate() {
+        for (i, m) in rule.matches.iter().enumerate() {
+            lone(
+                &vs.object,
+                if m.at.is_known() { m.at } else { at },
+                format!("spec.tcp[{r}].match[{i}].gateways"),
+                &m.gateways,
+            );
+        }
+    }
+}
+
+/// R113.
+fn not_admitted(
+    vs: &VirtualService,
+    gateway: &Object<Gateway>,
+    object: (&crate::manifest::ObjectId, crate::source::Position),
+    report: &mut Report,
+) {
+    for (i, host) in vs.hosts.iter().enumerate() {
+        let namespace = &vs.object.namespace;
+        let fitting: Vec<&Server> =
+            gateway.spec.servers.iter().filter(|s| admits(s, host, namespace, &gateway.meta.namespace)).collect();
+        let path = format!("spec.hosts[{i}]");
+        if fitting.is_empty() {
+            let message =
+                format!("no server of {} admits host `{host}` for namespace `{namespace}`: 404 NR there", gateway.id);
+            let hint = "add the host to a server, or take it out of here";
+            report.add("R113", object, path, message, hint).related("the Gateway", gateway.at, Some(&gateway.id));
+        } else if !vs.http.is_empty()
+            && vs.tls.is_empty()
+            && vs.tcp.is_empty()
+            && !fitting.iter().any(|s| speaks_http(s))
+            && fitting.iter().all(|s| !is_passthrough(s))
+        {
+            let message = format!(
+                "only servers of {} that don't end in HTTP admit host `{host}`: its http rules don't act there",
+                gateway.id
+            );
+            report.add("R113", object, path, message, "add an HTTP server for the host").related(
+                "the Gateway",
+                gateway.at,
+                Some(&gateway.id),
+            );
+        }
+    }
+}
+
+/// Whether a server takes a host of a VirtualService in `namespace` (GW-2, GW-7).
+pub(in crate::checks) fn admits(server: &Server, host: &str, namespace: &str, own: &str) -> bool {
+    server.hosts.iter().any(|entry| {
+        let (wanted, name) = match entry.split_once('/') {
+            Some(("*", name)) => (None, name),
+            Some((".", name)) => (Some(own), name),
+            Some((n, name)) => (Some(n), name),
+            None => (None, entry.as_str()),
+        };
+        wanted.is_none_or(|n| n == namespace) && (is_subset_of(host, name) || is_subset_of(name, host))
+    })
+}
+
+fn protocol(server: &Server) -> Protocol {
+    server.port.as_ref().map_or(Protocol::Unsupported, |p| Protocol::parse(&p.protocol))
+}
+
+pub(in crate::checks) fn is_passthrough(server: &Server) -> bool {
+    let tls = server.tls.as_ref();
+    tls.is_some_and(|t| {
+        matches!(t.mode, ServerTlsMode::Passthrough | ServerTlsMode::AutoPassthrough) && !t.https_redirect
+    })
+}
+
+/// The server has a route table: HTTP, or HTTPS that is ended here.
+pub(in crate::checks) fn speaks_http(server: &Server) -> bool {
+    let protocol = protocol(server);
+    protocol.is_http() || (protocol == Protocol::Https && server.tls.is_some() && !is_passthrough(server))
+}
+
+/// R123.
+fn claims(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) {
+    let is_claim = |name: &str| name.get(..20).is_some_and(|p| p.eq_ignore_ascii_case("@request.auth.claims"));
+    let root = &subject.mesh.config.root_namespace;
+    for rule in &vs.http {
+        for (m, source) in rule.route.matches.iter().zip(&rule.match_sources) {
+            let Some((name, _)) = m.headers.iter().chain(&m.without_headers).find(|(n, _)| is_claim(n)) else {
+                continue;
+            };
+            let homes: Vec<&SmolStr> = vs
+                .gateways
+                .iter()
+                .filter_map(|g| subject.gateways.get(g))
+                .flat_map(|g| subject.proxies_of(g).map(|p| &p.namespace))
+                .collect();
+            let verified = subject.manifests.not_modelled.iter().any(|o| {
+                o.kind.as_str() == "RequestAuthentication" && (o.namespace == *root || homes.contains(&&o.namespace))
+            });
+            if !verified {
+                let path = format!(
+                    "spec.http[{}].match[{}]",
+                    source.rule.unwrap_or_default(),
+                    source.match_index.unwrap_or_default()
+                );
+                let message = format!(
+                    "`{name}` needs a verified token, and there is no RequestAuthentication for the gateway: this never holds"
+                );
+                let hint = format!("add a RequestAuthentication in `{root}` or in the namespace of the gateway's pods");
+                report.add("R123", (&source.object, m.at), path, message, hint).severity(Severity::Error);
+            }
+        }
+    }
+}
+
+/// R114: admission refuses the `~` of such a name and so the whole object; this says what the name is.
+pub(in crate::checks) fn generated(earlier: &[Finding], report: &mut Report) {
+    for f in earlier.iter().filter(|f| f.id == "M114" && f.message.contains("~istio-autogenerated-k8s-gateway~")) {
+        let Some(object) = &f.object else { continue };
+        let message = "this is the name of a Gateway that Istio generates from a Kubernetes Gateway";
+        let hint = "attach an HTTPRoute to the Kubernetes Gateway, or name a Gateway of your own";
+        report.add("R114", (object, f.at), f.path.clone(), message, hint);
+    }
+}

@@ -1,0 +1,8 @@
+//! R: names that lead nowhere.
+
+pub(super) mod clients;
+pub(super) mod delegates;
+pub(super) mod destinations;
+pub(super) mod gateways;
+pub(super) mod selectors;
+pub(super) mod subsets;

@@ -1,0 +1,136 @@
+//! The list of checks: what each is called, how bad its findings are, what it needs, and its manual.
+
+use crate::diagnostic::Severity;
+
+/// Something that has to be among the inputs before a check can say anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Input {
+    /// Services or ServiceEntries as they are, not assumed ones.
+    Services,
+    /// Pods, workloads, the scenario's pods, endpoints or WorkloadEntries.
+    Pods,
+    Gateways,
+    /// Namespace objects.
+    Namespaces,
+    /// Secrets, which are not read.
+    Secrets,
+    /// A scenario with streams, or other requests.
+    Requests,
+    /// A second set of manifests to compare with.
+    Base,
+}
+
+impl Input {
+    /// What has to be given, for the list of checks that were not made.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Input::Services => "Services or ServiceEntries",
+            Input::Pods => "Pods, Deployments or the scenario's `pods`",
+            Input::Gateways => "Gateways",
+            Input::Namespaces => "Namespaces",
+            Input::Secrets => "Secrets (they are not read)",
+            Input::Requests => "a scenario with `streams`",
+            Input::Base => "the manifests that are in force now, to compare with",
+        }
+    }
+}
+
+/// When a check is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Profile {
+    /// Always.
+    Default,
+    /// Only with the operators' profile: habits of safe rollouts rather than facts about routing.
+    Ops,
+}
+
+/// One check.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Such as `R101`.
+    pub id: &'static str,
+    pub title: &'static str,
+    /// The usual severity; single findings may be milder or worse.
+    pub severity: Severity,
+    pub profile: Profile,
+    /// Inputs without which nothing can be said.
+    pub needs: &'static [Input],
+    /// Codes of `istioctl analyze` and Kiali for the same matter.
+    pub peers: &'static [&'static str],
+    /// What is looked for, why it matters, and what Istio does; paragraphs of plain text.
+    pub manual: &'static str,
+    /// Manifests, in up to three parts behind the lines `# both`, `# bad` and `# good`.
+    pub example: &'static str,
+}
+
+/// The parts of a check's example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Example<'a> {
+    /// What both of the others stand on.
+    pub both: &'a str,
+    /// Gives the finding.
+    pub bad: &'a str,
+    /// Doesn't.
+    pub good: &'a str,
+}
+
+impl Check {
+    /// The example, taken apart.
+    pub fn example(&self) -> Example<'static> {
+        let mut example = Example::default();
+        for (title, body) in parts(self.example) {
+            match title {
+                "both" => example.both = body,
+                "bad" => example.bad = body,
+                _ => example.good = body,
+            }
+        }
+        example
+    }
+}
+
+/// Pieces of `text` behind lines that are one of the three titles.
+fn parts(text: &'static str) -> Vec<(&'static str, &'static str)> {
+    const TITLES: [(&str, &str); 3] = [("# both\n", "both"), ("# bad\n", "bad"), ("# good\n", "good")];
+    let mut starts: Vec<(usize, usize, &str)> = TITLES
+        .into_iter()
+        .filter_map(|(line, title)| {
+            let at = if text.starts_with(line) { 0 } else { text.find(&format!("\n{line}"))? + 1 };
+            Some((at, at + line.len(), title))
+        })
+        .collect();
+    starts.sort_unstable();
+    let ends = starts.iter().skip(1).map(|s| s.0).chain([text.len()]);
+    starts.iter().zip(ends).map(|((_, from, title), to)| (*title, text.get(*from..to).unwrap_or_default())).collect()
+}
+
+/// Declares the checks of a file: the doc comment of each is its manual, its example stands in `tests/checks/ID.yaml`.
+macro_rules! checks {
+    ($($(#[doc = $doc:literal])+ $id:ident $title:literal $severity:ident $([$profile:ident])? needs[$($need:ident),*] peers[$($peer:literal),*];)+) => {
+        pub(in crate::checks) const CHECKS: &[$crate::checks::registry::Check] = &[$(
+            $crate::checks::registry::Check {
+                id: stringify!($id),
+                title: $title,
+                severity: $crate::diagnostic::Severity::$severity,
+                profile: $crate::checks::registry::checks!(@profile $($profile)?),
+                needs: &[$($crate::checks::registry::Input::$need),*],
+                peers: &[$($peer),*],
+                manual: concat!($($doc, "\n"),+),
+                example: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/checks/", stringify!($id), ".yaml")),
+            },
+        )+];
+    };
+    (@profile) => { $crate::checks::registry::Profile::Default };
+    (@profile Ops) => { $crate::checks::registry::Profile::Ops };
+}
+pub(in crate::checks) use checks;
+
+/// All checks, ordered by family and number.
+pub fn all() -> impl Iterator<Item = &'static Check> {
+    super::FAMILIES.iter().flat_map(|family| family.checks.iter().copied()).flatten()
+}
+
+/// The check of that id, whatever the case of its letter.
+pub fn find(id: &str) -> Option<&'static Check> {
+    all().find(|c| c.id.eq_ignore_ascii_case(id))
+}

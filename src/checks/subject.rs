@@ -1,0 +1,230 @@
+//! What the checks look at: the objects as written, the resolved mesh, and indexes that keep every question cheap.
+
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use smol_str::{SmolStr, format_smolstr};
+
+use super::registry::Input;
+use crate::manifest::{self, Gateway, Labels, Manifests, Object, ObjectId};
+use crate::mesh::selector::LabelIndex;
+use crate::mesh::{HostTable, MESH_GATEWAY, Mesh, Proxy, ProxyKind, Service, VirtualService, fqdn};
+use crate::scenario::Scenario;
+
+/// Everything that checks may ask.
+pub(super) struct Subject<'a> {
+    /// Admitted objects, as their authors wrote them.
+    pub manifests: &'a Manifests,
+    pub mesh: &'a Mesh,
+    pub scenario: Option<&'a Scenario>,
+    /// Services were assumed, so that nothing is known about those that are missing.
+    pub assumed: bool,
+    /// Names of the files, to tell the order of applying them.
+    pub sources: &'a crate::source::SourceMap,
+    /// Resolved VirtualServices by object; those without hosts (delegates) have none.
+    pub resolved: FxHashMap<&'a ObjectId, &'a Arc<VirtualService>>,
+    /// `namespace/name` of each Gateway.
+    pub gateways: FxHashMap<SmolStr, &'a Arc<Object<Gateway>>>,
+    /// Hosts of ServiceEntries that are wildcards.
+    pub wildcard_hosts: HostTable<SmolStr>,
+    pods: LabelIndex<'a>,
+    workload_entries: LabelIndex<'a>,
+    /// Gateway workloads: one for each distinct selector.
+    pub gateway_proxies: Vec<Arc<Proxy>>,
+    /// Namespaces that a Namespace object or any other object names, sorted.
+    pub namespaces: Vec<SmolStr>,
+}
+
+/// What a destination host means.
+pub(super) enum Known<'a> {
+    /// Services of that very name, whoever may see them; at least one.
+    Services(&'a [Arc<Service>]),
+    /// Only a ServiceEntry with this wildcard host covers it.
+    Wildcard(SmolStr),
+    /// `name.namespace` or `name.namespace.svc` of the service with this full name.
+    HalfQualified(SmolStr),
+    Unknown,
+}
+
+impl<'a> Subject<'a> {
+    pub fn new(
+        manifests: &'a Manifests,
+        mesh: &'a Mesh,
+        scenario: Option<&'a Scenario>,
+        assumed: bool,
+        sources: &'a crate::source::SourceMap,
+    ) -> Subject<'a> {
+        let mut wildcard_hosts = HostTable::default();
+        for host in manifests.service_entries.iter().flat_map(|e| &e.spec.hosts).filter(|h| h.starts_with('*')) {
+            wildcard_hosts.entry(host, || host.clone());
+        }
+        let gateways = mesh
+            .gateways
+            .iter()
+            .map(|g| (format_smolstr!("{}/{}", g.meta.namespace, g.meta.name), g))
+            .collect::<FxHashMap<_, _>>();
+        Subject {
+            resolved: mesh.virtual_services.all.iter().map(|vs| (&vs.object, vs)).collect(),
+            gateways,
+            wildcard_hosts,
+            pods: LabelIndex::build(manifests.pods.iter().map(|p| (p.meta.namespace.as_str(), &p.meta.labels))),
+            workload_entries: LabelIndex::build(
+                manifests.workload_entries.iter().map(|w| (w.meta.namespace.as_str(), &w.spec.labels)),
+            ),
+            gateway_proxies: gateway_proxies(manifests, scenario),
+            namespaces: namespaces(manifests, scenario),
+            manifests,
+            mesh,
+            scenario,
+            assumed,
+            sources,
+        }
+    }
+
+    /// Whether an input is there.
+    pub fn has(&self, input: Input) -> bool {
+        let m = self.manifests;
+        match input {
+            Input::Services => !self.assumed && !(m.services.is_empty() && m.service_entries.is_empty()),
+            Input::Pods => {
+                !m.pods.is_empty()
+                    || !m.workloads.is_empty()
+                    || !m.endpoint_slices.is_empty()
+                    || !m.workload_entries.is_empty()
+                    || m.service_entries.iter().any(|e| !e.spec.endpoints.is_empty())
+            }
+            Input::Gateways => !m.gateways.is_empty(),
+            Input::Namespaces => !m.namespaces.is_empty(),
+            Input::Requests => self.scenario.is_some_and(|s| !s.streams.is_empty()),
+            Input::Secrets | Input::Base => false,
+        }
+    }
+
+    /// The full name of a host written in `namespace`.
+    pub fn fqdn(&self, host: &str, namespace: &str) -> SmolStr {
+        fqdn(host, namespace, &self.mesh.config.cluster_domain)
+    }
+
+    /// What a full host name means.
+    pub fn known(&self, host: &str) -> Known<'a> {
+        let services = self.mesh.service_index.by_hostname(host);
+        if !services.is_empty() {
+            return Known::Services(services);
+        }
+        if let Some(full) = self.half_qualified(host) {
+            return Known::HalfQualified(full);
+        }
+        match self.wildcard_hosts.most_specific(host) {
+            Some(wildcard) => Known::Wildcard(wildcard.clone()),
+            None => Known::Unknown,
+        }
+    }
+
+    /// The service that `name.namespace` or `name.namespace.svc` was probably meant for.
+    fn half_qualified(&self, host: &str) -> Option<SmolStr> {
+        let (name, rest) = host.split_once('.')?;
+        let namespace = rest.strip_suffix(".svc").unwrap_or(rest);
+        if name.is_empty() || namespace.contains('.') {
+            return None;
+        }
+        let full = format_smolstr!("{name}.{namespace}.svc.{}", self.mesh.config.cluster_domain);
+        (!self.mesh.service_index.by_hostname(&full).is_empty()).then_some(full)
+    }
+
+    /// The service a destination means for clients of `namespace`: one of that namespace, else a visible one, else any.
+    pub fn service(&self, host: &str, namespace: &str) -> Option<&'a Arc<Service>> {
+        let all = self.mesh.service_index.by_hostname(host);
+        self.mesh
+            .service_index
+            .in_namespace(host, namespace)
+            .or_else(|| all.iter().find(|s| s.visibility.allows(namespace)))
+            .or_else(|| all.first())
+    }
+
+    /// Pods of a namespace that carry all labels.
+    pub fn pods(&self, namespace: &str, labels: &Labels) -> Vec<&'a Object<manifest::Pod>> {
+        self.pods.select(namespace, labels).into_iter().filter_map(|i| self.manifests.pods.get(i)).collect()
+    }
+
+    pub fn has_workload_entry(&self, namespace: &str, labels: &Labels) -> bool {
+        !self.workload_entries.select(namespace, labels).is_empty()
+    }
+
+    /// Pods of any namespace that carry all labels.
+    pub fn any_pod(&self, labels: &Labels) -> Option<&'a Object<manifest::Pod>> {
+        self.manifests.pods.iter().find(|p| labels.is_subset_of(&p.meta.labels))
+    }
+
+    /// The gateway workloads that a Gateway object is for.
+    pub fn proxies_of(&self, gateway: &Object<Gateway>) -> impl Iterator<Item = &Arc<Proxy>> {
+        self.gateway_proxies.iter().filter(|p| gateway.spec.selector.is_subset_of(&p.labels))
+    }
+
+    /// Whether the rules of a VirtualService reach sidecars.
+    pub fn is_mesh(vs: &VirtualService) -> bool {
+        vs.gateways.contains(&MESH_GATEWAY)
+    }
+
+    /// A client sidecar of a namespace with these labels.
+    pub fn sidecar(namespace: &str, labels: Labels) -> Proxy {
+        Proxy {
+            name: "client".into(),
+            kind: ProxyKind::Sidecar,
+            namespace: namespace.into(),
+            labels,
+            ips: Vec::new(),
+            node: SmolStr::default(),
+        }
+    }
+}
+
+/// The scenario's gateways, and one for each Gateway selector that none of them carries.
+fn gateway_proxies(manifests: &Manifests, scenario: Option<&Scenario>) -> Vec<Arc<Proxy>> {
+    let mut proxies: Vec<Arc<Proxy>> = Vec::new();
+    for p in scenario.iter().flat_map(|s| &s.proxies).filter(|p| p.kind == ProxyKind::Gateway) {
+        let namespace = if p.namespace.is_empty() { "default".into() } else { p.namespace.clone() };
+        proxies.push(Arc::new(Proxy {
+            name: p.name.clone(),
+            kind: ProxyKind::Gateway,
+            namespace,
+            labels: p.labels.clone(),
+            ips: p.ip.into_iter().collect(),
+            node: SmolStr::default(),
+        }));
+    }
+    let mut selectors: Vec<&Labels> = manifests.gateways.iter().map(|g| &g.spec.selector).collect();
+    selectors.sort();
+    selectors.dedup();
+    for selector in selectors {
+        if proxies.iter().any(|p| selector.is_subset_of(&p.labels)) {
+            continue;
+        }
+        let pod = manifests.pods.iter().find(|p| !selector.is_empty() && selector.is_subset_of(&p.meta.labels));
+        let (namespace, labels) = match pod {
+            Some(p) => (p.meta.namespace.clone(), p.meta.labels.clone()),
+            None => (manifests.mesh_config.root_namespace.clone(), selector.clone()),
+        };
+        proxies.push(Arc::new(Proxy {
+            name: format_smolstr!("gateway:{namespace}:{selector}"),
+            kind: ProxyKind::Gateway,
+            namespace,
+            labels,
+            ips: pod.map(|p| p.spec.ips.clone()).unwrap_or_default(),
+            node: pod.map(|p| p.spec.node_name.clone()).unwrap_or_default(),
+        }));
+    }
+    proxies
+}
+
+fn namespaces(m: &Manifests, scenario: Option<&Scenario>) -> Vec<SmolStr> {
+    let mut all: FxHashSet<&SmolStr> = m.istio_objects().map(|(id, _)| &id.namespace).collect();
+    all.extend(m.services.iter().map(|o| &o.meta.namespace));
+    all.extend(m.pods.iter().map(|o| &o.meta.namespace));
+    all.extend(m.workloads.iter().map(|o| &o.meta.namespace));
+    all.extend(m.namespaces.iter().map(|o| &o.meta.name));
+    all.extend(scenario.iter().flat_map(|s| &s.proxies).map(|p| &p.namespace));
+    all.insert(&m.mesh_config.root_namespace);
+    let mut all: Vec<SmolStr> = all.into_iter().filter(|n| !n.is_empty()).cloned().collect();
+    all.sort();
+    all
+}

@@ -1,0 +1,137 @@
+//! The golden text: effective tables and decisions, in lines that are good to review as a diff.
+//!
+//! Nothing in it changes where only files are moved or reordered: no paths, no line numbers.
+
+use std::fmt::Write as _;
+
+use super::run::TestResult;
+use super::subject::{End, in_words};
+use crate::decision::Decision;
+use crate::report::describe;
+use crate::router::Router;
+use crate::table::{ChainAction, Route, RouteAction, RouteTable, TcpDestination};
+
+/// The text for these tables and decisions, ending in a line end.
+pub fn golden<'r>(routers: impl Iterator<Item = &'r Router>, results: &[TestResult]) -> String {
+    let mut out = String::from(
+        "# Effective route tables and decisions, written by `towtank test --update`. Review changes like code.\n",
+    );
+    for router in routers {
+        table(&mut out, router.table());
+    }
+    let mut last = None;
+    for result in results {
+        if last != Some(&result.name) {
+            let _ = writeln!(out, "\ntest {}", result.name);
+        }
+        last = Some(&result.name);
+        for case in &result.cases {
+            let proxy = &case.router.table().proxy.name;
+            let _ = writeln!(out, "  {proxy}: {}", describe::request(&case.request));
+            let _ = writeln!(out, "    {}", decision(&case.decision));
+        }
+    }
+    out
+}
+
+fn table(out: &mut String, table: &RouteTable) {
+    let _ = writeln!(out, "\nproxy {}", table.proxy.name);
+    for listener in &table.listeners {
+        for chain in listener.filter_chains.iter().chain(&listener.default_filter_chain) {
+            let ChainAction::Tcp(to) = &chain.action else { continue };
+            let clusters: Vec<String> = match to {
+                TcpDestination::Cluster(name) => vec![describe::cluster(name)],
+                TcpDestination::Weighted(all) => {
+                    all.iter().map(|(name, weight)| format!("{} (weight {weight})", describe::cluster(name))).collect()
+                }
+            };
+            let names = chain.matcher.server_names.join(", ");
+            let names = if names.is_empty() { names } else { format!(" {names}") };
+            let _ = writeln!(
+                out,
+                "  listener {}:{}{names} -> tcp {}",
+                listener.address,
+                listener.port,
+                clusters.join(", ")
+            );
+        }
+    }
+    for config in &table.route_configs {
+        // What only the mesh's own defaults wrote is the same everywhere and says nothing.
+        let hosts = config.virtual_hosts.iter().filter(|h| h.routes.iter().any(|r| r.source.is_some()));
+        for host in hosts {
+            let tls = if host.require_tls { ", redirects to https" } else { "" };
+            let _ = writeln!(out, "  routes {} host {}{tls}", config.name, host.name);
+            for (i, r) in host.routes.iter().enumerate() {
+                let _ = writeln!(out, "    {i} {}", route(r));
+            }
+        }
+    }
+}
+
+fn route(r: &Route) -> String {
+    let mut text = String::new();
+    if !r.name.is_empty() {
+        let _ = write!(text, "\"{}\" ", r.name);
+    }
+    text.push_str(&describe::conditions(&r.matcher).join(", "));
+    text.push_str(" -> ");
+    match &r.action {
+        RouteAction::Forward(f) => {
+            let all: Vec<String> = describe::targets(f)
+                .iter()
+                .map(|t| format!("{} {}", describe::cluster(t.cluster), describe::percent(t.share)))
+                .collect();
+            text.push_str(&all.join(", "));
+        }
+        RouteAction::Redirect(redirect) => text.push_str(&describe::redirect(redirect)),
+        RouteAction::DirectResponse(d) => {
+            let _ = write!(text, "answer {}", d.status);
+        }
+        RouteAction::Nothing => text.push_str("nothing"),
+    }
+    for t in describe::treatment(r) {
+        let _ = write!(text, "; {t}");
+    }
+    if let Some(source) = &r.source {
+        let _ = write!(text, "  [{}]", describe::written_by(source));
+    }
+    text
+}
+
+fn decision(d: &Decision) -> String {
+    let end = |c: &'_ crate::decision::ClusterShare| (c.outcome, c.status, c.share);
+    let mut text = match (d.route_index, d.route_name.as_deref()) {
+        (Some(_), Some(name)) => format!("route \"{name}\": "),
+        (Some(i), None) => format!("route {i}: "),
+        (None, _) => String::new(),
+    };
+    let aborted = d.fault_share >= 1.0;
+    if d.clusters.is_empty() || aborted {
+        let status = d.status.map(|s| format!(" {s}")).unwrap_or_default();
+        let _ = write!(text, "{}{status}", d.outcome.map_or("-", |o| o.as_str()));
+    } else {
+        let ends: Vec<End<'_>> = d
+            .clusters
+            .iter()
+            .map(|c| {
+                let (outcome, status, share) = end(c);
+                End { share, outcome, status, cluster: Some(c) }
+            })
+            .collect();
+        text.push_str(&in_words(&ends));
+    }
+    if d.fault_share > 0.0 && !aborted {
+        let _ = write!(text, "; fault aborts {}", describe::percent(d.fault_share));
+    }
+    if let Some(location) = &d.location {
+        let _ = write!(text, "; Location {location}");
+    }
+    if let Some(up) = &d.upstream {
+        let _ = write!(text, "; arrives as {} at {}", up.path, up.authority);
+        for (name, value) in &up.headers {
+            let _ = write!(text, ", {name}: {value}");
+        }
+    }
+    text
+}

@@ -1,0 +1,259 @@
+//! Test files of istio-config-validator: `testCases`, each a table of requests (`authority` x `method` x `uri`) with what
+//! their route is to be.
+//!
+//! `wantMatch: true` asks that every named part (`route`, `redirect`, `rewrite`, `fault`, `headers`, `delegate`) holds,
+//! `wantMatch: false` that each of them does not. The parts are held against the decision and the effective route, not
+//! against the text of the first VirtualService that lists the host: where Istio's own order, its merging or its delegates
+//! say something else than the file, that is a failure. Parts that are not named are not looked at. A case that names none
+//! asks only whether a rule takes its requests.
+
+use smol_str::SmolStr;
+
+use super::model::{
+    Check, FaultParts, Format, OperationParts, Operations, RedirectParts, RewriteParts, Target, Test, Traffic, Want,
+};
+use super::own::words;
+use crate::request::Request;
+use crate::scenario::fields::{Fields, Reader};
+use crate::table::{AppendAction, HeaderValueOption};
+use crate::yaml::Node;
+
+const CASE: &[&str] =
+    &["description", "wantMatch", "request", "route", "redirect", "rewrite", "fault", "headers", "delegate"];
+
+/// The most requests that one case may multiply out to.
+const REQUESTS_MAX: usize = 100_000;
+
+/// Reads a document with `testCases`.
+pub(super) fn decode(r: &mut Reader<'_>, root: &Node<'_>, out: &mut Vec<Test>) {
+    let Some(f) = r.object(root, "", &["testCases"]) else { return };
+    let Some((node, path)) = f.get("testCases") else {
+        r.problem(root.span, "testCases", "`testCases` is empty: nothing would be tested", None);
+        return;
+    };
+    let items = r.list(node, &path);
+    if items.is_empty() {
+        r.problem(node.span, &path, "`testCases` is empty: nothing would be tested", None);
+    }
+    for (i, item) in items.iter().enumerate() {
+        out.extend(case(r, item, &format!("{path}[{i}]")));
+    }
+}
+
+fn case(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
+    let f = r.object(node, path, CASE)?;
+    let (request, request_path) = f.require(r, "request")?;
+    let requests = requests(r, request, &request_path)?;
+    // Left away it is false, as in Go.
+    let want_match = f.get("wantMatch").and_then(|(n, p)| r.boolean(n, &p)).unwrap_or(false);
+    let mut checks = Vec::new();
+    let readers: [(&str, fn(&mut Reader<'_>, &Node<'_>, &str) -> Option<Want>); 6] = [
+        ("delegate", delegate),
+        ("route", route),
+        ("redirect", redirect),
+        ("rewrite", rewrite),
+        ("fault", fault),
+        ("headers", headers),
+    ];
+    for (key, read) in readers {
+        if let Some((node, path)) = f.get(key)
+            && let Some(want) = read(r, node, &path)
+        {
+            checks.push(Check { at: r.position(node.span), want, negated: !want_match });
+        }
+    }
+    if checks.is_empty() {
+        let at = f.get("wantMatch").map_or(node.span, |(n, _)| n.span);
+        checks.push(Check { at: r.position(at), want: Want::Ruled, negated: !want_match });
+    }
+    let first = requests.first().map(crate::report::describe::request).unwrap_or_default();
+    Some(Test {
+        name: f.string(r, "description").unwrap_or_else(|| first.into()),
+        at: r.position(node.span),
+        proxies: Vec::new(),
+        proxies_at: r.position(node.span),
+        traffic: Traffic::Requests(requests),
+        checks,
+        format: Format::Validator,
+        random: None,
+    })
+}
+
+fn requests(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Vec<Request>> {
+    let f = r.object(node, path, &["authority", "method", "uri", "headers"])?;
+    f.require(r, "authority")?;
+    let list = |r: &mut Reader<'_>, key: &str, default: &'static str| match f.get(key) {
+        Some((node, path)) => words(r, node, &path),
+        None => vec![SmolStr::new_static(default)],
+    };
+    let authorities = list(r, "authority", "");
+    let methods = list(r, "method", "GET");
+    let uris = list(r, "uri", "/");
+    let headers = pairs(r, &f, "headers");
+    let total = authorities.len().saturating_mul(methods.len()).saturating_mul(uris.len());
+    if total > REQUESTS_MAX {
+        let message = format!("the lists multiply out to {total} requests; {REQUESTS_MAX} is the limit");
+        r.problem(node.span, path, message, None);
+        return None;
+    }
+    let mut all = Vec::with_capacity(total);
+    for authority in &authorities {
+        for method in &methods {
+            for uri in &uris {
+                let id = all.len();
+                all.push(plain(id, authority, method, uri, headers.clone()));
+            }
+        }
+    }
+    (!all.is_empty()).then_some(all)
+}
+
+/// A request of which only the HTTP part is known.
+pub(super) fn plain(
+    id: usize,
+    authority: &SmolStr,
+    method: &SmolStr,
+    path: &SmolStr,
+    headers: Vec<(SmolStr, SmolStr)>,
+) -> Request {
+    Request {
+        id: id.into(),
+        proxy: None,
+        method: method.clone(),
+        authority: authority.clone(),
+        path: path.clone(),
+        port: None,
+        address: None,
+        dialled_host: None,
+        tls: false,
+        sni: None,
+        headers,
+    }
+}
+
+/// The entries of an object of texts.
+fn pairs(r: &mut Reader<'_>, f: &Fields<'_, '_>, key: &str) -> Vec<(SmolStr, SmolStr)> {
+    f.get(key).map(|(n, p)| r.labels(n, &p).iter().map(|(k, v)| (k.clone(), v.clone())).collect()).unwrap_or_default()
+}
+
+fn number<T: TryFrom<i64>>(r: &mut Reader<'_>, f: &Fields<'_, '_>, key: &str) -> Option<T> {
+    let (node, path) = f.get(key)?;
+    let number = r.integer(node, &path)?;
+    let fits = T::try_from(number).ok();
+    if fits.is_none() {
+        r.problem(node.span, &path, format!("`{path}` is out of range"), None);
+    }
+    fits
+}
+
+fn route(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Want> {
+    let mut all: Vec<(Target, f64)> = Vec::new();
+    for (i, item) in r.list(node, path).iter().enumerate() {
+        let path = format!("{path}[{i}]");
+        let f = r.object(item, &path, &["destination", "weight"])?;
+        let weight = number::<u32>(r, &f, "weight").map_or(0.0, f64::from);
+        let (node, path) = f.require(r, "destination")?;
+        let f = r.object(node, &path, &["host", "subset", "port"])?;
+        let port = match f.get("port") {
+            Some((node, path)) => {
+                let f = r.object(node, &path, &["number"])?;
+                number::<u16>(r, &f, "number")
+            }
+            None => None,
+        };
+        let subset = Some(f.string(r, "subset").unwrap_or_default());
+        let (node, path) = f.require(r, "host")?;
+        all.push((Target { host: Some(r.string(node, &path)?), subset, port }, weight));
+    }
+    let total: f64 = all.iter().map(|(_, w)| w).sum();
+    match all.as_mut_slice() {
+        [(_, share)] => *share = 1.0,
+        several => several.iter_mut().for_each(|(_, w)| *w = if total > 0.0 { *w / total } else { 0.0 }),
+    }
+    Some(Want::Destinations(all))
+}
+
+fn redirect(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Want> {
+    let f = r.object(node, path, &["uri", "prefixRewrite", "authority", "scheme", "port", "redirectCode"])?;
+    Some(Want::Redirect(RedirectParts {
+        uri: f.string(r, "uri"),
+        prefix: f.string(r, "prefixRewrite"),
+        authority: f.string(r, "authority"),
+        scheme: f.string(r, "scheme"),
+        port: number(r, &f, "port"),
+        code: number(r, &f, "redirectCode"),
+    }))
+}
+
+fn rewrite(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Want> {
+    let f = r.object(node, path, &["uri", "authority", "uriRegexRewrite"])?;
+    let regex = match f.get("uriRegexRewrite") {
+        Some((node, path)) => {
+            let f = r.object(node, &path, &["match", "rewrite"])?;
+            Some((f.string(r, "match").unwrap_or_default(), f.string(r, "rewrite").unwrap_or_default()))
+        }
+        None => None,
+    };
+    Some(Want::Rewrite(RewriteParts { uri: f.string(r, "uri"), regex, authority: f.string(r, "authority") }))
+}
+
+fn fault(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Want> {
+    let f = r.object(node, path, &["abort", "delay"])?;
+    let percent = |r: &mut Reader<'_>, f: &Fields<'_, '_>| -> Option<f64> {
+        let (node, path) = f.get("percentage")?;
+        let f = r.object(node, &path, &["value"])?;
+        let (node, path) = f.get("value")?;
+        r.number(node, &path)
+    };
+    let mut parts = FaultParts::default();
+    if let Some((node, path)) = f.get("abort") {
+        let f = r.object(node, &path, &["httpStatus", "percentage"])?;
+        parts.abort = Some((number(r, &f, "httpStatus"), percent(r, &f)));
+    }
+    if let Some((node, path)) = f.get("delay") {
+        let f = r.object(node, &path, &["fixedDelay", "percentage"])?;
+        let fixed = match f.get("fixedDelay") {
+            Some((node, path)) => {
+                let text = r.string(node, &path)?;
+                let parsed = crate::manifest::Nanos::parse(&text);
+                if parsed.is_none() {
+                    r.problem(
+                        node.span,
+                        &path,
+                        format!("`{text}` is no duration"),
+                        Some("for example `5s`".to_owned()),
+                    );
+                }
+                parsed
+            }
+            None => None,
+        };
+        parts.delay = Some((fixed, percent(r, &f)));
+    }
+    Some(Want::Fault(parts))
+}
+
+fn headers(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Want> {
+    let f = r.object(node, path, &["request", "response"])?;
+    let mut direction = |key: &str| -> Option<Operations> {
+        let Some((node, path)) = f.get(key) else { return Some(Operations::default()) };
+        let f = r.object(node, &path, &["set", "add", "remove"])?;
+        let mut out = Operations::default();
+        for (key, append) in [("set", AppendAction::OverwriteIfExistsOrAdd), ("add", AppendAction::AppendIfExistsOrAdd)]
+        {
+            let all = pairs(r, &f, key);
+            out.add.extend(all.into_iter().map(|(name, value)| HeaderValueOption { name, value, append }));
+        }
+        if let Some((node, path)) = f.get("remove") {
+            out.remove = words(r, node, &path);
+        }
+        Some(out)
+    };
+    Some(Want::Operations(OperationParts { request: direction("request")?, response: direction("response")? }))
+}
+
+fn delegate(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Want> {
+    let f = r.object(node, path, &["name", "namespace"])?;
+    let (node, path) = f.require(r, "name")?;
+    Some(Want::Delegate { namespace: f.string(r, "namespace").unwrap_or_default(), name: r.string(node, &path)? })
+}

@@ -1,0 +1,44 @@
+//! Results of regression tests as TAP 14 (`test -o tap`).
+
+use std::fmt::Write as _;
+
+use super::test::{Entry, Suite};
+
+/// All suites as one stream of tests, ending in a line end.
+pub fn to_tap(suites: &[Suite<'_>]) -> String {
+    let entries: Vec<Entry> = suites.iter().flat_map(Suite::entries).collect();
+    let mut out = format!("TAP version 14\n1..{}\n", entries.len());
+    for (i, e) in entries.iter().enumerate() {
+        let word = if e.failures.is_empty() { "ok" } else { "not ok" };
+        let suite = if e.suite.is_empty() { String::new() } else { format!("{}: ", e.suite) };
+        let _ = writeln!(out, "{word} {} - {}", i + 1, escape(&format!("{suite}{}", e.name)));
+        if e.failures.is_empty() {
+            continue;
+        }
+        out.push_str("  ---\n  failures:\n");
+        for f in &e.failures {
+            let _ = writeln!(out, "  - message: {}", quoted(&f.message));
+            if !f.file.is_empty() {
+                let _ = writeln!(out, "    at: {}", quoted(&format!("{}:{}", f.file, f.line)));
+            }
+        }
+        if !e.detail.is_empty() {
+            out.push_str("  detail: |2\n");
+            for line in e.detail.lines() {
+                let _ = writeln!(out, "{}", format!("    {line}").trim_end());
+            }
+        }
+        out.push_str("  ...\n");
+    }
+    out
+}
+
+/// A description: `#` would begin a directive.
+fn escape(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('#', "\\#").replace(['\n', '\r'], " ")
+}
+
+/// A YAML double-quoted scalar; JSON's strings are such.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

