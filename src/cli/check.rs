@@ -85,6 +85,8 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         let name = inputs.name.clone();
         let reviewed = workspace::review(inputs, &input::options(&args.common));
         let mut findings = reviewed.findings;
+        // What could not even be opened is not checked: that is no answer.
+        let unopened = findings.iter().any(|f| f.id == "load" && f.severity == Severity::Error && !f.at.is_known());
         let Outcome { findings: found, not_evaluated, checklist } = checks::run(checks::Inputs {
             manifests: reviewed.manifests.clone(),
             assumed: !reviewed.assumed.is_empty(),
@@ -114,6 +116,9 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         }
         if failed {
             exit = exit.max(Exit::No);
+        }
+        if unopened {
+            exit = Exit::Unusable;
         }
     }
     Ok(exit)

@@ -122,9 +122,14 @@ fn add_standard_input(inputs: &mut Inputs) -> Option<FileId> {
         Err(error) => Err(error.to_string()),
     };
     match text {
+        Ok(text) if text.trim().is_empty() => {
+            let empty = Finding::new("load", Severity::Error, "standard input is empty");
+            inputs.findings.push(empty.hint("pipe manifests into it: did the command before the pipe fail?"));
+            None
+        }
         Ok(text) => Some(inputs.sources.add("<stdin>", text)),
         Err(error) => {
-            inputs.findings.push(Finding::new("load", Severity::Error, format!("standard input: {error}")));
+            inputs.findings.push(Finding::new("load", Severity::Error, format!("standard input {error}")));
             None
         }
     }

@@ -108,6 +108,7 @@ impl Context<'_> {
         match classify(api_version, kind) {
             Class::Own => piece.documents -= 1,
             Class::Foreign => self.foreign(root, api_version, kind, piece),
+            Class::UnknownIstio if kind.is_empty() => self.foreign(root, api_version, kind, piece),
             Class::UnknownIstio => piece.findings.push(self.unknown_istio(root, api_version, kind)),
             Class::NotModelled => {
                 let id = object::id_of(root, Kind::Other(SmolStr::new(kind)), &self.options.namespace);

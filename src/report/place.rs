@@ -23,6 +23,16 @@ pub struct Place {
 pub struct Locator<'s> {
     sources: &'s SourceMap,
     files: FxHashMap<FileId, FileParts<'s>>,
+    /// The document that was asked for last: a list may hold thousands of objects with findings.
+    parsed: Option<Parsed<'s>>,
+}
+
+#[derive(Debug)]
+struct Parsed<'s> {
+    file: FileId,
+    index: u32,
+    /// None: it cannot be read.
+    document: Option<yaml::Document<'s>>,
 }
 
 #[derive(Debug)]
@@ -33,7 +43,7 @@ struct FileParts<'s> {
 
 impl<'s> Locator<'s> {
     pub fn new(sources: &'s SourceMap) -> Locator<'s> {
-        Locator { sources, files: FxHashMap::default() }
+        Locator { sources, files: FxHashMap::default(), parsed: None }
     }
 
     fn parts(&mut self, file: FileId) -> Option<&FileParts<'s>> {
@@ -64,20 +74,17 @@ impl<'s> Locator<'s> {
 
     /// The place at `line` and `column`, up to the end of its line.
     fn whole_line(&mut self, at: Position) -> Option<Place> {
-        let parts = self.parts(at.file)?;
-        let start = parts.lines.start_of(at.line);
-        let line = parts.lines.line(at.line);
-        let skipped: usize = line.chars().take(at.column.saturating_sub(1) as usize).map(char::len_utf8).sum();
-        let from = start + u32::try_from(skipped).unwrap_or(0);
-        let to = start + u32::try_from(line.trim_end().len()).unwrap_or(0);
+        let lines = self.lines(at.file)?;
+        let from = offset(lines, at);
+        let to = lines.start_of(at.line) + u32::try_from(lines.line(at.line).trim_end().len()).unwrap_or(0);
         Some(Place { file: at.file, line: at.line, column: at.column, span: Span::new(from, to.max(from)) })
     }
 
     fn follow(&mut self, at: Position, path: &str) -> Option<Place> {
-        let parts = self.parts(at.file)?;
-        let raw = parts.documents.get(at.document as usize)?;
-        let document = yaml::parse(raw, &yaml::Limits::default()).ok()??;
-        let object = object_at(&document.root, &parts.lines, at.line);
+        self.parse(at);
+        let parts = self.files.get(&at.file)?;
+        let document = self.parsed.as_ref()?.document.as_ref()?;
+        let object = object_at(&document.root, offset(&parts.lines, at));
         let (span, key) = deepest(object, path)?;
         // A finding about a key itself, such as an unknown one, points at it already.
         let is_about_key = |key: &Span| {
@@ -88,15 +95,33 @@ impl<'s> Locator<'s> {
         let position = parts.lines.position(span.start);
         Some(Place { file: at.file, line: position.line, column: position.column, span })
     }
+
+    /// Makes the document of `at` the one in `parsed`.
+    fn parse(&mut self, at: Position) {
+        if self.parsed.as_ref().is_some_and(|p| p.file == at.file && p.index == at.document) {
+            return;
+        }
+        let raw = self.parts(at.file).and_then(|parts| parts.documents.get(at.document as usize));
+        let document = raw.and_then(|raw| yaml::parse(raw, &yaml::Limits::default()).ok().flatten());
+        self.parsed = Some(Parsed { file: at.file, index: at.document, document });
+    }
 }
 
-/// The document itself, or the item of a `List` that `line` lies in.
-fn object_at<'n, 'a>(root: &'n Node<'a>, lines: &LineIndex<'_>, line: u32) -> &'n Node<'a> {
+/// The byte that line and column of `at` mean.
+fn offset(lines: &LineIndex<'_>, at: Position) -> u32 {
+    let before = at.column.saturating_sub(1) as usize;
+    let skipped: usize = lines.line(at.line).chars().take(before).map(char::len_utf8).sum();
+    lines.start_of(at.line) + u32::try_from(skipped).unwrap_or(0)
+}
+
+/// The document itself, or the item of a `List` that the byte `offset` lies in.
+fn object_at<'n, 'a>(root: &'n Node<'a>, offset: u32) -> &'n Node<'a> {
     let items = root.get("items").and_then(Node::as_seq).unwrap_or_default();
-    items
-        .iter()
-        .find(|i| lines.line_of(i.span.start) <= line && line <= lines.line_of(i.span.end.saturating_sub(1)))
-        .unwrap_or(root)
+    let holds = |item: &&Node<'_>| item.span.start <= offset && offset < item.span.end.max(item.span.start + 1);
+    let behind = items.partition_point(|item| item.span.start <= offset);
+    // Aliases among the items stand elsewhere, and the items are out of order then.
+    let nearest = behind.checked_sub(1).and_then(|i| items.get(i)).filter(holds);
+    nearest.or_else(|| items.iter().find(holds)).unwrap_or(root)
 }
 
 /// The node at `path`, or at the longest part of it that leads somewhere: a missing field is shown where it should be.

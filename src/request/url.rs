@@ -67,6 +67,9 @@ impl<'a> Url<'a> {
     }
 }
 
+/// Words that are methods and, alone, no hosts.
+const METHODS: [&str; 9] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
+
 /// Reads `METHOD URL` (or a URL alone, for GET) with headers `name: value`.
 ///
 /// The URL's host and port are what the client dials, a `Host` header the authority (default: the URL's).
@@ -76,6 +79,10 @@ impl<'a> Url<'a> {
 pub fn parse_request(text: &str, headers: &[String]) -> Result<Request, RequestError> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let (method, url) = match words.as_slice() {
+        [method] if METHODS.contains(method) => {
+            let fault = RequestError::new(format!("`{text}` has a method and no URL"));
+            return Err(fault.hint("write it as `METHOD http://host:port/path`"));
+        }
         [url] => ("GET", *url),
         [method, url] => (*method, *url),
         [] => return Err(RequestError::new("the request is empty").hint("write it as `METHOD URL`")),

@@ -172,7 +172,10 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
             return Ok(());
         }
         let message = format!("lists and objects are nested deeper than {} levels", self.limits.depth_max);
-        self.stop(Problem::new(ProblemKind::Limit, span, message))
+        let problem = Problem::new(ProblemKind::Limit, span, message);
+        self.stop(
+            problem.with_hint("no manifest is that deep; look for a bracket or a line that opens a level too many"),
+        )
     }
 
     fn alias(&mut self, id: AnchorId, span: Span, depth: u32) -> Step<Node<'a>> {
@@ -194,12 +197,14 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
             self.aliased_steps += 1;
             if self.is_over_aliased() {
                 let message = "the document consists almost only of repeated aliases";
-                return self.stop(Problem::new(ProblemKind::Limit, span, message));
+                let problem = Problem::new(ProblemKind::Limit, span, message);
+                return self.stop(problem.with_hint("write the values out where they are few, or split the document"));
             }
         }
         if self.steps > self.limits.nodes_max {
             let message = format!("the document has more than {} values", self.limits.nodes_max);
-            return self.stop(Problem::new(ProblemKind::Limit, span, message));
+            let problem = Problem::new(ProblemKind::Limit, span, message);
+            return self.stop(problem.with_hint("split the document with lines of `---`"));
         }
         Ok(())
     }

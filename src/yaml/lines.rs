@@ -7,7 +7,7 @@
 #[derive(Clone, Debug)]
 pub struct LineIndex<'t> {
     text: &'t str,
-    /// Offset at which each line starts; never empty.
+    /// Offset at which each line starts; never empty. A byte order mark is no part of the first line.
     starts: Vec<u32>,
 }
 
@@ -16,22 +16,22 @@ pub struct LineIndex<'t> {
 pub struct Position {
     /// Line, from 1.
     pub line: u32,
-    /// Column in characters (Unicode scalar values), from 1. A tab is one character, and so is a
-    /// byte order mark.
+    /// Column in characters (Unicode scalar values), from 1. A tab is one character; a byte order
+    /// mark at the start of the text is none, as no editor shows it.
     pub column: u32,
 }
 
 impl<'t> LineIndex<'t> {
     /// The index of `text`. Lines end at `\n`, so that they are those an editor shows.
     pub fn new(text: &'t str) -> LineIndex<'t> {
-        let mut starts = vec![0];
+        let mut starts = vec![if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() as u32 } else { 0 }];
         starts.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at as u32 + 1));
         LineIndex { text, starts }
     }
 
     /// The line of `offset`, from 1. Offsets behind the text count as its end.
     pub fn line_of(&self, offset: u32) -> u32 {
-        self.starts.partition_point(|&start| start <= offset) as u32
+        self.starts.partition_point(|&start| start <= offset).max(1) as u32
     }
 
     /// Line and column of `offset`. Offsets behind the text count as its end, offsets inside a
@@ -96,6 +96,14 @@ mod tests {
         assert_eq!(at(text, 4), (1, 4));
         assert_eq!(at(text, 5), (1, 4), "inside a character");
         assert_eq!(at(text, 99), (2, 2), "behind the text");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_character() {
+        let text = "\u{feff}a: b\nc";
+        assert_eq!([at(text, 0), at(text, 3), at(text, 6), at(text, 8)], [(1, 1), (1, 1), (1, 4), (2, 1)]);
+        assert_eq!(LineIndex::new(text).line(1), "a: b");
+        assert_eq!(LineIndex::new("\u{feff}").line(1), "");
     }
 
     #[test]
