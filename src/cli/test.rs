@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 
 use super::options::CommonArgs;
 use super::{Exit, input, output};
-use crate::diagnostic::{Finding, Severity};
+use crate::diagnostic::Finding;
 use crate::expect::{self, Percent, Test, TestResult};
 use crate::load;
 use crate::report::explain::View;
@@ -58,6 +58,15 @@ fn percent(text: &str) -> Result<Percent, String> {
     Percent::parse(text).ok_or_else(|| "write a share from 0% to 100%".to_owned())
 }
 
+/// What came of one mesh.
+enum Outcome {
+    /// It has none.
+    NoTests,
+    /// It has some, and the filter lets none through.
+    FilteredOut,
+    Done(Box<Done>),
+}
+
 /// The tests of one mesh and what came of them.
 struct Done {
     workspace: Workspace,
@@ -71,17 +80,12 @@ pub(super) fn run(args: &TestArgs) -> anyhow::Result<Exit> {
     let mut all = Vec::new();
     let mut found_tests = false;
     for inputs in input::gather(&args.common)? {
-        let unreadable = inputs.findings.iter().any(|f| f.severity == Severity::Error);
-        match of_mesh(inputs, args) {
-            Ok(Some(done)) => {
-                found_tests = true;
-                all.extend(done);
-            }
-            Ok(None) => found_tests |= unreadable,
-            Err(Stopped) => {
-                found_tests = true;
-                exit = Exit::Unusable;
-            }
+        let outcome = of_mesh(inputs, args);
+        found_tests |= !matches!(outcome, Ok(Outcome::NoTests));
+        match outcome {
+            Ok(Outcome::Done(done)) => all.push(done),
+            Ok(Outcome::NoTests | Outcome::FilteredOut) => {}
+            Err(Stopped) => exit = Exit::Unusable,
         }
     }
     if !found_tests {
@@ -113,8 +117,8 @@ pub(super) fn run(args: &TestArgs) -> anyhow::Result<Exit> {
 /// The work stopped; it was said why.
 struct Stopped;
 
-/// Reads and runs the tests of one mesh. None: it has no tests. An empty list: none that the filter lets through.
-fn of_mesh(mut inputs: Inputs, args: &TestArgs) -> Result<Option<Option<Done>>, Stopped> {
+/// Reads and runs the tests of one mesh.
+fn of_mesh(mut inputs: Inputs, args: &TestArgs) -> Result<Outcome, Stopped> {
     let scenario = inputs.scenario.as_ref().map(|(file, _)| *file);
     let files = test_files(&mut inputs);
     let Some(workspace) = input::open(inputs, &args.common) else { return Err(Stopped) };
@@ -123,7 +127,7 @@ fn of_mesh(mut inputs: Inputs, args: &TestArgs) -> Result<Option<Option<Done>>, 
         return Err(stop(&findings, &workspace.sources, args));
     }
     if tests.is_empty() {
-        return Ok(None);
+        return Ok(Outcome::NoTests);
     }
     let folder = golden_folder(&tests, scenario, &workspace.sources);
     if !args.filter.is_empty() {
@@ -132,7 +136,7 @@ fn of_mesh(mut inputs: Inputs, args: &TestArgs) -> Result<Option<Option<Done>>, 
             args.filter.iter().any(|text| t.name.contains(text.as_str()) || file(t).contains(text.as_str()))
         });
         if tests.is_empty() {
-            return Ok(Some(None));
+            return Ok(Outcome::FilteredOut);
         }
     }
     let switches = input::switches(&workspace).map_err(|error| {
@@ -153,7 +157,7 @@ fn of_mesh(mut inputs: Inputs, args: &TestArgs) -> Result<Option<Option<Done>>, 
     let wants_coverage = args.coverage || args.coverage_min.is_some();
     let coverage = wants_coverage.then(|| expect::measure(each_router(), &results));
     let golden = golden(&folder, || expect::golden(each_router(), &results), args)?;
-    Ok(Some(Some(Done { workspace, results, golden, coverage })))
+    Ok(Outcome::Done(Box::new(Done { workspace, results, golden, coverage })))
 }
 
 /// The files with tests besides the scenario: named so, or of a shape that nothing else has.
@@ -170,10 +174,17 @@ fn test_files(inputs: &mut Inputs) -> Vec<FileId> {
         inputs.findings.extend(findings);
     }
     let sources = &inputs.sources;
+    // A test file among a scenario's manifests was found in the folder already.
+    let canonical = |id: &FileId| Path::new(sources.name(*id)).canonicalize().ok();
+    let known: Vec<Option<PathBuf>> = files.iter().map(canonical).collect();
     let has_tests = |id: &FileId| {
         sources.file(*id).is_some_and(|f| is_named_test(Path::new(f.name.as_str())) || expect::is_test_text(&f.text))
     };
-    files.extend(inputs.manifests.iter().copied().filter(has_tests));
+    let is_new = |id: &FileId| {
+        let path = canonical(id);
+        path.is_none() || !known.contains(&path)
+    };
+    files.extend(inputs.manifests.iter().copied().filter(has_tests).filter(is_new));
     files
 }
 

@@ -9,6 +9,7 @@ mod formatter;
 mod json;
 mod outcome;
 mod redirect;
+mod sent;
 #[cfg(test)]
 mod tests;
 mod upstream;
@@ -17,3 +18,4 @@ pub use clusters::{ClusterEnd, PriorityLoad, cluster_end, priority_loads, usable
 pub use decide::{Detail, decide};
 pub use json::{DecisionJson, SourceJson};
 pub use outcome::*;
+pub use sent::sent;

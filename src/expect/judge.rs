@@ -104,8 +104,8 @@ fn holds(want: &Want, s: &Subject<'_>) -> Difference {
             let shown = || d.location.clone().unwrap_or_else(|| format!("no redirect: {}", words()));
             differs(d.location.as_deref() == Some(location), location.to_string(), &shown)
         }
-        Want::Path(path) => arrives(s, path, |u| &u.path),
-        Want::Authority(authority) => arrives(s, authority, |u| &u.authority),
+        Want::Path(path) => sent_as(s, path, |u| &u.path),
+        Want::Authority(authority) => sent_as(s, authority, |u| &u.authority),
         Want::Header { name, test, side: Side::Request } => header(s, name, test),
         Want::Header { name, test, side: Side::Response(headers) } => {
             let after = answered_headers(s, headers);
@@ -175,29 +175,29 @@ fn written_by(s: &Subject<'_>) -> String {
     }
 }
 
-fn arrives(s: &Subject<'_>, wanted: &str, part: impl Fn(&Upstream) -> &String) -> Difference {
-    let arrivals = s.arrivals();
-    if !arrivals.is_empty() && arrivals.iter().all(|u| part(u) == wanted) {
+fn sent_as(s: &Subject<'_>, wanted: &str, part: impl Fn(&Upstream) -> &String) -> Difference {
+    let forms = s.forms();
+    if !forms.is_empty() && forms.iter().all(|u| part(u) == wanted) {
         return None;
     }
-    let mut found: Vec<&str> = arrivals.iter().map(|u| part(u).as_str()).collect();
+    let mut found: Vec<&str> = forms.iter().map(|u| part(u).as_str()).collect();
     found.dedup();
-    let found = if found.is_empty() { format!("it never arrives: {}", in_words(&s.ends())) } else { found.join(", ") };
+    let found = if found.is_empty() { format!("it is not sent on: {}", in_words(&s.ends())) } else { found.join(", ") };
     Some((wanted.to_owned(), found))
 }
 
 fn header(s: &Subject<'_>, name: &SmolStr, test: &TextTest) -> Difference {
-    let arrivals = s.arrivals();
+    let forms = s.forms();
     let value_in = |u: &Upstream| match name.to_ascii_lowercase().as_str() {
         ":path" => Some(u.path.clone()),
         ":authority" | "host" => Some(u.authority.clone()),
         lower => joined(u.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())), lower),
     };
-    let bad = arrivals.iter().map(|u| value_in(u)).find(|v| !text_holds(test, v.as_deref()));
+    let bad = forms.iter().map(|u| value_in(u)).find(|v| !text_holds(test, v.as_deref()));
     match bad {
         Some(value) => Some((format!("{name} {test}"), shown_value(name, value.as_deref()))),
-        None if arrivals.is_empty() => {
-            Some((format!("{name} {test}"), format!("it never arrives: {}", in_words(&s.ends()))))
+        None if forms.is_empty() => {
+            Some((format!("{name} {test}"), format!("it is not sent on: {}", in_words(&s.ends()))))
         }
         None => None,
     }

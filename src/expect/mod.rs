@@ -37,8 +37,9 @@
 //! - `host`, `subset` (`""`: none), `port`: where *all* traffic of the request goes;
 //! - `route`: the name of the rule; `virtualService`: `[NAMESPACE/]NAME` of the object that wrote it;
 //! - `status`, `location`;
-//! - `path`, `authority`, `headers`: as they arrive at the endpoint, after all rewrites. A header's value is text, null
-//!   (it must not be there), or one of `{exact: }`, `{prefix: }`, `{suffix: }`, `{contains: }`, `{regex: }`, `{present: true}`;
+//! - `path`, `authority`, `headers`: as the proxy sends them on, after all rewrites, be there an endpoint or not. A
+//!   header's value is text, null (it must not be there), or one of `{exact: }`, `{prefix: }`, `{suffix: }`, `{contains: }`,
+//!   `{regex: }`, `{present: true}`;
 //! - `shares`: what part of the requests ends where, faults included. Keys are `SUBSET`, `HOST`, `HOST/SUBSET`,
 //!   `HOST:PORT/SUBSET`, or an outcome; what is not listed must get nothing. `tolerance` (0 unless said) holds for each.
 //!
@@ -53,6 +54,7 @@ mod coverage;
 mod diff;
 mod golden;
 mod judge;
+mod left_out;
 mod model;
 mod names;
 mod own;

@@ -69,9 +69,9 @@ pub enum Want {
     Status(u16),
     /// The full text.
     Location(SmolStr),
-    /// As it arrives at the endpoint.
+    /// As it is sent on.
     Path(SmolStr),
-    /// As it arrives at the endpoint.
+    /// As it is sent on.
     Authority(SmolStr),
     Header {
         name: SmolStr,

@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
 use super::judge::{judge, shares, unknown_subset};
+use super::left_out::LeftOut;
 use super::model::{Check, Format, Part, Target, Test, Traffic, Want};
 use super::names::{HostProblem, Names};
 use super::subject::{Subject, route_of};
@@ -76,6 +77,7 @@ struct View {
 #[derive(Debug)]
 pub struct Plan {
     views: Vec<View>,
+    left_out: LeftOut,
     items: Vec<Item>,
     /// What is odd about the tests, though not wrong.
     pub warnings: Vec<Finding>,
@@ -163,7 +165,8 @@ pub fn plan(
     }
     findings.dedup();
     let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|f| f.severity == Severity::Error);
-    if errors.is_empty() { Ok(Plan { views, items, warnings }) } else { Err(errors) }
+    let left_out = LeftOut::of(&workspace.mesh);
+    if errors.is_empty() { Ok(Plan { views, left_out, items, warnings }) } else { Err(errors) }
 }
 
 /// The proxies that a test names, or that its stream names.
@@ -351,17 +354,17 @@ fn check_host(host: Option<&str>, check: &Check, view: &View, findings: &mut Vec
 
 /// Runs all tests, in order; the cases of a test run in parallel.
 pub fn run(plan: Plan) -> Vec<TestResult> {
-    let Plan { views, items, .. } = plan;
-    items.into_iter().map(|item| run_item(item, &views)).collect()
+    let Plan { views, left_out, items, .. } = plan;
+    items.into_iter().map(|item| run_item(item, &views, &left_out)).collect()
 }
 
-fn run_item(item: Item, views: &[View]) -> TestResult {
+fn run_item(item: Item, views: &[View], left_out: &LeftOut) -> TestResult {
     let test = item.test;
     let judged: Vec<Option<(Case, usize)>> = item
         .cases
         .into_par_iter()
         .map(|(request, view, weight)| {
-            let case = run_case(request, views.get(view)?, weight, &test, item.stream);
+            let case = run_case(request, views.get(view)?, left_out, weight, &test, item.stream);
             Some((case, view))
         })
         .collect();
@@ -391,6 +394,8 @@ fn run_item(item: Item, views: &[View]) -> TestResult {
 
 fn subject<'c>(case: &'c Case, view: &'c View, test: &Test) -> Subject<'c> {
     Subject {
+        router: &view.router,
+        request: &case.request,
         names: &view.names,
         decision: &case.decision,
         route: route_of(&view.router, &case.request),
@@ -398,7 +403,14 @@ fn subject<'c>(case: &'c Case, view: &'c View, test: &Test) -> Subject<'c> {
     }
 }
 
-fn run_case(request: Request, view: &View, weight: f64, test: &Test, stream: bool) -> Case {
+fn run_case(
+    request: Request,
+    view: &View,
+    left_out: &LeftOut,
+    weight: f64,
+    test: &Test,
+    stream: bool,
+) -> Case {
     let decision = decide(&view.router, &request, Detail::Outcome);
     let mut case = Case { request, router: view.router.clone(), weight, decision, failures: Vec::new() };
     let subject = subject(&case, view, test);
@@ -407,6 +419,7 @@ fn run_case(request: Request, view: &View, weight: f64, test: &Test, stream: boo
     let failures: Vec<Failure> = test.checks.iter().filter(of_each).filter_map(|c| judge(c, &subject)).collect();
     if !failures.is_empty() {
         case.decision = decide(&view.router, &case.request, Detail::Steps);
+        case.decision.hints.extend(left_out.about(&case.request.authority, view.router.table()));
     }
     case.failures = failures;
     case

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::names::Names;
-use crate::decision::{ClusterShare, Decision, Outcome, Upstream};
+use crate::decision::{ClusterShare, Decision, Outcome, Upstream, sent};
 use crate::report::describe;
 use crate::request::Request;
 use crate::router::{Found, HttpEnd, RequestView, Router};
@@ -12,6 +12,8 @@ use crate::table::{AbortStatus, Route};
 /// What expectations are held against.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Subject<'a> {
+    pub router: &'a Router,
+    pub request: &'a Request,
     pub names: &'a Names,
     pub decision: &'a Decision,
     /// The route that took it, where one did.
@@ -84,17 +86,20 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// The forms in which the request can arrive; none where it never does.
-    pub fn arrivals(&self) -> Vec<&'a Upstream> {
-        let common = self.decision.upstream.as_ref();
-        let ends = self.ends();
-        let mut out: Vec<&Upstream> = Vec::new();
-        for end in &ends {
-            let arrival = end.cluster.and_then(|c| c.upstream.as_ref()).or(common);
-            if let Some(upstream) = arrival.filter(|_| end.cluster.is_some())
-                && !out.contains(&upstream)
-            {
-                out.push(upstream);
+    /// The forms in which the request is sent on, be there an endpoint or not; none where the proxy answers it.
+    pub fn forms(&self) -> Vec<Upstream> {
+        let d = self.decision;
+        // The router check tool knows no faults.
+        let answered = d.outcome == Some(Outcome::FaultAbort) && self.random.is_none();
+        if d.clusters.is_empty() || answered {
+            return Vec::new();
+        }
+        let all = sent(self.router, self.request);
+        let picked = self.picked().and_then(|p| d.clusters.iter().position(|c| std::ptr::eq(c, p)));
+        let mut out: Vec<Upstream> = Vec::new();
+        for (i, form) in all.into_iter().enumerate() {
+            if picked.is_none_or(|p| p == i) && !out.contains(&form) {
+                out.push(form);
             }
         }
         out

@@ -237,6 +237,7 @@ fn golden_diff(golden: &Golden, color: bool) -> String {
     for change in changes(&golden.old, &golden.new) {
         let (line, style) = match change {
             Change::Same(line) => (format!("        {line}"), Style::Dim),
+            Change::Skipped(1) => ("      ... 1 line".to_owned(), Style::Dim),
             Change::Skipped(n) => (format!("      ... {n} lines"), Style::Dim),
             Change::Removed(line) => (format!("      - {line}"), Style::Bad),
             Change::Added(line) => (format!("      + {line}"), Style::Good),

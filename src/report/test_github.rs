@@ -12,7 +12,9 @@ pub fn to_github(suites: &[Suite<'_>]) -> String {
         for f in &entry.failures {
             let mut properties = Vec::new();
             if !f.file.is_empty() {
-                properties.push(format!("file={}", property(&f.file)));
+                // Annotations want paths as the repository has them.
+                let file = f.file.strip_prefix("./").unwrap_or(&f.file);
+                properties.push(format!("file={}", property(file)));
             }
             if f.line > 0 {
                 properties.push(format!("line={}", f.line));

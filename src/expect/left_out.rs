@@ -1,0 +1,56 @@
+//! Rules that could have concerned a request, had Istio not left them out: the reason of many a surprise.
+
+use rustc_hash::FxHashMap;
+use smol_str::SmolStr;
+
+use crate::mesh::Mesh;
+use crate::router::authority;
+use crate::table::{Note, NoteKind, RouteTable};
+
+/// The most notes that one failure carries.
+const SHOWN_MAX: usize = 5;
+
+/// Names of VirtualServices by the hosts they claim.
+#[derive(Debug, Default)]
+pub(super) struct LeftOut {
+    /// Objects as notes name them.
+    by_host: FxHashMap<SmolStr, Vec<String>>,
+}
+
+impl LeftOut {
+    pub fn of(mesh: &Mesh) -> LeftOut {
+        let mut by_host: FxHashMap<SmolStr, Vec<String>> = FxHashMap::default();
+        for service in &mesh.virtual_services.all {
+            for host in &service.hosts {
+                by_host.entry(host.to_ascii_lowercase().into()).or_default().push(service.object.to_string());
+            }
+        }
+        LeftOut { by_host }
+    }
+
+    /// What the table's notes tell of VirtualServices that claim this authority.
+    pub fn about(&self, text: &str, table: &RouteTable) -> Vec<String> {
+        let host = authority::without_port(text).to_ascii_lowercase();
+        let full = format!("{host}.{}.", table.proxy.namespace);
+        // Names and the wildcards above them; a short name is also looked up in the proxy's namespace.
+        let mut claims: Vec<SmolStr> = vec![host.as_str().into(), "*".into(), format!("{full}svc.cluster.local").into()];
+        claims.extend(host.match_indices('.').filter_map(|(at, _)| Some(format!("*{}", host.get(at..)?).into())));
+        let objects: Vec<&String> = claims.iter().filter_map(|c| self.by_host.get(c)).flatten().collect();
+        let concerns = |note: &&Note| {
+            let gone = matches!(note.kind, NoteKind::Dropped | NoteKind::CutOff | NoteKind::Refused);
+            let named = |object: &&String| {
+                note.object.as_ref().is_some_and(|o| o.to_string() == **object) || mentions(&note.message, object)
+            };
+            gone && objects.iter().any(named)
+        };
+        table.notes.iter().filter(concerns).take(SHOWN_MAX).map(|n| format!("{} ({})", n.message, n.rule)).collect()
+    }
+}
+
+/// Whether a message names the object, and not one whose name only begins like it.
+fn mentions(message: &str, object: &str) -> bool {
+    message.match_indices(object).any(|(at, found)| {
+        let next = message.get(at + found.len()..).and_then(|rest| rest.chars().next());
+        next.is_none_or(|c| !c.is_ascii_alphanumeric() && c != '-' && c != '.')
+    })
+}
