@@ -403,14 +403,7 @@ fn subject<'c>(case: &'c Case, view: &'c View, test: &Test) -> Subject<'c> {
     }
 }
 
-fn run_case(
-    request: Request,
-    view: &View,
-    left_out: &LeftOut,
-    weight: f64,
-    test: &Test,
-    stream: bool,
-) -> Case {
+fn run_case(request: Request, view: &View, left_out: &LeftOut, weight: f64, test: &Test, stream: bool) -> Case {
     let decision = decide(&view.router, &request, Detail::Outcome);
     let mut case = Case { request, router: view.router.clone(), weight, decision, failures: Vec::new() };
     let subject = subject(&case, view, test);
