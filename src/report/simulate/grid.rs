@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn names_break_where_they_have_parts() {
         assert_eq!(wrapped_name("default/reviews-v1-0:9080", 1, 40), ["  default/reviews-v1-0:9080"]);
-        assert_eq!(wrapped_name("default/reviews-v1-0:9080", 1, 20), ["  default/reviews-v1-", "      0:9080"]);
+        assert_eq!(wrapped_name("default/reviews-v1-0:9080", 1, 20), ["  default/reviews-", "      v1-0:9080"]);
     }
 
     #[test]
