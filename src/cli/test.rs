@@ -132,7 +132,9 @@ fn of_mesh(mut inputs: Inputs, args: &TestArgs) -> Result<Outcome, Stopped> {
     let folder = golden_folder(&tests, scenario, &workspace.sources);
     if !args.filter.is_empty() {
         let file = |t: &Test| workspace.sources.name(t.at.file).to_owned();
-        tests.retain(|t| args.filter.iter().any(|text| t.name.contains(text.as_str()) || file(t).contains(text.as_str())));
+        tests.retain(|t| {
+            args.filter.iter().any(|text| t.name.contains(text.as_str()) || file(t).contains(text.as_str()))
+        });
         if tests.is_empty() {
             return Ok(Outcome::FilteredOut);
         }
@@ -194,9 +196,8 @@ fn is_named_test(path: &Path) -> bool {
 /// Test files in a scenario's folder and below, without those of scenarios further down.
 fn named_files(folder: &Path) -> Vec<PathBuf> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let own = |e: &walkdir::DirEntry| {
-        e.depth() == 0 || !e.file_type().is_dir() || !e.path().join("scenario.yaml").is_file()
-    };
+    let own =
+        |e: &walkdir::DirEntry| e.depth() == 0 || !e.file_type().is_dir() || !e.path().join("scenario.yaml").is_file();
     let walk = walkdir::WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
     let entries = walk.filter_entry(own).filter_map(Result::ok);
     entries.filter(|e| e.file_type().is_file() && is_named_test(e.path())).map(walkdir::DirEntry::into_path).collect()

@@ -111,11 +111,8 @@ fn keys(source: &RouteSource, clusters: &[&ClusterName]) -> Vec<Key> {
         destination: None,
     };
     let entry = Key { kind: ItemKind::Match, match_index: source.match_index, ..base.clone() };
-    let to = |c: &&ClusterName| Key {
-        kind: ItemKind::Destination,
-        destination: Some(host_and_subset(c)),
-        ..base.clone()
-    };
+    let to =
+        |c: &&ClusterName| Key { kind: ItemKind::Destination, destination: Some(host_and_subset(c)), ..base.clone() };
     [base.clone(), entry].into_iter().chain(clusters.iter().map(to)).collect()
 }
 
@@ -148,12 +145,8 @@ pub fn measure<'r>(routers: impl Iterator<Item = &'r Router>, results: &[TestRes
                 None if source.match_index.is_none() => format!("{} without match", describe::written_by(source)),
                 None => describe::written_by(source),
             };
-            let item = CoverageItem {
-                kind: key.kind,
-                what: shown.into(),
-                at: place.unwrap_or(source.at),
-                covered: false,
-            };
+            let item =
+                CoverageItem { kind: key.kind, what: shown.into(), at: place.unwrap_or(source.at), covered: false };
             all.entry(key).or_insert(item);
         }
     };
@@ -184,10 +177,36 @@ pub fn measure<'r>(routers: impl Iterator<Item = &'r Router>, results: &[TestRes
         let clusters: Vec<&ClusterName> = clusters.map(|c| &c.name).collect();
         reached.extend(keys(source, &clusters));
     }
-    let mut items: Vec<CoverageItem> = all
-        .into_iter()
-        .map(|(key, item)| CoverageItem { covered: reached.contains(&key), ..item })
-        .collect();
-    items.sort_by(|a, b| a.kind.cmp(&b.kind));
+    let mut items: Vec<CoverageItem> =
+        all.into_iter().map(|(key, item)| CoverageItem { covered: reached.contains(&key), ..item }).collect();
+    items.sort_by_key(|item| item.kind);
     Coverage { items }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percents_are_read_in_three_ways() {
+        for (text, percent) in [("90%", 90.0), ("90", 90.0), ("0.9", 90.0), ("1", 100.0), (" 0 % ", 0.0), ("0.5%", 0.5)]
+        {
+            assert_eq!(Percent::parse(text), Some(Percent(percent)), "{text}");
+        }
+        for text in ["101%", "-1", "x", "", "NaN", "inf"] {
+            assert_eq!(Percent::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_kind_has_to_reach_the_least() {
+        let item = |kind, covered| CoverageItem { kind, what: "x".into(), at: Position::default(), covered };
+        let coverage = Coverage {
+            items: vec![item(ItemKind::Route, true), item(ItemKind::Match, true), item(ItemKind::Match, false)],
+        };
+        assert_eq!(coverage.count(ItemKind::Match), (1, 2));
+        assert_eq!(coverage.count(ItemKind::Destination), (0, 0));
+        assert!(coverage.reaches(Percent(50.0)) && !coverage.reaches(Percent(50.1)));
+        assert!(Coverage::default().reaches(Percent(100.0)));
+    }
 }

@@ -110,7 +110,9 @@ fn holds(want: &Want, s: &Subject<'_>) -> Difference {
         Want::Header { name, test, side: Side::Response(headers) } => {
             let after = answered_headers(s, headers);
             let value = joined(after.iter().map(|(n, v)| (n.as_str(), v.as_str())), name);
-            differs(text_holds(test, value.as_deref()), format!("{name} {test}"), &|| shown_value(name, value.as_deref()))
+            differs(text_holds(test, value.as_deref()), format!("{name} {test}"), &|| {
+                shown_value(name, value.as_deref())
+            })
         }
         Want::Shares { parts, tolerance } => shares(parts, *tolerance, &[(1.0, *s)]),
         Want::Never(part) => {
@@ -191,7 +193,7 @@ fn header(s: &Subject<'_>, name: &SmolStr, test: &TextTest) -> Difference {
         ":authority" | "host" => Some(u.authority.clone()),
         lower => joined(u.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())), lower),
     };
-    let bad = forms.iter().map(|u| value_in(u)).find(|v| !text_holds(test, v.as_deref()));
+    let bad = forms.iter().map(value_in).find(|v| !text_holds(test, v.as_deref()));
     match bad {
         Some(value) => Some((format!("{name} {test}"), shown_value(name, value.as_deref()))),
         None if forms.is_empty() => {
@@ -264,9 +266,7 @@ fn is_part(part: &Part, end: &End<'_>, s: &Subject<'_>) -> bool {
     match part {
         Part::Ending(ending) => ending.holds(end.outcome),
         Part::Target(target) => at(target),
-        Part::Word(word) if s.names.has_subset(word) => {
-            at(&Target { subset: Some(word.clone()), ..Target::default() })
-        }
+        Part::Word(word) if s.names.has_subset(word) => at(&Target { subset: Some(word.clone()), ..Target::default() }),
         Part::Word(word) => at(&Target { host: Some(word.clone()), ..Target::default() }),
     }
 }
@@ -353,3 +353,39 @@ pub(super) fn unknown_subset<'p>(part: &'p Part, names: &super::names::Names) ->
     }
 }
 
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holds(kind: TextKind, ignore_case: bool, invert: bool, value: Option<&str>) -> bool {
+        text_holds(&TextTest { kind, ignore_case, invert }, value)
+    }
+
+    #[test]
+    fn s3_absent_headers_pass_only_where_absence_is_asked_for() {
+        assert!(holds(TextKind::Absent, false, false, None));
+        assert!(!holds(TextKind::Absent, false, false, Some("")));
+        assert!(holds(TextKind::Present, false, true, None));
+        assert!(holds(TextKind::Present, false, false, Some("")));
+        assert!(!holds(TextKind::Exact("v".into()), false, true, None));
+        assert!(holds(TextKind::Exact("v".into()), false, true, Some("w")));
+    }
+
+    #[test]
+    fn texts_and_numbers() {
+        assert!(holds(TextKind::Prefix("AB".into()), true, false, Some("abc")));
+        assert!(!holds(TextKind::Prefix("AB".into()), false, false, Some("abc")));
+        assert!(holds(TextKind::Suffix("bc".into()), false, false, Some("abc")));
+        assert!(holds(TextKind::Contains("b".into()), false, false, Some("abc")));
+        for (value, inside) in [("-5", true), ("+3", true), ("10", false), ("3.0", false), ("", false)] {
+            assert_eq!(holds(TextKind::Range(-5, 10), false, false, Some(value)), inside, "{value}");
+        }
+    }
+
+    #[test]
+    fn repeated_headers_are_joined() {
+        let headers = [("a", "1"), ("b", "2"), ("A", "3")];
+        assert_eq!(joined(headers.into_iter(), "a").as_deref(), Some("1,3"));
+        assert_eq!(joined(headers.into_iter(), "c"), None);
+    }
+}

@@ -33,7 +33,8 @@ impl LeftOut {
         let host = authority::without_port(text).to_ascii_lowercase();
         let full = format!("{host}.{}.", table.proxy.namespace);
         // Names and the wildcards above them; a short name is also looked up in the proxy's namespace.
-        let mut claims: Vec<SmolStr> = vec![host.as_str().into(), "*".into(), format!("{full}svc.cluster.local").into()];
+        let mut claims: Vec<SmolStr> =
+            vec![host.as_str().into(), "*".into(), format!("{full}svc.cluster.local").into()];
         claims.extend(host.match_indices('.').filter_map(|(at, _)| Some(format!("*{}", host.get(at..)?).into())));
         let objects: Vec<&String> = claims.iter().filter_map(|c| self.by_host.get(c)).flatten().collect();
         let concerns = |note: &&Note| {

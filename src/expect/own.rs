@@ -42,6 +42,12 @@ const EXPECT: &[&str] = &[
 ];
 const TARGET: &[&str] = &["host", "subset", "port"];
 
+/// An expectation that is one text.
+pub(super) type TextWant = fn(SmolStr) -> Want;
+
+/// A test of values that is one text.
+type TextMaker = fn(SmolStr) -> TextKind;
+
 /// Reads a document of a test file; `apiVersion` and `kind` may be left away.
 pub(super) fn decode(r: &mut Reader<'_>, root: &Node<'_>, out: &mut Vec<Test>) {
     let Some(f) = r.object(root, "", FILE) else { return };
@@ -127,12 +133,8 @@ fn expect(r: &mut Reader<'_>, node: &Node<'_>, path: &str, checks: &mut Vec<Chec
         let target = target(r, &f);
         add(r, first, Want::Destination(target));
     }
-    let texts: [(&str, fn(SmolStr) -> Want); 4] = [
-        ("route", Want::Route),
-        ("location", Want::Location),
-        ("path", Want::Path),
-        ("authority", Want::Authority),
-    ];
+    let texts: [(&str, TextWant); 4] =
+        [("route", Want::Route), ("location", Want::Location), ("path", Want::Path), ("authority", Want::Authority)];
     for (key, want) in texts {
         if let Some((node, path)) = f.get(key)
             && let Some(text) = r.string(node, &path)
@@ -300,7 +302,7 @@ fn text_test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<TextTest
         return r.string(node, path).map(|text| TextTest::plain(TextKind::Exact(text)));
     }
     let f = r.object(node, path, &["exact", "prefix", "suffix", "contains", "regex", "present"])?;
-    let texts: [(&str, fn(SmolStr) -> TextKind); 4] = [
+    let texts: [(&str, TextMaker); 4] = [
         ("exact", TextKind::Exact),
         ("prefix", TextKind::Prefix),
         ("suffix", TextKind::Suffix),
@@ -319,7 +321,12 @@ fn text_test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<TextTest
         let kind = if r.boolean(node, &path)? { TextKind::Present } else { TextKind::Absent };
         return Some(TextTest::plain(kind));
     }
-    r.problem(node.span, path, format!("`{path}` must have one of exact, prefix, suffix, contains, regex, present"), None);
+    r.problem(
+        node.span,
+        path,
+        format!("`{path}` must have one of exact, prefix, suffix, contains, regex, present"),
+        None,
+    );
     None
 }
 

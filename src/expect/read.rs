@@ -30,7 +30,8 @@ fn shape(root: &Node<'_>) -> Option<Shape> {
         return Some(Shape::Validator);
     }
     let tests = root.get("tests").and_then(Node::as_seq)?;
-    let of_envoy = |t: &Node<'_>| t.get("test_name").is_some() || (t.get("input").is_some() && t.get("validate").is_some());
+    let of_envoy =
+        |t: &Node<'_>| t.get("test_name").is_some() || (t.get("input").is_some() && t.get("validate").is_some());
     tests.iter().any(of_envoy).then_some(Shape::RouterCheck)
 }
 
@@ -78,7 +79,12 @@ pub fn read_file(file: FileId, text: &str) -> Result<Vec<Test>, Vec<Finding>> {
     }
     if tests.is_empty() && findings.is_empty() {
         let mut r = Reader { what: "test", file, document: 0, lines: &lines, text, findings: Vec::new() };
-        r.problem(yaml::Span::default(), "", "the test file has no test", Some("write tests under `tests:`".to_owned()));
+        r.problem(
+            yaml::Span::default(),
+            "",
+            "the test file has no test",
+            Some("write tests under `tests:`".to_owned()),
+        );
         findings = r.findings;
     }
     if findings.is_empty() { Ok(tests) } else { Err(findings) }

@@ -35,12 +35,9 @@ pub(super) fn redirect(parts: &RedirectParts, s: &Subject<'_>) -> Difference {
     }
     let mut wanted = vec!["redirect".to_owned()];
     wanted.extend(parts.code.map(|c| c.to_string()));
-    for (name, value) in [
-        ("uri", &parts.uri),
-        ("prefix", &parts.prefix),
-        ("authority", &parts.authority),
-        ("scheme", &parts.scheme),
-    ] {
+    for (name, value) in
+        [("uri", &parts.uri), ("prefix", &parts.prefix), ("authority", &parts.authority), ("scheme", &parts.scheme)]
+    {
         wanted.extend(value.as_ref().map(|v| format!("{name} {v}")));
     }
     wanted.extend(parts.port.map(|p| format!("port {p}")));
@@ -82,18 +79,17 @@ fn treatment(s: &Subject<'_>, words: &[&str]) -> String {
 /// `fault`: abort and delay, as far as named.
 pub(super) fn fault(parts: &FaultParts, s: &Subject<'_>) -> Difference {
     let fault = s.route.and_then(|r: &std::sync::Arc<Route>| r.fault.as_ref());
-    let close = |wanted: Option<f64>, found: Option<f64>| {
-        wanted.is_none_or(|w| found.is_some_and(|f| (w - f).abs() < 1e-6))
-    };
+    let close =
+        |wanted: Option<f64>, found: Option<f64>| wanted.is_none_or(|w| found.is_some_and(|f| (w - f).abs() < 1e-6));
     let abort = parts.abort.as_ref().is_none_or(|(status, percent)| {
         fault.and_then(|f| f.abort.as_ref()).is_some_and(|a| {
             status.is_none_or(|s| a.status == AbortStatus::Http(s)) && close(*percent, a.fraction.map(percent_of))
         })
     });
     let delay = parts.delay.as_ref().is_none_or(|(fixed, percent)| {
-        fault.and_then(|f| f.delay.as_ref()).is_some_and(|d| {
-            fixed.is_none_or(|f| d.fixed == f) && close(*percent, d.fraction.map(percent_of))
-        })
+        fault
+            .and_then(|f| f.delay.as_ref())
+            .is_some_and(|d| fixed.is_none_or(|f| d.fixed == f) && close(*percent, d.fraction.map(percent_of)))
     });
     if abort && delay {
         return None;

@@ -7,7 +7,7 @@
 use smol_str::SmolStr;
 
 use super::model::{Check, Format, Side, Test, TextKind, TextTest, Traffic, Want};
-use super::own::regex;
+use super::own::{TextWant, regex};
 use super::validator::plain;
 use crate::scenario::fields::{Fields, Reader};
 use crate::yaml::{Node, Value};
@@ -123,7 +123,7 @@ fn pairs(r: &mut Reader<'_>, f: &Fields<'_, '_>, key: &str) -> Option<Vec<(SmolS
 
 fn checks(r: &mut Reader<'_>, f: &Fields<'_, '_>, answer: &[(SmolStr, SmolStr)]) -> Vec<Check> {
     let mut out = Vec::new();
-    let texts: [(&str, fn(SmolStr) -> Want); 5] = [
+    let texts: [(&str, TextWant); 5] = [
         ("cluster_name", Want::Cluster),
         ("virtual_host_name", Want::VirtualHost),
         ("host_rewrite", Want::Authority),
@@ -149,10 +149,9 @@ fn checks(r: &mut Reader<'_>, f: &Fields<'_, '_>, answer: &[(SmolStr, SmolStr)])
         let status = u16::try_from(code).unwrap_or(u16::MAX);
         out.push(Check { at: r.position(node.span), want: Want::Status(status), negated: false });
     }
-    for (key, side) in [
-        ("request_header_matches", Side::Request),
-        ("response_header_matches", Side::Response(answer.to_vec())),
-    ] {
+    for (key, side) in
+        [("request_header_matches", Side::Request), ("response_header_matches", Side::Response(answer.to_vec()))]
+    {
         let Some((node, path)) = f.get(key) else { continue };
         for (i, item) in r.list(node, &path).iter().enumerate() {
             if let Some((name, test)) = matcher(r, item, &format!("{path}[{i}]")) {
@@ -199,8 +198,7 @@ fn matcher(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<(SmolStr, 
 }
 
 fn text_kind(r: &mut Reader<'_>, f: &Fields<'_, '_>, keys: [&str; 4], pattern: &str) -> Option<TextKind> {
-    let kinds: [fn(SmolStr) -> TextKind; 4] =
-        [TextKind::Exact, TextKind::Prefix, TextKind::Suffix, TextKind::Contains];
+    let kinds: [fn(SmolStr) -> TextKind; 4] = [TextKind::Exact, TextKind::Prefix, TextKind::Suffix, TextKind::Contains];
     for (key, kind) in keys.into_iter().zip(kinds) {
         if let Some(text) = f.string(r, key) {
             return Some(kind(text));

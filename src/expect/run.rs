@@ -270,11 +270,8 @@ fn entries(router: &Router, request: &Request) -> Vec<(u16, bool)> {
     };
     let listeners = table.listeners.iter().flat_map(|l| {
         let secure = l.filter_chains.iter().any(|c| c.tls.is_some());
-        let http = l
-            .filter_chains
-            .iter()
-            .chain(&l.default_filter_chain)
-            .any(|c| matches!(c.action, ChainAction::Http { .. }));
+        let http =
+            l.filter_chains.iter().chain(&l.default_filter_chain).any(|c| matches!(c.action, ChainAction::Http { .. }));
         let port = dialled(l.port);
         http.then_some([(port, false)]).into_iter().flatten().chain(secure.then_some((port, true)))
     });
@@ -406,14 +403,7 @@ fn subject<'c>(case: &'c Case, view: &'c View, test: &Test) -> Subject<'c> {
     }
 }
 
-fn run_case(
-    request: Request,
-    view: &View,
-    left_out: &LeftOut,
-    weight: f64,
-    test: &Test,
-    stream: bool,
-) -> Case {
+fn run_case(request: Request, view: &View, left_out: &LeftOut, weight: f64, test: &Test, stream: bool) -> Case {
     let decision = decide(&view.router, &request, Detail::Outcome);
     let mut case = Case { request, router: view.router.clone(), weight, decision, failures: Vec::new() };
     let subject = subject(&case, view, test);

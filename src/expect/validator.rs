@@ -24,6 +24,9 @@ const CASE: &[&str] =
 /// The most requests that one case may multiply out to.
 const REQUESTS_MAX: usize = 100_000;
 
+/// Reads one named part of a case.
+type PartReader = fn(&mut Reader<'_>, &Node<'_>, &str) -> Option<Want>;
+
 /// Reads a document with `testCases`.
 pub(super) fn decode(r: &mut Reader<'_>, root: &Node<'_>, out: &mut Vec<Test>) {
     let Some(f) = r.object(root, "", &["testCases"]) else { return };
@@ -47,7 +50,7 @@ fn case(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
     // Left away it is false, as in Go.
     let want_match = f.get("wantMatch").and_then(|(n, p)| r.boolean(n, &p)).unwrap_or(false);
     let mut checks = Vec::new();
-    let readers: [(&str, fn(&mut Reader<'_>, &Node<'_>, &str) -> Option<Want>); 6] = [
+    let readers: [(&str, PartReader); 6] = [
         ("delegate", delegate),
         ("route", route),
         ("redirect", redirect),
@@ -217,7 +220,12 @@ fn fault(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Want> {
                 let text = r.string(node, &path)?;
                 let parsed = crate::manifest::Nanos::parse(&text);
                 if parsed.is_none() {
-                    r.problem(node.span, &path, format!("`{text}` is no duration"), Some("for example `5s`".to_owned()));
+                    r.problem(
+                        node.span,
+                        &path,
+                        format!("`{text}` is no duration"),
+                        Some("for example `5s`".to_owned()),
+                    );
                 }
                 parsed
             }
@@ -234,8 +242,7 @@ fn headers(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Want> {
         let Some((node, path)) = f.get(key) else { return Some(Operations::default()) };
         let f = r.object(node, &path, &["set", "add", "remove"])?;
         let mut out = Operations::default();
-        for (key, append) in
-            [("set", AppendAction::OverwriteIfExistsOrAdd), ("add", AppendAction::AppendIfExistsOrAdd)]
+        for (key, append) in [("set", AppendAction::OverwriteIfExistsOrAdd), ("add", AppendAction::AppendIfExistsOrAdd)]
         {
             let all = pairs(r, &f, key);
             out.add.extend(all.into_iter().map(|(name, value)| HeaderValueOption { name, value, append }));

@@ -16,8 +16,7 @@ pub fn to_junit(suites: &[Suite<'_>]) -> String {
     for (suite, entries) in &entries {
         let name = if suite.name.is_empty() { "towtank" } else { suite.name };
         let (tests, failures) = counts(&mut entries.iter());
-        let _ =
-            writeln!(out, "  <testsuite name=\"{}\" tests=\"{tests}\" failures=\"{failures}\">", escape(name));
+        let _ = writeln!(out, "  <testsuite name=\"{}\" tests=\"{tests}\" failures=\"{failures}\">", escape(name));
         entries.iter().for_each(|e| testcase(&mut out, e, name));
         out.push_str("  </testsuite>\n");
     }

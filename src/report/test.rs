@@ -184,9 +184,13 @@ fn test(out: &mut String, result: &TestResult, width: usize, suite: &Suite<'_>, 
     let (word, style) = if result.passed() { ("ok  ", Style::Good) } else { ("FAIL", Style::Bad) };
     let total = result.cases.len();
     let plural = if total == 1 { "" } else { "s" };
-    let count =
-        if failed.is_empty() { format!("{total} request{plural}") } else { format!("{} of {total} request{plural}", failed.len()) };
-    let place = if result.passed() { String::new() } else { format!("  {}", describe::place(result.at, suite.sources)) };
+    let count = if failed.is_empty() {
+        format!("{total} request{plural}")
+    } else {
+        format!("{} of {total} request{plural}", failed.len())
+    };
+    let place =
+        if result.passed() { String::new() } else { format!("  {}", describe::place(result.at, suite.sources)) };
     let _ = writeln!(
         out,
         "{}  {:<width$}  {}  {}{place}",
@@ -267,6 +271,13 @@ fn sum(suite: &Suite<'_>) -> String {
     let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     let requests: usize = suite.results.iter().map(|r| r.cases.len()).sum();
     let failed = suite.results.iter().filter(|r| !r.passed()).count();
-    let end = if failed == 0 { "all passed".to_owned() } else { format!("{} failed", plural(failed, "test")) };
-    format!("{}, {}: {end}", plural(suite.results.len(), "test"), plural(requests, "request"))
+    let mut ends =
+        vec![if failed == 0 { "all passed".to_owned() } else { format!("{} failed", plural(failed, "test")) }];
+    if suite.golden.as_ref().is_some_and(|g| !g.is_same()) {
+        ends.push("the golden differs".to_owned());
+    }
+    if !suite.covers() {
+        ends.push("too little is covered".to_owned());
+    }
+    format!("{}, {}: {}", plural(suite.results.len(), "test"), plural(requests, "request"), ends.join("; "))
 }
