@@ -1,6 +1,6 @@
 //! One expectation against one decision.
 
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::model::{Check, Part, Side, Target, TextKind, TextTest, Want};
 use super::route_config;
@@ -317,7 +317,10 @@ fn to_destinations(s: &Subject<'_>, wanted: &[(Target, f64)]) -> Difference {
     let mut left: Vec<&(Target, f64)> = wanted.iter().filter(|(_, share)| *share > 0.0).collect();
     let mut good = left.len() == clusters.len();
     for cluster in &clusters {
-        let fits = |w: &&(Target, f64)| s.names.is(&w.0, cluster) && (w.1 - cluster.share).abs() <= EPSILON;
+        let fits = |w: &&(Target, f64)| {
+            let there = s.names.is(&w.0, cluster) || s.names.is(&in_namespace_of_rule(&w.0, s), cluster);
+            there && (w.1 - cluster.share).abs() <= EPSILON
+        };
         match left.iter().position(fits) {
             Some(at) => {
                 left.swap_remove(at);
@@ -334,6 +337,16 @@ fn to_destinations(s: &Subject<'_>, wanted: &[(Target, f64)]) -> Difference {
         if names.is_empty() { in_words(&s.all_ends()) } else { names.join(", ") }
     };
     (!good).then(|| (destinations(wanted), found()))
+}
+
+/// A short host as the VirtualService that wrote the route means it: in its own namespace (FQ-1).
+fn in_namespace_of_rule(target: &Target, s: &Subject<'_>) -> Target {
+    let namespace = s.decision.source.as_ref().map(|source| &source.object.namespace);
+    let host = match (&target.host, namespace) {
+        (Some(host), Some(namespace)) if !host.contains('.') => Some(format_smolstr!("{host}.{namespace}")),
+        (host, _) => host.clone(),
+    };
+    Target { host, ..target.clone() }
 }
 
 fn destinations(all: &[(Target, f64)]) -> String {
