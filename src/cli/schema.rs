@@ -7,7 +7,7 @@ use crate::report::schema;
 
 #[derive(Debug, Args)]
 pub struct SchemaArgs {
-    /// scenario is that of scenario.yaml; the others are those of `-o json`
+    /// scenario is that of scenario.yaml; test that of test files and of `test -o json`; the others are those of `-o json`
     #[arg(value_enum)]
     name: Name,
 }
@@ -19,6 +19,7 @@ enum Name {
     Routes,
     Explain,
     Check,
+    Test,
 }
 
 pub(super) fn run(args: &SchemaArgs) -> anyhow::Result<Exit> {
@@ -28,6 +29,7 @@ pub(super) fn run(args: &SchemaArgs) -> anyhow::Result<Exit> {
         Name::Routes => schema::ROUTES,
         Name::Explain => schema::EXPLAIN,
         Name::Check => schema::CHECK,
+        Name::Test => schema::TEST,
     };
     output::write(text.as_bytes())?;
     Ok(Exit::Fine)

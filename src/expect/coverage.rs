@@ -182,3 +182,31 @@ pub fn measure<'r>(routers: impl Iterator<Item = &'r Router>, results: &[TestRes
     items.sort_by_key(|item| item.kind);
     Coverage { items }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percents_are_read_in_three_ways() {
+        for (text, percent) in [("90%", 90.0), ("90", 90.0), ("0.9", 90.0), ("1", 100.0), (" 0 % ", 0.0), ("0.5%", 0.5)]
+        {
+            assert_eq!(Percent::parse(text), Some(Percent(percent)), "{text}");
+        }
+        for text in ["101%", "-1", "x", "", "NaN", "inf"] {
+            assert_eq!(Percent::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_kind_has_to_reach_the_least() {
+        let item = |kind, covered| CoverageItem { kind, what: "x".into(), at: Position::default(), covered };
+        let coverage = Coverage {
+            items: vec![item(ItemKind::Route, true), item(ItemKind::Match, true), item(ItemKind::Match, false)],
+        };
+        assert_eq!(coverage.count(ItemKind::Match), (1, 2));
+        assert_eq!(coverage.count(ItemKind::Destination), (0, 0));
+        assert!(coverage.reaches(Percent(50.0)) && !coverage.reaches(Percent(50.1)));
+        assert!(Coverage::default().reaches(Percent(100.0)));
+    }
+}

@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 use super::run::TestResult;
 use super::subject::{End, in_words};
 use crate::decision::Decision;
-use crate::report::describe;
+use crate::report::describe::{self, ClusterState};
 use crate::router::Router;
-use crate::table::{ChainAction, Route, RouteAction, RouteTable, TcpDestination};
+use crate::table::{ChainAction, ClusterName, Route, RouteAction, RouteTable, TcpDestination};
 
 /// The text for these tables and decisions, ending in a line end.
 pub fn golden<'r>(routers: impl Iterator<Item = &'r Router>, results: &[TestResult]) -> String {
@@ -40,20 +40,16 @@ fn table(out: &mut String, table: &RouteTable) {
         for chain in listener.filter_chains.iter().chain(&listener.default_filter_chain) {
             let ChainAction::Tcp(to) = &chain.action else { continue };
             let clusters: Vec<String> = match to {
-                TcpDestination::Cluster(name) => vec![describe::cluster(name)],
+                // The way out for what the mesh doesn't know is the same everywhere.
+                TcpDestination::Cluster(name) if name.parts().is_none() => continue,
+                TcpDestination::Cluster(name) => vec![to_cluster(table, name)],
                 TcpDestination::Weighted(all) => {
-                    all.iter().map(|(name, weight)| format!("{} (weight {weight})", describe::cluster(name))).collect()
+                    all.iter().map(|(name, weight)| format!("{} weight {weight}", to_cluster(table, name))).collect()
                 }
             };
-            let names = chain.matcher.server_names.join(", ");
-            let names = if names.is_empty() { names } else { format!(" {names}") };
-            let _ = writeln!(
-                out,
-                "  listener {}:{}{names} -> tcp {}",
-                listener.address,
-                listener.port,
-                clusters.join(", ")
-            );
+            let names: String = chain.matcher.server_names.iter().map(|n| format!(" {n}")).collect();
+            let place = format!("{}:{}", listener.address, listener.port);
+            let _ = writeln!(out, "  listener {place}{names} -> tcp {}", clusters.join(", "));
         }
     }
     for config in &table.route_configs {
@@ -63,13 +59,30 @@ fn table(out: &mut String, table: &RouteTable) {
             let tls = if host.require_tls { ", redirects to https" } else { "" };
             let _ = writeln!(out, "  routes {} host {}{tls}", config.name, host.name);
             for (i, r) in host.routes.iter().enumerate() {
-                let _ = writeln!(out, "    {i} {}", route(r));
+                let _ = writeln!(out, "    {i} {}", route(r, table));
             }
+        }
+    }
+    for cluster in &table.clusters {
+        if let Some(rule) = &cluster.destination_rule {
+            let lb = describe::load_balancer(cluster.lb);
+            let _ = writeln!(out, "  cluster {}: {lb}  [{}]", describe::cluster(&cluster.name), rule.object);
         }
     }
 }
 
-fn route(r: &Route) -> String {
+/// A cluster by name, with what is wrong with it; how many pods it has is no matter of routing.
+fn to_cluster(table: &RouteTable, name: &ClusterName) -> String {
+    let state = describe::cluster_state(table, name);
+    match state {
+        ClusterState::Ready(_) => describe::cluster(name),
+        ClusterState::Missing(_) | ClusterState::Empty(_) => {
+            format!("{} ({})", describe::cluster(name), describe::state(state))
+        }
+    }
+}
+
+fn route(r: &Route, table: &RouteTable) -> String {
     let mut text = String::new();
     if !r.name.is_empty() {
         let _ = write!(text, "\"{}\" ", r.name);
@@ -80,7 +93,7 @@ fn route(r: &Route) -> String {
         RouteAction::Forward(f) => {
             let all: Vec<String> = describe::targets(f)
                 .iter()
-                .map(|t| format!("{} {}", describe::cluster(t.cluster), describe::percent(t.share)))
+                .map(|t| format!("{} {}", to_cluster(table, t.cluster), describe::percent(t.share)))
                 .collect();
             text.push_str(&all.join(", "));
         }

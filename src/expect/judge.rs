@@ -1,6 +1,6 @@
 //! One expectation against one decision.
 
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::model::{Check, Part, Side, Target, TextKind, TextTest, Want};
 use super::route_config;
@@ -193,7 +193,7 @@ fn header(s: &Subject<'_>, name: &SmolStr, test: &TextTest) -> Difference {
         ":authority" | "host" => Some(u.authority.clone()),
         lower => joined(u.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())), lower),
     };
-    let bad = forms.iter().map(|u| value_in(u)).find(|v| !text_holds(test, v.as_deref()));
+    let bad = forms.iter().map(value_in).find(|v| !text_holds(test, v.as_deref()));
     match bad {
         Some(value) => Some((format!("{name} {test}"), shown_value(name, value.as_deref()))),
         None if forms.is_empty() => {
@@ -317,7 +317,10 @@ fn to_destinations(s: &Subject<'_>, wanted: &[(Target, f64)]) -> Difference {
     let mut left: Vec<&(Target, f64)> = wanted.iter().filter(|(_, share)| *share > 0.0).collect();
     let mut good = left.len() == clusters.len();
     for cluster in &clusters {
-        let fits = |w: &&(Target, f64)| s.names.is(&w.0, cluster) && (w.1 - cluster.share).abs() <= EPSILON;
+        let fits = |w: &&(Target, f64)| {
+            let there = s.names.is(&w.0, cluster) || s.names.is(&in_namespace_of_rule(&w.0, s), cluster);
+            there && (w.1 - cluster.share).abs() <= EPSILON
+        };
         match left.iter().position(fits) {
             Some(at) => {
                 left.swap_remove(at);
@@ -336,6 +339,16 @@ fn to_destinations(s: &Subject<'_>, wanted: &[(Target, f64)]) -> Difference {
     (!good).then(|| (destinations(wanted), found()))
 }
 
+/// A short host as the VirtualService that wrote the route means it: in its own namespace (FQ-1).
+fn in_namespace_of_rule(target: &Target, s: &Subject<'_>) -> Target {
+    let namespace = s.decision.source.as_ref().map(|source| &source.object.namespace);
+    let host = match (&target.host, namespace) {
+        (Some(host), Some(namespace)) if !host.contains('.') => Some(format_smolstr!("{host}.{namespace}")),
+        (host, _) => host.clone(),
+    };
+    Target { host, ..target.clone() }
+}
+
 fn destinations(all: &[(Target, f64)]) -> String {
     let one = |(target, share): &(Target, f64)| {
         if all.len() > 1 { format!("{target} ({})", describe::percent(*share)) } else { target.to_string() }
@@ -350,5 +363,42 @@ pub(super) fn unknown_subset<'p>(part: &'p Part, names: &super::names::Names) ->
             Some(subset)
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holds(kind: TextKind, ignore_case: bool, invert: bool, value: Option<&str>) -> bool {
+        text_holds(&TextTest { kind, ignore_case, invert }, value)
+    }
+
+    #[test]
+    fn s3_absent_headers_pass_only_where_absence_is_asked_for() {
+        assert!(holds(TextKind::Absent, false, false, None));
+        assert!(!holds(TextKind::Absent, false, false, Some("")));
+        assert!(holds(TextKind::Present, false, true, None));
+        assert!(holds(TextKind::Present, false, false, Some("")));
+        assert!(!holds(TextKind::Exact("v".into()), false, true, None));
+        assert!(holds(TextKind::Exact("v".into()), false, true, Some("w")));
+    }
+
+    #[test]
+    fn texts_and_numbers() {
+        assert!(holds(TextKind::Prefix("AB".into()), true, false, Some("abc")));
+        assert!(!holds(TextKind::Prefix("AB".into()), false, false, Some("abc")));
+        assert!(holds(TextKind::Suffix("bc".into()), false, false, Some("abc")));
+        assert!(holds(TextKind::Contains("b".into()), false, false, Some("abc")));
+        for (value, inside) in [("-5", true), ("+3", true), ("10", false), ("3.0", false), ("", false)] {
+            assert_eq!(holds(TextKind::Range(-5, 10), false, false, Some(value)), inside, "{value}");
+        }
+    }
+
+    #[test]
+    fn repeated_headers_are_joined() {
+        let headers = [("a", "1"), ("b", "2"), ("A", "3")];
+        assert_eq!(joined(headers.into_iter(), "a").as_deref(), Some("1,3"));
+        assert_eq!(joined(headers.into_iter(), "c"), None);
     }
 }

@@ -97,3 +97,41 @@ fn short<'h>(host: &'h str, wanted: &str) -> &'h str {
     let end = host.match_indices('.').nth(labels - 1).map_or(host.len(), |(at, _)| at);
     host.get(..end).unwrap_or(host)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(hosts: &[&str]) -> Names {
+        let mut names = Names { hosts: BTreeMap::new(), namespace: "shop".into() };
+        hosts.iter().for_each(|host| names.add(&ClusterName::outbound(80, "v1", host)));
+        names
+    }
+
+    #[test]
+    fn short_hosts_are_completed_where_only_one_can_be_meant() {
+        let names = names(&[
+            "cart.shop.svc.cluster.local",
+            "cart.other.svc.cluster.local",
+            "mail.other.svc.cluster.local",
+            "mail-2.other.svc.cluster.local",
+            "log.a.svc.cluster.local",
+            "log.b.svc.cluster.local",
+            "api.example.com",
+        ]);
+        for (text, host) in [
+            ("cart", "cart.shop.svc.cluster.local"),
+            ("CART.other", "cart.other.svc.cluster.local"),
+            ("cart.other.svc", "cart.other.svc.cluster.local"),
+            ("mail", "mail.other.svc.cluster.local"),
+            ("api.example.com", "api.example.com"),
+        ] {
+            assert_eq!(names.host(text).as_deref(), Ok(host), "{text}");
+        }
+        let two = ["log.a.svc.cluster.local", "log.b.svc.cluster.local"].map(SmolStr::new_static);
+        assert_eq!(names.host("log"), Err(HostProblem::Ambiguous(two[0].clone(), two[1].clone())));
+        assert_eq!(names.host("crat"), Err(HostProblem::Unknown(Some("cart".into()))));
+        assert_eq!(names.host("somewhere"), Err(HostProblem::Unknown(None)));
+        assert!(names.has_subset("v1") && !names.has_subset("v2"));
+    }
+}

@@ -10,3 +10,5 @@ pub const ROUTES: &str = include_str!("schema/routes.json");
 pub const EXPLAIN: &str = include_str!("schema/explain.json");
 /// `check -o json`.
 pub const CHECK: &str = include_str!("schema/check.json");
+/// Test files, and `test -o json`.
+pub const TEST: &str = include_str!("schema/test.json");

@@ -271,6 +271,13 @@ fn sum(suite: &Suite<'_>) -> String {
     let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     let requests: usize = suite.results.iter().map(|r| r.cases.len()).sum();
     let failed = suite.results.iter().filter(|r| !r.passed()).count();
-    let end = if failed == 0 { "all passed".to_owned() } else { format!("{} failed", plural(failed, "test")) };
-    format!("{}, {}: {end}", plural(suite.results.len(), "test"), plural(requests, "request"))
+    let mut ends =
+        vec![if failed == 0 { "all passed".to_owned() } else { format!("{} failed", plural(failed, "test")) }];
+    if suite.golden.as_ref().is_some_and(|g| !g.is_same()) {
+        ends.push("the golden differs".to_owned());
+    }
+    if !suite.covers() {
+        ends.push("too little is covered".to_owned());
+    }
+    format!("{}, {}: {}", plural(suite.results.len(), "test"), plural(requests, "request"), ends.join("; "))
 }
