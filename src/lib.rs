@@ -1,4 +1,11 @@
 //! towtank: an offline traffic-routing simulator for Istio.
+//!
+//! The rooms and what flows between them are drawn in `ARCHITECTURE.md`: texts are read ([`yaml`], [`manifest`], [`load`]),
+//! judged ([`admission`]), resolved ([`mesh`]), translated into one proxy's [`table`] ([`translate`]) and compiled
+//! ([`router`]); requests are decided ([`decision`]) and streams of them replayed ([`traffic`], [`replay`]). [`report`]
+//! shows results, [`cli`] is the command line.
+
+#![warn(clippy::print_stderr, clippy::print_stdout)]
 
 pub mod admission;
 pub mod balance;

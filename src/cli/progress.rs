@@ -37,7 +37,6 @@ impl Watch {
         // Where no handler can be set, Ctrl-C ends the process as usual.
         let _ = ctrlc::set_handler(move || {
             if stopped.stop.swap(1, Ordering::Relaxed) != 0 {
-                #[expect(clippy::exit, reason = "asked for twice, and nothing is left to be saved")]
                 std::process::exit(130);
             }
         });
