@@ -4,6 +4,7 @@
 //! here that a mesh decides, such as addresses of names.
 
 mod curl;
+mod curl_options;
 mod json_lines;
 mod url;
 
