@@ -43,10 +43,10 @@ fn filter_chain(chain: &mut Value, name: &str, kind: ProxyKind, configs: &FxHash
             let path = configs.get(&name).cloned().unwrap_or_default();
             set(rds, "config_source", from_file(&path));
             set(config, "access_log", http_log(&name));
-            if kind == ProxyKind::Gateway {
-                // As Istio has it: the edge believes nobody about where a request came from.
-                set(config, "use_remote_address", true);
-            }
+            // As Istio has it: who waits for leave to send a body gets it from the endpoint, and the edge believes nobody
+            // about where a request came from.
+            set(config, "proxy_100_continue", true);
+            set(config, "use_remote_address", kind == ProxyKind::Gateway);
         }
     }
 }
