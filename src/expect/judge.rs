@@ -208,7 +208,7 @@ fn shown_value(name: &str, value: Option<&str>) -> String {
 }
 
 /// All values of a header, joined by commas; None: it is not there.
-fn joined<'h>(headers: impl Iterator<Item = (&'h str, &'h str)>, name: &str) -> Option<String> {
+pub(super) fn joined<'h>(headers: impl Iterator<Item = (&'h str, &'h str)>, name: &str) -> Option<String> {
     let values: Vec<&str> = headers.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v).collect();
     (!values.is_empty()).then(|| values.join(","))
 }
@@ -363,42 +363,5 @@ pub(super) fn unknown_subset<'p>(part: &'p Part, names: &super::names::Names) ->
             Some(subset)
         }
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn holds(kind: TextKind, ignore_case: bool, invert: bool, value: Option<&str>) -> bool {
-        text_holds(&TextTest { kind, ignore_case, invert }, value)
-    }
-
-    #[test]
-    fn s3_absent_headers_pass_only_where_absence_is_asked_for() {
-        assert!(holds(TextKind::Absent, false, false, None));
-        assert!(!holds(TextKind::Absent, false, false, Some("")));
-        assert!(holds(TextKind::Present, false, true, None));
-        assert!(holds(TextKind::Present, false, false, Some("")));
-        assert!(!holds(TextKind::Exact("v".into()), false, true, None));
-        assert!(holds(TextKind::Exact("v".into()), false, true, Some("w")));
-    }
-
-    #[test]
-    fn texts_and_numbers() {
-        assert!(holds(TextKind::Prefix("AB".into()), true, false, Some("abc")));
-        assert!(!holds(TextKind::Prefix("AB".into()), false, false, Some("abc")));
-        assert!(holds(TextKind::Suffix("bc".into()), false, false, Some("abc")));
-        assert!(holds(TextKind::Contains("b".into()), false, false, Some("abc")));
-        for (value, inside) in [("-5", true), ("+3", true), ("10", false), ("3.0", false), ("", false)] {
-            assert_eq!(holds(TextKind::Range(-5, 10), false, false, Some(value)), inside, "{value}");
-        }
-    }
-
-    #[test]
-    fn repeated_headers_are_joined() {
-        let headers = [("a", "1"), ("b", "2"), ("A", "3")];
-        assert_eq!(joined(headers.into_iter(), "a").as_deref(), Some("1,3"));
-        assert_eq!(joined(headers.into_iter(), "c"), None);
     }
 }

@@ -64,6 +64,8 @@ mod route_config;
 pub mod router_check;
 mod run;
 mod subject;
+#[cfg(test)]
+mod tests;
 pub mod validator;
 
 pub use coverage::{Coverage, CoverageItem, ItemKind, Percent, measure};

@@ -9,6 +9,12 @@ use crate::scenario::fields::{Fields, Reader, nearest};
 use crate::scenario::parse_share;
 use crate::yaml::{Node, Span, Value};
 
+/// Makes an expectation of a text.
+type MakeWant = fn(SmolStr) -> Want;
+
+/// Makes a test of a text.
+type MakeKind = fn(SmolStr) -> TextKind;
+
 const FILE: &[&str] = &["apiVersion", "kind", "description", "tests"];
 const TEST: &[&str] = &[
     "name",
@@ -41,12 +47,6 @@ const EXPECT: &[&str] = &[
     "tolerance",
 ];
 const TARGET: &[&str] = &["host", "subset", "port"];
-
-/// An expectation that is one text.
-pub(super) type TextWant = fn(SmolStr) -> Want;
-
-/// A test of values that is one text.
-type TextMaker = fn(SmolStr) -> TextKind;
 
 /// Reads a document of a test file; `apiVersion` and `kind` may be left away.
 pub(super) fn decode(r: &mut Reader<'_>, root: &Node<'_>, out: &mut Vec<Test>) {
@@ -133,7 +133,7 @@ fn expect(r: &mut Reader<'_>, node: &Node<'_>, path: &str, checks: &mut Vec<Chec
         let target = target(r, &f);
         add(r, first, Want::Destination(target));
     }
-    let texts: [(&str, TextWant); 4] =
+    let texts: [(&str, MakeWant); 4] =
         [("route", Want::Route), ("location", Want::Location), ("path", Want::Path), ("authority", Want::Authority)];
     for (key, want) in texts {
         if let Some((node, path)) = f.get(key)
@@ -302,7 +302,7 @@ fn text_test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<TextTest
         return r.string(node, path).map(|text| TextTest::plain(TextKind::Exact(text)));
     }
     let f = r.object(node, path, &["exact", "prefix", "suffix", "contains", "regex", "present"])?;
-    let texts: [(&str, TextMaker); 4] = [
+    let texts: [(&str, MakeKind); 4] = [
         ("exact", TextKind::Exact),
         ("prefix", TextKind::Prefix),
         ("suffix", TextKind::Suffix),

@@ -7,10 +7,13 @@
 use smol_str::SmolStr;
 
 use super::model::{Check, Format, Side, Test, TextKind, TextTest, Traffic, Want};
-use super::own::{TextWant, regex};
+use super::own::regex;
 use super::validator::plain;
 use crate::scenario::fields::{Fields, Reader};
 use crate::yaml::{Node, Value};
+
+/// Makes an expectation of a text.
+type MakeWant = fn(SmolStr) -> Want;
 
 const INPUT: &[&str] = &[
     "authority",
@@ -123,7 +126,7 @@ fn pairs(r: &mut Reader<'_>, f: &Fields<'_, '_>, key: &str) -> Option<Vec<(SmolS
 
 fn checks(r: &mut Reader<'_>, f: &Fields<'_, '_>, answer: &[(SmolStr, SmolStr)]) -> Vec<Check> {
     let mut out = Vec::new();
-    let texts: [(&str, TextWant); 5] = [
+    let texts: [(&str, MakeWant); 5] = [
         ("cluster_name", Want::Cluster),
         ("virtual_host_name", Want::VirtualHost),
         ("host_rewrite", Want::Authority),

@@ -18,14 +18,14 @@ use crate::scenario::fields::{Fields, Reader};
 use crate::table::{AppendAction, HeaderValueOption};
 use crate::yaml::Node;
 
+/// Reads an expectation out of a node.
+type ReadWant = fn(&mut Reader<'_>, &Node<'_>, &str) -> Option<Want>;
+
 const CASE: &[&str] =
     &["description", "wantMatch", "request", "route", "redirect", "rewrite", "fault", "headers", "delegate"];
 
 /// The most requests that one case may multiply out to.
 const REQUESTS_MAX: usize = 100_000;
-
-/// Reads one named part of a case.
-type PartReader = fn(&mut Reader<'_>, &Node<'_>, &str) -> Option<Want>;
 
 /// Reads a document with `testCases`.
 pub(super) fn decode(r: &mut Reader<'_>, root: &Node<'_>, out: &mut Vec<Test>) {
@@ -50,7 +50,7 @@ fn case(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
     // Left away it is false, as in Go.
     let want_match = f.get("wantMatch").and_then(|(n, p)| r.boolean(n, &p)).unwrap_or(false);
     let mut checks = Vec::new();
-    let readers: [(&str, PartReader); 6] = [
+    let readers: [(&str, ReadWant); 6] = [
         ("delegate", delegate),
         ("route", route),
         ("redirect", redirect),
