@@ -36,7 +36,9 @@ enum Format {
 
 pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
     let mut exit = Exit::Fine;
-    for inputs in input::gather(&args.common)? {
+    let all = input::gather(&args.common)?;
+    let only_one = all.len() == 1;
+    for inputs in all {
         let Some(workspace) = input::open(inputs, &args.common) else {
             exit = Exit::Unusable;
             continue;
@@ -52,12 +54,16 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
             .par_iter()
             .map(|proxy| {
                 let table = translate::route_table(&workspace.mesh, proxy);
-                match args.output {
+                let text = match args.output {
                     Format::Table => report::routes::to_text(&table, &workspace.sources, &view).into_bytes(),
                     Format::Json => report::routes_json::to_json(&table, &workspace.sources, &view),
                     Format::Yaml => yaml_document(&report::routes_json::to_json(&table, &workspace.sources, &view)),
                     Format::Envoy => report::envoy::to_json(&table, &workspace.sources),
+                };
+                if only_one && workspace.proxies.len() == 1 {
+                    std::mem::forget(table);
                 }
+                text
             })
             .collect();
         for (i, text) in texts.iter().enumerate() {
@@ -68,6 +74,10 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
             if !text.ends_with(b"\n") {
                 output::write(b"\n")?;
             }
+        }
+        // The process ends here; to take a large mesh apart first would cost time and change nothing.
+        if only_one {
+            std::mem::forget(workspace);
         }
     }
     Ok(exit)

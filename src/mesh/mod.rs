@@ -71,12 +71,23 @@ impl Mesh {
             .into_iter()
             .map(Arc::new)
             .collect();
-        let destination_rules = DestinationRuleIndex::build(&manifests.destination_rules, &config, &mut notes);
-        let endpoints = EndpointIndex::build(&manifests, &services, &config);
+        let virtual_services = std::mem::take(&mut manifests.virtual_services);
+        let (mut rule_notes, mut virtual_service_notes) = (Vec::new(), Vec::new());
+        let (endpoints, (destination_rules, virtual_services)) = rayon::join(
+            || EndpointIndex::build(&manifests, &services, &config),
+            || {
+                rayon::join(
+                    || DestinationRuleIndex::build(&manifests.destination_rules, &config, &mut rule_notes),
+                    || virtual_service::index(virtual_services, &config, &mut virtual_service_notes),
+                )
+            },
+        );
+        notes.append(&mut rule_notes);
+        notes.append(&mut virtual_service_notes);
         Mesh {
             service_index: ServiceIndex::build(&services),
             services,
-            virtual_services: virtual_service::index(manifests.virtual_services, &config, &mut notes),
+            virtual_services,
             destination_rules,
             gateways: shared_by_creation(manifests.gateways),
             sidecars: shared_by_creation(manifests.sidecars),

@@ -58,7 +58,7 @@ fn missing(table: &RouteTable, name: &ClusterName) -> MissingCluster {
     let Some((host, subset, port)) = name.parts() else { return MissingCluster::UnknownHost };
     if !subset.is_empty() && table.cluster(&ClusterName::outbound(port, "", host)).is_some() {
         MissingCluster::UndefinedSubset
-    } else if table.clusters.iter().any(|c| c.name.parts().is_some_and(|(h, _, _)| h == host)) {
+    } else if table.has_cluster_of(host) {
         MissingCluster::UnknownPort
     } else {
         MissingCluster::UnknownHost

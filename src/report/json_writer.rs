@@ -2,6 +2,11 @@
 
 use std::fmt::{Display, Write as _};
 
+use rayon::prelude::*;
+
+/// Objects that one thread writes at a time when an array is written in parallel.
+const OBJECTS_AT_A_TIME: usize = 128;
+
 /// Bytes of JSON under construction. Values are written in the order of the calls; commas are its own affair.
 #[derive(Debug, Default)]
 pub(crate) struct JsonWriter {
@@ -29,6 +34,28 @@ impl JsonWriter {
                 self.out.push(b',');
             }
             self.object(|o| fill(o, item));
+        }
+        self.out.push(b']');
+    }
+
+    /// The same bytes as [`JsonWriter::objects`], written on all threads where the array is long.
+    fn many_objects<T: Sync>(&mut self, items: &[T], fill: impl Fn(&mut Object<'_>, &T) + Sync) {
+        if items.len() <= OBJECTS_AT_A_TIME {
+            return self.objects(items, fill);
+        }
+        let write = |part: &[T]| {
+            let mut json = JsonWriter::default();
+            json.objects(part, &fill);
+            json.out
+        };
+        let parts: Vec<Vec<u8>> = items.par_chunks(OBJECTS_AT_A_TIME).map(write).collect();
+        self.out.push(b'[');
+        for (i, part) in parts.iter().enumerate() {
+            if i > 0 {
+                self.out.push(b',');
+            }
+            // Each part is an array of its own.
+            self.out.extend_from_slice(part.get(1..part.len() - 1).unwrap_or_default());
         }
         self.out.push(b']');
     }
@@ -123,6 +150,12 @@ impl Object<'_> {
         self.json.objects(items, fill);
     }
 
+    /// The same as [`Object::objects`], on all threads where there are many.
+    pub(crate) fn many_objects<T: Sync>(&mut self, key: &str, items: &[T], fill: impl Fn(&mut Object<'_>, &T) + Sync) {
+        self.key(key);
+        self.json.many_objects(items, fill);
+    }
+
     pub(crate) fn strings<T: Display>(&mut self, key: &str, items: impl IntoIterator<Item = T>) {
         self.key(key);
         self.json.out.push(b'[');
@@ -149,6 +182,17 @@ impl Object<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_objects_are_the_same_bytes_as_one_by_one() {
+        for count in [0, 1, OBJECTS_AT_A_TIME, OBJECTS_AT_A_TIME + 1, 1000] {
+            let items: Vec<u32> = (0..).take(count).collect();
+            let (mut one_by_one, mut in_parallel) = (JsonWriter::default(), JsonWriter::default());
+            one_by_one.object(|o| o.objects("a", &items, |o, n| o.number("n", *n)));
+            in_parallel.object(|o| o.many_objects("a", &items, |o, n| o.number("n", *n)));
+            assert_eq!(one_by_one.into_bytes(), in_parallel.into_bytes());
+        }
+    }
 
     #[test]
     fn writes_nested_values_and_escapes() {

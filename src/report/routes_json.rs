@@ -28,10 +28,10 @@ pub fn to_json(table: &RouteTable, sources: &SourceMap, view: &View) -> Vec<u8> 
         let configs = table.route_configs.iter().filter(|c| view.shows_config(table, c));
         o.objects("route_configs", configs, |o, config| {
             o.str("name", &config.name);
-            let hosts = config.virtual_hosts.iter().filter(|h| view.shows_host(h));
-            o.objects("virtual_hosts", hosts, |o, h| virtual_host(o, h, table, sources));
+            let hosts: Vec<&VirtualHost> = config.virtual_hosts.iter().filter(|h| view.shows_host(h)).collect();
+            o.many_objects("virtual_hosts", &hosts, |o, h| virtual_host(o, h, table, sources));
         });
-        o.objects("clusters", &table.clusters, |o, c| {
+        o.many_objects("clusters", &table.clusters, |o, c| {
             o.text("name", &c.name);
             o.str("load_balancing", describe::load_balancer(c.lb));
             match &c.destination_rule {

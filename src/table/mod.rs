@@ -49,6 +49,21 @@ impl RouteTable {
         self.route_configs.get(i)
     }
 
+    /// True if a service of that host has a cluster, whatever the port and subset. Costs a search for each port of the mesh.
+    pub fn has_cluster_of(&self, host: &str) -> bool {
+        let mut rest = self.clusters.as_slice();
+        // Outbound clusters come first, sorted by port and then host; an SNI form always has a twin among them.
+        while let Some(Cluster { name: ClusterName::Outbound { port, .. }, .. }) = rest.first() {
+            let same_port = |c: &Cluster| matches!(&c.name, ClusterName::Outbound { port: p, .. } if p == port);
+            let (of_port, others) = rest.split_at(rest.partition_point(same_port));
+            if of_port.binary_search_by(|c| c.name.parts().map_or("", |(h, _, _)| h).cmp(host)).is_ok() {
+                return true;
+            }
+            rest = others;
+        }
+        false
+    }
+
     /// The cluster of that name; routes may name clusters that don't exist.
     pub fn cluster(&self, name: &ClusterName) -> Option<&Cluster> {
         let i = self.clusters.binary_search_by(|c| c.name.cmp(name)).ok()?;

@@ -6,7 +6,7 @@ mod route;
 
 use super::json_writer::{JsonWriter, Object};
 use crate::source::SourceMap;
-use crate::table::{Listener, RouteSource, RouteTable, VirtualOutbound};
+use crate::table::{Cluster, Listener, RouteSource, RouteTable, VirtualOutbound};
 
 /// One line of JSON: `{"proxy": ..., "listeners": [...], "routes": [...], "clusters": [...], "endpoints": [...]}`, without line end.
 pub fn to_json(table: &RouteTable, sources: &SourceMap) -> Vec<u8> {
@@ -23,10 +23,9 @@ pub fn to_json(table: &RouteTable, sources: &SourceMap) -> Vec<u8> {
             },
         );
         o.objects("routes", &table.route_configs, |o, r| route::route_configuration(o, r, sources));
-        o.objects("clusters", &table.clusters, cluster::cluster);
-        o.objects("endpoints", table.clusters.iter().filter(|c| cluster::is_eds(c)), |o, c| {
-            cluster::load_assignment(o, c);
-        });
+        o.many_objects("clusters", &table.clusters, cluster::cluster);
+        let with_endpoints: Vec<&Cluster> = table.clusters.iter().filter(|c| cluster::is_eds(c)).collect();
+        o.many_objects("endpoints", &with_endpoints, |o, c| cluster::load_assignment(o, c));
     });
     json.into_bytes()
 }

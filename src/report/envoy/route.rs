@@ -15,7 +15,7 @@ const FAULT: &str = "envoy.filters.http.fault";
 
 pub(super) fn route_configuration(o: &mut Object<'_>, config: &RouteConfiguration, sources: &SourceMap) {
     o.str("name", &config.name);
-    o.objects("virtual_hosts", &config.virtual_hosts, |o, v| virtual_host(o, v, sources));
+    o.many_objects("virtual_hosts", &config.virtual_hosts, |o, v| virtual_host(o, v, sources));
     o.bool("validate_clusters", false);
     o.number("max_direct_response_body_size_bytes", 1_048_576u32);
     o.bool("ignore_port_in_host_matching", true);

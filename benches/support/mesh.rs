@@ -1,0 +1,85 @@
+//! Manifests of large, regular meshes: every service has pods of two versions, a DestinationRule with two subsets, and
+//! rules of five kinds (prefix, prefix with header, regex, exact path, a weighted catch-all).
+
+use std::fmt::Write as _;
+
+/// Services that share a namespace.
+const SERVICES_IN_NAMESPACE: usize = 50;
+
+/// Pods of each version.
+const PODS: usize = 2;
+
+fn namespace(service: usize) -> String {
+    format!("ns{}", service / SERVICES_IN_NAMESPACE)
+}
+
+fn host(service: usize) -> String {
+    format!("svc{service}.{}.svc.cluster.local", namespace(service))
+}
+
+/// A mesh of `services` services, each with a VirtualService of five rules: about 1,900 bytes a service.
+pub fn manifests(services: usize) -> String {
+    let mut out = String::new();
+    for service in 0..services {
+        workload(&mut out, service);
+        let _ = write!(
+            out,
+            "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: svc{service}, namespace: \
+             {namespace}}}\nspec:\n  hosts: [{host}]\n  http:\n",
+            namespace = namespace(service),
+            host = host(service),
+        );
+        rules(&mut out, service);
+        out.push_str("---\n");
+    }
+    out
+}
+
+fn workload(out: &mut String, service: usize) {
+    let (name, namespace) = (format!("svc{service}"), namespace(service));
+    let (third, fourth) = (service / 250 % 250, service % 250 + 1);
+    let _ = write!(
+        out,
+        "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: {namespace}}}\nspec:\n  clusterIP: \
+         10.96.{third}.{fourth}\n  selector: {{app: {name}}}\n  ports: [{{name: http, port: 80, targetPort: 8080}}]\n---\n"
+    );
+    for version in ["v1", "v2"] {
+        for pod in 0..PODS {
+            let _ = write!(
+                out,
+                "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}-{version}-{pod}, namespace: {namespace}, labels: \
+                 {{app: {name}, version: {version}}}}}\nspec: {{containers: [{{name: c, image: c}}]}}\n---\n"
+            );
+        }
+    }
+    let _ = write!(
+        out,
+        "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: {name}, namespace: \
+         {namespace}}}\nspec:\n  host: {host}\n  subsets:\n  - {{name: v1, labels: {{version: v1}}}}\n  - {{name: v2, \
+         labels: {{version: v2}}}}\n---\n",
+        host = host(service),
+    );
+}
+
+/// Items of a VirtualService's `http`.
+fn rules(out: &mut String, service: usize) {
+    let (path, host) = (format!("/s{service}"), host(service));
+    let matches = [
+        format!("    - uri: {{prefix: {path}/r0/}}\n"),
+        format!("    - uri: {{prefix: {path}/r1/}}\n      headers: {{x-user: {{exact: u1}}}}\n"),
+        format!("    - uri: {{regex: '{path}/r2/v[0-9]+/.*'}}\n"),
+        format!("    - uri: {{exact: {path}/r3}}\n"),
+    ];
+    for (rule, text) in matches.iter().enumerate() {
+        let subset = 1 + rule % 2;
+        let _ = write!(
+            out,
+            "  - match:\n{text}    route:\n    - destination: {{host: {host}, subset: v{subset}}}\n"
+        );
+    }
+    let _ = write!(
+        out,
+        "  - route:\n    - destination: {{host: {host}, subset: v1}}\n      weight: 90\n    - destination: {{host: \
+         {host}, subset: v2}}\n      weight: 10\n"
+    );
+}
