@@ -8,6 +8,8 @@
 //! Not here: what admission says (room `admission`), and how findings are shown (room `report`).
 
 mod checklist;
+mod conflicts;
+mod policies;
 mod priority;
 mod references;
 pub mod registry;
@@ -71,6 +73,24 @@ static FAMILIES: &[Family] = &[
             priority::hosts::run,
             priority::redirects::run,
         ],
+    },
+    Family {
+        checks: &[
+            conflicts::virtual_services::CHECKS,
+            conflicts::destination_rules::CHECKS,
+            conflicts::gateways::CHECKS,
+            conflicts::others::CHECKS,
+        ],
+        runs: &[
+            conflicts::virtual_services::run,
+            conflicts::destination_rules::run,
+            conflicts::gateways::run,
+            conflicts::others::run,
+        ],
+    },
+    Family {
+        checks: &[policies::weights::CHECKS, policies::retries::CHECKS, policies::destination_rules::CHECKS],
+        runs: &[policies::weights::run, policies::retries::run, policies::destination_rules::run],
     },
 ];
 

@@ -14,6 +14,12 @@ pub enum Input {
     Namespaces,
     /// Secrets, which are not read.
     Secrets,
+    /// PeerAuthentications, which are not read.
+    PeerAuthentications,
+    /// Rates of requests with the time each takes.
+    Rates,
+    /// `status` of objects, which is not read.
+    Status,
     /// A scenario with streams, or other requests.
     Requests,
     /// A second set of manifests to compare with.
@@ -29,6 +35,9 @@ impl Input {
             Input::Gateways => "Gateways",
             Input::Namespaces => "Namespaces",
             Input::Secrets => "Secrets (they are not read)",
+            Input::PeerAuthentications => "PeerAuthentications (they are not read)",
+            Input::Rates => "rates of requests with the time that each takes",
+            Input::Status => "`status` of the objects (it is not read)",
             Input::Requests => "a scenario with `streams`",
             Input::Base => "the manifests that are in force now, to compare with",
         }

@@ -87,7 +87,7 @@ impl<'a> Subject<'a> {
             Input::Gateways => !m.gateways.is_empty(),
             Input::Namespaces => !m.namespaces.is_empty(),
             Input::Requests => self.scenario.is_some_and(|s| !s.streams.is_empty()),
-            Input::Secrets | Input::Base => false,
+            Input::Secrets | Input::PeerAuthentications | Input::Rates | Input::Status | Input::Base => false,
         }
     }
 

@@ -61,8 +61,8 @@ fn problems(check_: &Check) -> Vec<String> {
         let found = outcome.findings.iter().any(|f| f.id == check_.id);
         let not_made = outcome.not_evaluated.iter().any(|n| n.check.id == check_.id);
         let is_possible = !check_.needs.iter().any(|n| {
-            use registry::Input::{Base, Requests, Secrets};
-            matches!(n, Base | Requests | Secrets)
+            use registry::Input::{Base, PeerAuthentications, Rates, Requests, Secrets, Status};
+            matches!(n, Base | PeerAuthentications | Rates | Requests | Secrets | Status)
         });
         if is_possible && (found != expected || not_made) {
             problems.push(format!("{name}: found {found}, not made {not_made}; {:#?}", lists(&outcome.findings)));

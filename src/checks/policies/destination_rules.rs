@@ -1,0 +1,317 @@
+//! Policies of DestinationRules: T410 to T416, T419; and O804.
+
+use rustc_hash::FxHashSet;
+use smol_str::SmolStr;
+
+use crate::checks::references::subsets::endpoints_are_known;
+use crate::checks::registry::checks;
+use crate::checks::report::{Report, listed};
+use crate::checks::subject::Subject;
+use crate::checks::walk::targets;
+use crate::diagnostic::Severity;
+use crate::manifest::{
+    ClientTls, ClientTlsMode, ConnectionPool, DestinationRule, Labels, LocalityLb, Object, OutlierDetection,
+    TrafficPolicy,
+};
+use crate::mesh::{EndpointFilter, is_wildcard};
+
+checks! {
+    /// A field that a subset's policy sets replaces the whole field of the rule's policy: a subset's `connectionPool.tcp`
+    /// loses the rule's `connectionPool.http`. Settings for a port replace connection pool, load balancer, outlier detection
+    /// and TLS altogether; what they leave out falls to the defaults, not to the rule's.
+    T410 "Subset policy replaces, port policy replaces" Info needs[] peers[];
+
+    /// A subset has a policy of its own, and no rule sends anything to the subset. Traffic for the plain host uses the
+    /// rule's policy only.
+    T411 "Subset policy that never acts" Warning needs[] peers[];
+
+    /// Outlier detection may throw out all endpoints of a subset: its `maxEjectionPercent` allows it, or the subset is so
+    /// small that the one ejection which is always allowed empties it.
+    T412 "Outlier detection can empty a small subset" Warning needs[Pods] peers[];
+
+    /// Failover between localities is set up without outlier detection in the same policy. Without it no endpoint ever counts
+    /// as unhealthy, and no failover happens.
+    T413 "Failover without outlier detection" Warning needs[] peers["IST0133"];
+
+    /// The limits of a connection pool are per client proxy; requests beyond them are answered with 503 UO. Whether a share
+    /// stays below needs the rate of requests and the time that each takes.
+    T414 "Pool limits below the share" Warning needs[Rates] peers[];
+
+    /// A client TLS mode of SIMPLE or MUTUAL without CA certificates: the server's certificate is checked against the
+    /// system's CAs at best, and its name not at all.
+    T415 "Client TLS without CA" Warning needs[] peers["IST0128", "IST0129"];
+
+    /// A DestinationRule turns TLS off towards pods whose PeerAuthentication demands it, or on without any. The connection
+    /// is closed, and requests end with 503.
+    T416 "DestinationRule TLS against PeerAuthentication" Error needs[PeerAuthentications]
+        peers["KIA0205", "KIA0206", "KIA0207", "KIA0208", "KIA0401", "KIA0501", "KIA0505", "KIA0506"];
+
+    /// A locality distribution gives a share to a locality where the service has no endpoint. The shares of the others grow
+    /// in its place.
+    T419 "Locality distribution sends share to nobody" Warning needs[Pods] peers[];
+
+    /// A DestinationRule sets more than three kinds of policy at once beside its subsets. When something goes wrong, nobody
+    /// knows which of them it was. Introduce them one by one: subsets first, TLS alone, limits last.
+    O804 "Too many policies in one DestinationRule" Info [Ops] needs[] peers[];
+}
+
+/// Kinds of policy in one DestinationRule that are still easy to follow.
+const KINDS_MAX: usize = 3;
+
+pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
+    let mut used: FxHashSet<(SmolStr, SmolStr)> = FxHashSet::default();
+    for vs in &subject.manifests.virtual_services {
+        for t in targets(&vs.spec).into_iter().filter(|t| !t.destination.subset.is_empty()) {
+            used.insert((subject.fqdn(&t.destination.host, &vs.meta.namespace), t.destination.subset.clone()));
+        }
+    }
+    for dr in &subject.manifests.destination_rules {
+        let host = subject.fqdn(&dr.spec.host, &dr.meta.namespace);
+        replaced(dr, report);
+        for (i, subset) in dr.spec.subsets.iter().enumerate() {
+            if subset.traffic_policy.is_some()
+                && !is_wildcard(&host)
+                && !used.contains(&(host.clone(), subset.name.clone()))
+            {
+                let message = format!("no rule sends anything to subset `{}`, so its policy never acts", subset.name);
+                let path = format!("spec.subsets[{i}].trafficPolicy");
+                report.add(
+                    "T411",
+                    (&dr.id, subset.at),
+                    path,
+                    message,
+                    "route to the subset, or move the policy to the rule",
+                );
+            }
+        }
+        for (path, labels, policy) in policies(dr) {
+            ejections(subject, dr, &host, &path, labels, policy, report);
+            localities(subject, dr, &host, &path, labels, policy, report);
+            tls(dr, &path, policy.tls.as_ref(), report);
+            for (i, port) in policy.port_level_settings.iter().enumerate() {
+                tls(dr, &format!("{path}.portLevelSettings[{i}]"), port.tls.as_ref(), report);
+            }
+        }
+        overloaded(dr, report);
+    }
+}
+
+/// All policies of a rule: path, labels of the subset, policy.
+fn policies(dr: &Object<DestinationRule>) -> Vec<(String, Option<&Labels>, &TrafficPolicy)> {
+    let own = dr.spec.traffic_policy.iter().map(|p| ("spec.trafficPolicy".to_owned(), None, p));
+    let subsets = dr.spec.subsets.iter().enumerate();
+    let subsets = subsets.filter_map(|(i, s)| {
+        Some((format!("spec.subsets[{i}].trafficPolicy"), Some(&s.labels), s.traffic_policy.as_ref()?))
+    });
+    own.chain(subsets).collect()
+}
+
+/// T410.
+fn replaced(dr: &Object<DestinationRule>, report: &mut Report) {
+    let Some(rule) = &dr.spec.traffic_policy else { return };
+    let pool_lost = |rule: Option<&ConnectionPool>, own: Option<&ConnectionPool>| {
+        let (Some(rule), Some(own)) = (rule, own) else { return Vec::new() };
+        let mut lost = Vec::new();
+        if rule.http.is_some() && own.http.is_none() {
+            lost.push("connectionPool.http");
+        }
+        if rule.tcp.is_some() && own.tcp.is_none() {
+            lost.push("connectionPool.tcp");
+        }
+        lost
+    };
+    for (i, subset) in dr.spec.subsets.iter().enumerate() {
+        let Some(own) = &subset.traffic_policy else { continue };
+        let lost = pool_lost(rule.connection_pool.as_ref(), own.connection_pool.as_ref());
+        if !lost.is_empty() {
+            let message = format!(
+                "subset `{}` loses {} of the rule: a field replaces the whole field",
+                subset.name,
+                listed(&lost, 3)
+            );
+            let path = format!("spec.subsets[{i}].trafficPolicy.connectionPool");
+            report.add("T410", (&dr.id, subset.at), path, message, "repeat in the subset what should stay");
+        }
+    }
+    for (i, port) in rule.port_level_settings.iter().enumerate() {
+        let mut lost = pool_lost(rule.connection_pool.as_ref(), port.connection_pool.as_ref());
+        for (name, is_lost) in [
+            ("connectionPool", rule.connection_pool.is_some() && port.connection_pool.is_none()),
+            ("loadBalancer", rule.load_balancer.is_some() && port.load_balancer.is_none()),
+            ("outlierDetection", rule.outlier_detection.is_some() && port.outlier_detection.is_none()),
+            ("tls", rule.tls.is_some() && port.tls.is_none()),
+        ] {
+            if is_lost {
+                lost.push(name);
+            }
+        }
+        if !lost.is_empty() {
+            let number = port.port.unwrap_or_default();
+            let message =
+                format!("port {number} loses {} of the rule: settings of a port replace all of them", listed(&lost, 4));
+            let path = format!("spec.trafficPolicy.portLevelSettings[{i}]");
+            report.add("T410", (&dr.id, dr.at), path, message, "repeat for the port what should stay");
+        }
+    }
+}
+
+/// T412, T413.
+fn ejections(
+    subject: &Subject<'_>,
+    dr: &Object<DestinationRule>,
+    host: &str,
+    path: &str,
+    labels: Option<&Labels>,
+    policy: &TrafficPolicy,
+    report: &mut Report,
+) {
+    let locality = policy.load_balancer.as_ref().and_then(|lb| lb.locality_lb_setting.as_ref());
+    let fails_over = locality.is_some_and(|l: &LocalityLb| !l.failover.is_empty() || !l.failover_priority.is_empty());
+    let outlier: Option<&OutlierDetection> = policy
+        .outlier_detection
+        .as_ref()
+        .or_else(|| labels.and(dr.spec.traffic_policy.as_ref()?.outlier_detection.as_ref()));
+    if fails_over && outlier.is_none() {
+        let message =
+            "failover without outlier detection: no endpoint ever counts as unhealthy, and nothing fails over";
+        report.add(
+            "T413",
+            (&dr.id, dr.at),
+            format!("{path}.loadBalancer.localityLbSetting"),
+            message,
+            "add `outlierDetection` to the same policy",
+        );
+    }
+    let Some(outlier) = &policy.outlier_detection else { return };
+    let percent = if outlier.max_ejection_percent > 0 { outlier.max_ejection_percent } else { 10 };
+    let Some(service) = subject.service(host, &dr.meta.namespace).filter(|s| endpoints_are_known(subject, s)) else {
+        return;
+    };
+    let mut sets: Vec<(String, &Labels)> = Vec::new();
+    let all = Labels::default();
+    match labels {
+        Some(labels) => sets.push((format!("these {}", "endpoints"), labels)),
+        None => {
+            sets.extend(
+                dr.spec
+                    .subsets
+                    .iter()
+                    .filter(|s| s.traffic_policy.as_ref().is_none_or(|p| p.outlier_detection.is_none()))
+                    .map(|s| (format!("subset `{}`", s.name), &s.labels)),
+            );
+            if sets.is_empty() {
+                sets.push(("the service".to_owned(), &all));
+            }
+        }
+    }
+    for (name, labels) in sets {
+        let count = crate::checks::references::subsets::endpoints(subject, service, labels).len();
+        let ejected = ((count as i64) * percent / 100).max(1);
+        if count > 0 && ejected >= count as i64 {
+            let pods = if count == 1 { "its only endpoint".to_owned() } else { format!("all {count} endpoints") };
+            let message = format!("up to {percent} % may be ejected, at least one: {name} can lose {pods}");
+            let hint = "lower `maxEjectionPercent`, set `minHealthPercent`, or run more pods";
+            report.add("T412", (&dr.id, dr.at), format!("{path}.outlierDetection"), message, hint);
+        }
+    }
+}
+
+/// T419.
+fn localities(
+    subject: &Subject<'_>,
+    dr: &Object<DestinationRule>,
+    host: &str,
+    path: &str,
+    labels: Option<&Labels>,
+    policy: &TrafficPolicy,
+    report: &mut Report,
+) {
+    let Some(locality) = policy.load_balancer.as_ref().and_then(|lb| lb.locality_lb_setting.as_ref()) else { return };
+    let Some(service) = subject.service(host, &dr.meta.namespace).filter(|s| endpoints_are_known(subject, s)) else {
+        return;
+    };
+    let Some(port) = service.ports.first() else { return };
+    let none = Labels::default();
+    let filter = EndpointFilter { subset: labels.unwrap_or(&none), send_unhealthy: true };
+    let found =
+        subject.mesh.endpoints.of(service, port, &Subject::sidecar(&service.namespace, Labels::default()), filter);
+    if found.is_empty() {
+        return;
+    }
+    let fits = |wanted: &str, locality: &str| {
+        let mut have = locality.split('/');
+        wanted.split('/').all(|w| w == "*" || have.next().is_some_and(|h| h == w))
+    };
+    for (i, d) in locality.distribute.iter().enumerate() {
+        let empty: Vec<&SmolStr> =
+            d.to.iter()
+                .filter(|(to, weight)| *weight > 0 && !found.iter().any(|e| fits(to, &e.locality)))
+                .map(|(to, _)| to)
+                .collect();
+        if !empty.is_empty() {
+            let total: u32 = d.to.iter().filter(|(to, _)| !empty.contains(&to)).map(|(_, w)| *w).sum();
+            let shares: Vec<String> =
+                d.to.iter()
+                    .filter(|(to, w)| *w > 0 && !empty.contains(&to))
+                    .map(|(to, w)| format!("`{to}` {:.0} %", f64::from(*w) * 100.0 / f64::from(total.max(1))))
+                    .collect();
+            let rest = if shares.is_empty() {
+                "nothing is left".to_owned()
+            } else {
+                format!("the rest becomes {}", shares.join(", "))
+            };
+            let message = format!("no endpoint is in {}: {rest}", listed(&empty, 4));
+            let path = format!("{path}.loadBalancer.localityLbSetting.distribute[{i}]");
+            report.add("T419", (&dr.id, dr.at), path, message, "give shares only to localities that have pods");
+        }
+    }
+}
+
+/// T415.
+fn tls(dr: &Object<DestinationRule>, path: &str, tls: Option<&ClientTls>, report: &mut Report) {
+    let Some(tls) = tls.filter(|t| matches!(t.mode, ClientTlsMode::Simple | ClientTlsMode::Mutual)) else { return };
+    let by_credential = !tls.credential_name.is_empty() && dr.spec.workload_selector.is_some();
+    if tls.ca_certificates.is_empty() && !by_credential && tls.insecure_skip_verify != Some(true) {
+        let message = "no `caCertificates`: the server is not verified";
+        report.add(
+            "T415",
+            (&dr.id, dr.at),
+            format!("{path}.tls"),
+            message,
+            "set `caCertificates` (`system` for those of the system) and `subjectAltNames`",
+        );
+    }
+}
+
+/// O804.
+fn overloaded(dr: &Object<DestinationRule>, report: &mut Report) {
+    let mut kinds: Vec<&str> = Vec::new();
+    for (_, _, p) in policies(dr) {
+        let ports = &p.port_level_settings;
+        for (name, given) in [
+            ("loadBalancer", p.load_balancer.is_some() || ports.iter().any(|s| s.load_balancer.is_some())),
+            ("connectionPool", p.connection_pool.is_some() || ports.iter().any(|s| s.connection_pool.is_some())),
+            ("outlierDetection", p.outlier_detection.is_some() || ports.iter().any(|s| s.outlier_detection.is_some())),
+            ("tls", p.tls.is_some() || ports.iter().any(|s| s.tls.is_some())),
+            ("tunnel", p.tunnel.is_some()),
+            ("proxyProtocol", p.proxy_protocol.is_some()),
+            ("retryBudget", p.retry_budget.is_some()),
+        ] {
+            if given && !kinds.contains(&name) {
+                kinds.push(name);
+            }
+        }
+    }
+    if kinds.len() > KINDS_MAX {
+        let message = format!("{} kinds of policy in one rule: {}", kinds.len(), listed(&kinds, 7));
+        report
+            .add(
+                "O804",
+                (&dr.id, dr.at),
+                "spec",
+                message,
+                "introduce them one by one: subsets first, TLS alone, limits last",
+            )
+            .severity(Severity::Info);
+    }
+}

@@ -1,0 +1,5 @@
+//! T: policies that act on each other.
+
+pub(super) mod destination_rules;
+pub(super) mod retries;
+pub(super) mod weights;
