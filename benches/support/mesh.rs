@@ -72,10 +72,7 @@ fn rules(out: &mut String, service: usize) {
     ];
     for (rule, text) in matches.iter().enumerate() {
         let subset = 1 + rule % 2;
-        let _ = write!(
-            out,
-            "  - match:\n{text}    route:\n    - destination: {{host: {host}, subset: v{subset}}}\n"
-        );
+        let _ = write!(out, "  - match:\n{text}    route:\n    - destination: {{host: {host}, subset: v{subset}}}\n");
     }
     let _ = write!(
         out,

@@ -36,6 +36,7 @@ pub fn towtank_in(folder: &Path, arguments: &[&str], input: &[u8]) -> Ran {
     Ran { code, out: String::from_utf8(output.stdout).expect("results are UTF-8"), err }
 }
 
+#[allow(dead_code, reason = "each test file uses its own part")]
 impl Ran {
     /// Checks the exit status.
     #[track_caller]
