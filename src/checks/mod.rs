@@ -9,8 +9,11 @@
 
 mod checklist;
 mod conflicts;
+mod entry;
+mod operators;
 mod policies;
 mod priority;
+mod protocols;
 mod references;
 pub mod registry;
 mod report;
@@ -18,6 +21,7 @@ pub mod silence;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod visibility;
 mod walk;
 
 use crate::diagnostic::Finding;
@@ -91,6 +95,15 @@ static FAMILIES: &[Family] = &[
     Family {
         checks: &[policies::weights::CHECKS, policies::retries::CHECKS, policies::destination_rules::CHECKS],
         runs: &[policies::weights::run, policies::retries::run, policies::destination_rules::run],
+    },
+    Family {
+        checks: &[visibility::CHECKS, entry::CHECKS, protocols::CHECKS],
+        runs: &[visibility::run, entry::run, protocols::run],
+    },
+    // Last: it sums up what the others found.
+    Family {
+        checks: &[operators::order::CHECKS, operators::duties::CHECKS, operators::telemetry::CHECKS],
+        runs: &[operators::order::run, operators::duties::run, operators::telemetry::run],
     },
 ];
 
