@@ -85,7 +85,7 @@ impl<'a> Subject<'a> {
     pub fn has(&self, input: Input) -> bool {
         let m = self.manifests;
         match input {
-            Input::Services => !self.assumed && !(m.services.is_empty() && m.service_entries.is_empty()),
+            Input::Services => !self.assumed && m.services.len() + m.service_entries.len() > 0,
             Input::Pods => {
                 !m.pods.is_empty()
                     || !m.workloads.is_empty()

@@ -41,7 +41,7 @@ checks! {
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
     let mut languages = Languages::default();
     // (gateway, host) to the VirtualServices that have it, in creation order.
-    let mut by_host: IndexMap<(&SmolStr, SmolStr), Vec<(&Arc<VirtualService>, usize)>> = IndexMap::new();
+    let mut by_host: IndexMap<(&SmolStr, SmolStr), Sharing<'_>> = IndexMap::new();
     for vs in &subject.mesh.virtual_services.all {
         for gateway in &vs.gateways {
             for (i, host) in vs.hosts.iter().enumerate() {
@@ -67,6 +67,9 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
     }
     http_routes(subject, report);
 }
+
+/// VirtualServices that have one host, each with the index of that host.
+type Sharing<'a> = Vec<(&'a Arc<VirtualService>, usize)>;
 
 fn meet(a: &Visibility, b: &Visibility) -> bool {
     match (a, b) {

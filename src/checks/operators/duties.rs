@@ -128,7 +128,8 @@ fn responsibilities(subject: &Subject<'_>, vs: &VirtualService, report: &mut Rep
     if owners.len() > 1 {
         reasons.push(format!("its hosts belong to {}", listed(&owners, 4)));
     }
-    if !vs.http.is_empty() && !(vs.tls.is_empty() && vs.tcp.is_empty()) {
+    let others = vs.tls.len() + vs.tcp.len();
+    if !vs.http.is_empty() && others > 0 {
         reasons.push("it has http rules and tcp or tls rules".to_owned());
     }
     let routes = vs.http.iter().flat_map(|r| &r.route.route).filter_map(|d| d.destination.as_ref());
