@@ -9,8 +9,11 @@
 
 mod checklist;
 mod conflicts;
+mod entry;
+mod operators;
 mod policies;
 mod priority;
+mod protocols;
 mod references;
 pub mod registry;
 mod report;
@@ -18,6 +21,7 @@ pub mod silence;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod visibility;
 mod walk;
 
 use crate::diagnostic::Finding;
@@ -92,6 +96,15 @@ static FAMILIES: &[Family] = &[
         checks: &[policies::weights::CHECKS, policies::retries::CHECKS, policies::destination_rules::CHECKS],
         runs: &[policies::weights::run, policies::retries::run, policies::destination_rules::run],
     },
+    Family {
+        checks: &[visibility::CHECKS, entry::CHECKS, protocols::CHECKS],
+        runs: &[visibility::run, entry::run, protocols::run],
+    },
+    // Last: it sums up what the others found.
+    Family {
+        checks: &[operators::order::CHECKS, operators::duties::CHECKS, operators::telemetry::CHECKS],
+        runs: &[operators::order::run, operators::duties::run, operators::telemetry::run],
+    },
 ];
 
 /// What is checked.
@@ -129,7 +142,7 @@ pub struct Outcome {
 /// Makes all checks of the profile.
 pub fn run(inputs: Inputs<'_>) -> Outcome {
     let mesh = Mesh::build(inputs.manifests.clone());
-    let subject = Subject::new(&inputs.manifests, &mesh, inputs.scenario, inputs.assumed);
+    let subject = Subject::new(&inputs.manifests, &mesh, inputs.scenario, inputs.assumed, inputs.sources);
     let mut report = Report::default();
     for run in FAMILIES.iter().flat_map(|f| f.runs) {
         run(&subject, &mut report);

@@ -12,6 +12,12 @@ pub(super) struct Report {
 }
 
 impl Report {
+    /// Adds a finding that is about no object.
+    pub fn note(&mut self, id: &'static str, at: Position, message: String, hint: &str) {
+        let severity = registry::find(id).map_or(Severity::Warning, |c| c.severity);
+        self.findings.push(Finding::new(id, severity, message).at(at).hint(hint));
+    }
+
     /// Adds a finding of check `id` about a field of an object, to be refined by the caller.
     pub fn add(
         &mut self,

@@ -19,6 +19,8 @@ pub(super) struct Subject<'a> {
     pub scenario: Option<&'a Scenario>,
     /// Services were assumed, so that nothing is known about those that are missing.
     pub assumed: bool,
+    /// Names of the files, to tell the order of applying them.
+    pub sources: &'a crate::source::SourceMap,
     /// Resolved VirtualServices by object; those without hosts (delegates) have none.
     pub resolved: FxHashMap<&'a ObjectId, &'a Arc<VirtualService>>,
     /// `namespace/name` of each Gateway.
@@ -45,7 +47,13 @@ pub(super) enum Known<'a> {
 }
 
 impl<'a> Subject<'a> {
-    pub fn new(manifests: &'a Manifests, mesh: &'a Mesh, scenario: Option<&'a Scenario>, assumed: bool) -> Subject<'a> {
+    pub fn new(
+        manifests: &'a Manifests,
+        mesh: &'a Mesh,
+        scenario: Option<&'a Scenario>,
+        assumed: bool,
+        sources: &'a crate::source::SourceMap,
+    ) -> Subject<'a> {
         let mut wildcard_hosts = HostTable::default();
         for host in manifests.service_entries.iter().flat_map(|e| &e.spec.hosts).filter(|h| h.starts_with('*')) {
             wildcard_hosts.entry(host, || host.clone());
@@ -69,6 +77,7 @@ impl<'a> Subject<'a> {
             mesh,
             scenario,
             assumed,
+            sources,
         }
     }
 
@@ -76,7 +85,7 @@ impl<'a> Subject<'a> {
     pub fn has(&self, input: Input) -> bool {
         let m = self.manifests;
         match input {
-            Input::Services => !(self.assumed || m.services.is_empty() && m.service_entries.is_empty()),
+            Input::Services => !self.assumed && m.services.len() + m.service_entries.len() > 0,
             Input::Pods => {
                 !m.pods.is_empty()
                     || !m.workloads.is_empty()

@@ -94,3 +94,50 @@ fn ids_are_unique_and_manuals_say_something() {
         assert!(check.manual.len() > 60, "{}", check.id);
     }
 }
+
+/// Pairs of rules that look as if the first covered the second, and don't.
+#[test]
+fn p204_stays_silent_where_a_request_reaches_the_rule() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: shop, namespace: store}\nspec: {selector: {app: shop}, ports: [{name: http, port: 8080}]}\n";
+    for (first, second) in [
+        ("{uri: {prefix: /api}, method: {exact: GET}}", "{uri: {prefix: /api/v1}}"),
+        ("{headers: {x-user: {prefix: abc}}}", "{headers: {x-user: {prefix: ab}}}"),
+        ("{uri: {prefix: /s}, sourceLabels: {app: a}}", "{uri: {prefix: /s}, sourceLabels: {app: b}}"),
+        ("{headers: {x-user: {exact: a}}}", "{withoutHeaders: {x-user: {exact: a}}}"),
+        ("{withoutHeaders: {x-user: {exact: a}}}", "{headers: {x-user: {exact: b}}}"),
+        ("{uri: {regex: '/v[0-9]/.*'}}", "{uri: {prefix: /v}}"),
+    ] {
+        let text = format!(
+            "{service}---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: shop, namespace: store}}\nspec:\n  hosts: [shop]\n  http:\n  - match: [{first}]\n    route: [{{destination: {{host: shop}}}}]\n  - match: [{second}]\n    timeout: 5s\n    route: [{{destination: {{host: shop}}}}]\n"
+        );
+        let (_, outcome) = check(&text);
+        let dead: Vec<_> =
+            outcome.findings.iter().filter(|f| matches!(f.id.as_str(), "P201" | "P202" | "P203" | "P204")).collect();
+        assert!(dead.is_empty(), "{first} then {second}: {dead:?}");
+    }
+}
+
+#[test]
+fn p204_is_found_for_dead_rules_of_all_kinds() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: shop, namespace: store}\nspec: {selector: {app: shop}, ports: [{name: http, port: 8080}]}\n";
+    for (first, second) in [
+        ("{uri: {prefix: /api}}", "{uri: {prefix: /api}, headers: {x-canary: {exact: '1'}}}"),
+        ("{uri: {prefix: /api}}", "{uri: {prefix: /api}, method: {exact: POST}}"),
+        ("{uri: {prefix: /api}}", "{uri: {exact: /api/login}}"),
+        ("{uri: {prefix: /api}}", "{uri: {regex: '/api/v[0-9]+/.*'}}"),
+        ("{uri: {prefix: /api}}", "{uri: {prefix: /api}, queryParams: {beta: {exact: '1'}}}"),
+        ("{headers: {x-user: {prefix: ab}}}", "{headers: {X-User: {prefix: abc}}}"),
+        ("{headers: {x: {exact: a}}}, {withoutHeaders: {x: {exact: a}}}", "{uri: {prefix: /web}}"),
+        ("{uri: {regex: '/(a|b).*'}}", "{uri: {prefix: /b}}"),
+    ] {
+        let text = format!(
+            "{service}---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: shop, namespace: store}}\nspec:\n  hosts: [shop]\n  http:\n  - match: [{first}]\n    route: [{{destination: {{host: shop}}}}]\n  - match: [{second}]\n    timeout: 5s\n    route: [{{destination: {{host: shop}}}}]\n"
+        );
+        let (_, outcome) = check(&text);
+        assert!(
+            outcome.findings.iter().any(|f| f.id == "P204"),
+            "{first} then {second}: {:#?}",
+            lists(&outcome.findings)
+        );
+    }
+}

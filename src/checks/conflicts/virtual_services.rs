@@ -16,9 +16,6 @@ use crate::diagnostic::Severity;
 use crate::mesh::{MESH_GATEWAY, VirtualService, Visibility};
 use crate::symbolic::Languages;
 
-/// VirtualServices with the position of their host, by gateway and host.
-type ByHost<'a> = IndexMap<(&'a SmolStr, SmolStr), Vec<(&'a Arc<VirtualService>, usize)>>;
-
 checks! {
     /// Two VirtualServices for the mesh have the same host, and some client sees both. Sidecars use one of them, the older
     /// one (equally old: by name, then namespace), and the rules of the other are void. Objects of one `kubectl apply` are
@@ -44,7 +41,7 @@ checks! {
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
     let mut languages = Languages::default();
     // (gateway, host) to the VirtualServices that have it, in creation order.
-    let mut by_host: ByHost<'_> = IndexMap::new();
+    let mut by_host: IndexMap<(&SmolStr, SmolStr), Sharing<'_>> = IndexMap::new();
     for vs in &subject.mesh.virtual_services.all {
         for gateway in &vs.gateways {
             for (i, host) in vs.hosts.iter().enumerate() {
@@ -70,6 +67,9 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
     }
     http_routes(subject, report);
 }
+
+/// VirtualServices that have one host, each with the index of that host.
+type Sharing<'a> = Vec<(&'a Arc<VirtualService>, usize)>;
 
 fn meet(a: &Visibility, b: &Visibility) -> bool {
     match (a, b) {

@@ -140,7 +140,7 @@ fn find<'l, 'a>(list: &'l [Entry<'a>], at: (usize, Option<usize>)) -> Option<&'l
 }
 
 fn tell_dead<'f>(list: &[Entry<'_>], dead: &dyn Fn(&Entry<'_>) -> Option<&'f Fate>, report: &mut Report) {
-    let mut told_rules: Vec<usize> = Vec::new();
+    let (mut shadowed_rules, mut told_rules): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
     let mut catch_alls: BTreeMap<(usize, Option<usize>), Vec<&Entry<'_>>> = BTreeMap::new();
     for entry in list {
         let Some(fate) = dead(entry) else { continue };
@@ -150,7 +150,7 @@ fn tell_dead<'f>(list: &[Entry<'_>], dead: &dyn Fn(&Entry<'_>) -> Option<&'f Fat
         };
         let (path, whole) = place(entry, list, dead);
         if let [one] = coverers.as_slice() {
-            shadowed(one, entry, &mut told_rules, report);
+            shadowed(one, entry, &mut shadowed_rules, report);
             if one.match_index.is_none() && one.rule != entry.rule {
                 let object = (&entry.source.object, entry.source.at);
                 let message =
@@ -178,11 +178,11 @@ fn tell_dead<'f>(list: &[Entry<'_>], dead: &dyn Fn(&Entry<'_>) -> Option<&'f Fat
                 continue;
             }
         }
-        if whole && told_rules.contains(&(entry.rule + (1 << 20))) {
+        if whole && told_rules.contains(&entry.rule) {
             continue;
         }
         if whole {
-            told_rules.push(entry.rule + (1 << 20));
+            told_rules.push(entry.rule);
         }
         covered(entry, &coverers, path, whole, report);
     }

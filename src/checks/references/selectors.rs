@@ -103,7 +103,6 @@ fn services(subject: &Subject<'_>, report: &mut Report) {
     for o in subject.manifests.services.iter().filter(|o| !o.spec.assumed && !o.spec.selector.is_empty()) {
         let object = (&o.id, o.at);
         let pods = subject.pods(&o.meta.namespace, &o.spec.selector);
-        let service = subject.mesh.services.iter();
         if pods.is_empty() {
             let has_slices = subject
                 .manifests
@@ -123,7 +122,6 @@ fn services(subject: &Subject<'_>, report: &mut Report) {
                     "use labels that the pods carry, or deploy the pods",
                 );
             }
-            drop(service);
             continue;
         }
         for (i, port) in o.spec.ports.iter().enumerate() {

@@ -1,0 +1,165 @@
+//! The order of applying, and the way back: O801, O805, O810, O811.
+
+use rustc_hash::FxHashSet;
+
+use crate::checks::references::subsets::{RuleHomes, clients};
+use crate::checks::registry::checks;
+use crate::checks::report::Report;
+use crate::checks::subject::Subject;
+use crate::checks::walk::targets;
+use crate::diagnostic::Severity;
+use crate::manifest::{DestinationRule, Object, ObjectId, ObjectMeta, VirtualService};
+use crate::mesh::MESH_GATEWAY;
+use crate::source::Position;
+
+checks! {
+    /// A VirtualService names a subset, and the DestinationRule that defines it is applied later: from one step to the other
+    /// requests get 503 NC. The order is that of the files and the documents in them, as `kubectl apply -f` takes them, or
+    /// that of Argo CD's sync waves, in which case this is an error. The other way round there is no gap: add the subset,
+    /// wait for the proxies, route to it; and to remove it: stop routing, wait, drop the subset.
+    O801 "VirtualService refers to a subset before its DestinationRule defines it" Warning needs[] peers[];
+
+    /// A subset that gets less than before is no longer there to go back to: it is gone from the DestinationRule, or no pod
+    /// carries its labels. Needs the manifests that are in force now.
+    O805 "No rollback path" Warning [Ops] needs[Base] peers[];
+
+    /// No single changed file, put back as it was, restores what requests got before. Needs the manifests that are in force
+    /// now.
+    O810 "Rollback touches more than one file" Warning [Ops] needs[Base] peers[];
+
+    /// An object needs another one (a subset its DestinationRule, a VirtualService its Gateway, a destination its
+    /// ServiceEntry, a root its delegate), and comes before it: neither the names of the files nor sync waves state the order.
+    O811 "Deployment order undocumented" Info [Ops] needs[] peers[];
+}
+
+/// Annotation in which Argo CD reads the order of applying.
+const SYNC_WAVE: &str = "argocd.argoproj.io/sync-wave";
+
+/// When an object is applied.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    wave: i64,
+    has_wave: bool,
+    at: Position,
+}
+
+impl Step {
+    fn of(meta: &ObjectMeta, at: Position) -> Step {
+        let wave = meta.annotations.get(SYNC_WAVE).and_then(|w| w.trim().parse().ok());
+        Step { wave: wave.unwrap_or(0), has_wave: wave.is_some(), at }
+    }
+
+    /// Whether this one is applied before the other; and whether that is said in so many words.
+    fn before(self, other: Step) -> (bool, bool) {
+        let stated = self.has_wave || other.has_wave;
+        if stated && self.wave != other.wave {
+            return (self.wave < other.wave, true);
+        }
+        let place = |p: Position| (p.file, p.document, p.line);
+        (place(self.at) < place(other.at), false)
+    }
+}
+
+/// Something that needs something else.
+struct Pair<'a> {
+    dependent: (&'a ObjectId, Step),
+    on: (&'a ObjectId, Step),
+}
+
+pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
+    let homes = RuleHomes::new(subject);
+    let mut pairs: Vec<Pair<'_>> = Vec::new();
+    let mut too_early = false;
+    for vs in &subject.manifests.virtual_services {
+        let own = (&vs.id, Step::of(&vs.meta, vs.at));
+        for target in targets(&vs.spec).into_iter().filter(|t| !t.destination.subset.is_empty()) {
+            let host = subject.fqdn(&target.destination.host, &vs.meta.namespace);
+            let Some(dr) = defining(subject, &homes, vs, &host, &target.destination.subset) else { continue };
+            let on = (&dr.id, Step::of(&dr.meta, dr.at));
+            let (early, stated) = own.1.before(on.1);
+            pairs.push(Pair { dependent: own, on });
+            if !early || !target.gets_traffic {
+                continue;
+            }
+            too_early = true;
+            let message = format!(
+                "subset `{}` is defined by {}, which is applied later: 503 NC until then",
+                target.destination.subset, dr.id
+            );
+            let hint = if stated {
+                format!("give the DestinationRule a lower `{SYNC_WAVE}` than the VirtualService")
+            } else {
+                "put the DestinationRule first: add the subset, wait for the proxies, then route to it".to_owned()
+            };
+            report
+                .add("O801", (&vs.id, target.destination.at), target.path("subset"), message, hint)
+                .severity(if stated { Severity::Error } else { Severity::Warning })
+                .related("defined here", dr.at, Some(&dr.id));
+        }
+        others(subject, vs, own, &mut pairs);
+    }
+    undocumented(&pairs, too_early, report);
+}
+
+/// The written rule that gives a client of `vs` the subset.
+fn defining<'a>(
+    subject: &Subject<'a>,
+    homes: &RuleHomes<'a>,
+    vs: &Object<VirtualService>,
+    host: &str,
+    subset: &str,
+) -> Option<&'a Object<DestinationRule>> {
+    let home = subject.service(host, &vs.meta.namespace).map_or(vs.meta.namespace.as_str(), |s| s.namespace.as_str());
+    let candidates = homes.of(host);
+    clients(subject, homes, vs, host).iter().find_map(|client| {
+        let rule = subject.mesh.destination_rules.select(client, host, home)?;
+        rule.subset(subset)?;
+        let parts = std::iter::once(&rule.object).chain(&rule.merged);
+        let mut parts = parts.filter_map(|id| candidates.iter().find(|dr| dr.id == *id).copied());
+        parts.find(|dr| dr.spec.subsets.iter().any(|s| s.name == subset))
+    })
+}
+
+/// Pairs with Gateways, ServiceEntries and delegates.
+fn others<'a>(
+    subject: &Subject<'a>,
+    vs: &'a Object<VirtualService>,
+    own: (&'a ObjectId, Step),
+    pairs: &mut Vec<Pair<'a>>,
+) {
+    let resolved = subject.resolved.get(&vs.id);
+    for gateway in resolved.iter().flat_map(|r| &r.gateways).filter(|g| **g != MESH_GATEWAY) {
+        if let Some(found) = subject.gateways.get(gateway) {
+            pairs.push(Pair { dependent: own, on: (&found.id, Step::of(&found.meta, found.at)) });
+        }
+    }
+    for target in targets(&vs.spec) {
+        let host = subject.fqdn(&target.destination.host, &vs.meta.namespace);
+        let Some(service) = subject.mesh.service_index.by_hostname(&host).first() else { continue };
+        if service.registry == crate::mesh::Registry::ServiceEntry {
+            pairs.push(Pair { dependent: own, on: (&service.object, Step::of(&ObjectMeta::default(), service.at)) });
+        }
+    }
+}
+
+/// O811, once for the whole set.
+fn undocumented(pairs: &[Pair<'_>], too_early: bool, report: &mut Report) {
+    let mut wrong = pairs.iter().filter(|p| p.on.1.at.is_known() && p.dependent.1.before(p.on.1).0);
+    let Some(first) = wrong.next() else { return };
+    let mut others: FxHashSet<(&ObjectId, &ObjectId)> = FxHashSet::default();
+    for p in wrong {
+        others.insert((p.dependent.0, p.on.0));
+    }
+    others.remove(&(first.dependent.0, first.on.0));
+    let more = if others.is_empty() { String::new() } else { format!(", and so do {} more pairs", others.len()) };
+    let message = format!("needs {}, which comes later{more}", first.on.0);
+    let how = if first.dependent.1.has_wave || first.on.1.has_wave {
+        format!("let `{SYNC_WAVE}` rise from what is needed to what needs it")
+    } else {
+        "number the files so that what is needed comes first: entries and Gateways, DestinationRules, delegates, VirtualServices".to_owned()
+    };
+    report
+        .add("O811", (first.dependent.0, first.dependent.1.at), "", message, how)
+        .severity(if too_early { Severity::Warning } else { Severity::Info })
+        .related("needed before it", first.on.1.at, Some(first.on.0));
+}

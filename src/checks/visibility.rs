@@ -1,0 +1,285 @@
+//! V: who sees what.
+
+use rustc_hash::FxHashSet;
+use smol_str::SmolStr;
+
+use super::registry::checks;
+use super::report::{Report, listed, similar};
+use super::subject::Subject;
+use crate::decision::{Detail, Outcome, decide};
+use crate::manifest::{Labels, Object, OutboundMode, Sidecar};
+use crate::mesh::{ProxyKind, VirtualService, Visibility, is_wildcard, matches};
+use crate::router::{Router, Switches};
+use crate::{traffic, translate, yaml};
+
+checks! {
+    /// Clients in some namespace see a service, but not the VirtualService for it (`exportTo`): they call the plain service,
+    /// every subset in turn, and none of the rules act for them.
+    V501 "VirtualService hidden from clients of its service" Warning needs[Pods] peers[];
+
+    /// A DestinationRule is exported to namespaces that never look for it: it lives neither with the service nor in the root
+    /// namespace, so only clients of its own namespace use it.
+    V502 "DestinationRule exported where nobody looks" Warning needs[Services] peers[];
+
+    /// A Sidecar imports the host of a VirtualService but not the services its rules lead to: their share is answered with
+    /// 503 NC.
+    V503 "Sidecar imports a host without its destinations" Warning needs[Services] peers[];
+
+    /// A Sidecar for some workloads has no `egress`: it imports everything, although the root namespace has a stricter
+    /// Sidecar, which no longer counts for these workloads.
+    V504 "Workload Sidecar without egress overrides the root's" Info needs[] peers[];
+
+    /// A request of the scenario goes to a host that its proxy doesn't know: it leaves the mesh unrouted, or gets 502.
+    V505 "Host of a request is unknown to the client" Warning needs[Requests] peers[];
+
+    /// `outboundTrafficPolicy: {}` of a Sidecar means REGISTRY_ONLY, the first value, and not the mesh's default: unknown
+    /// hosts are blackholed for these workloads.
+    V506 "Empty outboundTrafficPolicy is REGISTRY_ONLY" Info needs[] peers["KIA1007"];
+
+    /// An egress host of a Sidecar names no service, so this import brings nothing.
+    V507 "Egress host of a Sidecar names no service" Warning needs[Services] peers["KIA1004"];
+
+    /// A Sidecar in the root namespace has a workload selector. It is for pods of that namespace alone, not for the mesh.
+    V508 "Root Sidecar with selector" Warning needs[] peers["KIA1006"];
+}
+
+pub(super) fn run(subject: &Subject<'_>, report: &mut Report) {
+    for vs in &subject.mesh.virtual_services.all {
+        hidden(subject, vs, report);
+    }
+    destination_rules(subject, report);
+    let root = &subject.mesh.config.root_namespace;
+    let root_sidecar =
+        subject.mesh.sidecars.iter().find(|s| s.meta.namespace == *root && s.spec.workload_selector.is_none());
+    let mut known: FxHashSet<(&SmolStr, &SmolStr)> = FxHashSet::default();
+    known.extend(subject.mesh.services.iter().map(|s| (&s.namespace, &s.hostname)));
+    for sidecar in &subject.mesh.sidecars {
+        let object = (&sidecar.id, sidecar.at);
+        let selector = sidecar.spec.workload_selector.as_ref();
+        if sidecar.meta.namespace == *root && selector.is_some() {
+            let message = format!("in the root namespace `{root}` a selector is for pods of that namespace alone");
+            report.add(
+                "V508",
+                object,
+                "spec.workloadSelector",
+                message,
+                "take the selector out, or move the Sidecar to its pods",
+            );
+        }
+        if let Some(strict) = root_sidecar.filter(|_| selector.is_some() && sidecar.spec.egress.is_empty()) {
+            let message = format!(
+                "without `egress` these workloads import everything, and {} no longer counts for them",
+                strict.id
+            );
+            report.add("V504", object, "spec", message, "repeat the egress of the root Sidecar").related(
+                "the root Sidecar",
+                strict.at,
+                Some(&strict.id),
+            );
+        }
+        empty_policy(subject, sidecar, report);
+        imports(subject, sidecar, &known, report);
+        destinations(subject, sidecar, report);
+    }
+    requests(subject, report);
+}
+
+/// V501.
+fn hidden(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) {
+    if !Subject::is_mesh(vs) || vs.visibility == Visibility::Public {
+        return;
+    }
+    for (i, host) in vs.hosts.iter().enumerate() {
+        let Some(service) = subject.mesh.service_index.by_hostname(host).first() else { continue };
+        let mut blind: Vec<&SmolStr> = subject
+            .manifests
+            .pods
+            .iter()
+            .map(|p| &p.meta.namespace)
+            .filter(|n| {
+                !vs.visibility.allows(n) && service.visibility.allows(n) && **n != subject.mesh.config.root_namespace
+            })
+            .collect();
+        blind.sort();
+        blind.dedup();
+        if !blind.is_empty() {
+            let message = format!(
+                "clients in {} see `{host}` but not these rules: they call the plain service",
+                listed(&blind, 4)
+            );
+            report.add(
+                "V501",
+                (&vs.object, vs.at),
+                format!("spec.hosts[{i}]"),
+                message,
+                "export the VirtualService to them, or hide the service from them",
+            );
+        }
+    }
+}
+
+/// V502.
+fn destination_rules(subject: &Subject<'_>, report: &mut Report) {
+    let root = &subject.mesh.config.root_namespace;
+    for dr in &subject.manifests.destination_rules {
+        let namespace = &dr.meta.namespace;
+        let host = subject.fqdn(&dr.spec.host, namespace);
+        let services = subject.mesh.service_index.by_hostname(&host);
+        let abroad = dr.spec.export_to.iter().position(|e| e != "." && e != namespace);
+        let Some(entry) = abroad else { continue };
+        if is_wildcard(&host)
+            || services.is_empty()
+            || namespace == root
+            || services.iter().any(|s| s.namespace == *namespace)
+        {
+            continue;
+        }
+        let home = services.first().map_or("", |s| s.namespace.as_str());
+        let message = format!(
+            "only clients in `{namespace}` use this rule: others look in their own namespace, in `{home}` and in `{root}`"
+        );
+        report.add(
+            "V502",
+            (&dr.id, dr.at),
+            format!("spec.exportTo[{entry}]"),
+            message,
+            format!("move the rule to `{home}`"),
+        );
+    }
+}
+
+/// V506: the typed object doesn't tell an empty block from a mode that is written.
+fn empty_policy(subject: &Subject<'_>, sidecar: &Object<Sidecar>, report: &mut Report) {
+    let written = sidecar.spec.outbound_traffic_policy.as_ref().is_some_and(|p| p.mode == OutboundMode::RegistryOnly);
+    if !written {
+        return;
+    }
+    let Some(file) = subject.sources.file(sidecar.at.file) else { return };
+    let documents = yaml::documents(&file.text);
+    let Some(raw) = documents.get(sidecar.at.document as usize) else { return };
+    let Ok(Some(document)) = yaml::parse(raw, &yaml::Limits::default()) else { return };
+    let is_empty = document
+        .root
+        .at("spec.outboundTrafficPolicy")
+        .is_some_and(|(node, _)| node.as_map().is_some_and(|m| m.is_empty()));
+    if is_empty {
+        let message = "an empty policy means REGISTRY_ONLY: unknown hosts are blackholed";
+        report.add(
+            "V506",
+            (&sidecar.id, sidecar.at),
+            "spec.outboundTrafficPolicy",
+            message,
+            "write the mode that is meant",
+        );
+    }
+}
+
+/// V507.
+fn imports(
+    subject: &Subject<'_>,
+    sidecar: &Object<Sidecar>,
+    known: &FxHashSet<(&SmolStr, &SmolStr)>,
+    report: &mut Report,
+) {
+    for (e, egress) in sidecar.spec.egress.iter().enumerate() {
+        for (h, entry) in egress.hosts.iter().enumerate() {
+            let Some((namespace, host)) = entry.split_once('/') else { continue };
+            if namespace.starts_with('~') || host == "*" {
+                continue;
+            }
+            let namespace = if namespace == "." { sidecar.meta.namespace.as_str() } else { namespace };
+            let host = SmolStr::new(host);
+            let named = SmolStr::new(namespace);
+            let in_namespace = |s: &SmolStr| namespace == "*" || *s == namespace;
+            let found = if is_wildcard(&host) {
+                subject.mesh.services.iter().any(|s| in_namespace(&s.namespace) && matches(&host, &s.hostname))
+            } else if namespace == "*" {
+                !subject.mesh.service_index.by_hostname(&host).is_empty()
+            } else {
+                known.contains(&(&named, &host))
+            };
+            // VirtualServices are imported by their hosts as well.
+            let is_route = subject
+                .mesh
+                .virtual_services
+                .all
+                .iter()
+                .any(|vs| in_namespace(&vs.object.namespace) && vs.hosts.iter().any(|v| matches(v, &host)));
+            if !found && !is_route {
+                let message = format!("`{entry}` names no service");
+                let hint = match similar(&host, subject.mesh.services.iter().map(|s| s.hostname.as_str())) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "correct the name, or take the entry out".to_owned(),
+                };
+                report.add("V507", (&sidecar.id, sidecar.at), format!("spec.egress[{e}].hosts[{h}]"), message, hint);
+            }
+        }
+    }
+}
+
+/// V503.
+fn destinations(subject: &Subject<'_>, sidecar: &Object<Sidecar>, report: &mut Report) {
+    if sidecar.spec.egress.is_empty() {
+        return;
+    }
+    let labels = sidecar.spec.workload_selector.clone().unwrap_or_default();
+    let scope = subject.mesh.scope(&Subject::sidecar(&sidecar.meta.namespace, labels));
+    if scope.sidecar.as_ref() != Some(&sidecar.id) {
+        return;
+    }
+    let mut told: FxHashSet<&SmolStr> = FxHashSet::default();
+    for vs in scope.egress.iter().flat_map(|e| &e.virtual_services) {
+        let routes = vs.http.iter().flat_map(|r| &r.route.route).filter_map(|r| r.destination.as_ref());
+        let mut missing: Vec<&SmolStr> = routes
+            .map(|d| &d.host)
+            .filter(|h| {
+                !scope.services.contains_key(h.as_str()) && !subject.mesh.service_index.by_hostname(h).is_empty()
+            })
+            .collect();
+        missing.sort();
+        missing.dedup();
+        if !missing.is_empty() && told.insert(&vs.object.name) {
+            let message = format!("{} is imported, but not its destination {}: 503 NC", vs.object, listed(&missing, 3));
+            report
+                .add("V503", (&sidecar.id, sidecar.at), "spec.egress", message, "import the destinations too")
+                .related("its rules lead there", vs.at, Some(&vs.object));
+        }
+    }
+}
+
+/// Classes of one stream that are looked at.
+const CLASSES_MAX: usize = 2_000;
+
+/// V505.
+fn requests(subject: &Subject<'_>, report: &mut Report) {
+    let Some(scenario) = subject.scenario else { return };
+    for stream in &scenario.streams {
+        let Ok(classes) = traffic::expand(stream) else { continue };
+        let proxy = scenario.proxies.iter().find(|p| stream.proxy.is_empty() || p.name == stream.proxy);
+        let (namespace, labels) =
+            proxy.map_or(("default".into(), Labels::default()), |p| (p.namespace.clone(), p.labels.clone()));
+        if proxy.is_some_and(|p| p.kind == ProxyKind::Gateway) {
+            continue; // A gateway has no policy for unknown hosts.
+        }
+        let namespace = if namespace.is_empty() { SmolStr::new_static("default") } else { namespace };
+        let proxy = std::sync::Arc::new(Subject::sidecar(&namespace, labels));
+        let router =
+            Router::new(std::sync::Arc::new(translate::route_table(subject.mesh, &proxy)), &Switches::default());
+        let mut told: FxHashSet<SmolStr> = FxHashSet::default();
+        for class in classes.iter().take(CLASSES_MAX) {
+            let outcome = decide(&router, &class.request, Detail::Outcome).outcome;
+            let what = match outcome {
+                Some(Outcome::Passthrough) => "leaves the mesh unrouted",
+                Some(Outcome::BlackholeCluster) => "is blackholed",
+                _ => continue,
+            };
+            if told.insert(class.request.authority.clone()) {
+                let message = format!(
+                    "stream `{}`: host `{}` is unknown to the client, and what goes there {what}",
+                    stream.name, class.request.authority
+                );
+                report.note("V505", stream.at, message, "add a Service or ServiceEntry, or correct the host");
+            }
+        }
+    }
+}
