@@ -2,7 +2,7 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use towtank::load::UnknownFields;
-use towtank::replay::{Progress, Settings, Simulation};
+use towtank::replay::{Override, Progress, Settings, Simulation};
 use towtank::scenario;
 use towtank::workspace::{self, Inputs, Options};
 
@@ -76,7 +76,8 @@ fn prepared() -> Simulation {
         proxies: Vec::new(),
     };
     let workspace = workspace::open(inputs, &options).expect("good manifests");
-    let settings = Settings { seed: 1, count: Some(COUNT), ..Settings::default() };
+    let settings =
+        Settings { seed: 1, amount: Override { count: Some(COUNT), ..Override::default() }, ..Settings::default() };
     let simulation = Simulation::prepare(&workspace.mesh, &workspace.proxies, workspace.scenario.as_ref(), &settings);
     simulation.expect("streams")
 }

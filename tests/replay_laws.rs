@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use towtank::load::UnknownFields;
-use towtank::replay::{AliasTable, Progress, Settings, Simulation, in_turn};
+use towtank::replay::{AliasTable, Override, Progress, Settings, Simulation, in_turn};
 use towtank::workspace::{self, Inputs, Options, Workspace};
 use towtank::{load, scenario};
 
@@ -53,7 +53,8 @@ fn laws_of_automatic_streams() {
     let mut streams = 0;
     for folder in folders() {
         let Some(workspace) = open(&folder) else { continue };
-        let settings = Settings { seed: 3, count: Some(500), ..Settings::default() };
+        let amount = Override { count: Some(500), ..Override::default() };
+        let settings = Settings { seed: 3, amount, ..Settings::default() };
         let at = folder.display();
         let simulation = Simulation::prepare(&workspace.mesh, &workspace.proxies, None, &settings).expect("prepared");
         for stream in &simulation.streams {

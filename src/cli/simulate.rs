@@ -12,8 +12,9 @@ use super::options::CommonArgs;
 use super::{Exit, fail_on, input, output, progress};
 use crate::decision::Counted;
 use crate::mesh::Proxy;
-use crate::replay::{Settings, Simulation, StreamSummary};
+use crate::replay::{Override, Settings, Simulation, StreamSummary};
 use crate::report::simulate::{Results, Show, to_csv, to_json, to_text};
+use crate::scenario::{self, Detect};
 use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
@@ -22,8 +23,16 @@ pub struct SimulateArgs {
     common: CommonArgs,
 
     /// Requests of each stream; 10,000 where neither this nor the scenario says
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "duration")]
     count: Option<u64>,
+
+    /// Requests a second of each stream, for example 200, 200/s or 30/m
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    rate: Option<f64>,
+
+    /// Length of each stream, for example 90s, 5m or 1h30m; needs a rate, here or in the scenario
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    duration: Option<f64>,
 
     /// Threads; all processors unless said. The results don't depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -32,6 +41,14 @@ pub struct SimulateArgs {
     /// Draw nothing: only the exact expected shares
     #[arg(long)]
     exact: bool,
+
+    /// How many requests it takes until a subset whose error rate is higher by this much stands out, for example 1%
+    #[arg(long, value_name = "RISE", value_parser = share)]
+    detect: Option<f64>,
+
+    /// Share of requests that fail anyway, for --detect
+    #[arg(long, value_name = "SHARE", value_parser = share, requires = "detect", default_value = "1%")]
+    error_rate: f64,
 
     /// Whether long runs show how far they are; auto: on a terminal
     #[arg(long, value_enum, default_value_t = progress::When::Auto)]
@@ -62,6 +79,18 @@ enum Format {
     Csv,
 }
 
+fn share(text: &str) -> Result<f64, String> {
+    scenario::parse_share(text).ok_or_else(|| "a share is from 0 to 1, or from 0% to 100%".to_owned())
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    scenario::parse_rate(text).ok_or_else(|| "a rate is a number above 0, for example 200/s or 30/m".to_owned())
+}
+
+fn duration(text: &str) -> Result<f64, String> {
+    scenario::parse_seconds(text).ok_or_else(|| "a length of time is above 0, for example 90s, 5m or 1h30m".to_owned())
+}
+
 /// One scenario with its streams' summaries.
 struct Finished {
     workspace: Workspace,
@@ -69,6 +98,9 @@ struct Finished {
 }
 
 pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
+    if args.detect.is_some_and(|rise| rise <= 0.0 || rise + args.error_rate > 1.0) {
+        anyhow::bail!("--detect: the rise must be above 0, and with --error-rate at most 100%");
+    }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.map_or(0, usize::from)).build()?;
     let mut exit = Exit::Fine;
     let mut finished = Vec::new();
@@ -119,9 +151,11 @@ fn simulate(
 ) -> anyhow::Result<Vec<StreamSummary>> {
     let settings = Settings {
         seed: args.common.seed,
-        count: args.count,
+        amount: Override { count: args.count, per_second: args.rate, seconds: args.duration },
         chosen_proxies: !args.common.proxy.is_empty(),
         switches: input::switches(workspace)?,
+        detect: args.detect.map(|rise| Detect { rise, error_rate: None }),
+        error_rate: Some(args.error_rate),
     };
     let proxies = proxies(args, workspace)?;
     let simulation = Simulation::prepare(&workspace.mesh, &proxies, workspace.scenario.as_ref(), &settings)?;

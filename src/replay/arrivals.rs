@@ -4,18 +4,45 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Exp1, Poisson};
 
 use super::run::{Purpose, rng};
-use crate::scenario::{Amount, Arrival};
+use crate::scenario::{Amount, Arrival, Extent};
 
 /// Requests of a stream whose number nobody gave.
 pub const COUNT_DEFAULT: u64 = 10_000;
 
-/// How many requests an amount comes to; with Poisson arrivals that varies from seed to seed.
+/// Given on the command line for all streams, instead of what they say.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Override {
+    pub count: Option<u64>,
+    pub per_second: Option<f64>,
+    pub seconds: Option<f64>,
+}
+
+impl Override {
+    /// What a stream then comes to. None: a length of time without any rate.
+    pub(super) fn apply(&self, amount: Amount) -> Option<Amount> {
+        let per_second = self.per_second.or(amount.per_second);
+        let extent = match (self.count, self.seconds) {
+            (Some(count), _) => Extent::Count(count),
+            (None, Some(seconds)) => Extent::Seconds(seconds),
+            (None, None) => amount.extent,
+        };
+        let timeless = matches!(extent, Extent::Seconds(_)) && per_second.is_none();
+        (!timeless).then_some(Amount { extent, per_second, ..amount })
+    }
+}
+
+/// How many requests an amount comes to; with Poisson arrivals over some time that varies from seed to seed.
 pub(super) fn requests(amount: &Amount, seed: u64, stream: u64) -> u64 {
-    match amount {
-        Amount::Count(count) => count.unwrap_or(COUNT_DEFAULT),
-        Amount::Rate { per_second, seconds, arrival: Arrival::Constant } => whole((per_second * seconds).floor()),
-        Amount::Rate { per_second, seconds, arrival: Arrival::Poisson } => {
-            let mean = per_second * seconds;
+    let seconds = match amount.extent {
+        Extent::Default => return COUNT_DEFAULT,
+        Extent::Count(count) => return count,
+        Extent::Seconds(seconds) => seconds,
+    };
+    let mean = amount.per_second.unwrap_or(0.0) * seconds;
+    match amount.arrival {
+        // A product such as 0.1/s for 30 s may come out a hair below the whole number that is meant.
+        Arrival::Constant => whole((mean * (1.0 + 1e-12)).floor()),
+        Arrival::Poisson => {
             // A mean that has no distribution, because it is far beyond any real run, is taken as it is.
             let drawn = Poisson::new(mean).map_or(mean, |d| d.sample(&mut rng(seed, stream, Purpose::Amount)));
             whole(drawn)
@@ -39,10 +66,10 @@ pub(super) struct Arrivals {
 
 impl Arrivals {
     pub(super) fn new(amount: &Amount, seed: u64, stream: u64) -> Arrivals {
-        match amount {
-            Amount::Count(_) => Arrivals { gap: 0.001, random: None, now: 0.0 },
-            Amount::Rate { per_second, arrival, .. } => {
-                let random = (*arrival == Arrival::Poisson).then(|| rng(seed, stream, Purpose::Times));
+        match amount.per_second {
+            None => Arrivals { gap: 0.001, random: None, now: 0.0 },
+            Some(per_second) => {
+                let random = (amount.arrival == Arrival::Poisson).then(|| rng(seed, stream, Purpose::Times));
                 Arrivals { gap: 1.0 / per_second, random, now: 0.0 }
             }
         }
@@ -68,18 +95,32 @@ mod tests {
 
     #[test]
     fn rates_come_to_their_number() {
-        let rate = |arrival| Amount::Rate { per_second: 100.0, seconds: 50.0, arrival };
+        let rate = |arrival| Amount { per_second: Some(100.0), extent: Extent::Seconds(50.0), arrival };
         assert_eq!(requests(&rate(Arrival::Constant), 1, 1), 5000);
         let drawn: Vec<u64> = (0..50).map(|seed| requests(&rate(Arrival::Poisson), seed, 1)).collect();
         let mean = drawn.iter().sum::<u64>() / 50;
         assert!((4950..5050).contains(&mean), "{mean}");
         assert!(drawn.iter().any(|n| *n != drawn[0]));
-        assert_eq!(requests(&Amount::Count(None), 1, 1), COUNT_DEFAULT);
+        assert_eq!(requests(&Amount::default(), 1, 1), COUNT_DEFAULT);
+        let odd = Amount { per_second: Some(0.1), extent: Extent::Seconds(30.0), arrival: Arrival::Constant };
+        assert_eq!(requests(&odd, 1, 1), 3);
+    }
+
+    #[test]
+    fn what_the_command_line_says_wins() {
+        let own = Amount { per_second: Some(100.0), extent: Extent::Seconds(50.0), arrival: Arrival::Constant };
+        let over = |count, per_second, seconds| Override { count, per_second, seconds }.apply(own);
+        assert_eq!(over(None, None, None), Some(own));
+        assert_eq!(over(Some(7), None, None), Some(Amount { extent: Extent::Count(7), ..own }));
+        assert_eq!(over(None, Some(3.0), None), Some(Amount { per_second: Some(3.0), ..own }));
+        assert_eq!(over(None, None, Some(9.0)), Some(Amount { extent: Extent::Seconds(9.0), ..own }));
+        let timeless = Override { seconds: Some(9.0), ..Override::default() };
+        assert_eq!(timeless.apply(Amount::default()), None, "so long, but how often?");
     }
 
     #[test]
     fn poisson_gaps_have_the_rates_mean() {
-        let amount = Amount::Rate { per_second: 100.0, seconds: 50.0, arrival: Arrival::Poisson };
+        let amount = Amount { per_second: Some(100.0), extent: Extent::Seconds(50.0), arrival: Arrival::Poisson };
         let mut arrivals = Arrivals::new(&amount, 1, 1);
         let last = (0..5000).map(|_| arrivals.next()).last().unwrap();
         assert!((45.0..55.0).contains(&last), "{last}");

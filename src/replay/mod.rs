@@ -8,6 +8,7 @@ mod access_log;
 mod alias;
 mod arrivals;
 mod cause;
+mod detect;
 mod endpoints;
 mod plan;
 mod run;
@@ -19,8 +20,9 @@ mod totals;
 mod view;
 
 pub use alias::AliasTable;
-pub use arrivals::COUNT_DEFAULT;
+pub use arrivals::{COUNT_DEFAULT, Override};
 pub use cause::{Cause, hint};
+pub use detect::{Detection, ERROR_RATE_DEFAULT, Power, StagePower, SubsetPower};
 pub use endpoints::{EndpointPlan, Pick, in_turn};
 pub use plan::{Kept, Leaf, Plan};
 pub use run::{Progress, Tally, run};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use smol_str::SmolStr;
 
-use super::arrivals::{Arrivals, COUNT_DEFAULT, requests};
+use super::arrivals::{Arrivals, Override, requests};
+use super::detect::ERROR_RATE_DEFAULT;
 use super::plan::NoPlan;
 use super::run::{self, Progress, Tally};
 use super::summarize::summarize;
@@ -14,18 +15,22 @@ use crate::balance::hash::xx_hash;
 use crate::decision::{Decision, Detail, decide};
 use crate::mesh::{Mesh, Proxy};
 use crate::router::Switches;
-use crate::scenario::{Amount, Scenario, Stream};
+use crate::scenario::{Amount, Detect, Scenario, Stream};
 use crate::traffic::{self, CLASSES_MAX, Class, TooMany};
 
 /// What a run is made with.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     pub seed: u64,
-    /// Requests of each stream; None: what the stream says.
-    pub count: Option<u64>,
+    /// How many requests, and when, instead of what the streams say.
+    pub amount: Override,
     /// The proxies were asked for by name: streams of others are left out.
     pub chosen_proxies: bool,
     pub switches: Switches,
+    /// What every stream should be able to show, instead of what it says.
+    pub detect: Option<Detect>,
+    /// Share of requests that fail anyway, for streams that don't say; None: [`ERROR_RATE_DEFAULT`].
+    pub error_rate: Option<f64>,
 }
 
 /// Why a run cannot begin.
@@ -39,6 +44,8 @@ pub enum NotPossible {
         "stream `{stream}` has too many sessions: more than {CLASSES_MAX} clients cannot be told apart by their address"
     )]
     TooManySessions { stream: SmolStr },
+    #[error("stream `{stream}` has no rate, so nobody knows how many requests a length of time holds; give --rate too")]
+    NoRate { stream: SmolStr },
     #[error("there is no proxy to send requests through")]
     NoProxy,
 }
@@ -59,7 +66,9 @@ pub struct Prepared {
     pub decisions: Vec<Decision>,
     pub plan: Plan,
     /// How they come.
-    amount: Amount,
+    pub(super) amount: Amount,
+    /// What the stream should be able to show, and the share of requests that fails anyway.
+    pub(super) detect: Option<(Detect, f64)>,
     /// Keys the stream's randomness; made of its name and proxy, so that other streams don't matter.
     key: u64,
 }
@@ -101,7 +110,7 @@ impl Simulation {
         let described = described(proxies, scenario, settings)?;
         if described.is_empty() {
             let views: Vec<View> = proxies.par_iter().map(|p| View::new(mesh, p, &settings.switches)).collect();
-            let streams = automatic(&views, settings);
+            let streams = automatic(&views, settings)?;
             return Ok(Simulation { views, streams });
         }
         let mut used: Vec<usize> = described.iter().map(|(_, proxy)| *proxy).collect();
@@ -110,12 +119,14 @@ impl Simulation {
         let views: Vec<View> =
             used.par_iter().filter_map(|i| proxies.get(*i)).map(|p| View::new(mesh, p, &settings.switches)).collect();
         let mut streams = Vec::new();
+        let error_rate = settings.error_rate.unwrap_or(ERROR_RATE_DEFAULT);
         for (stream, proxy) in described {
             let classes = traffic::expand(stream)?;
             let view_index = used.binary_search(&proxy).unwrap_or(0);
             let Some(view) = views.get(view_index) else { continue };
             let key = key(&view.table().proxy.name, &stream.name);
-            let amount = settings.count.map_or(stream.amount, |n| Amount::Count(Some(n)));
+            let timeless = || NotPossible::NoRate { stream: stream.name.clone() };
+            let amount = settings.amount.apply(stream.amount).ok_or_else(timeless)?;
             let requests = requests(&amount, settings.seed, key);
             let sessions = stream.sessions.as_ref().map(|s| s.count);
             let described = Described {
@@ -125,6 +136,7 @@ impl Simulation {
                 requests,
                 amount,
                 sessions,
+                detect: settings.detect.or(stream.detect).map(|d| (d, error_rate)),
                 key,
             };
             streams.extend(prepared(described, view, classes)?);
@@ -176,22 +188,31 @@ fn described<'s>(
     Ok(out)
 }
 
-fn automatic(views: &[View], settings: &Settings) -> Vec<Prepared> {
+fn automatic(views: &[View], settings: &Settings) -> Result<Vec<Prepared>, NotPossible> {
+    let timeless = || NotPossible::NoRate { stream: "of each host".into() };
+    let amount = settings.amount.apply(Amount::default()).ok_or_else(timeless)?;
     let of_view = |(i, view): (usize, &View)| -> Vec<Prepared> {
-        let requests = settings.count.unwrap_or(COUNT_DEFAULT);
         traffic::automatic(&view.router)
             .into_iter()
             .filter_map(|s| {
                 let key = key(&view.table().proxy.name, &s.name);
-                let amount = Amount::Count(Some(requests));
-                let described =
-                    Described { name: s.name, view: i, automatic: true, requests, amount, sessions: None, key };
+                let requests = requests(&amount, settings.seed, key);
+                let described = Described {
+                    name: s.name,
+                    view: i,
+                    automatic: true,
+                    requests,
+                    amount,
+                    sessions: None,
+                    detect: settings.detect.map(|d| (d, settings.error_rate.unwrap_or(ERROR_RATE_DEFAULT))),
+                    key,
+                };
                 // Without sessions there cannot be too many of them.
                 prepared(described, view, s.classes).ok().flatten()
             })
             .collect()
     };
-    views.par_iter().enumerate().flat_map_iter(of_view).collect()
+    Ok(views.par_iter().enumerate().flat_map_iter(of_view).collect())
 }
 
 /// A stream before its classes are decided.
@@ -202,12 +223,13 @@ struct Described {
     requests: u64,
     amount: Amount,
     sessions: Option<u64>,
+    detect: Option<(Detect, f64)>,
     key: u64,
 }
 
 /// None for a stream of which nothing can come.
 fn prepared(described: Described, view: &View, classes: Vec<Class>) -> Result<Option<Prepared>, NotPossible> {
-    let Described { name, view: view_index, automatic, requests, amount, sessions, key } = described;
+    let Described { name, view: view_index, automatic, requests, amount, sessions, detect, key } = described;
     let decisions: Vec<Decision> =
         classes.par_iter().map(|c| decide(&view.router, &c.request, Detail::Outcome)).collect();
     match Plan::new(&classes, &decisions, view, sessions) {
@@ -221,6 +243,7 @@ fn prepared(described: Described, view: &View, classes: Vec<Class>) -> Result<Op
             decisions,
             plan,
             amount,
+            detect,
             key,
         })),
         Err(NoPlan::Nothing) => Ok(None),

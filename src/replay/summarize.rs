@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use smol_str::SmolStr;
 
+use super::detect::detection;
 use super::{
     Answer, BlackholeCause, Cause, Count, Destination, EndpointCount, EndpointPlan, Example, Leaf, Prepared,
     RouteCount, Sticky, StreamSummary, Tally, View, hint,
@@ -33,6 +34,10 @@ pub(super) fn summarize(stream: &Prepared, view: &View, tally: &Tally) -> Stream
         kinds.entry((leaf.cluster, leaf.outcome)).or_default().add(*count);
     }
     let (counts, shares): (Vec<u64>, Vec<f64>) = kinds.values().map(|c| (c.requests, c.expected_share)).unzip();
+    let destinations = destinations(stream, tally, &kinds);
+    let detection = stream
+        .detect
+        .map(|(detect, error_rate)| detection(&destinations, detect, &stream.amount, stream.requests, error_rate));
     StreamSummary {
         name: stream.name.clone(),
         proxy: view.table().proxy.name.clone(),
@@ -40,13 +45,14 @@ pub(super) fn summarize(stream: &Prepared, view: &View, tally: &Tally) -> Stream
         planned: stream.requests,
         requests: tally.requests,
         partial: tally.partial,
-        destinations: destinations(stream, tally, &kinds),
+        destinations,
         answers: answers(stream, view, &counted),
         unmatched_examples: examples(stream, view, &counted),
         causes: causes(stream, view, &counted),
         routes: routes(stream, view, &counted),
         fit: chi_square(&counts, &shares),
         outcomes,
+        detection,
     }
 }
 

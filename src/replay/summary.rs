@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::Cause;
+use super::{Cause, Detection};
 use crate::decision::{Counted, Outcome};
 use crate::stats::{Fit, share, wilson95};
 use crate::table::{ClusterName, Route, RouteSource};
@@ -64,6 +64,8 @@ pub struct StreamSummary {
     pub routes: Vec<RouteCount>,
     /// How well the counts fit the expected shares; None where only one thing can happen.
     pub fit: Option<Fit>,
+    /// What the stream can tell about a subset that fails more often, where that was asked.
+    pub detection: Option<Detection>,
 }
 
 impl StreamSummary {

@@ -14,7 +14,8 @@ use smol_str::SmolStr;
 
 pub use curl::{CurlRequest, parse_curl};
 pub use json_lines::parse_json_lines;
-pub use url::parse_request;
+pub(crate) use url::take_host;
+pub use url::{for_url, parse_request};
 
 /// One request, before anything is defaulted by a mesh.
 #[derive(Debug, Clone, PartialEq, Eq)]

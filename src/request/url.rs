@@ -105,6 +105,14 @@ pub fn parse_request(text: &str, headers: &[String]) -> Result<Request, RequestE
     Ok(request)
 }
 
+/// The request of a client that asks for `url`, without further headers.
+///
+/// # Errors
+/// A URL that is none; the message names the part.
+pub fn for_url(method: &str, url: &str) -> Result<Request, RequestError> {
+    Ok(from_url(method, &Url::parse(url)?))
+}
+
 /// The request for a URL, with credentials as clients send them.
 pub(super) fn from_url(method: &str, url: &Url<'_>) -> Request {
     let mut request = Request {
@@ -135,7 +143,7 @@ pub(super) fn basic_authorization(user: &str) -> (SmolStr, SmolStr) {
 }
 
 /// Makes `Host` headers the authority; several are joined by commas, as Envoy joins them (envoy-matching 0.7).
-pub(super) fn take_host(request: &mut Request) {
+pub(crate) fn take_host(request: &mut Request) {
     let is_host = |(name, _): &(SmolStr, SmolStr)| name.eq_ignore_ascii_case("host");
     let hosts: Vec<&str> = request.headers.iter().filter(|h| is_host(h)).map(|(_, v)| v.as_str()).collect();
     if !hosts.is_empty() {

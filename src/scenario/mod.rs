@@ -4,10 +4,14 @@
 //! How a run works is not known here: streams are described, not made.
 
 mod decode;
+mod decode_stream;
 pub(crate) mod fields;
+mod quantity;
 mod stream;
 
-pub use decode::{decode, parse_rate, parse_seconds, parse_share, placeholders};
+pub use decode::decode;
+pub use decode_stream::placeholders;
+pub use quantity::{parse_rate, parse_seconds, parse_share};
 pub use stream::*;
 
 use std::net::IpAddr;

@@ -15,18 +15,39 @@ pub struct Stream {
     /// Clients that come back; None: every request is a client of its own.
     pub sessions: Option<Sessions>,
     pub requests: Vec<Template>,
-    /// A difference in error rate (0 to 1) that the stream should be able to show.
-    pub detect: Option<f64>,
+    /// What the stream should be able to show.
+    pub detect: Option<Detect>,
     pub at: Position,
 }
 
 /// How many requests come, and when.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Amount {
+    pub extent: Extent,
+    /// Requests a second, above 0; None: nobody said.
+    pub per_second: Option<f64>,
+    pub arrival: Arrival,
+}
+
+/// Where a stream ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub enum Extent {
+    /// After as many requests as the run gives to streams that don't say.
+    #[default]
+    Default,
+    /// After so many requests, 1 or more.
+    Count(u64),
+    /// After so many seconds, above 0; only for streams with a rate.
+    Seconds(f64),
+}
+
+/// A rise of the error rate that a stream should be able to show. Both are shares, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Amount {
-    /// So many requests; None: the default of the run.
-    Count(Option<u64>),
-    /// Requests a second for some seconds.
-    Rate { per_second: f64, seconds: f64, arrival: Arrival },
+pub struct Detect {
+    /// By how much more requests fail, above 0.
+    pub rise: f64,
+    /// The share that fails anyway; None: that of the run.
+    pub error_rate: Option<f64>,
 }
 
 /// Spacing of requests in time.

@@ -1,5 +1,9 @@
 //! What counts are worth: intervals, fits, sample sizes. Nothing here knows what is counted.
 
+mod sample_size;
+
+pub use sample_size::{CONFIDENCE, Comparison, POWER};
+
 use statrs::distribution::{ChiSquared, ContinuousCDF, Normal};
 
 /// The two-sided 95 % quantile of the normal distribution.

@@ -3,7 +3,7 @@
 use smol_str::{SmolStr, format_smolstr};
 
 use super::Class;
-use crate::request::Request;
+use crate::request::{for_url, take_host};
 use crate::scenario::{Stream, Template, Values, placeholders};
 
 /// The most classes a stream may have.
@@ -162,14 +162,13 @@ fn with_headers(template: &Template, bindings: &[Binding], like: &Of, out: &mut 
         variants = next;
     }
     let url = render(&template.url, bindings);
+    // A described stream has no URL that doesn't parse: they are all tried when it is read.
+    let Ok(plain) = for_url(&template.method, &url) else { return };
     for (headers, weight) in variants {
-        let mut request = from_url(&template.method, &url);
-        request.headers = headers;
-        request.address = template.address;
-        if let Some(i) = request.headers.iter().position(|(n, _)| n.eq_ignore_ascii_case("host")) {
-            let (_, authority) = request.headers.remove(i);
-            request.authority = authority;
-        }
+        let mut request = plain.clone();
+        request.headers.extend(headers);
+        request.address = template.address.or(request.address);
+        take_host(&mut request);
         out.push(Class { weight, request, template: like.template, session: like.session });
     }
 }
@@ -184,31 +183,6 @@ fn render(text: &str, bindings: &[(SmolStr, SmolStr)]) -> SmolStr {
         out = out.replace(&format!("{{{name}}}"), value);
     }
     SmolStr::new(out)
-}
-
-/// The request for an absolute http or https URL, without headers.
-pub(super) fn from_url(method: &str, url: &str) -> Request {
-    let (tls, rest) = match url.split_once("://") {
-        Some((scheme, rest)) => (scheme.eq_ignore_ascii_case("https"), rest),
-        None => (false, url),
-    };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let path = if path.starts_with('/') { SmolStr::new(path) } else { format_smolstr!("/{path}") };
-    let port = authority.rsplit_once(':').and_then(|(_, p)| p.parse().ok());
-    Request {
-        id: serde_json::Value::Null,
-        proxy: None,
-        method: SmolStr::new(method),
-        authority: SmolStr::new(authority),
-        path,
-        port: Some(port.unwrap_or(if tls { 443 } else { 80 })),
-        address: None,
-        dialled_host: None,
-        tls,
-        sni: None,
-        headers: Vec::new(),
-    }
 }
 
 #[cfg(test)]
@@ -229,7 +203,7 @@ mod tests {
         Stream {
             name: "s".into(),
             proxy: SmolStr::default(),
-            amount: Amount::Count(None),
+            amount: Amount::default(),
             variables,
             sessions: None,
             requests: vec![template],
@@ -264,12 +238,5 @@ mod tests {
     fn too_many_combinations_are_refused() {
         let s = stream(vec![variable("n", Values::Uniform { from: 1, to: 1 << 40 })], "http://shop/{n}", Vec::new());
         assert!(expand(&s).is_err());
-    }
-
-    #[test]
-    fn a_url_without_a_path_asks_for_the_root() {
-        let request = from_url("GET", "https://shop.example:8443?q=1");
-        assert_eq!((request.authority.as_str(), request.path.as_str()), ("shop.example:8443", "/?q=1"));
-        assert_eq!((request.port, request.tls), (Some(8443), true));
     }
 }

@@ -2,10 +2,10 @@
 
 use super::Results;
 use crate::decision::Counted;
-use crate::replay::{Count, StreamSummary};
+use crate::replay::{Count, Detection, Power, StreamSummary};
 use crate::report::json_writer::{JsonWriter, Object};
 use crate::source::SourceMap;
-use crate::stats::Fit;
+use crate::stats::{CONFIDENCE, Fit, POWER};
 use crate::table::RouteSource;
 
 /// One line, without line end.
@@ -25,6 +25,10 @@ pub fn to_json(results: &Results<'_>) -> Vec<u8> {
             o.str("proxy", &s.proxy);
             o.bool("automatic", s.automatic);
             summary(o, s, results.sources);
+            match &s.detection {
+                Some(d) => o.object("detection", |o| detection(o, d)),
+                None => o.null("detection"),
+            }
         });
         o.object("totals", |o| summary(o, &results.totals, results.sources));
     });
@@ -126,6 +130,43 @@ fn summary(o: &mut Object<'_>, s: &StreamSummary, sources: &SourceMap) {
         source(o, r.route.source.as_ref(), sources);
     });
     fit(o, s.fit);
+}
+
+fn detection(o: &mut Object<'_>, d: &Detection) {
+    o.float("rise", d.rise);
+    o.float("error_rate", d.error_rate);
+    o.float("confidence", CONFIDENCE);
+    o.float("power", POWER);
+    optional(o, "rate", d.per_second);
+    o.number("planned", d.planned);
+    o.objects("subsets", &d.subsets, |o, s| {
+        o.text("cluster", &s.cluster);
+        o.float("weight", bounded(s.weight));
+        power(o, s.power);
+    });
+    o.objects("stages", &d.stages, |o, s| {
+        let [old, new] = s.weights;
+        o.text("weights", format_args!("{old}/{new}"));
+        o.float("weight", f64::from(new) / 100.0);
+        power(o, s.power);
+    });
+}
+
+fn power(o: &mut Object<'_>, p: Power) {
+    match p.requests_needed {
+        Some(n) => o.number("requests_needed", n),
+        None => o.null("requests_needed"),
+    }
+    optional(o, "seconds", p.seconds);
+    optional(o, "smallest_rise", p.smallest_rise);
+    optional(o, "errors_expected", p.errors_expected);
+}
+
+fn optional(o: &mut Object<'_>, key: &str, value: Option<f64>) {
+    match value {
+        Some(value) => o.float(key, value),
+        None => o.null(key),
+    }
 }
 
 fn fit(o: &mut Object<'_>, fit: Option<Fit>) {

@@ -1,6 +1,7 @@
 //! What a replay showed (`towtank simulate`): a table for people, JSON and CSV for machines.
 
 mod csv;
+mod detection;
 mod grid;
 mod json;
 mod table;

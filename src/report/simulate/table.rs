@@ -1,7 +1,7 @@
 //! The results for people (`simulate -o table`): per stream where requests go, what is lost and what to change.
 
 use super::grid::{Look, Row, percent, thousands, to_text as grid, wrap};
-use super::{Results, outcome};
+use super::{Results, detection, outcome};
 use crate::decision::{Counted, Outcome};
 use crate::replay::{Answer, Count, Destination, StreamSummary};
 use crate::report::describe;
@@ -58,9 +58,12 @@ pub fn to_text(results: &Results<'_>, show: &Show) -> String {
 
 /// An automatic stream of which everything arrives at one destination: a line is enough for it.
 fn is_plain(s: &StreamSummary) -> bool {
-    s.automatic && s.routes.len() <= 1 && s.outcomes.len() == 1 && s.destinations.len() == 1 && {
-        s.outcomes.keys().all(|o| o.counted() == Counted::Subset)
-    }
+    s.detection.is_none()
+        && s.automatic
+        && s.routes.len() <= 1
+        && s.outcomes.len() == 1
+        && s.destinations.len() == 1
+        && { s.outcomes.keys().all(|o| o.counted() == Counted::Subset) }
 }
 
 struct Writer<'a> {
@@ -102,6 +105,10 @@ impl Writer<'_> {
         self.causes(s);
         self.examples(s);
         self.fit(s);
+        if let Some(d) = &s.detection {
+            self.out.push('\n');
+            self.out.push_str(&detection::to_text(d, self.show));
+        }
     }
 
     /// A row for each group that something can happen in, with what is in it below.
