@@ -81,10 +81,40 @@ fn streams_that_cannot_be_are_refused_with_their_line() {
             "  variables: {port: {choice: ['80', http]}}\n  requests:\n  - {request: 'GET http://shop:{port}/'}\n",
             "where {port} is `http`",
         ),
+        (
+            "  variables: {n: {uniform: [1, 4]}}\n  requests:\n  - {request: 'GET http://shop/{n}'}\n",
+            "put the name `n` in quotes",
+        ),
         ("  detect: 0%\n  requests:\n  - {request: GET http://shop/}\n", "must be above 0"),
         ("  detect: {rise: 1%, rate: 3}\n  requests:\n  - {request: GET http://shop/}\n", "unknown field `rate`"),
     ] {
         with_stream(lines).ends_with(2).says(&["scenario.yaml:", says]);
     }
     with_stream(request).ends_with(2).says(&["scenario.yaml:5:14"]);
+}
+
+#[test]
+fn sequences_come_in_turn_and_not_by_chance() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let scenario = "apiVersion: towtank/v1\nkind: Scenario\nproxies: [{name: client, namespace: default}]\n\
+                    pods: [{name: a, labels: {app: a}}, {name: b, labels: {app: b}}]\n\
+                    streams:\n- name: s\n  count: 1001\n  variables: {item: {sequence: [1, 4]}}\n  \
+                    requests: [{request: 'GET http://shop/{item}', headers: {x-item: 'n{item}'}}]\n";
+    std::fs::write(folder.path().join("scenario.yaml"), scenario).expect("a file");
+    let manifest = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: shop}\nspec:\n  hosts: [shop]\n  \
+                    http:\n  - match: [{uri: {exact: /1}}]\n    route:\n    - destination: {host: a}\n  \
+                    - route:\n    - destination: {host: a}\n      weight: 50\n    - destination: {host: b}\n      weight: 50\n";
+    std::fs::write(folder.path().join("shop.yaml"), manifest).expect("a file");
+    let log = folder.path().join("log.jsonl").display().to_string();
+    let ran = towtank_in(folder.path(), &["simulate", ".", "-o", "json", "--access-log", &log], b"").ends_with(0);
+    let document: Value = serde_json::from_str(&ran.out).expect("JSON");
+    let route = |i: usize| document["streams"][0]["routes"][i]["requests"].clone();
+    assert_eq!((route(0), route(1)), (251.into(), 750.into()), "every fourth request, and the first");
+    assert_eq!(document["streams"][0]["fit"]["degrees_of_freedom"], 3, "nothing is drawn where item is 1");
+    let lines: Vec<Value> =
+        std::fs::read_to_string(&log).expect("a log").lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    let paths: Vec<&str> = lines.iter().take(5).filter_map(|l| l["path"].as_str()).collect();
+    assert_eq!(paths, ["/1", "/2", "/3", "/4", "/1"]);
+    let to_a = |l: &&Value| l["upstream_cluster"].as_str().is_some_and(|c| c.contains("|a."));
+    assert_eq!(lines.iter().filter(to_a).count(), document["streams"][0]["destinations"][0]["requests"]);
 }

@@ -69,10 +69,10 @@ fn write_stream(stream: &Prepared, view: &View, seed: u64, out: &mut impl Write)
             Pick::None | Pick::Drawn(_) => None,
         })
         .collect();
-    let mut draws = Draws::new(&stream.plan, seed, stream.key());
+    let mut draws = Draws::new(&stream.plan, seed, stream.key(), stream.requests);
     let mut clock = stream.arrivals(seed);
     for number in 0..stream.requests {
-        let (leaf, drawn) = draws.next();
+        let Some((leaf, drawn)) = draws.next() else { return Ok(()) };
         let seconds = clock.next();
         let Some(leaf) = stream.plan.leaves.get(leaf) else { continue };
         let cluster = leaf.cluster.map(|c| c as usize);

@@ -24,7 +24,7 @@ pub use arrivals::{COUNT_DEFAULT, Override};
 pub use cause::{Cause, hint};
 pub use detect::{Detection, ERROR_RATE_DEFAULT, Power, StagePower, SubsetPower};
 pub use endpoints::{EndpointPlan, Pick, in_turn};
-pub use plan::{Kept, Leaf, Plan};
+pub use plan::{Group, Kept, Leaf, Plan};
 pub use run::{Progress, Tally, run};
 pub use simulation::{NotPossible, Prepared, Settings, Simulation};
 pub use summarize::request_text;

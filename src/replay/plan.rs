@@ -8,7 +8,7 @@ use super::sticky::{self, Client};
 use super::view::View;
 use crate::decision::{ClusterShare, Decision, Outcome};
 use crate::table::{ClusterName, HashPolicy, RouteAction};
-use crate::traffic::{CLASSES_MAX, Class};
+use crate::traffic::{CLASSES_MAX, Class, Mixing};
 
 /// One way that requests of one class can end.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,10 +37,30 @@ pub struct Kept {
 pub struct Plan {
     pub leaves: Vec<Leaf>,
     pub clusters: Vec<(ClusterName, EndpointPlan)>,
-    /// Draws a leaf.
-    pub(super) table: AliasTable,
+    /// At least one; each draws from leaves of its own.
+    pub groups: Vec<Group>,
     /// For each leaf the cluster whose endpoint is drawn too, else [`NOT_DRAWN`].
     pub(super) drawn: Vec<u32>,
+}
+
+/// Requests that draw from the same leaves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// How many they are; None: the stream's, spread evenly over all groups.
+    pub requests: Option<u64>,
+    /// Index of the first of its leaves, which stand side by side.
+    pub first: u32,
+    pub leaves: u32,
+    /// Draws one of them.
+    pub(super) table: AliasTable,
+}
+
+impl Group {
+    /// Its part of something that stands in the order of leaves.
+    pub fn of<'s, T>(&self, all: &'s [T]) -> &'s [T] {
+        let first = self.first as usize;
+        all.get(first..first + self.leaves as usize).unwrap_or_default()
+    }
 }
 
 /// No endpoint is drawn for this leaf.
@@ -56,13 +76,14 @@ pub(super) enum NoPlan {
 }
 
 impl Plan {
-    /// The plan for classes and the decisions about them, in the same order. `sessions` is how many clients come back;
-    /// None: every request is a client of its own.
+    /// The plan for classes and the decisions about them, in the same order; with [`Mixing::InTurn`] that is the order of
+    /// phases. `sessions` is how many clients come back; None: every request is a client of its own.
     pub(super) fn new(
         classes: &[Class],
         decisions: &[Decision],
         view: &View,
         sessions: Option<u64>,
+        mixing: Mixing,
     ) -> Result<Plan, NoPlan> {
         let total: f64 = classes.iter().map(|c| c.weight).sum();
         if total.partial_cmp(&0.0) != Some(std::cmp::Ordering::Greater) {
@@ -80,8 +101,17 @@ impl Plan {
             matches!(endpoints.pick, Pick::Drawn(_)).then_some(cluster)
         };
         let drawn = leaves.iter().map(|l| draws(l).unwrap_or(NOT_DRAWN)).collect();
-        let table = AliasTable::new(&leaves.iter().map(|l| l.share).collect::<Vec<_>>());
-        Ok(Plan { leaves, clusters, table, drawn })
+        let groups = groups(&leaves, classes, mixing);
+        Ok(Plan { leaves, clusters, groups, drawn })
+    }
+
+    /// How many of a stream's `requests` each group gets.
+    pub(super) fn requests(&self, requests: u64) -> impl Iterator<Item = (&Group, u64)> {
+        let count = (self.groups.len() as u64).max(1);
+        (0..).zip(&self.groups).map(move |(i, group)| {
+            let spread = requests / count + u64::from(i < requests % count);
+            (group, group.requests.unwrap_or(spread))
+        })
     }
 
     /// Exact shares of each cluster's endpoints, of the stream's requests.
@@ -97,6 +127,32 @@ impl Plan {
         }
         out
     }
+}
+
+/// Parts the leaves, which stand in the order of classes.
+fn groups(leaves: &[Leaf], classes: &[Class], mixing: Mixing) -> Vec<Group> {
+    let class = |l: &Leaf| classes.get(l.class as usize);
+    let together = |a: &Leaf, b: &Leaf| match mixing {
+        Mixing::Drawn => true,
+        Mixing::InTurn { .. } => class(a).map(|c| c.phase) == class(b).map(|c| c.phase),
+        Mixing::Counted => a.class == b.class,
+    };
+    let mut first = 0;
+    let mut out = Vec::new();
+    for part in leaves.chunk_by(together) {
+        let shares: Vec<f64> = part.iter().map(|l| l.share).collect();
+        let counted = || part.first().and_then(class).map(|c| whole(c.weight));
+        let requests = if mixing == Mixing::Counted { counted() } else { None };
+        let leaves = u32::try_from(part.len()).unwrap_or(u32::MAX);
+        out.push(Group { requests, first, leaves, table: AliasTable::new(&shares) });
+        first = first.saturating_add(leaves);
+    }
+    out
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of requests, exact up to 2^53")]
+fn whole(count: f64) -> u64 {
+    count.max(0.0).round() as u64
 }
 
 /// A plan that is being made.
@@ -149,12 +205,13 @@ impl Making<'_> {
             _ => &[],
         };
         let upstream = c.upstream.as_ref().or(decision.upstream.as_ref());
-        let (Some(endpoints), Some(upstream)) = (endpoints.filter(|e| e.is_sticky()), upstream) else {
+        let sticky = endpoints.filter(|e| e.is_sticky() && class.alike);
+        let (Some(endpoints), Some(upstream)) = (sticky, upstream) else {
             self.leaves.push(leaf);
             return Ok(());
         };
         let kept = |session: Option<u64>| {
-            let client = Client::of_session(&view.table().proxy, session);
+            let client = Client::of(&view.table().proxy, session, class.client);
             let hash = sticky::hash(policies, &class.request, upstream, client, session.is_some())?;
             Some(Kept { hash, endpoint: endpoints.of_hash(hash)? })
         };

@@ -7,9 +7,9 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::Plan;
 use super::endpoints::{EndpointPlan, Pick, in_turn};
 use super::plan::NOT_DRAWN;
+use super::{Group, Plan};
 
 /// Requests that one task runs. Results don't depend on it.
 const CHUNK: u64 = 1 << 16;
@@ -50,28 +50,54 @@ pub struct Progress {
     pub stop: AtomicU64,
 }
 
-/// Runs `count` requests of the stream number `stream`.
+/// Runs `count` requests of the stream number `stream`; groups that say their own number have that many.
 ///
 /// The randomness of a request is ChaCha8 keyed by seed, stream and its own number: it depends neither on the number of
 /// threads nor on other streams. Cost: a few nanoseconds a request; memory independent of `count`.
 pub fn run(plan: &Plan, seed: u64, stream: u64, count: u64, progress: &Progress) -> Tally {
     let empty = || Tally::none(plan);
-    let mut tally = (0..count.div_ceil(CHUNK))
+    let spans = spans(plan, count);
+    let chunks = spans.last().map_or(0, |s| s.first_chunk + s.requests.div_ceil(CHUNK));
+    let mut tally = (0..chunks)
         .into_par_iter()
         .fold(empty, |mut tally, chunk| {
+            let Some(span) = spans.get(spans.partition_point(|s| s.first_chunk <= chunk).saturating_sub(1)) else {
+                return tally;
+            };
             if progress.stop.load(Ordering::Relaxed) != 0 {
                 tally.partial = true;
                 return tally;
             }
-            let first = chunk * CHUNK;
-            let requests = CHUNK.min(count - first);
-            run_chunk(plan, seed, stream, first, requests, &mut tally);
+            let first = (chunk - span.first_chunk) * CHUNK;
+            let requests = CHUNK.min(span.requests - first);
+            run_chunk(plan, span.group, generator(seed, stream, span.number + first), requests, &mut tally);
             progress.done.fetch_add(requests, Ordering::Relaxed);
             tally
         })
         .reduce(empty, add);
     settle_endpoints(plan, &mut tally);
     tally
+}
+
+/// The requests of one group, which have consecutive numbers and chunks of their own.
+struct Span<'p> {
+    group: &'p Group,
+    requests: u64,
+    /// Number of its first request.
+    number: u64,
+    first_chunk: u64,
+}
+
+/// Groups without requests have no span.
+fn spans(plan: &Plan, count: u64) -> Vec<Span<'_>> {
+    let (mut number, mut first_chunk) = (0, 0);
+    let mut out = Vec::new();
+    for (group, requests) in plan.requests(count).filter(|(_, n)| *n > 0) {
+        out.push(Span { group, requests, number, first_chunk });
+        number += requests;
+        first_chunk += requests.div_ceil(CHUNK);
+    }
+    out
 }
 
 /// Counts the endpoints that follow from what was drawn: those that a hash leads to, and those that come in turn.
@@ -134,10 +160,12 @@ fn generator(seed: u64, stream: u64, request: u64) -> ChaCha8Rng {
     rng
 }
 
-fn run_chunk(plan: &Plan, seed: u64, stream: u64, first: u64, requests: u64, tally: &mut Tally) {
+fn run_chunk(plan: &Plan, group: &Group, mut rng: ChaCha8Rng, requests: u64, tally: &mut Tally) {
     /// Requests whose words are made at once.
     const BATCH: usize = 512;
-    let mut rng = generator(seed, stream, first);
+    let drawn = group.of(&plan.drawn);
+    let first = group.first as usize;
+    let Some(leaves) = tally.leaves.get_mut(first..first + group.leaves as usize) else { return };
     let mut bytes = [0u8; BATCH * WORDS * 8];
     let mut left = requests;
     while left > 0 {
@@ -145,11 +173,11 @@ fn run_chunk(plan: &Plan, seed: u64, stream: u64, first: u64, requests: u64, tal
         let batch = usize::try_from(left).unwrap_or(BATCH).min(BATCH);
         for words in bytes.chunks_exact(WORDS * 8).take(batch) {
             let (leaf_word, endpoint_word) = words.split_at(8);
-            let leaf_index = plan.table.pick(word(leaf_word)) as usize;
-            if let Some(n) = tally.leaves.get_mut(leaf_index) {
+            let leaf = group.table.pick(word(leaf_word)) as usize;
+            if let Some(n) = leaves.get_mut(leaf) {
                 *n += 1;
             }
-            let cluster = plan.drawn.get(leaf_index).copied().unwrap_or(NOT_DRAWN) as usize;
+            let cluster = drawn.get(leaf).copied().unwrap_or(NOT_DRAWN) as usize;
             if let Some((_, EndpointPlan { pick: Pick::Drawn(table), .. })) = plan.clusters.get(cluster) {
                 let endpoint = table.pick(word(endpoint_word)) as usize;
                 if let Some(n) = tally.endpoints.get_mut(cluster).and_then(|c| c.get_mut(endpoint)) {
@@ -163,26 +191,34 @@ fn run_chunk(plan: &Plan, seed: u64, stream: u64, first: u64, requests: u64, tal
 }
 
 /// The draws of a stream one by one: what [`run`] counts, in the order of the requests.
+///
+/// Where groups come in turn, each has a generator of its own; they are at the numbers that [`run`] gives its requests.
 pub(super) struct Draws<'p> {
     plan: &'p Plan,
-    rng: ChaCha8Rng,
+    /// In the order in which they come.
+    groups: Vec<(&'p Group, ChaCha8Rng)>,
+    next: usize,
 }
 
 impl<'p> Draws<'p> {
-    pub(super) fn new(plan: &'p Plan, seed: u64, stream: u64) -> Draws<'p> {
-        Draws { plan, rng: generator(seed, stream, 0) }
+    pub(super) fn new(plan: &'p Plan, seed: u64, stream: u64, count: u64) -> Draws<'p> {
+        let groups = spans(plan, count).into_iter().map(|s| (s.group, generator(seed, stream, s.number))).collect();
+        Draws { plan, groups, next: 0 }
     }
 
     /// Index of the next request's leaf, and its endpoint where that is drawn.
-    pub(super) fn next(&mut self) -> (usize, Option<usize>) {
-        let (leaf_word, endpoint_word) = (self.rng.next_u64(), self.rng.next_u64());
-        let leaf = self.plan.table.pick(leaf_word) as usize;
+    pub(super) fn next(&mut self) -> Option<(usize, Option<usize>)> {
+        let at = self.next;
+        self.next = if at + 1 < self.groups.len() { at + 1 } else { 0 };
+        let (group, rng) = self.groups.get_mut(at)?;
+        let (leaf_word, endpoint_word) = (rng.next_u64(), rng.next_u64());
+        let leaf = group.first as usize + group.table.pick(leaf_word) as usize;
         let cluster = self.plan.drawn.get(leaf).copied().unwrap_or(NOT_DRAWN) as usize;
         let endpoint = match self.plan.clusters.get(cluster) {
             Some((_, EndpointPlan { pick: Pick::Drawn(table), .. })) => Some(table.pick(endpoint_word) as usize),
             _ => None,
         };
-        (leaf, endpoint)
+        Some((leaf, endpoint))
     }
 }
 

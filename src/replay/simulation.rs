@@ -16,7 +16,7 @@ use crate::decision::{Decision, Detail, decide};
 use crate::mesh::{Mesh, Proxy};
 use crate::router::Switches;
 use crate::scenario::{Amount, Detect, Scenario, Stream};
-use crate::traffic::{self, CLASSES_MAX, Class, TooMany};
+use crate::traffic::{self, CLASSES_MAX, Class, Mixing, TooMany};
 
 /// What a run is made with.
 #[derive(Debug, Clone, Default)]
@@ -136,6 +136,7 @@ impl Simulation {
                 requests,
                 amount,
                 sessions,
+                mixing: Mixing::of(&classes),
                 detect: settings.detect.or(stream.detect).map(|d| (d, error_rate)),
                 key,
             };
@@ -204,6 +205,7 @@ fn automatic(views: &[View], settings: &Settings) -> Result<Vec<Prepared>, NotPo
                     requests,
                     amount,
                     sessions: None,
+                    mixing: Mixing::Drawn,
                     detect: settings.detect.map(|d| (d, settings.error_rate.unwrap_or(ERROR_RATE_DEFAULT))),
                     key,
                 };
@@ -223,16 +225,17 @@ struct Described {
     requests: u64,
     amount: Amount,
     sessions: Option<u64>,
+    mixing: Mixing,
     detect: Option<(Detect, f64)>,
     key: u64,
 }
 
 /// None for a stream of which nothing can come.
 fn prepared(described: Described, view: &View, classes: Vec<Class>) -> Result<Option<Prepared>, NotPossible> {
-    let Described { name, view: view_index, automatic, requests, amount, sessions, detect, key } = described;
+    let Described { name, view: view_index, automatic, requests, amount, sessions, mixing, detect, key } = described;
     let decisions: Vec<Decision> =
         classes.par_iter().map(|c| decide(&view.router, &c.request, Detail::Outcome)).collect();
-    match Plan::new(&classes, &decisions, view, sessions) {
+    match Plan::new(&classes, &decisions, view, sessions, mixing) {
         Ok(plan) => Ok(Some(Prepared {
             name,
             view: view_index,

@@ -22,12 +22,13 @@ pub(super) enum Client {
 impl Client {
     /// The client of a session, or of requests without one, as this proxy sees it.
     ///
-    /// Behind a sidecar there is one pod; before a gateway each session comes from an address of its own.
-    pub(super) fn of_session(proxy: &Proxy, session: Option<u64>) -> Client {
+    /// Behind a sidecar there is one pod; before a gateway requests come from the address that is known of them, else each
+    /// session from one of its own.
+    pub(super) fn of(proxy: &Proxy, session: Option<u64>, known: Option<IpAddr>) -> Client {
         let number = session.map(|s| u32::try_from(s).unwrap_or(u32::MAX));
         let port = 1024 + (number.unwrap_or(0) % 64_000) as u16;
         match (proxy.kind, number) {
-            (ProxyKind::Gateway, None) => Client::New,
+            (ProxyKind::Gateway, None) => known.map_or(Client::New, |ip| Client::Known { ip, port }),
             (ProxyKind::Gateway, Some(number)) => {
                 // Any addresses do, as long as they differ.
                 let ip = Ipv4Addr::from_bits(Ipv4Addr::new(10, 0, 0, 1).to_bits().wrapping_add(number));
@@ -156,7 +157,7 @@ mod tests {
     fn s10_6_clients_keep_their_endpoint_where_they_are_known() {
         let gateway = proxy(ProxyKind::Gateway);
         let of = |policy: HashPolicy, session: Option<u64>| {
-            let client = Client::of_session(&gateway, session);
+            let client = Client::of(&gateway, session, None);
             hash(&[policy], &request(), &upstream(&[]), client, session.is_some())
         };
         for policy in [HashPolicy::SourceIp, cookie_policy(true)] {

@@ -7,12 +7,12 @@ use smol_str::SmolStr;
 
 use super::detect::detection;
 use super::{
-    Answer, BlackholeCause, Cause, Count, Destination, EndpointCount, EndpointPlan, Example, Leaf, Prepared,
+    Answer, BlackholeCause, Cause, Count, Destination, EndpointCount, EndpointPlan, Example, Group, Leaf, Prepared,
     RouteCount, Sticky, StreamSummary, Tally, View, hint,
 };
 use crate::decision::{Counted, Decision, Detail, Outcome, decide};
 use crate::request::Request;
-use crate::stats::chi_square;
+use crate::stats::{Fit, chi_square, fit_of_sum};
 use crate::table::{AbortStatus, ClusterName, ForwardTo, RouteAction, RouteSource};
 
 /// Examples that are kept of unmatched requests.
@@ -33,7 +33,6 @@ pub(super) fn summarize(stream: &Prepared, view: &View, tally: &Tally) -> Stream
         outcomes.entry(leaf.outcome).or_default().add(*count);
         kinds.entry((leaf.cluster, leaf.outcome)).or_default().add(*count);
     }
-    let (counts, shares): (Vec<u64>, Vec<f64>) = kinds.values().map(|c| (c.requests, c.expected_share)).unzip();
     let destinations = destinations(stream, tally, &kinds);
     let detection = stream
         .detect
@@ -50,9 +49,27 @@ pub(super) fn summarize(stream: &Prepared, view: &View, tally: &Tally) -> Stream
         unmatched_examples: examples(stream, view, &counted),
         causes: causes(stream, view, &counted),
         routes: routes(stream, view, &counted),
-        fit: chi_square(&counts, &shares),
+        fit: fit(stream, &counted),
         outcomes,
         detection,
+    }
+}
+
+/// How well what was drawn fits its shares. Each group is a sample of its own: how many requests it has is not drawn.
+fn fit(stream: &Prepared, counted: &[(&Leaf, Count)]) -> Option<Fit> {
+    let of_group = |group: &Group| {
+        let mut kinds: IndexMap<(Option<u32>, Outcome), Count> = IndexMap::new();
+        for (leaf, count) in group.of(counted) {
+            kinds.entry((leaf.cluster, leaf.outcome)).or_default().add(*count);
+        }
+        let whole: f64 = kinds.values().map(|c| c.expected_share).sum();
+        let (counts, shares): (Vec<u64>, Vec<f64>) =
+            kinds.values().map(|c| (c.requests, c.expected_share / whole)).unzip();
+        chi_square(&counts, &shares)
+    };
+    match stream.plan.groups.as_slice() {
+        [one] => of_group(one),
+        several => fit_of_sum(&several.iter().filter_map(of_group).collect::<Vec<_>>()),
     }
 }
 
@@ -137,8 +154,12 @@ pub(super) fn abort_status(view: &View, decision: &Decision) -> Option<u16> {
 }
 
 fn examples(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<Example> {
-    let unmatched = counted.iter().filter(|(l, c)| l.outcome.counted() == Counted::Unmatched && c.expected_share > 0.0);
+    let is_unmatched = |(l, c): &&(&Leaf, Count)| l.outcome.counted() == Counted::Unmatched && c.expected_share > 0.0;
+    let mut unmatched: Vec<_> = counted.iter().filter(is_unmatched).collect();
+    // The most frequent first; of equal ones the first that was met.
+    unmatched.sort_by(|(_, a), (_, b)| b.expected_share.total_cmp(&a.expected_share));
     unmatched
+        .into_iter()
         .filter_map(|(leaf, count)| {
             let request = &stream.classes.get(leaf.class as usize)?.request;
             // Asked again with all details, which the many others don't need.

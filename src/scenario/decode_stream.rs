@@ -327,10 +327,14 @@ fn check_variables(r: &mut Reader<'_>, requests: &[Template], variables: &[Varia
         let texts = std::iter::once(&t.url).chain(t.headers.iter().map(|h| &h.value));
         for name in texts.flat_map(|text| placeholders(text)) {
             if !known.contains(&name) {
-                let hint = nearest(name, &known).map_or_else(
-                    || "define it under the stream's `variables`".to_owned(),
-                    |n| format!("did you mean `{{{n}}}`?"),
-                );
+                let boolean = known.contains(&"true") || known.contains(&"false");
+                let hint = match nearest(name, &known) {
+                    _ if boolean && matches!(name, "y" | "n" | "yes" | "no" | "on" | "off") => {
+                        format!("put the name `{name}` in quotes under `variables`: without, it is a boolean")
+                    }
+                    Some(near) => format!("did you mean `{{{near}}}`?"),
+                    None => "define it under the stream's `variables`".to_owned(),
+                };
                 let message = format!("`{{{name}}}` is no variable of this stream");
                 r.findings.push(Finding::new("scenario", Severity::Error, message).at(t.at).hint(hint));
             }

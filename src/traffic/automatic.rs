@@ -101,12 +101,12 @@ fn http(router: &Router, listener: &Listener, chain: &FilterChain, host: &Virtua
             route == index && router.virtual_host(config, virtual_host).is_some_and(|v| v.name == host.name)
         };
         if let Some(request) = witness::candidates(&route.matcher, &site).into_iter().find(reaches) {
-            classes.push(Class { weight: 1.0, request, template: index, session: None });
+            classes.push(Class { template: index, ..Class::new(1.0, request) });
         }
     }
     if host.require_tls {
         // No route is ever looked at; one plain request shows the redirect.
-        classes = vec![Class { weight: 1.0, request: witness::plain(&site, "/"), template: 0, session: None }];
+        classes = vec![Class::new(1.0, witness::plain(&site, "/"))];
     }
     HostStream { name: host.name.clone(), classes }
 }
@@ -131,7 +131,7 @@ fn tcp(router: &Router, listener: &Listener, chain: &FilterChain) -> Option<Host
     let request = sites.iter().map(|s| witness::plain(s, "/")).find(reaches)?;
     Some(HostStream {
         name: format_smolstr!("tcp {}:{}{shown}", listener.address, listener.port),
-        classes: vec![Class { weight: 1.0, request, template: 0, session: None }],
+        classes: vec![Class::new(1.0, request)],
     })
 }
 

@@ -4,7 +4,7 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::Class;
 use crate::request::{for_url, take_host};
-use crate::scenario::{Stream, Template, Values, placeholders};
+use crate::scenario::{Stream, Template, Values, Variable, placeholders};
 
 /// The most classes a stream may have.
 pub const CLASSES_MAX: u64 = 1 << 20;
@@ -17,29 +17,72 @@ pub struct TooMany {
     pub combinations: u64,
 }
 
-/// All classes of a stream with a weight above 0, template by template. Weights of a template's classes add up to its own.
+/// All classes of a stream with a weight above 0, phase by phase and template by template. The weights of a template's
+/// classes in one phase add up to its own.
 ///
 /// # Errors
 /// Where the values of variables multiply beyond [`CLASSES_MAX`].
 pub fn expand(stream: &Stream) -> Result<Vec<Class>, TooMany> {
-    let mut out = Vec::new();
-    let mut combinations = 0u64;
-    for template in &stream.requests {
-        combinations = combinations.saturating_add(count(stream, template));
-    }
+    let sequences = sequences(stream);
+    let period = sequences.iter().fold(1u64, |period, s| least_common_multiple(period, s.length()));
+    let of_templates = stream.requests.iter().fold(0u64, |sum, t| sum.saturating_add(count(stream, t)));
+    let combinations = of_templates.saturating_mul(period);
+    let too_many = || TooMany { stream: stream.name.clone(), combinations };
+    let period = u32::try_from(period).map_err(|_| too_many())?;
     if combinations > CLASSES_MAX {
-        return Err(TooMany { stream: stream.name.clone(), combinations });
+        return Err(too_many());
     }
-    for (i, template) in stream.requests.iter().enumerate().filter(|(_, t)| t.weight > 0.0) {
-        let index = u32::try_from(i).unwrap_or(u32::MAX);
-        let drawn = drawn_values(stream, template);
-        let mut bindings: Vec<(SmolStr, SmolStr)> = Vec::new();
-        combine(&drawn, &mut bindings, template.weight, &mut |bindings, weight| {
-            let session = session_of(stream, bindings);
-            with_headers(template, bindings, &Of { template: index, weight, session }, &mut out);
-        });
+    let mut out = Vec::new();
+    for phase in 0..period {
+        let mut bindings: Vec<Binding> = sequences.iter().map(|s| (s.name.clone(), s.value(phase))).collect();
+        for (i, template) in stream.requests.iter().enumerate().filter(|(_, t)| t.weight > 0.0) {
+            let index = u32::try_from(i).unwrap_or(u32::MAX);
+            let drawn = drawn_values(stream, template);
+            combine(&drawn, &mut bindings, template.weight, &mut |bindings, weight| {
+                let session = session_of(stream, bindings);
+                with_headers(template, bindings, &Of { template: index, weight, session, phase }, &mut out);
+            });
+        }
     }
     Ok(out)
+}
+
+/// A variable whose numbers come in turn, one with each request of the stream.
+struct Sequence {
+    name: SmolStr,
+    from: i64,
+    to: i64,
+}
+
+impl Sequence {
+    fn length(&self) -> u64 {
+        self.to.abs_diff(self.from).saturating_add(1)
+    }
+
+    fn value(&self, phase: u32) -> SmolStr {
+        let step = i64::try_from(u64::from(phase) % self.length()).unwrap_or(0);
+        format_smolstr!("{}", self.from.saturating_add(step))
+    }
+}
+
+/// The sequences that some template uses.
+fn sequences(stream: &Stream) -> Vec<Sequence> {
+    let used: Vec<&str> = stream.requests.iter().filter(|t| t.weight > 0.0).flat_map(used_names).collect();
+    let sequence = |v: &Variable| match v.values {
+        Values::Sequence { from, to } if used.contains(&v.name.as_str()) => {
+            Some(Sequence { name: v.name.clone(), from, to })
+        }
+        _ => None,
+    };
+    stream.variables.iter().filter_map(sequence).collect()
+}
+
+fn least_common_multiple(a: u64, b: u64) -> u64 {
+    let (mut x, mut y) = (a, b);
+    while y > 0 {
+        (x, y) = (y, x % y);
+    }
+    a.checked_div(x).unwrap_or(0).saturating_mul(b)
 }
 
 /// A variable's name and the value it has.
@@ -66,7 +109,9 @@ fn domain(stream: &Stream, name: &str) -> u64 {
     if let Some(v) = stream.variables.iter().find(|v| v.name == name) {
         return match &v.values {
             Values::Choice(options) => options.len() as u64,
-            Values::Uniform { from, to } | Values::Sequence { from, to } => to.abs_diff(*from).saturating_add(1),
+            Values::Uniform { from, to } => to.abs_diff(*from).saturating_add(1),
+            // Those are counted by phases.
+            Values::Sequence { .. } => 1,
             Values::Zipf { count, .. } => *count,
         };
     }
@@ -93,13 +138,12 @@ fn drawn_values(stream: &Stream, template: &Template) -> Drawn {
         .collect()
 }
 
-/// All values with their shares, which add up to 1. A sequence visits each number equally often.
+/// All values with their shares, which add up to 1; none for a sequence, where nothing is drawn.
 fn distribution(values: &Values) -> Vec<(SmolStr, f64)> {
     let weighted: Vec<(SmolStr, f64)> = match values {
         Values::Choice(options) => options.iter().filter(|(_, w)| *w > 0.0).cloned().collect(),
-        Values::Uniform { from, to } | Values::Sequence { from, to } => {
-            (*from..=*to).map(|n| (format_smolstr!("{n}"), 1.0)).collect()
-        }
+        Values::Sequence { .. } => Vec::new(),
+        Values::Uniform { from, to } => (*from..=*to).map(|n| (format_smolstr!("{n}"), 1.0)).collect(),
         Values::Zipf { count, exponent } => {
             (1..=*count).map(|rank| (format_smolstr!("{rank}"), crate::stats::as_f64(rank).powf(-exponent))).collect()
         }
@@ -130,6 +174,7 @@ struct Of {
     template: u32,
     weight: f64,
     session: Option<u64>,
+    phase: u32,
 }
 
 /// The session that a binding stands for, where the template names it.
@@ -169,7 +214,12 @@ fn with_headers(template: &Template, bindings: &[Binding], like: &Of, out: &mut 
         request.headers.extend(headers);
         request.address = template.address.or(request.address);
         take_host(&mut request);
-        out.push(Class { weight, request, template: like.template, session: like.session });
+        out.push(Class {
+            template: like.template,
+            session: like.session,
+            phase: like.phase,
+            ..Class::new(weight, request)
+        });
     }
 }
 
@@ -188,8 +238,9 @@ fn render(text: &str, bindings: &[(SmolStr, SmolStr)]) -> SmolStr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{Amount, TemplateHeader, Variable};
+    use crate::scenario::{Amount, TemplateHeader};
     use crate::source::Position;
+    use crate::traffic::Mixing;
 
     fn stream(variables: Vec<Variable>, url: &str, headers: Vec<TemplateHeader>) -> Stream {
         let template = Template {
@@ -238,5 +289,23 @@ mod tests {
     fn too_many_combinations_are_refused() {
         let s = stream(vec![variable("n", Values::Uniform { from: 1, to: 1 << 40 })], "http://shop/{n}", Vec::new());
         assert!(expand(&s).is_err());
+    }
+
+    #[test]
+    fn sequences_come_in_turn() {
+        let s = stream(
+            vec![
+                variable("n", Values::Sequence { from: 1, to: 4 }),
+                variable("m", Values::Sequence { from: 0, to: 5 }),
+                variable("unused", Values::Sequence { from: 0, to: 1 << 40 }),
+            ],
+            "http://shop/{n}/{m}",
+            Vec::new(),
+        );
+        let classes = expand(&s).unwrap();
+        assert_eq!(Mixing::of(&classes), Mixing::InTurn { period: 12 });
+        let paths: Vec<&str> = classes.iter().map(|c| c.request.path.as_str()).collect();
+        assert_eq!(paths[..7], ["/1/0", "/2/1", "/3/2", "/4/3", "/1/4", "/2/5", "/3/0"]);
+        assert_eq!(classes.iter().map(|c| c.phase).collect::<Vec<_>>(), (0..12).collect::<Vec<_>>());
     }
 }
