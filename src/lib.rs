@@ -2,7 +2,7 @@
 //!
 //! The rooms and what flows between them are drawn in `ARCHITECTURE.md`: texts are read ([`yaml`], [`manifest`], [`load`]),
 //! judged ([`admission`]), resolved ([`mesh`]), translated into one proxy's [`table`] ([`translate`]) and compiled
-//! ([`router`]); requests are decided ([`decision`]) and streams of them replayed ([`traffic`], [`replay`]). [`report`]
+//! ([`router`]); requests are decided ([`decision`]) and streams of them, described or [`recorded`], replayed ([`traffic`], [`replay`]). [`report`]
 //! shows results, [`cli`] is the command line.
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
@@ -20,6 +20,7 @@ pub mod load;
 pub mod manifest;
 pub mod mesh;
 pub mod re2;
+pub mod recorded;
 pub mod replay;
 pub mod report;
 pub mod request;

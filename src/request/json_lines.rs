@@ -39,7 +39,8 @@ pub fn parse_json_lines(text: &str) -> (Vec<Request>, Vec<RequestError>) {
     let mut errors = Vec::new();
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     for (position, (index, line)) in lines.enumerate() {
-        match parse_line(line, position) {
+        // A byte order mark may stand before the first line.
+        match read_line(line.trim_start_matches('\u{feff}'), || position.into()) {
             Ok(request) => requests.push(request),
             Err(error) => errors.push(RequestError { line: Some(index + 1), ..error }),
         }
@@ -47,13 +48,15 @@ pub fn parse_json_lines(text: &str) -> (Vec<Request>, Vec<RequestError>) {
     (requests, errors)
 }
 
-fn parse_line(text: &str, position: usize) -> Result<Request, RequestError> {
-    // A byte order mark may stand before the first line.
-    let text = text.trim_start_matches('\u{feff}');
+/// Reads one line; `default_id` is for those without `id`.
+///
+/// # Errors
+/// A line that isn't a JSON object of a request's fields; the message names the field, the column the place.
+pub(crate) fn read_line(text: &str, default_id: impl FnOnce() -> serde_json::Value) -> Result<Request, RequestError> {
     let line: Line = serde_json::from_str(text).map_err(|e| {
         let message = e.to_string();
         let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(m, _)| m);
-        RequestError::new(format!("{message}, at column {}", e.column()))
+        RequestError { column: Some(e.column()), ..RequestError::new(message) }
     })?;
     let headers = line.headers.unwrap_or_default();
     for (name, _) in &headers {
@@ -63,7 +66,7 @@ fn parse_line(text: &str, position: usize) -> Result<Request, RequestError> {
         }
     }
     Ok(Request {
-        id: line.id.unwrap_or_else(|| position.into()),
+        id: line.id.unwrap_or_else(default_id),
         proxy: line.proxy,
         method: line.method.unwrap_or_else(|| "GET".into()),
         authority: line.authority,

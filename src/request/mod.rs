@@ -14,7 +14,8 @@ use smol_str::SmolStr;
 
 pub use curl::{CurlRequest, parse_curl};
 pub use json_lines::parse_json_lines;
-pub(crate) use url::take_host;
+pub(crate) use json_lines::read_line;
+pub(crate) use url::{Url, from_url, take_host};
 pub use url::{for_url, parse_request};
 
 /// One request, before anything is defaulted by a mesh.
@@ -50,26 +51,29 @@ pub struct RequestError {
     pub message: String,
     /// Line of a request file, from 1; None elsewhere.
     pub line: Option<usize>,
+    /// Byte in that line, from 1; None where it is about the line as a whole.
+    pub column: Option<usize>,
     /// What would be right, where that is clear.
     pub hint: Option<String>,
 }
 
 impl std::fmt::Display for RequestError {
-    /// `line 3: message`, or the message alone.
+    /// `line 3: message, at column 7`, as far as both are known.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "line {line}: {}", self.message),
-            None => f.write_str(&self.message),
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
         }
+        f.write_str(&self.message)?;
+        self.column.map_or(Ok(()), |column| write!(f, ", at column {column}"))
     }
 }
 
 impl RequestError {
-    fn new(message: impl Into<String>) -> RequestError {
-        RequestError { message: message.into(), line: None, hint: None }
+    pub(crate) fn new(message: impl Into<String>) -> RequestError {
+        RequestError { message: message.into(), line: None, column: None, hint: None }
     }
 
-    fn hint(mut self, hint: impl Into<String>) -> RequestError {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> RequestError {
         self.hint = Some(hint.into());
         self
     }

@@ -8,7 +8,7 @@ use super::{Request, RequestError, parse_header};
 
 /// The parts of a URL that a request is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Url<'a> {
+pub(crate) struct Url<'a> {
     pub tls: bool,
     /// `user:password`.
     pub user: Option<&'a str>,
@@ -114,7 +114,7 @@ pub fn for_url(method: &str, url: &str) -> Result<Request, RequestError> {
 }
 
 /// The request for a URL, with credentials as clients send them.
-pub(super) fn from_url(method: &str, url: &Url<'_>) -> Request {
+pub(crate) fn from_url(method: &str, url: &Url<'_>) -> Request {
     let mut request = Request {
         id: serde_json::Value::from(0),
         proxy: None,

@@ -1,0 +1,58 @@
+//! Opens compressed logs, told by their first bytes.
+
+use std::io::{self, Read};
+
+/// How a log is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compression {
+    Gzip,
+    Zstandard,
+}
+
+impl Compression {
+    pub fn name(self) -> &'static str {
+        match self {
+            Compression::Gzip => "gzip",
+            Compression::Zstandard => "zstd",
+        }
+    }
+}
+
+/// How the first bytes say that a log is compressed.
+///
+/// # Errors
+/// What the bytes are if they can't be opened here, and the command that can.
+pub(super) fn of(head: &[u8]) -> Result<Option<Compression>, (&'static str, &'static str)> {
+    Ok(match head {
+        [0x1f, 0x8b, ..] => Some(Compression::Gzip),
+        // The second is a frame to be skipped, as parallel compressors begin with.
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Compression::Zstandard),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => return Err(("is compressed by xz", "xz -dc")),
+        [b'B', b'Z', b'h', b'1'..=b'9', ..] => return Err(("is compressed by bzip2", "bzip2 -dc")),
+        [0x04, 0x22, 0x4d, 0x18, ..] => return Err(("is compressed by lz4", "lz4 -dc")),
+        [b'P', b'K', 3, 4, ..] => return Err(("is a zip archive", "unzip -p")),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Err(("is UTF-16 text", "iconv -f UTF-16 -t UTF-8")),
+        _ => None,
+    })
+}
+
+/// The bytes inside; all members of gzip and all frames of zstd, one after another.
+pub(super) fn open(compression: Option<Compression>, input: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
+    Ok(match compression {
+        None => input,
+        Some(Compression::Gzip) => Box::new(flate2::read::MultiGzDecoder::new(input)),
+        Some(Compression::Zstandard) => Box::new(zstd::stream::read::Decoder::new(input)?),
+    })
+}
+
+/// What an error while reading says about the log.
+pub(super) fn explain(compression: Option<Compression>, error: &io::Error) -> String {
+    let Some(compression) = compression else { return error.to_string() };
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => format!("the {} data is cut off: its end is missing", compression.name()),
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
+            format!("the {} data is corrupt: {error}", compression.name())
+        }
+        _ => error.to_string(),
+    }
+}
