@@ -55,6 +55,21 @@ impl Watch {
 
     /// Shows a bar for the next `total` requests, until the returned value goes away.
     pub(super) fn begin(&self, total: u64) -> Option<Shown> {
+        self.show(move || new_bar(total))
+    }
+
+    /// Shows how many lines of a log were read, of which nobody knows how many there are.
+    pub(super) fn begin_lines(&self) -> Option<Shown> {
+        self.show(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {human_pos} lines, {per_sec}") {
+                bar.set_style(style);
+            }
+            bar
+        })
+    }
+
+    fn show(&self, new_bar: impl Fn() -> ProgressBar + Send + 'static) -> Option<Shown> {
         if !self.shows {
             return None;
         }
@@ -67,7 +82,7 @@ impl Watch {
             while !seen.load(Ordering::Relaxed) {
                 let done = progress.done.load(Ordering::Relaxed) - before;
                 if waited >= PATIENCE {
-                    bar.get_or_insert_with(|| new_bar(total)).set_position(done);
+                    bar.get_or_insert_with(&new_bar).set_position(done);
                 }
                 std::thread::park_timeout(STEP);
                 waited += STEP;

@@ -6,12 +6,14 @@
 
 mod end;
 mod flows;
+mod logged;
 mod same;
 mod stream;
 mod tables;
 
 pub use end::End;
 pub use flows::{Flow, Flows};
+pub use logged::{LogChange, LogMove, LogResult, Logged, logged};
 pub use stream::{Altered, Row, StreamChange, change, rows};
 pub use tables::{HostChange, TableChange, tables};
 

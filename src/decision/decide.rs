@@ -8,12 +8,13 @@ use smol_str::SmolStr;
 use super::clusters::{cluster_end, cluster_hint};
 use super::redirect::{https_location, location, own_location};
 use super::upstream::{Draft, rewrite_path};
+use super::variant::is_answered_preflight;
 use super::{ClusterShare, Counted, Decision, Outcome, Step, Upstream};
 use crate::request::Request;
 use crate::router::{ChainId, Found, HttpEnd, Part, RequestView, Router, Seen, dialled_port};
 use crate::table::{
-    AbortStatus, ChainAction, ClusterName, Cors, Forward, ForwardTo, HeaderMutations, Listener, Route, RouteAction,
-    TcpDestination, ValueMatch, WeightedCluster,
+    AbortStatus, ChainAction, ClusterName, Forward, ForwardTo, HeaderMutations, Listener, Route, RouteAction,
+    TcpDestination, WeightedCluster,
 };
 
 /// Address of the listener that takes what no other does (LI-4).
@@ -241,22 +242,6 @@ fn answered(
         }
     }
     decision
-}
-
-/// True for preflights that the CORS filter answers itself (CO-1, envoy-matching 9.5).
-fn is_answered_preflight(router: &Router, cors: &Cors, seen: &Seen<'_>) -> bool {
-    let origin = seen.joined("origin").unwrap_or_default();
-    let method = seen.joined("access-control-request-method").unwrap_or_default();
-    if seen.method != "OPTIONS" || origin.is_empty() || method.is_empty() {
-        return false;
-    }
-    let allowed = |test: &ValueMatch| match test {
-        ValueMatch::Present => true,
-        ValueMatch::Exact(text) => text == "*" || **text == *origin,
-        ValueMatch::Prefix(text) => origin.starts_with(text.as_str()),
-        ValueMatch::Regex(regex) => router.regex(regex).is_some_and(|r| r.full_match(origin.as_bytes())),
-    };
-    cors.allow_origins.iter().any(allowed) || !cors.forward_not_matching_preflights
 }
 
 fn forwarded(

@@ -13,9 +13,11 @@ mod sent;
 #[cfg(test)]
 mod tests;
 mod upstream;
+mod variant;
 
 pub use clusters::{ClusterEnd, PriorityLoad, cluster_end, priority_loads, usable_endpoints};
 pub use decide::{Detail, decide};
 pub use json::{DecisionJson, SourceJson};
 pub use outcome::*;
 pub use sent::sent;
+pub use variant::{Variant, variant};

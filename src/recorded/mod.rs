@@ -48,7 +48,7 @@ pub struct Record {
 }
 
 /// Where a request went. In texts `-` is the log's word for "none"; None: the log doesn't say.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Went {
     /// Envoy's name, such as `outbound|9080|v2|reviews.default.svc.cluster.local`; without the `;` that Istio 1.23 put
     /// behind it.

@@ -10,9 +10,12 @@ mod cause;
 mod cumulative;
 mod detect;
 mod endpoints;
+mod lens;
+mod log;
 mod plan;
 mod run;
 mod simulation;
+mod sorting;
 mod sticky;
 mod summarize;
 mod summary;
@@ -25,9 +28,13 @@ pub use cause::{Cause, hint};
 pub use cumulative::CumulativeTable;
 pub use detect::{Detection, ERROR_RATE_DEFAULT, Power, StagePower, SubsetPower};
 pub use endpoints::{EndpointPlan, Pick, in_turn};
+pub use lens::{Lens, Lenses};
+pub use log::{Recorded, read, streams};
 pub use plan::{Group, Kept, Leaf, Plan};
 pub use run::{Progress, Tally, run};
+use simulation::settle;
 pub use simulation::{NotPossible, Pair, Prepared, Settings, Simulation};
+pub use sorting::{DETAILS_MAX, Kind, Sorted};
 pub use summarize::{answer_status, request_text};
 pub use summary::{
     Answer, BlackholeCause, Count, Destination, EndpointCount, Example, RouteCount, Sticky, StreamSummary,

@@ -86,7 +86,7 @@ impl Prepared {
 /// Views and streams of one mesh.
 #[derive(Debug)]
 pub struct Simulation {
-    pub views: Vec<View>,
+    pub views: Vec<Arc<View>>,
     pub streams: Vec<Prepared>,
 }
 
@@ -159,9 +159,9 @@ impl Simulation {
 /// What a run is made of.
 struct Gathered {
     wanted: Vec<Wanted>,
-    views: Vec<View>,
+    views: Vec<Arc<View>>,
     /// Of the mesh as it was before; none without one.
-    old_views: Vec<View>,
+    old_views: Vec<Arc<View>>,
 }
 
 /// The streams of a run, and the views of `mesh` and of `before` that they pass.
@@ -182,8 +182,9 @@ fn gather(
     }
     used.sort_unstable();
     used.dedup();
-    let views_of = |mesh: &Mesh| -> Vec<View> {
-        used.par_iter().filter_map(|i| proxies.get(*i)).map(|p| View::new(mesh, p, &settings.switches)).collect()
+    let views_of = |mesh: &Mesh| -> Vec<Arc<View>> {
+        let view = |p: &Arc<Proxy>| Arc::new(View::new(mesh, p, &settings.switches));
+        used.par_iter().filter_map(|i| proxies.get(*i)).map(view).collect()
     };
     let views = views_of(mesh);
     let old_views = before.map(views_of);
@@ -200,7 +201,7 @@ fn gather(
 }
 
 /// Decides the classes of every stream. A stream of which nothing can come is left out.
-pub(super) fn settle(wanted: Vec<Wanted>, views: &[View]) -> Result<Vec<Prepared>, NotPossible> {
+pub(super) fn settle(wanted: Vec<Wanted>, views: &[Arc<View>]) -> Result<Vec<Prepared>, NotPossible> {
     let all: Result<Vec<Option<Prepared>>, NotPossible> = wanted
         .into_par_iter()
         .map(|wanted| match views.get(wanted.view) {

@@ -183,7 +183,7 @@ fn authority_port(authority: &str) -> Option<u16> {
     if host.contains(':') && !host.ends_with(']') { None } else { port.parse().ok() }
 }
 
-/// `GET http://host/path -H 'name: value'`.
+/// `GET http://host/path -H 'name: value'`. Without `x-request-id`, which says nothing and which every request has.
 pub fn request_text(r: &Request) -> String {
     let scheme = if r.tls { "https" } else { "http" };
     let port = match r.port {
@@ -192,7 +192,8 @@ pub fn request_text(r: &Request) -> String {
         }
         _ => String::new(),
     };
-    let headers: String = r.headers.iter().map(|(n, v)| format!(" -H '{n}: {v}'")).collect();
+    let told = r.headers.iter().filter(|(n, _)| !n.eq_ignore_ascii_case("x-request-id"));
+    let headers: String = told.map(|(n, v)| format!(" -H '{n}: {v}'")).collect();
     format!("{} {scheme}://{}{port}{}{headers}", r.method, r.authority, r.path)
 }
 

@@ -87,13 +87,13 @@ pub(super) fn expanded(stream: &Stream, view: usize, proxy: &str, settings: &Set
 /// # Errors
 /// A length of time without a rate.
 pub(super) fn automatic(
-    views: &[View],
-    before: Option<&[View]>,
+    views: &[Arc<View>],
+    before: Option<&[Arc<View>]>,
     settings: &Settings,
 ) -> Result<Vec<Wanted>, NotPossible> {
     let timeless = || NotPossible::NoRate { stream: "of each host".into() };
     let amount = settings.amount.apply(Amount::default()).ok_or_else(timeless)?;
-    let of_view = |(i, view): (usize, &View)| -> Vec<Wanted> {
+    let of_view = |(i, view): (usize, &Arc<View>)| -> Vec<Wanted> {
         let mut streams = traffic::automatic(&view.router);
         if let Some(old) = before.and_then(|b| b.get(i)) {
             add_missing(&mut streams, traffic::automatic(&old.router));
@@ -133,7 +133,7 @@ fn add_missing(streams: &mut Vec<HostStream>, others: Vec<HostStream>) {
     }
 }
 
-fn error_rate(settings: &Settings) -> f64 {
+pub(super) fn error_rate(settings: &Settings) -> f64 {
     settings.error_rate.unwrap_or(ERROR_RATE_DEFAULT)
 }
 

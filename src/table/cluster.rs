@@ -36,6 +36,30 @@ impl ClusterName {
         ClusterName::Outbound { port, subset: subset.into(), host: host.into() }
     }
 
+    /// The name that `text` is, as Envoy shows and logs it; None for clusters that no route table of ours has.
+    pub fn parse(text: &str) -> Option<ClusterName> {
+        let fixed = [
+            ClusterName::BlackHole,
+            ClusterName::Passthrough,
+            ClusterName::AllowAnyDynamicDns,
+            ClusterName::UnknownService,
+        ];
+        if let Some(name) = fixed.into_iter().find(|name| name.to_string() == text) {
+            return Some(name);
+        }
+        let (sni, rest) = match text.strip_prefix("outbound|") {
+            Some(rest) => (false, rest),
+            None => (true, text.strip_prefix("outbound_.")?),
+        };
+        let mut parts = rest.splitn(3, if sni { "_." } else { "|" });
+        let (port, subset, host) = (parts.next()?.parse().ok()?, parts.next()?.into(), parts.next()?.into());
+        Some(if sni {
+            ClusterName::SniDnat { port, subset, host }
+        } else {
+            ClusterName::Outbound { port, subset, host }
+        })
+    }
+
     /// Host, subset and port of an outbound cluster, in either form.
     pub fn parts(&self) -> Option<(&str, &str, u16)> {
         match self {
@@ -221,4 +245,25 @@ pub enum Health {
     Healthy,
     Unhealthy,
     Draining,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for name in [
+            ClusterName::outbound(9080, "v2", "reviews.default.svc.cluster.local"),
+            ClusterName::outbound(80, "", "a.example"),
+            ClusterName::SniDnat { port: 443, subset: "".into(), host: "a.example".into() },
+            ClusterName::Passthrough,
+            ClusterName::BlackHole,
+        ] {
+            assert_eq!(ClusterName::parse(&name.to_string()), Some(name));
+        }
+        for text in ["", "inbound|80||", "outbound|x||a", "outbound|80", "prometheus_stats"] {
+            assert_eq!(ClusterName::parse(text), None, "{text}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The results as one JSON document (`simulate -o json`; its schema is `schema/simulate.json`).
 
-use super::{Results, json_what_if};
+use super::{Results, json_log, json_what_if};
 use crate::decision::Counted;
 use crate::replay::{Count, Detection, Power, StreamSummary};
 use crate::report::json_writer::{JsonWriter, Object};
@@ -22,7 +22,9 @@ pub fn to_json(results: &Results<'_>) -> Vec<u8> {
         o.bool("partial", results.totals.partial);
         let differences = results.against.map(|w| w.before.iter().zip(&w.changes)).into_iter().flatten();
         let differences = differences.map(Some).chain(std::iter::repeat(None));
-        o.objects("streams", results.streams.iter().zip(differences), |o, (s, difference)| {
+        let logged = results.log.map(|l| l.changes.iter()).into_iter().flatten();
+        let logged = logged.map(Some).chain(std::iter::repeat(None));
+        o.objects("streams", results.streams.iter().zip(differences).zip(logged), |o, ((s, difference), logged)| {
             o.str("name", &s.name);
             o.str("proxy", &s.proxy);
             o.bool("automatic", s.automatic);
@@ -35,11 +37,19 @@ pub fn to_json(results: &Results<'_>) -> Vec<u8> {
                 Some((before, change)) => o.object("against", |o| json_what_if::stream(o, before, s, change)),
                 None => o.null("against"),
             }
+            match logged {
+                Some(change) => o.object("logged", |o| json_log::change(o, change)),
+                None => o.null("logged"),
+            }
         });
         o.object("totals", |o| summary(o, &results.totals, results.sources));
         match results.against {
             Some(what_if) => o.objects("tables", &what_if.tables, json_what_if::table),
             None => o.null("tables"),
+        }
+        match results.log {
+            Some(log) => o.object("log", |o| json_log::log(o, log)),
+            None => o.null("log"),
         }
     });
     json.into_bytes()

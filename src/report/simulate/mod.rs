@@ -4,7 +4,9 @@ mod csv;
 mod detection;
 mod grid;
 mod json;
+mod json_log;
 mod json_what_if;
+mod log;
 mod table;
 mod what_if;
 
@@ -12,7 +14,7 @@ pub use self::csv::to_csv;
 pub use json::to_json;
 pub use table::{Show, to_text};
 
-use crate::compare::WhatIf;
+use crate::compare::{LogResult, WhatIf};
 use crate::decision::Outcome;
 use crate::replay::{StreamSummary, totals};
 use crate::source::SourceMap;
@@ -28,6 +30,8 @@ pub struct Results<'a> {
     pub streams: &'a [StreamSummary],
     /// The same streams on another mesh, and the difference.
     pub against: Option<&'a WhatIf>,
+    /// The log that the streams were read from.
+    pub log: Option<&'a LogResult>,
     /// All streams together.
     pub totals: StreamSummary,
     pub sources: &'a SourceMap,
@@ -41,7 +45,7 @@ impl<'a> Results<'a> {
         streams: &'a [StreamSummary],
         sources: &'a SourceMap,
     ) -> Self {
-        Results { scenario, seed, exact, streams, against: None, totals: totals(streams), sources }
+        Results { scenario, seed, exact, streams, against: None, log: None, totals: totals(streams), sources }
     }
 }
 

@@ -29,6 +29,9 @@ pub fn to_text(results: &Results<'_>, show: &Show) -> String {
         out.line(&paint(&format!("=== {}", results.scenario), Style::Title, show.color));
         out.line("");
     }
+    if let Some(log) = results.log {
+        out.log(log);
+    }
     if results.streams.is_empty() {
         out.line("no stream, and no host that requests could be made for");
         return out.out;
@@ -45,6 +48,10 @@ pub fn to_text(results: &Results<'_>, show: &Show) -> String {
             out.line("");
         }
         out.stream(stream);
+        let place = results.streams.iter().position(|s| std::ptr::eq(s, *stream));
+        if let Some(change) = results.log.zip(place).and_then(|(l, i)| l.changes.get(i)) {
+            out.log_change(change, stream);
+        }
     }
     if !plain.is_empty() {
         if !telling.is_empty() {
@@ -100,7 +107,11 @@ impl Writer<'_> {
         let how_many = if self.results.exact {
             "exact shares".to_owned()
         } else {
-            let stopped = if s.partial { format!(", stopped before {}", thousands(s.planned)) } else { String::new() };
+            let stopped = match s.partial {
+                false => String::new(),
+                true if s.planned > s.requests => format!(", stopped before {}", thousands(s.planned)),
+                true => ", stopped before the end of the log".to_owned(),
+            };
             format!("{} requests{stopped}", thousands(s.requests))
         };
         self.line(&format!("{name}  {how_many} through {}", s.proxy));

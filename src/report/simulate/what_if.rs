@@ -32,6 +32,10 @@ impl Writer<'_> {
             }
             self.stream_change(before, now, change);
         }
+        let logged = self.results.log.map(|l| l.changes.iter().zip(self.results.streams));
+        for (change, s) in logged.into_iter().flatten() {
+            self.log_change(change, s);
+        }
         if !same.is_empty() {
             if !changed.is_empty() {
                 self.line("");
@@ -188,7 +192,7 @@ impl Writer<'_> {
 }
 
 /// An end as a row of its group: `redirect 301`, `reviews.default:9080 subset v1`.
-fn end(end: &End) -> String {
+pub(super) fn end(end: &End) -> String {
     match end {
         End::Cluster { cluster, outcome: Outcome::Tcp } => format!("{} (TCP)", describe::cluster(cluster)),
         End::Cluster { cluster, .. } => describe::cluster(cluster),

@@ -1,21 +1,23 @@
 //! `towtank simulate`.
 
+mod task;
+
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
+use task::{Done, Task};
+
 use super::fail_on::What;
 use super::options::CommonArgs;
 use super::{Exit, fail_on, input, output, progress};
-use crate::compare::{StreamChange, WhatIf};
-use crate::mesh::Proxy;
-use crate::replay::{Override, Pair, Settings, Simulation, StreamSummary};
+use crate::compare::{LogResult, StreamChange, WhatIf};
+use crate::replay::StreamSummary;
 use crate::report::simulate::{Results, Show, to_csv, to_json, to_text};
-use crate::scenario::{self, Detect};
+use crate::scenario;
 use crate::workspace::{Inputs, Workspace};
 
 #[derive(Debug, Args)]
@@ -42,6 +44,19 @@ pub struct SimulateArgs {
     /// Draw nothing: only the exact expected shares
     #[arg(long)]
     exact: bool,
+
+    /// Replay a log instead of streams: JSON lines, Envoy's or Istio's access log (text or JSON), nginx combined, CSV or HAR,
+    /// also .gz or .zst; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["count", "duration", "access_log"])]
+    requests: Option<PathBuf>,
+
+    /// Share of the log's lines that may be unreadable
+    #[arg(long, value_name = "SHARE", value_parser = share, requires = "requests", default_value = "1%")]
+    max_bad: f64,
+
+    /// Host that the log's requests ask for, where the log names none
+    #[arg(long, value_name = "HOST[:PORT]", requires = "requests")]
+    authority: Option<String>,
 
     /// How many requests it takes until a subset whose error rate is higher by this much stands out, for example 1%
     #[arg(long, value_name = "RISE", value_parser = share)]
@@ -96,11 +111,12 @@ fn duration(text: &str) -> Result<f64, String> {
     scenario::parse_seconds(text).ok_or_else(|| "a length of time is above 0, for example 90s, 5m or 1h30m".to_owned())
 }
 
-/// One scenario with its streams' summaries.
+/// One scenario with everything that is said about it.
 struct Finished {
     workspace: Workspace,
     streams: Vec<StreamSummary>,
     against: Option<WhatIf>,
+    log: Option<LogResult>,
 }
 
 pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
@@ -116,7 +132,11 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
         None => None,
     };
     let watch = progress::Watch::new(args.progress, args.common.quiet);
-    for (inputs, older) in gather(args)? {
+    let meshes = gather(args)?;
+    if meshes.len() > 1 && args.requests.as_ref().is_some_and(|p| p.as_os_str() == "-") {
+        anyhow::bail!("--requests -: standard input can be read once, and there are {} scenarios", meshes.len());
+    }
+    for (inputs, older) in meshes {
         let Some(workspace) = input::open(inputs, &args.common) else {
             exit = Exit::Unusable;
             continue;
@@ -131,12 +151,9 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
             Some(older) => older,
             None => None,
         };
-        let done = pool.install(|| match &older {
-            Some(older) => compare(args, &workspace, older, &watch),
-            None => simulate(args, &workspace, &watch, access_log.as_mut()).map(|streams| (streams, None)),
-        });
-        match done {
-            Ok((streams, against)) => finished.push(Finished { workspace, streams, against }),
+        let task = Task { args, workspace: &workspace, older: older.as_ref(), watch: &watch };
+        match pool.install(|| task.run(access_log.as_mut())) {
+            Ok(Done { streams, against, log }) => finished.push(Finished { workspace, streams, against, log }),
             Err(error) => {
                 let at = if workspace.name.is_empty() { String::new() } else { format!("{}: ", workspace.name) };
                 output::message(&format!("error: {at}{error:#}"));
@@ -152,6 +169,7 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
         .iter()
         .map(|f| Results {
             against: f.against.as_ref(),
+            log: f.log.as_ref(),
             ..Results::new(&f.workspace.name, args.common.seed, args.exact, &f.streams, &f.workspace.sources)
         })
         .collect();
@@ -182,76 +200,6 @@ fn gather(args: &SimulateArgs) -> anyhow::Result<Vec<(Inputs, Option<Inputs>)>> 
     }
     let pairs = input::gather_pairs(&args.common, &args.against)?;
     Ok(pairs.into_iter().map(|(now, before)| (now, Some(before))).collect())
-}
-
-fn settings(args: &SimulateArgs, workspace: &Workspace) -> anyhow::Result<Settings> {
-    Ok(Settings {
-        seed: args.common.seed,
-        amount: Override { count: args.count, per_second: args.rate, seconds: args.duration },
-        chosen_proxies: !args.common.proxy.is_empty(),
-        switches: input::switches(workspace)?,
-        detect: args.detect.map(|rise| Detect { rise, error_rate: None }),
-        error_rate: Some(args.error_rate),
-    })
-}
-
-fn simulate(
-    args: &SimulateArgs,
-    workspace: &Workspace,
-    watch: &progress::Watch,
-    access_log: Option<&mut BufWriter<File>>,
-) -> anyhow::Result<Vec<StreamSummary>> {
-    let settings = settings(args, workspace)?;
-    let proxies = proxies(args, workspace)?;
-    let simulation = Simulation::prepare(&workspace.mesh, &proxies, workspace.scenario.as_ref(), &settings)?;
-    let summaries = run_one(args, &simulation, watch);
-    if let Some(log) = access_log
-        && !watch.stopped()
-    {
-        simulation.access_log(args.common.seed, log).context("access log")?;
-    }
-    Ok(summaries)
-}
-
-/// The same requests through both meshes.
-fn compare(
-    args: &SimulateArgs,
-    workspace: &Workspace,
-    older: &Workspace,
-    watch: &progress::Watch,
-) -> anyhow::Result<(Vec<StreamSummary>, Option<WhatIf>)> {
-    let settings = settings(args, workspace)?;
-    let proxies = proxies(args, workspace)?;
-    let scenario = workspace.scenario.as_ref().or(older.scenario.as_ref());
-    let pair = Pair::prepare(&older.mesh, &workspace.mesh, &proxies, scenario, &settings)?;
-    let now = run_one(args, &pair.now, watch);
-    let before = run_one(args, &pair.before, watch);
-    Ok((now, Some(WhatIf::new(&pair, before))))
-}
-
-fn run_one(args: &SimulateArgs, simulation: &Simulation, watch: &progress::Watch) -> Vec<StreamSummary> {
-    if args.exact {
-        return simulation.exact();
-    }
-    let shown = watch.begin(simulation.requests());
-    let summaries = simulation.run(args.common.seed, watch.progress());
-    drop(shown);
-    summaries
-}
-
-/// The proxies of the run, and those that streams name without the scenario listing them (`sidecar:NAMESPACE` ...).
-fn proxies(args: &SimulateArgs, workspace: &Workspace) -> anyhow::Result<Vec<Arc<Proxy>>> {
-    let mut proxies = workspace.proxies.clone();
-    if !args.common.proxy.is_empty() {
-        return Ok(proxies);
-    }
-    for stream in workspace.scenario.iter().flat_map(|s| &s.streams).filter(|s| !s.proxy.is_empty()) {
-        if proxies.iter().all(|p| p.name != stream.proxy) {
-            let found = workspace.proxy(&stream.proxy, &args.common.namespace);
-            proxies.push(found.map_err(|problem| anyhow::anyhow!("stream `{}`: {}", stream.name, problem.message))?);
-        }
-    }
-    Ok(proxies)
 }
 
 fn write(args: &SimulateArgs, results: &[Results<'_>]) -> anyhow::Result<()> {

@@ -1,0 +1,217 @@
+//! One mesh of a run: which streams go through it, and what is said about them.
+
+use std::fs::File;
+use std::io::{BufWriter, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use smol_str::SmolStr;
+
+use super::SimulateArgs;
+use crate::cli::{input, output, progress};
+use crate::compare::{LogResult, WhatIf, logged};
+use crate::mesh::Proxy;
+use crate::recorded::{self, Log};
+use crate::replay::{
+    self, Lens, Lenses, Override, Pair, Progress, Recorded, Settings, Simulation, Sorted, StreamSummary, View,
+};
+use crate::scenario::Detect;
+use crate::workspace::Workspace;
+
+/// What is to be done with one mesh.
+pub(super) struct Task<'a> {
+    pub args: &'a SimulateArgs,
+    pub workspace: &'a Workspace,
+    /// The mesh as it was before (`--against`).
+    pub older: Option<&'a Workspace>,
+    pub watch: &'a progress::Watch,
+}
+
+/// What came of it.
+pub(super) struct Done {
+    pub streams: Vec<StreamSummary>,
+    pub against: Option<WhatIf>,
+    pub log: Option<LogResult>,
+}
+
+impl Task<'_> {
+    /// Streams of a log where one is given, else described or automatic ones; on one mesh or on both.
+    pub fn run(&self, access_log: Option<&mut BufWriter<File>>) -> anyhow::Result<Done> {
+        let settings = self.settings()?;
+        if let Some(path) = &self.args.requests {
+            return self.log(path, &settings);
+        }
+        let proxies = self.proxies()?;
+        let Some(older) = self.older else {
+            let scenario = self.workspace.scenario.as_ref();
+            let simulation = Simulation::prepare(&self.workspace.mesh, &proxies, scenario, &settings)?;
+            let streams = self.counted(&simulation);
+            if let Some(log) = access_log
+                && !self.watch.stopped()
+            {
+                simulation.access_log(self.args.common.seed, log).context("access log")?;
+            }
+            return Ok(Done { streams, against: None, log: None });
+        };
+        let scenario = self.workspace.scenario.as_ref().or(older.scenario.as_ref());
+        let pair = Pair::prepare(&older.mesh, &self.workspace.mesh, &proxies, scenario, &settings)?;
+        Ok(self.pair(&pair))
+    }
+
+    fn settings(&self) -> anyhow::Result<Settings> {
+        let args = self.args;
+        Ok(Settings {
+            seed: args.common.seed,
+            amount: Override { count: args.count, per_second: args.rate, seconds: args.duration },
+            chosen_proxies: !args.common.proxy.is_empty(),
+            switches: input::switches(self.workspace)?,
+            detect: args.detect.map(|rise| Detect { rise, error_rate: None }),
+            error_rate: Some(args.error_rate),
+        })
+    }
+
+    /// The proxies of the run, and those that streams name without the scenario listing them (`sidecar:NAMESPACE` ...).
+    fn proxies(&self) -> anyhow::Result<Vec<Arc<Proxy>>> {
+        let mut proxies = self.workspace.proxies.clone();
+        if !self.args.common.proxy.is_empty() {
+            return Ok(proxies);
+        }
+        let streams = self.workspace.scenario.iter().flat_map(|s| &s.streams);
+        for stream in streams.filter(|s| !s.proxy.is_empty()) {
+            if proxies.iter().all(|p| p.name != stream.proxy) {
+                let found = self.workspace.proxy(&stream.proxy, &self.args.common.namespace);
+                let named = |problem: Box<crate::diagnostic::Finding>| {
+                    anyhow::anyhow!("stream `{}`: {}", stream.name, problem.message)
+                };
+                proxies.push(found.map_err(named)?);
+            }
+        }
+        Ok(proxies)
+    }
+
+    fn counted(&self, simulation: &Simulation) -> Vec<StreamSummary> {
+        if self.args.exact {
+            return simulation.exact();
+        }
+        let shown = self.watch.begin(simulation.requests());
+        let summaries = simulation.run(self.args.common.seed, self.watch.progress());
+        drop(shown);
+        summaries
+    }
+
+    /// The same requests through both meshes.
+    fn pair(&self, pair: &Pair) -> Done {
+        let streams = self.counted(&pair.now);
+        let before = self.counted(&pair.before);
+        Done { streams, against: Some(WhatIf::new(pair, before)), log: None }
+    }
+
+    fn log(&self, path: &Path, settings: &Settings) -> anyhow::Result<Done> {
+        let name = if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() };
+        let mut log = self.open(path, &name)?;
+        let lenses = self.lenses(settings)?;
+        let shown = self.watch.begin_lines();
+        let sorted = replay::read(&mut log, &lenses, self.watch.progress()).map_err(unreadable)?;
+        drop(shown);
+        self.judge(&name, &sorted)?;
+        let stem = path.file_name().filter(|f| *f != "-").map_or_else(|| name.clone(), |f| f.to_string_lossy().into());
+        let mut done = match replay::streams(&stem, &sorted, &lenses, settings)? {
+            Recorded::One(simulation) => {
+                let mut done = Done { streams: self.drawn(&simulation), against: None, log: None };
+                done.log =
+                    Some(LogResult { name, format: log.format(), changes: changes(&simulation, &sorted), sorted });
+                done
+            }
+            Recorded::Two(pair) => {
+                let (now, before) = (self.drawn(&pair.now), self.drawn(&pair.before));
+                let changes = changes(&pair.now, &sorted);
+                let log = Some(LogResult { name, format: log.format(), changes, sorted });
+                Done { streams: now, against: Some(WhatIf::new(&pair, before)), log }
+            }
+        };
+        let partial = self.watch.stopped();
+        done.streams.iter_mut().for_each(|s| s.partial |= partial);
+        Ok(done)
+    }
+
+    /// What was read is drawn to its end, even where reading was stopped.
+    fn drawn(&self, simulation: &Simulation) -> Vec<StreamSummary> {
+        if self.args.exact { simulation.exact() } else { simulation.run(self.args.common.seed, &Progress::default()) }
+    }
+
+    fn open(&self, path: &Path, name: &str) -> anyhow::Result<Log> {
+        let input: Box<dyn Read + Send> = if path.as_os_str() == "-" {
+            Box::new(std::io::stdin())
+        } else {
+            Box::new(File::open(path).with_context(|| format!("--requests {name}"))?)
+        };
+        let settings = recorded::Settings {
+            default_authority: self.args.authority.as_deref().map(SmolStr::new),
+            ..recorded::Settings::default()
+        };
+        Log::open(name, input, settings).map_err(unreadable)
+    }
+
+    /// Requests that name no proxy pass those that were asked for, else the first.
+    fn lenses<'s>(&'s self, settings: &'s Settings) -> anyhow::Result<Lenses<'s>> {
+        let asked = if settings.chosen_proxies { self.workspace.proxies.len() } else { 1 };
+        let defaults: Vec<SmolStr> = self.workspace.proxies.iter().take(asked).map(|p| p.name.clone()).collect();
+        let Some(first) = defaults.first() else { return Err(replay::NotPossible::NoProxy.into()) };
+        if !settings.chosen_proxies && self.workspace.proxies.len() > 1 && !self.args.common.quiet {
+            let others: Vec<&str> = self.workspace.proxies.iter().skip(1).take(4).map(|p| p.name.as_str()).collect();
+            output::message(&format!(
+                "note: requests that name no proxy pass `{first}`; --proxy chooses another, for example {}",
+                others.join(", ")
+            ));
+        }
+        let make = move |name: &str| {
+            let proxy = self.workspace.proxy(name, &self.args.common.namespace).ok()?;
+            let view = |w: &Workspace| Arc::new(View::new(&w.mesh, &proxy, &settings.switches));
+            Some(Lens { now: view(self.workspace), before: self.older.map(view) })
+        };
+        Ok(Lenses::new(defaults, make))
+    }
+
+    /// Too many bad lines make a log unusable; so does one without any request.
+    fn judge(&self, name: &str, sorted: &Sorted) -> anyhow::Result<()> {
+        let too_many = sorted.bad_share() > self.args.max_bad;
+        if sorted.bad > 0 && (too_many || !self.args.common.quiet) {
+            let kind = if too_many { "error" } else { "warning" };
+            for line in &sorted.bad_lines {
+                output::message(&format!("{kind}: {name}:{line}\n  | {}", line.text));
+            }
+            let more = sorted.bad - sorted.bad_lines.len() as u64;
+            if more > 0 {
+                output::message(&format!("{kind}: and {more} more lines of {name} that can't be read"));
+            }
+        }
+        if too_many {
+            let share = crate::report::describe::percent(sorted.bad_share());
+            let allowed = crate::report::describe::percent(self.args.max_bad);
+            anyhow::bail!("{name}: {share} of the lines can't be read, more than --max-bad {allowed}");
+        }
+        if sorted.requests == 0 {
+            let passed: u64 = sorted.passed_over.values().sum();
+            anyhow::bail!("{name}: no request among its {} lines ({passed} passed over)", sorted.lines);
+        }
+        Ok(())
+    }
+}
+
+fn unreadable(error: recorded::Unreadable) -> anyhow::Error {
+    match &error.hint {
+        Some(hint) => anyhow::anyhow!("{error}\n  = help: {hint}"),
+        None => anyhow::anyhow!("{error}"),
+    }
+}
+
+/// Of each stream, in order, where its requests went then and go now.
+fn changes(simulation: &Simulation, sorted: &Sorted) -> Vec<crate::compare::LogChange> {
+    let change = |stream: &replay::Prepared| {
+        let view = simulation.views.get(stream.view)?;
+        let proxy = view.table().proxy.name.clone();
+        Some(logged(stream, view, sorted.kinds().filter(|k| k.proxy == proxy)))
+    };
+    simulation.streams.iter().filter_map(change).collect()
+}

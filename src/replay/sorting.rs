@@ -1,0 +1,287 @@
+//! The requests of a log, sorted into classes that end alike.
+//!
+//! Every request is found in the table, but only the first of a class is decided: so a log costs little more than to be
+//! read. Batches are sorted on all threads and merged in their order, so that results do not depend on how many there are.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use smol_str::SmolStr;
+
+use super::lens::{Lens, Lenses};
+use super::sticky::{self, Client};
+use super::view::View;
+use crate::balance::hash::xx_hash;
+use crate::decision::{Detail, Variant, decide, variant};
+use crate::mesh::ProxyKind;
+use crate::recorded::{BadLine, Batch, Entry, Format, Reason, Record, Went};
+use crate::request::Request;
+use crate::router::{Found, HttpEnd, RequestView};
+use crate::table::{LbPolicy, RouteAction};
+
+/// Bad lines that are kept to be shown.
+const BAD_SHOWN: usize = 5;
+
+/// Classes that are kept apart by what their requests say, beyond where they were found. More than these (a flood of unknown
+/// hosts, or of sessions) are put together, so that memory stays within bounds.
+pub const DETAILS_MAX: usize = 1 << 17;
+
+/// Different ways in which requests of one class went; more are counted as not known.
+const WENT_MAX: usize = 64;
+
+/// Where a request was found on both sides, and what more tells it from others.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    proxy: SmolStr,
+    now: (Found, Variant),
+    before: Option<(Found, Variant)>,
+    /// 0: nothing more.
+    detail: u64,
+}
+
+/// Requests that end alike.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kind {
+    pub proxy: SmolStr,
+    /// The first of them.
+    pub request: Request,
+    pub client: Option<IpAddr>,
+    /// False where they were put together although what consistent hashing looks at differs.
+    pub alike: bool,
+    pub count: u64,
+    /// Where the log says they went.
+    pub went: IndexMap<Went, u64>,
+}
+
+/// What was read of a log so far.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sorted {
+    kinds: IndexMap<Key, Kind, FxBuildHasher>,
+    /// Kinds with a detail.
+    details: usize,
+    /// Requests that were put together because there were too many details.
+    pub lumped: u64,
+    /// Lines, blank ones included; entries of a HAR.
+    pub lines: u64,
+    /// Requests in the log; one through several proxies counts once.
+    pub requests: u64,
+    pub passed_over: BTreeMap<Reason, u64>,
+    pub bad: u64,
+    /// The first of them.
+    pub bad_lines: Vec<BadLine>,
+}
+
+impl Sorted {
+    /// In the order of their first requests.
+    pub fn kinds(&self) -> impl Iterator<Item = &Kind> {
+        self.kinds.values()
+    }
+
+    /// Share of bad lines among bad lines and requests, 0 to 1.
+    pub fn bad_share(&self) -> f64 {
+        crate::stats::share(self.bad, self.bad + self.requests)
+    }
+
+    /// Adds what stood behind it in the log.
+    pub fn merge(&mut self, later: Sorted) {
+        self.lumped += later.lumped;
+        self.lines += later.lines;
+        self.requests += later.requests;
+        self.bad += later.bad;
+        for (reason, n) in later.passed_over {
+            *self.passed_over.entry(reason).or_default() += n;
+        }
+        let room = BAD_SHOWN.saturating_sub(self.bad_lines.len());
+        self.bad_lines.extend(later.bad_lines.into_iter().take(room));
+        for (mut key, mut kind) in later.kinds {
+            if key.detail != 0 && !self.kinds.contains_key(&key) {
+                if self.details < DETAILS_MAX {
+                    self.details += 1;
+                } else {
+                    self.lumped += kind.count;
+                    key.detail = 0;
+                    kind.alike = false;
+                }
+            }
+            match self.kinds.get_mut(&key) {
+                Some(known) => {
+                    known.count += kind.count;
+                    known.alike &= kind.alike;
+                    kind.went.into_iter().for_each(|(went, n)| add_went(&mut known.went, went, n));
+                }
+                None => {
+                    self.kinds.insert(key, kind);
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, key: Key, record: &Record) {
+        let kind = self.kinds.entry(key).or_insert_with_key(|key| Kind {
+            proxy: key.proxy.clone(),
+            request: record.request.clone(),
+            client: record.client,
+            alike: true,
+            count: 0,
+            went: IndexMap::new(),
+        });
+        kind.count += 1;
+        if let Some(went) = &record.went {
+            add_went(&mut kind.went, place(went), 1);
+        }
+    }
+
+    fn add_bad(&mut self, line: BadLine) {
+        self.bad += 1;
+        if self.bad_lines.len() < BAD_SHOWN {
+            self.bad_lines.push(line);
+        }
+    }
+}
+
+/// Of where a request went, what tells places apart: not how an endpoint answered, nor what became of the connection.
+fn place(went: &Went) -> Went {
+    /// Envoy's flags for requests that come to no endpoint, or to none on purpose.
+    const FLAGS: [&str; 4] = ["NR", "NC", "UH", "FI"];
+    let told = |flags: &SmolStr| flags.split(',').find_map(|f| FLAGS.into_iter().find(|known| *known == f));
+    let flags = went.flags.as_ref().map(|flags| SmolStr::new_static(told(flags).unwrap_or("-")));
+    let answered = went.cluster.as_deref() == Some("-");
+    Went { cluster: went.cluster.clone(), flags, status: went.status.filter(|_| answered), route_name: None }
+}
+
+fn add_went(all: &mut IndexMap<Went, u64>, went: Went, n: u64) {
+    let went = if all.len() < WENT_MAX || all.contains_key(&went) { went } else { Went::default() };
+    *all.entry(went).or_default() += n;
+}
+
+/// Sorts the lines of one batch.
+pub fn sort(batch: &Batch, format: Format, lenses: &Lenses<'_>) -> Sorted {
+    let mut out = Sorted { lines: batch.lines(), ..Sorted::default() };
+    let mut known: FxHashMap<SmolStr, Option<Arc<Lens>>> = FxHashMap::default();
+    let defaults: Vec<(SmolStr, Option<Arc<Lens>>)> =
+        lenses.defaults.iter().map(|name| (name.clone(), lenses.get(name))).collect();
+    for (line, entry) in batch.entries() {
+        match entry {
+            Ok(Entry::Request(mut record)) => match record.request.proxy.take() {
+                None => {
+                    out.requests += 1;
+                    for (name, lens) in &defaults {
+                        let Some(lens) = lens else { continue };
+                        out.add(key(name, lens, &mut record, format), &record);
+                    }
+                }
+                Some(name) => match known.entry(name.clone()).or_insert_with(|| lenses.get(&name)).clone() {
+                    Some(lens) => {
+                        out.requests += 1;
+                        out.add(key(&name, &lens, &mut record, format), &record);
+                    }
+                    None => {
+                        let message = format!("there is no proxy `{name}`");
+                        out.add_bad(BadLine { line, column: None, text: record.request.path.to_string(), message });
+                    }
+                },
+            },
+            Ok(Entry::PassedOver(reason)) => *out.passed_over.entry(reason).or_default() += 1,
+            Err(bad) => out.add_bad(bad),
+        }
+    }
+    out
+}
+
+fn key(proxy: &SmolStr, lens: &Lens, record: &mut Record, format: Format) -> Key {
+    if format.ports_are_local() {
+        record.request.port = dialled_port(&lens.now, record.request.port);
+    }
+    let request = RequestView::from(&record.request);
+    let (now, detail) = look(&lens.now, &request, record);
+    let (before, older) = match &lens.before {
+        Some(view) => {
+            let (found, detail) = look(view, &request, record);
+            (Some(found), detail)
+        }
+        None => (None, 0),
+    };
+    // Both are hashes, or 0.
+    Key { proxy: proxy.clone(), now, before, detail: detail ^ older.rotate_left(1) }
+}
+
+/// The port of the gateway's Service that leads to the one that it listens on.
+fn dialled_port(view: &View, port: Option<u16>) -> Option<u16> {
+    let table = view.table();
+    if table.proxy.kind != ProxyKind::Gateway {
+        return port;
+    }
+    let service = table.service_ports.iter().find(|(_, target)| Some(*target) == port);
+    service.map(|(dialled, _)| *dialled).or(port)
+}
+
+fn look(view: &View, request: &RequestView<'_>, record: &Record) -> ((Found, Variant), u64) {
+    let found = view.router.find(request);
+    let place = (found, variant(&view.router, request, found));
+    let detail = match found {
+        Found::NothingListens | Found::NoChain { .. } | Found::PlainToTls { .. } | Found::VirtualOutbound => {
+            name(request, "")
+        }
+        Found::Tcp { .. } => 0,
+        Found::Http { end, .. } => match end {
+            HttpEnd::Refused(_) | HttpEnd::NoRouteConfig | HttpEnd::NoVirtualHost { .. } => name(request, ""),
+            HttpEnd::NoRoute { .. } => name(request, beginning(request.path)),
+            HttpEnd::RequireTls { .. } => 0,
+            HttpEnd::Route { config, virtual_host, route } => {
+                match view.router.route(config, virtual_host, route).map(|r| &r.action) {
+                    Some(RouteAction::Forward(f)) if !f.hash_policies.is_empty() => session(view, record),
+                    _ => 0,
+                }
+            }
+        },
+    };
+    (place, detail)
+}
+
+/// Requests that match nothing are told apart by what they ask for, so that the most frequent can be shown.
+fn name(request: &RequestView<'_>, path: &str) -> u64 {
+    xx_hash(request.authority.as_bytes()) ^ xx_hash(path.as_bytes()).rotate_left(1)
+}
+
+/// The first two segments of a path.
+fn beginning(path: &str) -> &str {
+    let bare = path.split_once(['?', '#']).map_or(path, |(bare, _)| bare);
+    bare.match_indices('/').nth(2).map_or(bare, |(at, _)| bare.get(..at).unwrap_or(bare))
+}
+
+/// What consistent hashing makes of a request: those with the same number stay together. 0 where nothing is hashed.
+fn session(view: &View, record: &Record) -> u64 {
+    let decision = decide(&view.router, &record.request, Detail::Outcome);
+    let policies = match view.route(&decision).map(|r| &r.action) {
+        Some(RouteAction::Forward(f)) => f.hash_policies.as_slice(),
+        _ => &[],
+    };
+    let table = view.table();
+    let client = Client::of(&table.proxy, None, record.client);
+    let mut bytes = Vec::new();
+    for c in &decision.clusters {
+        let sticky =
+            matches!(table.cluster(&c.name).map(|c| c.lb), Some(LbPolicy::RingHash { .. } | LbPolicy::Maglev { .. }));
+        if let (true, Some(upstream)) = (sticky, c.upstream.as_ref().or(decision.upstream.as_ref())) {
+            let hash = sticky::hash(policies, &record.request, upstream, client, false);
+            bytes.extend(hash.map_or(0, |h| h | 1).to_le_bytes());
+            bytes.extend(hash.unwrap_or(0).to_le_bytes());
+        }
+    }
+    if bytes.is_empty() { 0 } else { xx_hash(&bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beginnings_have_two_segments() {
+        for (path, wanted) in [("/a/b/c?x", "/a/b"), ("/a", "/a"), ("/", "/"), ("/a/b", "/a/b"), ("/a?b/c/d", "/a")] {
+            assert_eq!(beginning(path), wanted);
+        }
+    }
+}
