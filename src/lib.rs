@@ -11,6 +11,7 @@ pub mod admission;
 pub mod balance;
 pub mod checks;
 pub mod cli;
+pub mod compare;
 pub mod decision;
 pub mod diagnostic;
 pub mod envoy_path;

@@ -12,6 +12,13 @@ fn towtank(arguments: &[&str]) -> Ran {
     towtank_in(Path::new(env!("CARGO_MANIFEST_DIR")), arguments, b"")
 }
 
+fn fits_the_schema(document: &Value) {
+    let schema: Value = serde_json::from_str(towtank::report::schema::SIMULATE).expect("the schema is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("the schema is one");
+    let errors: Vec<String> = validator.iter_errors(document).map(|e| e.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+}
+
 fn json(arguments: &[&str]) -> Value {
     serde_json::from_str(&towtank(arguments).ends_with(0).out).expect("JSON")
 }
@@ -45,10 +52,7 @@ fn detect_says_what_a_split_can_tell() {
     let detection = &document["streams"][0]["detection"];
     assert_eq!(detection["subsets"][1]["requests_needed"], detection["stages"][0]["requests_needed"]);
     assert_eq!(detection["rate"], Value::Null);
-    let schema: Value = serde_json::from_str(towtank::report::schema::SIMULATE).expect("the schema is JSON");
-    let validator = jsonschema::validator_for(&schema).expect("the schema is one");
-    let errors: Vec<String> = validator.iter_errors(&document).map(|e| e.to_string()).collect();
-    assert!(errors.is_empty(), "{errors:?}");
+    fits_the_schema(&document);
     towtank(&["simulate", CANARY, "--detect", "0"]).ends_with(2).says(&["--detect"]);
     towtank(&["simulate", CANARY, "--detect", "60%", "--error-rate", "60%"]).ends_with(2).says(&["--error-rate"]);
 }
@@ -117,4 +121,123 @@ fn sequences_come_in_turn_and_not_by_chance() {
     assert_eq!(paths, ["/1", "/2", "/3", "/4", "/1"]);
     let to_a = |l: &&Value| l["upstream_cluster"].as_str().is_some_and(|c| c.contains("|a."));
     assert_eq!(lines.iter().filter(to_a).count(), document["streams"][0]["destinations"][0]["requests"]);
+}
+
+/// Writes files into a new folder.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    }
+    folder
+}
+
+const SHOP: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec: {clusterIP: 10.96.0.9, selector: {app: shop}, ports: [{name: http, port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: cart}
+spec: {clusterIP: 10.96.0.8, selector: {app: cart}, ports: [{name: http, port: 80}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: shop-1, labels: {app: shop, version: v1}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: cart-1, labels: {app: cart}}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: shop}
+spec: {host: shop, subsets: [{name: v1, labels: {version: v1}}]}
+---
+";
+
+fn virtual_service(http: &str) -> String {
+    format!(
+        "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: shop}}\nspec:\n  hosts: [shop]\n  http:\n{http}"
+    )
+}
+
+#[test]
+fn a_what_if_says_what_moves_what_is_lost_and_what_is_proven_to_stay() {
+    let before = virtual_service(
+        "  - match: [{uri: {prefix: /old}}]\n    redirect: {uri: /new}\n  - match: [{uri: {prefix: /api}}]\n    \
+         rewrite: {uri: /v1}\n    route: [{destination: {host: cart}}]\n  - route: [{destination: {host: shop, subset: v1}}]\n",
+    );
+    let now = virtual_service(
+        "  - match: [{uri: {prefix: /old}}]\n    redirect: {uri: /newer}\n  - match: [{uri: {prefix: /api}}]\n    \
+         rewrite: {uri: /v2}\n    route: [{destination: {host: cart}}]\n  - match: [{uri: {prefix: /}}]\n    route:\n    \
+         - {destination: {host: shop, subset: v1}, weight: 80}\n    - {destination: {host: shop, subset: v2}, weight: 20}\n",
+    );
+    let files = folder(&[
+        ("before/base.yaml", SHOP),
+        ("before/shop.yaml", &before),
+        ("now/base.yaml", SHOP),
+        ("now/shop.yaml", &now),
+    ]);
+    let run = |more: &[&str]| {
+        let arguments = [&["simulate", "now", "--against", "before", "--count", "2000"], more].concat();
+        towtank_in(files.path(), &arguments, b"")
+    };
+    for width in ["80", "120"] {
+        let ran = run(&["--width", width]).ends_with(0);
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(format!("what-if-{width}"), ran.out);
+        });
+    }
+    let document: Value = serde_json::from_str(&run(&["-o", "json"]).ends_with(0).out).expect("JSON");
+    fits_the_schema(&document);
+    let streams = document["streams"].as_array().expect("streams");
+    let shop = streams.iter().find(|s| s["name"].as_str().is_some_and(|n| n.starts_with("shop"))).expect("a stream");
+    let moves = shop["against"]["moves"].as_array().expect("moves");
+    assert_eq!(moves.len(), 1, "{moves:?}");
+    assert_eq!((&moves[0]["from"]["subset"], &moves[0]["to"]["subset"]), (&"v1".into(), &"v2".into()));
+    let whats: Vec<&Value> =
+        shop["against"]["alterations"].as_array().expect("a list").iter().map(|a| &a["what"]).collect();
+    assert_eq!(whats, ["location", "path"]);
+    let unchanged = document["tables"][0]["unchanged"].as_array().expect("a list");
+    assert!(unchanged.iter().any(|h| h["virtual_host"] == "cart.default.svc.cluster.local:80"), "{unchanged:?}");
+    for (condition, code) in [("changed", 1), ("blackholed", 1), ("unmatched", 0), ("changed>90%", 0)] {
+        run(&["--fail-on", condition]).ends_with(code);
+    }
+    assert!(run(&["-o", "csv"]).ends_with(0).out.lines().any(|l| l.contains("|v2|") && l.contains("no_cluster")));
+    towtank(&["simulate", CANARY, "--fail-on", "changed"]).ends_with(2).says(&["--against"]);
+}
+
+#[test]
+fn a_host_that_is_gone_is_asked_for_too() {
+    let gone = SHOP.replace(
+        "---\napiVersion: v1\nkind: Service\nmetadata: {name: cart}",
+        "---\nkind: Nothing\nmetadata: {name: cart}",
+    );
+    let files = folder(&[("before/base.yaml", SHOP), ("now/base.yaml", &gone)]);
+    let out = towtank_in(files.path(), &["simulate", "now", "--against", "before"], b"").ends_with(0).out;
+    assert!(out.contains("gone") && out.contains("cart.default"), "{out}");
+    assert!(out.contains("-> PassthroughCluster"), "{out}");
+    let same = towtank_in(files.path(), &["simulate", "now", "--against", "now"], b"").ends_with(0).out;
+    assert!(same.contains("both tables agree in everything"), "{same}");
+}
+
+#[test]
+fn a_scenario_counts_for_both_sides() {
+    let plain = towtank(&["simulate", "scenarios/bookshop", "--against", "scenarios/bookshop/manifests"]).ends_with(0);
+    let both = towtank(&["simulate", "scenarios/bookshop", "--against", "scenarios/bookshop"]).ends_with(0);
+    assert_eq!(plain.out, both.out);
+    let other = towtank(&["simulate", "scenarios/bookshop/manifests", "--against", "scenarios/bookshop"]).ends_with(0);
+    assert_eq!(other.out, both.out);
+    assert_eq!(both.out.matches("both tables agree in everything").count(), 3, "{}", both.out);
+    let steps = ["scenarios/staged-rollout/2-70-30", "scenarios/staged-rollout/1-90-10"];
+    let ran = towtank(&["simulate", steps[0], "--against", steps[1]]).ends_with(0);
+    assert!(ran.out.contains("20.00 % moves: reviews.default:9080 subset v1 -> reviews.default:9080 subset v2"));
+    towtank(&["simulate", "scenarios", "--against", "scenarios/staged-rollout"])
+        .ends_with(2)
+        .says(&["no scenario there is called like"]);
 }

@@ -6,9 +6,30 @@ use crate::scenario::parse_share;
 /// One condition: a kind of traffic, and how much of it is still fine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Condition {
-    pub what: Counted,
+    pub what: What,
     /// Share of a stream, 0 to 1.
     pub above: f64,
+}
+
+/// A kind of traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    Counted(Counted),
+    /// Requests that are not treated as before.
+    Changed,
+}
+
+impl What {
+    /// What such requests are, in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            What::Counted(Counted::Blackholed) => "lost",
+            What::Counted(Counted::Unmatched) => "unmatched",
+            What::Counted(Counted::Passthrough) => "passed through",
+            What::Counted(Counted::Subset | Counted::Answered) => "answered",
+            What::Changed => "treated otherwise than before",
+        }
+    }
 }
 
 impl Condition {
@@ -18,7 +39,7 @@ impl Condition {
     }
 }
 
-/// `blackholed`, `unmatched` or `passthrough`, with `>1%` or `>0.01` behind it.
+/// `blackholed`, `unmatched`, `passthrough` or `changed`, with `>1%` or `>0.01` behind it.
 pub(super) fn parse(text: &str) -> Result<Condition, String> {
     let (name, above) = match text.split_once('>') {
         Some((name, share)) => {
@@ -28,10 +49,14 @@ pub(super) fn parse(text: &str) -> Result<Condition, String> {
         None => (text.trim(), 0.0),
     };
     let what = match name {
-        "blackholed" => Counted::Blackholed,
-        "unmatched" => Counted::Unmatched,
-        "passthrough" => Counted::Passthrough,
-        _ => return Err("write blackholed, unmatched or passthrough, each with an optional `>1%`".to_owned()),
+        "blackholed" => What::Counted(Counted::Blackholed),
+        "unmatched" => What::Counted(Counted::Unmatched),
+        "passthrough" => What::Counted(Counted::Passthrough),
+        "changed" => What::Changed,
+        _ => {
+            let forms = "write blackholed, unmatched, passthrough or changed, each with an optional `>1%`";
+            return Err(forms.to_owned());
+        }
     };
     Ok(Condition { what, above })
 }
@@ -43,9 +68,10 @@ mod tests {
     #[test]
     fn thresholds_are_shares_or_percentages() {
         for (text, what, above) in [
-            ("blackholed", Counted::Blackholed, 0.0),
-            ("unmatched>1%", Counted::Unmatched, 0.01),
-            ("passthrough > 0.5", Counted::Passthrough, 0.5),
+            ("blackholed", What::Counted(Counted::Blackholed), 0.0),
+            ("unmatched>1%", What::Counted(Counted::Unmatched), 0.01),
+            ("passthrough > 0.5", What::Counted(Counted::Passthrough), 0.5),
+            ("changed", What::Changed, 0.0),
         ] {
             assert_eq!(parse(text), Ok(Condition { what, above }), "{text}");
         }

@@ -23,12 +23,7 @@ const SCENARIO_FILE: &str = "scenario.yaml";
 /// # Errors
 /// Only what makes all further work pointless: a path that doesn't exist.
 pub(super) fn gather(args: &CommonArgs) -> anyhow::Result<Vec<Inputs>> {
-    let mut scenarios: Vec<PathBuf> = Vec::new();
-    let mut plain: Vec<PathBuf> = Vec::new();
-    for path in &args.paths {
-        let below = scenario_folders(path);
-        if below.is_empty() { plain.push(path.clone()) } else { scenarios.extend(below) }
-    }
+    let (scenarios, plain) = part(&args.paths);
     if scenarios.is_empty() {
         let mut inputs = Inputs::default();
         add_manifests(&plain, &mut inputs);
@@ -39,7 +34,7 @@ pub(super) fn gather(args: &CommonArgs) -> anyhow::Result<Vec<Inputs>> {
     Ok(scenarios
         .iter()
         .map(|folder| {
-            let mut inputs = of_scenario(folder, &plain);
+            let mut inputs = of_scenario(folder, &plain, Own::Included);
             if several {
                 inputs.name = folder.display().to_string();
             }
@@ -47,6 +42,71 @@ pub(super) fn gather(args: &CommonArgs) -> anyhow::Result<Vec<Inputs>> {
             inputs
         })
         .collect())
+}
+
+/// Gathers what `gather` does for `args`, each beside the texts that stood in `against` before.
+///
+/// A scenario's proxies, pods and mesh settings count for both sides where the other side has none: plain manifests against a
+/// scenario replace its manifests. Several scenarios on both sides belong together by their folders' names.
+///
+/// # Errors
+/// A scenario without a counterpart.
+pub(super) fn gather_pairs(args: &CommonArgs, against: &[PathBuf]) -> anyhow::Result<Vec<(Inputs, Inputs)>> {
+    let older = CommonArgs { paths: against.to_vec(), ..args.clone() };
+    let (new_scenarios, new_plain) = part(&args.paths);
+    let (old_scenarios, old_plain) = part(against);
+    let several = new_scenarios.len().max(old_scenarios.len()) > 1;
+    let named = |folder: &Path, mut inputs: Inputs| {
+        if several {
+            inputs.name = folder.display().to_string();
+        }
+        add_mesh_config(args, &mut inputs);
+        inputs
+    };
+    let of = |folder: &Path, extra: &[PathBuf], own: Own| named(folder, of_scenario(folder, extra, own));
+    if new_scenarios.is_empty() && old_scenarios.is_empty() {
+        return Ok(gather(args)?.into_iter().zip(gather(&older)?).collect());
+    }
+    if old_scenarios.is_empty() {
+        let pair = |f: &PathBuf| (of(f, &new_plain, Own::Included), of(f, &old_plain, Own::LeftOut));
+        return Ok(new_scenarios.iter().map(pair).collect());
+    }
+    if new_scenarios.is_empty() {
+        let pair = |f: &PathBuf| (of(f, &new_plain, Own::LeftOut), of(f, &old_plain, Own::Included));
+        return Ok(old_scenarios.iter().map(pair).collect());
+    }
+    let counterpart = |folder: &PathBuf| match old_scenarios.as_slice() {
+        [only] => Ok(only),
+        all => all.iter().find(|o| o.file_name() == folder.file_name()).ok_or_else(|| {
+            anyhow::anyhow!("--against: no scenario there is called like the folder of {}", folder.display())
+        }),
+    };
+    new_scenarios
+        .iter()
+        .map(|f| {
+            let old = counterpart(f)?;
+            Ok((of(f, &new_plain, Own::Included), named(f, of_scenario(old, &old_plain, Own::Included))))
+        })
+        .collect()
+}
+
+/// Whether a scenario's own manifests are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Own {
+    Included,
+    /// Others stand in for them.
+    LeftOut,
+}
+
+/// The scenario folders among the paths or below them, and the other paths.
+fn part(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let mut scenarios: Vec<PathBuf> = Vec::new();
+    let mut plain: Vec<PathBuf> = Vec::new();
+    for path in paths {
+        let below = scenario_folders(path);
+        if below.is_empty() { plain.push(path.clone()) } else { scenarios.extend(below) }
+    }
+    (scenarios, plain)
 }
 
 /// The folder itself if it is a scenario, else the scenarios below it, sorted. A `scenario.yaml` named as a file counts.
@@ -71,13 +131,14 @@ fn scenario_folders(path: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn of_scenario(folder: &Path, extra: &[PathBuf]) -> Inputs {
+fn of_scenario(folder: &Path, extra: &[PathBuf], own: Own) -> Inputs {
     let mut inputs = Inputs::default();
     let Some(file) = add_file(&folder.join(SCENARIO_FILE), &mut inputs) else { return inputs };
     let text = inputs.sources.file(file).map(|f| f.text.clone()).unwrap_or_default();
     match scenario::decode(file, &text) {
         Ok(s) => {
             let mut paths: Vec<PathBuf> = match &s.manifests {
+                _ if own == Own::LeftOut => Vec::new(),
                 Some(list) => list.iter().map(|p| folder.join(p.as_str())).collect(),
                 None => other_manifests(folder),
             };

@@ -8,14 +8,15 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
+use super::fail_on::What;
 use super::options::CommonArgs;
 use super::{Exit, fail_on, input, output, progress};
-use crate::decision::Counted;
+use crate::compare::{StreamChange, WhatIf};
 use crate::mesh::Proxy;
-use crate::replay::{Override, Settings, Simulation, StreamSummary};
+use crate::replay::{Override, Pair, Settings, Simulation, StreamSummary};
 use crate::report::simulate::{Results, Show, to_csv, to_json, to_text};
 use crate::scenario::{self, Detect};
-use crate::workspace::Workspace;
+use crate::workspace::{Inputs, Workspace};
 
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
@@ -50,6 +51,10 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "SHARE", value_parser = share, requires = "detect", default_value = "1%")]
     error_rate: f64,
 
+    /// Send the same requests through these manifests too, as they are now in force: what changes? (repeatable)
+    #[arg(long, value_name = "PATH", conflicts_with = "access_log")]
+    against: Vec<PathBuf>,
+
     /// Whether long runs show how far they are; auto: on a terminal
     #[arg(long, value_enum, default_value_t = progress::When::Auto)]
     progress: progress::When,
@@ -58,8 +63,8 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "exact")]
     access_log: Option<PathBuf>,
 
-    /// Exit with 1 where a stream has such requests: blackholed, unmatched, passthrough, each with an optional
-    /// threshold as in `blackholed>1%`; judged by expected shares
+    /// Exit with 1 where a stream has such requests: blackholed, unmatched, passthrough, and with --against also changed,
+    /// each with an optional threshold as in `blackholed>1%`; judged by expected shares
     #[arg(long, value_name = "WHAT[>SHARE],...", value_delimiter = ',', value_parser = fail_on::parse)]
     fail_on: Vec<fail_on::Condition>,
 
@@ -95,12 +100,11 @@ fn duration(text: &str) -> Result<f64, String> {
 struct Finished {
     workspace: Workspace,
     streams: Vec<StreamSummary>,
+    against: Option<WhatIf>,
 }
 
 pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
-    if args.detect.is_some_and(|rise| rise <= 0.0 || rise + args.error_rate > 1.0) {
-        anyhow::bail!("--detect: the rise must be above 0, and with --error-rate at most 100%");
-    }
+    usable(args)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.map_or(0, usize::from)).build()?;
     let mut exit = Exit::Fine;
     let mut finished = Vec::new();
@@ -112,13 +116,27 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
         None => None,
     };
     let watch = progress::Watch::new(args.progress, args.common.quiet);
-    for inputs in input::gather(&args.common)? {
+    for (inputs, older) in gather(args)? {
         let Some(workspace) = input::open(inputs, &args.common) else {
             exit = Exit::Unusable;
             continue;
         };
-        match pool.install(|| simulate(args, &workspace, &watch, access_log.as_mut())) {
-            Ok(streams) => finished.push(Finished { workspace, streams }),
+        // The point of view is that of now.
+        let viewless = CommonArgs { proxy: Vec::new(), ..args.common.clone() };
+        let older = match older.map(|inputs| input::open(inputs, &viewless)) {
+            Some(None) => {
+                exit = Exit::Unusable;
+                continue;
+            }
+            Some(older) => older,
+            None => None,
+        };
+        let done = pool.install(|| match &older {
+            Some(older) => compare(args, &workspace, older, &watch),
+            None => simulate(args, &workspace, &watch, access_log.as_mut()).map(|streams| (streams, None)),
+        });
+        match done {
+            Ok((streams, against)) => finished.push(Finished { workspace, streams, against }),
             Err(error) => {
                 let at = if workspace.name.is_empty() { String::new() } else { format!("{}: ", workspace.name) };
                 output::message(&format!("error: {at}{error:#}"));
@@ -132,7 +150,10 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
     }
     let results: Vec<Results<'_>> = finished
         .iter()
-        .map(|f| Results::new(&f.workspace.name, args.common.seed, args.exact, &f.streams, &f.workspace.sources))
+        .map(|f| Results {
+            against: f.against.as_ref(),
+            ..Results::new(&f.workspace.name, args.common.seed, args.exact, &f.streams, &f.workspace.sources)
+        })
         .collect();
     write(args, &results)?;
     for f in &finished {
@@ -143,34 +164,79 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-fn simulate(
-    args: &SimulateArgs,
-    workspace: &Workspace,
-    watch: &progress::Watch,
-    access_log: Option<&mut BufWriter<File>>,
-) -> anyhow::Result<Vec<StreamSummary>> {
-    let settings = Settings {
+/// What no single argument can see.
+fn usable(args: &SimulateArgs) -> anyhow::Result<()> {
+    if args.detect.is_some_and(|rise| rise <= 0.0 || rise + args.error_rate > 1.0) {
+        anyhow::bail!("--detect: the rise must be above 0, and with --error-rate at most 100%");
+    }
+    if args.against.is_empty() && args.fail_on.iter().any(|c| c.what == What::Changed) {
+        anyhow::bail!("--fail-on changed: changed against what? --against PATH says it");
+    }
+    Ok(())
+}
+
+/// Each mesh, with --against beside the one it was before.
+fn gather(args: &SimulateArgs) -> anyhow::Result<Vec<(Inputs, Option<Inputs>)>> {
+    if args.against.is_empty() {
+        return Ok(input::gather(&args.common)?.into_iter().map(|inputs| (inputs, None)).collect());
+    }
+    let pairs = input::gather_pairs(&args.common, &args.against)?;
+    Ok(pairs.into_iter().map(|(now, before)| (now, Some(before))).collect())
+}
+
+fn settings(args: &SimulateArgs, workspace: &Workspace) -> anyhow::Result<Settings> {
+    Ok(Settings {
         seed: args.common.seed,
         amount: Override { count: args.count, per_second: args.rate, seconds: args.duration },
         chosen_proxies: !args.common.proxy.is_empty(),
         switches: input::switches(workspace)?,
         detect: args.detect.map(|rise| Detect { rise, error_rate: None }),
         error_rate: Some(args.error_rate),
-    };
+    })
+}
+
+fn simulate(
+    args: &SimulateArgs,
+    workspace: &Workspace,
+    watch: &progress::Watch,
+    access_log: Option<&mut BufWriter<File>>,
+) -> anyhow::Result<Vec<StreamSummary>> {
+    let settings = settings(args, workspace)?;
     let proxies = proxies(args, workspace)?;
     let simulation = Simulation::prepare(&workspace.mesh, &proxies, workspace.scenario.as_ref(), &settings)?;
-    if args.exact {
-        return Ok(simulation.exact());
-    }
-    let shown = watch.begin(simulation.requests());
-    let summaries = simulation.run(args.common.seed, watch.progress());
-    drop(shown);
+    let summaries = run_one(args, &simulation, watch);
     if let Some(log) = access_log
         && !watch.stopped()
     {
         simulation.access_log(args.common.seed, log).context("access log")?;
     }
     Ok(summaries)
+}
+
+/// The same requests through both meshes.
+fn compare(
+    args: &SimulateArgs,
+    workspace: &Workspace,
+    older: &Workspace,
+    watch: &progress::Watch,
+) -> anyhow::Result<(Vec<StreamSummary>, Option<WhatIf>)> {
+    let settings = settings(args, workspace)?;
+    let proxies = proxies(args, workspace)?;
+    let scenario = workspace.scenario.as_ref().or(older.scenario.as_ref());
+    let pair = Pair::prepare(&older.mesh, &workspace.mesh, &proxies, scenario, &settings)?;
+    let now = run_one(args, &pair.now, watch);
+    let before = run_one(args, &pair.before, watch);
+    Ok((now, Some(WhatIf::new(&pair, before))))
+}
+
+fn run_one(args: &SimulateArgs, simulation: &Simulation, watch: &progress::Watch) -> Vec<StreamSummary> {
+    if args.exact {
+        return simulation.exact();
+    }
+    let shown = watch.begin(simulation.requests());
+    let summaries = simulation.run(args.common.seed, watch.progress());
+    drop(shown);
+    summaries
 }
 
 /// The proxies of the run, and those that streams name without the scenario listing them (`sidecar:NAMESPACE` ...).
@@ -213,28 +279,27 @@ fn write(args: &SimulateArgs, results: &[Results<'_>]) -> anyhow::Result<()> {
 
 /// True where a condition of `--fail-on` held; says which.
 fn judged(args: &SimulateArgs, finished: &Finished) -> bool {
+    let scenario = match finished.workspace.name.as_str() {
+        "" => String::new(),
+        name => format!("{name}: "),
+    };
     let mut held = false;
     for condition in &args.fail_on {
-        for s in &finished.streams {
-            let share = s.counted(condition.what).expected_share;
+        for (i, s) in finished.streams.iter().enumerate() {
+            let change = finished.against.as_ref().and_then(|a| a.changes.get(i));
+            let share = match condition.what {
+                What::Counted(counted) => s.counted(counted).expected_share,
+                What::Changed => change.map_or(0.0, StreamChange::changed),
+            };
             if !condition.holds(share) {
                 continue;
             }
             held = true;
-            let scenario = match finished.workspace.name.as_str() {
-                "" => String::new(),
-                name => format!("{name}: "),
-            };
-            let what = match condition.what {
-                Counted::Blackholed => "lost",
-                Counted::Unmatched => "unmatched",
-                Counted::Passthrough => "passed through",
-                Counted::Subset | Counted::Answered => "answered",
-            };
             output::message(&format!(
-                "failed: {scenario}{} of the requests of `{}` are {what}",
+                "failed: {scenario}{} of the requests of `{}` are {}",
                 crate::report::describe::percent(share),
-                s.name
+                s.name,
+                condition.what.as_str()
             ));
         }
     }

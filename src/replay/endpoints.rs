@@ -1,6 +1,6 @@
 //! Which endpoint of a cluster a request goes to, by the cluster's load balancing (envoy-matching 10).
 
-use super::AliasTable;
+use super::CumulativeTable;
 use crate::balance::{HashFunction, Maglev, RingHash, RoundRobin};
 use crate::decision::{cluster_end, priority_loads};
 use crate::table::{Cluster, ClusterName, Endpoint, LbPolicy, RouteTable};
@@ -28,7 +28,7 @@ pub enum Pick {
     /// In turn, by weight: counts follow from the cluster's own count (10.7).
     InTurn(Vec<u32>),
     /// Drawn for each request (random, least request on idle endpoints, hashes of unknown clients).
-    Drawn(AliasTable),
+    Drawn(CumulativeTable),
 }
 
 /// Consistent hashing, for each priority on its own (10.2).
@@ -127,11 +127,11 @@ pub fn endpoint_plan(table: &RouteTable, name: &ClusterName) -> EndpointPlan {
     }
     plan.pick = match cluster.lb {
         // Between priorities it is drawn even where each goes in turn.
-        _ if loads.len() > 1 => Pick::Drawn(AliasTable::new(&plan.shares)),
+        _ if loads.len() > 1 => Pick::Drawn(CumulativeTable::new(&plan.shares)),
         LbPolicy::RoundRobin => Pick::InTurn(weights),
         // With unequal weights, idle endpoints are taken by deadlines, as in round robin (10.8).
         LbPolicy::LeastRequest if weights.iter().any(|w| Some(w) != weights.first()) => Pick::InTurn(weights),
-        _ => Pick::Drawn(AliasTable::new(&plan.shares)),
+        _ => Pick::Drawn(CumulativeTable::new(&plan.shares)),
     };
     plan.hashing = (!priorities.is_empty()).then_some(Hashing { priorities });
     plan

@@ -5,9 +5,9 @@
 //! cluster that is drawn, a fault that answers, or the one answer there is. Not here: how it is shown.
 
 mod access_log;
-mod alias;
 mod arrivals;
 mod cause;
+mod cumulative;
 mod detect;
 mod endpoints;
 mod plan;
@@ -18,16 +18,17 @@ mod summarize;
 mod summary;
 mod totals;
 mod view;
+mod wanted;
 
-pub use alias::AliasTable;
 pub use arrivals::{COUNT_DEFAULT, Override};
 pub use cause::{Cause, hint};
+pub use cumulative::CumulativeTable;
 pub use detect::{Detection, ERROR_RATE_DEFAULT, Power, StagePower, SubsetPower};
 pub use endpoints::{EndpointPlan, Pick, in_turn};
 pub use plan::{Group, Kept, Leaf, Plan};
 pub use run::{Progress, Tally, run};
-pub use simulation::{NotPossible, Prepared, Settings, Simulation};
-pub use summarize::request_text;
+pub use simulation::{NotPossible, Pair, Prepared, Settings, Simulation};
+pub use summarize::{answer_status, request_text};
 pub use summary::{
     Answer, BlackholeCause, Count, Destination, EndpointCount, Example, RouteCount, Sticky, StreamSummary,
 };

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::AliasTable;
+use super::CumulativeTable;
 use super::endpoints::{EndpointPlan, Pick, endpoint_plan};
 use super::sticky::{self, Client};
 use super::view::View;
@@ -52,7 +52,7 @@ pub struct Group {
     pub first: u32,
     pub leaves: u32,
     /// Draws one of them.
-    pub(super) table: AliasTable,
+    pub(super) table: CumulativeTable,
 }
 
 impl Group {
@@ -144,7 +144,7 @@ fn groups(leaves: &[Leaf], classes: &[Class], mixing: Mixing) -> Vec<Group> {
         let counted = || part.first().and_then(class).map(|c| whole(c.weight));
         let requests = if mixing == Mixing::Counted { counted() } else { None };
         let leaves = u32::try_from(part.len()).unwrap_or(u32::MAX);
-        out.push(Group { requests, first, leaves, table: AliasTable::new(&shares) });
+        out.push(Group { requests, first, leaves, table: CumulativeTable::new(&shares) });
         first = first.saturating_add(leaves);
     }
     out

@@ -5,18 +5,17 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use smol_str::SmolStr;
 
-use super::arrivals::{Arrivals, Override, requests};
-use super::detect::ERROR_RATE_DEFAULT;
+use super::arrivals::{Arrivals, Override};
 use super::plan::NoPlan;
 use super::run::{self, Progress, Tally};
 use super::summarize::summarize;
+use super::wanted::{self, Wanted};
 use super::{Plan, StreamSummary, View};
-use crate::balance::hash::xx_hash;
 use crate::decision::{Decision, Detail, decide};
 use crate::mesh::{Mesh, Proxy};
 use crate::router::Switches;
-use crate::scenario::{Amount, Detect, Scenario, Stream};
-use crate::traffic::{self, CLASSES_MAX, Class, Mixing, TooMany};
+use crate::scenario::{Amount, Detect, Scenario};
+use crate::traffic::{CLASSES_MAX, Class, TooMany};
 
 /// What a run is made with.
 #[derive(Debug, Clone, Default)]
@@ -91,6 +90,35 @@ pub struct Simulation {
     pub streams: Vec<Prepared>,
 }
 
+/// The same requests on two meshes: streams, classes and random words stand in the same order in both.
+#[derive(Debug)]
+pub struct Pair {
+    pub before: Simulation,
+    pub now: Simulation,
+}
+
+impl Pair {
+    /// Resolves the tables of the same proxies in both meshes and decides every class twice.
+    ///
+    /// Without described streams, each proxy gets automatic ones: with the requests that either of its tables suggests.
+    ///
+    /// # Errors
+    /// As [`Simulation::prepare`].
+    pub fn prepare(
+        before: &Mesh,
+        now: &Mesh,
+        proxies: &[Arc<Proxy>],
+        scenario: Option<&Scenario>,
+        settings: &Settings,
+    ) -> Result<Pair, NotPossible> {
+        let (wanted, views, old_views) = gather(now, Some(before), proxies, scenario, settings)?;
+        Ok(Pair {
+            before: Simulation { streams: settle(wanted.clone(), &old_views)?, views: old_views },
+            now: Simulation { streams: settle(wanted, &views)?, views },
+        })
+    }
+}
+
 impl Simulation {
     /// Resolves the tables that are needed and decides every class.
     ///
@@ -104,45 +132,8 @@ impl Simulation {
         scenario: Option<&Scenario>,
         settings: &Settings,
     ) -> Result<Simulation, NotPossible> {
-        if proxies.is_empty() {
-            return Err(NotPossible::NoProxy);
-        }
-        let described = described(proxies, scenario, settings)?;
-        if described.is_empty() {
-            let views: Vec<View> = proxies.par_iter().map(|p| View::new(mesh, p, &settings.switches)).collect();
-            let streams = automatic(&views, settings)?;
-            return Ok(Simulation { views, streams });
-        }
-        let mut used: Vec<usize> = described.iter().map(|(_, proxy)| *proxy).collect();
-        used.sort_unstable();
-        used.dedup();
-        let views: Vec<View> =
-            used.par_iter().filter_map(|i| proxies.get(*i)).map(|p| View::new(mesh, p, &settings.switches)).collect();
-        let mut streams = Vec::new();
-        let error_rate = settings.error_rate.unwrap_or(ERROR_RATE_DEFAULT);
-        for (stream, proxy) in described {
-            let classes = traffic::expand(stream)?;
-            let view_index = used.binary_search(&proxy).unwrap_or(0);
-            let Some(view) = views.get(view_index) else { continue };
-            let key = key(&view.table().proxy.name, &stream.name);
-            let timeless = || NotPossible::NoRate { stream: stream.name.clone() };
-            let amount = settings.amount.apply(stream.amount).ok_or_else(timeless)?;
-            let requests = requests(&amount, settings.seed, key);
-            let sessions = stream.sessions.as_ref().map(|s| s.count);
-            let described = Described {
-                name: stream.name.clone(),
-                view: view_index,
-                automatic: false,
-                requests,
-                amount,
-                sessions,
-                mixing: Mixing::of(&classes),
-                detect: settings.detect.or(stream.detect).map(|d| (d, error_rate)),
-                key,
-            };
-            streams.extend(prepared(described, view, classes)?);
-        }
-        Ok(Simulation { views, streams })
+        let (wanted, views, _) = gather(mesh, None, proxies, scenario, settings)?;
+        Ok(Simulation { streams: settle(wanted, &views)?, views })
     }
 
     /// Requests of all streams together.
@@ -165,74 +156,56 @@ impl Simulation {
     }
 }
 
-/// The scenario's streams for these proxies, each with the index of its own.
-fn described<'s>(
+/// The streams of a run, and the views of `mesh` and of `before` (none without one) that they pass.
+fn gather(
+    mesh: &Mesh,
+    before: Option<&Mesh>,
     proxies: &[Arc<Proxy>],
-    scenario: Option<&'s Scenario>,
+    scenario: Option<&Scenario>,
     settings: &Settings,
-) -> Result<Vec<(&'s Stream, usize)>, NotPossible> {
-    let mut out = Vec::new();
-    for stream in scenario.iter().flat_map(|s| &s.streams) {
-        if stream.proxy.is_empty() {
-            out.push((stream, 0));
-        } else if let Some(i) = proxies.iter().position(|p| p.name == stream.proxy) {
-            out.push((stream, i));
-        } else if !settings.chosen_proxies {
-            let known: Vec<&str> = proxies.iter().map(|p| p.name.as_str()).collect();
-            return Err(NotPossible::UnknownProxy {
-                stream: stream.name.clone(),
-                proxy: stream.proxy.clone(),
-                known: known.join(", "),
-            });
-        }
+) -> Result<(Vec<Wanted>, Vec<View>, Vec<View>), NotPossible> {
+    if proxies.is_empty() {
+        return Err(NotPossible::NoProxy);
     }
-    Ok(out)
-}
-
-fn automatic(views: &[View], settings: &Settings) -> Result<Vec<Prepared>, NotPossible> {
-    let timeless = || NotPossible::NoRate { stream: "of each host".into() };
-    let amount = settings.amount.apply(Amount::default()).ok_or_else(timeless)?;
-    let of_view = |(i, view): (usize, &View)| -> Vec<Prepared> {
-        traffic::automatic(&view.router)
-            .into_iter()
-            .filter_map(|s| {
-                let key = key(&view.table().proxy.name, &s.name);
-                let requests = requests(&amount, settings.seed, key);
-                let described = Described {
-                    name: s.name,
-                    view: i,
-                    automatic: true,
-                    requests,
-                    amount,
-                    sessions: None,
-                    mixing: Mixing::Drawn,
-                    detect: settings.detect.map(|d| (d, settings.error_rate.unwrap_or(ERROR_RATE_DEFAULT))),
-                    key,
-                };
-                // Without sessions there cannot be too many of them.
-                prepared(described, view, s.classes).ok().flatten()
-            })
-            .collect()
+    let described = wanted::described(proxies, scenario, settings)?;
+    let mut used: Vec<usize> = described.iter().map(|(_, proxy)| *proxy).collect();
+    if described.is_empty() {
+        used = (0..proxies.len()).collect();
+    }
+    used.sort_unstable();
+    used.dedup();
+    let views_of = |mesh: &Mesh| -> Vec<View> {
+        used.par_iter().filter_map(|i| proxies.get(*i)).map(|p| View::new(mesh, p, &settings.switches)).collect()
     };
-    Ok(views.par_iter().enumerate().flat_map_iter(of_view).collect())
+    let views = views_of(mesh);
+    let old_views = before.map(views_of);
+    let mut streams = Vec::new();
+    for (stream, proxy) in &described {
+        let view = used.binary_search(proxy).unwrap_or(0);
+        let name = proxies.get(*proxy).map(|p| p.name.as_str()).unwrap_or_default();
+        streams.push(wanted::expanded(stream, view, name, settings)?);
+    }
+    if described.is_empty() {
+        streams = wanted::automatic(&views, old_views.as_deref(), settings)?;
+    }
+    Ok((streams, views, old_views.unwrap_or_default()))
 }
 
-/// A stream before its classes are decided.
-struct Described {
-    name: SmolStr,
-    view: usize,
-    automatic: bool,
-    requests: u64,
-    amount: Amount,
-    sessions: Option<u64>,
-    mixing: Mixing,
-    detect: Option<(Detect, f64)>,
-    key: u64,
+/// Decides the classes of every stream. A stream of which nothing can come is left out.
+pub(super) fn settle(wanted: Vec<Wanted>, views: &[View]) -> Result<Vec<Prepared>, NotPossible> {
+    let all: Result<Vec<Option<Prepared>>, NotPossible> = wanted
+        .into_par_iter()
+        .map(|wanted| match views.get(wanted.view) {
+            Some(view) => prepared(wanted, view),
+            None => Ok(None),
+        })
+        .collect();
+    Ok(all?.into_iter().flatten().collect())
 }
 
 /// None for a stream of which nothing can come.
-fn prepared(described: Described, view: &View, classes: Vec<Class>) -> Result<Option<Prepared>, NotPossible> {
-    let Described { name, view: view_index, automatic, requests, amount, sessions, mixing, detect, key } = described;
+fn prepared(wanted: Wanted, view: &View) -> Result<Option<Prepared>, NotPossible> {
+    let Wanted { name, view: view_index, automatic, requests, amount, sessions, mixing, detect, key, classes } = wanted;
     let decisions: Vec<Decision> =
         classes.par_iter().map(|c| decide(&view.router, &c.request, Detail::Outcome)).collect();
     match Plan::new(&classes, &decisions, view, sessions, mixing) {
@@ -252,8 +225,4 @@ fn prepared(described: Described, view: &View, classes: Vec<Class>) -> Result<Op
         Err(NoPlan::Nothing) => Ok(None),
         Err(NoPlan::TooManySessions) => Err(NotPossible::TooManySessions { stream: name }),
     }
-}
-
-fn key(proxy: &str, stream: &str) -> u64 {
-    xx_hash(format!("{proxy}\0{stream}").as_bytes())
 }

@@ -120,11 +120,8 @@ fn answers(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<An
     let mut found: IndexMap<Key, (Option<String>, Count)> = IndexMap::new();
     for (leaf, count) in counted.iter().filter(|(l, _)| l.outcome.counted() == Counted::Answered) {
         let Some(decision) = stream.decisions.get(leaf.class as usize) else { continue };
-        let (status, location) = if leaf.outcome == Outcome::FaultAbort {
-            (abort_status(view, decision), None)
-        } else {
-            (decision.status, decision.location.clone())
-        };
+        let status = answer_status(view, decision, leaf.outcome);
+        let location = decision.location.clone().filter(|_| leaf.outcome != Outcome::FaultAbort);
         let host = decision.virtual_host.clone().unwrap_or_default();
         let name = decision.route_name.clone().unwrap_or_default();
         let key = (leaf.outcome, status, host, name, decision.source.clone());
@@ -140,6 +137,16 @@ fn answers(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<An
         count,
     };
     found.into_iter().map(answer).collect()
+}
+
+/// The status of an answer that the proxy itself gives with this outcome; None where it gives none.
+pub fn answer_status(view: &View, decision: &Decision, outcome: Outcome) -> Option<u16> {
+    match outcome.counted() {
+        // Of a request that matches nothing, the outcome says it all.
+        Counted::Unmatched | Counted::Blackholed => None,
+        _ if outcome == Outcome::FaultAbort => abort_status(view, decision),
+        _ => decision.status,
+    }
 }
 
 /// The status of the abort that a route injects; the decision's own is that of requests which are let through.

@@ -38,28 +38,46 @@ pub(super) fn to_text(rows: &[Row], look: &Look) -> String {
     if look.total.is_some() {
         heads.extend(["measured", "95 % interval", "requests"]);
     }
-    let numbers: Vec<Vec<String>> = rows.iter().map(|r| numbers(r, look)).collect();
+    let lines: Vec<Line<'_>> = rows
+        .iter()
+        .map(|r| Line { text: &r.text, depth: r.depth, style: r.style, numbers: numbers(r, look) })
+        .collect();
+    lay_out(&heads, &lines, look.width, look.color)
+}
+
+/// A name and what stands in the columns behind it.
+#[derive(Debug)]
+pub(super) struct Line<'a> {
+    pub text: &'a str,
+    /// Steps of two blanks.
+    pub depth: usize,
+    pub style: Style,
+    pub numbers: Vec<String>,
+}
+
+/// Lines under the heads of their columns; `width` of 0 is no limit.
+pub(super) fn lay_out(heads: &[&str], lines: &[Line<'_>], width: u16, color: bool) -> String {
     let taken: usize = (0..heads.len())
         .map(|i| {
-            let cells = numbers.iter().filter_map(|n| n.get(i)).map(String::len);
+            let cells = lines.iter().filter_map(|l| l.numbers.get(i)).map(|cell| cell.chars().count());
             2 + cells.chain(heads.get(i).map(|h| h.len())).max().unwrap_or(0)
         })
         .sum();
-    let room = match look.width {
+    let room = match width {
         0 => NAME_MAX,
         width => usize::from(width).saturating_sub(taken).clamp(NAME_MIN, NAME_MAX),
     };
     let mut table = Table::new();
     table.load_style(plain_columns());
     table.set_content_arrangement(ContentArrangement::Disabled);
-    let dim = |text: &str| paint(text, Style::Dim, look.color);
+    let dim = |text: &str| paint(text, Style::Dim, color);
     table.add_row(std::iter::once(String::new()).chain(heads.iter().map(|h| dim(h))));
-    for (row, numbers) in rows.iter().zip(numbers) {
-        let lines: Vec<String> =
-            wrapped_name(&row.text, row.depth, room).iter().map(|l| paint(l, row.style, look.color)).collect();
-        let style = if row.style == Style::Dim { Style::Dim } else { Style::Plain };
-        let numbers = numbers.iter().map(|n| paint(n, style, look.color));
-        table.add_row(std::iter::once(lines.join("\n")).chain(numbers));
+    for line in lines {
+        let name: Vec<String> =
+            wrapped_name(line.text, line.depth, room).iter().map(|l| paint(l, line.style, color)).collect();
+        let style = if line.style == Style::Dim { Style::Dim } else { Style::Plain };
+        let numbers = line.numbers.iter().map(|n| paint(n, style, color));
+        table.add_row(std::iter::once(name.join("\n")).chain(numbers));
     }
     for (i, column) in table.column_iter_mut().enumerate() {
         // Two blanks between columns, none at the left edge.

@@ -1,12 +1,12 @@
 //! The results as one JSON document (`simulate -o json`; its schema is `schema/simulate.json`).
 
-use super::Results;
+use super::{Results, json_what_if};
 use crate::decision::Counted;
 use crate::replay::{Count, Detection, Power, StreamSummary};
 use crate::report::json_writer::{JsonWriter, Object};
 use crate::source::SourceMap;
 use crate::stats::{CONFIDENCE, Fit, POWER};
-use crate::table::RouteSource;
+use crate::table::{ClusterName, RouteSource};
 
 /// One line, without line end.
 pub fn to_json(results: &Results<'_>) -> Vec<u8> {
@@ -20,7 +20,9 @@ pub fn to_json(results: &Results<'_>) -> Vec<u8> {
         o.number("requests", results.totals.requests);
         o.bool("exact", results.exact);
         o.bool("partial", results.totals.partial);
-        o.objects("streams", results.streams, |o, s| {
+        let differences = results.against.map(|w| w.before.iter().zip(&w.changes)).into_iter().flatten();
+        let differences = differences.map(Some).chain(std::iter::repeat(None));
+        o.objects("streams", results.streams.iter().zip(differences), |o, (s, difference)| {
             o.str("name", &s.name);
             o.str("proxy", &s.proxy);
             o.bool("automatic", s.automatic);
@@ -29,8 +31,16 @@ pub fn to_json(results: &Results<'_>) -> Vec<u8> {
                 Some(d) => o.object("detection", |o| detection(o, d)),
                 None => o.null("detection"),
             }
+            match difference {
+                Some((before, change)) => o.object("against", |o| json_what_if::stream(o, before, s, change)),
+                None => o.null("against"),
+            }
         });
         o.object("totals", |o| summary(o, &results.totals, results.sources));
+        match results.against {
+            Some(what_if) => o.objects("tables", &what_if.tables, json_what_if::table),
+            None => o.null("tables"),
+        }
     });
     json.into_bytes()
 }
@@ -43,19 +53,7 @@ fn summary(o: &mut Object<'_>, s: &StreamSummary, sources: &SourceMap) {
         s.outcomes.iter().for_each(|(outcome, c)| o.float(outcome.as_str(), bounded(c.expected_share)));
     });
     o.objects("destinations", &s.destinations, |o, d| {
-        o.text("cluster", &d.cluster);
-        match d.cluster.parts() {
-            Some((host, subset, port)) => {
-                o.str("host", host);
-                if subset.is_empty() {
-                    o.null("subset")
-                } else {
-                    o.str("subset", subset)
-                }
-                o.number("port", port);
-            }
-            None => ["host", "subset", "port"].into_iter().for_each(|key| o.null(key)),
-        }
+        cluster_parts(o, Some(&d.cluster));
         o.str("outcome", d.outcome.as_str());
         count(o, d.count, s);
         let [low, high] = d.count.ci95(s.requests);
@@ -132,6 +130,26 @@ fn summary(o: &mut Object<'_>, s: &StreamSummary, sources: &SourceMap) {
     fit(o, s.fit);
 }
 
+/// The name of a cluster and what it is made of.
+pub(super) fn cluster_parts(o: &mut Object<'_>, cluster: Option<&ClusterName>) {
+    match cluster {
+        Some(name) => o.text("cluster", name),
+        None => o.null("cluster"),
+    }
+    match cluster.and_then(ClusterName::parts) {
+        Some((host, subset, port)) => {
+            o.str("host", host);
+            if subset.is_empty() {
+                o.null("subset")
+            } else {
+                o.str("subset", subset)
+            }
+            o.number("port", port);
+        }
+        None => ["host", "subset", "port"].into_iter().for_each(|key| o.null(key)),
+    }
+}
+
 fn detection(o: &mut Object<'_>, d: &Detection) {
     o.float("rise", d.rise);
     o.float("error_rate", d.error_rate);
@@ -187,7 +205,7 @@ fn count(o: &mut Object<'_>, c: Count, s: &StreamSummary) {
 }
 
 /// A sum of shares can come out a hair above 1, and shares such as 0.9 are better read without their last bits.
-fn bounded(share: f64) -> f64 {
+pub(super) fn bounded(share: f64) -> f64 {
     let rounded = (share * 1e12).round() / 1e12;
     if share > 0.0 && rounded == 0.0 { share } else { rounded.clamp(0.0, 1.0) }
 }

@@ -4,12 +4,15 @@ mod csv;
 mod detection;
 mod grid;
 mod json;
+mod json_what_if;
 mod table;
+mod what_if;
 
 pub use self::csv::to_csv;
 pub use json::to_json;
 pub use table::{Show, to_text};
 
+use crate::compare::WhatIf;
 use crate::decision::Outcome;
 use crate::replay::{StreamSummary, totals};
 use crate::source::SourceMap;
@@ -23,6 +26,8 @@ pub struct Results<'a> {
     /// Nothing was drawn: only expected shares say something.
     pub exact: bool,
     pub streams: &'a [StreamSummary],
+    /// The same streams on another mesh, and the difference.
+    pub against: Option<&'a WhatIf>,
     /// All streams together.
     pub totals: StreamSummary,
     pub sources: &'a SourceMap,
@@ -36,7 +41,7 @@ impl<'a> Results<'a> {
         streams: &'a [StreamSummary],
         sources: &'a SourceMap,
     ) -> Self {
-        Results { scenario, seed, exact, streams, totals: totals(streams), sources }
+        Results { scenario, seed, exact, streams, against: None, totals: totals(streams), sources }
     }
 }
 

@@ -36,6 +36,10 @@ pub fn to_text(results: &Results<'_>, show: &Show) -> String {
     let (plain, telling): (Vec<&StreamSummary>, Vec<&StreamSummary>) =
         results.streams.iter().partition(|s| is_plain(s));
     let several = results.streams.len() > 1;
+    if let Some(what_if) = results.against {
+        out.what_if(what_if);
+        return out.out;
+    }
     for (i, stream) in telling.iter().enumerate() {
         if i > 0 {
             out.line("");
@@ -66,23 +70,23 @@ fn is_plain(s: &StreamSummary) -> bool {
         && { s.outcomes.keys().all(|o| o.counted() == Counted::Subset) }
 }
 
-struct Writer<'a> {
-    out: String,
-    results: &'a Results<'a>,
-    show: &'a Show,
+pub(super) struct Writer<'a> {
+    pub out: String,
+    pub results: &'a Results<'a>,
+    pub show: &'a Show,
 }
 
 impl Writer<'_> {
-    fn line(&mut self, text: &str) {
+    pub(super) fn line(&mut self, text: &str) {
         self.out.push_str(text);
         self.out.push('\n');
     }
 
-    fn sources(&self) -> &SourceMap {
+    pub(super) fn sources(&self) -> &SourceMap {
         self.results.sources
     }
 
-    fn paint(&self, text: &str, style: Style) -> String {
+    pub(super) fn paint(&self, text: &str, style: Style) -> String {
         paint(text, style, self.show.color)
     }
 
@@ -168,7 +172,8 @@ impl Writer<'_> {
     }
 
     fn share(&self, s: &StreamSummary, count: Count) -> String {
-        percent(if self.results.exact { count.expected_share } else { count.share(s.requests) })
+        let exact = self.results.exact || self.results.against.is_some();
+        percent(if exact { count.expected_share } else { count.share(s.requests) })
     }
 
     fn answers(&mut self, s: &StreamSummary) {
@@ -187,7 +192,7 @@ impl Writer<'_> {
         }
     }
 
-    fn causes(&mut self, s: &StreamSummary) {
+    pub(super) fn causes(&mut self, s: &StreamSummary) {
         for c in &s.causes {
             let what = match &c.cluster {
                 Some(name) => describe::cluster(name),
@@ -210,7 +215,7 @@ impl Writer<'_> {
         }
     }
 
-    fn examples(&mut self, s: &StreamSummary) {
+    pub(super) fn examples(&mut self, s: &StreamSummary) {
         if s.unmatched_examples.is_empty() {
             return;
         }
