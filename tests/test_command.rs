@@ -162,8 +162,17 @@ fn what_is_no_test_is_an_error_with_its_line() {
         (format!("tests:\n- stream: all\n  method: GET\n  {never}"), "has no meaning next to `stream`", 7),
         (format!("tests:\n- {never}"), "`tests[0]` must have one of request, url, host, stream", 6),
         (format!("tests:\n- request: []\n  {never}"), "`tests[0].request` is an empty list", 6),
-        (format!("tests:\n- host: shop\n  path: x\n  {never}"), "the path `x` does not begin with `/`", 6),
+        (format!("tests:\n- host: shop\n  path: x\n  {never}"), "the path `x` does not begin with `/`", 7),
         (format!("tests:\n- request: GET gopher://shop\n  {never}"), "has the scheme `gopher`", 6),
+        (format!("tests:\n- url:\n  - http://shop/\n  - gopher://shop\n  {never}"), "has the scheme `gopher`", 8),
+        (format!("tests:\n- url: http://shop/\n  method: [GET, \"G T\"]\n  {never}"), "`G T` is no method", 7),
+        (format!("tests:\n- {get}\n  expect: {{headers: {{}}}}"), "`tests[0].expect.headers` is empty", 7),
+        (format!("tests:\n- {get}\n  expect: {{headers: {{\"x y\": a}}}}"), "`x y` is no name of a header", 7),
+        (
+            format!("tests:\n- {get}\n  expect: {{headers: {{a: {{exact: b, prefix: b}}}}}}"),
+            "must have one of exact,",
+            7,
+        ),
     ];
     for (tests, message, line) in cases {
         let folder = scenario(&tests);
@@ -172,6 +181,25 @@ fn what_is_no_test_is_an_error_with_its_line() {
         assert!(err.contains(message), "{tests}\n{err}");
         assert!(err.contains(&format!("./scenario.yaml:{line}:")), "{tests}\n{err}");
     }
+}
+
+#[test]
+fn all_errors_come_at_once() {
+    let get = "request: GET http://shop/";
+    let tests = format!(
+        "tests:\n- {{{get}, proxy: clint, never: [unmatched]}}\n- {{{get}, expect: {{subst: v1}}}}\n- {{stream: al, never: [tcp]}}\n"
+    );
+    let folder = scenario(&tests);
+    let (status, _, err) = parts(&test_in(folder.path(), &["."]));
+    assert_eq!(status, Some(2));
+    let places: Vec<&str> = err.lines().filter_map(|l| l.trim_start().strip_prefix("--> ")).collect();
+    assert_eq!(places, ["./scenario.yaml:6:38", "./scenario.yaml:7:40", "./scenario.yaml:8:12"], "{err}");
+    assert!(err.ends_with("towtank: 3 errors\n"), "{err}");
+    std::fs::write(folder.path().join("bad.yaml"), "kind: VirtualService\napiVersion: networking.istio.io/v1\n")
+        .expect("a file");
+    let (status, _, err) = parts(&test_in(folder.path(), &["."]));
+    assert_eq!(status, Some(2));
+    assert!(err.contains("bad.yaml:1") && err.contains("unknown field `subst`"), "{err}");
 }
 
 #[test]

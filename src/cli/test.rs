@@ -121,16 +121,20 @@ struct Stopped;
 fn of_mesh(mut inputs: Inputs, args: &TestArgs) -> Result<Outcome, Stopped> {
     let scenario = inputs.scenario.as_ref().map(|(file, _)| *file);
     let files = test_files(&mut inputs);
-    let Some(workspace) = input::open(inputs, &args.common) else { return Err(Stopped) };
-    let (mut tests, findings) = read(scenario, &files, &workspace.sources);
-    if !findings.is_empty() {
-        return Err(stop(&findings, &workspace.sources, args));
-    }
-    if tests.is_empty() {
+    let (mut tests, wrong) = read(scenario, &files, &inputs.sources);
+    let sources = if wrong.is_empty() { SourceMap::default() } else { inputs.sources.clone() };
+    let Some(workspace) = input::open(inputs, &args.common) else {
+        // What is wrong with the manifests was said; what is wrong with the tests need not wait for the next run.
+        if !wrong.is_empty() {
+            stop(&wrong, &sources, args);
+        }
+        return Err(Stopped);
+    };
+    if tests.is_empty() && wrong.is_empty() {
         return Ok(Outcome::NoTests);
     }
     let folder = golden_folder(&tests, scenario, &workspace.sources);
-    if !args.filter.is_empty() {
+    if !args.filter.is_empty() && wrong.is_empty() {
         let file = |t: &Test| workspace.sources.name(t.at.file).to_owned();
         tests.retain(|t| {
             args.filter.iter().any(|text| t.name.contains(text.as_str()) || file(t).contains(text.as_str()))
@@ -144,7 +148,7 @@ fn of_mesh(mut inputs: Inputs, args: &TestArgs) -> Result<Outcome, Stopped> {
         Stopped
     })?;
     let asked = if args.common.proxy.is_empty() { 1 } else { workspace.proxies.len() };
-    let plan = match expect::plan(tests, &workspace, &switches, &args.common.namespace, asked) {
+    let plan = match expect::plan(tests, &workspace, &switches, &args.common.namespace, asked, wrong) {
         Ok(plan) => plan,
         Err(findings) => return Err(stop(&findings, &workspace.sources, args)),
     };
@@ -206,9 +210,9 @@ fn named_files(folder: &Path) -> Vec<PathBuf> {
 fn read(scenario: Option<FileId>, files: &[FileId], sources: &SourceMap) -> (Vec<Test>, Vec<Finding>) {
     let mut tests = Vec::new();
     let mut findings = Vec::new();
-    let mut take = |result: Result<Vec<Test>, Vec<Finding>>| match result {
-        Ok(read) => tests.extend(read),
-        Err(found) => findings.extend(found),
+    let mut take = |(read, wrong): (Vec<Test>, Vec<Finding>)| {
+        tests.extend(read);
+        findings.extend(wrong);
     };
     if let Some((id, file)) = scenario.and_then(|id| Some((id, sources.file(id)?))) {
         take(expect::read_scenario(id, &file.text));

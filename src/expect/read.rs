@@ -47,11 +47,9 @@ pub fn is_test_text(text: &str) -> bool {
         .any(|raw| yaml::parse(raw, &limits).ok().flatten().is_some_and(|document| shape(&document.root).is_some()))
 }
 
-/// The tests of a test file, of whichever format; each document may have its own.
-///
-/// # Errors
-/// Everything that is wrong with it. A file without any test is an error.
-pub fn read_file(file: FileId, text: &str) -> Result<Vec<Test>, Vec<Finding>> {
+/// The tests of a test file that can be understood, and everything that is wrong with it. Each document may be of another
+/// format. A file without any test is wrong.
+pub fn read_file(file: FileId, text: &str) -> (Vec<Test>, Vec<Finding>) {
     let lines = LineIndex::new(text);
     let mut tests = Vec::new();
     let mut findings = Vec::new();
@@ -87,14 +85,12 @@ pub fn read_file(file: FileId, text: &str) -> Result<Vec<Test>, Vec<Finding>> {
         );
         findings = r.findings;
     }
-    if findings.is_empty() { Ok(tests) } else { Err(findings) }
+    (tests, findings)
 }
 
-/// The tests of a scenario; empty where it has no `tests`.
-///
-/// # Errors
-/// Everything that is wrong with them. An empty list is an error.
-pub fn read_scenario(file: FileId, text: &str) -> Result<Vec<Test>, Vec<Finding>> {
+/// The tests of a scenario that can be understood, and everything that is wrong with them. Both are empty where it has no
+/// `tests`; an empty list is wrong.
+pub fn read_scenario(file: FileId, text: &str) -> (Vec<Test>, Vec<Finding>) {
     let lines = LineIndex::new(text);
     let mut r = Reader { what: "test", file, document: 0, lines: &lines, text, findings: Vec::new() };
     let mut tests = Vec::new();
@@ -104,5 +100,5 @@ pub fn read_scenario(file: FileId, text: &str) -> Result<Vec<Test>, Vec<Finding>
     {
         own::tests(&mut r, &entry.value, entry.key_span, &mut tests);
     }
-    if r.findings.is_empty() { Ok(tests) } else { Err(r.findings) }
+    (tests, r.findings)
 }

@@ -100,18 +100,19 @@ impl Plan {
 }
 
 /// Finds proxies, streams and hosts of all tests. `asked` is how many of the run's proxies look at requests of tests that
-/// name none, at least 1.
+/// name none, at least 1. `wrong` is what could not be read of the tests.
 ///
 /// # Errors
-/// Everything that tests name and that does not exist.
+/// `wrong`, and everything that tests name and that does not exist, in the order of their places.
 pub fn plan(
     tests: Vec<Test>,
     workspace: &Workspace,
     switches: &Switches,
     namespace: &str,
     asked: usize,
+    wrong: Vec<Finding>,
 ) -> Result<Plan, Vec<Finding>> {
-    let mut findings = Vec::new();
+    let mut findings = wrong;
     let mut proxies: Vec<Arc<Proxy>> = workspace.proxies.clone();
     let mut index: FxHashMap<SmolStr, usize> = proxies.iter().zip(0..).map(|(p, i)| (p.name.clone(), i)).collect();
     let mut resolved: Vec<(Arc<Test>, Vec<usize>)> = Vec::new();
@@ -163,6 +164,7 @@ pub fn plan(
             }
         }
     }
+    findings.sort_by_key(|f| (f.at.file, f.at.line, f.at.column));
     findings.dedup();
     let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|f| f.severity == Severity::Error);
     let left_out = LeftOut::of(&workspace.mesh);
