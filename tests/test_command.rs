@@ -59,6 +59,26 @@ fn pretty(json: &str) -> String {
 }
 
 #[test]
+fn control_characters_of_users_reach_no_report() {
+    let folder = scenario(
+        "tests:\n- name: \"a\\e[2J\\r\\0\\x85\\uFFFE]]> # \\\\ b\"\n  request: GET http://shop/\n  \
+         headers: {x-odd: \"\\x7f\\e[31m\"}\n  expect: {headers: {x-odd: \"\\e\\n: |\"}}\n",
+    );
+    for format in ["table", "tap", "junit", "github"] {
+        let (status, out, err) = parts(&test_in(folder.path(), &[".", "-o", format]));
+        assert_eq!(status, Some(1), "{err}");
+        assert!(!out.contains(|c: char| (c.is_control() && c != '\n') || c == '\u{fffe}'), "{format}: {out:?}");
+        assert!(out.contains(r"\u{1b}[2J") || out.contains(r"\\u{1b}[2J"), "{format}: {out}");
+        if format == "tap" {
+            let (_, block) = out.split_once("  ---\n").expect("a YAML block");
+            let (block, _) = block.split_once("  ...\n").expect("the end of the block");
+            let value: serde_yaml::Value = serde_yaml::from_str(block).expect("YAML");
+            assert!(value["failures"][0]["message"].is_string() && value["detail"].is_string(), "{value:?}");
+        }
+    }
+}
+
+#[test]
 fn files_of_istio_config_validator_run_as_they_are() {
     let (status, out, _) = run(&["mesh", "validator"]);
     assert_eq!(status, Some(1));

@@ -89,6 +89,7 @@ fn test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
         let hint = Some("for example `expect: {subset: v1}` or `never: [unmatched, blackholed]`".to_owned());
         r.problem(node.span, path, "the test expects nothing: it has no `expect` and no `never`", hint);
     }
+    checks.sort_by_key(|c| (c.at.line, c.at.column));
     let traffic = traffic?;
     let name = f.string(r, "name").unwrap_or_else(|| match &traffic {
         Traffic::Requests(all) => all.first().map(crate::report::describe::request).unwrap_or_default().into(),

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::test::{Entry, Suite};
+use super::visible::visible;
 
 /// All suites as one stream of tests, ending in a line end.
 pub fn to_tap(suites: &[Suite<'_>]) -> String {
@@ -24,7 +25,7 @@ pub fn to_tap(suites: &[Suite<'_>]) -> String {
         }
         if !e.detail.is_empty() {
             out.push_str("  detail: |2\n");
-            for line in e.detail.lines() {
+            for line in visible(&e.detail, false).lines() {
                 let _ = writeln!(out, "{}", format!("    {line}").trim_end());
             }
         }
@@ -35,10 +36,10 @@ pub fn to_tap(suites: &[Suite<'_>]) -> String {
 
 /// A description: `#` would begin a directive.
 fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('#', "\\#").replace(['\n', '\r'], " ")
+    visible(&text.replace('\n', " "), false).replace('\\', "\\\\").replace('#', "\\#")
 }
 
-/// A YAML double-quoted scalar; JSON's strings are such.
+/// A YAML double-quoted scalar; JSON's strings are such where all characters can be printed.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    serde_json::Value::from(&*visible(text, false)).to_string()
 }

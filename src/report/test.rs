@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::explain;
 use super::style::{Style, paint};
+use super::visible::visible;
 use super::{describe, explain::View};
 use crate::expect::{Case, Change, Coverage, ItemKind, Percent, TestResult, changes};
 use crate::source::{Position, SourceMap};
@@ -176,7 +177,7 @@ pub fn to_text(suite: &Suite<'_>, view: View) -> String {
         let _ = write!(out, "{}\n{}", paint(&line, style, view.color), uncovered(coverage, suite.sources));
     }
     let _ = writeln!(out, "{}", sum(suite));
-    out
+    visible(&out, view.color).into_owned()
 }
 
 fn test(out: &mut String, result: &TestResult, width: usize, suite: &Suite<'_>, view: View) {

@@ -2,14 +2,23 @@
 
 use std::fmt::Write as _;
 
-use super::test::Suite;
+use super::test::{EntryFailure, Suite};
+use super::visible::visible;
 
-/// One `::error` line for each difference, at the line of the test; a `::notice` where all is well.
+/// An `::error` line for each expectation that failed, at its line; a `::notice` where all is well. GitHub shows ten of a
+/// step, so an expectation that fails for many requests is one annotation, with the first of them.
 pub fn to_github(suites: &[Suite<'_>]) -> String {
     let mut out = String::new();
     let entries: Vec<_> = suites.iter().flat_map(Suite::entries).collect();
     for entry in &entries {
+        let mut seen: Vec<(&EntryFailure, usize)> = Vec::new();
         for f in &entry.failures {
+            match seen.iter_mut().find(|(first, _)| first.file == f.file && first.line == f.line) {
+                Some((_, more)) => *more += 1,
+                None => seen.push((f, 0)),
+            }
+        }
+        for (f, more) in seen {
             let mut properties = Vec::new();
             if !f.file.is_empty() {
                 // Annotations want paths as the repository has them.
@@ -20,7 +29,8 @@ pub fn to_github(suites: &[Suite<'_>]) -> String {
                 properties.push(format!("line={}", f.line));
             }
             properties.push(format!("title={}", property(&entry.name)));
-            let _ = writeln!(out, "::error {}::{}", properties.join(","), message(&f.message));
+            let more = if more > 0 { format!("\n(and {more} more at this line)") } else { String::new() };
+            let _ = writeln!(out, "::error {}::{}{}", properties.join(","), message(&f.message), message(&more));
         }
     }
     if entries.iter().all(|e| e.failures.is_empty()) {
@@ -30,7 +40,7 @@ pub fn to_github(suites: &[Suite<'_>]) -> String {
 }
 
 fn message(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    visible(text, false).replace('%', "%25").replace('\n', "%0A")
 }
 
 fn property(text: &str) -> String {
