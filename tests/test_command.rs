@@ -93,6 +93,17 @@ fn files_of_the_router_check_tool_run_as_they_are() {
 }
 
 #[test]
+fn what_cannot_be_evaluated_is_said_in_every_format() {
+    for format in ["tap", "junit", "github"] {
+        let (status, out, _) = run(&["mesh", "router-check", "--filter", "metadata", "-o", format]);
+        assert_eq!(status, Some(0), "{out}");
+        snapshot(&format!("not-evaluated-{format}"), &out);
+    }
+    let (status, _, err) = run(&["mesh", "router-check", "--filter", "request with metadata"]);
+    assert_eq!((status, err.as_str()), (Some(2), "error: no test could be evaluated\n"));
+}
+
+#[test]
 fn filters_choose_tests_by_name_and_file() {
     let all = ["mesh", "own/passing.test.yaml", "own/failing.test.yaml", "--filter"];
     let (status, out, _) = run(&[&all[..], &["shares with"]].concat());
@@ -266,6 +277,8 @@ fn test_files_and_reports_fit_the_schema() {
     }
     let (_, out, _) = run(&["mesh", "own/passing.test.yaml", "own/failing.test.yaml", "--coverage", "-o", "json"]);
     check("report", &serde_json::from_str(&out).expect("output is JSON"));
+    let (_, out, _) = run(&["mesh", "router-check", "-o", "json"]);
+    check("report with parts not evaluated", &serde_json::from_str(&out).expect("output is JSON"));
     assert!(!validator.is_valid(&serde_json::json!({"tests": []})));
     let scenario: Value = serde_json::from_str(towtank::report::schema::SCENARIO).expect("the schema is JSON");
     for part in ["test", "expect"] {

@@ -110,6 +110,10 @@ pub(super) fn run(args: &TestArgs) -> anyhow::Result<Exit> {
     if !suites.is_empty() {
         write(args, &suites)?;
     }
+    let results = || suites.iter().flat_map(|s| s.results);
+    if exit == Exit::Fine && results().count() > 0 && results().all(|r| r.skipped) {
+        anyhow::bail!("no test could be evaluated");
+    }
     let failed = suites.iter().any(|s| !s.passed());
     Ok(exit.max(if failed { Exit::No } else { Exit::Fine }))
 }

@@ -58,6 +58,7 @@ mod left_out;
 mod model;
 mod names;
 mod own;
+mod passed_over;
 mod read;
 mod requests;
 mod route_config;

@@ -103,6 +103,7 @@ fn test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
         proxies_at: r.position(proxy.map_or(node.span, |(n, _)| n.span)),
         traffic,
         checks,
+        not_evaluated: Vec::new(),
         format: Format::Towtank,
         random: None,
     })

@@ -26,7 +26,7 @@ fn shape(root: &Node<'_>) -> Option<Shape> {
     if root.get("apiVersion").is_some() || root.get("kind").is_some() {
         return None;
     }
-    if root.get("testCases").is_some() {
+    if validator::cases_key(root).is_some() {
         return Some(Shape::Validator);
     }
     let tests = root.get("tests").and_then(Node::as_seq)?;
@@ -38,7 +38,7 @@ fn shape(root: &Node<'_>) -> Option<Shape> {
 /// Whether a text whose name doesn't say so holds tests: ours by kind, those of other tools by their shape.
 pub fn is_test_text(text: &str) -> bool {
     let has = |word: &str| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some();
-    if !has("testCases") && !has("validate") && !has("towtank/") {
+    if !has("estCases") && !has("validate") && !has("towtank/") {
         return false;
     }
     let limits = yaml::Limits::default();

@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 use super::judge::{judge, shares, unknown_subset};
 use super::left_out::LeftOut;
-use super::model::{Check, Format, Part, Target, Test, Traffic, Want};
+use super::model::{Check, Format, NotEvaluated, Part, Target, Test, Traffic, Want};
 use super::names::{HostProblem, Names};
 use super::subject::{Subject, route_of};
 use crate::decision::{Decision, Detail, decide};
@@ -58,6 +58,9 @@ pub struct TestResult {
     pub cases: Vec<Case>,
     /// Failures of all requests together: shares of a stream.
     pub failures: Vec<Failure>,
+    pub not_evaluated: Vec<NotEvaluated>,
+    /// Nothing of the test could be evaluated: it neither passed nor failed.
+    pub skipped: bool,
 }
 
 impl TestResult {
@@ -226,6 +229,8 @@ fn expand(
         }
         return;
     }
+    // Where nothing can be evaluated, no decision is shown either.
+    let requests = if test.checks.is_empty() { &[] } else { requests };
     let cases = requests.iter().map(|(request, weight)| {
         let (request, view) = served(request, seen_by, views);
         (request, view, *weight)
@@ -391,6 +396,8 @@ fn run_item(item: Item, views: &[View], left_out: &LeftOut) -> TestResult {
         proxy: judged.first().map(|(c, _)| c.router.table().proxy.name.clone()).unwrap_or_default(),
         cases: judged.into_iter().map(|(case, _)| case).collect(),
         failures,
+        not_evaluated: test.not_evaluated.clone(),
+        skipped: test.checks.is_empty(),
     }
 }
 

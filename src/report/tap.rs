@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::test::{Entry, Suite};
+use super::test::{Entry, EntryFailure, Suite};
 use super::visible::visible;
 
 /// All suites as one stream of tests, ending in a line end.
@@ -12,17 +12,14 @@ pub fn to_tap(suites: &[Suite<'_>]) -> String {
     for (i, e) in entries.iter().enumerate() {
         let word = if e.failures.is_empty() { "ok" } else { "not ok" };
         let suite = if e.suite.is_empty() { String::new() } else { format!("{}: ", e.suite) };
-        let _ = writeln!(out, "{word} {} - {}", i + 1, escape(&format!("{suite}{}", e.name)));
-        if e.failures.is_empty() {
+        let skip = if e.skipped { " # SKIP nothing could be evaluated" } else { "" };
+        let _ = writeln!(out, "{word} {} - {}{skip}", i + 1, escape(&format!("{suite}{}", e.name)));
+        if e.failures.is_empty() && e.not_evaluated.is_empty() {
             continue;
         }
-        out.push_str("  ---\n  failures:\n");
-        for f in &e.failures {
-            let _ = writeln!(out, "  - message: {}", quoted(&f.message));
-            if !f.file.is_empty() {
-                let _ = writeln!(out, "    at: {}", quoted(&format!("{}:{}", f.file, f.line)));
-            }
-        }
+        out.push_str("  ---\n");
+        list(&mut out, "failures", &e.failures);
+        list(&mut out, "not_evaluated", &e.not_evaluated);
         if !e.detail.is_empty() {
             out.push_str("  detail: |2\n");
             for line in visible(&e.detail, false).lines() {
@@ -32,6 +29,19 @@ pub fn to_tap(suites: &[Suite<'_>]) -> String {
         out.push_str("  ...\n");
     }
     out
+}
+
+fn list(out: &mut String, key: &str, all: &[EntryFailure]) {
+    if all.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "  {key}:");
+    for f in all {
+        let _ = writeln!(out, "  - message: {}", quoted(&f.message));
+        if !f.file.is_empty() {
+            let _ = writeln!(out, "    at: {}", quoted(&format!("{}:{}", f.file, f.line)));
+        }
+    }
 }
 
 /// A description: `#` would begin a directive.

@@ -19,24 +19,31 @@ pub fn to_github(suites: &[Suite<'_>]) -> String {
             }
         }
         for (f, more) in seen {
-            let mut properties = Vec::new();
-            if !f.file.is_empty() {
-                // Annotations want paths as the repository has them.
-                let file = f.file.strip_prefix("./").unwrap_or(&f.file);
-                properties.push(format!("file={}", property(file)));
-            }
-            if f.line > 0 {
-                properties.push(format!("line={}", f.line));
-            }
-            properties.push(format!("title={}", property(&entry.name)));
             let more = if more > 0 { format!("\n(and {more} more at this line)") } else { String::new() };
-            let _ = writeln!(out, "::error {}::{}{}", properties.join(","), message(&f.message), message(&more));
+            annotation(&mut out, "error", &entry.name, f, &more);
         }
+        entry.not_evaluated.iter().for_each(|n| annotation(&mut out, "warning", &entry.name, n, ""));
     }
     if entries.iter().all(|e| e.failures.is_empty()) {
-        let _ = writeln!(out, "::notice title=towtank::{} routing tests passed", entries.len());
+        let passed = entries.iter().filter(|e| !e.skipped).count();
+        let plural = if passed == 1 { "" } else { "s" };
+        let _ = writeln!(out, "::notice title=towtank::{passed} routing test{plural} passed");
     }
     out
+}
+
+fn annotation(out: &mut String, level: &str, title: &str, f: &EntryFailure, more: &str) {
+    let mut properties = Vec::new();
+    if !f.file.is_empty() {
+        // Annotations want paths as the repository has them.
+        let file = f.file.strip_prefix("./").unwrap_or(&f.file);
+        properties.push(format!("file={}", property(file)));
+    }
+    if f.line > 0 {
+        properties.push(format!("line={}", f.line));
+    }
+    properties.push(format!("title={}", property(title)));
+    let _ = writeln!(out, "::{level} {}::{}{}", properties.join(","), message(&f.message), message(more));
 }
 
 fn message(text: &str) -> String {
