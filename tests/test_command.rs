@@ -293,3 +293,35 @@ fn test_files_and_reports_fit_the_schema() {
         assert!(errors.is_empty(), "{name}: {errors:#?}");
     }
 }
+
+#[test]
+fn the_commands_of_the_readme_s_workflow_and_hook_run() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the README");
+    let block = |first: &str| {
+        let lines = readme.lines().skip_while(|l| l.trim_start() != first).take_while(|l| l.starts_with("    "));
+        lines.map(|l| format!("{}\n", &l[4..])).collect::<String>()
+    };
+    let workflow: serde_yaml::Value = serde_yaml::from_str(&block("on: pull_request")).expect("YAML");
+    let steps = workflow["jobs"]["routing"]["steps"].as_sequence().expect("steps");
+    let runs: Vec<&str> = steps.iter().filter_map(|s| s["run"].as_str()).collect();
+    let hook = block("#!/bin/sh");
+    let commands: Vec<&str> = runs.iter().copied().chain(hook.lines().skip(1).flat_map(|l| l.split(" && "))).collect();
+    let commands: Vec<&str> = commands.into_iter().filter_map(|c| c.strip_prefix("towtank ")).collect();
+    assert_eq!(commands.len(), 4, "{commands:?}");
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("manifests")).expect("a folder");
+    for file in ["mesh/mesh.yaml", "own/passing.test.yaml"] {
+        let name = Path::new(file).file_name().expect("a name");
+        std::fs::copy(data().join(file), folder.path().join("manifests").join(name)).expect("a copy");
+    }
+    for command in commands {
+        let output = Command::new(env!("CARGO_BIN_EXE_towtank"))
+            .args(command.split_whitespace())
+            .current_dir(folder.path())
+            .output()
+            .expect("towtank runs");
+        let (status, out, err) = parts(&output);
+        // The subset without pods of these manifests is an error of `check`; their tests pass.
+        assert_eq!(status, Some(i32::from(command.starts_with("check"))), "{command}: {out}{err}");
+    }
+}
