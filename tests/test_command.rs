@@ -248,6 +248,60 @@ fn a_run_without_any_test_is_an_error() {
 }
 
 #[test]
+fn what_other_tools_refuse_is_an_error_with_its_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (text, lines) in [
+        ("tests:\n- test_name: ''\n  input: {}\n  validate: {}\n", vec![2]),
+        (
+            "tests:\n- test_name: a\n  input:\n    authority: ''\n    path: ''\n    method: NO\n  validate: {}\n",
+            vec![4, 5, 6],
+        ),
+        ("tests:\n- test_name: a\n  input: {authority: a, path: /, method: GET}\n  validate: {}\n", vec![4]),
+        ("testCases:\n- wantMatch: true\n- request: {authority: []}\n  wantMtach: true\n", vec![2, 3, 4]),
+    ] {
+        std::fs::write(folder.path().join("a.test.yaml"), text).expect("a file");
+        let (status, _, err) = parts(&test_in(folder.path(), &["."]));
+        assert_eq!(status, Some(2), "{text}");
+        let places = err.lines().filter_map(|l| l.trim_start().strip_prefix("--> ./a.test.yaml:"));
+        let found: Vec<usize> = places.filter_map(|p| p.split(':').next()?.parse().ok()).collect();
+        assert_eq!(found, lines, "{text}{err}");
+    }
+}
+
+#[test]
+fn tests_without_manifests_say_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "tests:\n- {request: GET http://shop/, expect: {host: shop}}\n";
+    std::fs::write(folder.path().join("a.test.yaml"), text).expect("a file");
+    let (status, _, err) = parts(&test_in(folder.path(), &["."]));
+    assert_eq!(status, Some(2));
+    assert!(err.contains("note: no Service and no VirtualService is among the paths"), "{err}");
+}
+
+#[test]
+fn a_test_that_looks_through_the_wrong_proxy_is_told_the_right_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let manifests = std::fs::read_to_string(data().join("mesh/mesh.yaml")).expect("manifests");
+    let gateway = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: door, namespace: default}\n\
+        spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}\n\
+        ---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: door, namespace: default}\n\
+        spec: {hosts: [shop.example.com], gateways: [door], http: [{route: [{destination: {host: shop, subset: v1}}]}]}\n";
+    std::fs::write(folder.path().join("mesh.yaml"), format!("{manifests}\n---\n{gateway}")).expect("manifests");
+    let text = "tests:\n- {request: GET http://shop.example.com/, expect: {subset: v1}}\n";
+    std::fs::write(folder.path().join("a.test.yaml"), text).expect("a file");
+    let (status, out, _) = parts(&test_in(folder.path(), &["."]));
+    assert_eq!(status, Some(1));
+    let start = "note: a rule takes it at the proxy `";
+    let (_, rest) = out.split_once(start).expect(&out);
+    let (proxy, _) = rest.split_once('`').expect("a name");
+    let text =
+        format!("tests:\n- {{request: GET http://shop.example.com/, proxy: \"{proxy}\", expect: {{subset: v1}}}}\n");
+    std::fs::write(folder.path().join("a.test.yaml"), text).expect("a file");
+    let (status, out, err) = parts(&test_in(folder.path(), &["."]));
+    assert_eq!(status, Some(0), "{out}{err}");
+}
+
+#[test]
 fn a_subset_that_nobody_knows_can_never_be_reached() {
     let folder = scenario("tests:\n- {request: GET http://shop/, never: [{subset: v9}]}\n");
     let (status, _, err) = parts(&test_in(folder.path(), &["."]));

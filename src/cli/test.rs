@@ -137,6 +137,10 @@ fn of_mesh(mut inputs: Inputs, args: &TestArgs) -> Result<Outcome, Stopped> {
     if tests.is_empty() && wrong.is_empty() {
         return Ok(Outcome::NoTests);
     }
+    let mesh = &workspace.mesh;
+    if mesh.services.is_empty() && mesh.virtual_services.all.is_empty() && !args.common.quiet {
+        output::message("note: no Service and no VirtualService is among the paths: the tests see an empty mesh");
+    }
     let folder = golden_folder(&tests, scenario, &workspace.sources);
     if !args.filter.is_empty() && wrong.is_empty() {
         let file = |t: &Test| workspace.sources.name(t.at.file).to_owned();

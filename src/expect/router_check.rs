@@ -73,14 +73,15 @@ pub(super) fn decode(r: &mut Reader<'_>, root: &Node<'_>, out: &mut Vec<Test>) {
 fn test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
     let f = r.object(node, path, &["test_name", "input", "validate"])?;
     let (name, name_path) = f.require(r, "test_name")?;
-    let name = r.string(name, &name_path)?;
+    let name = long_enough(r, name, &name_path, 1)?;
     let (input, input_path) = f.require(r, "input")?;
     let input = r.object(input, &input_path, INPUT)?;
-    let text = |r: &mut Reader<'_>, key: &str| {
+    let text = |r: &mut Reader<'_>, key: &str, least: usize| {
         let (node, path) = input.require(r, key)?;
-        r.string(node, &path)
+        long_enough(r, node, &path, least)
     };
-    let (authority, target, method) = (text(r, "authority")?, text(r, "path")?, text(r, "method")?);
+    let (authority, target, method) = (text(r, "authority", 1), text(r, "path", 1), text(r, "method", 3));
+    let (authority, target, method) = (authority?, target?, method?);
     let mut noted = Vec::new();
     passed_over::note(r, &input, &[("dynamic_metadata", METADATA)], &mut noted);
     let mut headers = pairs(r, &input, "additional_request_headers", &mut noted)?;
@@ -126,6 +127,17 @@ fn test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
         format: Format::RouterCheck,
         random: Some(random),
     })
+}
+
+/// A text of at least so many bytes, as the tool asks for.
+fn long_enough(r: &mut Reader<'_>, node: &Node<'_>, path: &str, least: usize) -> Option<SmolStr> {
+    let text = r.string(node, path)?;
+    if text.len() < least {
+        let message = if text.is_empty() { format!("`{path}` is empty") } else { format!("`{path}` is too short") };
+        r.problem(node.span, path, message, None);
+        return None;
+    }
+    Some(text)
 }
 
 fn flag(r: &mut Reader<'_>, f: &Fields<'_, '_>, key: &str) -> bool {

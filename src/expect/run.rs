@@ -371,7 +371,11 @@ fn run_item(item: Item, views: &[View], left_out: &LeftOut) -> TestResult {
         .cases
         .into_par_iter()
         .map(|(request, view, weight)| {
-            let case = run_case(request, views.get(view)?, left_out, weight, &test, item.stream);
+            let mut case = run_case(request, views.get(view)?, left_out, weight, &test, item.stream);
+            if !case.failures.is_empty() && case.decision.source.is_none() {
+                let elsewhere = views.iter().find(|v| suits(&v.router, &case.request) == Suits::Rule);
+                case.decision.hints.extend(elsewhere.map(|v| seen_elsewhere(&v.router)));
+            }
             Some((case, view))
         })
         .collect();
@@ -399,6 +403,12 @@ fn run_item(item: Item, views: &[View], left_out: &LeftOut) -> TestResult {
         not_evaluated: test.not_evaluated.clone(),
         skipped: test.checks.is_empty(),
     }
+}
+
+/// A hint for tests that look at a request through the wrong proxy.
+fn seen_elsewhere(router: &Router) -> String {
+    let name = &router.table().proxy.name;
+    format!("a rule takes it at the proxy `{name}`: `proxy: {name}` in the test, if that is meant")
 }
 
 fn subject<'c>(case: &'c Case, view: &'c View, test: &Test) -> Subject<'c> {
