@@ -349,12 +349,19 @@ fn test_files_and_reports_fit_the_schema() {
 }
 
 #[test]
-fn the_commands_of_the_readme_s_workflow_and_hook_run() {
+fn the_readme_s_tests_workflow_and_hook_run() {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the README");
     let block = |first: &str| {
         let lines = readme.lines().skip_while(|l| l.trim_start() != first).take_while(|l| l.starts_with("    "));
         lines.map(|l| format!("{}\n", &l[4..])).collect::<String>()
     };
+    let example = tempfile::NamedTempFile::with_suffix(".test.yaml").expect("a file");
+    std::fs::write(example.path(), block("tests:")).expect("a file");
+    let bookshop = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/bookshop");
+    let (status, out, err) =
+        parts(&test_in(&bookshop, &[".", &example.path().to_string_lossy(), "--filter", ".test.yaml"]));
+    assert_eq!(status, Some(0), "{out}{err}");
+    assert!(out.ends_with("2 tests, 5 requests: all passed\n"), "{out}");
     let workflow: serde_yaml::Value = serde_yaml::from_str(&block("on: pull_request")).expect("YAML");
     let steps = workflow["jobs"]["routing"]["steps"].as_sequence().expect("steps");
     let runs: Vec<&str> = steps.iter().filter_map(|s| s["run"].as_str()).collect();
