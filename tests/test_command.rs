@@ -147,6 +147,9 @@ fn goldens_are_written_compared_and_taken_over() {
     assert_eq!(test(&["--update"]).0, Some(0));
     snapshot("golden", &std::fs::read_to_string(folder.path().join("towtank.golden")).expect("a golden"));
     assert_eq!(test(&[]).0, Some(0));
+    let written = std::fs::read_to_string(folder.path().join("towtank.golden")).expect("a golden");
+    std::fs::write(folder.path().join("towtank.golden"), written.replace('\n', "\r\n")).expect("a golden");
+    assert_eq!(test(&[]).0, Some(0), "line ends of another system are no difference");
     let path = folder.path().join("mesh.yaml");
     let manifests = std::fs::read_to_string(&path).expect("manifests");
     std::fs::write(&path, manifests.replace("authority: cart.internal", "authority: cart.example")).expect("manifests");
@@ -226,6 +229,12 @@ fn all_errors_come_at_once() {
     let places: Vec<&str> = err.lines().filter_map(|l| l.trim_start().strip_prefix("--> ")).collect();
     assert_eq!(places, ["./scenario.yaml:6:38", "./scenario.yaml:7:40", "./scenario.yaml:8:12"], "{err}");
     assert!(err.ends_with("towtank: 3 errors\n"), "{err}");
+    let (status, out, _) = parts(&test_in(folder.path(), &[".", "-o", "github"]));
+    assert_eq!((status, out.lines().count()), (Some(2), 3), "{out}");
+    assert!(
+        out.contains(",line=7,col=40,title=test::unknown field `subst` in `tests[1].expect`%0Adid you mean"),
+        "{out}"
+    );
     std::fs::write(folder.path().join("bad.yaml"), "kind: VirtualService\napiVersion: networking.istio.io/v1\n")
         .expect("a file");
     let (status, _, err) = parts(&test_in(folder.path(), &["."]));

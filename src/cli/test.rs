@@ -12,7 +12,7 @@ use crate::expect::{self, Percent, Test, TestResult};
 use crate::load;
 use crate::report::explain::View;
 use crate::report::test::{Golden, Suite};
-use crate::report::{diagnostics, junit, tap, test, test_github, test_json};
+use crate::report::{diagnostics, github, junit, tap, test, test_github, test_json};
 use crate::source::{FileId, SourceMap};
 use crate::workspace::{Inputs, Workspace};
 
@@ -276,6 +276,10 @@ fn golden(folder: &Option<PathBuf>, new: impl FnOnce() -> String, args: &TestArg
 fn stop(findings: &[Finding], sources: &SourceMap, args: &TestArgs) -> Stopped {
     say(findings, sources, args);
     output::message(&format!("towtank: {}", diagnostics::summary(findings)));
+    if args.output == Format::Github {
+        // Annotations are wanted all the more where nothing could run. The exit status tells if they cannot be written.
+        let _ = output::write(github::to_text(findings, sources).as_bytes());
+    }
     Stopped
 }
 
