@@ -288,6 +288,20 @@ fn tests_without_manifests_say_so() {
 }
 
 #[test]
+fn a_virtual_service_without_its_gateway_explains_the_failure() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let service = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: door, namespace: shop}\n\
+        spec: {hosts: [shop.example.com], gateways: [edge/door], http: [{route: [{destination: {host: web.shop.svc.cluster.local}}]}]}\n";
+    std::fs::write(folder.path().join("vs.yaml"), service).expect("manifests");
+    let text = "testCases:\n- wantMatch: true\n  request: {authority: [shop.example.com], method: [GET], uri: [/]}\n";
+    std::fs::write(folder.path().join("cases.yaml"), text).expect("a file");
+    let (status, out, _) = parts(&test_in(folder.path(), &["."]));
+    assert_eq!(status, Some(1));
+    let note = "note: VirtualService shop/door has the host, and is bound to `edge/door`: no such Gateway is among the manifests";
+    assert!(out.contains(note), "{out}");
+}
+
+#[test]
 fn a_test_that_looks_through_the_wrong_proxy_is_told_the_right_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let manifests = std::fs::read_to_string(data().join("mesh/mesh.yaml")).expect("manifests");

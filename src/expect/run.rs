@@ -431,7 +431,8 @@ fn run_case(request: Request, view: &View, left_out: &LeftOut, weight: f64, test
     let failures: Vec<Failure> = test.checks.iter().filter(of_each).filter_map(|c| judge(c, &subject)).collect();
     if !failures.is_empty() {
         case.decision = decide(&view.router, &case.request, Detail::Steps);
-        case.decision.hints.extend(left_out.about(&case.request.authority, view.router.table()));
+        let taken = case.decision.source.is_some();
+        case.decision.hints.extend(left_out.about(&case.request.authority, view.router.table(), taken));
     }
     case.failures = failures;
     case
