@@ -59,6 +59,26 @@ fn pretty(json: &str) -> String {
 }
 
 #[test]
+fn control_characters_of_users_reach_no_report() {
+    let folder = scenario(
+        "tests:\n- name: \"a\\e[2J\\r\\0\\x85\\uFFFE]]> # \\\\ b\"\n  request: GET http://shop/\n  \
+         headers: {x-odd: \"\\x7f\\e[31m\"}\n  expect: {headers: {x-odd: \"\\e\\n: |\"}}\n",
+    );
+    for format in ["table", "tap", "junit", "github"] {
+        let (status, out, err) = parts(&test_in(folder.path(), &[".", "-o", format]));
+        assert_eq!(status, Some(1), "{err}");
+        assert!(!out.contains(|c: char| (c.is_control() && c != '\n') || c == '\u{fffe}'), "{format}: {out:?}");
+        assert!(out.contains(r"\u{1b}[2J") || out.contains(r"\\u{1b}[2J"), "{format}: {out}");
+        if format == "tap" {
+            let (_, block) = out.split_once("  ---\n").expect("a YAML block");
+            let (block, _) = block.split_once("  ...\n").expect("the end of the block");
+            let value: serde_yaml::Value = serde_yaml::from_str(block).expect("YAML");
+            assert!(value["failures"][0]["message"].is_string() && value["detail"].is_string(), "{value:?}");
+        }
+    }
+}
+
+#[test]
 fn files_of_istio_config_validator_run_as_they_are() {
     let (status, out, _) = run(&["mesh", "validator"]);
     assert_eq!(status, Some(1));
@@ -70,6 +90,17 @@ fn files_of_the_router_check_tool_run_as_they_are() {
     let (status, out, _) = run(&["mesh", "router-check"]);
     assert_eq!(status, Some(1));
     snapshot("router-check", &out);
+}
+
+#[test]
+fn what_cannot_be_evaluated_is_said_in_every_format() {
+    for format in ["tap", "junit", "github"] {
+        let (status, out, _) = run(&["mesh", "router-check", "--filter", "metadata", "-o", format]);
+        assert_eq!(status, Some(0), "{out}");
+        snapshot(&format!("not-evaluated-{format}"), &out);
+    }
+    let (status, _, err) = run(&["mesh", "router-check", "--filter", "request with metadata"]);
+    assert_eq!((status, err.as_str()), (Some(2), "error: no test could be evaluated\n"));
 }
 
 #[test]
@@ -116,6 +147,9 @@ fn goldens_are_written_compared_and_taken_over() {
     assert_eq!(test(&["--update"]).0, Some(0));
     snapshot("golden", &std::fs::read_to_string(folder.path().join("towtank.golden")).expect("a golden"));
     assert_eq!(test(&[]).0, Some(0));
+    let written = std::fs::read_to_string(folder.path().join("towtank.golden")).expect("a golden");
+    std::fs::write(folder.path().join("towtank.golden"), written.replace('\n', "\r\n")).expect("a golden");
+    assert_eq!(test(&[]).0, Some(0), "line ends of another system are no difference");
     let path = folder.path().join("mesh.yaml");
     let manifests = std::fs::read_to_string(&path).expect("manifests");
     std::fs::write(&path, manifests.replace("authority: cart.internal", "authority: cart.example")).expect("manifests");
@@ -162,8 +196,17 @@ fn what_is_no_test_is_an_error_with_its_line() {
         (format!("tests:\n- stream: all\n  method: GET\n  {never}"), "has no meaning next to `stream`", 7),
         (format!("tests:\n- {never}"), "`tests[0]` must have one of request, url, host, stream", 6),
         (format!("tests:\n- request: []\n  {never}"), "`tests[0].request` is an empty list", 6),
-        (format!("tests:\n- host: shop\n  path: x\n  {never}"), "the path `x` does not begin with `/`", 6),
+        (format!("tests:\n- host: shop\n  path: x\n  {never}"), "the path `x` does not begin with `/`", 7),
         (format!("tests:\n- request: GET gopher://shop\n  {never}"), "has the scheme `gopher`", 6),
+        (format!("tests:\n- url:\n  - http://shop/\n  - gopher://shop\n  {never}"), "has the scheme `gopher`", 8),
+        (format!("tests:\n- url: http://shop/\n  method: [GET, \"G T\"]\n  {never}"), "`G T` is no method", 7),
+        (format!("tests:\n- {get}\n  expect: {{headers: {{}}}}"), "`tests[0].expect.headers` is empty", 7),
+        (format!("tests:\n- {get}\n  expect: {{headers: {{\"x y\": a}}}}"), "`x y` is no name of a header", 7),
+        (
+            format!("tests:\n- {get}\n  expect: {{headers: {{a: {{exact: b, prefix: b}}}}}}"),
+            "must have one of exact,",
+            7,
+        ),
     ];
     for (tests, message, line) in cases {
         let folder = scenario(&tests);
@@ -172,6 +215,31 @@ fn what_is_no_test_is_an_error_with_its_line() {
         assert!(err.contains(message), "{tests}\n{err}");
         assert!(err.contains(&format!("./scenario.yaml:{line}:")), "{tests}\n{err}");
     }
+}
+
+#[test]
+fn all_errors_come_at_once() {
+    let get = "request: GET http://shop/";
+    let tests = format!(
+        "tests:\n- {{{get}, proxy: clint, never: [unmatched]}}\n- {{{get}, expect: {{subst: v1}}}}\n- {{stream: al, never: [tcp]}}\n"
+    );
+    let folder = scenario(&tests);
+    let (status, _, err) = parts(&test_in(folder.path(), &["."]));
+    assert_eq!(status, Some(2));
+    let places: Vec<&str> = err.lines().filter_map(|l| l.trim_start().strip_prefix("--> ")).collect();
+    assert_eq!(places, ["./scenario.yaml:6:38", "./scenario.yaml:7:40", "./scenario.yaml:8:12"], "{err}");
+    assert!(err.ends_with("towtank: 3 errors\n"), "{err}");
+    let (status, out, _) = parts(&test_in(folder.path(), &[".", "-o", "github"]));
+    assert_eq!((status, out.lines().count()), (Some(2), 3), "{out}");
+    assert!(
+        out.contains(",line=7,col=40,title=test::unknown field `subst` in `tests[1].expect`%0Adid you mean"),
+        "{out}"
+    );
+    std::fs::write(folder.path().join("bad.yaml"), "kind: VirtualService\napiVersion: networking.istio.io/v1\n")
+        .expect("a file");
+    let (status, _, err) = parts(&test_in(folder.path(), &["."]));
+    assert_eq!(status, Some(2));
+    assert!(err.contains("bad.yaml:1") && err.contains("unknown field `subst`"), "{err}");
 }
 
 #[test]
@@ -186,6 +254,74 @@ fn a_run_without_any_test_is_an_error() {
         assert_eq!(status, Some(2), "{text}");
         assert!(err.contains("later.test.yaml:"), "{text}: {err}");
     }
+}
+
+#[test]
+fn what_other_tools_refuse_is_an_error_with_its_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (text, lines) in [
+        ("tests:\n- test_name: ''\n  input: {}\n  validate: {}\n", vec![2]),
+        (
+            "tests:\n- test_name: a\n  input:\n    authority: ''\n    path: ''\n    method: NO\n  validate: {}\n",
+            vec![4, 5, 6],
+        ),
+        ("tests:\n- test_name: a\n  input: {authority: a, path: /, method: GET}\n  validate: {}\n", vec![4]),
+        ("testCases:\n- wantMatch: true\n- request: {authority: []}\n  wantMtach: true\n", vec![2, 3, 4]),
+    ] {
+        std::fs::write(folder.path().join("a.test.yaml"), text).expect("a file");
+        let (status, _, err) = parts(&test_in(folder.path(), &["."]));
+        assert_eq!(status, Some(2), "{text}");
+        let places = err.lines().filter_map(|l| l.trim_start().strip_prefix("--> ./a.test.yaml:"));
+        let found: Vec<usize> = places.filter_map(|p| p.split(':').next()?.parse().ok()).collect();
+        assert_eq!(found, lines, "{text}{err}");
+    }
+}
+
+#[test]
+fn tests_without_manifests_say_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "tests:\n- {request: GET http://shop/, expect: {host: shop}}\n";
+    std::fs::write(folder.path().join("a.test.yaml"), text).expect("a file");
+    let (status, _, err) = parts(&test_in(folder.path(), &["."]));
+    assert_eq!(status, Some(2));
+    assert!(err.contains("note: no Service and no VirtualService is among the paths"), "{err}");
+}
+
+#[test]
+fn a_virtual_service_without_its_gateway_explains_the_failure() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let service = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: door, namespace: shop}\n\
+        spec: {hosts: [shop.example.com], gateways: [edge/door], http: [{route: [{destination: {host: web.shop.svc.cluster.local}}]}]}\n";
+    std::fs::write(folder.path().join("vs.yaml"), service).expect("manifests");
+    let text = "testCases:\n- wantMatch: true\n  request: {authority: [shop.example.com], method: [GET], uri: [/]}\n";
+    std::fs::write(folder.path().join("cases.yaml"), text).expect("a file");
+    let (status, out, _) = parts(&test_in(folder.path(), &["."]));
+    assert_eq!(status, Some(1));
+    let note = "note: VirtualService shop/door has the host, and is bound to `edge/door`: no such Gateway is among the manifests";
+    assert!(out.contains(note), "{out}");
+}
+
+#[test]
+fn a_test_that_looks_through_the_wrong_proxy_is_told_the_right_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let manifests = std::fs::read_to_string(data().join("mesh/mesh.yaml")).expect("manifests");
+    let gateway = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: door, namespace: default}\n\
+        spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}\n\
+        ---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: door, namespace: default}\n\
+        spec: {hosts: [shop.example.com], gateways: [door], http: [{route: [{destination: {host: shop, subset: v1}}]}]}\n";
+    std::fs::write(folder.path().join("mesh.yaml"), format!("{manifests}\n---\n{gateway}")).expect("manifests");
+    let text = "tests:\n- {request: GET http://shop.example.com/, expect: {subset: v1}}\n";
+    std::fs::write(folder.path().join("a.test.yaml"), text).expect("a file");
+    let (status, out, _) = parts(&test_in(folder.path(), &["."]));
+    assert_eq!(status, Some(1));
+    let start = "note: a rule takes it at the proxy `";
+    let (_, rest) = out.split_once(start).expect(&out);
+    let (proxy, _) = rest.split_once('`').expect("a name");
+    let text =
+        format!("tests:\n- {{request: GET http://shop.example.com/, proxy: \"{proxy}\", expect: {{subset: v1}}}}\n");
+    std::fs::write(folder.path().join("a.test.yaml"), text).expect("a file");
+    let (status, out, err) = parts(&test_in(folder.path(), &["."]));
+    assert_eq!(status, Some(0), "{out}{err}");
 }
 
 #[test]
@@ -218,6 +354,8 @@ fn test_files_and_reports_fit_the_schema() {
     }
     let (_, out, _) = run(&["mesh", "own/passing.test.yaml", "own/failing.test.yaml", "--coverage", "-o", "json"]);
     check("report", &serde_json::from_str(&out).expect("output is JSON"));
+    let (_, out, _) = run(&["mesh", "router-check", "-o", "json"]);
+    check("report with parts not evaluated", &serde_json::from_str(&out).expect("output is JSON"));
     assert!(!validator.is_valid(&serde_json::json!({"tests": []})));
     let scenario: Value = serde_json::from_str(towtank::report::schema::SCENARIO).expect("the schema is JSON");
     for part in ["test", "expect"] {
@@ -230,5 +368,44 @@ fn test_files_and_reports_fit_the_schema() {
         let value: Value = serde_yaml::from_str(&text).expect("YAML");
         let errors: Vec<String> = scenario.iter_errors(&value).map(|e| format!("{}: {e}", e.instance_path())).collect();
         assert!(errors.is_empty(), "{name}: {errors:#?}");
+    }
+}
+
+#[test]
+fn the_readme_s_tests_workflow_and_hook_run() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the README");
+    let block = |first: &str| {
+        let lines = readme.lines().skip_while(|l| l.trim_start() != first).take_while(|l| l.starts_with("    "));
+        lines.map(|l| format!("{}\n", &l[4..])).collect::<String>()
+    };
+    let example = tempfile::NamedTempFile::with_suffix(".test.yaml").expect("a file");
+    std::fs::write(example.path(), block("tests:")).expect("a file");
+    let bookshop = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/bookshop");
+    let (status, out, err) =
+        parts(&test_in(&bookshop, &[".", &example.path().to_string_lossy(), "--filter", ".test.yaml"]));
+    assert_eq!(status, Some(0), "{out}{err}");
+    assert!(out.ends_with("2 tests, 5 requests: all passed\n"), "{out}");
+    let workflow: serde_yaml::Value = serde_yaml::from_str(&block("on: pull_request")).expect("YAML");
+    let steps = workflow["jobs"]["routing"]["steps"].as_sequence().expect("steps");
+    let runs: Vec<&str> = steps.iter().filter_map(|s| s["run"].as_str()).collect();
+    let hook = block("#!/bin/sh");
+    let commands: Vec<&str> = runs.iter().copied().chain(hook.lines().skip(1).flat_map(|l| l.split(" && "))).collect();
+    let commands: Vec<&str> = commands.into_iter().filter_map(|c| c.strip_prefix("towtank ")).collect();
+    assert_eq!(commands.len(), 4, "{commands:?}");
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("manifests")).expect("a folder");
+    for file in ["mesh/mesh.yaml", "own/passing.test.yaml"] {
+        let name = Path::new(file).file_name().expect("a name");
+        std::fs::copy(data().join(file), folder.path().join("manifests").join(name)).expect("a copy");
+    }
+    for command in commands {
+        let output = Command::new(env!("CARGO_BIN_EXE_towtank"))
+            .args(command.split_whitespace())
+            .current_dir(folder.path())
+            .output()
+            .expect("towtank runs");
+        let (status, out, err) = parts(&output);
+        // The subset without pods of these manifests is an error of `check`; their tests pass.
+        assert_eq!(status, Some(i32::from(command.starts_with("check"))), "{command}: {out}{err}");
     }
 }

@@ -24,6 +24,7 @@ fn wrong(what: impl Into<Cow<'static, str>>, hint: &'static str) -> Checked {
 
 const LABEL_HINT: &str = "use 1 to 63 letters, digits and `-`, with a letter or digit at both ends";
 const DOMAIN_HINT: &str = "use labels of letters, digits and `-` between dots, at most 255 characters in all; `*` stands only at the very beginning";
+const TEMPLATE_HINT: &str = "render it first, for example with `helm template`";
 const DURATION_HINT: &str = "use 1ms or more, in whole milliseconds, such as `250ms` or `1.5s`";
 
 /// Istio's DNS-1123 label: 1 to 63 ASCII letters of either case, digits and inner `-`.
@@ -46,6 +47,9 @@ pub(super) fn dns_label(s: &str) -> Checked {
     if s.is_empty() {
         return wrong("is empty", LABEL_HINT);
     }
+    if s.contains("{{") {
+        return wrong("is a template, not a DNS label", TEMPLATE_HINT);
+    }
     if s.len() > 63 {
         return wrong(format!("has {} characters, more than the 63 of a DNS label", s.len()), LABEL_HINT);
     }
@@ -67,6 +71,8 @@ fn is_wildcard_label(s: &str) -> bool {
 fn domain_length(domain: &str) -> Checked {
     if domain.is_empty() {
         wrong("is empty", DOMAIN_HINT)
+    } else if domain.contains("{{") {
+        wrong("is a template, not a domain name", TEMPLATE_HINT)
     } else if domain.len() > 255 {
         wrong(format!("has {} characters, more than the 255 of a domain name", domain.len()), DOMAIN_HINT)
     } else {
@@ -336,6 +342,13 @@ mod tests {
         assert!(fqdn("*.a").is_err());
         assert!(fqdn("1").is_err());
         assert!(fqdn("a.b.").is_ok());
+    }
+
+    #[test]
+    fn templates_are_called_so() {
+        for checked in [dns_label("{{ .Values.name }}"), fqdn("a.{{ .Values.host }}"), wildcard_domain("{{ .host }}")] {
+            assert_eq!(checked.map_err(|wrong| wrong.hint), Err(TEMPLATE_HINT));
+        }
     }
 
     #[test]

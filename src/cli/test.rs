@@ -12,7 +12,7 @@ use crate::expect::{self, Percent, Test, TestResult};
 use crate::load;
 use crate::report::explain::View;
 use crate::report::test::{Golden, Suite};
-use crate::report::{diagnostics, junit, tap, test, test_github, test_json};
+use crate::report::{diagnostics, github, junit, tap, test, test_github, test_json};
 use crate::source::{FileId, SourceMap};
 use crate::workspace::{Inputs, Workspace};
 
@@ -110,6 +110,10 @@ pub(super) fn run(args: &TestArgs) -> anyhow::Result<Exit> {
     if !suites.is_empty() {
         write(args, &suites)?;
     }
+    let results = || suites.iter().flat_map(|s| s.results);
+    if exit == Exit::Fine && results().count() > 0 && results().all(|r| r.skipped) {
+        anyhow::bail!("no test could be evaluated");
+    }
     let failed = suites.iter().any(|s| !s.passed());
     Ok(exit.max(if failed { Exit::No } else { Exit::Fine }))
 }
@@ -121,16 +125,24 @@ struct Stopped;
 fn of_mesh(mut inputs: Inputs, args: &TestArgs) -> Result<Outcome, Stopped> {
     let scenario = inputs.scenario.as_ref().map(|(file, _)| *file);
     let files = test_files(&mut inputs);
-    let Some(workspace) = input::open(inputs, &args.common) else { return Err(Stopped) };
-    let (mut tests, findings) = read(scenario, &files, &workspace.sources);
-    if !findings.is_empty() {
-        return Err(stop(&findings, &workspace.sources, args));
-    }
-    if tests.is_empty() {
+    let (mut tests, wrong) = read(scenario, &files, &inputs.sources);
+    let sources = if wrong.is_empty() { SourceMap::default() } else { inputs.sources.clone() };
+    let Some(workspace) = input::open(inputs, &args.common) else {
+        // What is wrong with the manifests was said; what is wrong with the tests need not wait for the next run.
+        if !wrong.is_empty() {
+            stop(&wrong, &sources, args);
+        }
+        return Err(Stopped);
+    };
+    if tests.is_empty() && wrong.is_empty() {
         return Ok(Outcome::NoTests);
     }
+    let mesh = &workspace.mesh;
+    if mesh.services.is_empty() && mesh.virtual_services.all.is_empty() && !args.common.quiet {
+        output::message("note: no Service and no VirtualService is among the paths: the tests see an empty mesh");
+    }
     let folder = golden_folder(&tests, scenario, &workspace.sources);
-    if !args.filter.is_empty() {
+    if !args.filter.is_empty() && wrong.is_empty() {
         let file = |t: &Test| workspace.sources.name(t.at.file).to_owned();
         tests.retain(|t| {
             args.filter.iter().any(|text| t.name.contains(text.as_str()) || file(t).contains(text.as_str()))
@@ -144,7 +156,7 @@ fn of_mesh(mut inputs: Inputs, args: &TestArgs) -> Result<Outcome, Stopped> {
         Stopped
     })?;
     let asked = if args.common.proxy.is_empty() { 1 } else { workspace.proxies.len() };
-    let plan = match expect::plan(tests, &workspace, &switches, &args.common.namespace, asked) {
+    let plan = match expect::plan(tests, &workspace, &switches, &args.common.namespace, asked, wrong) {
         Ok(plan) => plan,
         Err(findings) => return Err(stop(&findings, &workspace.sources, args)),
     };
@@ -206,9 +218,9 @@ fn named_files(folder: &Path) -> Vec<PathBuf> {
 fn read(scenario: Option<FileId>, files: &[FileId], sources: &SourceMap) -> (Vec<Test>, Vec<Finding>) {
     let mut tests = Vec::new();
     let mut findings = Vec::new();
-    let mut take = |result: Result<Vec<Test>, Vec<Finding>>| match result {
-        Ok(read) => tests.extend(read),
-        Err(found) => findings.extend(found),
+    let mut take = |(read, wrong): (Vec<Test>, Vec<Finding>)| {
+        tests.extend(read);
+        findings.extend(wrong);
     };
     if let Some((id, file)) = scenario.and_then(|id| Some((id, sources.file(id)?))) {
         take(expect::read_scenario(id, &file.text));
@@ -264,6 +276,10 @@ fn golden(folder: &Option<PathBuf>, new: impl FnOnce() -> String, args: &TestArg
 fn stop(findings: &[Finding], sources: &SourceMap, args: &TestArgs) -> Stopped {
     say(findings, sources, args);
     output::message(&format!("towtank: {}", diagnostics::summary(findings)));
+    if args.output == Format::Github {
+        // Annotations are wanted all the more where nothing could run. The exit status tells if they cannot be written.
+        let _ = output::write(github::to_text(findings, sources).as_bytes());
+    }
     Stopped
 }
 

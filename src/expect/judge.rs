@@ -2,7 +2,7 @@
 
 use smol_str::{SmolStr, format_smolstr};
 
-use super::model::{Check, Part, Side, Target, TextKind, TextTest, Want};
+use super::model::{Check, Part, Side, Target, TextKind, TextTest, Values, Want};
 use super::route_config;
 use super::run::Failure;
 use super::subject::{End, Subject, in_words};
@@ -53,6 +53,9 @@ pub(super) fn field(want: &Want) -> &'static str {
         Want::Delegate { .. } => "delegate",
         Want::Cluster(_) => "cluster_name",
         Want::VirtualHost(_) => "virtual_host_name",
+        Want::VirtualCluster(_) => "virtual_cluster_name",
+        Want::CodeRedirect(_) => "code_redirect",
+        Want::Timeout(_) => "timeout",
     }
 }
 
@@ -102,17 +105,15 @@ fn holds(want: &Want, s: &Subject<'_>) -> Difference {
         }
         Want::Location(location) => {
             let shown = || d.location.clone().unwrap_or_else(|| format!("no redirect: {}", words()));
-            differs(d.location.as_deref() == Some(location), location.to_string(), &shown)
+            differs(d.location.as_deref().unwrap_or_default() == location, or_none(location), &shown)
         }
         Want::Path(path) => sent_as(s, path, |u| &u.path),
         Want::Authority(authority) => sent_as(s, authority, |u| &u.authority),
         Want::Header { name, test, side: Side::Request } => header(s, name, test),
         Want::Header { name, test, side: Side::Response(headers) } => {
             let after = answered_headers(s, headers);
-            let value = joined(after.iter().map(|(n, v)| (n.as_str(), v.as_str())), name);
-            differs(text_holds(test, value.as_deref()), format!("{name} {test}"), &|| {
-                shown_value(name, value.as_deref())
-            })
+            let values = values(after.iter().map(|(n, v)| (n.as_str(), v.as_str())), name);
+            differs(text_holds(test, &values), format!("{name} {test}"), &|| shown_values(name, &values))
         }
         Want::Shares { parts, tolerance } => shares(parts, *tolerance, &[(1.0, *s)]),
         Want::Never(part) => {
@@ -146,6 +147,23 @@ fn holds(want: &Want, s: &Subject<'_>) -> Difference {
             let found = d.virtual_host.as_deref().unwrap_or_default();
             differs(found == name, or_none(name), &|| or_none(found))
         }
+        Want::VirtualCluster(name) => {
+            differs(name.is_empty(), or_none(name), &|| "none: Istio's tables have no virtual clusters".to_owned())
+        }
+        Want::CodeRedirect(code) => {
+            let answered =
+                s.route.is_some_and(|r| matches!(r.action, RouteAction::Redirect(_) | RouteAction::DirectResponse(_)));
+            let found = if answered { d.status.unwrap_or(0) } else { 0 };
+            differs(found == *code, code.to_string(), &words)
+        }
+        Want::Timeout(timeout) => {
+            let found = s.route.and_then(|r| match &r.action {
+                RouteAction::Forward(forward) => Some(forward.timeout),
+                _ => None,
+            });
+            let shown = || found.map_or_else(|| format!("no timeout: {}", words()), |t| t.to_string());
+            differs(found == Some(*timeout), timeout.to_string(), &shown)
+        }
     }
 }
 
@@ -177,25 +195,29 @@ fn written_by(s: &Subject<'_>) -> String {
 
 fn sent_as(s: &Subject<'_>, wanted: &str, part: impl Fn(&Upstream) -> &String) -> Difference {
     let forms = s.forms();
-    if !forms.is_empty() && forms.iter().all(|u| part(u) == wanted) {
+    let good = if forms.is_empty() { wanted.is_empty() } else { forms.iter().all(|u| part(u) == wanted) };
+    if good {
         return None;
     }
     let mut found: Vec<&str> = forms.iter().map(|u| part(u).as_str()).collect();
     found.dedup();
     let found = if found.is_empty() { format!("it is not sent on: {}", in_words(&s.ends())) } else { found.join(", ") };
-    Some((wanted.to_owned(), found))
+    Some((or_none(wanted), found))
 }
 
 fn header(s: &Subject<'_>, name: &SmolStr, test: &TextTest) -> Difference {
     let forms = s.forms();
-    let value_in = |u: &Upstream| match name.to_ascii_lowercase().as_str() {
-        ":path" => Some(u.path.clone()),
-        ":authority" | "host" => Some(u.authority.clone()),
-        lower => joined(u.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())), lower),
-    };
-    let bad = forms.iter().map(value_in).find(|v| !text_holds(test, v.as_deref()));
+    let lower = name.to_ascii_lowercase();
+    let bad = forms.iter().find_map(|u| {
+        let values = match lower.as_str() {
+            ":path" => vec![u.path.as_str()],
+            ":authority" | "host" => vec![u.authority.as_str()],
+            lower => values(u.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())), lower),
+        };
+        (!text_holds(test, &values)).then(|| shown_values(name, &values))
+    });
     match bad {
-        Some(value) => Some((format!("{name} {test}"), shown_value(name, value.as_deref()))),
+        Some(found) => Some((format!("{name} {test}"), found)),
         None if forms.is_empty() => {
             Some((format!("{name} {test}"), format!("it is not sent on: {}", in_words(&s.ends()))))
         }
@@ -203,14 +225,16 @@ fn header(s: &Subject<'_>, name: &SmolStr, test: &TextTest) -> Difference {
     }
 }
 
-fn shown_value(name: &str, value: Option<&str>) -> String {
-    value.map_or_else(|| format!("{name} absent"), |v| format!("{name} \"{v}\""))
+fn shown_values(name: &str, values: &[&str]) -> String {
+    match values {
+        [] => format!("{name} absent"),
+        all => format!("{name} \"{}\"", all.join("\", \"")),
+    }
 }
 
-/// All values of a header, joined by commas; None: it is not there.
-pub(super) fn joined<'h>(headers: impl Iterator<Item = (&'h str, &'h str)>, name: &str) -> Option<String> {
-    let values: Vec<&str> = headers.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v).collect();
-    (!values.is_empty()).then(|| values.join(","))
+/// All values of a header.
+pub(super) fn values<'h>(headers: impl Iterator<Item = (&'h str, &'h str)>, name: &str) -> Vec<&'h str> {
+    headers.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v).collect()
 }
 
 /// The answer's headers after the operations of the drawn cluster's entry and of the route (envoy-matching 6.2).
@@ -238,17 +262,27 @@ fn mutate(headers: &mut Vec<(SmolStr, SmolStr)>, mutations: &HeaderMutations) {
     }
 }
 
-/// Whether a value passes; an absent one passes an inverted test only where it asks for presence (envoy-matching 3).
-pub(super) fn text_holds(test: &TextTest, value: Option<&str>) -> bool {
-    let Some(value) = value else {
-        return match test.kind {
-            TextKind::Absent => !test.invert,
-            TextKind::Present => test.invert,
-            _ => false,
-        };
+/// Whether the values of a header pass; none at all pass an inverted test only where it asks for presence
+/// (envoy-matching 3.2).
+pub(super) fn text_holds(test: &TextTest, values: &[&str]) -> bool {
+    let joined = values.join(",");
+    let joined = [joined.as_str()];
+    let values = match (values.len(), test.values) {
+        (0, _) if test.missing_is_empty => &[""],
+        (0 | 1, _) | (_, Values::Each) => values,
+        (_, Values::Joined) => &joined,
     };
+    match test.kind {
+        TextKind::Absent => values.is_empty() != test.invert,
+        TextKind::Present => values.is_empty() == test.invert,
+        _ if values.is_empty() => false,
+        _ => values.iter().any(|v| value_holds(test, v)) != test.invert,
+    }
+}
+
+fn value_holds(test: &TextTest, value: &str) -> bool {
     let fold = |text: &str| if test.ignore_case { text.to_ascii_lowercase() } else { text.to_owned() };
-    let holds = match &test.kind {
+    match &test.kind {
         TextKind::Absent => false,
         TextKind::Present => true,
         TextKind::Exact(text) => fold(value) == fold(text),
@@ -257,8 +291,7 @@ pub(super) fn text_holds(test: &TextTest, value: Option<&str>) -> bool {
         TextKind::Contains(text) => fold(value).contains(&fold(text)),
         TextKind::Regex(re) => re.full_match(value.as_bytes()),
         TextKind::Range(from, to) => value.parse::<i64>().is_ok_and(|n| (*from..*to).contains(&n)),
-    };
-    holds != test.invert
+    }
 }
 
 fn is_part(part: &Part, end: &End<'_>, s: &Subject<'_>) -> bool {

@@ -1,7 +1,7 @@
 //! Rules that could have concerned a request, had Istio not left them out: the reason of many a surprise.
 
-use rustc_hash::FxHashMap;
-use smol_str::SmolStr;
+use rustc_hash::{FxHashMap, FxHashSet};
+use smol_str::{SmolStr, format_smolstr};
 
 use crate::mesh::Mesh;
 use crate::router::authority;
@@ -15,21 +15,38 @@ const SHOWN_MAX: usize = 5;
 pub(super) struct LeftOut {
     /// Objects as notes name them.
     by_host: FxHashMap<SmolStr, Vec<String>>,
+    /// What to say of VirtualServices whose gateway is not there, by their hosts.
+    unbound: FxHashMap<SmolStr, Vec<String>>,
 }
 
 impl LeftOut {
     pub fn of(mesh: &Mesh) -> LeftOut {
         let mut by_host: FxHashMap<SmolStr, Vec<String>> = FxHashMap::default();
+        let mut unbound: FxHashMap<SmolStr, Vec<String>> = FxHashMap::default();
+        let known: FxHashSet<SmolStr> =
+            mesh.gateways.iter().map(|g| format_smolstr!("{}/{}", g.meta.namespace, g.meta.name)).collect();
         for service in &mesh.virtual_services.all {
+            let missing: Vec<&str> =
+                service.gateways.iter().map(SmolStr::as_str).filter(|g| *g != "mesh" && !known.contains(*g)).collect();
             for host in &service.hosts {
-                by_host.entry(host.to_ascii_lowercase().into()).or_default().push(service.object.to_string());
+                let host = SmolStr::from(host.to_ascii_lowercase());
+                by_host.entry(host.clone()).or_default().push(service.object.to_string());
+                if !missing.is_empty() {
+                    let gateways = missing.join("`, `");
+                    let text = format!(
+                        "{} has the host, and is bound to `{gateways}`: no such Gateway is among the manifests",
+                        service.object
+                    );
+                    unbound.entry(host).or_default().push(text);
+                }
             }
         }
-        LeftOut { by_host }
+        LeftOut { by_host, unbound }
     }
 
-    /// What the table's notes tell of VirtualServices that claim this authority.
-    pub fn about(&self, text: &str, table: &RouteTable) -> Vec<String> {
+    /// What the table's notes tell of VirtualServices that claim this authority, and, where no rule took the request, which
+    /// of them have no gateway.
+    pub fn about(&self, text: &str, table: &RouteTable, taken: bool) -> Vec<String> {
         let host = authority::without_port(text).to_ascii_lowercase();
         let full = format!("{host}.{}.", table.proxy.namespace);
         // Names and the wildcards above them; a short name is also looked up in the proxy's namespace.
@@ -44,7 +61,9 @@ impl LeftOut {
             };
             gone && objects.iter().any(named)
         };
-        table.notes.iter().filter(concerns).take(SHOWN_MAX).map(|n| format!("{} ({})", n.message, n.rule)).collect()
+        let noted = table.notes.iter().filter(concerns).map(|n| format!("{} ({})", n.message, n.rule));
+        let unbound = claims.iter().filter(|_| !taken).filter_map(|c| self.unbound.get(c)).flatten().cloned();
+        noted.chain(unbound).take(SHOWN_MAX).collect()
     }
 }
 

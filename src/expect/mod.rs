@@ -42,13 +42,14 @@
 //!   `{regex: }`, `{present: true}`;
 //! - `shares`: what part of the requests ends where, faults included. Keys are `SUBSET`, `HOST`, `HOST/SUBSET`,
 //!   `HOST:PORT/SUBSET`, or an outcome; what is not listed must get nothing. `tolerance` (0 unless said) holds for each.
+//!   Requests of a list are judged one by one, those of a stream all together, each with its weight.
 //!
 //! What a fault lets through counts for everything but `shares` and `never`.
 //!
 //! `never` lists what no request may come to, not even with a small probability: outcomes, or `{host, subset, port}`.
 //!
 //! Test files of two other tools are run as they are: those of istio-config-validator ([`validator`]) and of Envoy's
-//! router check tool ([`router_check`]).
+//! router check tool ([`router_check`]). What of them cannot be evaluated is noted with its place ([`NotEvaluated`]).
 
 mod coverage;
 mod diff;
@@ -58,6 +59,7 @@ mod left_out;
 mod model;
 mod names;
 mod own;
+mod passed_over;
 mod read;
 mod requests;
 mod route_config;

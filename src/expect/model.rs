@@ -19,9 +19,20 @@ pub struct Test {
     pub proxies_at: Position,
     pub traffic: Traffic,
     pub checks: Vec<Check>,
+    /// What the test asks for and nobody can tell; where that is all of it, `checks` is empty.
+    pub not_evaluated: Vec<NotEvaluated>,
     pub format: Format,
     /// Takes the place of the random number that chooses among weighted clusters (envoy-matching 13, `random_value`).
     pub random: Option<u64>,
+}
+
+/// A part of a test that is passed over, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotEvaluated {
+    pub at: Position,
+    /// Its path in the test file.
+    pub field: SmolStr,
+    pub reason: &'static str,
 }
 
 /// Who wrote the test file.
@@ -101,6 +112,12 @@ pub enum Want {
     Cluster(SmolStr),
     /// Name of the virtual host; empty: none.
     VirtualHost(SmolStr),
+    /// Name of the virtual cluster; empty: none.
+    VirtualCluster(SmolStr),
+    /// Status of an answer by the route itself; 0: the request is forwarded, or no route takes it.
+    CodeRedirect(u16),
+    /// Of the whole request; zero: no limit.
+    Timeout(crate::manifest::Nanos),
 }
 
 /// Headers on the way to the endpoint, or back to the client.
@@ -143,6 +160,17 @@ pub struct TextTest {
     pub kind: TextKind,
     pub ignore_case: bool,
     pub invert: bool,
+    pub missing_is_empty: bool,
+    pub values: Values,
+}
+
+/// What a header test looks at where a header comes several times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Values {
+    /// All values, joined by commas.
+    Joined,
+    /// Any one value, as Envoy's header matchers do (envoy-matching 3).
+    Each,
 }
 
 /// See [`TextTest`].
@@ -278,7 +306,7 @@ impl std::fmt::Display for Part {
 impl TextTest {
     /// The value must be exactly this.
     pub fn plain(kind: TextKind) -> TextTest {
-        TextTest { kind, ignore_case: false, invert: false }
+        TextTest { kind, ignore_case: false, invert: false, missing_is_empty: false, values: Values::Joined }
     }
 }
 

@@ -89,6 +89,7 @@ fn test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
         let hint = Some("for example `expect: {subset: v1}` or `never: [unmatched, blackholed]`".to_owned());
         r.problem(node.span, path, "the test expects nothing: it has no `expect` and no `never`", hint);
     }
+    checks.sort_by_key(|c| (c.at.line, c.at.column));
     let traffic = traffic?;
     let name = f.string(r, "name").unwrap_or_else(|| match &traffic {
         Traffic::Requests(all) => all.first().map(crate::report::describe::request).unwrap_or_default().into(),
@@ -102,6 +103,7 @@ fn test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
         proxies_at: r.position(proxy.map_or(node.span, |(n, _)| n.span)),
         traffic,
         checks,
+        not_evaluated: Vec::new(),
         format: Format::Towtank,
         random: None,
     })
@@ -158,7 +160,14 @@ fn expect(r: &mut Reader<'_>, node: &Node<'_>, path: &str, checks: &mut Vec<Chec
             r.wrong_kind(node, &path, "an object of header names and values");
             return;
         };
+        if entries.is_empty() {
+            r.problem(node.span, &path, format!("`{path}` is empty: nothing would be tested"), None);
+        }
         for e in entries {
+            if !is_header_name(&e.key) {
+                r.problem(e.key_span, &path, format!("`{}` is no name of a header", e.key), None);
+                continue;
+            }
             if let Some(test) = text_test(r, &e.value, &format!("{path}.{}", e.key)) {
                 let want = Want::Header { name: SmolStr::new(&e.key), test, side: Side::Request };
                 checks.push(Check { at: r.position(e.key_span), want, negated: false });
@@ -294,6 +303,11 @@ fn never(r: &mut Reader<'_>, node: &Node<'_>, path: &str, checks: &mut Vec<Check
     }
 }
 
+/// Whether a request can have such a header; `:path` and `:authority` are what they are called in HTTP/2.
+fn is_header_name(name: &str) -> bool {
+    matches!(name, ":path" | ":authority") || http::HeaderName::from_bytes(name.as_bytes()).is_ok()
+}
+
 fn text_test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<TextTest> {
     if node.is_null() {
         return Some(TextTest::plain(TextKind::Absent));
@@ -301,7 +315,13 @@ fn text_test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<TextTest
     if node.as_map().is_none() {
         return r.string(node, path).map(|text| TextTest::plain(TextKind::Exact(text)));
     }
-    let f = r.object(node, path, &["exact", "prefix", "suffix", "contains", "regex", "present"])?;
+    let known = ["exact", "prefix", "suffix", "contains", "regex", "present"];
+    let f = r.object(node, path, &known)?;
+    let given: Vec<&str> = known.into_iter().filter(|key| f.get(key).is_some()).collect();
+    let [_] = given.as_slice() else {
+        r.problem(node.span, path, format!("`{path}` must have one of {}", known.join(", ")), None);
+        return None;
+    };
     let texts: [(&str, MakeKind); 4] = [
         ("exact", TextKind::Exact),
         ("prefix", TextKind::Prefix),
@@ -317,17 +337,9 @@ fn text_test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<TextTest
         let re = regex(r, node, &path)?;
         return Some(TextTest::plain(TextKind::Regex(re)));
     }
-    if let Some((node, path)) = f.get("present") {
-        let kind = if r.boolean(node, &path)? { TextKind::Present } else { TextKind::Absent };
-        return Some(TextTest::plain(kind));
-    }
-    r.problem(
-        node.span,
-        path,
-        format!("`{path}` must have one of exact, prefix, suffix, contains, regex, present"),
-        None,
-    );
-    None
+    let (node, path) = f.get("present")?;
+    let kind = if r.boolean(node, &path)? { TextKind::Present } else { TextKind::Absent };
+    Some(TextTest::plain(kind))
 }
 
 /// An RE2 pattern.

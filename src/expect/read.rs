@@ -26,7 +26,7 @@ fn shape(root: &Node<'_>) -> Option<Shape> {
     if root.get("apiVersion").is_some() || root.get("kind").is_some() {
         return None;
     }
-    if root.get("testCases").is_some() {
+    if validator::cases_key(root).is_some() {
         return Some(Shape::Validator);
     }
     let tests = root.get("tests").and_then(Node::as_seq)?;
@@ -38,7 +38,7 @@ fn shape(root: &Node<'_>) -> Option<Shape> {
 /// Whether a text whose name doesn't say so holds tests: ours by kind, those of other tools by their shape.
 pub fn is_test_text(text: &str) -> bool {
     let has = |word: &str| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some();
-    if !has("testCases") && !has("validate") && !has("towtank/") {
+    if !has("estCases") && !has("validate") && !has("towtank/") {
         return false;
     }
     let limits = yaml::Limits::default();
@@ -47,11 +47,9 @@ pub fn is_test_text(text: &str) -> bool {
         .any(|raw| yaml::parse(raw, &limits).ok().flatten().is_some_and(|document| shape(&document.root).is_some()))
 }
 
-/// The tests of a test file, of whichever format; each document may have its own.
-///
-/// # Errors
-/// Everything that is wrong with it. A file without any test is an error.
-pub fn read_file(file: FileId, text: &str) -> Result<Vec<Test>, Vec<Finding>> {
+/// The tests of a test file that can be understood, and everything that is wrong with it. Each document may be of another
+/// format. A file without any test is wrong.
+pub fn read_file(file: FileId, text: &str) -> (Vec<Test>, Vec<Finding>) {
     let lines = LineIndex::new(text);
     let mut tests = Vec::new();
     let mut findings = Vec::new();
@@ -87,14 +85,12 @@ pub fn read_file(file: FileId, text: &str) -> Result<Vec<Test>, Vec<Finding>> {
         );
         findings = r.findings;
     }
-    if findings.is_empty() { Ok(tests) } else { Err(findings) }
+    (tests, findings)
 }
 
-/// The tests of a scenario; empty where it has no `tests`.
-///
-/// # Errors
-/// Everything that is wrong with them. An empty list is an error.
-pub fn read_scenario(file: FileId, text: &str) -> Result<Vec<Test>, Vec<Finding>> {
+/// The tests of a scenario that can be understood, and everything that is wrong with them. Both are empty where it has no
+/// `tests`; an empty list is wrong.
+pub fn read_scenario(file: FileId, text: &str) -> (Vec<Test>, Vec<Finding>) {
     let lines = LineIndex::new(text);
     let mut r = Reader { what: "test", file, document: 0, lines: &lines, text, findings: Vec::new() };
     let mut tests = Vec::new();
@@ -104,5 +100,5 @@ pub fn read_scenario(file: FileId, text: &str) -> Result<Vec<Test>, Vec<Finding>
     {
         own::tests(&mut r, &entry.value, entry.key_span, &mut tests);
     }
-    if r.findings.is_empty() { Ok(tests) } else { Err(r.findings) }
+    (tests, r.findings)
 }

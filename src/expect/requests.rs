@@ -13,6 +13,9 @@ use crate::yaml::Node;
 /// The most requests that one test may multiply out to.
 const REQUESTS_MAX: usize = 100_000;
 
+/// What is wrong with a part of a request, and what would be right.
+type Fault = (String, Option<String>);
+
 /// The requests of a test; None where something is wrong with them.
 pub(super) fn traffic(r: &mut Reader<'_>, f: &Fields<'_, '_>, test: &Node<'_>) -> Option<Traffic> {
     let forms: Vec<&str> = ["request", "url", "host", "stream"].into_iter().filter(|k| f.get(k).is_some()).collect();
@@ -37,40 +40,41 @@ pub(super) fn traffic(r: &mut Reader<'_>, f: &Fields<'_, '_>, test: &Node<'_>) -
     if *form == "stream" {
         return r.string(node, &path).filter(|_| good).map(|name| Traffic::Stream(name, r.position(node.span)));
     }
-    let firsts = words(r, node, &path);
-    let methods = list(r, f, "method", "GET");
+    let known = r.findings.len();
+    let parses = |line: &str| parse_request(line, &[]).map(drop).map_err(|e| (e.message, e.hint));
+    let firsts = list(r, f, form, "", |first| match *form {
+        "request" => parses(first),
+        _ => parses(&format!("GET {first}")),
+    });
+    let methods = list(r, f, "method", "GET", |method| {
+        // Odd characters are sent: the proxy refuses them. A blank would end the method.
+        let one_word = !method.is_empty() && !method.contains(char::is_whitespace);
+        one_word.then_some(()).ok_or_else(|| (format!("`{method}` is no method"), None))
+    });
     let lines: Vec<String> = match *form {
         "request" => firsts.iter().map(ToString::to_string).collect(),
         "url" => each_of(&methods, &firsts, |method, url| format!("{method} {url}")),
         _ => {
-            let paths = list(r, f, "path", "/");
-            if let Some(bad) = paths.iter().find(|p| !p.starts_with('/')) {
-                r.problem(node.span, &path, format!("the path `{bad}` does not begin with `/`"), None);
-                return None;
-            }
+            let paths = list(r, f, "path", "/", |path| match path.starts_with('/') {
+                true => parses(&format!("GET host{path}")),
+                false => Err((format!("the path `{path}` does not begin with `/`"), None)),
+            });
             let urls = each_of(&firsts, &paths, |host, path| format!("{host}{path}"));
             each_of(&methods, &urls, |method, url| format!("{method} {url}"))
         }
     };
-    let combinations = header_combinations(r, f)?;
+    let combinations = header_combinations(r, f);
+    let address = address(r, f);
+    if !good || r.findings.len() > known {
+        return None;
+    }
+    let combinations = combinations?;
     let total = lines.len().saturating_mul(combinations.len());
     if total > REQUESTS_MAX {
         let message = format!("the lists multiply out to {total} requests; {REQUESTS_MAX} is the limit");
         r.problem(test.span, &f.path, message, None);
         return None;
     }
-    let address = match f.get("address") {
-        Some((node, path)) => {
-            let text = r.string(node, &path)?;
-            let parsed = text.parse::<IpAddr>().ok();
-            if parsed.is_none() {
-                r.problem(node.span, &path, format!("`{text}` is not an IP address"), None);
-                return None;
-            }
-            parsed
-        }
-        None => None,
-    };
     let mut requests: Vec<Request> = Vec::with_capacity(total);
     for line in &lines {
         for headers in &combinations {
@@ -87,14 +91,39 @@ pub(super) fn traffic(r: &mut Reader<'_>, f: &Fields<'_, '_>, test: &Node<'_>) -
             }
         }
     }
-    (good && !requests.is_empty()).then_some(Traffic::Requests(requests))
+    (!requests.is_empty()).then_some(Traffic::Requests(requests))
 }
 
-fn list(r: &mut Reader<'_>, f: &Fields<'_, '_>, key: &str, default: &'static str) -> Vec<SmolStr> {
-    match f.get(key) {
-        Some((node, path)) => words(r, node, &path),
-        None => vec![SmolStr::new_static(default)],
+/// The dialled address, where the test names one.
+fn address(r: &mut Reader<'_>, f: &Fields<'_, '_>) -> Option<IpAddr> {
+    let (node, path) = f.get("address")?;
+    let text = r.string(node, &path)?;
+    let parsed = text.parse::<IpAddr>().ok();
+    if parsed.is_none() {
+        r.problem(node.span, &path, format!("`{text}` is not an IP address"), None);
     }
+    parsed
+}
+
+/// A text, or a list of texts, each of which must be good; what is not is reported at its own place.
+fn list(
+    r: &mut Reader<'_>,
+    f: &Fields<'_, '_>,
+    key: &str,
+    default: &'static str,
+    check: impl Fn(&str) -> Result<(), Fault>,
+) -> Vec<SmolStr> {
+    let Some((node, path)) = f.get(key) else { return vec![SmolStr::new_static(default)] };
+    let all = words(r, node, &path);
+    for (i, item) in node.as_seq().unwrap_or(std::slice::from_ref(node)).iter().enumerate() {
+        if let Some(text) = item.as_str()
+            && let Err((message, hint)) = check(text)
+        {
+            let path = if node.as_seq().is_some() { format!("{path}[{i}]") } else { path.clone() };
+            r.problem(item.span, &path, message, hint);
+        }
+    }
+    all
 }
 
 fn each_of<A, B>(all: &[A], with: &[B], both: impl Fn(&A, &B) -> String) -> Vec<String> {
@@ -119,7 +148,12 @@ fn header_combinations(r: &mut Reader<'_>, f: &Fields<'_, '_>) -> Option<Vec<Vec
         }
         let mut lines: Vec<Option<String>> = Vec::new();
         for value in values {
-            lines.push(if value.is_null() { None } else { Some(format!("{}: {}", e.key, r.string(value, &path)?)) });
+            let line = if value.is_null() { None } else { Some(format!("{}: {}", e.key, r.string(value, &path)?)) };
+            if let Err(error) = parse_request("GET http://host/", line.as_slice()) {
+                r.problem(value.span, &path, error.message, error.hint);
+                return None;
+            }
+            lines.push(line);
         }
         if all.len().saturating_mul(lines.len()) > REQUESTS_MAX {
             r.problem(e.value.span, &path, "the lists of values multiply out to too many requests", None);

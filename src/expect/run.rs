@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 use super::judge::{judge, shares, unknown_subset};
 use super::left_out::LeftOut;
-use super::model::{Check, Format, Part, Target, Test, Traffic, Want};
+use super::model::{Check, Format, NotEvaluated, Part, Target, Test, Traffic, Want};
 use super::names::{HostProblem, Names};
 use super::subject::{Subject, route_of};
 use crate::decision::{Decision, Detail, decide};
@@ -58,6 +58,9 @@ pub struct TestResult {
     pub cases: Vec<Case>,
     /// Failures of all requests together: shares of a stream.
     pub failures: Vec<Failure>,
+    pub not_evaluated: Vec<NotEvaluated>,
+    /// Nothing of the test could be evaluated: it neither passed nor failed.
+    pub skipped: bool,
 }
 
 impl TestResult {
@@ -100,18 +103,19 @@ impl Plan {
 }
 
 /// Finds proxies, streams and hosts of all tests. `asked` is how many of the run's proxies look at requests of tests that
-/// name none, at least 1.
+/// name none, at least 1. `wrong` is what could not be read of the tests.
 ///
 /// # Errors
-/// Everything that tests name and that does not exist.
+/// `wrong`, and everything that tests name and that does not exist, in the order of their places.
 pub fn plan(
     tests: Vec<Test>,
     workspace: &Workspace,
     switches: &Switches,
     namespace: &str,
     asked: usize,
+    wrong: Vec<Finding>,
 ) -> Result<Plan, Vec<Finding>> {
-    let mut findings = Vec::new();
+    let mut findings = wrong;
     let mut proxies: Vec<Arc<Proxy>> = workspace.proxies.clone();
     let mut index: FxHashMap<SmolStr, usize> = proxies.iter().zip(0..).map(|(p, i)| (p.name.clone(), i)).collect();
     let mut resolved: Vec<(Arc<Test>, Vec<usize>)> = Vec::new();
@@ -163,6 +167,7 @@ pub fn plan(
             }
         }
     }
+    findings.sort_by_key(|f| (f.at.file, f.at.line, f.at.column));
     findings.dedup();
     let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|f| f.severity == Severity::Error);
     let left_out = LeftOut::of(&workspace.mesh);
@@ -224,6 +229,8 @@ fn expand(
         }
         return;
     }
+    // Where nothing can be evaluated, no decision is shown either.
+    let requests = if test.checks.is_empty() { &[] } else { requests };
     let cases = requests.iter().map(|(request, weight)| {
         let (request, view) = served(request, seen_by, views);
         (request, view, *weight)
@@ -364,7 +371,11 @@ fn run_item(item: Item, views: &[View], left_out: &LeftOut) -> TestResult {
         .cases
         .into_par_iter()
         .map(|(request, view, weight)| {
-            let case = run_case(request, views.get(view)?, left_out, weight, &test, item.stream);
+            let mut case = run_case(request, views.get(view)?, left_out, weight, &test, item.stream);
+            if !case.failures.is_empty() && case.decision.source.is_none() {
+                let elsewhere = views.iter().find(|v| suits(&v.router, &case.request) == Suits::Rule);
+                case.decision.hints.extend(elsewhere.map(|v| seen_elsewhere(&v.router)));
+            }
             Some((case, view))
         })
         .collect();
@@ -389,7 +400,15 @@ fn run_item(item: Item, views: &[View], left_out: &LeftOut) -> TestResult {
         proxy: judged.first().map(|(c, _)| c.router.table().proxy.name.clone()).unwrap_or_default(),
         cases: judged.into_iter().map(|(case, _)| case).collect(),
         failures,
+        not_evaluated: test.not_evaluated.clone(),
+        skipped: test.checks.is_empty(),
     }
+}
+
+/// A hint for tests that look at a request through the wrong proxy.
+fn seen_elsewhere(router: &Router) -> String {
+    let name = &router.table().proxy.name;
+    format!("a rule takes it at the proxy `{name}`: `proxy: {name}` in the test, if that is meant")
 }
 
 fn subject<'c>(case: &'c Case, view: &'c View, test: &Test) -> Subject<'c> {
@@ -412,7 +431,8 @@ fn run_case(request: Request, view: &View, left_out: &LeftOut, weight: f64, test
     let failures: Vec<Failure> = test.checks.iter().filter(of_each).filter_map(|c| judge(c, &subject)).collect();
     if !failures.is_empty() {
         case.decision = decide(&view.router, &case.request, Detail::Steps);
-        case.decision.hints.extend(left_out.about(&case.request.authority, view.router.table()));
+        let taken = case.decision.source.is_some();
+        case.decision.hints.extend(left_out.about(&case.request.authority, view.router.table(), taken));
     }
     case.failures = failures;
     case

@@ -1,10 +1,10 @@
 //! Header tests as Envoy evaluates them.
 
-use super::judge::{joined, text_holds};
-use super::model::{TextKind, TextTest};
+use super::judge::{text_holds, values};
+use super::model::{TextKind, TextTest, Values};
 
 fn holds(kind: TextKind, ignore_case: bool, invert: bool, value: Option<&str>) -> bool {
-    text_holds(&TextTest { kind, ignore_case, invert }, value)
+    text_holds(&TextTest { ignore_case, invert, ..TextTest::plain(kind) }, value.as_slice())
 }
 
 #[test]
@@ -29,8 +29,22 @@ fn texts_and_numbers() {
 }
 
 #[test]
-fn repeated_headers_are_joined() {
+fn s3_repeated_headers_are_joined_or_matched_one_by_one() {
     let headers = [("a", "1"), ("b", "2"), ("A", "3")];
-    assert_eq!(joined(headers.into_iter(), "a").as_deref(), Some("1,3"));
-    assert_eq!(joined(headers.into_iter(), "c"), None);
+    assert_eq!(values(headers.into_iter(), "a"), ["1", "3"]);
+    assert!(values(headers.into_iter(), "c").is_empty());
+    let exact = |text: &str, values| TextTest { values, ..TextTest::plain(TextKind::Exact(text.into())) };
+    assert!(text_holds(&exact("1,3", Values::Joined), &["1", "3"]));
+    assert!(!text_holds(&exact("1,3", Values::Each), &["1", "3"]));
+    assert!(text_holds(&exact("3", Values::Each), &["1", "3"]));
+    assert!(!text_holds(&TextTest { invert: true, ..exact("3", Values::Each) }, &["1", "3"]));
+}
+
+#[test]
+fn s3_a_missing_header_may_count_as_empty() {
+    let missing = |kind, invert| TextTest { invert, missing_is_empty: true, ..TextTest::plain(kind) };
+    assert!(text_holds(&missing(TextKind::Exact("v".into()), true), &[]));
+    assert!(!text_holds(&missing(TextKind::Exact("v".into()), false), &[]));
+    assert!(text_holds(&missing(TextKind::Present, false), &[]));
+    assert!(!text_holds(&missing(TextKind::Absent, false), &[]));
 }

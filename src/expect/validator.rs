@@ -6,20 +6,24 @@
 //! against the text of the first VirtualService that lists the host: where Istio's own order, its merging or its delegates
 //! say something else than the file, that is a failure. Parts that are not named are not looked at. A case that names none
 //! asks only whether a rule takes its requests.
+//!
+//! What cannot be told of a part (`derivePort`, headers of one destination, statuses of gRPC) is noted as not evaluated.
 
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::model::{
-    Check, FaultParts, Format, OperationParts, Operations, RedirectParts, RewriteParts, Target, Test, Traffic, Want,
+    Check, FaultParts, Format, NotEvaluated, OperationParts, Operations, RedirectParts, RewriteParts, Target, Test,
+    Traffic, Want,
 };
 use super::own::words;
+use super::passed_over;
 use crate::request::Request;
-use crate::scenario::fields::{Fields, Reader};
+use crate::scenario::fields::{Fields, Reader, join};
 use crate::table::{AppendAction, HeaderValueOption};
-use crate::yaml::Node;
+use crate::yaml::{Entry, Node};
 
 /// Reads an expectation out of a node.
-type ReadWant = fn(&mut Reader<'_>, &Node<'_>, &str) -> Option<Want>;
+type ReadWant = fn(&mut Reader<'_>, &Node<'_>, &str, &mut Vec<NotEvaluated>) -> Option<Want>;
 
 const CASE: &[&str] =
     &["description", "wantMatch", "request", "route", "redirect", "rewrite", "fault", "headers", "delegate"];
@@ -27,10 +31,17 @@ const CASE: &[&str] =
 /// The most requests that one case may multiply out to.
 const REQUESTS_MAX: usize = 100_000;
 
+/// The key under which the cases stand; the tool ignores the case of letters.
+pub(super) fn cases_key<'n>(root: &'n Node<'_>) -> Option<&'n str> {
+    let entries = root.as_map()?;
+    entries.iter().map(|e| e.key.as_ref()).find(|key| key.eq_ignore_ascii_case("testCases"))
+}
+
 /// Reads a document with `testCases`.
 pub(super) fn decode(r: &mut Reader<'_>, root: &Node<'_>, out: &mut Vec<Test>) {
-    let Some(f) = r.object(root, "", &["testCases"]) else { return };
-    let Some((node, path)) = f.get("testCases") else {
+    let key = cases_key(root).unwrap_or("testCases");
+    let Some(f) = r.object(root, "", &[key]) else { return };
+    let Some((node, path)) = f.get(key) else {
         r.problem(root.span, "testCases", "`testCases` is empty: nothing would be tested", None);
         return;
     };
@@ -46,7 +57,9 @@ pub(super) fn decode(r: &mut Reader<'_>, root: &Node<'_>, out: &mut Vec<Test>) {
 fn case(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
     let f = r.object(node, path, CASE)?;
     let (request, request_path) = f.require(r, "request")?;
-    let requests = requests(r, request, &request_path)?;
+    let mut noted = Vec::new();
+    let requests = requests(r, request, &request_path, &mut noted)?;
+    let request_is_known = noted.is_empty();
     // Left away it is false, as in Go.
     let want_match = f.get("wantMatch").and_then(|(n, p)| r.boolean(n, &p)).unwrap_or(false);
     let mut checks = Vec::new();
@@ -59,13 +72,17 @@ fn case(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
         ("headers", headers),
     ];
     for (key, read) in readers {
-        if let Some((node, path)) = f.get(key)
-            && let Some(want) = read(r, node, &path)
-        {
+        let Some((node, path)) = f.get(key) else { continue };
+        let before = noted.len();
+        let Some(want) = read(r, node, &path, &mut noted) else { continue };
+        // That a part does not hold cannot be told where some of it is unknown.
+        if want_match || noted.len() == before {
             checks.push(Check { at: r.position(node.span), want, negated: !want_match });
         }
     }
-    if checks.is_empty() {
+    if !request_is_known {
+        checks.clear();
+    } else if checks.is_empty() && noted.is_empty() {
         let at = f.get("wantMatch").map_or(node.span, |(n, _)| n.span);
         checks.push(Check { at: r.position(at), want: Want::Ruled, negated: !want_match });
     }
@@ -77,14 +94,20 @@ fn case(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
         proxies_at: r.position(node.span),
         traffic: Traffic::Requests(requests),
         checks,
+        not_evaluated: noted,
         format: Format::Validator,
         random: None,
     })
 }
 
-fn requests(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Vec<Request>> {
-    let f = r.object(node, path, &["authority", "method", "uri", "headers"])?;
+fn requests(r: &mut Reader<'_>, node: &Node<'_>, path: &str, noted: &mut Vec<NotEvaluated>) -> Option<Vec<Request>> {
+    let f = r.object(node, path, &["authority", "method", "uri", "headers", "queryParams", "scheme"])?;
     f.require(r, "authority")?;
+    let scheme = f.string(r, "scheme");
+    if scheme.as_deref().is_some_and(|s| s != "http" && s != "https") {
+        passed_over::note(r, &f, &[("scheme", "only http and https are modelled")], noted);
+    }
+    let query = query(r, &f);
     let list = |r: &mut Reader<'_>, key: &str, default: &'static str| match f.get(key) {
         Some((node, path)) => words(r, node, &path),
         None => vec![SmolStr::new_static(default)],
@@ -104,11 +127,28 @@ fn requests(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Vec<Reque
         for method in &methods {
             for uri in &uris {
                 let id = all.len();
-                all.push(plain(id, authority, method, uri, headers.clone()));
+                let joint = if query.is_empty() || uri.contains('?') { "" } else { "?" };
+                let uri = format_smolstr!("{uri}{joint}{query}");
+                let request = plain(id, authority, method, &uri, headers.clone());
+                all.push(Request { tls: scheme.as_deref() == Some("https"), ..request });
             }
         }
     }
     (!all.is_empty()).then_some(all)
+}
+
+/// `queryParams` as a query without its question mark; null is a parameter without a value.
+fn query(r: &mut Reader<'_>, f: &Fields<'_, '_>) -> String {
+    let Some((node, path)) = f.get("queryParams") else { return String::new() };
+    let Some(entries) = node.as_map() else {
+        r.wrong_kind(node, &path, "an object of query parameters");
+        return String::new();
+    };
+    let one = |e: &Entry<'_>| match e.value.is_null() {
+        true => Some(e.key.to_string()),
+        false => Some(format!("{}={}", e.key, r.string(&e.value, &join(&path, &e.key))?)),
+    };
+    entries.iter().filter_map(one).collect::<Vec<_>>().join("&")
 }
 
 /// A request of which only the HTTP part is known.
@@ -149,11 +189,12 @@ fn number<T: TryFrom<i64>>(r: &mut Reader<'_>, f: &Fields<'_, '_>, key: &str) ->
     fits
 }
 
-fn route(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Want> {
+fn route(r: &mut Reader<'_>, node: &Node<'_>, path: &str, noted: &mut Vec<NotEvaluated>) -> Option<Want> {
     let mut all: Vec<(Target, f64)> = Vec::new();
     for (i, item) in r.list(node, path).iter().enumerate() {
         let path = format!("{path}[{i}]");
-        let f = r.object(item, &path, &["destination", "weight"])?;
+        let f = r.object(item, &path, &["destination", "weight", "headers"])?;
+        passed_over::note(r, &f, &[("headers", "headers of one destination are not compared")], noted);
         let weight = number::<u32>(r, &f, "weight").map_or(0.0, f64::from);
         let (node, path) = f.require(r, "destination")?;
         let f = r.object(node, &path, &["host", "subset", "port"])?;
@@ -176,8 +217,10 @@ fn route(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Want> {
     Some(Want::Destinations(all))
 }
 
-fn redirect(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Want> {
-    let f = r.object(node, path, &["uri", "prefixRewrite", "authority", "scheme", "port", "redirectCode"])?;
+fn redirect(r: &mut Reader<'_>, node: &Node<'_>, path: &str, noted: &mut Vec<NotEvaluated>) -> Option<Want> {
+    let f =
+        r.object(node, path, &["uri", "prefixRewrite", "authority", "scheme", "port", "derivePort", "redirectCode"])?;
+    passed_over::note(r, &f, &[("derivePort", "a proxy's table shows only the port that came of it")], noted);
     Some(Want::Redirect(RedirectParts {
         uri: f.string(r, "uri"),
         prefix: f.string(r, "prefixRewrite"),
@@ -188,7 +231,7 @@ fn redirect(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Want> {
     }))
 }
 
-fn rewrite(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Want> {
+fn rewrite(r: &mut Reader<'_>, node: &Node<'_>, path: &str, _: &mut Vec<NotEvaluated>) -> Option<Want> {
     let f = r.object(node, path, &["uri", "authority", "uriRegexRewrite"])?;
     let regex = match f.get("uriRegexRewrite") {
         Some((node, path)) => {
@@ -200,7 +243,7 @@ fn rewrite(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Want> {
     Some(Want::Rewrite(RewriteParts { uri: f.string(r, "uri"), regex, authority: f.string(r, "authority") }))
 }
 
-fn fault(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Want> {
+fn fault(r: &mut Reader<'_>, node: &Node<'_>, path: &str, noted: &mut Vec<NotEvaluated>) -> Option<Want> {
     let f = r.object(node, path, &["abort", "delay"])?;
     let percent = |r: &mut Reader<'_>, f: &Fields<'_, '_>| -> Option<f64> {
         let (node, path) = f.get("percentage")?;
@@ -210,11 +253,15 @@ fn fault(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Want> {
     };
     let mut parts = FaultParts::default();
     if let Some((node, path)) = f.get("abort") {
-        let f = r.object(node, &path, &["httpStatus", "percentage"])?;
+        let f = r.object(node, &path, &["httpStatus", "grpcStatus", "http2Error", "percentage"])?;
+        let unknown =
+            [("grpcStatus", "statuses of gRPC are not compared"), ("http2Error", "Istio doesn't evaluate it")];
+        passed_over::note(r, &f, &unknown, noted);
         parts.abort = Some((number(r, &f, "httpStatus"), percent(r, &f)));
     }
     if let Some((node, path)) = f.get("delay") {
-        let f = r.object(node, &path, &["fixedDelay", "percentage"])?;
+        let f = r.object(node, &path, &["fixedDelay", "exponentialDelay", "percent", "percentage"])?;
+        passed_over::note(r, &f, &[("exponentialDelay", "Istio doesn't evaluate it")], noted);
         let fixed = match f.get("fixedDelay") {
             Some((node, path)) => {
                 let text = r.string(node, &path)?;
@@ -231,12 +278,14 @@ fn fault(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Want> {
             }
             None => None,
         };
-        parts.delay = Some((fixed, percent(r, &f)));
+        // The old field is the percentage where that one is not given.
+        let percent = percent(r, &f).or_else(|| f.get("percent").and_then(|(node, path)| r.number(node, &path)));
+        parts.delay = Some((fixed, percent));
     }
     Some(Want::Fault(parts))
 }
 
-fn headers(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Want> {
+fn headers(r: &mut Reader<'_>, node: &Node<'_>, path: &str, _: &mut Vec<NotEvaluated>) -> Option<Want> {
     let f = r.object(node, path, &["request", "response"])?;
     let mut direction = |key: &str| -> Option<Operations> {
         let Some((node, path)) = f.get(key) else { return Some(Operations::default()) };
@@ -255,7 +304,7 @@ fn headers(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Want> {
     Some(Want::Operations(OperationParts { request: direction("request")?, response: direction("response")? }))
 }
 
-fn delegate(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Want> {
+fn delegate(r: &mut Reader<'_>, node: &Node<'_>, path: &str, _: &mut Vec<NotEvaluated>) -> Option<Want> {
     let f = r.object(node, path, &["name", "namespace"])?;
     let (node, path) = f.require(r, "name")?;
     Some(Want::Delegate { namespace: f.string(r, "namespace").unwrap_or_default(), name: r.string(node, &path)? })

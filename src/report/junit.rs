@@ -2,26 +2,43 @@
 
 use std::fmt::Write as _;
 
-use super::test::{Entry, Suite};
+use super::test::{Entry, EntryFailure, Suite};
+use super::visible::visible;
 
 /// One document for all suites, ending in a line end. It has no times: results are the same on every run.
 pub fn to_junit(suites: &[Suite<'_>]) -> String {
     let entries: Vec<(&Suite<'_>, Vec<Entry>)> = suites.iter().map(|s| (s, s.entries())).collect();
-    let counts = |all: &mut dyn Iterator<Item = &Entry>| {
-        all.fold((0usize, 0usize), |(n, failed), e| (n + 1, failed + usize::from(!e.failures.is_empty())))
-    };
-    let (tests, failures) = counts(&mut entries.iter().flat_map(|(_, e)| e));
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let _ = writeln!(out, "<testsuites name=\"towtank\" tests=\"{tests}\" failures=\"{failures}\">");
+    let _ = writeln!(out, "<testsuites name=\"towtank\"{}>", counts(entries.iter().flat_map(|(_, e)| e)));
     for (suite, entries) in &entries {
         let name = if suite.name.is_empty() { "towtank" } else { suite.name };
-        let (tests, failures) = counts(&mut entries.iter());
-        let _ = writeln!(out, "  <testsuite name=\"{}\" tests=\"{tests}\" failures=\"{failures}\">", escape(name));
+        let _ = writeln!(out, "  <testsuite name=\"{}\"{}>", escape(name), counts(entries.iter()));
         entries.iter().for_each(|e| testcase(&mut out, e, name));
         out.push_str("  </testsuite>\n");
     }
     out.push_str("</testsuites>\n");
     out
+}
+
+/// Attributes with the numbers of tests.
+fn counts<'e>(all: impl Iterator<Item = &'e Entry>) -> String {
+    let (mut tests, mut failures, mut skipped) = (0usize, 0usize, 0usize);
+    for e in all {
+        tests += 1;
+        failures += usize::from(!e.failures.is_empty());
+        skipped += usize::from(e.skipped);
+    }
+    let skipped = if skipped > 0 { format!(" skipped=\"{skipped}\"") } else { String::new() };
+    format!(" tests=\"{tests}\" failures=\"{failures}\"{skipped}")
+}
+
+/// Messages with their places, a line each.
+fn lines(all: &[EntryFailure]) -> String {
+    let one = |f: &EntryFailure| match f.file.is_empty() {
+        true => f.message.clone(),
+        false => format!("{}:{}: {}", f.file, f.line, f.message),
+    };
+    all.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
 fn testcase(out: &mut String, e: &Entry, suite: &str) {
@@ -30,37 +47,36 @@ fn testcase(out: &mut String, e: &Entry, suite: &str) {
     if !e.file.is_empty() {
         let _ = write!(out, " file=\"{}\" line=\"{}\"", escape(&e.file), e.line);
     }
-    let Some(first) = e.failures.first() else {
+    if e.failures.is_empty() && e.not_evaluated.is_empty() {
         out.push_str("/>\n");
         return;
-    };
-    let all: Vec<String> = e
-        .failures
-        .iter()
-        .map(|f| if f.file.is_empty() { f.message.clone() } else { format!("{}:{}: {}", f.file, f.line, f.message) })
-        .collect();
-    let text = format!("{}\n\n{}", all.join("\n"), e.detail);
-    let _ = writeln!(
-        out,
-        ">\n      <failure message=\"{}\">{}</failure>\n    </testcase>",
-        escape(&first.message),
-        escape(text.trim_end())
-    );
+    }
+    out.push_str(">\n");
+    let passed_over = escape(&lines(&e.not_evaluated));
+    if e.skipped {
+        let _ = writeln!(out, "      <skipped message=\"{passed_over}\"/>");
+    }
+    if let Some(first) = e.failures.first() {
+        let text = format!("{}\n\n{}", lines(&e.failures), e.detail);
+        // Line ends of text stay as they are; in attributes a reader would turn them into blanks.
+        let text = escape(text.trim_end()).replace("&#10;", "\n");
+        let _ = writeln!(out, "      <failure message=\"{}\">{text}</failure>", escape(&first.message));
+    }
+    if !e.skipped && !passed_over.is_empty() {
+        let _ = writeln!(out, "      <system-out>{}</system-out>", passed_over.replace("&#10;", "\n"));
+    }
+    out.push_str("    </testcase>\n");
 }
-
-/// Text for XML 1.0, in attributes as well: what XML cannot hold at all becomes U+FFFD.
+/// Text for XML 1.0, in attributes as well; what XML cannot hold is written out.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in visible(text, false).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\n' => out.push_str("&#10;"),
-            '\t' => out.push_str("&#9;"),
-            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            c if c.is_control() && c != '\u{85}' && (c as u32) < 0x20 => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
@@ -73,6 +89,6 @@ mod tests {
 
     #[test]
     fn xml_cannot_be_broken_by_names() {
-        assert_eq!(escape("a<b>&\"c\"\u{1}\n"), "a&lt;b&gt;&amp;&quot;c&quot;\u{fffd}&#10;");
+        assert_eq!(escape("a<b>&\"c\"\u{1}\n"), "a&lt;b&gt;&amp;&quot;c&quot;\\u{1}&#10;");
     }
 }

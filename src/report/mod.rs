@@ -24,3 +24,4 @@ pub mod test_github;
 pub mod test_json;
 pub mod verify;
 pub mod verify_json;
+mod visible;

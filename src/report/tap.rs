@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::test::{Entry, Suite};
+use super::test::{Entry, EntryFailure, Suite};
+use super::visible::visible;
 
 /// All suites as one stream of tests, ending in a line end.
 pub fn to_tap(suites: &[Suite<'_>]) -> String {
@@ -11,20 +12,17 @@ pub fn to_tap(suites: &[Suite<'_>]) -> String {
     for (i, e) in entries.iter().enumerate() {
         let word = if e.failures.is_empty() { "ok" } else { "not ok" };
         let suite = if e.suite.is_empty() { String::new() } else { format!("{}: ", e.suite) };
-        let _ = writeln!(out, "{word} {} - {}", i + 1, escape(&format!("{suite}{}", e.name)));
-        if e.failures.is_empty() {
+        let skip = if e.skipped { " # SKIP nothing could be evaluated" } else { "" };
+        let _ = writeln!(out, "{word} {} - {}{skip}", i + 1, escape(&format!("{suite}{}", e.name)));
+        if e.failures.is_empty() && e.not_evaluated.is_empty() {
             continue;
         }
-        out.push_str("  ---\n  failures:\n");
-        for f in &e.failures {
-            let _ = writeln!(out, "  - message: {}", quoted(&f.message));
-            if !f.file.is_empty() {
-                let _ = writeln!(out, "    at: {}", quoted(&format!("{}:{}", f.file, f.line)));
-            }
-        }
+        out.push_str("  ---\n");
+        list(&mut out, "failures", &e.failures);
+        list(&mut out, "not_evaluated", &e.not_evaluated);
         if !e.detail.is_empty() {
             out.push_str("  detail: |2\n");
-            for line in e.detail.lines() {
+            for line in visible(&e.detail, false).lines() {
                 let _ = writeln!(out, "{}", format!("    {line}").trim_end());
             }
         }
@@ -33,12 +31,25 @@ pub fn to_tap(suites: &[Suite<'_>]) -> String {
     out
 }
 
-/// A description: `#` would begin a directive.
-fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('#', "\\#").replace(['\n', '\r'], " ")
+fn list(out: &mut String, key: &str, all: &[EntryFailure]) {
+    if all.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "  {key}:");
+    for f in all {
+        let _ = writeln!(out, "  - message: {}", quoted(&f.message));
+        if !f.file.is_empty() {
+            let _ = writeln!(out, "    at: {}", quoted(&format!("{}:{}", f.file, f.line)));
+        }
+    }
 }
 
-/// A YAML double-quoted scalar; JSON's strings are such.
+/// A description: `#` would begin a directive.
+fn escape(text: &str) -> String {
+    visible(&text.replace('\n', " "), false).replace('\\', "\\\\").replace('#', "\\#")
+}
+
+/// A YAML double-quoted scalar; JSON's strings are such where all characters can be printed.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    serde_json::Value::from(&*visible(text, false)).to_string()
 }

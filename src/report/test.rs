@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::explain;
 use super::style::{Style, paint};
+use super::visible::visible;
 use super::{describe, explain::View};
 use crate::expect::{Case, Change, Coverage, ItemKind, Percent, TestResult, changes};
 use crate::source::{Position, SourceMap};
@@ -32,8 +33,9 @@ pub struct Golden {
 }
 
 impl Golden {
+    /// Whether the lines are the same; version control may have changed their ends.
     pub fn is_same(&self) -> bool {
-        self.old == self.new
+        self.old.lines().eq(self.new.lines())
     }
 }
 
@@ -53,6 +55,10 @@ pub struct Entry {
     pub failures: Vec<EntryFailure>,
     /// Steps and hints of what failed.
     pub detail: String,
+    /// What was passed over.
+    pub not_evaluated: Vec<EntryFailure>,
+    /// Nothing could be evaluated.
+    pub skipped: bool,
 }
 
 /// One difference of an [`Entry`].
@@ -92,6 +98,8 @@ impl Suite<'_> {
             line: u32::from(!file.is_empty()),
             failures,
             detail,
+            not_evaluated: Vec::new(),
+            skipped: false,
         };
         if let Some(golden) = &self.golden {
             let message = "the effective tables or decisions differ from the golden; review, then run with --update";
@@ -127,13 +135,20 @@ impl Suite<'_> {
             }
             detail.push_str(&explained(case, self.sources, View::default()));
         }
+        let not_evaluated = result.not_evaluated.iter().map(|n| {
+            let (file, line) = self.place(n.at);
+            EntryFailure { message: format!("not evaluated: {} ({})", n.field, n.reason), file, line }
+        });
+        let proxy = if result.proxy.is_empty() { String::new() } else { format!(" [{}]", result.proxy) };
         Entry {
             suite: self.name.to_owned(),
-            name: format!("{} [{}]", result.name, result.proxy),
+            name: format!("{}{proxy}", result.name),
             file,
             line,
             failures,
             detail,
+            not_evaluated: not_evaluated.collect(),
+            skipped: result.skipped,
         }
     }
 }
@@ -176,21 +191,30 @@ pub fn to_text(suite: &Suite<'_>, view: View) -> String {
         let _ = write!(out, "{}\n{}", paint(&line, style, view.color), uncovered(coverage, suite.sources));
     }
     let _ = writeln!(out, "{}", sum(suite));
-    out
+    visible(&out, view.color).into_owned()
 }
 
 fn test(out: &mut String, result: &TestResult, width: usize, suite: &Suite<'_>, view: View) {
     let failed: Vec<&Case> = result.cases.iter().filter(|c| !c.failures.is_empty()).collect();
-    let (word, style) = if result.passed() { ("ok  ", Style::Good) } else { ("FAIL", Style::Bad) };
+    let (word, style) = match (result.skipped, result.passed()) {
+        (true, _) => ("skip", Style::Dim),
+        (false, true) => ("ok  ", Style::Good),
+        (false, false) => ("FAIL", Style::Bad),
+    };
     let total = result.cases.len();
     let plural = if total == 1 { "" } else { "s" };
-    let count = if failed.is_empty() {
+    let count = if result.skipped {
+        "nothing could be evaluated".to_owned()
+    } else if failed.is_empty() {
         format!("{total} request{plural}")
     } else {
         format!("{} of {total} request{plural}", failed.len())
     };
-    let place =
-        if result.passed() { String::new() } else { format!("  {}", describe::place(result.at, suite.sources)) };
+    let place = if result.passed() && !result.skipped {
+        String::new()
+    } else {
+        format!("  {}", describe::place(result.at, suite.sources))
+    };
     let _ = writeln!(
         out,
         "{}  {:<width$}  {}  {}{place}",
@@ -199,6 +223,10 @@ fn test(out: &mut String, result: &TestResult, width: usize, suite: &Suite<'_>, 
         result.proxy,
         paint(&count, Style::Dim, view.color)
     );
+    for n in &result.not_evaluated {
+        let at = describe::place(n.at, suite.sources);
+        let _ = writeln!(out, "        not evaluated: {} ({})  {at}", n.field, n.reason);
+    }
     for f in &result.failures {
         difference(out, f, suite, view);
     }
@@ -271,8 +299,15 @@ fn sum(suite: &Suite<'_>) -> String {
     let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     let requests: usize = suite.results.iter().map(|r| r.cases.len()).sum();
     let failed = suite.results.iter().filter(|r| !r.passed()).count();
-    let mut ends =
-        vec![if failed == 0 { "all passed".to_owned() } else { format!("{} failed", plural(failed, "test")) }];
+    let skipped = suite.results.iter().filter(|r| r.skipped).count();
+    let mut ends = vec![match (failed, skipped) {
+        (0, 0) => "all passed".to_owned(),
+        (0, _) => "none failed".to_owned(),
+        (failed, _) => format!("{} failed", plural(failed, "test")),
+    }];
+    if skipped > 0 {
+        ends.push(format!("{} not evaluated", plural(skipped, "test")));
+    }
     if suite.golden.as_ref().is_some_and(|g| !g.is_same()) {
         ends.push("the golden differs".to_owned());
     }

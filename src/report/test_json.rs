@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::test::Suite;
 use crate::decision::{DecisionJson, SourceJson};
-use crate::expect::{Case, Failure, ItemKind, TestResult};
+use crate::expect::{Case, Failure, ItemKind, NotEvaluated, TestResult};
 use crate::source::{Position, SourceMap};
 
 #[derive(Serialize)]
@@ -17,6 +17,7 @@ struct Document<'a> {
 struct Summary {
     tests: usize,
     failed: usize,
+    skipped: usize,
     requests: usize,
     passed: bool,
 }
@@ -40,6 +41,17 @@ struct TestJson<'a> {
     /// Of all requests together.
     failures: Vec<FailureJson<'a>>,
     failed_requests: Vec<CaseJson<'a>>,
+    /// Nothing could be evaluated; it neither passed nor failed.
+    skipped: bool,
+    not_evaluated: Vec<NotEvaluatedJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct NotEvaluatedJson<'a> {
+    field: &'a str,
+    reason: &'a str,
+    file: Option<&'a str>,
+    line: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -100,6 +112,7 @@ pub fn to_json(suites: &[Suite<'_>]) -> serde_json::Result<Vec<u8>> {
         summary: Summary {
             tests: results().count(),
             failed: results().filter(|r| !r.passed()).count(),
+            skipped: results().filter(|r| r.skipped).count(),
             requests: results().map(|r| r.cases.len()).sum(),
             passed: suites.iter().all(Suite::passed),
         },
@@ -145,11 +158,18 @@ fn test<'a>(r: &'a TestResult, sources: &'a SourceMap) -> TestJson<'a> {
         proxy: &r.proxy,
         file,
         line,
-        passed: r.passed(),
+        passed: r.passed() && !r.skipped,
         requests: r.cases.len(),
         failures: r.failures.iter().map(|f| failure(f, sources)).collect(),
         failed_requests: r.cases.iter().filter(|c| !c.failures.is_empty()).map(|c| case(c, sources)).collect(),
+        skipped: r.skipped,
+        not_evaluated: r.not_evaluated.iter().map(|n| not_evaluated(n, sources)).collect(),
     }
+}
+
+fn not_evaluated<'a>(n: &'a NotEvaluated, sources: &'a SourceMap) -> NotEvaluatedJson<'a> {
+    let (file, line) = place(n.at, sources);
+    NotEvaluatedJson { field: &n.field, reason: n.reason, file, line }
 }
 
 fn failure<'a>(f: &'a Failure, sources: &'a SourceMap) -> FailureJson<'a> {
