@@ -1,10 +1,19 @@
-//! How fast streams are run: sampled requests of ten template classes, with weighted subsets, a fault and endpoints.
+//! How fast streams are run: sampled requests of ten template classes, with weighted subsets, a fault and endpoints; and logs
+//! of a million different lines, from their bytes to the counts.
+
+#[allow(dead_code, reason = "other benches use the other formats")]
+#[path = "support/log.rs"]
+mod log;
+
+use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use towtank::load::UnknownFields;
-use towtank::replay::{Override, Progress, Settings, Simulation};
+use towtank::recorded::{self, Log};
+use towtank::replay::{self, Lens, Lenses, Override, Progress, Recorded, Settings, Simulation, View};
+use towtank::router::Switches;
 use towtank::scenario;
-use towtank::workspace::{self, Inputs, Options};
+use towtank::workspace::{self, Inputs, Options, Workspace};
 
 const MANIFESTS: &str = r#"
 apiVersion: v1
@@ -62,12 +71,12 @@ streams:
   - {weight: 2, request: GET http://shop/health}
 "#;
 
-fn prepared() -> Simulation {
+fn opened(scenario_text: &str, text: &str) -> Workspace {
     let mut inputs = Inputs::default();
-    let file = inputs.sources.add("scenario.yaml", SCENARIO);
-    let manifests = inputs.sources.add("shop.yaml", MANIFESTS);
+    let file = inputs.sources.add("scenario.yaml", scenario_text);
+    let manifests = inputs.sources.add("shop.yaml", text);
     inputs.manifests.push(manifests);
-    inputs.scenario = Some((file, scenario::decode(file, SCENARIO).expect("a good scenario")));
+    inputs.scenario = Some((file, scenario::decode(file, scenario_text).expect("a good scenario")));
     let options = Options {
         namespace: "default".into(),
         unknown_fields: UnknownFields::Error,
@@ -75,7 +84,11 @@ fn prepared() -> Simulation {
         assume_services: true,
         proxies: Vec::new(),
     };
-    let workspace = workspace::open(inputs, &options).expect("good manifests");
+    workspace::open(inputs, &options).expect("good manifests")
+}
+
+fn prepared() -> Simulation {
+    let workspace = opened(SCENARIO, MANIFESTS);
     let settings =
         Settings { seed: 1, amount: Override { count: Some(COUNT), ..Override::default() }, ..Settings::default() };
     let simulation = Simulation::prepare(&workspace.mesh, &workspace.proxies, workspace.scenario.as_ref(), &settings);
@@ -97,5 +110,54 @@ fn sampled(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, sampled);
+/// Lines of each log; no two are the same.
+const LINES: usize = 1_000_000;
+
+/// A service that the generated logs ask for, with a canary and a rule by path.
+fn service(name: &str) -> String {
+    MANIFESTS.replace("shop", name).replace("/items/[0-9]+", "/api/v1/products/[0-9]*[05]")
+}
+
+fn logs(c: &mut Criterion) {
+    let at = |(name, i): (&&str, u8)| format!("{}---\n", service(name).replace("10.96.0.9", &format!("10.96.1.{i}")));
+    let manifests: String = log::SERVICES.iter().zip(1..).map(at).collect();
+    let scenario = SCENARIO.split("streams:").next().unwrap_or_default();
+    let pod = |name: &&str| {
+        format!("- {{name: {name}, namespace: default, labels: {{app: {name}, version: v1}}, count: 3}}\n")
+    };
+    let pods: String = log::SERVICES.iter().map(pod).collect();
+    let workspace = opened(&scenario.replace("pods:\n", &format!("pods:\n{pods}")), &manifests);
+    let mut group = c.benchmark_group("logs");
+    group.throughput(Throughput::Elements(LINES as u64)).sample_size(10);
+    for (name, text) in [("request JSON lines", log::json_lines(LINES)), ("Istio JSON", log::istio_json(LINES))] {
+        let bytes: &'static [u8] = text.into_bytes().leak();
+        for threads in [1, 2] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            group.bench_function(BenchmarkId::new(name, format!("{threads} threads")), |b| {
+                b.iter(|| pool.install(|| replayed(&workspace, bytes)));
+            });
+        }
+    }
+    group.finish();
+}
+
+/// From bytes to the counts of a report.
+fn replayed(workspace: &Workspace, bytes: &'static [u8]) -> u64 {
+    let mut log = Log::open("log", Box::new(bytes), recorded::Settings::default()).expect("a readable log");
+    let client = workspace.proxies.first().expect("a proxy");
+    let lens = |_: &str| {
+        let now = Arc::new(View::new(&workspace.mesh, client, &Switches::default()));
+        Some(Lens { now, before: None })
+    };
+    let lenses = Lenses::new(vec![client.name.clone()], lens);
+    let sorted = replay::read(&mut log, &lenses, &Progress::default()).expect("a readable log");
+    assert_eq!(sorted.requests, LINES as u64);
+    let settings = Settings { seed: 1, ..Settings::default() };
+    match replay::streams("log", &sorted, &lenses, &settings).expect("streams") {
+        Recorded::One(simulation) => simulation.run(1, &Progress::default()).iter().map(|s| s.requests).sum(),
+        Recorded::Two(_) => 0,
+    }
+}
+
+criterion_group!(benches, sampled, logs);
 criterion_main!(benches);

@@ -10,6 +10,7 @@ use towtank::replay::{CumulativeTable, Override, Progress, Settings, Simulation,
 use towtank::request::parse_json_lines;
 use towtank::router::Switches;
 use towtank::source::SourceMap;
+use towtank::stats::kolmogorov_smirnov_uniform;
 use towtank::workspace::{self, Inputs, Options, Workspace};
 use towtank::{load, scenario};
 
@@ -96,6 +97,36 @@ fn laws_of_automatic_streams() {
         streams += simulation.streams.len();
     }
     assert!(streams > 500, "only {streams} streams were made");
+}
+
+/// Measured shares fit the exact ones: over 200 seeds the p values of each stream of each scenario are spread evenly, neither
+/// too small (a wrong share) nor too large (draws that are too regular).
+#[test]
+fn p_values_over_200_seeds_are_uniform() {
+    let mut streams = 0;
+    let mut all: Vec<f64> = Vec::new();
+    for folder in folders().iter().filter(|f| f.starts_with(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios"))) {
+        let workspace = open(folder).expect("scenarios are good");
+        let amount = Override { count: Some(5_000), ..Override::default() };
+        let settings = Settings { amount, ..Settings::default() };
+        let (mesh, proxies) = (&workspace.mesh, &workspace.proxies);
+        let simulation = Simulation::prepare(mesh, proxies, workspace.scenario.as_ref(), &settings).expect("prepared");
+        let runs: Vec<_> = (0..200).map(|seed| simulation.run(seed, &Progress::default())).collect();
+        for i in 0..simulation.streams.len() {
+            let p_values: Vec<f64> = runs.iter().filter_map(|run| run[i].fit).map(|fit| fit.p_value).collect();
+            if p_values.is_empty() {
+                continue; // Only one thing can happen.
+            }
+            assert_eq!(p_values.len(), 200);
+            streams += 1;
+            let distance = kolmogorov_smirnov_uniform(&p_values);
+            assert!(distance < 1.95, "{}: the p values of stream {i} are not uniform: {distance}", folder.display());
+            all.extend(p_values);
+        }
+    }
+    assert!(streams >= 5, "only {streams} streams have anything to draw");
+    let distance = kolmogorov_smirnov_uniform(&all);
+    assert!(distance < 1.95, "the p values of all streams together are not uniform: {distance}");
 }
 
 /// All that is decided about a request, without the places that decided it.

@@ -7,7 +7,8 @@ const AGENTS: [&str; 3] = [
     "okhttp/4.12.0",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
 ];
-const SERVICES: [&str; 4] = ["reviews", "cart", "ratings", "productpage"];
+/// The services that the logs ask for.
+pub const SERVICES: [&str; 4] = ["reviews", "cart", "ratings", "productpage"];
 
 /// What the lines of all formats are made of.
 struct Visit {

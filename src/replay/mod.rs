@@ -34,7 +34,7 @@ pub use plan::{Group, Kept, Leaf, Plan};
 pub use run::{Progress, Tally, run};
 use simulation::settle;
 pub use simulation::{NotPossible, Pair, Prepared, Settings, Simulation};
-pub use sorting::{DETAILS_MAX, Kind, Sorted};
+pub use sorting::{Kind, SESSIONS_MAX, Sorted};
 pub use summarize::{answer_status, request_text};
 pub use summary::{
     Answer, BlackholeCause, Count, Destination, EndpointCount, Example, RouteCount, Sticky, StreamSummary,

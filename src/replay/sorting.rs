@@ -25,9 +25,11 @@ use crate::table::{LbPolicy, RouteAction};
 /// Bad lines that are kept to be shown.
 const BAD_SHOWN: usize = 5;
 
-/// Classes that are kept apart by what their requests say, beyond where they were found. More than these (a flood of unknown
-/// hosts, or of sessions) are put together, so that memory stays within bounds.
-pub const DETAILS_MAX: usize = 1 << 17;
+/// Sessions that are kept apart; more are put together, so that memory stays within bounds.
+pub const SESSIONS_MAX: usize = 1 << 17;
+
+/// Unmatched requests that are kept apart by what they ask for, to be shown as examples.
+const NAMES_MAX: usize = 1 << 12;
 
 /// Different ways in which requests of one class went; more are counted as not known.
 const WENT_MAX: usize = 64;
@@ -38,9 +40,32 @@ struct Key {
     proxy: SmolStr,
     now: (Found, Variant),
     before: Option<(Found, Variant)>,
-    /// 0: nothing more.
-    detail: u64,
+    detail: Told,
 }
+
+/// What tells requests apart that were found at the same place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Told {
+    Nothing,
+    /// What an unmatched request asks for, as a hash: of interest to people only.
+    Name(u64),
+    /// What consistent hashing makes of it: decides where it goes.
+    Session(u64),
+}
+
+impl Told {
+    /// What both sides of a what-if need.
+    fn and(self, other: Told) -> Told {
+        match (self, other) {
+            (told, Told::Nothing) | (Told::Nothing, told) => told,
+            (Told::Name(a), Told::Name(b)) => Told::Name(a ^ b.rotate_left(1)),
+            (Told::Session(a) | Told::Name(a), Told::Session(b) | Told::Name(b)) => Told::Session(a ^ b.rotate_left(1)),
+        }
+    }
+}
+
+/// Requests by where the log says they went.
+pub type WentCounts = IndexMap<Went, u64, FxBuildHasher>;
 
 /// Requests that end alike.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,16 +78,16 @@ pub struct Kind {
     pub alike: bool,
     pub count: u64,
     /// Where the log says they went.
-    pub went: IndexMap<Went, u64>,
+    pub went: WentCounts,
 }
 
 /// What was read of a log so far.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sorted {
     kinds: IndexMap<Key, Kind, FxBuildHasher>,
-    /// Kinds with a detail.
-    details: usize,
-    /// Requests that were put together because there were too many details.
+    names: usize,
+    sessions: usize,
+    /// Requests that were put together because there were too many sessions.
     pub lumped: u64,
     /// Lines, blank ones included; entries of a HAR.
     pub lines: u64,
@@ -97,13 +122,16 @@ impl Sorted {
         let room = BAD_SHOWN.saturating_sub(self.bad_lines.len());
         self.bad_lines.extend(later.bad_lines.into_iter().take(room));
         for (mut key, mut kind) in later.kinds {
-            if key.detail != 0 && !self.kinds.contains_key(&key) {
-                if self.details < DETAILS_MAX {
-                    self.details += 1;
-                } else {
-                    self.lumped += kind.count;
-                    key.detail = 0;
-                    kind.alike = false;
+            if key.detail != Told::Nothing && !self.kinds.contains_key(&key) {
+                match key.detail {
+                    Told::Name(_) if self.names < NAMES_MAX => self.names += 1,
+                    Told::Session(_) if self.sessions < SESSIONS_MAX => self.sessions += 1,
+                    Told::Session(_) => {
+                        self.lumped += kind.count;
+                        kind.alike = false;
+                        key.detail = Told::Nothing;
+                    }
+                    Told::Name(_) | Told::Nothing => key.detail = Told::Nothing,
                 }
             }
             match self.kinds.get_mut(&key) {
@@ -126,7 +154,7 @@ impl Sorted {
             client: record.client,
             alike: true,
             count: 0,
-            went: IndexMap::new(),
+            went: WentCounts::default(),
         });
         kind.count += 1;
         if let Some(went) = &record.went {
@@ -152,7 +180,7 @@ fn place(went: &Went) -> Went {
     Went { cluster: went.cluster.clone(), flags, status: went.status.filter(|_| answered), route_name: None }
 }
 
-fn add_went(all: &mut IndexMap<Went, u64>, went: Went, n: u64) {
+fn add_went(all: &mut WentCounts, went: Went, n: u64) {
     let went = if all.len() < WENT_MAX || all.contains_key(&went) { went } else { Went::default() };
     *all.entry(went).or_default() += n;
 }
@@ -202,10 +230,9 @@ fn key(proxy: &SmolStr, lens: &Lens, record: &mut Record, format: Format) -> Key
             let (found, detail) = look(view, &request, record);
             (Some(found), detail)
         }
-        None => (None, 0),
+        None => (None, Told::Nothing),
     };
-    // Both are hashes, or 0.
-    Key { proxy: proxy.clone(), now, before, detail: detail ^ older.rotate_left(1) }
+    Key { proxy: proxy.clone(), now, before, detail: detail.and(older) }
 }
 
 /// The port of the gateway's Service that leads to the one that it listens on.
@@ -218,22 +245,22 @@ fn dialled_port(view: &View, port: Option<u16>) -> Option<u16> {
     service.map(|(dialled, _)| *dialled).or(port)
 }
 
-fn look(view: &View, request: &RequestView<'_>, record: &Record) -> ((Found, Variant), u64) {
+fn look(view: &View, request: &RequestView<'_>, record: &Record) -> ((Found, Variant), Told) {
     let found = view.router.find(request);
     let place = (found, variant(&view.router, request, found));
     let detail = match found {
         Found::NothingListens | Found::NoChain { .. } | Found::PlainToTls { .. } | Found::VirtualOutbound => {
             name(request, "")
         }
-        Found::Tcp { .. } => 0,
+        Found::Tcp { .. } => Told::Nothing,
         Found::Http { end, .. } => match end {
             HttpEnd::Refused(_) | HttpEnd::NoRouteConfig | HttpEnd::NoVirtualHost { .. } => name(request, ""),
             HttpEnd::NoRoute { .. } => name(request, beginning(request.path)),
-            HttpEnd::RequireTls { .. } => 0,
+            HttpEnd::RequireTls { .. } => Told::Nothing,
             HttpEnd::Route { config, virtual_host, route } => {
                 match view.router.route(config, virtual_host, route).map(|r| &r.action) {
                     Some(RouteAction::Forward(f)) if !f.hash_policies.is_empty() => session(view, record),
-                    _ => 0,
+                    _ => Told::Nothing,
                 }
             }
         },
@@ -242,8 +269,8 @@ fn look(view: &View, request: &RequestView<'_>, record: &Record) -> ((Found, Var
 }
 
 /// Requests that match nothing are told apart by what they ask for, so that the most frequent can be shown.
-fn name(request: &RequestView<'_>, path: &str) -> u64 {
-    xx_hash(request.authority.as_bytes()) ^ xx_hash(path.as_bytes()).rotate_left(1)
+fn name(request: &RequestView<'_>, path: &str) -> Told {
+    Told::Name(xx_hash(request.authority.as_bytes()) ^ xx_hash(path.as_bytes()).rotate_left(1))
 }
 
 /// The first two segments of a path.
@@ -252,8 +279,8 @@ fn beginning(path: &str) -> &str {
     bare.match_indices('/').nth(2).map_or(bare, |(at, _)| bare.get(..at).unwrap_or(bare))
 }
 
-/// What consistent hashing makes of a request: those with the same number stay together. 0 where nothing is hashed.
-fn session(view: &View, record: &Record) -> u64 {
+/// What consistent hashing makes of a request: those with the same number stay together.
+fn session(view: &View, record: &Record) -> Told {
     let decision = decide(&view.router, &record.request, Detail::Outcome);
     let policies = match view.route(&decision).map(|r| &r.action) {
         Some(RouteAction::Forward(f)) => f.hash_policies.as_slice(),
@@ -271,7 +298,7 @@ fn session(view: &View, record: &Record) -> u64 {
             bytes.extend(hash.unwrap_or(0).to_le_bytes());
         }
     }
-    if bytes.is_empty() { 0 } else { xx_hash(&bytes) }
+    if bytes.is_empty() { Told::Nothing } else { Told::Session(xx_hash(&bytes)) }
 }
 
 #[cfg(test)]

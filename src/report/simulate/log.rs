@@ -6,7 +6,7 @@ use super::table::Writer;
 use super::what_if::end;
 use crate::compare::{LogChange, LogResult, Logged};
 use crate::recorded::Format;
-use crate::replay::{DETAILS_MAX, StreamSummary};
+use crate::replay::{SESSIONS_MAX, StreamSummary};
 use crate::report::describe;
 use crate::report::style::Style;
 use crate::table::ClusterName;
@@ -28,10 +28,10 @@ impl Writer<'_> {
         self.line(&wrap(&text, self.show.width, 2));
         if read.lumped > 0 {
             let text = format!(
-                "note: {} requests are of so many different sessions or unknown hosts (beyond {}) that they are only counted \
-                 together",
+                "note: {} requests are of further sessions, beyond the first {}: their endpoints are drawn as if each were a \
+                 session of its own",
                 thousands(read.lumped),
-                thousands(DETAILS_MAX as u64)
+                thousands(SESSIONS_MAX as u64)
             );
             self.line(&wrap(&text, self.show.width, 2));
         }
