@@ -241,3 +241,19 @@ fn a_scenario_counts_for_both_sides() {
         .ends_with(2)
         .says(&["no scenario there is called like"]);
 }
+
+#[test]
+fn a_virtual_service_that_nobody_uses_is_named() {
+    let service = virtual_service("  - route: [{destination: {host: shop, subset: v1}}]\n")
+        .replace("hosts: [shop]", "hosts: [shop.example.com]\n  gateways: [istio-system/public]");
+    let files = folder(&[("base.yaml", SHOP), ("shop.yaml", &service)]);
+    towtank_in(files.path(), &["simulate", "."], b"").ends_with(0).says(&[
+        "note: VirtualService default/shop routes nothing here: its Gateway istio-system/public is not among the manifests",
+        "shop.yaml:1",
+    ]);
+    let gateway = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: public, namespace: istio-system}\n\
+                   spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}\n";
+    let files = folder(&[("base.yaml", SHOP), ("shop.yaml", &service), ("gateway.yaml", gateway)]);
+    let ran = towtank_in(files.path(), &["simulate", "."], b"").ends_with(0);
+    assert!(!ran.err.contains("routes nothing"), "{}", ran.err);
+}

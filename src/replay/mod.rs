@@ -20,6 +20,7 @@ mod sticky;
 mod summarize;
 mod summary;
 mod totals;
+mod unused;
 mod view;
 mod wanted;
 
@@ -40,4 +41,5 @@ pub use summary::{
     Answer, BlackholeCause, Count, Destination, EndpointCount, Example, RouteCount, Sticky, StreamSummary,
 };
 pub use totals::totals;
+pub use unused::{Unused, unused};
 pub use view::View;

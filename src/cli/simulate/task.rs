@@ -46,6 +46,7 @@ impl Task<'_> {
         let Some(older) = self.older else {
             let scenario = self.workspace.scenario.as_ref();
             let simulation = Simulation::prepare(&self.workspace.mesh, &proxies, scenario, &settings)?;
+            self.tell_unused(&simulation);
             let streams = self.counted(&simulation);
             if let Some(log) = access_log
                 && !self.watch.stopped()
@@ -88,6 +89,22 @@ impl Task<'_> {
             }
         }
         Ok(proxies)
+    }
+
+    /// Where nobody chose the points of view, a VirtualService that none of them uses is no one's intention.
+    fn tell_unused(&self, simulation: &Simulation) {
+        if self.workspace.scenario.is_some() || !self.args.common.proxy.is_empty() || self.args.common.quiet {
+            return;
+        }
+        for unused in replay::unused(&self.workspace.mesh, &simulation.views) {
+            let place = crate::report::describe::place(unused.at, &self.workspace.sources);
+            let why = match unused.missing_gateways.as_slice() {
+                [] => "no proxy of this run uses it; --proxy chooses other points of view".to_owned(),
+                [one] => format!("its Gateway {one} is not among the manifests; add it to see what comes through"),
+                more => format!("its Gateways {} are not among the manifests; add them", more.join(", ")),
+            };
+            output::message(&format!("note: {} routes nothing here: {why}\n  at {place}", unused.object));
+        }
     }
 
     fn counted(&self, simulation: &Simulation) -> Vec<StreamSummary> {

@@ -79,8 +79,7 @@ fn row(name: &str, weight: f64, power: Power, d: &Detection) -> Vec<String> {
     if d.per_second.is_some() {
         cells.push(power.seconds.map_or_else(never, span));
     }
-    cells
-        .push(power.smallest_rise.map_or_else(|| "no rise at all".to_owned(), |r| format!("a rise of {}", percent(r))));
+    cells.push(power.smallest_rise.map_or_else(|| "nothing".to_owned(), |r| format!("+{}", percent(r))));
     cells
 }
 

@@ -272,7 +272,8 @@ impl Writer<'_> {
 
     /// Hosts without anything to tell, a line each.
     fn plain(&mut self, streams: &[&StreamSummary]) {
-        let title = format!("delivered whole, nothing else can happen: {} hosts", streams.len());
+        let hosts = if streams.len() == 1 { "host" } else { "hosts" };
+        let title = format!("delivered whole, nothing else can happen: {} {hosts}", streams.len());
         self.line(&self.paint(&title, Style::Title));
         for s in streams {
             let to: Vec<String> = s.destinations.iter().map(destination).collect();
