@@ -257,3 +257,35 @@ fn a_virtual_service_that_nobody_uses_is_named() {
     let ran = towtank_in(files.path(), &["simulate", "."], b"").ends_with(0);
     assert!(!ran.err.contains("routes nothing"), "{}", ran.err);
 }
+
+#[test]
+fn streams_with_too_many_combinations_are_sampled_and_say_so() {
+    let scenario = |users: &str| {
+        format!(
+            "apiVersion: towtank/v1\nkind: Scenario\nproxies: [{{name: client, namespace: default}}]\nstreams:\n- name: s\n  \
+             variables: {{user: {{uniform: [1, {users}]}}, beta: {{choice: {{'yes': 1, 'no': 3}}}}}}\n  \
+             requests: [{{request: 'GET http://shop/{{user}}', headers: {{x-beta: '{{beta}}'}}}}]\n"
+        )
+    };
+    let rules = virtual_service(
+        "  - match: [{headers: {x-beta: {exact: 'yes'}}}]\n    route: [{destination: {host: cart}}]\n  \
+         - route: [{destination: {host: shop, subset: v1}}]\n",
+    );
+    let run = |users: &str, more: &[&str]| {
+        let files = folder(&[("base.yaml", SHOP), ("shop.yaml", &rules), ("scenario.yaml", &scenario(users))]);
+        towtank_in(files.path(), &[&["simulate", "."], more].concat(), b"").ends_with(0).out
+    };
+    let share = |users: &str| -> f64 {
+        let document: Value = serde_json::from_str(&run(users, &["-o", "json", "--exact"])).expect("JSON");
+        fits_the_schema(&document);
+        let destinations = document["streams"][0]["destinations"].as_array().expect("destinations");
+        let cart = destinations.iter().find(|d| d["host"] == "cart.default.svc.cluster.local").expect("the cart");
+        cart["expected_share"].as_f64().expect("a share")
+    };
+    assert_eq!(share("1000"), 0.25, "looked at one by one");
+    assert!((share("1000000000") - 0.25).abs() < 0.005);
+    let text = run("1000000000", &[]);
+    assert!(text.contains("2,000,000,000 combinations"), "{text}");
+    assert!(!run("1000", &[]).contains("combinations"));
+    assert_eq!(run("1000000000", &["--threads", "1"]), run("1000000000", &["--threads", "2"]));
+}

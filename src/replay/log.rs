@@ -92,6 +92,7 @@ pub fn streams(name: &str, sorted: &Sorted, lenses: &Lenses<'_>, settings: &Sett
             detect: settings.detect.map(|d| (d, error_rate(settings))),
             // However the log is called, packed or handed in, its requests are the same.
             key: key(&proxy, "log"),
+            sampled_of: None,
             classes,
         });
         views.push(lens.now.clone());

@@ -43,3 +43,4 @@ pub use summary::{
 pub use totals::totals;
 pub use unused::{Unused, unused};
 pub use view::View;
+pub use wanted::SAMPLE;

@@ -138,6 +138,8 @@ pub(super) enum Purpose {
     Amount = 1,
     /// When they come.
     Times = 2,
+    /// What they ask for, where that is drawn request by request.
+    Values = 3,
 }
 
 pub(super) fn rng(seed: u64, stream: u64, purpose: Purpose) -> ChaCha8Rng {

@@ -15,7 +15,7 @@ use crate::decision::{Decision, Detail, decide};
 use crate::mesh::{Mesh, Proxy};
 use crate::router::Switches;
 use crate::scenario::{Amount, Detect, Scenario};
-use crate::traffic::{CLASSES_MAX, Class, TooMany};
+use crate::traffic::{CLASSES_MAX, Class};
 
 /// What a run is made with.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +26,8 @@ pub struct Settings {
     /// The proxies were asked for by name: streams of others are left out.
     pub chosen_proxies: bool,
     pub switches: Switches,
+    /// Classes that end alike stay apart: every request is wanted as it is.
+    pub keep_apart: bool,
     /// What every stream should be able to show, instead of what it says.
     pub detect: Option<Detect>,
     /// Share of requests that fail anyway, for streams that don't say; None: [`ERROR_RATE_DEFAULT`].
@@ -35,8 +37,6 @@ pub struct Settings {
 /// Why a run cannot begin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotPossible {
-    #[error(transparent)]
-    TooMany(#[from] TooMany),
     #[error("stream `{stream}` goes through the proxy `{proxy}`, which is not there; there are {known}")]
     UnknownProxy { stream: SmolStr, proxy: SmolStr, known: String },
     #[error(
@@ -68,6 +68,9 @@ pub struct Prepared {
     pub(super) amount: Amount,
     /// What the stream should be able to show, and the share of requests that fails anyway.
     pub(super) detect: Option<(Detect, f64)>,
+    /// The classes are those of a sample of requests; how many combinations of variables there are. Exact shares are then
+    /// those of the sample.
+    pub sampled_of: Option<u64>,
     /// Keys the stream's randomness; made of its name and proxy, so that other streams don't matter.
     key: u64,
 }
@@ -125,7 +128,7 @@ impl Simulation {
     /// Without described streams for these proxies, each proxy gets the automatic ones.
     ///
     /// # Errors
-    /// Streams with too many combinations, or through unknown proxies.
+    /// Streams through unknown proxies, or whose length nobody knows.
     pub fn prepare(
         mesh: &Mesh,
         proxies: &[Arc<Proxy>],
@@ -190,9 +193,10 @@ fn gather(
     let old_views = before.map(views_of);
     let mut streams = Vec::new();
     for (stream, proxy) in &described {
-        let view = used.binary_search(proxy).unwrap_or(0);
-        let name = proxies.get(*proxy).map(|p| p.name.as_str()).unwrap_or_default();
-        streams.push(wanted::expanded(stream, view, name, settings)?);
+        let index = used.binary_search(proxy).unwrap_or(0);
+        let Some(view) = views.get(index) else { continue };
+        let before = old_views.as_ref().and_then(|old| old.get(index)).map(AsRef::as_ref);
+        streams.push(wanted::expanded(stream, index, view, before, settings)?);
     }
     if described.is_empty() {
         streams = wanted::automatic(&views, old_views.as_deref(), settings)?;
@@ -214,7 +218,19 @@ pub(super) fn settle(wanted: Vec<Wanted>, views: &[Arc<View>]) -> Result<Vec<Pre
 
 /// None for a stream of which nothing can come.
 fn prepared(wanted: Wanted, view: &View) -> Result<Option<Prepared>, NotPossible> {
-    let Wanted { name, view: view_index, automatic, requests, amount, sessions, mixing, detect, key, classes } = wanted;
+    let Wanted {
+        name,
+        view: view_index,
+        automatic,
+        requests,
+        amount,
+        sessions,
+        mixing,
+        detect,
+        key,
+        sampled_of,
+        classes,
+    } = wanted;
     let decisions: Vec<Decision> =
         classes.par_iter().map(|c| decide(&view.router, &c.request, Detail::Outcome)).collect();
     match Plan::new(&classes, &decisions, view, sessions, mixing) {
@@ -229,6 +245,7 @@ fn prepared(wanted: Wanted, view: &View) -> Result<Option<Prepared>, NotPossible
             plan,
             amount,
             detect,
+            sampled_of,
             key,
         })),
         Err(NoPlan::Nothing) => Ok(None),

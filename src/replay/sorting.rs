@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use rayon::prelude::*;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use smol_str::SmolStr;
 
@@ -21,6 +22,7 @@ use crate::recorded::{BadLine, Batch, Entry, Format, Reason, Record, Went};
 use crate::request::Request;
 use crate::router::{Found, HttpEnd, RequestView};
 use crate::table::{LbPolicy, RouteAction};
+use crate::traffic::Class;
 
 /// Bad lines that are kept to be shown.
 const BAD_SHOWN: usize = 5;
@@ -34,12 +36,15 @@ const NAMES_MAX: usize = 1 << 12;
 /// Different ways in which requests of one class went; more are counted as not known.
 const WENT_MAX: usize = 64;
 
+/// Where a request was found, and as what.
+type Place = (Found, Variant);
+
 /// Where a request was found on both sides, and what more tells it from others.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     proxy: SmolStr,
-    now: (Found, Variant),
-    before: Option<(Found, Variant)>,
+    now: Place,
+    before: Option<Place>,
     detail: Told,
 }
 
@@ -224,15 +229,75 @@ fn key(proxy: &SmolStr, lens: &Lens, record: &mut Record, format: Format) -> Key
         record.request.port = dialled_port(&lens.now, record.request.port);
     }
     let request = RequestView::from(&record.request);
-    let (now, detail) = look(&lens.now, &request, record);
+    let sender = Sender { request: &record.request, session: None, client: record.client };
+    let (now, detail) = look(&lens.now, &request, sender);
     let (before, older) = match &lens.before {
         Some(view) => {
-            let (found, detail) = look(view, &request, record);
+            let (found, detail) = look(view, &request, sender);
             (Some(found), detail)
         }
         None => (None, Told::Nothing),
     };
     Key { proxy: proxy.clone(), now, before, detail: detail.and(older) }
+}
+
+/// What is known of a request and who sends it.
+#[derive(Debug, Clone, Copy)]
+struct Sender<'r> {
+    request: &'r Request,
+    session: Option<u64>,
+    client: Option<IpAddr>,
+}
+
+/// Classes put together by where they end, each with the weight of all; in the order of the first ones.
+#[derive(Debug, Default)]
+pub(super) struct Merged {
+    classes: IndexMap<(Place, Option<Place>, Told, u32), Class, FxBuildHasher>,
+    names: usize,
+    sessions: usize,
+}
+
+impl Merged {
+    /// Adds classes, which pass `now` and, for a what-if, `before`. Sessions beyond [`SESSIONS_MAX`] are put together.
+    pub(super) fn add(&mut self, classes: Vec<Class>, now: &View, before: Option<&View>) {
+        let place = |class: &Class| {
+            let request = RequestView::from(&class.request);
+            let sender = Sender { request: &class.request, session: class.session, client: class.client };
+            let (is, detail) = look(now, &request, sender);
+            let (was, older) = match before.map(|view| look(view, &request, sender)) {
+                Some((was, older)) => (Some(was), older),
+                None => (None, Told::Nothing),
+            };
+            (is, was, detail.and(older), class.phase)
+        };
+        let places: Vec<_> = classes.par_iter().map(place).collect();
+        for (mut class, mut key) in classes.into_iter().zip(places) {
+            if !self.classes.contains_key(&key) {
+                match key.2 {
+                    Told::Name(_) if self.names < NAMES_MAX => self.names += 1,
+                    Told::Session(_) if self.sessions < SESSIONS_MAX => self.sessions += 1,
+                    Told::Session(_) => {
+                        class.alike = false;
+                        key.2 = Told::Nothing;
+                    }
+                    Told::Name(_) | Told::Nothing => key.2 = Told::Nothing,
+                }
+            }
+            match self.classes.get_mut(&key) {
+                Some(known) => {
+                    known.weight += class.weight;
+                    known.alike &= class.alike;
+                }
+                None => {
+                    self.classes.insert(key, class);
+                }
+            }
+        }
+    }
+
+    pub(super) fn into_classes(self) -> Vec<Class> {
+        self.classes.into_values().collect()
+    }
 }
 
 /// The port of the gateway's Service that leads to the one that it listens on.
@@ -245,7 +310,7 @@ fn dialled_port(view: &View, port: Option<u16>) -> Option<u16> {
     service.map(|(dialled, _)| *dialled).or(port)
 }
 
-fn look(view: &View, request: &RequestView<'_>, record: &Record) -> ((Found, Variant), Told) {
+fn look(view: &View, request: &RequestView<'_>, sender: Sender<'_>) -> (Place, Told) {
     let found = view.router.find(request);
     let place = (found, variant(&view.router, request, found));
     let detail = match found {
@@ -259,7 +324,7 @@ fn look(view: &View, request: &RequestView<'_>, record: &Record) -> ((Found, Var
             HttpEnd::RequireTls { .. } => Told::Nothing,
             HttpEnd::Route { config, virtual_host, route } => {
                 match view.router.route(config, virtual_host, route).map(|r| &r.action) {
-                    Some(RouteAction::Forward(f)) if !f.hash_policies.is_empty() => session(view, record),
+                    Some(RouteAction::Forward(f)) if !f.hash_policies.is_empty() => session(view, sender),
                     _ => Told::Nothing,
                 }
             }
@@ -280,20 +345,20 @@ fn beginning(path: &str) -> &str {
 }
 
 /// What consistent hashing makes of a request: those with the same number stay together.
-fn session(view: &View, record: &Record) -> Told {
-    let decision = decide(&view.router, &record.request, Detail::Outcome);
+fn session(view: &View, sender: Sender<'_>) -> Told {
+    let decision = decide(&view.router, sender.request, Detail::Outcome);
     let policies = match view.route(&decision).map(|r| &r.action) {
         Some(RouteAction::Forward(f)) => f.hash_policies.as_slice(),
         _ => &[],
     };
     let table = view.table();
-    let client = Client::of(&table.proxy, None, record.client);
+    let client = Client::of(&table.proxy, sender.session, sender.client);
     let mut bytes = Vec::new();
     for c in &decision.clusters {
         let sticky =
             matches!(table.cluster(&c.name).map(|c| c.lb), Some(LbPolicy::RingHash { .. } | LbPolicy::Maglev { .. }));
         if let (true, Some(upstream)) = (sticky, c.upstream.as_ref().or(decision.upstream.as_ref())) {
-            let hash = sticky::hash(policies, &record.request, upstream, client, false);
+            let hash = sticky::hash(policies, sender.request, upstream, client, sender.session.is_some());
             bytes.extend(hash.map_or(0, |h| h | 1).to_le_bytes());
             bytes.extend(hash.unwrap_or(0).to_le_bytes());
         }

@@ -44,6 +44,7 @@ pub(super) fn summarize(stream: &Prepared, view: &View, tally: &Tally) -> Stream
         planned: stream.requests,
         requests: tally.requests,
         partial: tally.partial,
+        sampled_of: stream.sampled_of,
         destinations,
         answers: answers(stream, view, &counted),
         unmatched_examples: examples(stream, view, &counted),

@@ -50,6 +50,8 @@ pub struct StreamSummary {
     pub requests: u64,
     /// It was stopped before its end.
     pub partial: bool,
+    /// The expected shares are estimated by a sample; how many combinations of variables there are.
+    pub sampled_of: Option<u64>,
     /// By outcome; only outcomes that can occur.
     pub outcomes: BTreeMap<Outcome, Count>,
     /// Clusters that can be drawn, in the order they were met, also those that lose their traffic.

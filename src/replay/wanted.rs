@@ -8,11 +8,13 @@ use smol_str::SmolStr;
 
 use super::arrivals::requests;
 use super::detect::ERROR_RATE_DEFAULT;
+use super::run::{Purpose, rng};
+use super::sorting::Merged;
 use super::{NotPossible, Settings, View, request_text};
 use crate::balance::hash::xx_hash;
 use crate::mesh::Proxy;
 use crate::scenario::{Amount, Detect, Scenario, Stream};
-use crate::traffic::{self, Class, HostStream, Mixing};
+use crate::traffic::{self, Class, HostStream, Mixing, Sampler, TooMany};
 
 /// A stream before its classes are decided.
 #[derive(Debug, Clone)]
@@ -28,6 +30,8 @@ pub(super) struct Wanted {
     pub mixing: Mixing,
     pub detect: Option<(Detect, f64)>,
     pub key: u64,
+    /// The classes are those of a sample; how many combinations there are.
+    pub sampled_of: Option<u64>,
     pub classes: Vec<Class>,
 }
 
@@ -58,15 +62,27 @@ pub(super) fn described<'s>(
     Ok(out)
 }
 
-/// The classes of one described stream through the proxy of that name.
+/// The classes of one described stream through a proxy, whose view is `now` and, for a what-if, was `before`.
+///
+/// Classes that end alike are one, unless they are to be kept apart. Streams with more combinations of variables than can be looked at
+/// one by one get the classes of a sample of requests.
 ///
 /// # Errors
-/// Too many combinations, or a length of time without a rate.
-pub(super) fn expanded(stream: &Stream, view: usize, proxy: &str, settings: &Settings) -> Result<Wanted, NotPossible> {
-    let classes = traffic::expand(stream)?;
-    let key = key(proxy, &stream.name);
+/// A length of time without a rate.
+pub(super) fn expanded(
+    stream: &Stream,
+    view: usize,
+    now: &View,
+    before: Option<&View>,
+    settings: &Settings,
+) -> Result<Wanted, NotPossible> {
+    let key = key(&now.table().proxy.name, &stream.name);
     let timeless = || NotPossible::NoRate { stream: stream.name.clone() };
     let amount = settings.amount.apply(stream.amount).ok_or_else(timeless)?;
+    let (classes, sampled_of) = match classes(stream, now, before, settings) {
+        Ok(classes) => (classes, None),
+        Err(too_many) => (sampled(stream, now, before, settings.seed, key), Some(too_many.combinations)),
+    };
     Ok(Wanted {
         name: stream.name.clone(),
         view,
@@ -77,8 +93,42 @@ pub(super) fn expanded(stream: &Stream, view: usize, proxy: &str, settings: &Set
         mixing: Mixing::of(&classes),
         detect: settings.detect.or(stream.detect).map(|d| (d, error_rate(settings))),
         key,
+        sampled_of,
         classes,
     })
+}
+
+fn classes(stream: &Stream, now: &View, before: Option<&View>, settings: &Settings) -> Result<Vec<Class>, TooMany> {
+    if settings.keep_apart {
+        return traffic::expand(stream);
+    }
+    let mut merged = Merged::default();
+    let mut some = Vec::with_capacity(AT_ONCE);
+    traffic::expand_each(stream, &mut |class| {
+        some.push(class);
+        if some.len() == AT_ONCE {
+            merged.add(std::mem::replace(&mut some, Vec::with_capacity(AT_ONCE)), now, before);
+        }
+    })?;
+    merged.add(some, now, before);
+    Ok(merged.into_classes())
+}
+
+/// Classes that are looked at together, on all threads.
+const AT_ONCE: usize = 1 << 14;
+
+/// Requests that stand for a stream with too many combinations. A share is then right within a few thousandths.
+pub const SAMPLE: usize = 1 << 18;
+
+fn sampled(stream: &Stream, now: &View, before: Option<&View>, seed: u64, key: u64) -> Vec<Class> {
+    let sampler = Sampler::new(stream);
+    let mut rng = rng(seed, key, Purpose::Values);
+    let mut merged = Merged::default();
+    for first in (0..SAMPLE).step_by(AT_ONCE) {
+        let some = (first..first + AT_ONCE).filter_map(|number| sampler.draw(number as u64, &mut rng)).collect();
+        merged.add(some, now, before);
+    }
+    merged.into_classes()
 }
 
 /// A stream for each host of each table. With `before`, the tables of the same proxies at another time, a host's requests are
@@ -110,6 +160,7 @@ pub(super) fn automatic(
                 mixing: Mixing::Drawn,
                 detect: settings.detect.map(|d| (d, error_rate(settings))),
                 key,
+                sampled_of: None,
                 name: s.name,
                 classes: s.classes,
             }

@@ -4,7 +4,7 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::Class;
 use crate::request::{for_url, take_host};
-use crate::scenario::{Stream, Template, Values, Variable, placeholders};
+use crate::scenario::{Stream, Template, TemplateHeader, Values, Variable, placeholders};
 
 /// The most classes a stream may have.
 pub const CLASSES_MAX: u64 = 1 << 20;
@@ -17,12 +17,22 @@ pub struct TooMany {
     pub combinations: u64,
 }
 
-/// All classes of a stream with a weight above 0, phase by phase and template by template. The weights of a template's
-/// classes in one phase add up to its own.
+/// All classes of a stream, see [`expand_each`].
 ///
 /// # Errors
 /// Where the values of variables multiply beyond [`CLASSES_MAX`].
 pub fn expand(stream: &Stream) -> Result<Vec<Class>, TooMany> {
+    let mut out = Vec::new();
+    expand_each(stream, &mut |class| out.push(class))?;
+    Ok(out)
+}
+
+/// Calls `each` with all classes of a stream with a weight above 0, phase by phase and template by template. The weights of a
+/// template's classes in one phase add up to its own.
+///
+/// # Errors
+/// Where the values of variables multiply beyond [`CLASSES_MAX`]; `each` was not called then.
+pub fn expand_each(stream: &Stream, each: &mut dyn FnMut(Class)) -> Result<(), TooMany> {
     let sequences = sequences(stream);
     let period = sequences.iter().fold(1u64, |period, s| least_common_multiple(period, s.length()));
     let of_templates = stream.requests.iter().fold(0u64, |sum, t| sum.saturating_add(count(stream, t)));
@@ -32,7 +42,6 @@ pub fn expand(stream: &Stream) -> Result<Vec<Class>, TooMany> {
     if combinations > CLASSES_MAX {
         return Err(too_many());
     }
-    let mut out = Vec::new();
     for phase in 0..period {
         let mut bindings: Vec<Binding> = sequences.iter().map(|s| (s.name.clone(), s.value(phase))).collect();
         for (i, template) in stream.requests.iter().enumerate().filter(|(_, t)| t.weight > 0.0) {
@@ -40,11 +49,11 @@ pub fn expand(stream: &Stream) -> Result<Vec<Class>, TooMany> {
             let drawn = drawn_values(stream, template);
             combine(&drawn, &mut bindings, template.weight, &mut |bindings, weight| {
                 let session = session_of(stream, bindings);
-                with_headers(template, bindings, &Of { template: index, weight, session, phase }, &mut out);
+                with_headers(template, bindings, &Of { template: index, weight, session, phase }, each);
             });
         }
     }
-    Ok(out)
+    Ok(())
 }
 
 /// A variable whose numbers come in turn, one with each request of the stream.
@@ -86,12 +95,12 @@ fn least_common_multiple(a: u64, b: u64) -> u64 {
 }
 
 /// A variable's name and the value it has.
-type Binding = (SmolStr, SmolStr);
+pub(super) type Binding = (SmolStr, SmolStr);
 
 /// Names that the template uses, each with its values and their shares.
 type Drawn = Vec<(SmolStr, Vec<(SmolStr, f64)>)>;
 
-fn used_names(template: &Template) -> Vec<&str> {
+pub(super) fn used_names(template: &Template) -> Vec<&str> {
     let texts = std::iter::once(&template.url).chain(template.headers.iter().map(|h| &h.value));
     let mut names: Vec<&str> = texts.flat_map(|t| placeholders(t)).collect();
     names.sort_unstable();
@@ -170,15 +179,16 @@ fn combine(
 }
 
 /// What the classes of one binding have in common.
-struct Of {
-    template: u32,
-    weight: f64,
-    session: Option<u64>,
-    phase: u32,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Of {
+    pub template: u32,
+    pub weight: f64,
+    pub session: Option<u64>,
+    pub phase: u32,
 }
 
 /// The session that a binding stands for, where the template names it.
-fn session_of(stream: &Stream, bindings: &[Binding]) -> Option<u64> {
+pub(super) fn session_of(stream: &Stream, bindings: &[Binding]) -> Option<u64> {
     let sessions = stream.sessions.as_ref()?;
     if stream.variables.iter().any(|v| v.name == sessions.variable) {
         return None; // The author's own variable of that name wins.
@@ -188,10 +198,9 @@ fn session_of(stream: &Stream, bindings: &[Binding]) -> Option<u64> {
 }
 
 /// The classes of one binding: with and without each header that comes only sometimes.
-fn with_headers(template: &Template, bindings: &[Binding], like: &Of, out: &mut Vec<Class>) {
-    let mut variants: Vec<(Vec<(SmolStr, SmolStr)>, f64)> = vec![(Vec::new(), like.weight)];
+fn with_headers(template: &Template, bindings: &[Binding], like: &Of, each: &mut dyn FnMut(Class)) {
+    let mut variants: Vec<(Vec<&TemplateHeader>, f64)> = vec![(Vec::new(), like.weight)];
     for header in &template.headers {
-        let value = render(&header.value, bindings);
         let absent = 1.0 - header.probability;
         let mut next = Vec::with_capacity(variants.len() * 2);
         for (headers, weight) in variants {
@@ -200,27 +209,35 @@ fn with_headers(template: &Template, bindings: &[Binding], like: &Of, out: &mut 
             }
             if header.probability > 0.0 {
                 let mut with = headers;
-                with.push((header.name.clone(), value.clone()));
+                with.push(header);
                 next.push((with, weight * header.probability));
             }
         }
         variants = next;
     }
-    let url = render(&template.url, bindings);
-    // A described stream has no URL that doesn't parse: they are all tried when it is read.
-    let Ok(plain) = for_url(&template.method, &url) else { return };
     for (headers, weight) in variants {
-        let mut request = plain.clone();
-        request.headers.extend(headers);
-        request.address = template.address.or(request.address);
-        take_host(&mut request);
-        out.push(Class {
-            template: like.template,
-            session: like.session,
-            phase: like.phase,
-            ..Class::new(weight, request)
-        });
+        request_of(template, &headers, bindings, &Of { weight, ..*like }).into_iter().for_each(&mut *each);
     }
+}
+
+/// The class of a template with these of its headers. A described stream has no URL that doesn't parse, for they are all tried
+/// when it is read; so there is one.
+pub(super) fn request_of(
+    template: &Template,
+    headers: &[&TemplateHeader],
+    bindings: &[Binding],
+    like: &Of,
+) -> Option<Class> {
+    let mut request = for_url(&template.method, &render(&template.url, bindings)).ok()?;
+    request.headers.extend(headers.iter().map(|h| (h.name.clone(), render(&h.value, bindings))));
+    request.address = template.address.or(request.address);
+    take_host(&mut request);
+    Some(Class {
+        template: like.template,
+        session: like.session,
+        phase: like.phase,
+        ..Class::new(like.weight, request)
+    })
 }
 
 /// `text` with every `{name}` replaced by its value.
@@ -238,7 +255,7 @@ fn render(text: &str, bindings: &[(SmolStr, SmolStr)]) -> SmolStr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{Amount, TemplateHeader};
+    use crate::scenario::Amount;
     use crate::source::Position;
     use crate::traffic::Mixing;
 

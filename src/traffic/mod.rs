@@ -5,10 +5,12 @@
 
 mod automatic;
 mod expand;
+mod sample;
 mod witness;
 
 pub use automatic::{HostStream, automatic};
-pub use expand::{CLASSES_MAX, TooMany, expand};
+pub use expand::{CLASSES_MAX, TooMany, expand, expand_each};
+pub use sample::Sampler;
 
 use std::net::IpAddr;
 

@@ -67,6 +67,7 @@ impl Task<'_> {
             amount: Override { count: args.count, per_second: args.rate, seconds: args.duration },
             chosen_proxies: !args.common.proxy.is_empty(),
             switches: input::switches(self.workspace)?,
+            keep_apart: args.access_log.is_some(),
             detect: args.detect.map(|rise| Detect { rise, error_rate: None }),
             error_rate: Some(args.error_rate),
         })

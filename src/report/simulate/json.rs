@@ -28,6 +28,10 @@ pub fn to_json(results: &Results<'_>) -> Vec<u8> {
             o.str("name", &s.name);
             o.str("proxy", &s.proxy);
             o.bool("automatic", s.automatic);
+            match s.sampled_of {
+                Some(combinations) => o.number("sampled_of", combinations),
+                None => o.null("sampled_of"),
+            }
             summary(o, s, results.sources);
             match &s.detection {
                 Some(d) => o.object("detection", |o| detection(o, d)),

@@ -3,7 +3,7 @@
 use super::grid::{Look, Row, percent, thousands, to_text as grid, wrap};
 use super::{Results, detection, outcome};
 use crate::decision::{Counted, Outcome};
-use crate::replay::{Answer, Count, Destination, StreamSummary};
+use crate::replay::{Answer, Count, Destination, SAMPLE, StreamSummary};
 use crate::report::describe;
 use crate::report::style::{Style, paint};
 use crate::source::SourceMap;
@@ -116,6 +116,7 @@ impl Writer<'_> {
         };
         self.line(&format!("{name}  {how_many} through {}", s.proxy));
         self.out.push_str(&grid(&self.rows(s, true), &self.look(s)));
+        self.sampled(s);
         self.answers(s);
         self.causes(s);
         self.examples(s);
@@ -123,6 +124,20 @@ impl Writer<'_> {
         if let Some(d) = &s.detection {
             self.out.push('\n');
             self.out.push_str(&detection::to_text(d, self.show));
+        }
+    }
+
+    /// What the expected shares are worth where they are no exact ones.
+    pub(super) fn sampled(&mut self, s: &StreamSummary) {
+        if let Some(combinations) = s.sampled_of {
+            let text = format!(
+                "  the variables have {} combinations: expected shares are those of {} drawn requests, right within a few \
+                 thousandths",
+                thousands(combinations),
+                thousands(SAMPLE as u64)
+            );
+            self.out.push('\n');
+            self.line(&self.paint(&wrap(&text, self.show.width, 4), Style::Warning));
         }
     }
 

@@ -56,9 +56,11 @@ impl Writer<'_> {
             let stopped = if now.partial { ", stopped early" } else { "" };
             format!("the same {} requests{stopped}", thousands(now.requests))
         };
-        self.line(&format!("{name}  {how_many} through {}, before and now", now.proxy));
+        let head = format!("{name}  {how_many} through {}, before and now", now.proxy);
+        self.line(&wrap(&head, self.show.width, 4));
         let text = self.side_by_side(&rows(before, now));
         self.out.push_str(&text);
+        self.sampled(now);
         let all = self.show.all_endpoints;
         let shown = if all { change.flows.len() } else { SHOWN_MAX };
         for flow in change.flows.iter().take(shown) {
