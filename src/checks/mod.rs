@@ -24,11 +24,12 @@ mod tests;
 mod visibility;
 mod walk;
 
+use rayon::prelude::*;
+
 use crate::diagnostic::Finding;
 use crate::manifest::Manifests;
 use crate::mesh::Mesh;
 use crate::scenario::Scenario;
-use crate::source::SourceMap;
 use registry::{Check, Input, Profile};
 use report::Report;
 use subject::Subject;
@@ -63,6 +64,7 @@ static FAMILIES: &[Family] = &[
     Family {
         checks: &[
             priority::dead::CHECKS,
+            priority::rest::CHECKS,
             priority::fields::CHECKS,
             priority::patterns::CHECKS,
             priority::sources::CHECKS,
@@ -71,6 +73,7 @@ static FAMILIES: &[Family] = &[
         ],
         runs: &[
             priority::dead::run,
+            priority::rest::run,
             priority::fields::run,
             priority::patterns::run,
             priority::sources::run,
@@ -100,7 +103,6 @@ static FAMILIES: &[Family] = &[
         checks: &[visibility::CHECKS, entry::CHECKS, protocols::CHECKS],
         runs: &[visibility::run, entry::run, protocols::run],
     },
-    // Last: it sums up what the others found.
     Family {
         checks: &[operators::order::CHECKS, operators::duties::CHECKS, operators::telemetry::CHECKS],
         runs: &[operators::order::run, operators::duties::run, operators::telemetry::run],
@@ -115,7 +117,6 @@ pub struct Inputs<'a> {
     /// Services were assumed.
     pub assumed: bool,
     pub scenario: Option<&'a Scenario>,
-    pub sources: &'a SourceMap,
     pub profile: Profile,
     /// What loading and admission found, which the checklist counts in.
     pub earlier: &'a [Finding],
@@ -142,11 +143,16 @@ pub struct Outcome {
 /// Makes all checks of the profile.
 pub fn run(inputs: Inputs<'_>) -> Outcome {
     let mesh = Mesh::build(inputs.manifests.clone());
-    let subject = Subject::new(&inputs.manifests, &mesh, inputs.scenario, inputs.assumed, inputs.sources);
+    let subject = Subject::new(&inputs.manifests, &mesh, inputs.scenario, inputs.assumed);
     let mut report = Report::default();
-    for run in FAMILIES.iter().flat_map(|f| f.runs) {
+    let runs: Vec<_> = FAMILIES.iter().flat_map(|f| f.runs).collect();
+    let found = runs.par_iter().map(|run| {
+        let mut report = Report::default();
         run(&subject, &mut report);
-    }
+        report
+    });
+    found.collect::<Vec<_>>().into_iter().for_each(|found| report.append(found));
+    operators::duties::sum_up(&mut report);
     references::gateways::generated(inputs.earlier, &mut report);
     let not_evaluated = not_evaluated(&subject, inputs.profile);
     let mut findings = report.findings;

@@ -24,7 +24,6 @@ pub(super) fn check(text: &str) -> (Vec<Finding>, Outcome) {
         manifests: reviewed.manifests,
         assumed: !reviewed.assumed.is_empty(),
         scenario: None,
-        sources: &reviewed.sources,
         profile: Profile::Ops,
         earlier: &reviewed.findings,
     });
@@ -140,4 +139,41 @@ fn p204_is_found_for_dead_rules_of_all_kinds() {
             lists(&outcome.findings)
         );
     }
+}
+
+/// Files below `tests/checks/more`: manifests behind lines `# expect: ID severity path` or `# expect: no ID`. Of the ids that
+/// are named, exactly these findings are made.
+#[test]
+fn further_cases_find_what_they_expect() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checks/more");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    files.sort();
+    let mut failed = Vec::new();
+    for file in &files {
+        let text = std::fs::read_to_string(file).unwrap();
+        let mut wanted: Vec<String> =
+            text.lines().filter_map(|l| l.strip_prefix("# expect: ")).map(str::to_owned).collect();
+        let ids: Vec<String> = wanted
+            .iter()
+            .filter_map(|w| w.strip_prefix("no ").unwrap_or(w).split(' ').next())
+            .map(str::to_owned)
+            .collect();
+        assert!(!ids.is_empty(), "{} expects nothing", file.display());
+        wanted.retain(|w| !w.starts_with("no "));
+        wanted.sort();
+        let (earlier, outcome) = check(&text);
+        let refused: Vec<_> = earlier.iter().filter(|f| f.is_rejection()).cloned().collect();
+        let mut found: Vec<String> = outcome
+            .findings
+            .iter()
+            .filter(|f| ids.iter().any(|id| f.id == *id))
+            .map(|f| format!("{} {} {}", f.id, f.severity_name().to_lowercase(), f.path))
+            .collect();
+        found.sort();
+        if found != wanted || !refused.is_empty() {
+            failed.push(format!("{}: {found:?}, not {wanted:?}; refused: {:?}", file.display(), lists(&refused)));
+        }
+    }
+    assert!(files.len() > 30, "cases are missing");
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }

@@ -91,7 +91,6 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
             manifests: reviewed.manifests.clone(),
             assumed: !reviewed.assumed.is_empty(),
             scenario: reviewed.scenario.as_ref(),
-            sources: &reviewed.sources,
             profile,
             earlier: &findings,
         });

@@ -118,6 +118,15 @@ impl Finding {
         self
     }
 
+    /// What is said about which object, for people: `VirtualService store/shop: ...`, and whether it is certain.
+    pub fn statement(&self) -> String {
+        let doubt = if self.evidence == Evidence::Possible { "perhaps: " } else { "" };
+        match &self.object {
+            Some(object) => format!("{object}: {doubt}{}", self.message),
+            None => format!("{doubt}{}", self.message),
+        }
+    }
+
     /// True where Istio would refuse the object.
     pub fn is_rejection(&self) -> bool {
         self.admission == Some(Admission::Rejected)

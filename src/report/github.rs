@@ -16,10 +16,7 @@ pub fn to_text(findings: &[Finding], sources: &SourceMap) -> String {
             Severity::Warning => "warning",
             Severity::Info => "notice",
         };
-        let mut message = match &f.object {
-            Some(object) => format!("{object}: {}", f.message),
-            None => f.message.clone(),
-        };
+        let mut message = f.statement();
         if let Some(witness) = &f.witness {
             let _ = write!(message, "\nfor example: {witness}");
         }

@@ -39,7 +39,6 @@ checks! {
 }
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
-    let mut languages = Languages::default();
     // (gateway, host) to the VirtualServices that have it, in creation order.
     let mut by_host: IndexMap<(&SmolStr, SmolStr), Sharing<'_>> = IndexMap::new();
     for vs in &subject.mesh.virtual_services.all {
@@ -59,7 +58,7 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
         // The same VirtualServices meet at each of their hosts; once is enough.
         let key: Vec<usize> = with_http.iter().map(|(vs, _)| Arc::as_ptr(vs) as usize).collect();
         if with_http.len() > 1 && told.insert((key, false)) {
-            on_gateway(&with_http, gateway, host, &mut languages, report);
+            on_gateway(&with_http, gateway, host, &subject.languages, report);
         }
     }
     for vs in &subject.manifests.virtual_services {
@@ -111,7 +110,7 @@ fn on_gateway(
     list: &[(&Arc<VirtualService>, usize)],
     gateway: &str,
     host: &str,
-    languages: &mut Languages,
+    languages: &Languages,
     report: &mut Report,
 ) {
     let mut merged: Vec<Entry<'_>> = Vec::new();

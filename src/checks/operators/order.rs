@@ -83,8 +83,10 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
             }
             too_early = true;
             let message = format!(
-                "subset `{}` is defined by {}, which is applied later: 503 NC until then",
-                target.destination.subset, dr.id
+                "subset `{}` is defined by {}, which is applied later: {} until then",
+                target.destination.subset,
+                dr.id,
+                if target.is_mirror() { "copies vanish" } else { "503 NC" }
             );
             let hint = if stated {
                 format!("give the DestinationRule a lower `{SYNC_WAVE}` than the VirtualService")

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
-use crate::checks::references::subsets::endpoints_are_known;
+use crate::checks::references::subsets::{Health, endpoints, endpoints_are_known};
 use crate::checks::registry::checks;
 use crate::checks::report::{Report, listed};
 use crate::checks::subject::Subject;
@@ -108,6 +108,32 @@ fn policies(dr: &Object<DestinationRule>) -> Vec<(String, Option<&Labels>, &Traf
 
 /// T410.
 fn replaced(dr: &Object<DestinationRule>, report: &mut Report) {
+    for (i, subset) in dr.spec.subsets.iter().enumerate() {
+        let Some(own) = &subset.traffic_policy else { continue };
+        let both = |p: fn(&TrafficPolicy) -> bool| p(own) || dr.spec.traffic_policy.as_ref().is_some_and(p);
+        for (j, port) in own.port_level_settings.iter().enumerate() {
+            let mut lost = Vec::new();
+            for (name, is_lost) in [
+                ("connectionPool", both(|p| p.connection_pool.is_some()) && port.connection_pool.is_none()),
+                ("loadBalancer", both(|p| p.load_balancer.is_some()) && port.load_balancer.is_none()),
+                ("outlierDetection", both(|p| p.outlier_detection.is_some()) && port.outlier_detection.is_none()),
+            ] {
+                if is_lost {
+                    lost.push(name);
+                }
+            }
+            if !lost.is_empty() {
+                let number = port.port.unwrap_or_default();
+                let message = format!(
+                    "port {number} of subset `{}` loses {}: settings of a port replace all of them",
+                    subset.name,
+                    listed(&lost, 4)
+                );
+                let path = format!("spec.subsets[{i}].trafficPolicy.portLevelSettings[{j}]");
+                report.add("T410", (&dr.id, subset.at), path, message, "repeat for the port what should stay");
+            }
+        }
+    }
     let Some(rule) = &dr.spec.traffic_policy else { return };
     let pool_lost = |rule: Option<&ConnectionPool>, own: Option<&ConnectionPool>| {
         let (Some(rule), Some(own)) = (rule, own) else { return Vec::new() };
@@ -122,14 +148,20 @@ fn replaced(dr: &Object<DestinationRule>, report: &mut Report) {
     };
     for (i, subset) in dr.spec.subsets.iter().enumerate() {
         let Some(own) = &subset.traffic_policy else { continue };
-        let lost = pool_lost(rule.connection_pool.as_ref(), own.connection_pool.as_ref());
+        let mut lost = pool_lost(rule.connection_pool.as_ref(), own.connection_pool.as_ref());
+        if let (Some(theirs), Some(ours)) = (&rule.load_balancer, &own.load_balancer)
+            && theirs.locality_lb_setting.is_some()
+            && ours.locality_lb_setting.is_none()
+        {
+            lost.push("loadBalancer.localityLbSetting");
+        }
         if !lost.is_empty() {
             let message = format!(
                 "subset `{}` loses {} of the rule: a field replaces the whole field",
                 subset.name,
                 listed(&lost, 3)
             );
-            let path = format!("spec.subsets[{i}].trafficPolicy.connectionPool");
+            let path = format!("spec.subsets[{i}].trafficPolicy");
             report.add("T410", (&dr.id, subset.at), path, message, "repeat in the subset what should stay");
         }
     }
@@ -190,7 +222,7 @@ fn ejections(
     let mut sets: Vec<(String, &Labels)> = Vec::new();
     let all = Labels::default();
     match labels {
-        Some(labels) => sets.push((format!("these {}", "endpoints"), labels)),
+        Some(labels) => sets.push(("these endpoints".to_owned(), labels)),
         None => {
             sets.extend(
                 dr.spec
@@ -205,7 +237,7 @@ fn ejections(
         }
     }
     for (name, labels) in sets {
-        let count = crate::checks::references::subsets::endpoints(subject, service, labels).len();
+        let count = endpoints(subject, service, labels, Health::Any).len();
         let ejected = ((count as i64) * percent / 100).max(1);
         if count > 0 && ejected >= count as i64 {
             let pods = if count == 1 { "its only endpoint".to_owned() } else { format!("all {count} endpoints") };

@@ -1,7 +1,8 @@
-//! Which rules are never reached, and which depend on their order: P201 to P205, P210, T417.
+//! Which rules are never reached, and which depend on their order: P201 to P205, T417.
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
 use smol_str::SmolStr;
 
 use super::entries::{Entry, entries, paths_differ, sites};
@@ -10,8 +11,7 @@ use crate::checks::registry::checks;
 use crate::checks::report::{Report, listed};
 use crate::checks::subject::Subject;
 use crate::mesh::VirtualService;
-use crate::symbolic::{Answer, Budget, Client, Conditions, Languages, Region, difference};
-use crate::translate::http::catch_all_match;
+use crate::symbolic::{Answer, Budget, Conditions, Region, difference};
 
 checks! {
     /// A rule stands behind one without match, which takes every request: it gets nothing, and is not even sent to the
@@ -38,43 +38,40 @@ checks! {
     /// nobody sees that from either of them alone. The request that both accept is shown, and the router has confirmed it.
     P205 "Order-sensitive overlap" Info needs[] peers[];
 
-    /// Some requests for the hosts of a VirtualService fit no rule and are answered with 404 NR. A last rule without match
-    /// takes the rest.
-    P210 "No rule for the rest" Info needs[] peers[];
-
     /// A redirect or direct response takes all requests of a later rule that routes, which is how maintenance pages stay
     /// behind. The later rule gets nothing.
     T417 "Direct answer shadows a destination" Warning needs[] peers[];
 }
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
-    let mut languages = Languages::default();
-    for vs in &subject.mesh.virtual_services.all {
-        if vs.http.is_empty() {
-            continue;
+    let routed: Vec<_> = subject.mesh.virtual_services.all.iter().filter(|vs| !vs.http.is_empty()).collect();
+    let found = routed.par_iter().map(|vs| {
+        let mut report = Report::default();
+        virtual_service(subject, vs, &mut report);
+        report
+    });
+    found.collect::<Vec<_>>().into_iter().for_each(|r| report.append(r));
+}
+
+fn virtual_service(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) {
+    let mut fates: BTreeMap<(usize, Option<usize>), Vec<Fate>> = BTreeMap::new();
+    let mut shown = None;
+    for site in sites(vs) {
+        let list = entries(vs, site, &subject.languages);
+        for (i, fate) in fates_of(&list).into_iter().enumerate() {
+            let Some(entry) = list.get(i) else { continue };
+            fates.entry((entry.rule, entry.match_index)).or_default().push(fate);
         }
-        let mut fates: BTreeMap<(usize, Option<usize>), Vec<Fate>> = BTreeMap::new();
-        let mut shown = None;
-        for site in sites(vs) {
-            let list = entries(vs, site, &mut languages);
-            for (i, fate) in fates_of(&list).into_iter().enumerate() {
-                let Some(entry) = list.get(i) else { continue };
-                fates.entry((entry.rule, entry.match_index)).or_default().push(fate);
-            }
-            shown = shown.or(Some(list));
-        }
-        let Some(list) = shown else { continue };
-        // Only what is dead for everyone who gets it.
-        let dead = |e: &Entry<'_>| {
-            let all = fates.get(&(e.rule, e.match_index))?;
-            all.iter().all(|f| !matches!(f, Fate::Reached)).then(|| all.first()).flatten()
-        };
-        tell_dead(&list, &dead, report);
-        overlaps(&list, &|e| dead(e).is_some(), vs.hosts.first().map_or("", SmolStr::as_str), report);
-        if vs.gateways.len() == 1 && vs.gateways.iter().all(|g| g == "mesh") {
-            rest(vs, &list, report);
-        }
+        shown = shown.or(Some(list));
     }
+    let Some(list) = shown else { return };
+    // Only what is dead for everyone who gets it.
+    let dead = |e: &Entry<'_>| {
+        let all = fates.get(&(e.rule, e.match_index))?;
+        all.iter().all(|f| !matches!(f, Fate::Reached)).then(|| all.first()).flatten()
+    };
+    tell_dead(&list, &dead, report);
+    overlaps(&list, &|e| dead(e).is_some(), vs.hosts.first().map_or("", SmolStr::as_str), report);
 }
 
 /// What becomes of an entry.
@@ -245,7 +242,7 @@ fn covered(entry: &Entry<'_>, coverers: &[&Entry<'_>], path: String, whole: bool
     let object = (&entry.source.object, entry.source.at);
     let hint = "put the narrower match before the wider one, or remove it";
     if coverers.is_empty() {
-        let message = format!("{what} is perhaps never reached: no request was found that earlier matches don't take");
+        let message = format!("{what} is never reached: no request was found that earlier matches don't take");
         report.add("P204", object, path, message, hint).possible();
         return;
     }
@@ -315,37 +312,4 @@ pub(in crate::checks) fn overlap(earlier: &Entry<'_>, later: &Entry<'_>, host: &
     }
     let request = witness::confirmed(&example, host, &[&earlier.matcher, &later.matcher])?;
     Some(witness::describe(&request, &example))
-}
-
-/// A request that none of the entries takes, whoever sends it; the conditions on clients are taken to hold.
-pub(in crate::checks) fn untaken(list: &[Entry<'_>], languages: &mut Languages) -> Answer {
-    if list.iter().any(Entry::is_catch_all) {
-        return Answer::None;
-    }
-    let any = Conditions::new(&catch_all_match(), &Client::default(), languages);
-    let anyone: Vec<Conditions> =
-        list.iter().map(|e| Conditions::new(&e.matcher, &Client::default(), languages)).collect();
-    let all: Vec<&Conditions> = anyone.iter().collect();
-    difference(&Region::all_of([&any]), &all, &mut Budget::default())
-}
-
-/// P210.
-fn rest(vs: &VirtualService, list: &[Entry<'_>], report: &mut Report) {
-    let Answer::Some(example) = untaken(list, &mut Languages::default()) else { return };
-    let host = vs.hosts.first().map_or("", SmolStr::as_str);
-    let Some(request) = witness::request(&example, host) else { return };
-    let matchers: Vec<_> = list.iter().map(|e| &e.matcher).collect();
-    if witness::taken(&witness::router(&matchers), &request).is_some() {
-        return;
-    }
-    let message = "some requests fit no rule and are answered with 404 NR";
-    report
-        .add(
-            "P210",
-            (&vs.object, vs.at),
-            "spec.http",
-            message,
-            "add a last rule without match, if the rest is to be served",
-        )
-        .witness(Some(witness::describe(&request, &example)));
 }

@@ -4,12 +4,12 @@ use smol_str::SmolStr;
 
 use super::entries::{Entry, entries, sites};
 use crate::checks::registry::checks;
-use crate::checks::report::Report;
+use crate::checks::report::{Report, listed};
 use crate::checks::subject::Subject;
 use crate::diagnostic::Severity;
 use crate::manifest::{HttpMatch, StringMatch};
-use crate::mesh::{VirtualService, is_subset_of};
-use crate::symbolic::{Answer, Budget, Languages, Region};
+use crate::mesh::{MESH_GATEWAY, VirtualService, is_subset_of};
+use crate::symbolic::{Answer, Budget, Language, Region};
 
 checks! {
     /// No request satisfies the match: a path that doesn't begin with `/` or that holds a query (`?` is no part of the
@@ -42,18 +42,22 @@ checks! {
     P218 "Rewrite with several prefixes" Info needs[] peers[];
 }
 
+/// Methods of RFC 9110, and PATCH.
+const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
-    let mut languages = Languages::default();
     for vs in &subject.mesh.virtual_services.all {
         let mut told: Vec<(usize, Option<usize>)> = Vec::new();
         for site in sites(vs) {
-            for entry in entries(vs, site, &mut languages) {
+            for entry in entries(vs, site, &subject.languages) {
                 if told.contains(&(entry.rule, entry.match_index)) {
                     continue;
                 }
                 told.push((entry.rule, entry.match_index));
                 let Some(m) = entry.written() else { continue };
                 impossible(vs, &entry, m, report);
+                two_spellings(&entry, m, report);
+                with_port(subject, vs, &entry, m, report);
                 one_match(&entry, m, report);
             }
         }
@@ -93,9 +97,10 @@ fn impossible(vs: &VirtualService, entry: &Entry<'_>, m: &HttpMatch, report: &mu
         }
     }
     if let Some(StringMatch::Exact(t)) = &m.method
-        && t.bytes().all(|b| b.is_ascii_lowercase())
+        && t.bytes().any(|b| b.is_ascii_lowercase())
+        && (METHODS.contains(&t.to_ascii_uppercase().as_str()) || t.bytes().all(|b| b.is_ascii_lowercase()))
     {
-        let message = format!("method `{t}` is in lower case; methods are compared as they are");
+        let message = format!("method `{t}` has lower case letters; methods are compared as they are");
         return tell("method", message, format!("write `{}`", t.to_ascii_uppercase()));
     }
     if let Some(StringMatch::Exact(t)) = &m.scheme
@@ -115,6 +120,26 @@ fn impossible(vs: &VirtualService, entry: &Entry<'_>, m: &HttpMatch, report: &mu
     }
     if Region::all_of([&entry.conditions]).example(&mut Budget::default()) == Answer::None {
         tell("", "its conditions contradict each other: no request fits".into(), "take one of them out".into());
+    }
+}
+
+/// P206: one header under two spellings, with different values.
+fn two_spellings(entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
+    let mut seen: Vec<(String, &str)> = Vec::new();
+    for (name, test) in &m.headers {
+        let StringMatch::Exact(value) = test else { continue };
+        let folded = name.to_ascii_lowercase();
+        if seen.iter().any(|(n, v)| *n == folded && *v != value.as_str()) {
+            let mut path = format!("{}.headers", entry.path());
+            crate::yaml::push_key(&mut path, name);
+            let message = format!(
+                "header `{name}` is asked for under two spellings with different values: no request fits, unless it repeats the header"
+            );
+            let hint = "header names have no case; keep one of them";
+            report.add("P206", (&entry.source.object, m.at), path, message, hint).possible();
+            return;
+        }
+        seen.push((folded, value));
     }
 }
 
@@ -149,9 +174,14 @@ fn one_match(entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
                     "this holds for an absent header too; before Istio 1.22 it asked for the header with another value"
                 }
                 (_, StringMatch::Regex(r)) if r == "*" => "the regex `*` is none: it asks whether the header is there",
+                ("headers" | "queryParams", StringMatch::Regex(r)) if Language::regex(r).contains(b"") && r != ".*" => {
+                    "the regex accepts an empty value, but never an absent one; `withoutHeaders` asks for absence"
+                }
+                ("withoutHeaders", StringMatch::Unset) => "an empty condition: the header must be absent",
+                (_, StringMatch::Unset) => "an empty condition asks for presence, whatever the value",
                 _ => continue,
             };
-            report.add("P214", object, path, message, "write what is meant: `{}` asks for presence");
+            report.add("P214", object, path, message, "fine if that is meant; else write the value that is");
         }
     }
     if let Some(t) = text(m.authority.as_ref())
@@ -163,6 +193,37 @@ fn one_match(entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
         );
         report.add("P216", object, at("authority"), message, format!("write `{}`", t.to_ascii_lowercase()));
     }
+}
+
+/// P216: clients send the port with the authority, unless it is the default one.
+fn with_port(subject: &Subject<'_>, vs: &VirtualService, entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
+    let Some(StringMatch::Exact(authority)) = m.authority.as_ref() else { return };
+    if authority.contains(':') {
+        return;
+    }
+    let mut odd: Vec<u32> = Vec::new();
+    for gateway in &vs.gateways {
+        if *gateway == MESH_GATEWAY {
+            let services = vs.hosts.iter().flat_map(|h| subject.mesh.service_index.by_hostname(h));
+            odd.extend(services.flat_map(|s| &s.ports).filter(|p| p.protocol.is_http()).map(|p| u32::from(p.number)));
+        } else if let Some(found) = subject.gateways.get(gateway) {
+            let ports = found.spec.servers.iter().filter_map(|s| s.port.as_ref());
+            odd.extend(ports.filter_map(|p| u32::try_from(p.number).ok()));
+        }
+    }
+    let all = odd.len();
+    odd.retain(|p| !matches!(p, 80 | 443));
+    if odd.is_empty() || odd.len() < all || (m.port != 0 && !odd.contains(&m.port)) {
+        return;
+    }
+    odd.sort_unstable();
+    odd.dedup();
+    let message = format!(
+        "authority `{authority}` has no port, but clients of port {} send one with it: exact text doesn't match that",
+        listed(&odd, 4)
+    );
+    let hint = format!("match `{authority}:{}`, or the prefix `{authority}`", odd.first().copied().unwrap_or_default());
+    report.add("P216", (&entry.source.object, m.at), format!("{}.authority", entry.path()), message, hint);
 }
 
 /// P209.

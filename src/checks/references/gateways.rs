@@ -65,12 +65,34 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
         outside(resolved, vs.at, report);
         claims(subject, resolved, report);
     }
-    for gateway in &subject.manifests.gateways {
+    no_workload(subject, report);
+}
+
+/// R120. Gateways' pods are often installed by other means than the manifests that are looked at: it is proven only where
+/// pods of some gateway, or of the root namespace, are among them.
+fn no_workload(subject: &Subject<'_>, report: &mut Report) {
+    let found: Vec<(&Object<Gateway>, bool)> = subject
+        .manifests
+        .gateways
+        .iter()
+        .filter(|g| !g.spec.selector.is_empty())
+        .map(|g| (g, subject.any_pod(&g.spec.selector).is_some()))
+        .collect();
+    let root = &subject.mesh.config.root_namespace;
+    let gateways_are_given =
+        found.iter().any(|(_, has_pods)| *has_pods) || subject.pod_namespaces.binary_search(&root).is_ok();
+    for (gateway, _) in found.iter().filter(|(_, has_pods)| !has_pods) {
         let selector = &gateway.spec.selector;
-        if !selector.is_empty() && subject.any_pod(selector).is_none() {
+        let object = (&gateway.id, gateway.at);
+        if gateways_are_given {
             let message = format!("no pod has the labels `{selector}`, so nothing listens for this Gateway");
             let hint = "use the labels of the gateway's pods (often `istio: ingressgateway`)";
-            report.add("R120", (&gateway.id, gateway.at), "spec.selector", message, hint);
+            report.add("R120", object, "spec.selector", message, hint);
+        } else if !subject.pod_namespaces.is_empty() {
+            let message =
+                format!("no pod among the manifests has the labels `{selector}`, nor is any gateway's pod there");
+            let hint = "give the gateway's pods too, to have this decided";
+            report.add("R120", object, "spec.selector", message, hint).severity(Severity::Info).possible();
         }
     }
 }
