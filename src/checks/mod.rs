@@ -7,6 +7,8 @@
 //!
 //! Not here: what admission says (room `admission`), and how findings are shown (room `report`).
 
+pub mod admission_manual;
+mod base;
 mod checklist;
 mod conflicts;
 mod entry;
@@ -30,6 +32,8 @@ use crate::diagnostic::Finding;
 use crate::manifest::Manifests;
 use crate::mesh::Mesh;
 use crate::scenario::Scenario;
+use crate::source::SourceMap;
+use base::Base;
 use registry::{Check, Input, Profile};
 use report::Report;
 use subject::Subject;
@@ -43,11 +47,14 @@ struct Family {
 }
 
 static FAMILIES: &[Family] = &[
+    // Made by the room `admission`.
+    Family { checks: &[admission_manual::CHECKS], runs: &[] },
     Family {
         checks: &[
             references::destinations::CHECKS,
             references::subsets::CHECKS,
             references::gateways::CHECKS,
+            references::credentials::CHECKS,
             references::delegates::CHECKS,
             references::selectors::CHECKS,
             references::clients::CHECKS,
@@ -56,6 +63,7 @@ static FAMILIES: &[Family] = &[
             references::destinations::run,
             references::subsets::run,
             references::gateways::run,
+            references::credentials::run,
             references::delegates::run,
             references::selectors::run,
             references::clients::run,
@@ -96,16 +104,31 @@ static FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        checks: &[policies::weights::CHECKS, policies::retries::CHECKS, policies::destination_rules::CHECKS],
-        runs: &[policies::weights::run, policies::retries::run, policies::destination_rules::run],
+        checks: &[
+            policies::weights::CHECKS,
+            policies::retries::CHECKS,
+            policies::destination_rules::CHECKS,
+            policies::mutual_tls::CHECKS,
+        ],
+        runs: &[
+            policies::weights::run,
+            policies::retries::run,
+            policies::destination_rules::run,
+            policies::mutual_tls::run,
+        ],
     },
     Family {
         checks: &[visibility::CHECKS, entry::CHECKS, protocols::CHECKS],
         runs: &[visibility::run, entry::run, protocols::run],
     },
     Family {
-        checks: &[operators::order::CHECKS, operators::duties::CHECKS, operators::telemetry::CHECKS],
-        runs: &[operators::order::run, operators::duties::run, operators::telemetry::run],
+        checks: &[
+            operators::order::CHECKS,
+            operators::rollback::CHECKS,
+            operators::duties::CHECKS,
+            operators::telemetry::CHECKS,
+        ],
+        runs: &[operators::order::run, operators::rollback::run, operators::duties::run, operators::telemetry::run],
     },
 ];
 
@@ -117,6 +140,9 @@ pub struct Inputs<'a> {
     /// Services were assumed.
     pub assumed: bool,
     pub scenario: Option<&'a Scenario>,
+    pub sources: &'a SourceMap,
+    /// What is in force now, where that is to be compared with.
+    pub base: Option<Manifests>,
     pub profile: Profile,
     /// What loading and admission found, which the checklist counts in.
     pub earlier: &'a [Finding],
@@ -143,7 +169,13 @@ pub struct Outcome {
 /// Makes all checks of the profile.
 pub fn run(inputs: Inputs<'_>) -> Outcome {
     let mesh = Mesh::build(inputs.manifests.clone());
-    let subject = Subject::new(&inputs.manifests, &mesh, inputs.scenario, inputs.assumed);
+    let before = inputs.base.map(|mut base| {
+        base::complete(&mut base, &inputs.manifests);
+        let mesh = Mesh::build(base.clone());
+        (base, mesh)
+    });
+    let mut subject = Subject::new(&inputs.manifests, &mesh, inputs.scenario, inputs.assumed, inputs.sources);
+    subject.base = before.as_ref().map(|(manifests, mesh)| Base::new(manifests, mesh));
     let mut report = Report::default();
     let runs: Vec<_> = FAMILIES.iter().flat_map(|f| f.runs).collect();
     let found = runs.par_iter().map(|run| {

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, format_smolstr};
 
+use super::base::Base;
 use super::registry::Input;
 use super::report::similar;
 use crate::manifest::{self, Gateway, Labels, Manifests, Object, ObjectId, StringMatch};
 use crate::mesh::selector::LabelIndex;
 use crate::mesh::{HostTable, MESH_GATEWAY, Mesh, Proxy, ProxyKind, Service, VirtualService, fqdn};
 use crate::scenario::Scenario;
+use crate::source::SourceMap;
 use crate::symbolic::Languages;
 
 /// Everything that checks may ask.
@@ -22,6 +24,8 @@ pub(super) struct Subject<'a> {
     pub scenario: Option<&'a Scenario>,
     /// Services were assumed, so that nothing is known about those that are missing.
     pub assumed: bool,
+    pub sources: &'a SourceMap,
+    pub base: Option<Base<'a>>,
     /// Resolved VirtualServices by object; those without hosts (delegates) have none.
     pub resolved: FxHashMap<&'a ObjectId, &'a Arc<VirtualService>>,
     /// `namespace/name` of each Gateway.
@@ -57,7 +61,13 @@ pub(super) enum Known<'a> {
 }
 
 impl<'a> Subject<'a> {
-    pub fn new(manifests: &'a Manifests, mesh: &'a Mesh, scenario: Option<&'a Scenario>, assumed: bool) -> Subject<'a> {
+    pub fn new(
+        manifests: &'a Manifests,
+        mesh: &'a Mesh,
+        scenario: Option<&'a Scenario>,
+        assumed: bool,
+        sources: &'a SourceMap,
+    ) -> Subject<'a> {
         let mut wildcard_hosts = HostTable::default();
         for host in manifests.service_entries.iter().flat_map(|e| &e.spec.hosts).filter(|h| h.starts_with('*')) {
             wildcard_hosts.entry(host, || host.clone());
@@ -92,6 +102,8 @@ impl<'a> Subject<'a> {
             mesh,
             scenario,
             assumed,
+            sources,
+            base: None,
         }
     }
 
@@ -110,7 +122,10 @@ impl<'a> Subject<'a> {
             Input::Gateways => !m.gateways.is_empty(),
             Input::Namespaces => !m.namespaces.is_empty(),
             Input::Requests => self.scenario.is_some_and(|s| !s.streams.is_empty()),
-            Input::Secrets | Input::PeerAuthentications | Input::Rates | Input::Status | Input::Base => false,
+            Input::Secrets => !m.secrets.is_empty(),
+            Input::PeerAuthentications => !m.peer_authentications.is_empty(),
+            Input::Base => self.base.is_some(),
+            Input::Rates | Input::Status => false,
         }
     }
 

@@ -1,4 +1,7 @@
 //! Findings: what is to be said about manifests and scenarios. Every room may make them; only the room `report` renders them.
+//! [`place`] finds where they stand.
+
+pub mod place;
 
 use smol_str::SmolStr;
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::place::{Locator, Place};
+use crate::diagnostic::place::{Locator, Place};
 use crate::diagnostic::{Finding, Severity};
 use crate::source::SourceMap;
 

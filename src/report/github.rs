@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::place::Locator;
+use crate::diagnostic::place::Locator;
 use crate::diagnostic::{Finding, Severity};
 use crate::source::SourceMap;
 

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::place::Locator;
 use crate::checks::registry;
+use crate::diagnostic::place::Locator;
 use crate::diagnostic::{Finding, Severity};
 use crate::source::SourceMap;
 

@@ -10,7 +10,10 @@ use super::witness;
 use crate::checks::registry::checks;
 use crate::checks::report::{Report, listed};
 use crate::checks::subject::Subject;
+use crate::diagnostic::Severity;
+use crate::manifest::HttpMatch;
 use crate::mesh::VirtualService;
+use crate::source::Position;
 use crate::symbolic::{Answer, Budget, Conditions, Region, difference};
 
 checks! {
@@ -35,7 +38,8 @@ checks! {
     P204 "Match fully covered by earlier ones" Warning needs[] peers["IST0131"];
 
     /// Two matches accept a common request, neither covers the other, and they do different things: the order decides, and
-    /// nobody sees that from either of them alone. The request that both accept is shown, and the router has confirmed it.
+    /// nobody sees that from either of them alone. The request that both accept is shown, and the router has confirmed it. A
+    /// warning where what is in force has the two the other way round.
     P205 "Order-sensitive overlap" Info needs[] peers[];
 
     /// A redirect or direct response takes all requests of a later rule that routes, which is how maintenance pages stay
@@ -71,7 +75,7 @@ fn virtual_service(subject: &Subject<'_>, vs: &VirtualService, report: &mut Repo
         all.iter().all(|f| !matches!(f, Fate::Reached)).then(|| all.first()).flatten()
     };
     tell_dead(&list, &dead, report);
-    overlaps(&list, &|e| dead(e).is_some(), vs.hosts.first().map_or("", SmolStr::as_str), report);
+    overlaps(subject, &list, &|e| dead(e).is_some(), vs.hosts.first().map_or("", SmolStr::as_str), report);
 }
 
 /// What becomes of an entry.
@@ -268,6 +272,7 @@ fn covered(entry: &Entry<'_>, coverers: &[&Entry<'_>], path: String, whole: bool
 
 /// P205.
 pub(in crate::checks) fn overlaps(
+    subject: &Subject<'_>,
     list: &[Entry<'_>],
     dead: &dyn Fn(&Entry<'_>) -> bool,
     host: &str,
@@ -289,10 +294,23 @@ pub(in crate::checks) fn overlaps(
                     message,
                     "fine if the order is meant; else make one of them exclude the other",
                 )
+                .severity(if swapped(subject, e, later) { Severity::Warning } else { Severity::Info })
                 .related(format!("{} goes to {}", e.name(), e.action()), e.source.at, Some(&e.source.object))
                 .witness(Some(format!("{shown} goes to {}", e.action())));
         }
     }
+}
+
+/// Whether what is in force has the two the other way round.
+fn swapped(subject: &Subject<'_>, earlier: &Entry<'_>, later: &Entry<'_>) -> bool {
+    let Some(old) = subject.base.as_ref().and_then(|b| b.virtual_service(&earlier.source.object)) else { return false };
+    let place = |entry: &Entry<'_>| {
+        let wanted = HttpMatch { at: Position::default(), name: SmolStr::default(), ..entry.written()?.clone() };
+        let all = old.spec.http.iter().flat_map(|r| &r.matches);
+        let mut bare = all.map(|m| HttpMatch { at: Position::default(), name: SmolStr::default(), ..m.clone() });
+        bare.position(|m| m == wanted)
+    };
+    matches!((place(earlier), place(later)), (Some(a), Some(b)) if a > b)
 }
 
 /// A request that both accept, where the order of the two matters.

@@ -9,13 +9,15 @@ use super::witness;
 use crate::checks::registry::checks;
 use crate::checks::report::Report;
 use crate::checks::subject::Subject;
+use crate::diagnostic::Severity;
 use crate::mesh::{MESH_GATEWAY, VirtualService};
 use crate::symbolic::{Answer, Budget, Client, Conditions, Languages, Region, difference};
 use crate::translate::http::catch_all_match;
 
 checks! {
     /// Some requests for a host fit no rule and are answered with 404 NR: in the mesh no rule of the VirtualService in
-    /// force, on a gateway no rule of all VirtualServices that have the host there. A last rule without match takes the rest.
+    /// force, on a gateway no rule of all VirtualServices that have the host there. A last rule without match takes the rest. A warning where what
+    /// is in force has one.
     P210 "No rule for the rest" Info needs[] peers[];
 }
 
@@ -73,7 +75,12 @@ fn rest(
     let place = if *gateway == MESH_GATEWAY { String::new() } else { format!(" on gateway `{gateway}`") };
     let message = format!("some requests for `{host}`{place} fit no rule and are answered with 404 NR");
     let hint = "add a last rule without match, if the rest is to be served";
+    // What is in force takes everything, and the change doesn't.
+    let old = subject.base.as_ref().and_then(|b| b.mesh.virtual_services.all.iter().find(|o| o.object == vs.object));
+    let had_one =
+        old.is_some_and(|old| untaken(&entries(old, gateway, &subject.languages), &subject.languages) == Answer::None);
     report
         .add("P210", (&vs.object, vs.at), "spec.http", message, hint)
+        .severity(if had_one { Severity::Warning } else { Severity::Info })
         .witness(Some(witness::describe(&request, &example)));
 }

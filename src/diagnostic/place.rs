@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::diagnostic::Finding;
+use super::Finding;
 use crate::source::{FileId, Position, SourceMap};
 use crate::yaml::{self, LineIndex, Node, Span};
 
@@ -56,7 +56,7 @@ impl<'s> Locator<'s> {
     }
 
     /// The lines of a file.
-    pub(super) fn lines(&mut self, file: FileId) -> Option<&LineIndex<'s>> {
+    pub fn lines(&mut self, file: FileId) -> Option<&LineIndex<'s>> {
         self.parts(file).map(|p| &p.lines)
     }
 
