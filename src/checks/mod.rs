@@ -20,6 +20,7 @@ mod references;
 pub mod registry;
 mod report;
 pub mod silence;
+mod simulated;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -130,6 +131,8 @@ static FAMILIES: &[Family] = &[
         ],
         runs: &[operators::order::run, operators::rollback::run, operators::duties::run, operators::telemetry::run],
     },
+    // Made by commands that run requests.
+    Family { checks: &[simulated::CHECKS], runs: &[] },
 ];
 
 /// What is checked.
@@ -162,6 +165,8 @@ pub struct Outcome {
     /// In the order of the sources; findings of one place by id.
     pub findings: Vec<Finding>,
     pub not_evaluated: Vec<NotEvaluated>,
+    /// Indexes of earlier findings that a finding here says better: Istio's warnings about rules that are not used.
+    pub repeated: Vec<usize>,
     /// The questions an operator asks before going live, and the usual mistakes.
     pub checklist: Vec<Question>,
 }
@@ -192,10 +197,21 @@ pub fn run(inputs: Inputs<'_>) -> Outcome {
     findings.retain(is_made);
     findings.sort_by(|a, b| (a.at, &a.id, &a.path).cmp(&(b.at, &b.id, &b.path)));
     findings.dedup();
+    let repeated = repeated(inputs.earlier, &findings);
     let checklist = checklist::answer(&subject, inputs.earlier, &findings);
     let in_profile = |f: &Finding| registry::find(&f.id).is_none_or(|c| c.profile <= inputs.profile);
     findings.retain(in_profile);
-    Outcome { findings, not_evaluated, checklist }
+    Outcome { findings, not_evaluated, repeated, checklist }
+}
+
+/// A warning of M128 about a rule or match that P201 to P204 are about, with proof.
+fn repeated(earlier: &[Finding], findings: &[Finding]) -> Vec<usize> {
+    let proven = |f: &&Finding| matches!(f.id.as_str(), "P201" | "P202" | "P203" | "P204");
+    let dead: Vec<&Finding> = findings.iter().filter(proven).collect();
+    let warned = earlier.iter().enumerate().filter(|(_, f)| f.id == "M128" && !f.path.is_empty());
+    let same =
+        |a: &Finding, b: &Finding| a.object == b.object && (a.path.starts_with(&b.path) || b.path.starts_with(&a.path));
+    warned.filter(|(_, f)| dead.iter().any(|d| same(f, d))).map(|(i, _)| i).collect()
 }
 
 fn not_evaluated(subject: &Subject<'_>, profile: Profile) -> Vec<NotEvaluated> {

@@ -20,6 +20,8 @@ pub enum Input {
     Status,
     /// A scenario with streams, or other requests.
     Requests,
+    /// Requests that are run, by another command.
+    Run,
     /// A second set of manifests to compare with.
     Base,
 }
@@ -37,6 +39,7 @@ impl Input {
             Input::Rates => "rates of requests with the time that each takes",
             Input::Status => "`status` of the objects (it is not read)",
             Input::Requests => "a scenario with `streams`",
+            Input::Run => "a run of `towtank simulate` or `towtank test`",
             Input::Base => "the manifests in force now (--base)",
         }
     }

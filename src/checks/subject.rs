@@ -125,7 +125,7 @@ impl<'a> Subject<'a> {
             Input::Secrets => !m.secrets.is_empty(),
             Input::PeerAuthentications => !m.peer_authentications.is_empty(),
             Input::Base => self.base.is_some(),
-            Input::Rates | Input::Status => false,
+            Input::Rates | Input::Status | Input::Run => false,
         }
     }
 

@@ -92,9 +92,10 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         let name = inputs.name.clone();
         let reviewed = workspace::review(inputs, &input::options(&args.common));
         let mut findings = reviewed.findings;
-        // What could not even be opened is not checked: that is no answer.
-        let unopened = findings.iter().any(|f| f.id == "load" && f.severity == Severity::Error && !f.at.is_known());
-        let Outcome { findings: found, not_evaluated, checklist } = checks::run(checks::Inputs {
+        // What can't be read is not checked: that is no answer.
+        let unreadable =
+            findings.iter().any(|f| matches!(f.id.as_str(), "load" | "scenario") && f.severity == Severity::Error);
+        let Outcome { findings: found, not_evaluated, repeated, checklist } = checks::run(checks::Inputs {
             manifests: reviewed.manifests.clone(),
             assumed: !reviewed.assumed.is_empty(),
             scenario: reviewed.scenario.as_ref(),
@@ -103,6 +104,9 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
             profile,
             earlier: &findings,
         });
+        for index in repeated.into_iter().rev() {
+            findings.remove(index);
+        }
         findings.extend(found);
         silence::apply(&mut findings, &args.ignore, &reviewed.manifests, &reviewed.sources);
         let failed = findings.iter().any(|f| f.severity >= args.fail_on.severity());
@@ -125,7 +129,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         if failed {
             exit = exit.max(Exit::No);
         }
-        if unopened {
+        if unreadable {
             exit = Exit::Unusable;
         }
     }

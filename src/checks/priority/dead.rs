@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
+use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
 use super::entries::{Entry, entries, paths_differ, sites};
@@ -11,7 +12,7 @@ use crate::checks::registry::checks;
 use crate::checks::report::{Report, listed};
 use crate::checks::subject::Subject;
 use crate::diagnostic::Severity;
-use crate::manifest::HttpMatch;
+use crate::manifest::{HttpMatch, ObjectId};
 use crate::mesh::VirtualService;
 use crate::source::Position;
 use crate::symbolic::{Answer, Budget, Conditions, Region, difference};
@@ -51,13 +52,27 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
     let routed: Vec<_> = subject.mesh.virtual_services.all.iter().filter(|vs| !vs.http.is_empty()).collect();
     let found = routed.par_iter().map(|vs| {
         let mut report = Report::default();
-        virtual_service(subject, vs, &mut report);
-        report
+        let reached = virtual_service(subject, vs, &mut report);
+        (report, reached)
     });
-    found.collect::<Vec<_>>().into_iter().for_each(|r| report.append(r));
+    let found: Vec<_> = found.collect();
+    // A delegate's match is dead where all roots leave nothing for it, and only there.
+    let reached: FxHashSet<_> = found.iter().flat_map(|(_, reached)| reached).cloned().collect();
+    for (mut one, _) in found {
+        one.findings.retain(|f| {
+            let is_dead = matches!(f.id.as_str(), "P201" | "P203" | "P204" | "T417");
+            let below = format!("{}.match[", f.path);
+            let lives = |(object, path): &(ObjectId, String)| {
+                f.object.as_ref() == Some(object) && (*path == f.path || path.starts_with(&below))
+            };
+            !is_dead || !reached.iter().any(lives)
+        });
+        report.append(one);
+    }
 }
 
-fn virtual_service(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) {
+/// Gives the objects and paths of delegates' matches that some request reaches.
+fn virtual_service(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) -> Vec<(ObjectId, String)> {
     let mut fates: BTreeMap<(usize, Option<usize>), Vec<Fate>> = BTreeMap::new();
     let mut shown = None;
     for site in sites(vs) {
@@ -68,14 +83,24 @@ fn virtual_service(subject: &Subject<'_>, vs: &VirtualService, report: &mut Repo
         }
         shown = shown.or(Some(list));
     }
-    let Some(list) = shown else { return };
+    let Some(list) = shown else { return Vec::new() };
+    let alive = |e: &Entry<'_>| fates.get(&(e.rule, e.match_index)).is_none_or(|all| all.contains(&Fate::Reached));
+    // A delegate's match meets each match of its root: one place in a manifest is several entries then.
+    let reached: Vec<(ObjectId, String)> = list
+        .iter()
+        .filter(|e| e.source.root.is_some() && alive(e))
+        .map(|e| (e.source.object.clone(), e.path()))
+        .collect();
     // Only what is dead for everyone who gets it.
     let dead = |e: &Entry<'_>| {
         let all = fates.get(&(e.rule, e.match_index))?;
-        all.iter().all(|f| !matches!(f, Fate::Reached)).then(|| all.first()).flatten()
+        let elsewhere = || reached.iter().any(|(object, path)| e.source.object == *object && e.path() == *path);
+        let is_dead = !alive(e) && (e.source.root.is_none() || !elsewhere());
+        is_dead.then(|| all.first()).flatten()
     };
     tell_dead(&list, &dead, report);
     overlaps(subject, &list, &|e| dead(e).is_some(), vs.hosts.first().map_or("", SmolStr::as_str), report);
+    reached
 }
 
 /// What becomes of an entry.

@@ -1,5 +1,6 @@
 //! Single matches and rewrites: P206, P209, P213, P214, P216 to P218.
 
+use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
 use super::entries::{Entry, entries, sites};
@@ -10,6 +11,7 @@ use crate::diagnostic::Severity;
 use crate::manifest::{HttpMatch, StringMatch};
 use crate::mesh::{MESH_GATEWAY, VirtualService, is_subset_of};
 use crate::symbolic::{Answer, Budget, Language, Region};
+use crate::traffic;
 
 checks! {
     /// No request satisfies the match: a path that doesn't begin with `/` or that holds a query (`?` is no part of the
@@ -17,8 +19,8 @@ checks! {
     /// and forbidden with the same value, an authority that no host of the VirtualService covers.
     P206 "Match that no request can satisfy" Warning needs[] peers[];
 
-    /// A prefix compares bytes, not path segments: `/policy` takes `/policy-author` too. A warning where another rule has
-    /// such a path. Rules made from an Ingress or an HTTPRoute stop at the boundary; those written by hand don't.
+    /// A prefix compares bytes, not path segments: `/policy` takes `/policy-author` too. A warning where another rule
+    /// for the host, or a request of the scenario, has such a path. Rules made from an Ingress or an HTTPRoute stop at the boundary; those written by hand don't.
     P209 "Prefix crosses a path boundary" Info needs[] peers[];
 
     /// `ignoreUriCase` acts on exact and prefix paths only; a regex has to say `(?i)` itself.
@@ -46,6 +48,7 @@ checks! {
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
+    let paths = named_paths(subject);
     for vs in &subject.mesh.virtual_services.all {
         let mut told: Vec<(usize, Option<usize>)> = Vec::new();
         for site in sites(vs) {
@@ -55,13 +58,13 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
                 }
                 told.push((entry.rule, entry.match_index));
                 let Some(m) = entry.written() else { continue };
-                impossible(vs, &entry, m, report);
+                impossible(subject, vs, &entry, m, report);
                 two_spellings(&entry, m, report);
                 with_port(subject, vs, &entry, m, report);
                 one_match(&entry, m, report);
             }
         }
-        boundaries(vs, report);
+        boundaries(vs, &paths, report);
         rewrites(vs, report);
         for (i, host) in vs.hosts.iter().enumerate() {
             if host.bytes().any(|b| b.is_ascii_uppercase()) {
@@ -81,7 +84,7 @@ fn text(m: Option<&StringMatch>) -> Option<&SmolStr> {
 }
 
 /// P206: the reason if one is plain, else that the whole is a contradiction.
-fn impossible(vs: &VirtualService, entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
+fn impossible(subject: &Subject<'_>, vs: &VirtualService, entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
     let mut tell = |field: &str, message: String, hint: String| {
         let path = if field.is_empty() { entry.path() } else { format!("{}.{field}", entry.path()) };
         report.add("P206", (&entry.source.object, m.at), path, message, hint);
@@ -116,7 +119,16 @@ fn impossible(vs: &VirtualService, entry: &Entry<'_>, m: &HttpMatch, report: &mu
         && !vs.hosts.iter().any(|h| may_be(t, h))
     {
         let message = format!("authority `{t}` is none of the hosts, so no request for it comes here");
-        return tell("authority", message, "add it to `spec.hosts`, or correct it".into());
+        // A port without protocol has a listener for its address alone, which takes every authority.
+        let sniffed = |h: &SmolStr| {
+            let services = subject.mesh.service_index.by_hostname(h);
+            services.iter().flat_map(|s| &s.ports).any(|p| p.protocol.is_sniffed())
+        };
+        let doubt = Subject::is_mesh(vs) && vs.hosts.iter().any(sniffed);
+        let path = format!("{}.authority", entry.path());
+        let hint = "add it to `spec.hosts`, or correct it";
+        report.add("P206", (&entry.source.object, m.at), path, message, hint).possible_if(doubt);
+        return;
     }
     if Region::all_of([&entry.conditions]).example(&mut Budget::default()) == Answer::None {
         tell("", "its conditions contradict each other: no request fits".into(), "take one of them out".into());
@@ -226,43 +238,69 @@ fn with_port(subject: &Subject<'_>, vs: &VirtualService, entry: &Entry<'_>, m: &
     report.add("P216", (&entry.source.object, m.at), format!("{}.authority", entry.path()), message, hint);
 }
 
-/// P209.
-fn boundaries(vs: &VirtualService, report: &mut Report) {
-    let mut paths: Vec<&str> = vs
-        .http
-        .iter()
-        .flat_map(|r| &r.route.matches)
-        .filter_map(|m| match &m.uri {
-            Some(StringMatch::Exact(t) | StringMatch::Prefix(t)) => Some(t.as_str()),
+/// Paths that matches and requests name, by host, sorted.
+type Paths<'m> = FxHashMap<&'m str, Vec<SmolStr>>;
+
+fn named_paths<'m>(subject: &Subject<'m>) -> Paths<'m> {
+    let mut paths: Paths<'m> = FxHashMap::default();
+    for vs in &subject.mesh.virtual_services.all {
+        let own = vs.http.iter().flat_map(|r| &r.route.matches).filter_map(|m| match &m.uri {
+            Some(StringMatch::Exact(t) | StringMatch::Prefix(t)) => Some(t),
             _ => None,
-        })
-        .collect();
-    paths.sort_unstable();
-    paths.dedup();
+        });
+        let own: Vec<&SmolStr> = own.collect();
+        for host in &vs.hosts {
+            paths.entry(host).or_default().extend(own.iter().copied().cloned());
+        }
+    }
+    for stream in subject.scenario.iter().flat_map(|s| &s.streams) {
+        for class in traffic::expand(stream).into_iter().flatten().take(CLASSES_MAX) {
+            let asked = class.request.authority.split(':').next().unwrap_or_default().to_ascii_lowercase();
+            let path = class.request.path.split(['?', '#']).next().unwrap_or_default();
+            let is_host = |host: &str| {
+                host.strip_prefix(asked.as_str()).is_some_and(|r| {
+                    r.is_empty() || r.starts_with(".svc.") || !asked.contains('.') && r.starts_with('.')
+                })
+            };
+            for (_, known) in paths.iter_mut().filter(|(host, _)| is_host(host)) {
+                known.push(path.into());
+            }
+        }
+    }
+    for known in paths.values_mut() {
+        known.sort_unstable();
+        known.dedup();
+    }
+    paths
+}
+
+/// Classes of one stream that are looked at.
+const CLASSES_MAX: usize = 2_000;
+
+/// P209.
+fn boundaries(vs: &VirtualService, paths: &Paths<'_>, report: &mut Report) {
     for rule in &vs.http {
         for (m, source) in rule.route.matches.iter().zip(&rule.match_sources) {
             let Some(StringMatch::Prefix(p)) = &m.uri else { continue };
             if p.ends_with('/') || p.is_empty() || p.contains(['?', '#']) || !p.starts_with('/') {
                 continue;
             }
-            let from = paths.partition_point(|other| *other <= p.as_str());
-            let extends = paths.iter().skip(from).take_while(|o| o.starts_with(p.as_str()));
-            let crossing = extends.copied().find(|o| o.get(p.len()..).is_some_and(|rest| !rest.starts_with('/')));
+            let crossing = vs.hosts.iter().filter_map(|h| paths.get(h.as_str())).find_map(|known| {
+                let from = known.partition_point(|other| other.as_str() <= p.as_str());
+                let mut extends = known.iter().skip(from).take_while(|o| o.starts_with(p.as_str()));
+                extends.find(|o| o.get(p.len()..).is_some_and(|rest| !rest.starts_with('/')))
+            });
             let message = match crossing {
-                Some(other) => format!("prefix `{p}` also takes `{other}`, which another match names"),
+                Some(other) => format!("prefix `{p}` also takes `{other}`, which another match or a request names"),
                 None => format!("prefix `{p}` also takes paths such as `{p}x`"),
             };
             let hint = format!("match `{p}` exactly and the prefix `{p}/`, if only what is below is meant");
-            let added = report.add(
-                "P209",
-                (&source.object, m.at),
-                format!("{}.uri", super::entries::path(source)),
-                message,
-                hint,
-            );
-            if crossing.is_some() {
-                added.severity(Severity::Warning);
-            }
+            let path = format!("{}.uri", super::entries::path(source));
+            report.add("P209", (&source.object, m.at), path, message, hint).severity(if crossing.is_some() {
+                Severity::Warning
+            } else {
+                Severity::Info
+            });
         }
     }
 }

@@ -180,6 +180,8 @@ fn undefined(
         )
     } else if let Some(near) = crate::checks::report::similar(subset, known.iter().map(|n| n.as_str())) {
         format!("did you mean `{near}`?")
+    } else if let (true, Some(rule)) = (known.is_empty(), seen) {
+        format!("add it to the subsets of {}, which has none", rule.object)
     } else if known.is_empty() {
         format!("add a DestinationRule for `{host}` with this subset, and apply it first")
     } else {
