@@ -13,7 +13,8 @@ use crate::mesh::{Protocol, Registry, VirtualService, is_wildcard};
 checks! {
     /// A VirtualService has http rules for a service whose port doesn't speak HTTP as far as its name or `appProtocol` says.
     /// For a TCP port the rules don't act at all; for an unknown protocol only where the first bytes look like HTTP. Name
-    /// the port `http-...`, `http2-...` or `grpc-...`, or set `appProtocol`.
+    /// the port `http-...`, `http2-...` or `grpc-...`, or set `appProtocol`. An info for a port without protocol that no rule
+    /// is for.
     N701 "HTTP rules for a port that is not HTTP" Error needs[Services] peers["IST0118", "KIA0601", "KIA0602"];
 
     /// A Service of type ExternalName has a port that is TCP or has no protocol. It then listens on every address of that
@@ -51,6 +52,7 @@ pub(super) fn run(subject: &Subject<'_>, report: &mut Report) {
         not_http(subject, vs, &mut told, report);
         mixed(subject, vs, report);
     }
+    unnamed(subject, &told, report);
     external_names(subject, report);
     workloads(subject, report);
     entries(subject, report);
@@ -97,6 +99,25 @@ fn not_http(subject: &Subject<'_>, vs: &VirtualService, told: &mut FxHashSet<(Sm
                 .add("N701", (&service.object, service.at), format!("spec.ports[{i}]"), message, hint)
                 .severity(severity)
                 .related("its http rules", vs.at, Some(&vs.object));
+        }
+    }
+}
+
+/// N701 without rules: a port whose protocol nobody said.
+fn unnamed(subject: &Subject<'_>, told: &FxHashSet<(SmolStr, u16)>, report: &mut Report) {
+    let own = subject.mesh.services.iter().filter(|s| s.registry == Registry::Kubernetes && s.at.is_known());
+    for service in own.filter(|s| !s.selector.is_empty()) {
+        for (i, port) in service.ports.iter().enumerate().filter(|(_, p)| p.protocol == Protocol::Unsupported) {
+            if told.contains(&(service.hostname.clone(), port.number)) {
+                continue;
+            }
+            let message = format!(
+                "port {} (`{}`) has no protocol: each connection is guessed from its first bytes",
+                port.number, port.name
+            );
+            let hint = "begin its name with the protocol, such as `http-` or `tcp-`, or set `appProtocol`";
+            let path = format!("spec.ports[{i}]");
+            report.add("N701", (&service.object, service.at), path, message, hint).severity(Severity::Info);
         }
     }
 }

@@ -42,7 +42,7 @@ checks! {
     T415 "Client TLS without CA" Warning needs[] peers["IST0128", "IST0129"];
 
     /// A locality distribution gives a share to a locality where the service has no endpoint. The shares of the others grow
-    /// in its place.
+    /// in its place. An info where no entry is for clients of a locality that has pods.
     T419 "Locality distribution sends share to nobody" Warning needs[Pods] peers[];
 
     /// A DestinationRule changes more than one kind of policy at once against what is in force (a warning), or, where that is
@@ -272,6 +272,17 @@ fn localities(
         let mut have = locality.split('/');
         wanted.split('/').all(|w| w == "*" || have.next().is_some_and(|h| h == w))
     };
+    let covered = |at: &str| locality.distribute.iter().any(|d| fits(&d.from, at));
+    let mut outside: Vec<&str> = found.iter().map(|e| &*e.locality).filter(|l| !l.is_empty() && !covered(l)).collect();
+    outside.sort_unstable();
+    outside.dedup();
+    if !locality.distribute.is_empty() && !outside.is_empty() {
+        let message =
+            format!("no `from` covers {}: the distribution does nothing for clients there", listed(&outside, 4));
+        let path = format!("{path}.loadBalancer.localityLbSetting.distribute");
+        let hint = "add an entry for them, if they have clients";
+        report.add("T419", (&dr.id, dr.at), path, message, hint).severity(Severity::Info);
+    }
     for (i, d) in locality.distribute.iter().enumerate() {
         let empty: Vec<&SmolStr> =
             d.to.iter()

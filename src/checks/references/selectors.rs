@@ -15,7 +15,7 @@ checks! {
     /// (the own namespace), `*` (all) and, for ServiceEntries, `~` (none).
     R118 "exportTo names an unknown namespace" Warning needs[Namespaces] peers["KIA0005"];
 
-    /// The workload selector of a Sidecar, DestinationRule or ServiceEntry fits no pod (a ServiceEntry: nor WorkloadEntry)
+    /// The workload selector of a Sidecar, DestinationRule, ServiceEntry, PeerAuthentication or RequestAuthentication fits no pod (a ServiceEntry: nor WorkloadEntry)
     /// of the object's namespace, so the object is for nobody.
     R119 "Workload selector matches nothing" Warning needs[Pods] peers["IST0101", "IST0127", "KIA0004"];
 
@@ -61,6 +61,14 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
             false,
             report,
         );
+    }
+    let policies = m.peer_authentications.iter().map(|o| (&o.id, o.at, &o.spec.selector));
+    let tokens = m.request_authentications.iter().map(|o| (&o.id, o.at, &o.spec.selector));
+    for (id, at, own) in policies.chain(tokens) {
+        // In the root namespace a policy with a selector is for pods of all namespaces.
+        if id.namespace != subject.mesh.config.root_namespace || subject.any_pod(own).is_none() {
+            selector(subject, (id, at), Some(own), "spec.selector.matchLabels", false, report);
+        }
     }
     services(subject, report);
 }
