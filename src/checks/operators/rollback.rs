@@ -147,10 +147,12 @@ fn level(
     }
 }
 
+/// More changed files than this are not tried one by one: each try resolves the whole mesh.
+const FILES_MAX: usize = 24;
 /// More changed files than this are not tried in pairs.
-const PAIRS_MAX: usize = 8;
-/// Points of view that outcomes are compared from.
-const PROXIES_MAX: usize = 16;
+const PAIRS_MAX: usize = 6;
+/// Points of view that outcomes are compared from, of each kind.
+const PROXIES_MAX: usize = 6;
 
 /// O810.
 fn files(subject: &Subject<'_>, base: &Base<'_>, report: &mut Report) {
@@ -165,7 +167,15 @@ fn files(subject: &Subject<'_>, base: &Base<'_>, report: &mut Report) {
     if changed.len() < 2 {
         return;
     }
-    let proxies = points_of_view(subject);
+    let first = changed.first().and_then(|(f, _)| subject.manifests.istio_objects().find(|(_, at)| at.file == *f));
+    if let (true, Some(object)) = (changed.len() > FILES_MAX, first) {
+        let message =
+            format!("{} files change at once; whether one of them brings everything back was not tried", changed.len());
+        let hint = "split the change, so that each file can go back alone";
+        report.add("O810", object, "", message, hint).severity(Severity::Info).possible();
+        return;
+    }
+    let proxies = points_of_view(subject, &changed, &new_files);
     let before = effects(base.mesh, &proxies);
     if effects(subject.mesh, &proxies) == before {
         return;
@@ -198,10 +208,13 @@ fn files(subject: &Subject<'_>, base: &Base<'_>, report: &mut Report) {
     report.add("O810", (id, at), "", message, hint);
 }
 
-/// Sidecars of namespaces with rules or pods, and the gateways.
-fn points_of_view(subject: &Subject<'_>) -> Vec<Arc<Proxy>> {
-    let sidecars =
-        subject.namespaces.iter().take(PROXIES_MAX).map(|n| Arc::new(Subject::sidecar(n, Labels::default())));
+/// Sidecars of the namespaces where something changed and of one where nothing did, and the gateways.
+fn points_of_view(subject: &Subject<'_>, changed: &[(FileId, Vec<FileId>)], files: &Files<'_>) -> Vec<Arc<Proxy>> {
+    let here: BTreeSet<&SmolStr> =
+        changed.iter().flat_map(|(f, _)| files.objects(*f)).map(|id| &id.namespace).collect();
+    let elsewhere = subject.namespaces.iter().find(|n| !here.contains(n));
+    let namespaces = here.iter().copied().take(PROXIES_MAX).chain(elsewhere);
+    let sidecars = namespaces.map(|n| Arc::new(Subject::sidecar(n, Labels::default())));
     sidecars.chain(subject.gateway_proxies.iter().take(PROXIES_MAX).cloned()).collect()
 }
 
