@@ -72,7 +72,7 @@ pub fn explain(check: &Check, color: bool) -> String {
     if !check.peers.is_empty() {
         let _ = writeln!(out, "Elsewhere: {}", check.peers.join(", "));
     }
-    if let Some(case) = admission_manual::case(check.id) {
+    if let Some(case) = admission_manual::case(check.id).filter(|_| check.example.is_empty()) {
         for (title, spec) in [("Found in", Some(case.bad)), ("Not found in", case.good)] {
             let Some(spec) = spec else { continue };
             let _ = writeln!(out, "\n{}\n\n  kind: {}", paint(title, Style::Title, color), case.kind);
