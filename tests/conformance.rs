@@ -2,7 +2,7 @@
 //!
 //! A case is a folder below `tests/conformance` with `scenario.yaml`, `manifests/`, `requests.jsonl`, and the answers:
 //! `expected.json` (tables, clusters, listeners, refused documents) and `replies.jsonl` (a line for each request). Every
-//! case is compared in five parts; the test's message names the first difference of each part. What is compared, and what
+//! case is compared in five parts, and no reply may contradict what `check` proves; the test's message names the first difference of each part. What is compared, and what
 //! is noise, stands beside the functions below. `TOWTANK_CONFORMANCE` names another folder with cases.
 
 #[path = "support/canon.rs"]
@@ -65,9 +65,9 @@ fn run_case(folder: &Path) -> Result<(), Failed> {
     for (proxy, want) in expected["proxies"].as_object().into_iter().flatten() {
         compare_tables(case, proxy, want, &mut differences);
     }
-    compare_validation(case, &expected, &mut differences);
+    let dead = compare_validation(case, &expected, &mut differences);
     if folder.join("replies.jsonl").is_file() {
-        compare_replies(case, folder, &mut differences);
+        compare_replies(case, folder, &dead, &mut differences);
     }
     if differences.is_empty() { Ok(()) } else { Err(differences.join("\n").into()) }
 }
@@ -90,7 +90,8 @@ fn map_values(object: &Value, change: impl Fn(&Value) -> Value) -> Value {
     object.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), change(v))).collect()
 }
 
-fn compare_validation(case: &str, expected: &Value, differences: &mut Vec<String>) {
+/// Also gives what `check` says is never reached.
+fn compare_validation(case: &str, expected: &Value, differences: &mut Vec<String>) -> Vec<Rule> {
     let id = |v: &Value| format!("{} {}/{}", v["kind"], v["namespace"], v["name"]);
     let refused = |list: &Value, is_refused: &dyn Fn(&Value) -> bool, of: &dyn Fn(&Value) -> String| {
         let mut all: Vec<String> = list.as_array().into_iter().flatten().filter(|v| is_refused(v)).map(of).collect();
@@ -106,13 +107,56 @@ fn compare_validation(case: &str, expected: &Value, differences: &mut Vec<String
     let mut arguments = vec!["check", case, "-o", "json"];
     arguments.extend(AS_ISTIO);
     let check: Value = serde_json::from_str(&towtank(&arguments)).expect("`check -o json` is JSON");
+    let dead = proven_dead(&check);
     let got = refused(&check["findings"], &|f| f["admission"] == "rejected", &|f| id(&f["resource"]));
     if want != got {
         differences.push(format!("validation: refused should be {want:?}, and are {got:?}"));
     }
+    dead
 }
 
-fn compare_replies(case: &str, folder: &Path, differences: &mut Vec<String>) {
+/// Object, and field path of a rule or match.
+type Rule = (String, String);
+
+/// Rules and matches of which `check` says, and says that it is proven, that no request reaches them.
+fn proven_dead(check: &Value) -> Vec<Rule> {
+    let mut dead = Vec::new();
+    let findings = check["findings"].as_array().into_iter().flatten();
+    for f in findings.filter(|f| f["evidence"] == "proven") {
+        let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+        match f["id"].as_str().unwrap_or_default() {
+            "P201" | "P203" | "P204" | "P206" => {
+                let r = &f["resource"];
+                let path = text(&f["path"]);
+                let end = path.find("].match[").and_then(|at| path.get(at + 8..)?.find(']').map(|e| at + 8 + e + 1));
+                let end = end.or_else(|| path.find(']').map(|e| e + 1)).unwrap_or(path.len());
+                let object = format!("{} {}/{}", text(&r["kind"]), text(&r["namespace"]), text(&r["name"]));
+                dead.push((object, path.get(..end).unwrap_or_default().to_owned()));
+            }
+            // The path is that of the match that takes everything.
+            "P202" => dead.extend(f["related"].as_array().into_iter().flatten().filter_map(|r| {
+                let path = r["message"].as_str()?.split('`').nth(1)?;
+                Some((text(&r["object"]), format!("spec.{path}")))
+            })),
+            _ => {}
+        }
+    }
+    dead
+}
+
+/// What Envoy did with a request, held against what `check` proved.
+fn taken_by_the_dead(want: &Value, got: &Value, dead: &[Rule]) -> Option<String> {
+    let source = &got["source"];
+    // Where the reply names the route, the answer was found to name the same.
+    let rule = source["rule"].as_u64().filter(|_| want["route_index"].is_u64())?;
+    let object = format!("{} {}/{}", source["kind"].as_str()?, source["namespace"].as_str()?, source["name"].as_str()?);
+    let whole = format!("spec.http[{rule}]");
+    let one = source["match"].as_u64().map(|m| format!("{whole}.match[{m}]"));
+    let (_, path) = dead.iter().find(|(o, path)| *o == object && (*path == whole || Some(path) == one.as_ref()))?;
+    Some(format!("{path} of {object} took it, and `check` says that nothing ever reaches it"))
+}
+
+fn compare_replies(case: &str, folder: &Path, dead: &[Rule], differences: &mut Vec<String>) {
     let requests = folder.join("requests.jsonl");
     let requests = requests.to_str().expect("the case's path is UTF-8");
     let mut arguments = vec!["explain", case, "--invalid", "skip", "--requests", requests, "-o", "jsonl"];
@@ -127,7 +171,7 @@ fn compare_replies(case: &str, folder: &Path, differences: &mut Vec<String>) {
         let found = answers.iter().find(|a| a["id"] == want["id"]);
         let difference = match found {
             None => Some("no answer".to_owned()),
-            Some(got) => replies::difference(&want, got),
+            Some(got) => replies::difference(&want, got).or_else(|| taken_by_the_dead(&want, got, dead)),
         };
         if let Some(d) = difference {
             differences.push(format!("request {}: {d}", want["id"]));

@@ -53,7 +53,8 @@ fn holds(path: &Path) {
             code => panic!("{path}: {command:?} ended with {code}: {}", ran.err),
         }
     }
-    assert!(towtank(&["check", path, "-o", "json"]).code <= 1, "{path}: check is no judgement");
+    let ran = towtank(&["check", path, "-o", "json"]);
+    assert!(ran.code <= 1 || ran.out.contains("\"load\""), "{path}: check is no judgement");
     let lenient = ["routes", path, "--invalid", "skip", "--unknown-fields", "warn", "-o", "json"];
     let ran = towtank(&lenient).ends_with(0);
     for line in ran.out.lines() {

@@ -94,7 +94,7 @@ const ASKED: &[Asked] = &[
         against: &["O804"],
         least: Severity::Info,
         needs: &[],
-        fine: "none has more than three kinds of policy beside its subsets",
+        fine: "none has more than three kinds of policy, or changes more than one",
     },
     Asked {
         text: "Are retries and timeouts considered together with the weights?",
@@ -158,7 +158,7 @@ const ASKED: &[Asked] = &[
         against: &["O804"],
         least: Severity::Info,
         needs: &[],
-        fine: "no DestinationRule sets more than three kinds of policy",
+        fine: "no DestinationRule sets more than three kinds of policy, or changes more than one",
     },
     Asked {
         text: "Mistake: no way back",

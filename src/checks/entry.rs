@@ -146,7 +146,7 @@ fn gateway_only(subject: &Subject<'_>, vs: &VirtualService, in_mesh: &FxHashSet<
             continue;
         }
         let service = subject.mesh.service_index.by_hostname(host).iter().find(|s| !s.mesh_external);
-        if service.is_some_and(|s| s.registry == crate::mesh::Registry::Kubernetes) {
+        if service.is_some_and(|s| s.registry == crate::mesh::Registry::Kubernetes && s.at.is_known()) {
             let message = format!(
                 "`{host}` is a service of the mesh, and these rules are for gateways alone: calls within the mesh don't get them"
             );

@@ -7,6 +7,8 @@
 //!
 //! Not here: what admission says (room `admission`), and how findings are shown (room `report`).
 
+pub mod admission_manual;
+mod base;
 mod checklist;
 mod conflicts;
 mod entry;
@@ -18,17 +20,21 @@ mod references;
 pub mod registry;
 mod report;
 pub mod silence;
+mod simulated;
 mod subject;
 #[cfg(test)]
 mod tests;
 mod visibility;
 mod walk;
 
+use rayon::prelude::*;
+
 use crate::diagnostic::Finding;
 use crate::manifest::Manifests;
 use crate::mesh::Mesh;
 use crate::scenario::Scenario;
 use crate::source::SourceMap;
+use base::Base;
 use registry::{Check, Input, Profile};
 use report::Report;
 use subject::Subject;
@@ -42,11 +48,14 @@ struct Family {
 }
 
 static FAMILIES: &[Family] = &[
+    // Made by the room `admission`.
+    Family { checks: &[admission_manual::CHECKS], runs: &[] },
     Family {
         checks: &[
             references::destinations::CHECKS,
             references::subsets::CHECKS,
             references::gateways::CHECKS,
+            references::credentials::CHECKS,
             references::delegates::CHECKS,
             references::selectors::CHECKS,
             references::clients::CHECKS,
@@ -55,6 +64,7 @@ static FAMILIES: &[Family] = &[
             references::destinations::run,
             references::subsets::run,
             references::gateways::run,
+            references::credentials::run,
             references::delegates::run,
             references::selectors::run,
             references::clients::run,
@@ -63,6 +73,7 @@ static FAMILIES: &[Family] = &[
     Family {
         checks: &[
             priority::dead::CHECKS,
+            priority::rest::CHECKS,
             priority::fields::CHECKS,
             priority::patterns::CHECKS,
             priority::sources::CHECKS,
@@ -71,6 +82,7 @@ static FAMILIES: &[Family] = &[
         ],
         runs: &[
             priority::dead::run,
+            priority::rest::run,
             priority::fields::run,
             priority::patterns::run,
             priority::sources::run,
@@ -93,18 +105,34 @@ static FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        checks: &[policies::weights::CHECKS, policies::retries::CHECKS, policies::destination_rules::CHECKS],
-        runs: &[policies::weights::run, policies::retries::run, policies::destination_rules::run],
+        checks: &[
+            policies::weights::CHECKS,
+            policies::retries::CHECKS,
+            policies::destination_rules::CHECKS,
+            policies::mutual_tls::CHECKS,
+        ],
+        runs: &[
+            policies::weights::run,
+            policies::retries::run,
+            policies::destination_rules::run,
+            policies::mutual_tls::run,
+        ],
     },
     Family {
         checks: &[visibility::CHECKS, entry::CHECKS, protocols::CHECKS],
         runs: &[visibility::run, entry::run, protocols::run],
     },
-    // Last: it sums up what the others found.
     Family {
-        checks: &[operators::order::CHECKS, operators::duties::CHECKS, operators::telemetry::CHECKS],
-        runs: &[operators::order::run, operators::duties::run, operators::telemetry::run],
+        checks: &[
+            operators::order::CHECKS,
+            operators::rollback::CHECKS,
+            operators::duties::CHECKS,
+            operators::telemetry::CHECKS,
+        ],
+        runs: &[operators::order::run, operators::rollback::run, operators::duties::run, operators::telemetry::run],
     },
+    // Made by commands that run requests.
+    Family { checks: &[simulated::CHECKS], runs: &[] },
 ];
 
 /// What is checked.
@@ -116,6 +144,8 @@ pub struct Inputs<'a> {
     pub assumed: bool,
     pub scenario: Option<&'a Scenario>,
     pub sources: &'a SourceMap,
+    /// What is in force now, where that is to be compared with.
+    pub base: Option<Manifests>,
     pub profile: Profile,
     /// What loading and admission found, which the checklist counts in.
     pub earlier: &'a [Finding],
@@ -135,6 +165,8 @@ pub struct Outcome {
     /// In the order of the sources; findings of one place by id.
     pub findings: Vec<Finding>,
     pub not_evaluated: Vec<NotEvaluated>,
+    /// Indexes of earlier findings that a finding here says better: Istio's warnings about rules that are not used.
+    pub repeated: Vec<usize>,
     /// The questions an operator asks before going live, and the usual mistakes.
     pub checklist: Vec<Question>,
 }
@@ -142,11 +174,22 @@ pub struct Outcome {
 /// Makes all checks of the profile.
 pub fn run(inputs: Inputs<'_>) -> Outcome {
     let mesh = Mesh::build(inputs.manifests.clone());
-    let subject = Subject::new(&inputs.manifests, &mesh, inputs.scenario, inputs.assumed, inputs.sources);
+    let before = inputs.base.map(|mut base| {
+        base::complete(&mut base, &inputs.manifests);
+        let mesh = Mesh::build(base.clone());
+        (base, mesh)
+    });
+    let mut subject = Subject::new(&inputs.manifests, &mesh, inputs.scenario, inputs.assumed, inputs.sources);
+    subject.base = before.as_ref().map(|(manifests, mesh)| Base::new(manifests, mesh));
     let mut report = Report::default();
-    for run in FAMILIES.iter().flat_map(|f| f.runs) {
+    let runs: Vec<_> = FAMILIES.iter().flat_map(|f| f.runs).collect();
+    let found = runs.par_iter().map(|run| {
+        let mut report = Report::default();
         run(&subject, &mut report);
-    }
+        report
+    });
+    found.collect::<Vec<_>>().into_iter().for_each(|found| report.append(found));
+    operators::duties::sum_up(&mut report);
     references::gateways::generated(inputs.earlier, &mut report);
     let not_evaluated = not_evaluated(&subject, inputs.profile);
     let mut findings = report.findings;
@@ -154,10 +197,21 @@ pub fn run(inputs: Inputs<'_>) -> Outcome {
     findings.retain(is_made);
     findings.sort_by(|a, b| (a.at, &a.id, &a.path).cmp(&(b.at, &b.id, &b.path)));
     findings.dedup();
+    let repeated = repeated(inputs.earlier, &findings);
     let checklist = checklist::answer(&subject, inputs.earlier, &findings);
     let in_profile = |f: &Finding| registry::find(&f.id).is_none_or(|c| c.profile <= inputs.profile);
     findings.retain(in_profile);
-    Outcome { findings, not_evaluated, checklist }
+    Outcome { findings, not_evaluated, repeated, checklist }
+}
+
+/// A warning of M128 about a rule or match that P201 to P204 are about, with proof.
+fn repeated(earlier: &[Finding], findings: &[Finding]) -> Vec<usize> {
+    let proven = |f: &&Finding| matches!(f.id.as_str(), "P201" | "P202" | "P203" | "P204");
+    let dead: Vec<&Finding> = findings.iter().filter(proven).collect();
+    let warned = earlier.iter().enumerate().filter(|(_, f)| f.id == "M128" && !f.path.is_empty());
+    let same =
+        |a: &Finding, b: &Finding| a.object == b.object && (a.path.starts_with(&b.path) || b.path.starts_with(&a.path));
+    warned.filter(|(_, f)| dead.iter().any(|d| same(f, d))).map(|(i, _)| i).collect()
 }
 
 fn not_evaluated(subject: &Subject<'_>, profile: Profile) -> Vec<NotEvaluated> {

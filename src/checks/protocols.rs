@@ -13,7 +13,8 @@ use crate::mesh::{Protocol, Registry, VirtualService, is_wildcard};
 checks! {
     /// A VirtualService has http rules for a service whose port doesn't speak HTTP as far as its name or `appProtocol` says.
     /// For a TCP port the rules don't act at all; for an unknown protocol only where the first bytes look like HTTP. Name
-    /// the port `http-...`, `http2-...` or `grpc-...`, or set `appProtocol`.
+    /// the port `http-...`, `http2-...` or `grpc-...`, or set `appProtocol`. An info for a port without protocol that no rule
+    /// is for.
     N701 "HTTP rules for a port that is not HTTP" Error needs[Services] peers["IST0118", "KIA0601", "KIA0602"];
 
     /// A Service of type ExternalName has a port that is TCP or has no protocol. It then listens on every address of that
@@ -51,6 +52,7 @@ pub(super) fn run(subject: &Subject<'_>, report: &mut Report) {
         not_http(subject, vs, &mut told, report);
         mixed(subject, vs, report);
     }
+    unnamed(subject, &told, report);
     external_names(subject, report);
     workloads(subject, report);
     entries(subject, report);
@@ -101,11 +103,27 @@ fn not_http(subject: &Subject<'_>, vs: &VirtualService, told: &mut FxHashSet<(Sm
     }
 }
 
+/// N701 without rules: a port whose protocol nobody said.
+fn unnamed(subject: &Subject<'_>, told: &FxHashSet<(SmolStr, u16)>, report: &mut Report) {
+    let own = subject.mesh.services.iter().filter(|s| s.registry == Registry::Kubernetes && s.at.is_known());
+    for service in own.filter(|s| !s.selector.is_empty()) {
+        for (i, port) in service.ports.iter().enumerate().filter(|(_, p)| p.protocol == Protocol::Unsupported) {
+            if told.contains(&(service.hostname.clone(), port.number)) {
+                continue;
+            }
+            let message = format!(
+                "port {} (`{}`) has no protocol: each connection is guessed from its first bytes",
+                port.number, port.name
+            );
+            let hint = "begin its name with the protocol, such as `http-` or `tcp-`, or set `appProtocol`";
+            let path = format!("spec.ports[{i}]");
+            report.add("N701", (&service.object, service.at), path, message, hint).severity(Severity::Info);
+        }
+    }
+}
+
 /// N703.
 fn mixed(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) {
-    if vs.tcp.is_empty() {
-        return;
-    }
     for host in vs.hosts.iter().filter(|h| !is_wildcard(h)) {
         let Some(service) = subject.mesh.service_index.by_hostname(host).first() else { continue };
         for (i, rule) in vs.tcp.iter().enumerate() {
@@ -126,6 +144,17 @@ fn mixed(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) {
                 message,
                 "match a port that speaks TCP, or write http rules",
             );
+            return;
+        }
+        for (i, rule) in vs.tls.iter().enumerate() {
+            let falls_on = |number: u16| rule.matches.iter().any(|m| m.port == 0 || m.port == u32::from(number));
+            let Some(port) = service.ports.iter().find(|p| p.protocol.is_http() && falls_on(p.number)) else {
+                continue;
+            };
+            let message =
+                format!("port {} of `{host}` speaks plain HTTP: this tls rule doesn't act there", port.number);
+            let hint = "name the port `tls` or `https` if clients speak TLS to it, or write http rules";
+            report.add("N703", (&vs.object, rule.at), format!("spec.tls[{i}]"), message, hint);
             return;
         }
     }
@@ -286,6 +315,33 @@ fn ambient(subject: &Subject<'_>, report: &mut Report) {
                     "set `istio.io/use-waypoint` on the Service or its namespace",
                 );
             }
+        }
+    }
+    let elsewhere = |host: &str, namespace: &SmolStr| {
+        let services = subject.mesh.service_index.by_hostname(host);
+        services.iter().find(|s| {
+            s.registry == Registry::Kubernetes
+                && s.namespace != *namespace
+                && captured.get(&s.namespace).is_some_and(|labels| waypoint(labels) || waypoint(&s.labels))
+        })
+    };
+    for vs in subject.mesh.virtual_services.all.iter().filter(|vs| Subject::is_mesh(vs)) {
+        for (i, host) in vs.hosts.iter().enumerate() {
+            if let Some(service) = elsewhere(host, &vs.object.namespace) {
+                let message =
+                    format!("the waypoint of `{host}` takes rules from its own namespace `{}` only", service.namespace);
+                let hint = format!("move the VirtualService to `{}`", service.namespace);
+                report.add("N707", (&vs.object, vs.at), format!("spec.hosts[{i}]"), message, hint);
+            }
+        }
+    }
+    for dr in &subject.manifests.destination_rules {
+        let host = subject.fqdn(&dr.spec.host, &dr.meta.namespace);
+        if let Some(service) = elsewhere(&host, &dr.meta.namespace) {
+            let message =
+                format!("the waypoint of `{host}` takes rules from its own namespace `{}` only", service.namespace);
+            let hint = format!("move the DestinationRule to `{}`", service.namespace);
+            report.add("N707", (&dr.id, dr.at), "spec.host", message, hint);
         }
     }
     for sidecar in &subject.mesh.sidecars {

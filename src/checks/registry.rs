@@ -12,9 +12,7 @@ pub enum Input {
     Gateways,
     /// Namespace objects.
     Namespaces,
-    /// Secrets, which are not read.
     Secrets,
-    /// PeerAuthentications, which are not read.
     PeerAuthentications,
     /// Rates of requests with the time each takes.
     Rates,
@@ -22,6 +20,8 @@ pub enum Input {
     Status,
     /// A scenario with streams, or other requests.
     Requests,
+    /// Requests that are run, by another command.
+    Run,
     /// A second set of manifests to compare with.
     Base,
 }
@@ -34,12 +34,13 @@ impl Input {
             Input::Pods => "Pods, Deployments or the scenario's `pods`",
             Input::Gateways => "Gateways",
             Input::Namespaces => "Namespaces",
-            Input::Secrets => "Secrets (they are not read)",
-            Input::PeerAuthentications => "PeerAuthentications (they are not read)",
+            Input::Secrets => "Secrets",
+            Input::PeerAuthentications => "PeerAuthentications",
             Input::Rates => "rates of requests with the time that each takes",
             Input::Status => "`status` of the objects (it is not read)",
             Input::Requests => "a scenario with `streams`",
-            Input::Base => "the manifests that are in force now, to compare with",
+            Input::Run => "a run of `towtank simulate` or `towtank test`",
+            Input::Base => "the manifests in force now (--base)",
         }
     }
 }
@@ -68,13 +69,15 @@ pub struct Check {
     pub peers: &'static [&'static str],
     /// What is looked for, why it matters, and what Istio does; paragraphs of plain text.
     pub manual: &'static str,
-    /// Manifests, in up to three parts behind the lines `# both`, `# bad` and `# good`.
+    /// Manifests, in up to four parts behind the lines `# base`, `# both`, `# bad` and `# good`.
     pub example: &'static str,
 }
 
 /// The parts of a check's example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Example<'a> {
+    /// What is in force before, where the check compares.
+    pub base: &'a str,
     /// What both of the others stand on.
     pub both: &'a str,
     /// Gives the finding.
@@ -89,6 +92,7 @@ impl Check {
         let mut example = Example::default();
         for (title, body) in parts(self.example) {
             match title {
+                "base" => example.base = body,
                 "both" => example.both = body,
                 "bad" => example.bad = body,
                 _ => example.good = body,
@@ -98,9 +102,10 @@ impl Check {
     }
 }
 
-/// Pieces of `text` behind lines that are one of the three titles.
+/// Pieces of `text` behind lines that are one of the titles.
 fn parts(text: &'static str) -> Vec<(&'static str, &'static str)> {
-    const TITLES: [(&str, &str); 3] = [("# both\n", "both"), ("# bad\n", "bad"), ("# good\n", "good")];
+    const TITLES: [(&str, &str); 4] =
+        [("# base\n", "base"), ("# both\n", "both"), ("# bad\n", "bad"), ("# good\n", "good")];
     let mut starts: Vec<(usize, usize, &str)> = TITLES
         .into_iter()
         .filter_map(|(line, title)| {
@@ -142,4 +147,18 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
 /// The check of that id, whatever the case of its letter.
 pub fn find(id: &str) -> Option<&'static Check> {
     all().find(|c| c.id.eq_ignore_ascii_case(id))
+}
+
+/// `; did you mean ...?` for an id that is none: the nearest ids, or a check whose title has the word.
+pub fn suggestion(id: &str) -> String {
+    let wanted = id.trim().to_ascii_uppercase();
+    let by_title = all().filter(|c| id.len() > 4 && c.title.to_ascii_uppercase().contains(&wanted));
+    let peer = all().filter(|c| c.peers.iter().any(|p| *p == wanted));
+    let mut near: Vec<(usize, &str)> = all().map(|c| (strsim::levenshtein(&wanted, c.id), c.id)).collect();
+    near.sort_unstable();
+    let mut found: Vec<&str> = peer.chain(by_title).map(|c| c.id).filter(|id| !id.starts_with('M')).take(3).collect();
+    if found.is_empty() {
+        found = near.iter().filter(|(distance, _)| *distance <= 1).map(|(_, id)| *id).take(3).collect();
+    }
+    if found.is_empty() { String::new() } else { format!("; did you mean {}?", found.join(" or ")) }
 }

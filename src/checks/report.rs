@@ -12,6 +12,11 @@ pub(super) struct Report {
 }
 
 impl Report {
+    /// Adds what another report has, behind what is here.
+    pub fn append(&mut self, mut other: Report) {
+        self.findings.append(&mut other.findings);
+    }
+
     /// Adds a finding that is about no object.
     pub fn note(&mut self, id: &'static str, at: Position, message: String, hint: &str) {
         let severity = registry::find(id).map_or(Severity::Warning, |c| c.severity);
@@ -61,9 +66,19 @@ impl Added<'_> {
         self.with(|f| f.witness = witness)
     }
 
+    /// Not certain where `doubt` holds.
+    pub fn possible_if(self, doubt: bool) -> Self {
+        if doubt { self.possible() } else { self }
+    }
+
     pub fn possible(self) -> Self {
         self.with(|f| f.evidence = Evidence::Possible)
     }
+}
+
+/// `1 finding`, `2 findings`.
+pub(super) fn counted(number: usize, word: &str) -> String {
+    if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
 }
 
 /// `one`, `one and two`, `one, two and 7 more`: at most `limit` names.

@@ -1,15 +1,20 @@
 //! What the checks look at: the objects as written, the resolved mesh, and indexes that keep every question cheap.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, format_smolstr};
 
+use super::base::Base;
 use super::registry::Input;
-use crate::manifest::{self, Gateway, Labels, Manifests, Object, ObjectId};
+use super::report::similar;
+use crate::manifest::{self, Gateway, Labels, Manifests, Object, ObjectId, StringMatch};
 use crate::mesh::selector::LabelIndex;
 use crate::mesh::{HostTable, MESH_GATEWAY, Mesh, Proxy, ProxyKind, Service, VirtualService, fqdn};
 use crate::scenario::Scenario;
+use crate::source::SourceMap;
+use crate::symbolic::Languages;
 
 /// Everything that checks may ask.
 pub(super) struct Subject<'a> {
@@ -19,16 +24,25 @@ pub(super) struct Subject<'a> {
     pub scenario: Option<&'a Scenario>,
     /// Services were assumed, so that nothing is known about those that are missing.
     pub assumed: bool,
-    /// Names of the files, to tell the order of applying them.
-    pub sources: &'a crate::source::SourceMap,
+    pub sources: &'a SourceMap,
+    pub base: Option<Base<'a>>,
     /// Resolved VirtualServices by object; those without hosts (delegates) have none.
     pub resolved: FxHashMap<&'a ObjectId, &'a Arc<VirtualService>>,
     /// `namespace/name` of each Gateway.
     pub gateways: FxHashMap<SmolStr, &'a Arc<Object<Gateway>>>,
     /// Hosts of ServiceEntries that are wildcards.
     pub wildcard_hosts: HostTable<SmolStr>,
+    /// Namespace, name and host of each service, sorted; those of ServiceEntries outside the cluster have neither.
+    hosts: Vec<(&'a str, &'a str, &'a str)>,
+    hosts_by_name: FxHashMap<&'a str, Vec<&'a str>>,
+    /// Some service of the mesh has HTTP on port 80, so that sidecars listen there.
+    pub listens_on_80: bool,
+    /// Namespaces that have pods, sorted.
+    pub pod_namespaces: Vec<&'a SmolStr>,
     pods: LabelIndex<'a>,
     workload_entries: LabelIndex<'a>,
+    /// Languages of all regexes in matches.
+    pub languages: Languages,
     /// Gateway workloads: one for each distinct selector.
     pub gateway_proxies: Vec<Arc<Proxy>>,
     /// Namespaces that a Namespace object or any other object names, sorted.
@@ -52,7 +66,7 @@ impl<'a> Subject<'a> {
         mesh: &'a Mesh,
         scenario: Option<&'a Scenario>,
         assumed: bool,
-        sources: &'a crate::source::SourceMap,
+        sources: &'a SourceMap,
     ) -> Subject<'a> {
         let mut wildcard_hosts = HostTable::default();
         for host in manifests.service_entries.iter().flat_map(|e| &e.spec.hosts).filter(|h| h.starts_with('*')) {
@@ -63,7 +77,17 @@ impl<'a> Subject<'a> {
             .iter()
             .map(|g| (format_smolstr!("{}/{}", g.meta.namespace, g.meta.name), g))
             .collect::<FxHashMap<_, _>>();
+        let hosts = hosts(mesh);
+        let mut hosts_by_name: FxHashMap<&str, Vec<&str>> = FxHashMap::default();
+        for (_, name, host) in hosts.iter().filter(|(_, name, _)| !name.is_empty()) {
+            hosts_by_name.entry(name).or_default().push(host);
+        }
+        let pod_namespaces: BTreeSet<&SmolStr> = manifests.pods.iter().map(|p| &p.meta.namespace).collect();
         Subject {
+            hosts,
+            hosts_by_name,
+            listens_on_80: mesh.services.iter().any(|s| s.port(80).is_some_and(|p| p.protocol.is_http_or_sniffed())),
+            pod_namespaces: pod_namespaces.into_iter().collect(),
             resolved: mesh.virtual_services.all.iter().map(|vs| (&vs.object, vs)).collect(),
             gateways,
             wildcard_hosts,
@@ -71,6 +95,7 @@ impl<'a> Subject<'a> {
             workload_entries: LabelIndex::build(
                 manifests.workload_entries.iter().map(|w| (w.meta.namespace.as_str(), &w.spec.labels)),
             ),
+            languages: Languages::of_regexes(regexes(mesh)),
             gateway_proxies: gateway_proxies(manifests, scenario),
             namespaces: namespaces(manifests, scenario),
             manifests,
@@ -78,6 +103,7 @@ impl<'a> Subject<'a> {
             scenario,
             assumed,
             sources,
+            base: None,
         }
     }
 
@@ -96,7 +122,10 @@ impl<'a> Subject<'a> {
             Input::Gateways => !m.gateways.is_empty(),
             Input::Namespaces => !m.namespaces.is_empty(),
             Input::Requests => self.scenario.is_some_and(|s| !s.streams.is_empty()),
-            Input::Secrets | Input::PeerAuthentications | Input::Rates | Input::Status | Input::Base => false,
+            Input::Secrets => !m.secrets.is_empty(),
+            Input::PeerAuthentications => !m.peer_authentications.is_empty(),
+            Input::Base => self.base.is_some(),
+            Input::Rates | Input::Status | Input::Run => false,
         }
     }
 
@@ -141,13 +170,47 @@ impl<'a> Subject<'a> {
             .or_else(|| all.first())
     }
 
+    /// The host that was probably meant by one that is unknown: the same service elsewhere, else one of the same namespace
+    /// with much the same name; for hosts outside the mesh, one of a ServiceEntry.
+    pub fn similar_host(&self, full: &str) -> Option<&'a str> {
+        let suffix = format!(".svc.{}", self.mesh.config.cluster_domain);
+        let Some((name, namespace)) = full.strip_suffix(&suffix).and_then(|inside| inside.split_once('.')) else {
+            let outside = self.hosts.iter().filter(|(ns, ..)| ns.is_empty()).map(|(.., host)| *host);
+            return similar(full, outside);
+        };
+        let same_name = self.hosts_by_name.get(name).into_iter().flatten().find(|host| **host != full);
+        same_name.copied().or_else(|| {
+            let from = self.hosts.partition_point(|(ns, ..)| *ns < namespace);
+            let near = self.hosts.iter().skip(from).take_while(|(ns, ..)| *ns == namespace);
+            let best = similar(name, near.clone().map(|(_, name, _)| *name))?;
+            near.clone().find(|(_, name, _)| *name == best).map(|(.., host)| *host)
+        })
+    }
+
     /// Pods of a namespace that carry all labels.
     pub fn pods(&self, namespace: &str, labels: &Labels) -> Vec<&'a Object<manifest::Pod>> {
         self.pods.select(namespace, labels).into_iter().filter_map(|i| self.manifests.pods.get(i)).collect()
     }
 
+    /// Whether any pod of the namespace is among the manifests, so that one that is missing there is likely missing indeed.
+    pub fn knows_pods_of(&self, namespace: &SmolStr) -> bool {
+        self.pod_namespaces.binary_search(&namespace).is_ok()
+    }
+
     pub fn has_workload_entry(&self, namespace: &str, labels: &Labels) -> bool {
         !self.workload_entries.select(namespace, labels).is_empty()
+    }
+
+    /// Whether a service is in an ambient namespace and uses a waypoint.
+    pub fn has_waypoint(&self, host: &str) -> bool {
+        let uses = |labels: &Labels| labels.get("istio.io/use-waypoint").is_some_and(|w| !w.is_empty() && w != "none");
+        self.mesh.service_index.by_hostname(host).iter().any(|s| {
+            let namespace = self.manifests.namespaces.iter().find(|n| n.meta.name == s.namespace);
+            namespace.is_some_and(|n| {
+                n.meta.labels.get("istio.io/dataplane-mode") == Some("ambient")
+                    && (uses(&n.meta.labels) || uses(&s.labels))
+            })
+        })
     }
 
     /// Pods of any namespace that carry all labels.
@@ -176,6 +239,32 @@ impl<'a> Subject<'a> {
             node: SmolStr::default(),
         }
     }
+}
+
+fn hosts(mesh: &Mesh) -> Vec<(&str, &str, &str)> {
+    let domain = format!(".svc.{}", mesh.config.cluster_domain);
+    let mut hosts: Vec<_> = mesh
+        .services
+        .iter()
+        .map(|s| {
+            let (namespace, name) =
+                if s.hostname.ends_with(&domain) { (s.namespace.as_str(), s.name.as_str()) } else { ("", "") };
+            (namespace, name, s.hostname.as_str())
+        })
+        .collect();
+    hosts.sort_unstable();
+    hosts
+}
+
+/// Every regex that a match has, of whatever part.
+fn regexes(mesh: &Mesh) -> impl Iterator<Item = &SmolStr> {
+    let rules = mesh.virtual_services.all.iter().flat_map(|vs| &vs.http);
+    let parts = rules.flat_map(|r| &r.route.matches).flat_map(|m| {
+        let single = [&m.uri, &m.method, &m.authority, &m.scheme].into_iter().flatten();
+        let maps = [&m.headers, &m.without_headers, &m.query_params].into_iter().flatten();
+        single.chain(maps.map(|(_, test)| test))
+    });
+    parts.filter_map(|test| if let StringMatch::Regex(text) = test { Some(text) } else { None })
 }
 
 /// The scenario's gateways, and one for each Gateway selector that none of them carries.

@@ -1,16 +1,16 @@
 //! V: who sees what.
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
 use super::registry::checks;
-use super::report::{Report, listed, similar};
+use super::report::{Report, listed};
 use super::subject::Subject;
 use crate::decision::{Detail, Outcome, decide};
-use crate::manifest::{Labels, Object, OutboundMode, Sidecar};
+use crate::manifest::{Labels, Object, Sidecar};
 use crate::mesh::{ProxyKind, VirtualService, Visibility, is_wildcard, matches};
 use crate::router::{Router, Switches};
-use crate::{traffic, translate, yaml};
+use crate::{traffic, translate};
 
 checks! {
     /// Clients in some namespace see a service, but not the VirtualService for it (`exportTo`): they call the plain service,
@@ -53,6 +53,12 @@ pub(super) fn run(subject: &Subject<'_>, report: &mut Report) {
         subject.mesh.sidecars.iter().find(|s| s.meta.namespace == *root && s.spec.workload_selector.is_none());
     let mut known: FxHashSet<(&SmolStr, &SmolStr)> = FxHashSet::default();
     known.extend(subject.mesh.services.iter().map(|s| (&s.namespace, &s.hostname)));
+    let mut by_host = RulesByHost::default();
+    for vs in subject.mesh.virtual_services.all.iter().filter(|vs| Subject::is_mesh(vs)) {
+        for host in &vs.hosts {
+            by_host.entry(host).or_insert(vs);
+        }
+    }
     for sidecar in &subject.mesh.sidecars {
         let object = (&sidecar.id, sidecar.at);
         let selector = sidecar.spec.workload_selector.as_ref();
@@ -77,9 +83,10 @@ pub(super) fn run(subject: &Subject<'_>, report: &mut Report) {
                 Some(&strict.id),
             );
         }
-        empty_policy(subject, sidecar, report);
+        empty_policy(sidecar, report);
         imports(subject, sidecar, &known, report);
         destinations(subject, sidecar, report);
+        unimported_rules(subject, sidecar, &by_host, report);
     }
     requests(subject, report);
 }
@@ -91,17 +98,9 @@ fn hidden(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) {
     }
     for (i, host) in vs.hosts.iter().enumerate() {
         let Some(service) = subject.mesh.service_index.by_hostname(host).first() else { continue };
-        let mut blind: Vec<&SmolStr> = subject
-            .manifests
-            .pods
-            .iter()
-            .map(|p| &p.meta.namespace)
-            .filter(|n| {
-                !vs.visibility.allows(n) && service.visibility.allows(n) && **n != subject.mesh.config.root_namespace
-            })
-            .collect();
-        blind.sort();
-        blind.dedup();
+        let root = &subject.mesh.config.root_namespace;
+        let is_blind = |n: &SmolStr| !vs.visibility.allows(n) && service.visibility.allows(n) && n != root;
+        let blind: Vec<&SmolStr> = subject.pod_namespaces.iter().copied().filter(|n| is_blind(n)).collect();
         if !blind.is_empty() {
             let message = format!(
                 "clients in {} see `{host}` but not these rules: they call the plain service",
@@ -148,21 +147,9 @@ fn destination_rules(subject: &Subject<'_>, report: &mut Report) {
     }
 }
 
-/// V506: the typed object doesn't tell an empty block from a mode that is written.
-fn empty_policy(subject: &Subject<'_>, sidecar: &Object<Sidecar>, report: &mut Report) {
-    let written = sidecar.spec.outbound_traffic_policy.as_ref().is_some_and(|p| p.mode == OutboundMode::RegistryOnly);
-    if !written {
-        return;
-    }
-    let Some(file) = subject.sources.file(sidecar.at.file) else { return };
-    let documents = yaml::documents(&file.text);
-    let Some(raw) = documents.get(sidecar.at.document as usize) else { return };
-    let Ok(Some(document)) = yaml::parse(raw, &yaml::Limits::default()) else { return };
-    let is_empty = document
-        .root
-        .at("spec.outboundTrafficPolicy")
-        .is_some_and(|(node, _)| node.as_map().is_some_and(|m| m.is_empty()));
-    if is_empty {
+/// V506.
+fn empty_policy(sidecar: &Object<Sidecar>, report: &mut Report) {
+    if sidecar.spec.outbound_traffic_policy.as_ref().is_some_and(|p| p.is_empty) {
         let message = "an empty policy means REGISTRY_ONLY: unknown hosts are blackholed";
         report.add(
             "V506",
@@ -199,15 +186,13 @@ fn imports(
                 known.contains(&(&named, &host))
             };
             // VirtualServices are imported by their hosts as well.
-            let is_route = subject
-                .mesh
-                .virtual_services
-                .all
-                .iter()
-                .any(|vs| in_namespace(&vs.object.namespace) && vs.hosts.iter().any(|v| matches(v, &host)));
-            if !found && !is_route {
+            let is_route = || {
+                let all = &subject.mesh.virtual_services.all;
+                all.iter().any(|vs| in_namespace(&vs.object.namespace) && vs.hosts.iter().any(|v| matches(v, &host)))
+            };
+            if !found && !is_route() {
                 let message = format!("`{entry}` names no service");
-                let hint = match similar(&host, subject.mesh.services.iter().map(|s| s.hostname.as_str())) {
+                let hint = match subject.similar_host(&host) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "correct the name, or take the entry out".to_owned(),
                 };
@@ -246,6 +231,40 @@ fn destinations(subject: &Subject<'_>, sidecar: &Object<Sidecar>, report: &mut R
         }
     }
 }
+
+/// V503, the other way round: the service is imported by name from its namespace, and its VirtualService lives in another
+/// that is not imported, so that its rules don't act for these workloads.
+fn unimported_rules(subject: &Subject<'_>, sidecar: &Object<Sidecar>, by_host: &RulesByHost<'_>, report: &mut Report) {
+    let labels = sidecar.spec.workload_selector.clone().unwrap_or_default();
+    let own = &sidecar.meta.namespace;
+    let hosts: Vec<&SmolStr> = sidecar.spec.egress.iter().flat_map(|e| &e.hosts).collect();
+    if hosts.is_empty() || hosts.iter().any(|h| h.starts_with("*/")) {
+        return;
+    }
+    let scope = subject.mesh.scope(&Subject::sidecar(own, labels));
+    if scope.sidecar.as_ref() != Some(&sidecar.id) {
+        return;
+    }
+    let imported: FxHashSet<_> = scope.egress.iter().flat_map(|e| &e.virtual_services).map(|vs| &vs.object).collect();
+    for (i, egress) in sidecar.spec.egress.iter().enumerate() {
+        for (j, entry) in egress.hosts.iter().enumerate() {
+            let Some((_, host)) = entry.split_once('/') else { continue };
+            let Some(vs) = by_host.get(host).filter(|vs| !imported.contains(&vs.object)) else { continue };
+            if !vs.visibility.allows(own) || !scope.services.contains_key(host) {
+                continue;
+            }
+            let message =
+                format!("`{entry}` imports the service and not {}: its rules don't act for these workloads", vs.object);
+            let hint = format!("import `{}/{host}` too", vs.object.namespace);
+            report
+                .add("V503", (&sidecar.id, sidecar.at), format!("spec.egress[{i}].hosts[{j}]"), message, hint)
+                .related("the rules", vs.at, Some(&vs.object));
+        }
+    }
+}
+
+/// VirtualServices for the mesh by their exact hosts; the one in force.
+type RulesByHost<'m> = FxHashMap<&'m str, &'m VirtualService>;
 
 /// Classes of one stream that are looked at.
 const CLASSES_MAX: usize = 2_000;

@@ -1,5 +1,7 @@
 //! `towtank check`.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 use super::options::CommonArgs;
@@ -19,6 +21,10 @@ pub struct CheckArgs {
     /// table for people, json for programs, sarif for code scanning, github for annotations of a pull request
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
+
+    /// The manifests that are in force now, to compare with: what does the change break, and how does it go back (repeatable)
+    #[arg(long, value_name = "PATH")]
+    base: Vec<PathBuf>,
 
     /// The least severity that sets exit status 1
     #[arg(long, value_enum, default_value_t = Level::Error)]
@@ -81,22 +87,28 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         ProfileArg::Ops => Profile::Ops,
     };
     let mut exit = Exit::Fine;
-    for inputs in input::gather(&args.common)? {
+    for mut inputs in input::gather(&args.common)? {
+        input::add_base(&args.base, &mut inputs);
         let name = inputs.name.clone();
         let reviewed = workspace::review(inputs, &input::options(&args.common));
         let mut findings = reviewed.findings;
-        // What could not even be opened is not checked: that is no answer.
-        let unopened = findings.iter().any(|f| f.id == "load" && f.severity == Severity::Error && !f.at.is_known());
-        let Outcome { findings: found, not_evaluated, checklist } = checks::run(checks::Inputs {
+        // What can't be read is not checked: that is no answer.
+        let unreadable =
+            findings.iter().any(|f| matches!(f.id.as_str(), "load" | "scenario") && f.severity == Severity::Error);
+        let Outcome { findings: found, not_evaluated, repeated, checklist } = checks::run(checks::Inputs {
             manifests: reviewed.manifests.clone(),
             assumed: !reviewed.assumed.is_empty(),
             scenario: reviewed.scenario.as_ref(),
             sources: &reviewed.sources,
+            base: reviewed.base.clone(),
             profile,
             earlier: &findings,
         });
+        for index in repeated.into_iter().rev() {
+            findings.remove(index);
+        }
         findings.extend(found);
-        silence::apply(&mut findings, &args.ignore, &reviewed.manifests);
+        silence::apply(&mut findings, &args.ignore, &reviewed.manifests, &reviewed.sources);
         let failed = findings.iter().any(|f| f.severity >= args.fail_on.severity());
         findings.retain(|f| f.severity >= args.severity.severity());
         let sources = &reviewed.sources;
@@ -117,7 +129,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         if failed {
             exit = exit.max(Exit::No);
         }
-        if unopened {
+        if unreadable {
             exit = Exit::Unusable;
         }
     }
@@ -132,7 +144,7 @@ fn summary(findings: &[Finding]) -> String {
 fn explain(id: &str, color: bool) -> anyhow::Result<Exit> {
     let Some(check) = registry::find(id) else {
         let known: Vec<&str> = registry::all().map(|c| c.id).collect();
-        anyhow::bail!("there is no check `{id}`; there are {}", known.join(" "));
+        anyhow::bail!("there is no check `{id}`{}\nthere are {}", registry::suggestion(id), known.join(" "));
     };
     output::write(check_text::explain(check, color).as_bytes())?;
     Ok(Exit::Fine)

@@ -176,6 +176,17 @@ fn add_manifests(paths: &[PathBuf], inputs: &mut Inputs) {
     }
 }
 
+/// Adds the manifests that are in force now.
+pub(super) fn add_base(paths: &[PathBuf], inputs: &mut Inputs) {
+    let (files, findings) = load::files::add_paths(&mut inputs.sources, paths);
+    if files.is_empty() && findings.is_empty() && !paths.is_empty() {
+        let empty = Finding::new("load", Severity::Error, "there are no manifests to compare with below --base");
+        inputs.findings.push(empty.hint("name the file or folder that is in force now"));
+    }
+    inputs.base = files;
+    inputs.findings.extend(findings);
+}
+
 fn add_standard_input(inputs: &mut Inputs) -> Option<FileId> {
     let mut bytes = Vec::new();
     let text = match std::io::stdin().lock().read_to_end(&mut bytes) {

@@ -1,4 +1,7 @@
 //! Findings: what is to be said about manifests and scenarios. Every room may make them; only the room `report` renders them.
+//! [`place`] finds where they stand.
+
+pub mod place;
 
 use smol_str::SmolStr;
 
@@ -116,6 +119,15 @@ impl Finding {
     pub fn warned(mut self) -> Finding {
         self.admission = Some(Admission::Warned);
         self
+    }
+
+    /// What is said about which object, for people: `VirtualService store/shop: ...`, and whether it is certain.
+    pub fn statement(&self) -> String {
+        let doubt = if self.evidence == Evidence::Possible { "perhaps: " } else { "" };
+        match &self.object {
+            Some(object) => format!("{object}: {doubt}{}", self.message),
+            None => format!("{doubt}{}", self.message),
+        }
     }
 
     /// True where Istio would refuse the object.

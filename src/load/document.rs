@@ -107,11 +107,16 @@ impl Context<'_> {
         piece.documents += 1;
         match classify(api_version, kind) {
             Class::Own => piece.documents -= 1,
+            Class::Foreign if (api_version, kind) == ("v1", "Secret") => {
+                let id = object::id_of(root, Kind::Other(SmolStr::new_static("Secret")), &self.options.namespace);
+                piece.objects.push(object::beside(root, id, self));
+            }
             Class::Foreign => self.foreign(root, api_version, kind, piece),
             Class::UnknownIstio if kind.is_empty() => self.foreign(root, api_version, kind, piece),
             Class::UnknownIstio => piece.findings.push(self.unknown_istio(root, api_version, kind)),
             Class::NotModelled => {
                 let id = object::id_of(root, Kind::Other(SmolStr::new(kind)), &self.options.namespace);
+                piece.objects.push(object::beside(root, id.clone(), self));
                 piece.not_modelled.push(id);
             }
             Class::IstioOperator => self.istio_operator(root, piece),

@@ -24,6 +24,10 @@ pub fn replace_duplicates(mut manifests: Manifests) -> (Manifests, Vec<Finding>)
     manifests.sidecars = latest(manifests.sidecars, &mut findings);
     manifests.services = latest(manifests.services, &mut findings);
     manifests.namespaces = latest(manifests.namespaces, &mut findings);
+    manifests.secrets = latest(manifests.secrets, &mut findings);
+    manifests.peer_authentications = latest(manifests.peer_authentications, &mut findings);
+    manifests.request_authentications = latest(manifests.request_authentications, &mut findings);
+    manifests.service_routes = latest(manifests.service_routes, &mut findings);
 
     // The pods of a workload that was replaced go with it.
     manifests.workloads = latest(manifests.workloads, &mut findings);

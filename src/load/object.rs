@@ -8,8 +8,9 @@ use crate::diagnostic::{Finding, Severity};
 use crate::manifest::decode::{self, Decoder};
 use crate::manifest::schema::{self, Checker};
 use crate::manifest::{
-    DestinationRule, EndpointSlice, Gateway, Kind, Manifests, Namespace, Object, ObjectId, Pod, Service, ServiceEntry,
-    Sidecar, VirtualService, Workload, WorkloadEntry,
+    DestinationRule, EndpointSlice, Gateway, Kind, Manifests, Namespace, Object, ObjectId, PeerAuthentication, Pod,
+    RequestAuthentication, Secret, Service, ServiceEntry, ServiceRoute, Sidecar, VirtualService, Workload,
+    WorkloadEntry,
 };
 use crate::yaml::Node;
 
@@ -27,6 +28,10 @@ pub(super) enum Parsed {
     Workload(Object<Workload>, Vec<Object<Pod>>),
     EndpointSlices(Vec<Object<EndpointSlice>>),
     Namespace(Object<Namespace>),
+    Secret(Object<Secret>),
+    PeerAuthentication(Object<PeerAuthentication>),
+    RequestAuthentication(Object<RequestAuthentication>),
+    ServiceRoute(Object<ServiceRoute>),
     /// Of a kind that gives nothing.
     Nothing,
 }
@@ -48,6 +53,10 @@ impl Parsed {
             }
             Parsed::EndpointSlices(objects) => manifests.endpoint_slices.extend(objects),
             Parsed::Namespace(object) => manifests.namespaces.push(object),
+            Parsed::Secret(object) => manifests.secrets.push(object),
+            Parsed::PeerAuthentication(object) => manifests.peer_authentications.push(object),
+            Parsed::RequestAuthentication(object) => manifests.request_authentications.push(object),
+            Parsed::ServiceRoute(object) => manifests.service_routes.push(object),
             Parsed::Nothing => {}
         }
     }
@@ -103,6 +112,30 @@ fn is_istio(kind: &Kind) -> bool {
             | Kind::WorkloadEntry
             | Kind::Sidecar
     )
+}
+
+/// Decodes an object of a kind that routes nothing itself, for the checks that ask for it.
+pub(super) fn beside(root: &Node<'_>, id: ObjectId, context: &Context<'_>) -> Parsed {
+    let mut meta = decode::metadata(root, &context.options.namespace);
+    meta.namespace = id.namespace.clone();
+    let at = context.places.at(root.span);
+    let nothing = Node { span: root.span, value: crate::yaml::Value::Null };
+    let spec = root.get("spec").unwrap_or(&nothing);
+    match id.kind.as_str() {
+        _ if id.name.is_empty() => Parsed::Nothing,
+        "Secret" => Parsed::Secret(Object { id, meta, at, spec: decode::secret(root) }),
+        "PeerAuthentication" => {
+            Parsed::PeerAuthentication(Object { id, meta, at, spec: decode::peer_authentication(spec) })
+        }
+        "RequestAuthentication" => {
+            Parsed::RequestAuthentication(Object { id, meta, at, spec: decode::request_authentication(spec) })
+        }
+        "HTTPRoute" | "GRPCRoute" => {
+            let spec = decode::service_route(spec, &id.namespace);
+            Parsed::ServiceRoute(Object { id, meta, at, spec })
+        }
+        _ => Parsed::Nothing,
+    }
 }
 
 /// Decodes an object that passed its check.

@@ -15,6 +15,7 @@ mod mesh_config;
 mod meta;
 pub(crate) mod place;
 pub(crate) mod schema;
+mod security;
 mod service_entry;
 mod sidecar;
 mod virtual_service;
@@ -27,6 +28,7 @@ pub use gateway::*;
 pub use kubernetes::*;
 pub use mesh_config::*;
 pub use meta::*;
+pub use security::*;
 pub use service_entry::*;
 pub use sidecar::*;
 pub use virtual_service::*;
@@ -50,6 +52,11 @@ pub struct Manifests {
     pub workloads: Vec<Object<Workload>>,
     pub endpoint_slices: Vec<Object<EndpointSlice>>,
     pub namespaces: Vec<Object<Namespace>>,
+    pub secrets: Vec<Object<Secret>>,
+    pub peer_authentications: Vec<Object<PeerAuthentication>>,
+    pub request_authentications: Vec<Object<RequestAuthentication>>,
+    /// HTTPRoutes and GRPCRoutes, as far as they are for Services.
+    pub service_routes: Vec<Object<ServiceRoute>>,
     /// Istio objects of kinds that are known but not modelled (EnvoyFilter, AuthorizationPolicy, ...), for `not evaluated` notes.
     pub not_modelled: Vec<ObjectId>,
     /// MeshConfig found in a ConfigMap `istio`, an IstioOperator or the option `--mesh-config`; defaults where there is none.

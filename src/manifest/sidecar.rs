@@ -40,6 +40,8 @@ pub struct IngressListener {
 pub struct OutboundTrafficPolicy {
     pub mode: OutboundMode,
     pub egress_proxy: Option<super::Destination>,
+    /// Written as `{}`: the mode was perhaps not meant.
+    pub is_empty: bool,
 }
 
 /// An empty block means `RegistryOnly`: it is the enum's zero value (IN-1).

@@ -66,7 +66,9 @@ pub struct HttpMatch {
 pub struct HttpRouteDestination {
     /// None where the field is missing (refused by the schema).
     pub destination: Option<Destination>,
+    /// 0 where it is not written.
     pub weight: i64,
+    pub has_weight: bool,
     pub headers: Option<Headers>,
     pub at: Position,
 }

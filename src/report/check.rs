@@ -1,8 +1,8 @@
 //! Findings for machines: `check -o json` (section 7 of the contract).
 
 use super::json_writer::{JsonWriter, Object};
-use super::place::Locator;
 use crate::checks::{Answer, NotEvaluated, Question};
+use crate::diagnostic::place::Locator;
 use crate::diagnostic::{Admission, Evidence, Finding, Severity};
 use crate::source::SourceMap;
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::style::{Style, paint};
+use crate::checks::admission_manual;
 use crate::checks::registry::{Check, Profile};
 use crate::checks::{Answer, NotEvaluated, Question};
 use crate::diagnostic::Severity;
@@ -71,8 +72,24 @@ pub fn explain(check: &Check, color: bool) -> String {
     if !check.peers.is_empty() {
         let _ = writeln!(out, "Elsewhere: {}", check.peers.join(", "));
     }
+    if let Some(case) = admission_manual::case(check.id).filter(|_| check.example.is_empty()) {
+        for (title, spec) in [("Found in", Some(case.bad)), ("Not found in", case.good)] {
+            let Some(spec) = spec else { continue };
+            let _ = writeln!(out, "\n{}\n\n  kind: {}", paint(title, Style::Title, color), case.kind);
+            if spec.contains('\n') {
+                let _ = writeln!(out, "  spec:\n    {spec}");
+            } else {
+                let _ = writeln!(out, "  spec: {spec}");
+            }
+        }
+    }
     let example = check.example();
-    for (title, text) in [("With", example.both), ("Found in", example.bad), ("Not found in", example.good)] {
+    for (title, text) in [
+        ("With this in force", example.base),
+        ("With", example.both),
+        ("Found in", example.bad),
+        ("Not found in", example.good),
+    ] {
         if !text.trim().is_empty() {
             let _ = writeln!(out, "\n{}\n", paint(title, Style::Title, color));
             for line in text.trim_matches('\n').lines() {

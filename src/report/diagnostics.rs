@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::place::{Locator, Place};
+use crate::diagnostic::place::{Locator, Place};
 use crate::diagnostic::{Finding, Severity};
 use crate::source::SourceMap;
 
@@ -41,11 +41,7 @@ fn one(finding: &Finding, sources: &SourceMap, locator: &mut Locator<'_>, render
         Severity::Warning => Level::WARNING,
         Severity::Info => Level::NOTE,
     };
-    let message = match &finding.object {
-        Some(object) => format!("{object}: {}", finding.message),
-        None => finding.message.clone(),
-    };
-    let mut group = Group::with_title(level.primary_title(message).id(finding.id.to_string()));
+    let mut group = Group::with_title(level.primary_title(finding.statement()).id(finding.id.to_string()));
     let excerpt = place.and_then(|p| excerpt(p, locator));
     if let (Some(place), Some((line, range))) = (place, excerpt) {
         let label = (!finding.path.is_empty()).then_some(finding.path.as_str());

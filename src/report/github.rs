@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::place::Locator;
+use crate::diagnostic::place::Locator;
 use crate::diagnostic::{Finding, Severity};
 use crate::source::SourceMap;
 
@@ -16,10 +16,7 @@ pub fn to_text(findings: &[Finding], sources: &SourceMap) -> String {
             Severity::Warning => "warning",
             Severity::Info => "notice",
         };
-        let mut message = match &f.object {
-            Some(object) => format!("{object}: {}", f.message),
-            None => f.message.clone(),
-        };
+        let mut message = f.statement();
         if let Some(witness) = &f.witness {
             let _ = write!(message, "\nfor example: {witness}");
         }

@@ -11,7 +11,6 @@ pub mod explain;
 pub mod github;
 mod json_writer;
 pub mod junit;
-pub mod place;
 pub mod routes;
 pub mod routes_json;
 pub mod sarif;

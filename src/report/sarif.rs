@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::place::Locator;
 use crate::checks::registry;
+use crate::diagnostic::place::Locator;
 use crate::diagnostic::{Finding, Severity};
 use crate::source::SourceMap;
 
@@ -60,10 +60,7 @@ fn rule(id: &str) -> Value {
 }
 
 fn result(f: &Finding, rule_index: usize, locator: &mut Locator<'_>, sources: &SourceMap) -> Value {
-    let mut text = match &f.object {
-        Some(object) => format!("{object}: {}", f.message),
-        None => f.message.clone(),
-    };
+    let mut text = f.statement();
     for part in [f.witness.as_ref().map(|w| format!("For example: {w}")), f.hint.clone()].into_iter().flatten() {
         text.push_str(". ");
         text.push_str(&part);

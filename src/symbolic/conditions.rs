@@ -1,6 +1,7 @@
 //! Conditions of a route as a list of tests, one part of the request each.
 
-use rustc_hash::FxHashMap;
+use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::language::{Domain, Language};
@@ -68,18 +69,25 @@ pub struct Conditions {
     pub(super) literals: Vec<Literal>,
 }
 
-/// Languages of regexes, each built once.
+/// Languages of regexes that were built beforehand, each once; others are built when they are asked for.
 #[derive(Debug, Default)]
 pub struct Languages {
     by_text: FxHashMap<SmolStr, Language>,
 }
 
 impl Languages {
-    pub fn regex(&mut self, text: &SmolStr) -> Language {
-        self.by_text.entry(text.clone()).or_insert_with(|| Language::regex(text)).clone()
+    /// The languages of these patterns, which may repeat.
+    pub fn of_regexes<'t>(texts: impl IntoIterator<Item = &'t SmolStr>) -> Languages {
+        let distinct: FxHashSet<&SmolStr> = texts.into_iter().collect();
+        let built = distinct.into_par_iter().map(|text| (text.clone(), Language::regex(text)));
+        Languages { by_text: built.collect::<Vec<_>>().into_iter().collect() }
     }
 
-    fn of(&mut self, test: &ValueMatch) -> Language {
+    pub fn regex(&self, text: &SmolStr) -> Language {
+        self.by_text.get(text).cloned().unwrap_or_else(|| Language::regex(text))
+    }
+
+    fn of(&self, test: &ValueMatch) -> Language {
         match test {
             ValueMatch::Present => Language::All,
             ValueMatch::Exact(t) => Language::Exact(t.clone()),
@@ -90,7 +98,7 @@ impl Languages {
     }
 
     /// The language of a path condition (envoy-matching 2.3).
-    pub fn path(&mut self, m: &RouteMatch) -> Language {
+    pub fn path(&self, m: &RouteMatch) -> Language {
         let folded = m.case_sensitive == Some(false);
         match &m.path {
             PathMatch::Prefix(p) if p.contains(['?', '#']) => Language::None,
@@ -106,7 +114,7 @@ impl Languages {
 
 impl Conditions {
     /// The conditions of a route, and those on its client.
-    pub fn new(m: &RouteMatch, client: &Client, languages: &mut Languages) -> Conditions {
+    pub fn new(m: &RouteMatch, client: &Client, languages: &Languages) -> Conditions {
         let mut literals = Vec::new();
         let mut positive = |field, language| {
             literals.push(Literal { field, test: Test { language, absent: false }, holds: true });
@@ -147,7 +155,7 @@ impl Conditions {
 }
 
 /// Section 3.4 of envoy-matching, as tests.
-fn add_header(h: &HeaderMatcher, languages: &mut Languages, out: &mut Vec<Literal>) {
+fn add_header(h: &HeaderMatcher, languages: &Languages, out: &mut Vec<Literal>) {
     let name = h.name.to_ascii_lowercase();
     let field = match name.as_str() {
         ":method" => Field::Method,

@@ -138,23 +138,11 @@ impl Language {
         }
     }
 
-    /// What `byte` is to this language: bytes with the same answer lead to the same states.
+    /// What `byte` is to the automaton of a regex: bytes with the same answer lead to the same states.
     fn class(&self, byte: u8) -> u16 {
-        let named = |t: &str| t.as_bytes().contains(&byte);
         match self {
-            Language::All | Language::None => 0,
-            Language::Exact(t) | Language::Prefix(t) => {
-                if named(t) {
-                    1 + u16::from(byte)
-                } else {
-                    0
-                }
-            }
-            Language::ExactFolded(t) | Language::PrefixFolded(t) => {
-                let byte = byte.to_ascii_lowercase();
-                if t.as_bytes().contains(&byte) { 1 + u16::from(byte) } else { 0 }
-            }
             Language::Regex(r) => r.dfa.as_ref().map_or(0, |dfa| u16::from(dfa.byte_classes().get(byte))),
+            _ => 0,
         }
     }
 }
@@ -230,6 +218,9 @@ pub fn search(domain: Domain, inside: &[&Language], outside: &[&Language], budge
     if inside.iter().chain(outside).any(|l| !l.is_known()) {
         return Search::Unknown;
     }
+    if let Some(answer) = by_prefix(domain, inside, outside) {
+        return answer;
+    }
     breadth_first(domain, inside, outside, budget)
 }
 
@@ -245,18 +236,78 @@ fn by_text(domain: Domain, inside: &[&Language], outside: &[&Language]) -> Optio
     Some(if fits { Search::Found(text.to_vec()) } else { Search::Empty })
 }
 
+/// Where prefixes alone are wanted, the longest of them is the shortest word there is, if any. None: it has to be searched.
+fn by_prefix(domain: Domain, inside: &[&Language], outside: &[&Language]) -> Option<Search> {
+    let mut longest: &[u8] = b"";
+    for language in inside {
+        let text = match language {
+            Language::Prefix(p) => p.as_bytes(),
+            Language::All => continue,
+            _ => return None,
+        };
+        if !text.starts_with(longest) && !longest.starts_with(text) {
+            return Some(Search::Empty);
+        }
+        if text.len() > longest.len() {
+            longest = text;
+        }
+    }
+    if outside.iter().any(|l| matches!(l, Language::Prefix(p) if longest.starts_with(p.as_bytes()))) {
+        return Some(Search::Empty);
+    }
+    let is_word = !longest.is_empty()
+        && longest.iter().enumerate().all(|(i, b)| domain.allows(i, *b))
+        && (domain != Domain::Path || longest.first() == Some(&b'/'));
+    (is_word && !outside.iter().any(|l| l.contains(longest))).then(|| Search::Found(longest.to_vec()))
+}
+
+/// One byte for all that no language tells apart from it; a path's first byte is a matter of its own.
+fn alphabet(domain: Domain, all: &[&Language]) -> Vec<u8> {
+    // Texts tell apart the bytes they have, regexes the classes of their automata.
+    let mut named = [false; 256];
+    let mut regexes: Vec<&Language> = Vec::new();
+    for language in all {
+        match language {
+            Language::All | Language::None => {}
+            Language::Exact(t) | Language::Prefix(t) => t.bytes().for_each(|b| mark(&mut named, b)),
+            Language::ExactFolded(t) | Language::PrefixFolded(t) => t.bytes().for_each(|b| {
+                mark(&mut named, b.to_ascii_lowercase());
+                mark(&mut named, b.to_ascii_uppercase());
+            }),
+            Language::Regex(_) => regexes.push(language),
+        }
+    }
+    let mut told_apart: Vec<Vec<u16>> = Vec::new();
+    let mut alphabet: Vec<u8> = Vec::new();
+    let mut classes = Vec::with_capacity(regexes.len());
+    for byte in friendly() {
+        let first = domain == Domain::Path && matches!(byte, b'/' | b'*');
+        if !first && !domain.allows(1, byte) {
+            continue;
+        }
+        if !first && !named.get(usize::from(byte)).copied().unwrap_or_default() {
+            classes.clear();
+            classes.extend(regexes.iter().map(|l| l.class(byte)));
+            if told_apart.contains(&classes) {
+                continue;
+            }
+            told_apart.push(classes.clone());
+        }
+        alphabet.push(byte);
+    }
+    alphabet
+}
+
+fn mark(named: &mut [bool; 256], byte: u8) {
+    if let Some(known) = named.get_mut(usize::from(byte)) {
+        *known = true;
+    }
+}
+
 fn breadth_first(domain: Domain, inside: &[&Language], outside: &[&Language], budget: &mut u32) -> Search {
     let all: Vec<&Language> = inside.iter().chain(outside).copied().collect();
     let Some(first) = all.iter().map(|l| l.start()).collect::<Option<Vec<State>>>() else { return Search::Unknown };
-    // One byte stands for all that no language tells apart from it; a path's first byte is a matter of its own.
-    let mut told_apart: FxHashSet<Vec<u16>> = FxHashSet::default();
-    let mut alphabet: Vec<u8> = Vec::new();
-    for byte in friendly() {
-        let first = domain == Domain::Path && matches!(byte, b'/' | b'*');
-        if first || (domain.allows(1, byte) && told_apart.insert(all.iter().map(|l| l.class(byte)).collect())) {
-            alphabet.push(byte);
-        }
-    }
+    let alphabet = alphabet(domain, &all);
     let accepted = |states: &[State], length: usize| {
         domain.accepts(length)
             && all.iter().zip(states).enumerate().all(|(i, (l, s))| l.accepts(s) == (i < inside.len()))
@@ -267,6 +318,7 @@ fn breadth_first(domain: Domain, inside: &[&Language], outside: &[&Language], bu
     // A lone `*` is no beginning of anything longer.
     let mut seen: FxHashSet<(Vec<State>, bool)> = FxHashSet::default();
     seen.insert((first, false));
+    let mut next: (Vec<State>, bool) = (Vec::with_capacity(all.len()), false);
     let mut at = 0;
     while let Some((states, byte, _, length)) = visited.get(at).cloned() {
         if accepted(&states, length) {
@@ -279,13 +331,12 @@ fn breadth_first(domain: Domain, inside: &[&Language], outside: &[&Language], bu
                     return Search::Unknown;
                 }
                 *budget -= 1;
-                let next: Vec<State> = all.iter().zip(&states).map(|(l, s)| l.step(s, next_byte)).collect();
-                if hopeless(&next) {
-                    continue;
-                }
-                let star = domain == Domain::Path && length == 0 && next_byte == b'*';
-                if seen.insert((next.clone(), star)) {
-                    visited.push((next, next_byte, at, length + 1));
+                next.0.clear();
+                next.0.extend(all.iter().zip(&states).map(|(l, s)| l.step(s, next_byte)));
+                next.1 = domain == Domain::Path && length == 0 && next_byte == b'*';
+                if !hopeless(&next.0) && !seen.contains(&next) {
+                    seen.insert(next.clone());
+                    visited.push((next.0.clone(), next_byte, at, length + 1));
                 }
             }
         }

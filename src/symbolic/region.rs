@@ -150,7 +150,7 @@ mod tests {
             query_parameters: Vec::new(),
             claims: Vec::new(),
         };
-        Conditions::new(&m, &Client::default(), &mut Languages::default())
+        Conditions::new(&m, &Client::default(), &Languages::default())
     }
 
     fn prefix(p: &str, headers: &[(&str, &str, bool)]) -> Conditions {

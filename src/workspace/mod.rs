@@ -41,6 +41,8 @@ pub struct Inputs {
     pub name: String,
     pub sources: SourceMap,
     pub manifests: Vec<FileId>,
+    /// What is in force before, for commands that compare.
+    pub base: Vec<FileId>,
     pub mesh_config: Option<FileId>,
     pub scenario: Option<(FileId, Scenario)>,
     /// What went wrong while the texts were gathered.
@@ -83,6 +85,8 @@ pub struct Reviewed {
     pub refused: Vec<(ObjectId, Position)>,
     /// What is left of the documents: the objects that would be in force, with Services assumed where that was asked for.
     pub manifests: Manifests,
+    /// The objects of the inputs' `base` that are in force, where there is one; what is refused there is in force nowhere.
+    pub base: Option<Manifests>,
     /// Hosts that got an assumed Service, sorted.
     pub assumed: Vec<SmolStr>,
     pub scenario: Option<Scenario>,
@@ -216,6 +220,13 @@ impl Workspace {
 /// Only reads and reviews; refused documents are findings like all others.
 pub fn review(inputs: Inputs, options: &Options) -> Reviewed {
     let mut admitted = admit(&inputs, options);
+    let base = (!inputs.base.is_empty()).then(|| {
+        let before =
+            Inputs { manifests: inputs.base.clone(), findings: Vec::new(), base: Vec::new(), ..inputs.clone() };
+        let Admitted { manifests, findings, .. } = admit(&before, options);
+        admitted.findings.extend(findings.into_iter().filter(|f| f.id == "load" && f.severity == Severity::Error));
+        manifests
+    });
     let assumed = if options.assume_services { assume::services(&mut admitted.manifests) } else { Vec::new() };
     let mut refused: Vec<(ObjectId, Position)> = Vec::new();
     for f in admitted.findings.iter().filter(|f| f.is_rejection()) {
@@ -230,6 +241,7 @@ pub fn review(inputs: Inputs, options: &Options) -> Reviewed {
         findings: admitted.findings,
         refused,
         manifests: admitted.manifests,
+        base,
         assumed,
         scenario: inputs.scenario.map(|(_, scenario)| scenario),
     }

@@ -2,13 +2,15 @@
 
 /// Finds the line and column of a byte offset.
 ///
-/// Building it reads the text once (`O(bytes)`); each question costs a binary search and the length
-/// of one line. So it is made when there is something to report, not for every file.
+/// Building it reads the text once (`O(bytes)`); each question costs a binary search and, where the
+/// text is not all ASCII, the length of one line. So it is made when there is something to report, not for every file.
 #[derive(Clone, Debug)]
 pub struct LineIndex<'t> {
     text: &'t str,
     /// Offset at which each line starts; never empty. A byte order mark is no part of the first line.
     starts: Vec<u32>,
+    /// Every character is one byte, so that a column needs no counting: one-line JSON files may be huge.
+    ascii: bool,
 }
 
 /// A place for people: line and column, both counted from 1.
@@ -26,7 +28,7 @@ impl<'t> LineIndex<'t> {
     pub fn new(text: &'t str) -> LineIndex<'t> {
         let mut starts = vec![if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() as u32 } else { 0 }];
         starts.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at as u32 + 1));
-        LineIndex { text, starts }
+        LineIndex { text, starts, ascii: text.is_ascii() }
     }
 
     /// The line of `offset`, from 1. Offsets behind the text count as its end.
@@ -39,9 +41,22 @@ impl<'t> LineIndex<'t> {
     pub fn position(&self, offset: u32) -> Position {
         let line = self.line_of(offset);
         let start = self.start_of(line) as usize;
+        if self.ascii {
+            let offset = (offset as usize).min(self.text.len());
+            return Position { line, column: offset.saturating_sub(start) as u32 + 1 };
+        }
         let end = self.text.floor_char_boundary(offset as usize);
         let before = self.text.get(start..end).unwrap_or("");
         Position { line, column: before.chars().count() as u32 + 1 }
+    }
+
+    /// The offset of a place; the end of its line where that has no such column.
+    pub fn offset(&self, place: Position) -> u32 {
+        let (start, line) = (self.start_of(place.line), self.line(place.line));
+        let before = place.column.saturating_sub(1) as usize;
+        let skipped =
+            if self.ascii { before.min(line.len()) } else { line.chars().take(before).map(char::len_utf8).sum() };
+        start + skipped as u32
     }
 
     /// The text of a line (from 1) without its line break; the empty text where there is no such
@@ -88,6 +103,17 @@ mod tests {
         assert_eq!(at(text, 5), (2, 1));
         assert_eq!(at(text, 11), (3, 1));
         assert_eq!(at("", 0), (1, 1));
+    }
+
+    #[test]
+    fn places_lead_back_to_their_offsets() {
+        for text in ["a: b\ncd: e\n", "é: ü\nx"] {
+            let index = LineIndex::new(text);
+            for (offset, _) in text.char_indices() {
+                assert_eq!(index.offset(index.position(offset as u32)), offset as u32, "{text:?}");
+            }
+            assert_eq!(index.offset(Position { line: 1, column: 99 }), index.line(1).len() as u32);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
 use crate::checks::references::subsets::RuleHomes;
-use crate::checks::registry::checks;
+use crate::checks::registry::{Input, checks};
 use crate::checks::report::{Report, listed};
 use crate::checks::subject::Subject;
 use crate::diagnostic::Severity;
@@ -112,7 +112,17 @@ fn hidden(
     }
     // This one is in a client's namespace: which rule do its clients lose?
     let lost = rules.iter().find(|o| services.iter().any(|s| s.namespace == o.meta.namespace) && o.id != dr.id);
-    let Some(lost) = lost else { return };
+    let Some(lost) = lost else {
+        if subject.has(Input::Pods) && !subject.knows_pods_of(namespace) {
+            let home = services.first().map_or("", |s| s.namespace.as_str());
+            let message = format!(
+                "nobody uses this rule: `{namespace}` has no pods, the service lives in `{home}`, and the root namespace is `{root}`"
+            );
+            let hint = format!("move it to `{home}`");
+            report.add("C305", (&dr.id, dr.at), "metadata.namespace", message, hint).possible();
+        }
+        return;
+    };
     let missing: Vec<&SmolStr> =
         lost.spec.subsets.iter().map(|s| &s.name).filter(|n| dr.spec.subsets.iter().all(|s| s.name != **n)).collect();
     let policy = lost.spec.traffic_policy.is_some() && dr.spec.traffic_policy.is_none();

@@ -56,20 +56,30 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
     }
 }
 
-fn bare(host: &str) -> &str {
-    host.split_once('/').map_or(host, |(_, h)| h)
+/// Namespace (`*` for any) and host of an entry of a server.
+fn parts<'h>(entry: &'h str, own: &'h str) -> (&'h str, &'h str) {
+    match entry.split_once('/') {
+        Some((".", host)) => (own, host),
+        Some((namespace, host)) => (namespace, host),
+        None => ("*", entry),
+    }
+}
+
+fn meet(a: &str, b: &str) -> bool {
+    a == b || a == "*" || b == "*"
 }
 
 /// C307: each host against the hosts seen before, exact ones through a map.
 fn same_host(port: i64, servers: &[Place<'_>], report: &mut Report) {
-    let mut exact: FxHashMap<&str, Place<'_>> = FxHashMap::default();
-    let mut wildcards: Vec<(&str, Place<'_>)> = Vec::new();
+    // Hosts with the namespaces they are for.
+    let mut exact: FxHashMap<&str, Vec<(&str, Place<'_>)>> = FxHashMap::default();
+    let mut wildcards: Vec<(&str, &str, Place<'_>)> = Vec::new();
     for (gateway, i, server) in servers {
         for (h, host) in server.hosts.iter().enumerate() {
-            let name = bare(host);
-            let other = |p: &Place<'_>| p.0.id != gateway.id;
-            let equal = exact.get(name).filter(|p| other(p));
-            let wide = || wildcards.iter().find(|(w, p)| other(p) && (matches(w, name))).map(|(_, p)| p);
+            let (namespace, name) = parts(host, &gateway.meta.namespace);
+            let other = |n: &str, p: &Place<'_>| p.0.id != gateway.id && meet(n, namespace);
+            let equal = exact.get(name).into_iter().flatten().find(|(n, p)| other(n, p)).map(|(_, p)| p);
+            let wide = || wildcards.iter().find(|(n, w, p)| other(n, p) && matches(w, name)).map(|(.., p)| p);
             let is_wildcard = name.starts_with('*');
             let (found, same) = match equal {
                 Some(found) => (Some(found), true),
@@ -90,9 +100,9 @@ fn same_host(port: i64, servers: &[Place<'_>], report: &mut Report) {
                     .severity(if same { Severity::Error } else { Severity::Warning })
                     .related("the other Gateway", first.at, Some(&first.id));
             }
-            exact.entry(name).or_insert((gateway, *i, server));
+            exact.entry(name).or_default().push((namespace, (gateway, *i, server)));
             if is_wildcard {
-                wildcards.push((name, (gateway, *i, server)));
+                wildcards.push((namespace, name, (gateway, *i, server)));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! ServiceEntries and Sidecars: C309 and C310.
+//! ServiceEntries and Sidecars, and policies like these: C309 and C310.
 
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
@@ -6,8 +6,9 @@ use smol_str::SmolStr;
 use crate::checks::registry::checks;
 use crate::checks::report::Report;
 use crate::checks::subject::Subject;
-use crate::manifest::{Object, ServiceEntry, Sidecar};
+use crate::manifest::{Labels, Object, ObjectId, ServiceEntry};
 use crate::mesh::{Protocol, Registry};
+use crate::source::Position;
 
 checks! {
     /// Two ServiceEntries have the same host and port, with different protocols or at all; or one has the full name of a
@@ -15,7 +16,7 @@ checks! {
     C309 "ServiceEntries that disagree" Warning needs[] peers["IST0177", "KIA1211", "KIA1212"];
 
     /// Two Sidecars select the same pod, or a namespace has two without selector. The older one counts, and which one that
-    /// is nobody sees; the visibility of the pod is left to chance.
+    /// is nobody sees; the visibility of the pod is left to chance. The same for PeerAuthentications.
     C310 "Sidecars that select the same workload" Error needs[] peers["IST0110", "IST0111", "KIA0002", "KIA0003"];
 }
 
@@ -70,35 +71,50 @@ fn entries(subject: &Subject<'_>, report: &mut Report) {
 
 /// C310.
 fn sidecars(subject: &Subject<'_>, report: &mut Report) {
-    let mut without: FxHashMap<&SmolStr, &Object<Sidecar>> = FxHashMap::default();
-    let mut owners: FxHashMap<(&str, &str), &Object<Sidecar>> = FxHashMap::default();
-    for sidecar in &subject.mesh.sidecars {
-        let namespace = &sidecar.meta.namespace;
-        let object = (&sidecar.id, sidecar.at);
-        match &sidecar.spec.workload_selector {
-            None => match without.get(namespace) {
-                Some(first) => {
-                    let message = format!("{} is for all of namespace `{namespace}` too", first.id);
-                    report
-                        .add("C310", object, "spec", message, "keep one Sidecar without selector in a namespace")
-                        .related("the one in force", first.at, Some(&first.id));
-                }
-                None => {
-                    without.insert(namespace, sidecar);
-                }
-            },
-            Some(selector) => {
-                let mut told = false;
-                for pod in subject.pods(namespace, selector) {
-                    let owner = owners.entry((namespace.as_str(), pod.meta.name.as_str())).or_insert(sidecar);
-                    if owner.id != sidecar.id && !told {
-                        told = true;
-                        let message = format!("{} selects {} too", owner.id, pod.id);
-                        report
-                            .add("C310", object, "spec.workloadSelector", message, "let each pod have one Sidecar")
-                            .related("the one in force", owner.at, Some(&owner.id));
-                    }
-                }
+    let sidecars = subject.mesh.sidecars.iter().map(|s| One {
+        object: (&s.id, s.at),
+        selector: s.spec.workload_selector.as_ref(),
+        path: "spec.workloadSelector",
+    });
+    each_workload_has_one(subject, sidecars, report);
+    let policies = subject.manifests.peer_authentications.iter().map(|p| One {
+        object: (&p.id, p.at),
+        selector: Some(&p.spec.selector).filter(|s| !s.is_empty()),
+        path: "spec.selector",
+    });
+    each_workload_has_one(subject, policies, report);
+}
+
+/// An object of a kind of which a workload should have one.
+struct One<'a> {
+    object: (&'a ObjectId, Position),
+    selector: Option<&'a Labels>,
+    path: &'static str,
+}
+
+fn each_workload_has_one<'a>(subject: &Subject<'a>, all: impl Iterator<Item = One<'a>>, report: &mut Report) {
+    let mut without: FxHashMap<&SmolStr, (&ObjectId, Position)> = FxHashMap::default();
+    let mut owners: FxHashMap<(&SmolStr, &SmolStr), (&ObjectId, Position)> = FxHashMap::default();
+    for one in all {
+        let (id, _) = one.object;
+        let (namespace, kind) = (&id.namespace, &id.kind);
+        let Some(selector) = one.selector else {
+            let (first, at) = *without.entry(namespace).or_insert(one.object);
+            if first != id {
+                let message = format!("{first} is for all of namespace `{namespace}` too");
+                let hint = format!("keep one {kind} without selector in a namespace");
+                report.add("C310", one.object, "spec", message, hint).related("the one in force", at, Some(first));
+            }
+            continue;
+        };
+        let mut told = false;
+        for pod in subject.pods(namespace, selector) {
+            let (owner, at) = *owners.entry((namespace, &pod.meta.name)).or_insert(one.object);
+            if owner != id && !told {
+                told = true;
+                let message = format!("{owner} selects {} too", pod.id);
+                let hint = format!("let each pod have one {kind}");
+                report.add("C310", one.object, one.path, message, hint).related("the one in force", at, Some(owner));
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
 use crate::checks::priority::dead::{Fate, fates_of, overlap};
@@ -13,6 +13,7 @@ use crate::checks::report::{Report, listed};
 use crate::checks::subject::Subject;
 use crate::checks::walk::{Role, targets};
 use crate::diagnostic::Severity;
+use crate::manifest::{Object, ServiceRoute};
 use crate::mesh::{MESH_GATEWAY, VirtualService, Visibility};
 use crate::symbolic::Languages;
 
@@ -33,13 +34,12 @@ checks! {
     /// A rule lists the same host, subset and port more than once: their shares add up, which is seldom meant.
     C311 "Same destination twice in a rule" Warning needs[] peers["KIA1105"];
 
-    /// An HTTPRoute is there for the name of a Service that a VirtualService for the mesh has as a host. Where both are for
-    /// the same service they do not combine. HTTPRoutes are only known by name here, so this is possible, not proven.
+    /// An HTTPRoute or GRPCRoute has a Service as parent, and a VirtualService for the mesh has it as a host. The two do not
+    /// combine: one of them decides, the rules of the other are void.
     C312 "VirtualService and HTTPRoute on one service" Warning needs[] peers[];
 }
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
-    let mut languages = Languages::default();
     // (gateway, host) to the VirtualServices that have it, in creation order.
     let mut by_host: IndexMap<(&SmolStr, SmolStr), Sharing<'_>> = IndexMap::new();
     for vs in &subject.mesh.virtual_services.all {
@@ -59,7 +59,7 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
         // The same VirtualServices meet at each of their hosts; once is enough.
         let key: Vec<usize> = with_http.iter().map(|(vs, _)| Arc::as_ptr(vs) as usize).collect();
         if with_http.len() > 1 && told.insert((key, false)) {
-            on_gateway(&with_http, gateway, host, &mut languages, report);
+            on_gateway(&with_http, gateway, host, &subject.languages, report);
         }
     }
     for vs in &subject.manifests.virtual_services {
@@ -111,7 +111,7 @@ fn on_gateway(
     list: &[(&Arc<VirtualService>, usize)],
     gateway: &str,
     host: &str,
-    languages: &mut Languages,
+    languages: &Languages,
     report: &mut Report,
 ) {
     let mut merged: Vec<Entry<'_>> = Vec::new();
@@ -226,34 +226,23 @@ fn twice(vs: &crate::manifest::Object<crate::manifest::VirtualService>, report: 
 
 /// C312.
 fn http_routes(subject: &Subject<'_>, report: &mut Report) {
-    let routes: FxHashSet<(&str, &str)> = subject
-        .manifests
-        .not_modelled
-        .iter()
-        .filter(|o| matches!(o.kind.as_str(), "HTTPRoute" | "GRPCRoute"))
-        .map(|o| (o.namespace.as_str(), o.name.as_str()))
-        .collect();
-    if routes.is_empty() {
+    let routes = subject.manifests.service_routes.iter();
+    let by_service: FxHashMap<(&str, &str), &Object<ServiceRoute>> =
+        routes.flat_map(|r| r.spec.services.iter().map(move |(ns, name)| ((ns.as_str(), name.as_str()), r))).collect();
+    if by_service.is_empty() {
         return;
     }
     for vs in subject.mesh.virtual_services.all.iter().filter(|vs| Subject::is_mesh(vs)) {
         for (i, host) in vs.hosts.iter().enumerate() {
             let Some(service) = subject.mesh.service_index.by_hostname(host).first() else { continue };
-            if routes.contains(&(service.namespace.as_str(), service.name.as_str())) {
-                let message = format!(
-                    "an HTTPRoute `{}/{}` may be for the same service; the two do not combine",
-                    service.namespace, service.name
-                );
-                report
-                    .add(
-                        "C312",
-                        (&vs.object, vs.at),
-                        format!("spec.hosts[{i}]"),
-                        message,
-                        "use one kind of route for a service",
-                    )
-                    .possible();
-            }
+            let Some(route) = by_service.get(&(service.namespace.as_str(), service.name.as_str())) else { continue };
+            let message = format!("{} is for the same service; the two do not combine", route.id);
+            let path = format!("spec.hosts[{i}]");
+            report.add("C312", (&vs.object, vs.at), path, message, "use one kind of route for a service").related(
+                "the other route",
+                route.at,
+                Some(&route.id),
+            );
         }
     }
 }

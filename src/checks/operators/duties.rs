@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::checks::registry::checks;
-use crate::checks::report::{Report, listed};
+use crate::checks::report::{Report, counted, listed};
 use crate::checks::subject::Subject;
 use crate::diagnostic::{Finding, Severity};
 use crate::manifest::ObjectId;
@@ -33,14 +33,13 @@ checks! {
 const DESTINATIONS_MAX: usize = 5;
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
-    summed_up(report);
     for vs in &subject.mesh.virtual_services.all {
         responsibilities(subject, vs, report);
     }
 }
 
 /// O802, O803, O807: findings that were made already, seen as operators count them.
-fn summed_up(report: &mut Report) {
+pub(in crate::checks) fn sum_up(report: &mut Report) {
     let mut conflicts: BTreeMap<(ObjectId, Position), Vec<Finding>> = BTreeMap::new();
     let mut priorities: BTreeMap<(ObjectId, Position), Vec<Finding>> = BTreeMap::new();
     let mut subsets: Vec<Finding> = Vec::new();
@@ -77,7 +76,8 @@ fn summed_up(report: &mut Report) {
         let Some(first) = found.first() else { continue };
         let worse = found.iter().any(|f| f.severity > Severity::Info) || found.len() > 3;
         if worse {
-            let message = format!("which rule counts is hard to tell: {} such findings ({})", found.len(), ids(&found));
+            let message =
+                format!("which rule counts is hard to tell: {} ({})", counted(found.len(), "finding"), ids(&found));
             report.add(
                 "O803",
                 (&object, first.at),

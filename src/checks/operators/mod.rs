@@ -2,4 +2,5 @@
 
 pub(super) mod duties;
 pub(super) mod order;
+pub(super) mod rollback;
 pub(super) mod telemetry;

@@ -1,4 +1,4 @@
-//! The order of applying, and the way back: O801, O805, O810, O811.
+//! The order of applying: O801, O811.
 
 use rustc_hash::FxHashSet;
 
@@ -18,14 +18,6 @@ checks! {
     /// that of Argo CD's sync waves, in which case this is an error. The other way round there is no gap: add the subset,
     /// wait for the proxies, route to it; and to remove it: stop routing, wait, drop the subset.
     O801 "VirtualService refers to a subset before its DestinationRule defines it" Warning needs[] peers[];
-
-    /// A subset that gets less than before is no longer there to go back to: it is gone from the DestinationRule, or no pod
-    /// carries its labels. Needs the manifests that are in force now.
-    O805 "No rollback path" Warning [Ops] needs[Base] peers[];
-
-    /// No single changed file, put back as it was, restores what requests got before. Needs the manifests that are in force
-    /// now.
-    O810 "Rollback touches more than one file" Warning [Ops] needs[Base] peers[];
 
     /// An object needs another one (a subset its DestinationRule, a VirtualService its Gateway, a destination its
     /// ServiceEntry, a root its delegate), and comes before it: neither the names of the files nor sync waves state the order.
@@ -78,13 +70,15 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
             let on = (&dr.id, Step::of(&dr.meta, dr.at));
             let (early, stated) = own.1.before(on.1);
             pairs.push(Pair { dependent: own, on });
-            if !early || !target.gets_traffic {
+            if !early || !target.gets_traffic || in_force(subject, dr, &target.destination.subset) {
                 continue;
             }
             too_early = true;
             let message = format!(
-                "subset `{}` is defined by {}, which is applied later: 503 NC until then",
-                target.destination.subset, dr.id
+                "subset `{}` is defined by {}, which is applied later: {} until then",
+                target.destination.subset,
+                dr.id,
+                if target.is_mirror() { "copies vanish" } else { "503 NC" }
             );
             let hint = if stated {
                 format!("give the DestinationRule a lower `{SYNC_WAVE}` than the VirtualService")
@@ -98,7 +92,48 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
         }
         others(subject, vs, own, &mut pairs);
     }
+    removed_first(subject, &homes, report);
     undocumented(&pairs, too_early, report);
+}
+
+/// Whether the rule that is in force now has the subset already, so that there is no gap.
+fn in_force(subject: &Subject<'_>, dr: &Object<DestinationRule>, subset: &str) -> bool {
+    let old = subject.base.as_ref().and_then(|base| base.destination_rule(&dr.id));
+    old.is_some_and(|old| old.spec.subsets.iter().any(|s| s.name == subset))
+}
+
+/// O801 for removals: the DestinationRule drops a subset before the VirtualService stops naming it.
+fn removed_first(subject: &Subject<'_>, homes: &RuleHomes<'_>, report: &mut Report) {
+    let Some(base) = &subject.base else { return };
+    for vs in &subject.manifests.virtual_services {
+        let Some(old) = base.virtual_service(&vs.id) else { continue };
+        let own = Step::of(&vs.meta, vs.at);
+        let now = targets(&vs.spec);
+        for target in targets(&old.spec).into_iter().filter(|t| t.gets_traffic && !t.destination.subset.is_empty()) {
+            let named = |t: &crate::checks::walk::Target<'_>| {
+                t.destination.host == target.destination.host && t.destination.subset == target.destination.subset
+            };
+            if now.iter().any(named) {
+                continue; // If the subset is gone now, that is R106.
+            }
+            let subset = &target.destination.subset;
+            let host = subject.fqdn(&target.destination.host, &vs.meta.namespace);
+            let drops = |dr: &&&Object<DestinationRule>| {
+                in_force(subject, dr, subset) && dr.spec.subsets.iter().all(|s| s.name != *subset)
+            };
+            let rules = homes.of(&host);
+            let Some(dr) = rules.iter().find(drops) else { continue };
+            let (early, stated) = Step::of(&dr.meta, dr.at).before(own);
+            if early {
+                let message = format!("subset `{subset}` goes before {} stops naming it: 503 NC until then", vs.id);
+                let hint = "stop routing to the subset, wait for the proxies, then drop it";
+                report
+                    .add("O801", (&dr.id, dr.at), "spec.subsets", message, hint)
+                    .severity(if stated { Severity::Error } else { Severity::Warning })
+                    .related("named it so far", vs.at, Some(&vs.id));
+            }
+        }
+    }
 }
 
 /// The written rule that gives a client of `vs` the subset.

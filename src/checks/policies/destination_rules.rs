@@ -1,9 +1,9 @@
-//! Policies of DestinationRules: T410 to T416, T419; and O804.
+//! Policies of DestinationRules: T410 to T415, T419; and O804.
 
 use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
-use crate::checks::references::subsets::endpoints_are_known;
+use crate::checks::references::subsets::{Health, endpoints, endpoints_are_known};
 use crate::checks::registry::checks;
 use crate::checks::report::{Report, listed};
 use crate::checks::subject::Subject;
@@ -41,22 +41,20 @@ checks! {
     /// system's CAs at best, and its name not at all.
     T415 "Client TLS without CA" Warning needs[] peers["IST0128", "IST0129"];
 
-    /// A DestinationRule turns TLS off towards pods whose PeerAuthentication demands it, or on without any. The connection
-    /// is closed, and requests end with 503.
-    T416 "DestinationRule TLS against PeerAuthentication" Error needs[PeerAuthentications]
-        peers["KIA0205", "KIA0206", "KIA0207", "KIA0208", "KIA0401", "KIA0501", "KIA0505", "KIA0506"];
-
     /// A locality distribution gives a share to a locality where the service has no endpoint. The shares of the others grow
-    /// in its place.
+    /// in its place. An info where no entry is for clients of a locality that has pods.
     T419 "Locality distribution sends share to nobody" Warning needs[Pods] peers[];
 
-    /// A DestinationRule sets more than three kinds of policy at once beside its subsets. When something goes wrong, nobody
-    /// knows which of them it was. Introduce them one by one: subsets first, TLS alone, limits last.
+    /// A DestinationRule changes more than one kind of policy at once against what is in force (a warning), or, where that is
+    /// not given, has four or more kinds, subsets among them (an info). When something goes wrong, nobody knows which of them
+    /// it was. Introduce them one by one: subsets first, TLS alone, limits last.
     O804 "Too many policies in one DestinationRule" Info [Ops] needs[] peers[];
 }
 
 /// Kinds of policy in one DestinationRule that are still easy to follow.
 const KINDS_MAX: usize = 3;
+/// Kinds of policy that change at once and can still be told apart by their effect.
+const CHANGES_MAX: usize = 1;
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
     let mut used: FxHashSet<(SmolStr, SmolStr)> = FxHashSet::default();
@@ -92,7 +90,7 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
                 tls(dr, &format!("{path}.portLevelSettings[{i}]"), port.tls.as_ref(), report);
             }
         }
-        overloaded(dr, report);
+        overloaded(subject, dr, report);
     }
 }
 
@@ -108,6 +106,32 @@ fn policies(dr: &Object<DestinationRule>) -> Vec<(String, Option<&Labels>, &Traf
 
 /// T410.
 fn replaced(dr: &Object<DestinationRule>, report: &mut Report) {
+    for (i, subset) in dr.spec.subsets.iter().enumerate() {
+        let Some(own) = &subset.traffic_policy else { continue };
+        let both = |p: fn(&TrafficPolicy) -> bool| p(own) || dr.spec.traffic_policy.as_ref().is_some_and(p);
+        for (j, port) in own.port_level_settings.iter().enumerate() {
+            let mut lost = Vec::new();
+            for (name, is_lost) in [
+                ("connectionPool", both(|p| p.connection_pool.is_some()) && port.connection_pool.is_none()),
+                ("loadBalancer", both(|p| p.load_balancer.is_some()) && port.load_balancer.is_none()),
+                ("outlierDetection", both(|p| p.outlier_detection.is_some()) && port.outlier_detection.is_none()),
+            ] {
+                if is_lost {
+                    lost.push(name);
+                }
+            }
+            if !lost.is_empty() {
+                let number = port.port.unwrap_or_default();
+                let message = format!(
+                    "port {number} of subset `{}` loses {}: settings of a port replace all of them",
+                    subset.name,
+                    listed(&lost, 4)
+                );
+                let path = format!("spec.subsets[{i}].trafficPolicy.portLevelSettings[{j}]");
+                report.add("T410", (&dr.id, subset.at), path, message, "repeat for the port what should stay");
+            }
+        }
+    }
     let Some(rule) = &dr.spec.traffic_policy else { return };
     let pool_lost = |rule: Option<&ConnectionPool>, own: Option<&ConnectionPool>| {
         let (Some(rule), Some(own)) = (rule, own) else { return Vec::new() };
@@ -122,14 +146,20 @@ fn replaced(dr: &Object<DestinationRule>, report: &mut Report) {
     };
     for (i, subset) in dr.spec.subsets.iter().enumerate() {
         let Some(own) = &subset.traffic_policy else { continue };
-        let lost = pool_lost(rule.connection_pool.as_ref(), own.connection_pool.as_ref());
+        let mut lost = pool_lost(rule.connection_pool.as_ref(), own.connection_pool.as_ref());
+        if let (Some(theirs), Some(ours)) = (&rule.load_balancer, &own.load_balancer)
+            && theirs.locality_lb_setting.is_some()
+            && ours.locality_lb_setting.is_none()
+        {
+            lost.push("loadBalancer.localityLbSetting");
+        }
         if !lost.is_empty() {
             let message = format!(
                 "subset `{}` loses {} of the rule: a field replaces the whole field",
                 subset.name,
                 listed(&lost, 3)
             );
-            let path = format!("spec.subsets[{i}].trafficPolicy.connectionPool");
+            let path = format!("spec.subsets[{i}].trafficPolicy");
             report.add("T410", (&dr.id, subset.at), path, message, "repeat in the subset what should stay");
         }
     }
@@ -190,7 +220,7 @@ fn ejections(
     let mut sets: Vec<(String, &Labels)> = Vec::new();
     let all = Labels::default();
     match labels {
-        Some(labels) => sets.push((format!("these {}", "endpoints"), labels)),
+        Some(labels) => sets.push(("these endpoints".to_owned(), labels)),
         None => {
             sets.extend(
                 dr.spec
@@ -205,7 +235,7 @@ fn ejections(
         }
     }
     for (name, labels) in sets {
-        let count = crate::checks::references::subsets::endpoints(subject, service, labels).len();
+        let count = endpoints(subject, service, labels, Health::Any).len();
         let ejected = ((count as i64) * percent / 100).max(1);
         if count > 0 && ejected >= count as i64 {
             let pods = if count == 1 { "its only endpoint".to_owned() } else { format!("all {count} endpoints") };
@@ -242,6 +272,17 @@ fn localities(
         let mut have = locality.split('/');
         wanted.split('/').all(|w| w == "*" || have.next().is_some_and(|h| h == w))
     };
+    let covered = |at: &str| locality.distribute.iter().any(|d| fits(&d.from, at));
+    let mut outside: Vec<&str> = found.iter().map(|e| &*e.locality).filter(|l| !l.is_empty() && !covered(l)).collect();
+    outside.sort_unstable();
+    outside.dedup();
+    if !locality.distribute.is_empty() && !outside.is_empty() {
+        let message =
+            format!("no `from` covers {}: the distribution does nothing for clients there", listed(&outside, 4));
+        let path = format!("{path}.loadBalancer.localityLbSetting.distribute");
+        let hint = "add an entry for them, if they have clients";
+        report.add("T419", (&dr.id, dr.at), path, message, hint).severity(Severity::Info);
+    }
     for (i, d) in locality.distribute.iter().enumerate() {
         let empty: Vec<&SmolStr> =
             d.to.iter()
@@ -283,35 +324,67 @@ fn tls(dr: &Object<DestinationRule>, path: &str, tls: Option<&ClientTls>, report
     }
 }
 
+/// Kinds of policy, each with what the rule says of it; empty: nothing.
+fn kinds(dr: &Object<DestinationRule>) -> [(&'static str, String); 10] {
+    let each = |part: &dyn Fn(&TrafficPolicy) -> Option<String>| -> String {
+        let parts = policies(dr).into_iter().filter_map(|(path, _, p)| Some(format!("{path} {}; ", part(p)?)));
+        parts.collect()
+    };
+    let spec = &dr.spec;
+    let subsets: Vec<_> = spec.subsets.iter().map(|s| (&s.name, &s.labels)).collect();
+    let pool = |p: &TrafficPolicy| p.connection_pool.clone();
+    [
+        ("subsets", if subsets.is_empty() { String::new() } else { format!("{subsets:?}") }),
+        ("loadBalancer", each(&|p| p.load_balancer.as_ref().map(|x| format!("{x:?}")))),
+        ("connectionPool.tcp", each(&|p| pool(p)?.tcp.map(|x| format!("{x:?}")))),
+        ("connectionPool.http", each(&|p| pool(p)?.http.map(|x| format!("{x:?}")))),
+        ("outlierDetection", each(&|p| p.outlier_detection.as_ref().map(|x| format!("{x:?}")))),
+        ("tls", each(&|p| p.tls.as_ref().map(|x| format!("{x:?}")))),
+        (
+            "portLevelSettings",
+            each(&|p| (!p.port_level_settings.is_empty()).then(|| format!("{:?}", p.port_level_settings))),
+        ),
+        (
+            "tunnel or proxyProtocol",
+            each(&|p| {
+                (p.tunnel.is_some() || p.proxy_protocol.is_some())
+                    .then(|| format!("{:?} {:?}", p.tunnel, p.proxy_protocol))
+            }),
+        ),
+        ("retryBudget", each(&|p| p.retry_budget.as_ref().map(|x| format!("{x:?}")))),
+        (
+            "exportTo or workloadSelector",
+            if spec.export_to.is_empty() && spec.workload_selector.is_none() {
+                String::new()
+            } else {
+                format!("{:?} {:?}", spec.export_to, spec.workload_selector)
+            },
+        ),
+    ]
+}
+
 /// O804.
-fn overloaded(dr: &Object<DestinationRule>, report: &mut Report) {
-    let mut kinds: Vec<&str> = Vec::new();
-    for (_, _, p) in policies(dr) {
-        let ports = &p.port_level_settings;
-        for (name, given) in [
-            ("loadBalancer", p.load_balancer.is_some() || ports.iter().any(|s| s.load_balancer.is_some())),
-            ("connectionPool", p.connection_pool.is_some() || ports.iter().any(|s| s.connection_pool.is_some())),
-            ("outlierDetection", p.outlier_detection.is_some() || ports.iter().any(|s| s.outlier_detection.is_some())),
-            ("tls", p.tls.is_some() || ports.iter().any(|s| s.tls.is_some())),
-            ("tunnel", p.tunnel.is_some()),
-            ("proxyProtocol", p.proxy_protocol.is_some()),
-            ("retryBudget", p.retry_budget.is_some()),
-        ] {
-            if given && !kinds.contains(&name) {
-                kinds.push(name);
-            }
+fn overloaded(subject: &Subject<'_>, dr: &Object<DestinationRule>, report: &mut Report) {
+    let hint = "introduce them one by one: subsets first, TLS alone, limits last";
+    let now = kinds(dr);
+    if let Some(base) = &subject.base {
+        let Some(old) = base.destination_rule(&dr.id) else { return };
+        let before = kinds(old);
+        let changed: Vec<&str> =
+            now.iter().zip(&before).filter(|((_, a), (_, b))| a != b).map(|((k, _), _)| *k).collect();
+        if changed.len() > CHANGES_MAX {
+            let message = format!("{} kinds of policy change at once: {}", changed.len(), listed(&changed, 10));
+            report.add("O804", (&dr.id, dr.at), "spec", message, hint).severity(Severity::Warning).related(
+                "what is in force",
+                old.at,
+                Some(&old.id),
+            );
         }
+        return;
     }
-    if kinds.len() > KINDS_MAX {
-        let message = format!("{} kinds of policy in one rule: {}", kinds.len(), listed(&kinds, 7));
-        report
-            .add(
-                "O804",
-                (&dr.id, dr.at),
-                "spec",
-                message,
-                "introduce them one by one: subsets first, TLS alone, limits last",
-            )
-            .severity(Severity::Info);
+    let given: Vec<&str> = now.iter().filter(|(_, text)| !text.is_empty()).map(|(kind, _)| *kind).collect();
+    if given.len() > KINDS_MAX {
+        let message = format!("{} kinds of policy in one rule: {}", given.len(), listed(&given, 10));
+        report.add("O804", (&dr.id, dr.at), "spec", message, hint);
     }
 }

@@ -1,11 +1,12 @@
 //! Retries, timeouts and faults: T405 to T408, T418; and O809.
 
 use super::weights::split;
+use crate::checks::references::subsets::{Health, endpoints, endpoints_are_known};
 use crate::checks::registry::checks;
 use crate::checks::report::Report;
 use crate::checks::subject::Subject;
 use crate::diagnostic::Severity;
-use crate::manifest::{HttpRetry, HttpRoute, Nanos, StringMatch};
+use crate::manifest::{HttpRetry, HttpRoute, Labels, Nanos, StringMatch};
 use crate::mesh::HttpRule;
 
 checks! {
@@ -29,7 +30,8 @@ checks! {
     T418 "Policies the action ignores" Info needs[] peers[];
 
     /// A rule splits traffic, and retries and timeout are not stated (then the defaults count: 2 retries, no timeout), or
-    /// they don't fit together. With a small canary the load after retries matters: each failing request comes 1 + attempts
+    /// they don't fit together; or, against what is in force, a weight moves while retries stay, and with all retries a subset
+    /// gets a greater share of the load than it has of the pods. With a small canary the load after retries matters: each failing request comes 1 + attempts
     /// times.
     O809 "Retry or timeout not considered together with weights" Warning [Ops] needs[] peers[];
 }
@@ -81,7 +83,10 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
             report.add("T408", object, at(".fault"), message, "inject the fault for another hop to see them act");
         }
         if splits {
-            combined(rule, attempts, unfit, report);
+            let told = combined(rule, attempts, unfit, report);
+            if !told {
+                canary(subject, rule, attempts, report);
+            }
         }
     }
 }
@@ -167,7 +172,7 @@ fn load(rule: &HttpRule, report: &mut Report) {
 }
 
 /// O809.
-fn combined(rule: &HttpRule, attempts: i64, unfit: bool, report: &mut Report) {
+fn combined(rule: &HttpRule, attempts: i64, unfit: bool, report: &mut Report) -> bool {
     let route = &rule.route;
     let total: i64 = route.route.iter().map(|r| r.weight.max(0)).sum();
     let missing = match (route.retries.is_some(), route.timeout.is_some()) {
@@ -175,7 +180,7 @@ fn combined(rule: &HttpRule, attempts: i64, unfit: bool, report: &mut Report) {
         (false, true) => "retries are not stated",
         (true, false) => "no timeout is stated",
         (true, true) if unfit => "the tries don't fit into the timeout",
-        (true, true) => return,
+        (true, true) => return false,
     };
     #[expect(clippy::cast_precision_loss, reason = "for people")]
     let loads: Vec<String> = route
@@ -195,4 +200,49 @@ fn combined(rule: &HttpRule, attempts: i64, unfit: bool, report: &mut Report) {
     let path = format!("spec.http[{}]", rule.source.rule.unwrap_or_default());
     let hint = "state `timeout`, `retries.attempts` and `retries.perTryTimeout` for the split";
     report.add("O809", (&rule.source.object, rule.source.at), path, message, hint);
+    true
+}
+
+/// O809 against what is in force: weights move, retries and timeout stay, and a destination may get more with all its
+/// retries than its pods are of the service's.
+fn canary(subject: &Subject<'_>, rule: &HttpRule, attempts: i64, report: &mut Report) {
+    let index = rule.source.rule.unwrap_or_default();
+    let old = subject.base.as_ref().and_then(|base| base.virtual_service(&rule.source.object));
+    let Some(old) = old.and_then(|vs| vs.spec.http.get(index as usize)) else { return };
+    let route = &rule.route;
+    let weight_of = |r: &HttpRoute, d: &crate::manifest::Destination| {
+        let same =
+            |o: &&crate::manifest::HttpRouteDestination| o.destination.as_ref().is_some_and(|x| x.subset == d.subset);
+        r.route.iter().find(same).map(|o| o.weight)
+    };
+    if old.retries != route.retries || old.timeout != route.timeout {
+        return;
+    }
+    let total: i64 = route.route.iter().map(|r| r.weight.max(0)).sum();
+    for d in split(route) {
+        let (Some(now), before) = (weight_of(route, d), weight_of(old, d)) else { continue };
+        let namespace = &rule.source.object.namespace;
+        let host = subject.fqdn(&d.host, namespace);
+        let Some(service) = subject.service(&host, namespace).filter(|s| endpoints_are_known(subject, s)) else {
+            continue;
+        };
+        let client = Subject::sidecar(namespace, Labels::default());
+        let labels =
+            subject.mesh.destination_rules.select(&client, &host, &service.namespace).and_then(|r| r.subset(&d.subset));
+        let Some(labels) = labels.filter(|_| before.is_none_or(|b| now > b)).map(|s| &s.labels) else { continue };
+        let all = endpoints(subject, service, &Labels::default(), Health::Ready).len();
+        let own = endpoints(subject, service, labels, Health::Ready).len();
+        #[expect(clippy::cast_precision_loss, reason = "for people")]
+        let (load, capacity) =
+            (now as f64 * 100.0 * (1 + attempts) as f64 / total.max(1) as f64, own as f64 * 100.0 / all.max(1) as f64);
+        if load > capacity {
+            let message = format!(
+                "the weight of subset `{}` moves to {now} and retries stay: with all of them it gets {load:.0} % of the load with {capacity:.0} % of the pods",
+                d.subset
+            );
+            let path = format!("spec.http[{index}].route");
+            let hint = "add pods to the subset first, or allow fewer retries while the shares move";
+            report.add("O809", (&rule.source.object, rule.source.at), path, message, hint);
+        }
+    }
 }

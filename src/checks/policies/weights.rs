@@ -1,5 +1,6 @@
 //! Weights and affinity: T401 to T404, O806; and mirrors: T409.
 
+use crate::checks::references::subsets::{Health, endpoints, endpoints_are_known};
 use crate::checks::registry::checks;
 use crate::checks::report::Report;
 use crate::checks::subject::Subject;
@@ -46,7 +47,7 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
             );
             zero(rule, report);
             affinity(subject, vs, rule, report);
-            mirrors(rule, report);
+            mirrors(subject, vs, rule, report);
         }
         for (part, at, rule, weights) in vs
             .tls
@@ -110,8 +111,18 @@ fn zero(rule: &HttpRule, report: &mut Report) {
     for (i, r) in route.iter().enumerate().filter(|(_, r)| r.weight == 0) {
         let name = r.destination.as_ref().map_or_else(String::new, describe);
         let path = format!("spec.http[{}].route[{i}]", rule.source.rule.unwrap_or_default());
-        let message = format!("{name} has weight 0 and gets nothing");
-        report.add("T403", (&rule.source.object, r.at), path, message, "give it a weight, or keep it as the way back");
+        let (message, hint, severity) = if r.has_weight {
+            let hint = "give it a weight, or keep it as the way back";
+            (format!("{name} has weight 0 and gets nothing"), hint, Severity::Info)
+        } else {
+            let hint = "write every weight of the rule";
+            (
+                format!("{name} has no weight beside others that have one: that is 0, and it gets nothing"),
+                hint,
+                Severity::Warning,
+            )
+        };
+        report.add("T403", (&rule.source.object, r.at), path, message, hint).severity(severity);
     }
 }
 
@@ -160,7 +171,7 @@ fn affinity(subject: &Subject<'_>, vs: &VirtualService, rule: &HttpRule, report:
 }
 
 /// T409.
-fn mirrors(rule: &HttpRule, report: &mut Report) {
+fn mirrors(subject: &Subject<'_>, vs: &VirtualService, rule: &HttpRule, report: &mut Report) {
     let route = &rule.route;
     let targets =
         route.mirror.iter().map(|d| (d, route.mirror_percentage.map(|p| p.0).or(route.mirror_percent.map(f64::from))));
@@ -187,13 +198,17 @@ fn mirrors(rule: &HttpRule, report: &mut Report) {
         if percent.is_none() {
             reasons.push("every request is copied".to_owned());
         }
+        let empty = is_empty(subject, vs, target);
+        if empty {
+            reasons.push("it has no endpoint that could take them".to_owned());
+        }
         if reasons.is_empty() {
             continue;
         }
         let message = format!("mirror to {}: {}", describe(target), reasons.join("; "));
         let path = format!("spec.http[{}].mirror", rule.source.rule.unwrap_or_default());
         let path = if rule.source.root.is_some() { String::new() } else { path };
-        let severity = if live { Severity::Warning } else { Severity::Info };
+        let severity = if live || empty { Severity::Warning } else { Severity::Info };
         report
             .add(
                 "T409",
@@ -204,6 +219,19 @@ fn mirrors(rule: &HttpRule, report: &mut Report) {
             )
             .severity(severity);
     }
+}
+
+/// Whether endpoints would be seen and there are none.
+fn is_empty(subject: &Subject<'_>, vs: &VirtualService, target: &Destination) -> bool {
+    let Some(service) = subject.service(&target.host, &vs.object.namespace) else { return false };
+    let client = Subject::sidecar(&vs.object.namespace, Labels::default());
+    let rule = subject.mesh.destination_rules.select(&client, &target.host, &service.namespace);
+    let subset = rule.and_then(|r| r.subset(&target.subset));
+    if !endpoints_are_known(subject, service) || (subset.is_none() && !target.subset.is_empty()) {
+        return false;
+    }
+    let all = Labels::default();
+    endpoints(subject, service, subset.map_or(&all, |s| &s.labels), Health::Ready).is_empty()
 }
 
 fn is_safe(method: Option<&StringMatch>) -> bool {

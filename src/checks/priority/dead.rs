@@ -1,7 +1,9 @@
-//! Which rules are never reached, and which depend on their order: P201 to P205, P210, T417.
+//! Which rules are never reached, and which depend on their order: P201 to P205, T417.
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
 use super::entries::{Entry, entries, paths_differ, sites};
@@ -9,9 +11,11 @@ use super::witness;
 use crate::checks::registry::checks;
 use crate::checks::report::{Report, listed};
 use crate::checks::subject::Subject;
+use crate::diagnostic::Severity;
+use crate::manifest::{HttpMatch, ObjectId};
 use crate::mesh::VirtualService;
-use crate::symbolic::{Answer, Budget, Client, Conditions, Languages, Region, difference};
-use crate::translate::http::catch_all_match;
+use crate::source::Position;
+use crate::symbolic::{Answer, Budget, Conditions, Region, difference};
 
 checks! {
     /// A rule stands behind one without match, which takes every request: it gets nothing, and is not even sent to the
@@ -35,12 +39,9 @@ checks! {
     P204 "Match fully covered by earlier ones" Warning needs[] peers["IST0131"];
 
     /// Two matches accept a common request, neither covers the other, and they do different things: the order decides, and
-    /// nobody sees that from either of them alone. The request that both accept is shown, and the router has confirmed it.
+    /// nobody sees that from either of them alone. The request that both accept is shown, and the router has confirmed it. A
+    /// warning where what is in force has the two the other way round.
     P205 "Order-sensitive overlap" Info needs[] peers[];
-
-    /// Some requests for the hosts of a VirtualService fit no rule and are answered with 404 NR. A last rule without match
-    /// takes the rest.
-    P210 "No rule for the rest" Info needs[] peers[];
 
     /// A redirect or direct response takes all requests of a later rule that routes, which is how maintenance pages stay
     /// behind. The later rule gets nothing.
@@ -48,33 +49,58 @@ checks! {
 }
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
-    let mut languages = Languages::default();
-    for vs in &subject.mesh.virtual_services.all {
-        if vs.http.is_empty() {
-            continue;
-        }
-        let mut fates: BTreeMap<(usize, Option<usize>), Vec<Fate>> = BTreeMap::new();
-        let mut shown = None;
-        for site in sites(vs) {
-            let list = entries(vs, site, &mut languages);
-            for (i, fate) in fates_of(&list).into_iter().enumerate() {
-                let Some(entry) = list.get(i) else { continue };
-                fates.entry((entry.rule, entry.match_index)).or_default().push(fate);
-            }
-            shown = shown.or(Some(list));
-        }
-        let Some(list) = shown else { continue };
-        // Only what is dead for everyone who gets it.
-        let dead = |e: &Entry<'_>| {
-            let all = fates.get(&(e.rule, e.match_index))?;
-            all.iter().all(|f| !matches!(f, Fate::Reached)).then(|| all.first()).flatten()
-        };
-        tell_dead(&list, &dead, report);
-        overlaps(&list, &|e| dead(e).is_some(), vs.hosts.first().map_or("", SmolStr::as_str), report);
-        if vs.gateways.len() == 1 && vs.gateways.iter().all(|g| g == "mesh") {
-            rest(vs, &list, report);
-        }
+    let routed: Vec<_> = subject.mesh.virtual_services.all.iter().filter(|vs| !vs.http.is_empty()).collect();
+    let found = routed.par_iter().map(|vs| {
+        let mut report = Report::default();
+        let reached = virtual_service(subject, vs, &mut report);
+        (report, reached)
+    });
+    let found: Vec<_> = found.collect();
+    // A delegate's match is dead where all roots leave nothing for it, and only there.
+    let reached: FxHashSet<_> = found.iter().flat_map(|(_, reached)| reached).cloned().collect();
+    for (mut one, _) in found {
+        one.findings.retain(|f| {
+            let is_dead = matches!(f.id.as_str(), "P201" | "P203" | "P204" | "T417");
+            let below = format!("{}.match[", f.path);
+            let lives = |(object, path): &(ObjectId, String)| {
+                f.object.as_ref() == Some(object) && (*path == f.path || path.starts_with(&below))
+            };
+            !is_dead || !reached.iter().any(lives)
+        });
+        report.append(one);
     }
+}
+
+/// Gives the objects and paths of delegates' matches that some request reaches.
+fn virtual_service(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) -> Vec<(ObjectId, String)> {
+    let mut fates: BTreeMap<(usize, Option<usize>), Vec<Fate>> = BTreeMap::new();
+    let mut shown = None;
+    for site in sites(vs) {
+        let list = entries(vs, site, &subject.languages);
+        for (i, fate) in fates_of(&list).into_iter().enumerate() {
+            let Some(entry) = list.get(i) else { continue };
+            fates.entry((entry.rule, entry.match_index)).or_default().push(fate);
+        }
+        shown = shown.or(Some(list));
+    }
+    let Some(list) = shown else { return Vec::new() };
+    let alive = |e: &Entry<'_>| fates.get(&(e.rule, e.match_index)).is_none_or(|all| all.contains(&Fate::Reached));
+    // A delegate's match meets each match of its root: one place in a manifest is several entries then.
+    let reached: Vec<(ObjectId, String)> = list
+        .iter()
+        .filter(|e| e.source.root.is_some() && alive(e))
+        .map(|e| (e.source.object.clone(), e.path()))
+        .collect();
+    // Only what is dead for everyone who gets it.
+    let dead = |e: &Entry<'_>| {
+        let all = fates.get(&(e.rule, e.match_index))?;
+        let elsewhere = || reached.iter().any(|(object, path)| e.source.object == *object && e.path() == *path);
+        let is_dead = !alive(e) && (e.source.root.is_none() || !elsewhere());
+        is_dead.then(|| all.first()).flatten()
+    };
+    tell_dead(&list, &dead, report);
+    overlaps(subject, &list, &|e| dead(e).is_some(), vs.hosts.first().map_or("", SmolStr::as_str), report);
+    reached
 }
 
 /// What becomes of an entry.
@@ -245,7 +271,7 @@ fn covered(entry: &Entry<'_>, coverers: &[&Entry<'_>], path: String, whole: bool
     let object = (&entry.source.object, entry.source.at);
     let hint = "put the narrower match before the wider one, or remove it";
     if coverers.is_empty() {
-        let message = format!("{what} is perhaps never reached: no request was found that earlier matches don't take");
+        let message = format!("{what} is never reached: no request was found that earlier matches don't take");
         report.add("P204", object, path, message, hint).possible();
         return;
     }
@@ -271,6 +297,7 @@ fn covered(entry: &Entry<'_>, coverers: &[&Entry<'_>], path: String, whole: bool
 
 /// P205.
 pub(in crate::checks) fn overlaps(
+    subject: &Subject<'_>,
     list: &[Entry<'_>],
     dead: &dyn Fn(&Entry<'_>) -> bool,
     host: &str,
@@ -292,10 +319,23 @@ pub(in crate::checks) fn overlaps(
                     message,
                     "fine if the order is meant; else make one of them exclude the other",
                 )
+                .severity(if swapped(subject, e, later) { Severity::Warning } else { Severity::Info })
                 .related(format!("{} goes to {}", e.name(), e.action()), e.source.at, Some(&e.source.object))
                 .witness(Some(format!("{shown} goes to {}", e.action())));
         }
     }
+}
+
+/// Whether what is in force has the two the other way round.
+fn swapped(subject: &Subject<'_>, earlier: &Entry<'_>, later: &Entry<'_>) -> bool {
+    let Some(old) = subject.base.as_ref().and_then(|b| b.virtual_service(&earlier.source.object)) else { return false };
+    let place = |entry: &Entry<'_>| {
+        let wanted = HttpMatch { at: Position::default(), name: SmolStr::default(), ..entry.written()?.clone() };
+        let all = old.spec.http.iter().flat_map(|r| &r.matches);
+        let mut bare = all.map(|m| HttpMatch { at: Position::default(), name: SmolStr::default(), ..m.clone() });
+        bare.position(|m| m == wanted)
+    };
+    matches!((place(earlier), place(later)), (Some(a), Some(b)) if a > b)
 }
 
 /// A request that both accept, where the order of the two matters.
@@ -315,37 +355,4 @@ pub(in crate::checks) fn overlap(earlier: &Entry<'_>, later: &Entry<'_>, host: &
     }
     let request = witness::confirmed(&example, host, &[&earlier.matcher, &later.matcher])?;
     Some(witness::describe(&request, &example))
-}
-
-/// A request that none of the entries takes, whoever sends it; the conditions on clients are taken to hold.
-pub(in crate::checks) fn untaken(list: &[Entry<'_>], languages: &mut Languages) -> Answer {
-    if list.iter().any(Entry::is_catch_all) {
-        return Answer::None;
-    }
-    let any = Conditions::new(&catch_all_match(), &Client::default(), languages);
-    let anyone: Vec<Conditions> =
-        list.iter().map(|e| Conditions::new(&e.matcher, &Client::default(), languages)).collect();
-    let all: Vec<&Conditions> = anyone.iter().collect();
-    difference(&Region::all_of([&any]), &all, &mut Budget::default())
-}
-
-/// P210.
-fn rest(vs: &VirtualService, list: &[Entry<'_>], report: &mut Report) {
-    let Answer::Some(example) = untaken(list, &mut Languages::default()) else { return };
-    let host = vs.hosts.first().map_or("", SmolStr::as_str);
-    let Some(request) = witness::request(&example, host) else { return };
-    let matchers: Vec<_> = list.iter().map(|e| &e.matcher).collect();
-    if witness::taken(&witness::router(&matchers), &request).is_some() {
-        return;
-    }
-    let message = "some requests fit no rule and are answered with 404 NR";
-    report
-        .add(
-            "P210",
-            (&vs.object, vs.at),
-            "spec.http",
-            message,
-            "add a last rule without match, if the rest is to be served",
-        )
-        .witness(Some(witness::describe(&request, &example)));
 }

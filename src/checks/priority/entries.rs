@@ -52,7 +52,7 @@ impl<'a> Entry<'a> {
                 Some(Language::All) | None => true,
                 Some(Language::Prefix(p) | Language::PrefixFolded(p)) => p == "/",
                 Some(Language::Regex(_)) => {
-                    let any = Conditions::new(&catch_all_match(), &Client::default(), &mut Languages::default());
+                    let any = Conditions::new(&catch_all_match(), &Client::default(), &Languages::default());
                     difference(&Region::all_of([&any]), &[&self.conditions], &mut Budget::default()) == Answer::None
                 }
                 Some(_) => false,
@@ -116,11 +116,7 @@ pub(in crate::checks) fn path(source: &RouteSource) -> String {
 }
 
 /// The entries of `vs` at `gateway` (`mesh`, or `ns/name`), in order. Conditions on clients are kept as conditions.
-pub(in crate::checks) fn entries<'a>(
-    vs: &'a VirtualService,
-    gateway: &str,
-    languages: &mut Languages,
-) -> Vec<Entry<'a>> {
+pub(in crate::checks) fn entries<'a>(vs: &'a VirtualService, gateway: &str, languages: &Languages) -> Vec<Entry<'a>> {
     let mut all = Vec::new();
     for (index, rule) in vs.http.iter().enumerate() {
         let HttpRule { route, source, match_sources } = rule;

@@ -1,15 +1,17 @@
 //! Single matches and rewrites: P206, P209, P213, P214, P216 to P218.
 
+use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
 use super::entries::{Entry, entries, sites};
 use crate::checks::registry::checks;
-use crate::checks::report::Report;
+use crate::checks::report::{Report, listed};
 use crate::checks::subject::Subject;
 use crate::diagnostic::Severity;
 use crate::manifest::{HttpMatch, StringMatch};
-use crate::mesh::{VirtualService, is_subset_of};
-use crate::symbolic::{Answer, Budget, Languages, Region};
+use crate::mesh::{MESH_GATEWAY, VirtualService, is_subset_of};
+use crate::symbolic::{Answer, Budget, Language, Region};
+use crate::traffic;
 
 checks! {
     /// No request satisfies the match: a path that doesn't begin with `/` or that holds a query (`?` is no part of the
@@ -17,8 +19,8 @@ checks! {
     /// and forbidden with the same value, an authority that no host of the VirtualService covers.
     P206 "Match that no request can satisfy" Warning needs[] peers[];
 
-    /// A prefix compares bytes, not path segments: `/policy` takes `/policy-author` too. A warning where another rule has
-    /// such a path. Rules made from an Ingress or an HTTPRoute stop at the boundary; those written by hand don't.
+    /// A prefix compares bytes, not path segments: `/policy` takes `/policy-author` too. A warning where another rule
+    /// for the host, or a request of the scenario, has such a path. Rules made from an Ingress or an HTTPRoute stop at the boundary; those written by hand don't.
     P209 "Prefix crosses a path boundary" Info needs[] peers[];
 
     /// `ignoreUriCase` acts on exact and prefix paths only; a regex has to say `(?i)` itself.
@@ -42,22 +44,27 @@ checks! {
     P218 "Rewrite with several prefixes" Info needs[] peers[];
 }
 
+/// Methods of RFC 9110, and PATCH.
+const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
-    let mut languages = Languages::default();
+    let paths = named_paths(subject);
     for vs in &subject.mesh.virtual_services.all {
         let mut told: Vec<(usize, Option<usize>)> = Vec::new();
         for site in sites(vs) {
-            for entry in entries(vs, site, &mut languages) {
+            for entry in entries(vs, site, &subject.languages) {
                 if told.contains(&(entry.rule, entry.match_index)) {
                     continue;
                 }
                 told.push((entry.rule, entry.match_index));
                 let Some(m) = entry.written() else { continue };
-                impossible(vs, &entry, m, report);
+                impossible(subject, vs, &entry, m, report);
+                two_spellings(&entry, m, report);
+                with_port(subject, vs, &entry, m, report);
                 one_match(&entry, m, report);
             }
         }
-        boundaries(vs, report);
+        boundaries(vs, &paths, report);
         rewrites(vs, report);
         for (i, host) in vs.hosts.iter().enumerate() {
             if host.bytes().any(|b| b.is_ascii_uppercase()) {
@@ -77,7 +84,7 @@ fn text(m: Option<&StringMatch>) -> Option<&SmolStr> {
 }
 
 /// P206: the reason if one is plain, else that the whole is a contradiction.
-fn impossible(vs: &VirtualService, entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
+fn impossible(subject: &Subject<'_>, vs: &VirtualService, entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
     let mut tell = |field: &str, message: String, hint: String| {
         let path = if field.is_empty() { entry.path() } else { format!("{}.{field}", entry.path()) };
         report.add("P206", (&entry.source.object, m.at), path, message, hint);
@@ -93,9 +100,10 @@ fn impossible(vs: &VirtualService, entry: &Entry<'_>, m: &HttpMatch, report: &mu
         }
     }
     if let Some(StringMatch::Exact(t)) = &m.method
-        && t.bytes().all(|b| b.is_ascii_lowercase())
+        && t.bytes().any(|b| b.is_ascii_lowercase())
+        && (METHODS.contains(&t.to_ascii_uppercase().as_str()) || t.bytes().all(|b| b.is_ascii_lowercase()))
     {
-        let message = format!("method `{t}` is in lower case; methods are compared as they are");
+        let message = format!("method `{t}` has lower case letters; methods are compared as they are");
         return tell("method", message, format!("write `{}`", t.to_ascii_uppercase()));
     }
     if let Some(StringMatch::Exact(t)) = &m.scheme
@@ -111,10 +119,39 @@ fn impossible(vs: &VirtualService, entry: &Entry<'_>, m: &HttpMatch, report: &mu
         && !vs.hosts.iter().any(|h| may_be(t, h))
     {
         let message = format!("authority `{t}` is none of the hosts, so no request for it comes here");
-        return tell("authority", message, "add it to `spec.hosts`, or correct it".into());
+        // A port without protocol has a listener for its address alone, which takes every authority.
+        let sniffed = |h: &SmolStr| {
+            let services = subject.mesh.service_index.by_hostname(h);
+            services.iter().flat_map(|s| &s.ports).any(|p| p.protocol.is_sniffed())
+        };
+        let doubt = Subject::is_mesh(vs) && vs.hosts.iter().any(sniffed);
+        let path = format!("{}.authority", entry.path());
+        let hint = "add it to `spec.hosts`, or correct it";
+        report.add("P206", (&entry.source.object, m.at), path, message, hint).possible_if(doubt);
+        return;
     }
     if Region::all_of([&entry.conditions]).example(&mut Budget::default()) == Answer::None {
         tell("", "its conditions contradict each other: no request fits".into(), "take one of them out".into());
+    }
+}
+
+/// P206: one header under two spellings, with different values.
+fn two_spellings(entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
+    let mut seen: Vec<(String, &str)> = Vec::new();
+    for (name, test) in &m.headers {
+        let StringMatch::Exact(value) = test else { continue };
+        let folded = name.to_ascii_lowercase();
+        if seen.iter().any(|(n, v)| *n == folded && *v != value.as_str()) {
+            let mut path = format!("{}.headers", entry.path());
+            crate::yaml::push_key(&mut path, name);
+            let message = format!(
+                "header `{name}` is asked for under two spellings with different values: no request fits, unless it repeats the header"
+            );
+            let hint = "header names have no case; keep one of them";
+            report.add("P206", (&entry.source.object, m.at), path, message, hint).possible();
+            return;
+        }
+        seen.push((folded, value));
     }
 }
 
@@ -149,9 +186,14 @@ fn one_match(entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
                     "this holds for an absent header too; before Istio 1.22 it asked for the header with another value"
                 }
                 (_, StringMatch::Regex(r)) if r == "*" => "the regex `*` is none: it asks whether the header is there",
+                ("headers" | "queryParams", StringMatch::Regex(r)) if Language::regex(r).contains(b"") && r != ".*" => {
+                    "the regex accepts an empty value, but never an absent one; `withoutHeaders` asks for absence"
+                }
+                ("withoutHeaders", StringMatch::Unset) => "an empty condition: the header must be absent",
+                (_, StringMatch::Unset) => "an empty condition asks for presence, whatever the value",
                 _ => continue,
             };
-            report.add("P214", object, path, message, "write what is meant: `{}` asks for presence");
+            report.add("P214", object, path, message, "fine if that is meant; else write the value that is");
         }
     }
     if let Some(t) = text(m.authority.as_ref())
@@ -165,43 +207,100 @@ fn one_match(entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
     }
 }
 
-/// P209.
-fn boundaries(vs: &VirtualService, report: &mut Report) {
-    let mut paths: Vec<&str> = vs
-        .http
-        .iter()
-        .flat_map(|r| &r.route.matches)
-        .filter_map(|m| match &m.uri {
-            Some(StringMatch::Exact(t) | StringMatch::Prefix(t)) => Some(t.as_str()),
+/// P216: clients send the port with the authority, unless it is the default one.
+fn with_port(subject: &Subject<'_>, vs: &VirtualService, entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
+    let Some(StringMatch::Exact(authority)) = m.authority.as_ref() else { return };
+    if authority.contains(':') {
+        return;
+    }
+    let mut odd: Vec<u32> = Vec::new();
+    for gateway in &vs.gateways {
+        if *gateway == MESH_GATEWAY {
+            let services = vs.hosts.iter().flat_map(|h| subject.mesh.service_index.by_hostname(h));
+            odd.extend(services.flat_map(|s| &s.ports).filter(|p| p.protocol.is_http()).map(|p| u32::from(p.number)));
+        } else if let Some(found) = subject.gateways.get(gateway) {
+            let ports = found.spec.servers.iter().filter_map(|s| s.port.as_ref());
+            odd.extend(ports.filter_map(|p| u32::try_from(p.number).ok()));
+        }
+    }
+    let all = odd.len();
+    odd.retain(|p| !matches!(p, 80 | 443));
+    if odd.is_empty() || odd.len() < all || (m.port != 0 && !odd.contains(&m.port)) {
+        return;
+    }
+    odd.sort_unstable();
+    odd.dedup();
+    let message = format!(
+        "authority `{authority}` has no port, but clients of port {} send one with it: exact text doesn't match that",
+        listed(&odd, 4)
+    );
+    let hint = format!("match `{authority}:{}`, or the prefix `{authority}`", odd.first().copied().unwrap_or_default());
+    report.add("P216", (&entry.source.object, m.at), format!("{}.authority", entry.path()), message, hint);
+}
+
+/// Paths that matches and requests name, by host, sorted.
+type Paths<'m> = FxHashMap<&'m str, Vec<SmolStr>>;
+
+fn named_paths<'m>(subject: &Subject<'m>) -> Paths<'m> {
+    let mut paths: Paths<'m> = FxHashMap::default();
+    for vs in &subject.mesh.virtual_services.all {
+        let own = vs.http.iter().flat_map(|r| &r.route.matches).filter_map(|m| match &m.uri {
+            Some(StringMatch::Exact(t) | StringMatch::Prefix(t)) => Some(t),
             _ => None,
-        })
-        .collect();
-    paths.sort_unstable();
-    paths.dedup();
+        });
+        let own: Vec<&SmolStr> = own.collect();
+        for host in &vs.hosts {
+            paths.entry(host).or_default().extend(own.iter().copied().cloned());
+        }
+    }
+    for stream in subject.scenario.iter().flat_map(|s| &s.streams) {
+        for class in traffic::expand(stream).into_iter().flatten().take(CLASSES_MAX) {
+            let asked = class.request.authority.split(':').next().unwrap_or_default().to_ascii_lowercase();
+            let path = class.request.path.split(['?', '#']).next().unwrap_or_default();
+            let is_host = |host: &str| {
+                host.strip_prefix(asked.as_str()).is_some_and(|r| {
+                    r.is_empty() || r.starts_with(".svc.") || !asked.contains('.') && r.starts_with('.')
+                })
+            };
+            for (_, known) in paths.iter_mut().filter(|(host, _)| is_host(host)) {
+                known.push(path.into());
+            }
+        }
+    }
+    for known in paths.values_mut() {
+        known.sort_unstable();
+        known.dedup();
+    }
+    paths
+}
+
+/// Classes of one stream that are looked at.
+const CLASSES_MAX: usize = 2_000;
+
+/// P209.
+fn boundaries(vs: &VirtualService, paths: &Paths<'_>, report: &mut Report) {
     for rule in &vs.http {
         for (m, source) in rule.route.matches.iter().zip(&rule.match_sources) {
             let Some(StringMatch::Prefix(p)) = &m.uri else { continue };
             if p.ends_with('/') || p.is_empty() || p.contains(['?', '#']) || !p.starts_with('/') {
                 continue;
             }
-            let from = paths.partition_point(|other| *other <= p.as_str());
-            let extends = paths.iter().skip(from).take_while(|o| o.starts_with(p.as_str()));
-            let crossing = extends.copied().find(|o| o.get(p.len()..).is_some_and(|rest| !rest.starts_with('/')));
+            let crossing = vs.hosts.iter().filter_map(|h| paths.get(h.as_str())).find_map(|known| {
+                let from = known.partition_point(|other| other.as_str() <= p.as_str());
+                let mut extends = known.iter().skip(from).take_while(|o| o.starts_with(p.as_str()));
+                extends.find(|o| o.get(p.len()..).is_some_and(|rest| !rest.starts_with('/')))
+            });
             let message = match crossing {
-                Some(other) => format!("prefix `{p}` also takes `{other}`, which another match names"),
+                Some(other) => format!("prefix `{p}` also takes `{other}`, which another match or a request names"),
                 None => format!("prefix `{p}` also takes paths such as `{p}x`"),
             };
             let hint = format!("match `{p}` exactly and the prefix `{p}/`, if only what is below is meant");
-            let added = report.add(
-                "P209",
-                (&source.object, m.at),
-                format!("{}.uri", super::entries::path(source)),
-                message,
-                hint,
-            );
-            if crossing.is_some() {
-                added.severity(Severity::Warning);
-            }
+            let path = format!("{}.uri", super::entries::path(source));
+            report.add("P209", (&source.object, m.at), path, message, hint).severity(if crossing.is_some() {
+                Severity::Warning
+            } else {
+                Severity::Info
+            });
         }
     }
 }

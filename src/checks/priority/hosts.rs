@@ -5,14 +5,14 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
-use super::dead::untaken;
 use super::entries::entries;
+use super::rest::untaken;
 use super::witness;
 use crate::checks::registry::checks;
 use crate::checks::report::Report;
 use crate::checks::subject::Subject;
 use crate::mesh::{HostTable, VirtualService, is_wildcard};
-use crate::symbolic::{Answer, Languages};
+use crate::symbolic::Answer;
 
 checks! {
     /// A VirtualService has a host that a wildcard host of another one covers, on the same gateway, and its own rules don't
@@ -31,7 +31,6 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
             }
         }
     }
-    let mut languages = Languages::default();
     for vs in all.iter().filter(|vs| !vs.http.is_empty()) {
         for gateway in &vs.gateways {
             let Some(table) = wildcards.get(gateway) else { continue };
@@ -42,8 +41,8 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
                     Some(tail) => tail.get(1..).and_then(|t| table.most_specific(t)),
                 };
                 let Some(wide) = wider.filter(|w| w.object != vs.object && sees(vs, w)) else { continue };
-                let list = entries(vs, gateway, &mut languages);
-                let Answer::Some(example) = untaken(&list, &mut languages) else { continue };
+                let list = entries(vs, gateway, &subject.languages);
+                let Answer::Some(example) = untaken(&list, &subject.languages) else { continue };
                 let Some(request) = witness::request(&example, host) else { continue };
                 let message = format!(
                     "requests for `{host}` that fit no rule here get 404 NR; they never reach the wildcard's rules in {}",

@@ -6,5 +6,6 @@ pub(super) mod fields;
 pub(super) mod hosts;
 pub(super) mod patterns;
 pub(super) mod redirects;
+pub(super) mod rest;
 pub(super) mod sources;
 pub(super) mod witness;

@@ -35,11 +35,17 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
                         report.add("P208", object, path, message, format!("write `{simple}`"));
                     }
                 }
-                if let Some(StringMatch::Regex(r)) = &m.authority
-                    && let Some(at) = bare_dot(r)
-                {
+                let authority = m.authority.iter().map(|test| ("authority".to_owned(), test));
+                let headers = m.headers.iter().map(|(name, test)| {
+                    let mut field = "headers".to_owned();
+                    crate::yaml::push_key(&mut field, name);
+                    (field, test)
+                });
+                for (field, test) in authority.chain(headers) {
+                    let StringMatch::Regex(r) = test else { continue };
+                    let Some(at) = bare_dot(r) else { continue };
                     let message = format!("the dot in `{at}` stands for any character");
-                    let path = format!("{}.authority.regex", path(source));
+                    let path = format!("{}.{field}.regex", path(source));
                     report.add("P207", object, path, message, format!("write `{}`", at.replace('.', "\\.")));
                 }
             }
@@ -75,7 +81,7 @@ fn not_full_path(r: &SmolStr) -> Option<(String, String)> {
         ));
     }
     let ends_open = !r.ends_with([')', '$', '*', '+', '?', '}']);
-    if ends_open && has_meta(r) && re2.hir().properties().maximum_len().is_some() {
+    if ends_open && has_choice(r) && re2.hir().properties().maximum_len().is_some() {
         let Search::Found(taken) = word(&language) else { return None };
         let taken = String::from_utf8_lossy(&taken).into_owned();
         return Some((
@@ -84,6 +90,11 @@ fn not_full_path(r: &SmolStr) -> Option<(String, String)> {
         ));
     }
     None
+}
+
+/// A pattern that is more than a text with dots: one with an extension is meant as it stands.
+fn has_choice(r: &str) -> bool {
+    r.contains(['[', '(', '*', '+', '?', '{', '|']) || r.contains("\\d") || r.contains("\\w")
 }
 
 fn has_meta(r: &str) -> bool {

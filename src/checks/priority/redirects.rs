@@ -10,6 +10,7 @@ use crate::checks::registry::checks;
 use crate::checks::report::Report;
 use crate::checks::subject::Subject;
 use crate::decision::{Detail, Outcome, decide};
+use crate::diagnostic::Severity;
 use crate::manifest::Labels;
 use crate::mesh::{MESH_GATEWAY, Proxy, VirtualService};
 use crate::request::Request;
@@ -28,7 +29,6 @@ checks! {
 const HOPS_MAX: usize = 10;
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
-    let mut languages = Languages::default();
     let mut routers: Vec<(Arc<Proxy>, Router)> = Vec::new();
     for vs in &subject.mesh.virtual_services.all {
         if vs.http.iter().all(|r| r.route.redirect.is_none()) {
@@ -45,7 +45,7 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
                     routers.len() - 1
                 });
                 let Some((_, router)) = routers.get(at) else { continue };
-                loops(vs, gateway, router, &mut languages, report);
+                loops(vs, gateway, router, &subject.languages, report);
             }
         }
     }
@@ -59,7 +59,7 @@ fn proxies(subject: &Subject<'_>, vs: &VirtualService, gateway: &SmolStr) -> Vec
     found.iter().flat_map(|g| subject.proxies_of(g).take(1)).cloned().collect()
 }
 
-fn loops(vs: &VirtualService, gateway: &SmolStr, router: &Router, languages: &mut Languages, report: &mut Report) {
+fn loops(vs: &VirtualService, gateway: &SmolStr, router: &Router, languages: &Languages, report: &mut Report) {
     let mut told: Vec<usize> = Vec::new();
     for entry in entries(vs, gateway, languages) {
         if entry.route.redirect.is_none() || told.contains(&entry.rule) {
@@ -72,7 +72,23 @@ fn loops(vs: &VirtualService, gateway: &SmolStr, router: &Router, languages: &mu
         let Some(request) = witness::request(&example, host) else { continue };
         for (tls, port) in ports(router) {
             let request = Request { tls, port: Some(port), ..request.clone() };
-            let Some(round) = circle(router, request) else { continue };
+            let Some(round) = circle(router, request.clone(), TlsEnds::Here) else {
+                // Where nothing here speaks TLS, it may be ended before: the client comes back in plain text.
+                let plain = ports(router).iter().all(|(tls, _)| !tls) && *gateway != MESH_GATEWAY;
+                if plain && let Some(round) = circle(router, request, TlsEnds::Before) {
+                    told.push(entry.rule);
+                    let path = format!("{}.redirect", entry.rule_path());
+                    let message = "no server of this gateway speaks TLS: where TLS is ended in front of it, the client is redirected again and again";
+                    let hint = "match the scheme that the front sends in a header such as `x-forwarded-proto`, or redirect in front";
+                    report
+                        .add("P219", (&entry.source.object, entry.source.at), path, message, hint)
+                        .severity(Severity::Warning)
+                        .possible()
+                        .witness(round.first().map(|url| format!("GET {url}")));
+                    break;
+                }
+                continue;
+            };
             told.push(entry.rule);
             let path = format!("{}.redirect", entry.rule_path());
             let message = format!("following this redirect leads back to it: {}", round.join(" to "));
@@ -94,8 +110,16 @@ fn ports(router: &Router) -> Vec<(bool, u16)> {
     table.listeners.iter().map(|l| (l.filter_chains.iter().any(|c| c.tls.is_some()), dialled(l.port))).collect()
 }
 
+/// Where the client's TLS is taken off.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum TlsEnds {
+    Here,
+    /// In front of the gateway, which gets everything in plain text on the port it was asked on first.
+    Before,
+}
+
 /// The URLs of a circle that the request ends up in, if the first redirect is in it.
-fn circle(router: &Router, mut request: Request) -> Option<Vec<String>> {
+fn circle(router: &Router, mut request: Request, ends: TlsEnds) -> Option<Vec<String>> {
     let mut visited: Vec<String> = Vec::new();
     for _ in 0..HOPS_MAX {
         let scheme = if request.tls { "https" } else { "http" };
@@ -112,7 +136,11 @@ fn circle(router: &Router, mut request: Request) -> Option<Vec<String>> {
         if decision.outcome != Some(Outcome::Redirect) {
             return None;
         }
+        let before = (request.tls, request.port);
         request = follow(&request, &decision.location?)?;
+        if ends == TlsEnds::Before {
+            (request.tls, request.port) = before;
+        }
     }
     None
 }

@@ -6,7 +6,6 @@ use crate::checks::report::{Report, listed};
 use crate::checks::subject::Subject;
 use crate::manifest::Labels;
 use crate::mesh::{MESH_GATEWAY, Service, VirtualService, is_wildcard};
-use crate::symbolic::Languages;
 
 checks! {
     /// For some client every rule of the VirtualService is filtered out by its conditions on the source. Such a client gets
@@ -24,19 +23,17 @@ checks! {
 }
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
-    let mut languages = Languages::default();
-    let port_80 = subject.mesh.services.iter().any(|s| s.port(80).is_some_and(|p| p.protocol.is_http_or_sniffed()));
     for vs in &subject.mesh.virtual_services.all {
-        ignored(vs, report);
+        ignored(subject, vs, report);
         if Subject::is_mesh(vs) {
-            nobody(subject, vs, &entries(vs, &MESH_GATEWAY, &mut languages), report);
+            nobody(subject, vs, &entries(vs, &MESH_GATEWAY, &subject.languages), report);
         }
-        ports(subject, vs, port_80, report);
+        ports(subject, vs, report);
     }
 }
 
 /// P212.
-fn ignored(vs: &VirtualService, report: &mut Report) {
+fn ignored(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) {
     for rule in &vs.http {
         for (m, source) in rule.route.matches.iter().zip(&rule.match_sources) {
             let field = if !m.source_labels.is_empty() {
@@ -50,6 +47,11 @@ fn ignored(vs: &VirtualService, report: &mut Report) {
                 (
                     format!("`{field}` is not looked at, because the match names `gateways`"),
                     "take `gateways` out of the match",
+                )
+            } else if let Some(host) = vs.hosts.iter().find(|h| subject.has_waypoint(h)) {
+                (
+                    format!("the rules for `{host}` act in a waypoint, where `{field}` always holds"),
+                    "match something that the client sends",
                 )
             } else if !Subject::is_mesh(vs) {
                 (
@@ -69,6 +71,19 @@ fn ignored(vs: &VirtualService, report: &mut Report) {
 /// P211.
 fn nobody(subject: &Subject<'_>, vs: &VirtualService, list: &[Entry<'_>], report: &mut Report) {
     let conditional = |e: &Entry<'_>| !e.client.labels.is_empty() || !e.client.namespace.is_empty();
+    if list.is_empty() && !vs.http.is_empty() {
+        let message =
+            "every match is for a gateway: clients within the mesh get none of the rules and call the plain service";
+        report.add(
+            "P211",
+            (&vs.object, vs.at),
+            "spec.http",
+            message,
+            "add a rule for the mesh, or take `mesh` out of `spec.gateways`",
+        );
+        return;
+    }
+    uncovered_port(subject, vs, list, report);
     if list.is_empty() || !list.iter().all(conditional) {
         return;
     }
@@ -91,8 +106,31 @@ fn nobody(subject: &Subject<'_>, vs: &VirtualService, list: &[Entry<'_>], report
     }
 }
 
+/// P211: all rules are for some ports, and the service has others.
+fn uncovered_port(subject: &Subject<'_>, vs: &VirtualService, list: &[Entry<'_>], report: &mut Report) {
+    if list.is_empty() || list.iter().any(|e| e.client.port == 0) {
+        return;
+    }
+    for host in &vs.hosts {
+        let services = subject.mesh.service_index.by_hostname(host);
+        let ports = services.iter().flat_map(|s| &s.ports).filter(|p| p.protocol.is_http());
+        let left: Vec<u16> =
+            ports.map(|p| p.number).filter(|n| list.iter().all(|e| e.client.port != u32::from(*n))).collect();
+        let known =
+            services.iter().flat_map(|s| &s.ports).any(|p| list.iter().any(|e| e.client.port == u32::from(p.number)));
+        if !left.is_empty() && known {
+            let message = format!(
+                "no rule is for port {} of `{host}`: its clients call the plain service there",
+                listed(&left, 4)
+            );
+            report.add("P211", (&vs.object, vs.at), "spec.http", message, "add a rule without a condition on the port");
+            return;
+        }
+    }
+}
+
 /// P220.
-fn ports(subject: &Subject<'_>, vs: &VirtualService, port_80: bool, report: &mut Report) {
+fn ports(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) {
     if vs.http.iter().all(|r| r.route.matches.iter().all(|m| m.port == 0)) || !subject.has(Input::Services) {
         return;
     }
@@ -100,7 +138,7 @@ fn ports(subject: &Subject<'_>, vs: &VirtualService, port_80: bool, report: &mut
     let mut certain = true;
     for gateway in &vs.gateways {
         if *gateway == MESH_GATEWAY {
-            if port_80 {
+            if subject.listens_on_80 {
                 served.push(80);
             }
             for host in &vs.hosts {

@@ -87,7 +87,7 @@ fn hosts(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) {
             continue;
         }
         let message = format!("host `{host}` is no service: in the mesh its rules act on port 80 only");
-        let near = similar(host, subject.mesh.services.iter().map(|s| s.hostname.as_str()));
+        let near = subject.similar_host(host);
         let hint = match near {
             Some(near) => {
                 format!("did you mean `{near}`? Else add a ServiceEntry, or bind the VirtualService to a gateway alone")

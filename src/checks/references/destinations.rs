@@ -3,12 +3,12 @@
 use smol_str::SmolStr;
 
 use crate::checks::registry::checks;
-use crate::checks::report::{Report, listed, similar};
+use crate::checks::report::{Report, listed};
 use crate::checks::subject::{Known, Subject};
 use crate::checks::walk::{Part, Target, targets};
 use crate::diagnostic::Severity;
 use crate::manifest::{Object, OutboundMode, VirtualService};
-use crate::mesh::{MESH_GATEWAY, Service};
+use crate::mesh::{MESH_GATEWAY, Service, Visibility};
 
 checks! {
     /// The host of a destination is the name of no Service and of no ServiceEntry, so Istio makes no cluster for it:
@@ -47,7 +47,9 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
             destination(subject, vs, &target, &ports, report);
         }
         for (i, host) in vs.spec.hosts.iter().enumerate() {
-            half_qualified(subject, host, (&vs.id, vs.at), format!("spec.hosts[{i}]"), Named::Host, report);
+            let full_too = |full: &str| vs.spec.hosts.iter().any(|h| subject.fqdn(h, &vs.meta.namespace) == full);
+            let named = Named::Host { beside_full: &full_too };
+            half_qualified(subject, host, (&vs.id, vs.at), format!("spec.hosts[{i}]"), named, report);
         }
     }
     for dr in &subject.manifests.destination_rules {
@@ -56,9 +58,11 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
 }
 
 /// Where a half qualified name stands.
-#[derive(Clone, Copy)]
-enum Named {
-    Host,
+enum Named<'f> {
+    /// Whether the full name is a host of the same VirtualService.
+    Host {
+        beside_full: &'f dyn Fn(&str) -> bool,
+    },
     Rule,
 }
 
@@ -67,19 +71,22 @@ fn half_qualified(
     host: &str,
     object: (&crate::manifest::ObjectId, crate::source::Position),
     path: String,
-    named: Named,
+    named: Named<'_>,
     report: &mut Report,
 ) {
     if !host.contains('.') || host.starts_with('*') {
         return;
     }
     let Known::HalfQualified(full) = subject.known(host) else { return };
-    let effect = match named {
-        Named::Host => "its rules count only for clients that send this very authority",
-        Named::Rule => "the rule is never applied",
+    let (effect, severity) = match named {
+        Named::Host { beside_full } if beside_full(&full) => {
+            ("the full name stands beside it, and has it already", Severity::Info)
+        }
+        Named::Host { .. } => ("its rules count only for clients that send this very authority", Severity::Error),
+        Named::Rule => ("the rule is never applied", Severity::Error),
     };
     let message = format!("host `{host}` is not completed to `{full}`: {effect}");
-    report.add("R102", object, path, message, format!("write `{full}`"));
+    report.add("R102", object, path, message, format!("write `{full}`")).severity(severity);
 }
 
 fn destination(
@@ -119,6 +126,7 @@ fn destination(
         }
     };
     let Some(service) = service else { return };
+    hidden(subject, vs, target, &full, report);
     match d.port_number() {
         Some(port) if service.port(port).is_none() => {
             let message = format!("service `{full}` has no port {port}");
@@ -134,6 +142,34 @@ fn destination(
     }
 }
 
+/// R101, R103: the service is there, but not for a client of the rule.
+fn hidden(subject: &Subject<'_>, vs: &Object<VirtualService>, target: &Target<'_>, full: &str, report: &mut Report) {
+    let services = subject.mesh.service_index.by_hostname(full);
+    let Some(resolved) =
+        subject.resolved.get(&vs.id).filter(|_| services.iter().all(|s| s.visibility != Visibility::Public))
+    else {
+        return;
+    };
+    let mut clients: Vec<&SmolStr> = Vec::new();
+    if Subject::is_mesh(resolved) && resolved.visibility.allows(&vs.meta.namespace) {
+        clients.push(&vs.meta.namespace);
+    }
+    let gateways = resolved.gateways.iter().filter_map(|g| subject.gateways.get(g));
+    clients.extend(gateways.flat_map(|g| subject.proxies_of(g)).map(|p| &p.namespace));
+    clients.retain(|c| !services.iter().any(|s| s.visibility.allows(c)));
+    clients.dedup();
+    let Some(home) = services.first().filter(|_| !clients.is_empty()) else { return };
+    let effect = if target.is_mirror() { "its copies vanish" } else { "its share is answered with 503 NC" };
+    let message = format!("service `{full}` is not exported to clients in {}; {effect}", listed(&clients, 4));
+    let id = if target.is_mirror() { "R103" } else { "R101" };
+    let hint = "let its `exportTo` name their namespace";
+    report.add(id, (&vs.id, target.destination.at), target.path("host"), message, hint).related(
+        "the service",
+        home.at,
+        Some(&home.object),
+    );
+}
+
 fn numbers(service: &Service) -> Vec<u16> {
     service.ports.iter().map(|p| p.number).collect()
 }
@@ -142,8 +178,7 @@ fn unknown(subject: &Subject<'_>, vs: &Object<VirtualService>, target: &Target<'
     let d = target.destination;
     let inside = full.ends_with(&format!(".svc.{}", subject.mesh.config.cluster_domain));
     let named = if *full == *d.host { format!("`{full}`") } else { format!("`{}` (`{full}`)", d.host) };
-    let near = subject.mesh.services.iter().map(|s| s.hostname.as_str());
-    let hint = match similar(full, near) {
+    let hint = match subject.similar_host(full) {
         Some(near) => format!("did you mean `{near}`?"),
         None if inside => "create the Service, or write the full name of one in another namespace".to_owned(),
         None => format!("add a ServiceEntry with the host `{full}`"),
@@ -165,6 +200,11 @@ struct ListenerPorts {
 impl ListenerPorts {
     fn of(subject: &Subject<'_>, vs: &Object<VirtualService>) -> ListenerPorts {
         let mut ports = Vec::new();
+        // Every host of a VirtualService for the mesh is served on port 80 too, where anything listens there (VH-1).
+        let is_mesh = |r: &&std::sync::Arc<crate::mesh::VirtualService>| Subject::is_mesh(r);
+        if subject.listens_on_80 && subject.resolved.get(&vs.id).is_some_and(is_mesh) {
+            ports.push(80);
+        }
         if let Some(resolved) = subject.resolved.get(&vs.id) {
             for gateway in &resolved.gateways {
                 if *gateway == MESH_GATEWAY {

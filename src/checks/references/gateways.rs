@@ -1,4 +1,4 @@
-//! Gateways: R111 to R115, R120, R121, R123.
+//! Gateways: R111 to R115, R120.
 
 use smol_str::SmolStr;
 
@@ -35,13 +35,6 @@ checks! {
     /// No pod carries the labels of the Gateway's selector, in whatever namespace: nothing listens for its servers.
     R120 "Gateway selector matches nothing" Error needs[Pods] peers["IST0101", "KIA0302"];
 
-    /// A server's certificate has to be a Secret in the namespace of the gateway's pods; without it the TLS handshake
-    /// fails. Secrets are not read, so this is not evaluated.
-    R121 "Gateway credential missing or bad" Error needs[Secrets] peers["IST0101", "IST0161"];
-
-    /// A rule matches on a claim of a verified token, and no RequestAuthentication is there that would verify one at the
-    /// gateway (in the root namespace or that of the gateway's pods): the match never holds.
-    R123 "Claim routing without RequestAuthentication" Error needs[] peers["IST0149"];
 }
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
@@ -63,14 +56,35 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
             }
         }
         outside(resolved, vs.at, report);
-        claims(subject, resolved, report);
     }
-    for gateway in &subject.manifests.gateways {
+    no_workload(subject, report);
+}
+
+/// R120. Gateways' pods are often installed by other means than the manifests that are looked at: it is proven only where
+/// pods of some gateway, or of the root namespace, are among them.
+fn no_workload(subject: &Subject<'_>, report: &mut Report) {
+    let found: Vec<(&Object<Gateway>, bool)> = subject
+        .manifests
+        .gateways
+        .iter()
+        .filter(|g| !g.spec.selector.is_empty())
+        .map(|g| (g, subject.any_pod(&g.spec.selector).is_some()))
+        .collect();
+    let root = &subject.mesh.config.root_namespace;
+    let gateways_are_given =
+        found.iter().any(|(_, has_pods)| *has_pods) || subject.pod_namespaces.binary_search(&root).is_ok();
+    for (gateway, _) in found.iter().filter(|(_, has_pods)| !has_pods) {
         let selector = &gateway.spec.selector;
-        if !selector.is_empty() && subject.any_pod(selector).is_none() {
+        let object = (&gateway.id, gateway.at);
+        if gateways_are_given {
             let message = format!("no pod has the labels `{selector}`, so nothing listens for this Gateway");
             let hint = "use the labels of the gateway's pods (often `istio: ingressgateway`)";
-            report.add("R120", (&gateway.id, gateway.at), "spec.selector", message, hint);
+            report.add("R120", object, "spec.selector", message, hint);
+        } else if !subject.pod_namespaces.is_empty() {
+            let message =
+                format!("no pod among the manifests has the labels `{selector}`, nor is any gateway's pod there");
+            let hint = "give the gateway's pods too, to have this decided";
+            report.add("R120", object, "spec.selector", message, hint).severity(Severity::Info).possible();
         }
     }
 }
@@ -206,40 +220,6 @@ pub(in crate::checks) fn is_passthrough(server: &Server) -> bool {
 pub(in crate::checks) fn speaks_http(server: &Server) -> bool {
     let protocol = protocol(server);
     protocol.is_http() || (protocol == Protocol::Https && server.tls.is_some() && !is_passthrough(server))
-}
-
-/// R123.
-fn claims(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) {
-    let is_claim = |name: &str| name.get(..20).is_some_and(|p| p.eq_ignore_ascii_case("@request.auth.claims"));
-    let root = &subject.mesh.config.root_namespace;
-    for rule in &vs.http {
-        for (m, source) in rule.route.matches.iter().zip(&rule.match_sources) {
-            let Some((name, _)) = m.headers.iter().chain(&m.without_headers).find(|(n, _)| is_claim(n)) else {
-                continue;
-            };
-            let homes: Vec<&SmolStr> = vs
-                .gateways
-                .iter()
-                .filter_map(|g| subject.gateways.get(g))
-                .flat_map(|g| subject.proxies_of(g).map(|p| &p.namespace))
-                .collect();
-            let verified = subject.manifests.not_modelled.iter().any(|o| {
-                o.kind.as_str() == "RequestAuthentication" && (o.namespace == *root || homes.contains(&&o.namespace))
-            });
-            if !verified {
-                let path = format!(
-                    "spec.http[{}].match[{}]",
-                    source.rule.unwrap_or_default(),
-                    source.match_index.unwrap_or_default()
-                );
-                let message = format!(
-                    "`{name}` needs a verified token, and there is no RequestAuthentication for the gateway: this never holds"
-                );
-                let hint = format!("add a RequestAuthentication in `{root}` or in the namespace of the gateway's pods");
-                report.add("R123", (&source.object, m.at), path, message, hint).severity(Severity::Error);
-            }
-        }
-    }
 }
 
 /// R114: admission refuses the `~` of such a name and so the whole object; this says what the name is.

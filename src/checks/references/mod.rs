@@ -1,6 +1,7 @@
 //! R: names that lead nowhere.
 
 pub(super) mod clients;
+pub(super) mod credentials;
 pub(super) mod delegates;
 pub(super) mod destinations;
 pub(super) mod gateways;

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
 use crate::checks::registry::{Input, checks};
-use crate::checks::report::{Report, listed};
+use crate::checks::report::{Report, counted, listed};
 use crate::checks::subject::{Known, Subject};
 use crate::checks::walk::{Target, targets};
 use crate::diagnostic::Severity;
@@ -180,6 +180,8 @@ fn undefined(
         )
     } else if let Some(near) = crate::checks::report::similar(subset, known.iter().map(|n| n.as_str())) {
         format!("did you mean `{near}`?")
+    } else if let (true, Some(rule)) = (known.is_empty(), seen) {
+        format!("add it to the subsets of {}, which has none", rule.object)
     } else if known.is_empty() {
         format!("add a DestinationRule for `{host}` with this subset, and apply it first")
     } else {
@@ -214,15 +216,20 @@ fn unknown_host(subject: &Subject<'_>, dr: &Object<DestinationRule>, host: &str,
         return;
     }
     if matches!(subject.known(host), Known::Unknown) {
-        let near = crate::checks::report::similar(host, subject.mesh.services.iter().map(|s| s.hostname.as_str()));
         let short = dr.spec.host.as_str();
-        let namesake = subject.mesh.services.iter().find(|s| s.name == short);
-        let hint = match (namesake, near) {
-            (Some(s), _) => format!("write `{}`: a bare name means the rule's own namespace", s.hostname),
-            (None, Some(near)) => format!("did you mean `{near}`?"),
-            (None, None) => "create the Service or ServiceEntry, or remove the rule".to_owned(),
+        let hint = match subject.similar_host(host) {
+            Some(near) if near.strip_prefix(short).is_some_and(|rest| rest.starts_with('.')) => {
+                format!("write `{near}`: a bare name means the rule's own namespace")
+            }
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "create the Service or ServiceEntry, or remove the rule".to_owned(),
         };
-        report.add("R110", object, "spec.host", format!("host `{short}` means `{host}`, which is no service"), hint);
+        let message = if short == host {
+            format!("host `{host}` is no service")
+        } else {
+            format!("host `{short}` means `{host}`, which is no service")
+        };
+        report.add("R110", object, "spec.host", message, hint);
     }
 }
 
@@ -255,26 +262,31 @@ fn select<'a>(
         if !endpoints_are_known(subject, service) {
             continue;
         }
-        let pods = endpoints(subject, service, &subset.labels);
-        if pods.is_empty() && !subset.labels.is_empty() {
+        let pods = endpoints(subject, service, &subset.labels, Health::Any);
+        let ready = endpoints(subject, service, &subset.labels, Health::Ready);
+        if ready.is_empty() && !subset.labels.is_empty() {
             let used = uses.get(&(host.clone(), subset.name.clone())).copied();
             let share = match used {
                 Some(true) => "what goes to it is answered with 503 UH",
                 Some(false) => "only rules with weight 0 or mirrors name it",
                 None => "no rule names it",
             };
-            let message = format!(
-                "no endpoint of `{host}` has the labels `{}` of subset `{}`; {share}",
-                subset.labels, subset.name
-            );
-            report
-                .add(
-                    "R108",
-                    (&dr.id, subset.at),
-                    format!("{}.labels", path()),
-                    message,
-                    near_labels(subject, service, subset),
+            let message = if pods.is_empty() {
+                format!(
+                    "no endpoint of `{host}` has the labels `{}` of subset `{}`; {share}",
+                    subset.labels, subset.name
                 )
+            } else {
+                format!("none of the {} of subset `{}` is ready; {share}", counted(pods.len(), "endpoint"), subset.name)
+            };
+            let hint = if pods.is_empty() {
+                near_labels(subject, service, subset)
+            } else {
+                "see why they are not ready".to_owned()
+            };
+            report
+                .add("R108", (&dr.id, subset.at), format!("{}.labels", path()), message, hint)
+                .possible_if(service.registry == Registry::Kubernetes && !subject.knows_pods_of(&service.namespace))
                 .severity(match used {
                     Some(true) => Severity::Error,
                     Some(false) => Severity::Warning,
@@ -299,11 +311,23 @@ pub(in crate::checks) fn endpoints_are_known(subject: &Subject<'_>, service: &Se
     }
 }
 
+/// Which endpoints are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::checks) enum Health {
+    Any,
+    Ready,
+}
+
 /// The endpoints of a service that carry the labels, as reports name them.
-pub(in crate::checks) fn endpoints(subject: &Subject<'_>, service: &Service, labels: &Labels) -> Vec<String> {
+pub(in crate::checks) fn endpoints(
+    subject: &Subject<'_>,
+    service: &Service,
+    labels: &Labels,
+    health: Health,
+) -> Vec<String> {
     let Some(port) = service.ports.first() else { return Vec::new() };
     let proxy = Subject::sidecar(&service.namespace, Labels::default());
-    let filter = EndpointFilter { subset: labels, send_unhealthy: true };
+    let filter = EndpointFilter { subset: labels, send_unhealthy: health == Health::Any };
     let found = subject.mesh.endpoints.of(service, port, &proxy, filter);
     found.iter().map(|e| e.to_string()).collect()
 }
@@ -353,6 +377,26 @@ fn same_pods(dr: &Object<DestinationRule>, selected: &[Selected<'_>], report: &m
                 .severity(Severity::Warning);
         } else {
             by_pods.insert(&s.pods, s);
+        }
+    }
+    overlapping(dr, selected, report);
+}
+
+/// R109, third part: subsets that share pods, and are neither equal nor the whole service.
+fn overlapping(dr: &Object<DestinationRule>, selected: &[Selected<'_>], report: &mut Report) {
+    let mut owners: FxHashMap<&str, &Selected<'_>> = FxHashMap::default();
+    for s in selected.iter().filter(|s| !s.subset.labels.is_empty()) {
+        let shared = s.pods.iter().find_map(|pod| owners.get(pod.as_str()).map(|first| (pod, *first)));
+        if let Some((pod, first)) = shared.filter(|(_, first)| first.pods != s.pods) {
+            let message = format!(
+                "subset `{}` and subset `{}` both select {pod}: their shares mix",
+                s.subset.name, first.subset.name
+            );
+            let path = format!("spec.subsets[{}]", s.index);
+            report.add("R109", (&dr.id, s.subset.at), path, message, "give them labels that no pod has together");
+        }
+        for pod in &s.pods {
+            owners.entry(pod).or_insert(s);
         }
     }
 }

@@ -19,8 +19,11 @@ pub(crate) fn sidecar(spec: &Node<'_>, decoder: Decoder<'_>) -> Sidecar {
             "ingress" => result.ingress = list(value, |node| ingress(node, decoder)),
             "outboundTrafficPolicy" => {
                 let egress_proxy = given(value, "egressProxy").map(|node| destination(node, decoder));
-                result.outbound_traffic_policy =
-                    Some(OutboundTrafficPolicy { mode: outbound_mode(value), egress_proxy });
+                result.outbound_traffic_policy = Some(OutboundTrafficPolicy {
+                    mode: outbound_mode(value),
+                    egress_proxy,
+                    is_empty: fields(value).next().is_none(),
+                });
             }
             "inboundConnectionPool" => result.inbound_connection_pool = Some(connection_pool(value)),
             _ => {}

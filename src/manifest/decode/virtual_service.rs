@@ -94,7 +94,10 @@ fn http_route_destination(node: &Node<'_>, decoder: Decoder<'_>) -> HttpRouteDes
     for (key, value) in fields(node) {
         match key {
             "destination" => result.destination = Some(destination(value, decoder)),
-            "weight" => result.weight = int(value),
+            "weight" => {
+                result.weight = int(value);
+                result.has_weight = true;
+            }
             "headers" => result.headers = Some(headers(value)),
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::diagnostic::Finding;
+use super::Finding;
 use crate::source::{FileId, Position, SourceMap};
 use crate::yaml::{self, LineIndex, Node, Span};
 
@@ -56,7 +56,7 @@ impl<'s> Locator<'s> {
     }
 
     /// The lines of a file.
-    pub(super) fn lines(&mut self, file: FileId) -> Option<&LineIndex<'s>> {
+    pub fn lines(&mut self, file: FileId) -> Option<&LineIndex<'s>> {
         self.parts(file).map(|p| &p.lines)
     }
 
@@ -109,9 +109,7 @@ impl<'s> Locator<'s> {
 
 /// The byte that line and column of `at` mean.
 fn offset(lines: &LineIndex<'_>, at: Position) -> u32 {
-    let before = at.column.saturating_sub(1) as usize;
-    let skipped: usize = lines.line(at.line).chars().take(before).map(char::len_utf8).sum();
-    lines.start_of(at.line) + u32::try_from(skipped).unwrap_or(0)
+    lines.offset(yaml::Position { line: at.line, column: at.column })
 }
 
 /// The document itself, or the item of a `List` that the byte `offset` lies in.

@@ -1,0 +1,154 @@
+//! `towtank check` as people and machines call it: exit status, silences, formats.
+
+#[path = "support/run.rs"]
+mod run;
+
+use std::fs;
+use std::path::Path;
+
+use run::{Ran, towtank_in};
+use serde_json::Value;
+
+const MANIFESTS: &str = "\
+apiVersion: v1
+kind: Service
+metadata: {name: shop, namespace: store}
+spec: {selector: {app: shop}, ports: [{name: http, port: 8080}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop, namespace: store}
+spec:
+  hosts: [shop]
+  http:
+  - match: [{uri: {prefix: /api/}}]
+    route: [{destination: {host: shop}}]
+  - match: [{uri: {prefix: /api/v1/}}]
+    route: [{destination: {host: shop, subset: v2}}]
+  - route: [{destination: {host: shop}}]
+";
+
+/// A folder of its own with `shop.yaml` in it.
+fn folder(text: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("shop.yaml"), text).expect("it can be written");
+    folder
+}
+
+fn check(folder: &Path, arguments: &[&str]) -> Ran {
+    towtank_in(folder, &[&["check", "shop.yaml"], arguments].concat(), b"")
+}
+
+/// Ids with their lines.
+fn found(text: &str, arguments: &[&str]) -> Vec<String> {
+    let folder = folder(text);
+    let ran = check(folder.path(), &[&["-o", "json"], arguments].concat());
+    let report: Value = serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("no JSON: {e}: {}", ran.err));
+    let all = report["findings"].as_array().expect("findings");
+    all.iter().map(|f| format!("{} {}", f["id"].as_str().unwrap_or_default(), f["line"])).collect()
+}
+
+#[test]
+fn errors_end_with_1_and_unreadable_input_with_2() {
+    let folder = folder(MANIFESTS);
+    assert_eq!(check(folder.path(), &[]).code, 1);
+    assert_eq!(check(folder.path(), &["--ignore", "R106"]).code, 0);
+    assert_eq!(check(folder.path(), &["--ignore", "R106", "--fail-on", "warning"]).code, 1);
+    assert_eq!(towtank_in(folder.path(), &["check", "none.yaml"], b"").code, 2);
+    fs::write(folder.path().join("shop.yaml"), "a: [").expect("it can be written");
+    assert_eq!(check(folder.path(), &[]).code, 2, "what is no YAML is not checked");
+    assert_eq!(check(folder.path(), &["--base", "none"]).code, 2);
+}
+
+#[test]
+fn ids_that_do_not_exist_are_refused_with_a_suggestion() {
+    let folder = folder(MANIFESTS);
+    let ran = check(folder.path(), &["--ignore", "R160"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("there is no check `R160`"), "{}", ran.err);
+    let ran = towtank_in(folder.path(), &["check", "--explain", "KIA1107"], b"");
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("did you mean R106?"), "{}", ran.err);
+    for id in ["R106", "m107", "S901"] {
+        let ran = towtank_in(folder.path(), &["check", "--explain", id], b"");
+        assert!(ran.code == 0 && ran.out.starts_with(&id.to_uppercase()), "{id}: {}{}", ran.out, ran.err);
+    }
+}
+
+#[test]
+fn a_comment_silences_its_line_or_its_object() {
+    assert_eq!(found(MANIFESTS, &["--severity", "warning"]), ["P204 14", "R106 15"]);
+    let before = MANIFESTS.replace(
+        "  - match: [{uri: {prefix: /api/v1/",
+        "  # towtank: ignore P204 -- it is switched off\n  - match: [{uri: {prefix: /api/v1/",
+    );
+    assert_eq!(found(&before, &[]), ["R106 16"]);
+    let behind = MANIFESTS
+        .replace("subset: v2}}]", "subset: v2}}] # towtank: ignore R106 -- the rule comes with the next release");
+    assert_eq!(found(&behind, &["--severity", "warning"]), ["P204 14"]);
+    let object = MANIFESTS
+        .replace("kind: VirtualService\n", "kind: VirtualService\n# towtank: ignore P204, R106 -- not in use\n");
+    assert!(found(&object, &[]).is_empty());
+    let other = MANIFESTS.replacen("metadata:", "# towtank: ignore P204 -- of the Service\nmetadata:", 1);
+    assert_eq!(found(&other, &[]), ["P204 15", "R106 16", "silence 3"], "another object's comment");
+}
+
+#[test]
+fn a_silence_without_reason_or_use_is_said() {
+    let text = MANIFESTS.replace(
+        "  - match: [{uri: {prefix: /api/v1/",
+        "  # towtank: ignore P204, P203\n  - match: [{uri: {prefix: /api/v1/",
+    );
+    let folder = folder(&text);
+    let ran = check(folder.path(), &[]);
+    assert!(ran.out.contains("comment silences `P204` without a reason"), "{}", ran.out);
+    assert!(ran.out.contains("comment silences `P203`, which finds nothing here"), "{}", ran.out);
+    let annotated = MANIFESTS.replace("metadata: {name: shop, namespace: store}\nspec:\n  hosts", "metadata: {name: shop, namespace: store, annotations: {towtank.dev/ignore: \"P204 as agreed; R106\"}}\nspec:\n  hosts");
+    assert_eq!(found(&annotated, &[]), ["silence 8"], "R106 without a reason");
+}
+
+#[test]
+fn the_json_is_what_its_schema_says() {
+    let folder = folder(MANIFESTS);
+    let schema = towtank_in(folder.path(), &["schema", "check"], b"").out;
+    let schema: Value = serde_json::from_str(&schema).expect("the schema is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("the schema is one");
+    let ran = check(folder.path(), &["-o", "json", "--profile", "ops"]);
+    let report: Value = serde_json::from_str(&ran.out).expect("JSON");
+    let errors: Vec<String> = validator.iter_errors(&report).map(|e| e.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    let needs =
+        report["not_evaluated"].as_array().expect("a list").iter().map(|n| n["id"].as_str().unwrap_or_default());
+    assert!(needs.filter(|id| matches!(*id, "R108" | "O805" | "T416" | "S901")).count() == 4, "{}", ran.out);
+    assert_eq!(report["checklist"].as_array().map(Vec::len), Some(15));
+}
+
+#[test]
+fn github_and_sarif_name_the_line() {
+    let folder = folder(MANIFESTS);
+    let ran = check(folder.path(), &["-o", "github", "--severity", "error"]);
+    assert!(ran.out.starts_with("::error file=shop.yaml,line=15,col="), "{}", ran.out);
+    let log: Value = serde_json::from_str(&check(folder.path(), &["-o", "sarif"]).out).expect("JSON");
+    let result = &log["runs"][0]["results"][0];
+    assert_eq!(result["ruleId"], "P204");
+    assert_eq!(result["locations"][0]["physicalLocation"]["region"]["startLine"], 14);
+    assert!(result["message"]["text"].as_str().is_some_and(|t| t.contains("GET http://shop")), "{result}");
+}
+
+#[test]
+fn what_is_in_force_is_compared_with() {
+    let folder = folder(MANIFESTS);
+    let old = folder.path().join("old.yaml");
+    let rule = "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: shop, namespace: store}\nspec: {host: shop, subsets: [{name: v2, labels: {version: v2}}]}\n";
+    fs::write(
+        &old,
+        MANIFESTS.replace("host: shop, subset: v2", "host: shop, subset: v3").to_owned() + &rule.replace("v2", "v3"),
+    )
+    .expect("written");
+    let ran = check(folder.path(), &["--base", "old.yaml", "--profile", "ops", "-o", "json"]);
+    let report: Value = serde_json::from_str(&ran.out).expect("JSON");
+    let all = report["findings"].as_array().expect("findings");
+    let lost = all.iter().find(|f| f["id"] == "O805").expect("a subset is gone");
+    assert!(lost["message"].as_str().is_some_and(|m| m.contains("level 3")), "{lost}");
+    assert!(report["not_evaluated"].as_array().expect("a list").iter().all(|n| n["id"] != "O805"));
+}
