@@ -63,7 +63,7 @@ streams:
   - {weight: 20, request: GET http://shop/items/1}
   - {weight: 10, request: GET http://shop/items/42}
   - {weight: 10, request: GET http://shop/items/latest}
-  - {weight: 8, request: GET http://shop/search?q=boat}
+  - {weight: 8, request: "GET http://shop/search?q=boat"}
   - {weight: 7, request: GET http://shop/cart}
   - {weight: 6, request: POST http://shop/cart}
   - {weight: 4, request: POST http://shop/pay}

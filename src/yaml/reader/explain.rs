@@ -59,7 +59,7 @@ pub(super) fn missing_comma(text: &str, span: Span, close: &str) -> Box<Problem>
         let span = at_least_a_word(text, span);
         Problem::syntax(span, format!("`,` or `{close}` is expected here"))
     };
-    problem.with_hint("close the bracket; put a value that holds brackets, commas or `: ` in quotes")
+    problem.with_hint("close the bracket; put a value that holds brackets, commas, `?` or `: ` in quotes")
 }
 
 /// A span that shows something: an empty one is stretched over the word that begins there.
