@@ -289,3 +289,35 @@ fn streams_with_too_many_combinations_are_sampled_and_say_so() {
     assert!(!run("1000", &[]).contains("combinations"));
     assert_eq!(run("1000000000", &["--threads", "1"]), run("1000000000", &["--threads", "2"]));
 }
+
+/// A split between two ways into one cluster decides how requests arrive there.
+#[test]
+fn altered_requests_are_told_once_for_each_pair_of_routes() {
+    let shop = |second: &str, weight: u32| {
+        let way = |to: &str, weight: u32| {
+            format!(
+                "    - destination: {{host: a}}\n      weight: {weight}\n      headers: {{request: {{set: {{x-way: {to}}}}}}}\n"
+            )
+        };
+        virtual_service(&format!("  - route:\n{}{}", way("one", 100 - weight), way(second, weight)))
+    };
+    let scenario = "apiVersion: towtank/v1\nkind: Scenario\nproxies: [{name: client, namespace: default}]\n\
+                    pods: [{name: a, labels: {app: a}}]\nstreams:\n- name: s\n  sessions: {count: 20}\n  \
+                    requests: [{request: 'GET http://shop/{session}'}]\n";
+    let sources = |vs: &str| folder(&[("scenario.yaml", scenario), ("shop.yaml", vs)]);
+    let before = sources(&shop("two", 50));
+    let changed = |vs: &str| {
+        let now = sources(vs);
+        let [now, before] = [&now, &before].map(|f| f.path().display().to_string());
+        json(&["simulate", &now, "--against", &before, "-o", "json", "--exact"])["streams"][0]["against"].clone()
+    };
+    let other = changed(&shop("three", 50));
+    assert_eq!(other["moved"], 0.0);
+    assert_eq!(other["altered"], 0.5);
+    let alterations = other["alterations"].as_array().expect("alterations");
+    assert_eq!(alterations.len(), 1, "{alterations:?}");
+    assert_eq!((&alterations[0]["what"], &alterations[0]["share"]), (&"headers".into(), &0.5.into()));
+    assert_eq!(alterations[0]["before"], "x-way: two");
+    assert_eq!(changed(&shop("two", 80))["altered"], 0.3);
+    assert_eq!(changed(&shop("two", 50))["changed"], 0.0);
+}

@@ -228,6 +228,8 @@ impl Logged {
             (Logged::Outcome { outcome, status }, End::Answer { outcome: now, status: answered }) => match outcome {
                 // What REGISTRY_ONLY keeps in is answered by a direct response (VH-14).
                 Outcome::DirectResponse if *now == Outcome::BlackholeCluster => *status == Some(502),
+                // Refused before a route was looked for: no flag says so.
+                Outcome::DirectResponse if *now == Outcome::BadRequest => *status == Some(400),
                 Outcome::Redirect | Outcome::DirectResponse => now.counted() == Counted::Answered && status == answered,
                 _ => outcome == now,
             },
@@ -288,6 +290,14 @@ mod tests {
         let ends = [(missing("v1"), 0.25), (end("v2"), 0.5), (missing("v3"), 0.25)];
         let (same, moves) = compare(&[(none, 500), (cluster("v2"), 500)], &ends);
         assert!((same - 1000.0).abs() < 1e-9 && moves.is_empty(), "{same} {moves:?}");
+    }
+
+    #[test]
+    fn what_is_refused_before_routing_was_answered_400() {
+        let logged = |status| Logged::Outcome { outcome: Outcome::DirectResponse, status: Some(status) };
+        let ends = [(End::Answer { outcome: Outcome::BadRequest, status: None }, 1.0)];
+        assert_eq!(compare(&[(logged(400), 9)], &ends), (9.0, Vec::new()));
+        assert_eq!(compare(&[(logged(200), 9)], &ends).0, 0.0);
     }
 
     #[test]

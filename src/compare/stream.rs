@@ -1,11 +1,14 @@
 //! One stream on two meshes, side by side.
 
 use indexmap::IndexMap;
+use smol_str::SmolStr;
 
 use super::end::{self, End};
 use super::flows::{Flow, Flows, NOTHING};
 use crate::decision::{Counted, Decision, Upstream};
 use crate::replay::{Count, Prepared, StreamSummary, View, request_text};
+use crate::request::Request;
+use crate::table::ClusterName;
 
 /// What became different for a stream's requests.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -16,8 +19,8 @@ pub struct StreamChange {
     pub altered: f64,
     /// Largest first.
     pub flows: Vec<Flow>,
-    /// A few of the altered requests, the most frequent first.
-    pub examples: Vec<Altered>,
+    /// The altered requests by what is different about them and by the routes that took them, the largest share first.
+    pub alterations: Vec<Altered>,
 }
 
 impl StreamChange {
@@ -33,11 +36,12 @@ impl StreamChange {
     }
 }
 
-/// A request that arrives, or is redirected, differently.
+/// Requests that arrive, or are redirected, differently.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Altered {
-    /// `GET http://host/path`, with its headers behind.
+    /// One of them, from the class with the largest part: `GET http://host/path`, with its headers behind.
     pub request: String,
+    /// Exact share of the stream's requests, above 0.
     pub share: f64,
     /// What is different: `path`, `authority`, `headers` or `location`.
     pub what: &'static str,
@@ -45,61 +49,108 @@ pub struct Altered {
     pub now: String,
 }
 
-/// Altered requests that are kept.
-const EXAMPLES_MAX: usize = 5;
-
 /// Compares the same stream on both sides, class by class.
 pub fn change(before: (&Prepared, &View), now: (&Prepared, &View)) -> StreamChange {
     let (old, new) = (before.0, now.0);
     let (old_ends, new_ends) = (end::of_classes(old, before.1), end::of_classes(new, now.1));
     let whole: f64 = new.classes.iter().map(|c| c.weight).sum();
     let mut flows = Flows::default();
+    let mut alterations: IndexMap<_, (f64, f64, usize, Difference)> = IndexMap::new();
     let mut out = StreamChange::default();
     for (i, class) in new.classes.iter().enumerate() {
         let (Some(was), Some(is)) = (old_ends.get(i), new_ends.get(i)) else { continue };
         let share = class.weight / whole;
         let stays = flows.add(i, share, was, is);
         let (Some(a), Some(b)) = (old.decisions.get(i), new.decisions.get(i)) else { continue };
-        // One example tells about a class; the part that is altered is that of all its ends.
-        let mut example = None;
-        let mut altered = 0.0;
         for (end, part) in stays {
-            if let Some(difference) = difference(&end, a, b) {
-                altered += share * part;
-                example.get_or_insert(difference);
+            let Some(difference) = difference(&end, (a, b), &class.request) else { continue };
+            let part = share * part * difference.part;
+            out.altered += part;
+            let key = (difference.what, route(a), route(b));
+            let known = alterations.entry(key).or_insert((0.0, 0.0, i, difference.clone()));
+            known.0 += part;
+            if part > known.1 {
+                (known.1, known.2, known.3) = (part, i, difference);
             }
         }
-        if let Some((what, before, now)) = example {
-            out.altered += altered;
-            out.examples.push(Altered { request: request_text(&class.request), share: altered, what, before, now });
-        }
     }
-    out.examples.sort_by(|a, b| b.share.total_cmp(&a.share));
-    out.examples.truncate(EXAMPLES_MAX);
-    out.flows = flows.into_sorted(|class| new.classes.get(class).map(|c| request_text(&c.request)).unwrap_or_default());
+    let example = |class: usize| new.classes.get(class).map(|c| request_text(&c.request)).unwrap_or_default();
+    let altered = |(share, _, class, d): (f64, f64, usize, Difference)| Altered {
+        request: example(class),
+        share,
+        what: d.what,
+        before: d.before,
+        now: d.now,
+    };
+    out.alterations = alterations.into_values().map(altered).collect();
+    out.alterations.sort_by(|a, b| b.share.total_cmp(&a.share));
+    out.flows = flows.into_sorted(example);
     out.moved = out.flows.iter().map(|f| f.share).sum::<f64>().min(1.0);
     out
 }
 
-/// In what a request that ends at the same place differs.
-fn difference(end: &End, before: &Decision, now: &Decision) -> Option<(&'static str, String, String)> {
+/// The route that took a request, by its place in the table.
+fn route(d: &Decision) -> (Option<SmolStr>, Option<SmolStr>, Option<u32>) {
+    (d.route_config.clone(), d.virtual_host.clone(), d.route_index)
+}
+
+/// In what requests of one class that end at the same place differ.
+#[derive(Debug, Clone)]
+struct Difference {
+    what: &'static str,
+    before: String,
+    now: String,
+    /// The part of them that does, above 0 to 1.
+    part: f64,
+}
+
+fn difference(end: &End, (before, now): (&Decision, &Decision), request: &Request) -> Option<Difference> {
     let End::Cluster { cluster, .. } = end else {
         let text = |d: &Decision| d.location.clone().unwrap_or_default();
-        return (before.location != now.location).then(|| ("location", text(before), text(now)));
+        let differs = before.location != now.location;
+        return differs.then(|| Difference { what: "location", before: text(before), now: text(now), part: 1.0 });
     };
-    let arrives = |d: &Decision| -> Option<Upstream> {
-        let own = d.clusters.iter().find(|c| c.name == *cluster).and_then(|c| c.upstream.clone());
-        own.or_else(|| d.upstream.clone())
+    let (old, new) = (arrivals(cluster, before, request), arrivals(cluster, now, request));
+    // Those that a split sends there in several ways are held against each other by their shares, as ends are.
+    let of = |all: &[(Upstream, f64)], one: &Upstream| all.iter().find(|(u, _)| u == one).map_or(0.0, |(_, s)| *s);
+    let more = |all: &[(Upstream, f64)], other: &[(Upstream, f64)]| -> Option<(f64, Upstream)> {
+        let surplus = |(u, share): &(Upstream, f64)| (share - of(other, u), u.clone());
+        let surpluses: Vec<(f64, Upstream)> = all.iter().map(surplus).filter(|(s, _)| *s > NOTHING).collect();
+        let sum = surpluses.iter().map(|(s, _)| s).sum();
+        surpluses.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, upstream)| (sum, upstream))
     };
-    let (was, is) = (arrives(before)?, arrives(now)?);
-    if was.path != is.path {
-        Some(("path", was.path, is.path))
+    let ((part, was), (_, is)) = (more(&old, &new)?, more(&new, &old)?);
+    let (what, before, now) = if was.path != is.path {
+        ("path", was.path, is.path)
     } else if was.authority != is.authority {
-        Some(("authority", was.authority, is.authority))
-    } else if was.headers != is.headers {
-        Some(("headers", missing(&was, &is), missing(&is, &was)))
+        ("authority", was.authority, is.authority)
     } else {
-        None
+        ("headers", missing(&was, &is), missing(&is, &was))
+    };
+    Some(Difference { what, before, now, part })
+}
+
+/// How requests arrive at a cluster, with shares that add up to 1: a split may lead there more than once. What is proxied as TCP
+/// arrives as it was sent.
+fn arrivals(cluster: &ClusterName, d: &Decision, request: &Request) -> Vec<(Upstream, f64)> {
+    let mut out: Vec<(Upstream, f64)> = Vec::new();
+    for c in d.clusters.iter().filter(|c| c.name == *cluster && c.share > 0.0) {
+        let upstream = c.upstream.as_ref().or(d.upstream.as_ref()).cloned().unwrap_or_else(|| as_sent(request));
+        match out.iter_mut().find(|(known, _)| *known == upstream) {
+            Some((_, share)) => *share += c.share,
+            None => out.push((upstream, c.share)),
+        }
+    }
+    let whole: f64 = out.iter().map(|(_, share)| share).sum();
+    out.iter_mut().for_each(|(_, share)| *share /= whole);
+    out
+}
+
+fn as_sent(request: &Request) -> Upstream {
+    Upstream {
+        path: request.path.to_string(),
+        authority: request.authority.to_string(),
+        headers: request.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.to_string())).collect(),
     }
 }
 

@@ -113,6 +113,12 @@ fn interval([low, high]: [f64; 2]) -> String {
     format!("{:.2}-{:.2}", low * 100.0, high * 100.0)
 }
 
+/// `1 request`, `10,000 requests`.
+pub(super) fn counted(n: u64, what: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", thousands(n))
+}
+
 /// `10,000`.
 pub(super) fn thousands(n: u64) -> String {
     let digits = n.to_string();

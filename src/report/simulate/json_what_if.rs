@@ -23,7 +23,7 @@ pub(super) fn stream(o: &mut Object<'_>, before: &StreamSummary, now: &StreamSum
         o.float("share", bounded(flow.share));
         o.str("example", &flow.example);
     });
-    o.objects("alterations", &change.examples, |o, a| {
+    o.objects("alterations", &change.alterations, |o, a| {
         o.str("request", &a.request);
         o.float("share", bounded(a.share));
         o.str("what", a.what);

@@ -1,6 +1,6 @@
 //! A log that was replayed: what was read of it, and what went elsewhere then.
 
-use super::grid::{thousands, wrap};
+use super::grid::{counted, thousands, wrap};
 use super::outcome;
 use super::table::Writer;
 use super::what_if::end;
@@ -18,7 +18,7 @@ impl Writer<'_> {
     /// Before all streams: what kind of log it is, and which of its lines are none of theirs.
     pub(super) fn log(&mut self, log: &LogResult) {
         let read = &log.sorted;
-        let mut text = format!("{}: {}, {} requests", log.name, log.format, thousands(read.requests));
+        let mut text = format!("{}: {}, {}", log.name, log.format, counted(read.requests, "request"));
         for (reason, n) in &read.passed_over {
             text.push_str(&format!("; {} passed over: {reason}", lines(*n)));
         }
@@ -47,7 +47,10 @@ impl Writer<'_> {
             return;
         }
         let mut text = if change.moves.is_empty() {
-            format!("  all {} requests go where the log says they went", thousands(change.compared))
+            match change.compared {
+                1 => "  the request goes where the log says it went".to_owned(),
+                n => format!("  all {} requests go where the log says they went", thousands(n)),
+            }
         } else {
             format!(
                 "  of {} requests {} go where the log says they went, {} elsewhere",
@@ -86,7 +89,7 @@ impl Writer<'_> {
 }
 
 fn lines(n: u64) -> String {
-    if n == 1 { "1 line".to_owned() } else { format!("{} lines", thousands(n)) }
+    counted(n, "line")
 }
 
 /// An expected number of requests, whole.

@@ -1,6 +1,6 @@
 //! The results for people (`simulate -o table`): per stream where requests go, what is lost and what to change.
 
-use super::grid::{Look, Row, percent, thousands, to_text as grid, wrap};
+use super::grid::{Look, Row, counted, percent, thousands, to_text as grid, wrap};
 use super::{Results, detection, outcome};
 use crate::decision::{Counted, Outcome};
 use crate::replay::{Answer, Count, Destination, SAMPLE, StreamSummary};
@@ -112,7 +112,7 @@ impl Writer<'_> {
                 true if s.planned > s.requests => format!(", stopped before {}", thousands(s.planned)),
                 true => ", stopped before the end of the log".to_owned(),
             };
-            format!("{} requests{stopped}", thousands(s.requests))
+            format!("{}{stopped}", counted(s.requests, "request"))
         };
         self.line(&format!("{name}  {how_many} through {}", s.proxy));
         self.out.push_str(&grid(&self.rows(s, true), &self.look(s)));
@@ -306,11 +306,7 @@ impl Writer<'_> {
     fn totals(&mut self) {
         let totals = &self.results.totals;
         let streams = self.results.streams.len();
-        let requests = if self.results.exact {
-            "exact shares".to_owned()
-        } else {
-            format!("{} requests", thousands(totals.requests))
-        };
+        let requests = if self.results.exact { "exact shares".to_owned() } else { counted(totals.requests, "request") };
         let title = self.paint(&format!("all {streams} streams"), Style::Title);
         self.line(&format!("{title}  {requests}"));
         let groups: Vec<Row> = self.rows(totals, false).into_iter().filter(|r| r.depth == 1).collect();

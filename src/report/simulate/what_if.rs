@@ -1,6 +1,6 @@
 //! Two meshes side by side (`simulate --against`): shares before and now, what moves, what is proven to stay.
 
-use super::grid::{Line, lay_out, percent, thousands, wrap};
+use super::grid::{Line, counted, lay_out, percent, thousands, wrap};
 use super::outcome;
 use super::table::Writer;
 use crate::compare::{Altered, End, Flow, HostChange, Row, StreamChange, TableChange, WhatIf, rows};
@@ -54,7 +54,7 @@ impl Writer<'_> {
             "exact shares".to_owned()
         } else {
             let stopped = if now.partial { ", stopped early" } else { "" };
-            format!("the same {} requests{stopped}", thousands(now.requests))
+            format!("the same {}{stopped}", counted(now.requests, "request"))
         };
         let head = format!("{name}  {how_many} through {}, before and now", now.proxy);
         self.line(&wrap(&head, self.show.width, 4));
@@ -69,8 +69,15 @@ impl Writer<'_> {
         if change.flows.len() > shown {
             self.line(&format!("\n  and {} more moves (-v lists them)", change.flows.len() - shown));
         }
-        for altered in &change.examples {
+        let shown = if all { change.alterations.len() } else { SHOWN_MAX };
+        for altered in change.alterations.iter().take(shown) {
             self.altered(altered);
+        }
+        if change.alterations.len() > shown {
+            self.line(&format!(
+                "\n  and {} more that arrive differently (-v lists them)",
+                change.alterations.len() - shown
+            ));
         }
         if change.newly(Counted::Blackholed).next().is_some() {
             self.causes(now);
