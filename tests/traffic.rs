@@ -89,12 +89,46 @@ fn streams_that_cannot_be_are_refused_with_their_line() {
             "  variables: {n: {uniform: [1, 4]}}\n  requests:\n  - {request: 'GET http://shop/{n}'}\n",
             "put the name `n` in quotes",
         ),
+        (
+            "  requests:\n  - {request: GET http://shop/, weight: 1e308}\n  - {request: GET http://shop/, weight: 1e308}\n",
+            "add up to more than a number can be",
+        ),
+        (
+            "  variables: {c: {choice: {a: 1e308, b: 1e308}}}\n  requests:\n  - {request: 'GET http://shop/{c}'}\n",
+            "add up to more than a number can be",
+        ),
+        ("  variables: {c: {choice: [a]}}\n  requests:\n  - {request: 'GET http://shop/{c'}\n", "scenario.yaml:7:15"),
+        ("  requests:\n  - {request: GET http://shop/, headers: {x: '{c}'}}\n", "streams[0].requests[0].headers.x"),
+        ("  requests:\n  - {request: 'G@T http://shop/'}\n", "`G@T` is no method"),
+        ("  requests:\n  - {method: '', url: http://shop/}\n", "`` is no method"),
+        ("  requests:\n  - {request: GET http://shop/, headers: {a b: c}}\n", "`a b` is no name of a header"),
+        ("  requests:\n  - {request: GET http://shop/, headers: {':path': c}}\n", "`:path` is no name of a header"),
+        ("  requests:\n  - {request: GET http://shop/, headers: {x: \"a\\nb\"}}\n", "has a line break"),
+        ("  requests:\n  - {request: GET http://shop/, headers: {x: {probability: 5%}}}\n", "has no `value`"),
+        ("  count: 1000000000000001\n  requests:\n  - {request: GET http://shop/}\n", "must be at most"),
         ("  detect: 0%\n  requests:\n  - {request: GET http://shop/}\n", "must be above 0"),
         ("  detect: {rise: 1%, rate: 3}\n  requests:\n  - {request: GET http://shop/}\n", "unknown field `rate`"),
     ] {
         with_stream(lines).ends_with(2).says(&["scenario.yaml:", says]);
     }
     with_stream(request).ends_with(2).says(&["scenario.yaml:5:14"]);
+    with_stream("  rate: 1e300\n  duration: 5h\n  requests:\n  - {request: GET http://shop/}\n")
+        .ends_with(2)
+        .says(&["stream `s` would have more than 1000000000000000 requests"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_variable_is_said_once() {
+    for variable in
+        ["choice: {a: -1}", "choice: [1]", "choice: []", "zipf: 5", "uniform: [5, 1]", "uniform: [1], zipf: 1"]
+    {
+        let lines =
+            format!("  variables: {{c: {{{variable}}}}}\n  requests:\n  - {{request: 'GET http://shop/{{c}}'}}\n");
+        with_stream(&lines).ends_with(2).says(&["towtank: 1 error"]);
+    }
+    with_stream("  sessions: {count: 0}\n  requests:\n  - {request: 'GET http://shop/{session}'}\n")
+        .ends_with(2)
+        .says(&["towtank: 1 error"]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use smol_str::SmolStr;
 
 use super::Fault;
 use super::logged::{Field, Logged, status};
+use crate::request;
 
 /// Keys that no request file has and each access log has some of.
 pub(super) const TELLING: [&str; 13] = [
@@ -41,9 +42,7 @@ pub(super) fn read<'a>(line: &'a str, logged: &mut Logged<'a>) -> Result<bool, F
 
 /// A fault of JSON, with its column.
 pub(super) fn fault(error: &serde_json::Error) -> Fault {
-    let message = error.to_string();
-    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(m, _)| m);
-    Fault::at(message, error.column().max(1))
+    Fault::at(request::json_error(error), error.column().max(1))
 }
 
 /// What the keys of a line say about it.

@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Exp1, Poisson};
 
 use super::run::{Purpose, rng};
-use crate::scenario::{Amount, Arrival, Extent};
+use crate::scenario::{Amount, Arrival, Extent, REQUESTS_MAX};
 
 /// Requests of a stream whose number nobody gave.
 pub const COUNT_DEFAULT: u64 = 10_000;
@@ -31,7 +31,7 @@ impl Override {
     }
 }
 
-/// How many requests an amount comes to; with Poisson arrivals over some time that varies from seed to seed.
+/// How many requests an amount comes to, more than [`REQUESTS_MAX`] where it is more than can be run; with Poisson arrivals over some time that varies from seed to seed.
 pub(super) fn requests(amount: &Amount, seed: u64, stream: u64) -> u64 {
     let seconds = match amount.extent {
         Extent::Default => return COUNT_DEFAULT,
@@ -52,7 +52,7 @@ pub(super) fn requests(amount: &Amount, seed: u64, stream: u64) -> u64 {
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the value is clamped")]
 fn whole(x: f64) -> u64 {
-    x.clamp(0.0, 9e15) as u64
+    x.clamp(0.0, crate::stats::as_f64(REQUESTS_MAX + 1)) as u64
 }
 
 /// The times of a stream's requests, in seconds from its beginning.

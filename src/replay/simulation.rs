@@ -14,7 +14,7 @@ use super::{Plan, StreamSummary, View};
 use crate::decision::{Decision, Detail, decide};
 use crate::mesh::{Mesh, Proxy};
 use crate::router::Switches;
-use crate::scenario::{Amount, Detect, Scenario};
+use crate::scenario::{Amount, Detect, REQUESTS_MAX, Scenario};
 use crate::traffic::{CLASSES_MAX, Class};
 
 /// What a run is made with.
@@ -45,6 +45,8 @@ pub enum NotPossible {
     TooManySessions { stream: SmolStr },
     #[error("stream `{stream}` has no rate, so nobody knows how many requests a length of time holds; give --rate too")]
     NoRate { stream: SmolStr },
+    #[error("stream `{stream}` would have more than {REQUESTS_MAX} requests: make its rate or its time smaller")]
+    TooManyRequests { stream: SmolStr },
     #[error("there is no proxy to send requests through")]
     NoProxy,
 }
@@ -141,7 +143,7 @@ impl Simulation {
 
     /// Requests of all streams together.
     pub fn requests(&self) -> u64 {
-        self.streams.iter().map(|s| s.requests).sum()
+        self.streams.iter().map(|s| s.requests).fold(0, u64::saturating_add)
     }
 
     /// Runs every stream, in parallel, and sums up each. The same seed gives the same summaries.

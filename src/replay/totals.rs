@@ -9,7 +9,7 @@ use crate::stats::{Fit, as_f64, fit_of_sum};
 
 /// All streams together. Expected shares are weighted by the requests that each stream was to make.
 pub fn totals(streams: &[StreamSummary]) -> StreamSummary {
-    let planned: u64 = streams.iter().map(|s| s.planned).sum();
+    let planned = streams.iter().map(|s| s.planned).fold(0, u64::saturating_add);
     let mut out = StreamSummary {
         planned,
         requests: streams.iter().map(|s| s.requests).sum(),

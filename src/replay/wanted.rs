@@ -13,7 +13,7 @@ use super::sorting::Merged;
 use super::{NotPossible, Settings, View, request_text};
 use crate::balance::hash::xx_hash;
 use crate::mesh::Proxy;
-use crate::scenario::{Amount, Detect, Scenario, Stream};
+use crate::scenario::{Amount, Detect, REQUESTS_MAX, Scenario, Stream};
 use crate::traffic::{self, Class, HostStream, Mixing, Sampler, TooMany};
 
 /// A stream before its classes are decided.
@@ -68,7 +68,7 @@ pub(super) fn described<'s>(
 /// one by one get the classes of a sample of requests.
 ///
 /// # Errors
-/// A length of time without a rate.
+/// A length of time without a rate; more requests than can be run.
 pub(super) fn expanded(
     stream: &Stream,
     view: usize,
@@ -79,6 +79,10 @@ pub(super) fn expanded(
     let key = key(&now.table().proxy.name, &stream.name);
     let timeless = || NotPossible::NoRate { stream: stream.name.clone() };
     let amount = settings.amount.apply(stream.amount).ok_or_else(timeless)?;
+    let requests = requests(&amount, settings.seed, key);
+    if requests > REQUESTS_MAX {
+        return Err(NotPossible::TooManyRequests { stream: stream.name.clone() });
+    }
     let (classes, sampled_of) = match classes(stream, now, before, settings) {
         Ok(classes) => (classes, None),
         Err(too_many) => (sampled(stream, now, before, settings.seed, key), Some(too_many.combinations)),
@@ -87,7 +91,7 @@ pub(super) fn expanded(
         name: stream.name.clone(),
         view,
         automatic: false,
-        requests: requests(&amount, settings.seed, key),
+        requests,
         amount,
         sessions: stream.sessions.as_ref().map(|s| s.count),
         mixing: Mixing::of(&classes),
@@ -135,7 +139,7 @@ fn sampled(stream: &Stream, now: &View, before: Option<&View>, seed: u64, key: u
 /// those that either table suggests, so that a host or route that only one of them has is asked for too.
 ///
 /// # Errors
-/// A length of time without a rate.
+/// A length of time without a rate; more requests than can be run.
 pub(super) fn automatic(
     views: &[Arc<View>],
     before: Option<&[Arc<View>]>,
@@ -143,6 +147,9 @@ pub(super) fn automatic(
 ) -> Result<Vec<Wanted>, NotPossible> {
     let timeless = || NotPossible::NoRate { stream: "of each host".into() };
     let amount = settings.amount.apply(Amount::default()).ok_or_else(timeless)?;
+    if requests(&amount, settings.seed, 0) > REQUESTS_MAX {
+        return Err(NotPossible::TooManyRequests { stream: "of each host".into() });
+    }
     let of_view = |(i, view): (usize, &Arc<View>)| -> Vec<Wanted> {
         let mut streams = traffic::automatic(&view.router);
         if let Some(old) = before.and_then(|b| b.get(i)) {

@@ -48,16 +48,21 @@ pub fn parse_json_lines(text: &str) -> (Vec<Request>, Vec<RequestError>) {
     (requests, errors)
 }
 
+/// What is wrong with a text that should have been JSON, without its place.
+pub(crate) fn json_error(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+    // Those are the words of a parser, which say little by themselves.
+    if error.is_syntax() || error.is_eof() { format!("this is not JSON: {what}") } else { what.to_owned() }
+}
+
 /// Reads one line; `default_id` is for those without `id`.
 ///
 /// # Errors
 /// A line that isn't a JSON object of a request's fields; the message names the field, the column the place.
 pub(crate) fn read_line(text: &str, default_id: impl FnOnce() -> serde_json::Value) -> Result<Request, RequestError> {
-    let line: Line = serde_json::from_str(text).map_err(|e| {
-        let message = e.to_string();
-        let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(m, _)| m);
-        RequestError { column: Some(e.column()), ..RequestError::new(message) }
-    })?;
+    let line: Line = serde_json::from_str(text)
+        .map_err(|e| RequestError { column: Some(e.column()), ..RequestError::new(json_error(&e)) })?;
     let headers = line.headers.unwrap_or_default();
     for (name, _) in &headers {
         if name.eq_ignore_ascii_case("host") || name.starts_with(':') {

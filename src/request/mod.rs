@@ -14,7 +14,7 @@ use smol_str::SmolStr;
 
 pub use curl::{CurlRequest, parse_curl};
 pub use json_lines::parse_json_lines;
-pub(crate) use json_lines::read_line;
+pub(crate) use json_lines::{json_error, read_line};
 pub(crate) use url::{Url, from_url, take_host};
 pub use url::{for_url, parse_request};
 
@@ -89,4 +89,10 @@ fn parse_header(text: &str) -> Result<(&str, &str), RequestError> {
         return Err(RequestError::new(format!("header `{text}` has no name")));
     }
     Ok((name, value.trim_matches([' ', '\t'])))
+}
+
+/// True for a word that a method or a header's name can be (RFC 9110, 5.6.2).
+pub(crate) fn is_token(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !text.is_empty() && text.bytes().all(allowed)
 }

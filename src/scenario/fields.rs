@@ -33,8 +33,18 @@ impl Reader<'_> {
     }
 
     pub(crate) fn wrong_kind(&mut self, node: &Node<'_>, path: &str, wanted: &str) {
-        let message = format!("`{path}` must be {wanted}, and is a {}", node.kind_name());
+        let message = format!("`{path}` must be {wanted}, and is {}", self.what_is(node));
         self.problem(node.span, path, message, None);
+    }
+
+    /// `a list`, `null`; of a number, the number.
+    fn what_is(&self, node: &Node<'_>) -> String {
+        match node.kind_name() {
+            "null" => "null".to_owned(),
+            "object" => "an object".to_owned(),
+            "number" => format!("the number {}", node.span.slice(self.text)),
+            kind => format!("a {kind}"),
+        }
     }
 
     /// The fields of an object; unknown keys are reported with the nearest known one. None where it is no object.
@@ -65,7 +75,7 @@ impl Reader<'_> {
         match &node.value {
             Value::Str(s) => Some(SmolStr::new(s)),
             _ => {
-                let message = format!("`{path}` must be text, and is a {}", node.kind_name());
+                let message = format!("`{path}` must be text, and is {}", self.what_is(node));
                 let hint = format!("put it in quotes: \"{}\"", node.span.slice(self.text));
                 self.problem(node.span, path, message, Some(hint));
                 None

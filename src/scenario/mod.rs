@@ -5,12 +5,14 @@
 
 mod decode;
 mod decode_stream;
+mod decode_template;
+mod decode_variable;
 pub(crate) mod fields;
 mod quantity;
 mod stream;
 
 pub use decode::decode;
-pub use decode_stream::placeholders;
+pub use decode_template::placeholders;
 pub use quantity::{parse_rate, parse_seconds, parse_share};
 pub use stream::*;
 

@@ -4,6 +4,9 @@ use smol_str::SmolStr;
 
 use crate::source::Position;
 
+/// Requests of one stream, at most: at 50 million a second they take the better part of a year.
+pub const REQUESTS_MAX: u64 = 1_000_000_000_000_000;
+
 /// One reproducible sequence of requests.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stream {
@@ -35,7 +38,7 @@ pub enum Extent {
     /// After as many requests as the run gives to streams that don't say.
     #[default]
     Default,
-    /// After so many requests, 1 or more.
+    /// After so many requests, 1 to [`REQUESTS_MAX`].
     Count(u64),
     /// After so many seconds, above 0; only for streams with a rate.
     Seconds(f64),

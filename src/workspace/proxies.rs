@@ -114,7 +114,7 @@ fn of_pod(text: &str, rest: &str, pods: &[Object<Pod>], namespace: &str) -> Resu
         } else {
             format!("pods there: {}", known.join(", "))
         };
-        return Err(Box::new(problem(format!("no pod or workload `{ns}/{name}` for `--proxy {text}`")).hint(hint)));
+        return Err(Box::new(problem(format!("no pod or workload `{ns}/{name}` for the proxy `{text}`")).hint(hint)));
     };
     Ok(Proxy {
         name: text.into(),
