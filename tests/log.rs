@@ -133,6 +133,12 @@ fn logs_that_say_nothing_are_unusable() {
     ] {
         towtank_in(root(), &["simulate", CASE, "--requests", "-"], text).ends_with(2).says(&[says]);
     }
+    towtank_in(root(), &["simulate", CASE, "--requests", "-"], b"method,url\n")
+        .ends_with(2)
+        .says(&["there is no request in it"]);
+    for host in ["", "shop:x", "http://shop", "shop/x"] {
+        towtank(&["simulate", CASE, "--requests", "-", "--authority", host]).ends_with(2).says(&["--authority"]);
+    }
     towtank(&["simulate", CASE, "--requests", "nowhere.log"]).ends_with(2).says(&["nowhere.log"]);
     towtank(&["simulate", CASE, "--requests", "x", "--count", "3"]).ends_with(2);
     towtank(&["simulate", CASE, "--max-bad", "3%"]).ends_with(2);
@@ -192,4 +198,35 @@ spec:
         let sessions = sessions["sessions"].as_u64().expect("a number");
         assert_eq!(endpoint["requests"], sessions * 100, "each of 30 users sends 100 requests to one endpoint");
     }
+}
+
+/// Ctrl-C ends a run early: what was counted is reported as a part, and the exit status says that it is one.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_reports_what_was_counted() {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    let mut run = Command::new(env!("CARGO_BIN_EXE_towtank"))
+        .current_dir(root())
+        .args(["simulate", CASE, "--requests", "-", "--threads", "1"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("towtank runs");
+    let line = "{\"authority\":\"reviews:9080\",\"path\":\"/reviews/1\"}\n";
+    let mut input = run.stdin.take().expect("a pipe");
+    // A pipe holds little: once so much is written, most of it is read and some of it counted.
+    let lines = line.repeat((8 << 20) / line.len());
+    input.write_all(lines.as_bytes()).expect("it reads");
+    let done = Command::new("kill").args(["-INT", &run.id().to_string()]).status().expect("kill runs");
+    assert!(done.success());
+    // The signal comes when it comes: until then there is more to read. A run that is over reads no more.
+    while input.write_all(lines.as_bytes()).is_ok() && run.try_wait().expect("a state").is_none() {}
+    drop(input);
+    let output = run.wait_with_output().expect("an end");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(130), "{err}");
+    assert!(err.contains("interrupted: the report is of what was counted until then"), "{err}");
+    assert!(out.contains("requests, stopped before the end of the log"), "{out}");
 }

@@ -106,6 +106,7 @@ fn streams_that_cannot_be_are_refused_with_their_line() {
         ("  requests:\n  - {request: GET http://shop/, headers: {x: \"a\\nb\"}}\n", "has a line break"),
         ("  requests:\n  - {request: GET http://shop/, headers: {x: {probability: 5%}}}\n", "has no `value`"),
         ("  count: 1000000000000001\n  requests:\n  - {request: GET http://shop/}\n", "must be at most"),
+        ("  proxy: 'pod:default/none'\n  requests:\n  - {request: GET http://shop/}\n", "at ./scenario.yaml:4"),
         ("  detect: 0%\n  requests:\n  - {request: GET http://shop/}\n", "must be above 0"),
         ("  detect: {rise: 1%, rate: 3}\n  requests:\n  - {request: GET http://shop/}\n", "unknown field `rate`"),
     ] {

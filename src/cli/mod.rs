@@ -28,6 +28,8 @@ pub enum Exit {
     No,
     /// 2: wrong usage or unusable input.
     Unusable,
+    /// 130: stopped by Ctrl-C; what was found until then is reported. 128 and the signal's number, as shells have it.
+    Interrupted,
 }
 
 impl From<Exit> for ExitCode {
@@ -36,6 +38,7 @@ impl From<Exit> for ExitCode {
             Exit::Fine => ExitCode::from(0),
             Exit::No => ExitCode::from(1),
             Exit::Unusable => ExitCode::from(2),
+            Exit::Interrupted => ExitCode::from(130),
         }
     }
 }

@@ -37,9 +37,10 @@ pub enum Command {
 
 /// Options that every command with manifests takes.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Common options")]
 pub struct CommonArgs {
     /// Files, folders or scenario folders; `-` is standard input
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", required = true, help_heading = None::<&str>)]
     pub paths: Vec<PathBuf>,
 
     /// The point of view: a proxy of the scenario, sidecar:NS[:labels], pod:NS/NAME or gateway:NS:labels (repeatable)

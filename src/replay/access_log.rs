@@ -47,19 +47,27 @@ impl Simulation {
     /// Writes a line for each request of each stream, stream by stream. They are the requests that [`Simulation::run`]
     /// counts; those of streams without a rate come a millisecond apart, from the beginning of 1970 on.
     ///
+    /// Ends before its end once `stop` says so.
+    ///
     /// # Errors
     /// Those of `out`.
-    pub fn access_log(&self, seed: u64, out: &mut impl Write) -> io::Result<()> {
+    pub fn access_log(&self, seed: u64, stop: impl Fn() -> bool, out: &mut impl Write) -> io::Result<()> {
         for stream in &self.streams {
             if let Some(view) = self.views.get(stream.view) {
-                write_stream(stream, view, seed, out)?;
+                write_stream(stream, view, seed, &stop, out)?;
             }
         }
         Ok(())
     }
 }
 
-fn write_stream(stream: &Prepared, view: &View, seed: u64, out: &mut impl Write) -> io::Result<()> {
+fn write_stream(
+    stream: &Prepared,
+    view: &View,
+    seed: u64,
+    stop: &impl Fn() -> bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let mut turns: Vec<Option<RoundRobin>> = stream
         .plan
         .clusters
@@ -72,6 +80,9 @@ fn write_stream(stream: &Prepared, view: &View, seed: u64, out: &mut impl Write)
     let mut draws = Draws::new(&stream.plan, seed, stream.key(), stream.requests);
     let mut clock = stream.arrivals(seed);
     for number in 0..stream.requests {
+        if stop() {
+            return Ok(());
+        }
         let Some((leaf, drawn)) = draws.next() else { return Ok(()) };
         let seconds = clock.next();
         let Some(leaf) = stream.plan.leaves.get(leaf) else { continue };

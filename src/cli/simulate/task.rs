@@ -36,28 +36,31 @@ pub(super) struct Done {
 }
 
 impl Task<'_> {
-    /// Streams of a log where one is given, else described or automatic ones; on one mesh or on both.
-    pub fn run(&self, access_log: Option<&mut BufWriter<File>>) -> anyhow::Result<Done> {
+    /// Streams of a log where one is given, else described or automatic ones; on one mesh or on both. None where Ctrl-C came
+    /// before anything was counted.
+    pub fn run(&self, access_log: Option<&mut BufWriter<File>>) -> anyhow::Result<Option<Done>> {
         let settings = self.settings()?;
         if let Some(path) = &self.args.requests {
             return self.log(path, &settings);
         }
-        let proxies = self.proxies()?;
+        let author = [Some(self.workspace), self.older].into_iter().flatten().find(|w| w.scenario.is_some());
+        let scenario = author.and_then(|w| w.scenario.as_ref());
+        let proxies = self.proxies(author)?;
         let Some(older) = self.older else {
-            let scenario = self.workspace.scenario.as_ref();
             let simulation = Simulation::prepare(&self.workspace.mesh, &proxies, scenario, &settings)?;
+            if self.watch.stopped() {
+                return Ok(None);
+            }
             self.tell_unused(&simulation);
             let streams = self.counted(&simulation);
-            if let Some(log) = access_log
-                && !self.watch.stopped()
-            {
-                simulation.access_log(self.args.common.seed, log).context("access log")?;
+            if let Some(log) = access_log {
+                let stop = || self.watch.stopped();
+                simulation.access_log(self.args.common.seed, stop, log).context("access log")?;
             }
-            return Ok(Done { streams, against: None, log: None });
+            return Ok(Some(Done { streams, against: None, log: None }));
         };
-        let scenario = self.workspace.scenario.as_ref().or(older.scenario.as_ref());
         let pair = Pair::prepare(&older.mesh, &self.workspace.mesh, &proxies, scenario, &settings)?;
-        Ok(self.pair(&pair))
+        Ok((!self.watch.stopped()).then(|| self.pair(&pair)))
     }
 
     fn settings(&self) -> anyhow::Result<Settings> {
@@ -74,19 +77,19 @@ impl Task<'_> {
     }
 
     /// The proxies of the run, and those that streams name without the scenario listing them (`sidecar:NAMESPACE` ...).
-    fn proxies(&self) -> anyhow::Result<Vec<Arc<Proxy>>> {
+    /// `author`: whose scenario describes the streams.
+    fn proxies(&self, author: Option<&Workspace>) -> anyhow::Result<Vec<Arc<Proxy>>> {
         let mut proxies = self.workspace.proxies.clone();
-        if !self.args.common.proxy.is_empty() {
-            return Ok(proxies);
-        }
-        let streams = self.workspace.scenario.iter().flat_map(|s| &s.streams);
+        let Some(author) = author.filter(|_| self.args.common.proxy.is_empty()) else { return Ok(proxies) };
+        let streams = author.scenario.iter().flat_map(|s| &s.streams);
         for stream in streams.filter(|s| !s.proxy.is_empty()) {
             if proxies.iter().all(|p| p.name != stream.proxy) {
                 let found = self.workspace.proxy(&stream.proxy, &self.args.common.namespace);
-                let named = |problem: Box<crate::diagnostic::Finding>| {
-                    anyhow::anyhow!("stream `{}`: {}", stream.name, problem.message)
-                };
-                proxies.push(found.map_err(named)?);
+                proxies.push(found.map_err(|problem| {
+                    let at = crate::report::describe::place(stream.at, &author.sources);
+                    let hint = problem.hint.map(|h| format!("\n  = help: {h}")).unwrap_or_default();
+                    anyhow::anyhow!("stream `{}`: {}\n  at {at}{hint}", stream.name, problem.message)
+                })?);
             }
         }
         Ok(proxies)
@@ -125,13 +128,16 @@ impl Task<'_> {
         Done { streams, against: Some(WhatIf::new(pair, before)), log: None }
     }
 
-    fn log(&self, path: &Path, settings: &Settings) -> anyhow::Result<Done> {
+    fn log(&self, path: &Path, settings: &Settings) -> anyhow::Result<Option<Done>> {
         let name = if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() };
         let mut log = self.open(path, &name)?;
         let lenses = self.lenses(settings)?;
         let shown = self.watch.begin_lines();
         let sorted = replay::read(&mut log, &lenses, self.watch.progress()).map_err(unreadable)?;
         drop(shown);
+        if self.watch.stopped() && sorted.requests == 0 {
+            return Ok(None);
+        }
         self.judge(&name, &sorted)?;
         let stem = path.file_name().filter(|f| *f != "-").map_or_else(|| name.clone(), |f| f.to_string_lossy().into());
         let mut done = match replay::streams(&stem, &sorted, &lenses, settings)? {
@@ -150,7 +156,7 @@ impl Task<'_> {
         };
         let partial = self.watch.stopped();
         done.streams.iter_mut().for_each(|s| s.partial |= partial);
-        Ok(done)
+        Ok(Some(done))
     }
 
     /// What was read is drawn to its end, even where reading was stopped.
@@ -211,7 +217,10 @@ impl Task<'_> {
         }
         if sorted.requests == 0 {
             let passed: u64 = sorted.passed_over.values().sum();
-            anyhow::bail!("{name}: no request among its {} lines ({passed} passed over)", sorted.lines);
+            match sorted.lines {
+                0 => anyhow::bail!("{name}: there is no request in it"),
+                lines => anyhow::bail!("{name}: no request among its {lines} lines ({passed} passed over)"),
+            }
         }
         Ok(())
     }
