@@ -356,3 +356,46 @@ fn altered_requests_are_told_once_for_each_pair_of_routes() {
     assert_eq!(changed(&shop("two", 80))["altered"], 0.3);
     assert_eq!(changed(&shop("two", 50))["changed"], 0.0);
 }
+
+/// A split between a service that goes by the client's address and one that goes by a query parameter hashes both: each client
+/// has as many places as there are values.
+#[test]
+fn clients_are_told_apart_by_all_that_is_hashed() {
+    let manifests = "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: gw}
+spec: {selector: {istio: gw}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: a}
+spec: {host: a, trafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true}}}}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: b}
+spec: {host: b, trafficPolicy: {loadBalancer: {consistentHash: {httpQueryParameterName: q}}}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop}
+spec:
+  hosts: [shop.example]
+  gateways: [gw]
+  http:
+  - route:
+    - {destination: {host: a}, weight: 50}
+    - {destination: {host: b}, weight: 50}
+";
+    let scenario = "apiVersion: towtank/v1\nkind: Scenario\n\
+                    proxies: [{name: gw, type: gateway, namespace: default, labels: {istio: gw}}]\n\
+                    pods: [{name: a, labels: {app: a}, count: 3}, {name: b, labels: {app: b}, count: 3}]\n\
+                    streams:\n- name: s\n  sessions: {count: 20}\n  variables: {item: {uniform: [1, 4]}}\n  \
+                    requests: [{request: 'GET http://shop.example/?q={item}'}]\n";
+    let files = folder(&[("scenario.yaml", scenario), ("mesh.yaml", manifests)]);
+    let document = json(&["simulate", &files.path().display().to_string(), "--exact", "-q", "-o", "json"]);
+    let destinations = document["streams"][0]["destinations"].as_array().expect("destinations");
+    let sessions: Vec<&Value> = destinations.iter().map(|d| &d["sticky"]["sessions"]).collect();
+    assert_eq!(sessions, [80, 80], "20 clients with 4 values each");
+}

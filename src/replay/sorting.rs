@@ -69,6 +69,27 @@ impl Told {
     }
 }
 
+/// How many more details are kept apart, so that memory stays within bounds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Room {
+    names: usize,
+    sessions: usize,
+}
+
+impl Room {
+    /// Takes one more detail, which wasn't met before; false where there are too many of its kind.
+    fn holds(&mut self, detail: Told) -> bool {
+        let (taken, most) = match detail {
+            Told::Nothing => return true,
+            Told::Name(_) => (&mut self.names, NAMES_MAX),
+            Told::Session(_) => (&mut self.sessions, SESSIONS_MAX),
+        };
+        let free = *taken < most;
+        *taken += usize::from(free);
+        free
+    }
+}
+
 /// Requests by where the log says they went.
 pub type WentCounts = IndexMap<Went, u64, FxBuildHasher>;
 
@@ -90,8 +111,7 @@ pub struct Kind {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sorted {
     kinds: IndexMap<Key, Kind, FxBuildHasher>,
-    names: usize,
-    sessions: usize,
+    room: Room,
     /// Requests that were put together because there were too many sessions.
     pub lumped: u64,
     /// Lines, blank ones included; entries of a HAR.
@@ -127,17 +147,12 @@ impl Sorted {
         let room = BAD_SHOWN.saturating_sub(self.bad_lines.len());
         self.bad_lines.extend(later.bad_lines.into_iter().take(room));
         for (mut key, mut kind) in later.kinds {
-            if key.detail != Told::Nothing && !self.kinds.contains_key(&key) {
-                match key.detail {
-                    Told::Name(_) if self.names < NAMES_MAX => self.names += 1,
-                    Told::Session(_) if self.sessions < SESSIONS_MAX => self.sessions += 1,
-                    Told::Session(_) => {
-                        self.lumped += kind.count;
-                        kind.alike = false;
-                        key.detail = Told::Nothing;
-                    }
-                    Told::Name(_) | Told::Nothing => key.detail = Told::Nothing,
+            if key.detail != Told::Nothing && !self.kinds.contains_key(&key) && !self.room.holds(key.detail) {
+                if matches!(key.detail, Told::Session(_)) {
+                    self.lumped += kind.count;
+                    kind.alike = false;
                 }
+                key.detail = Told::Nothing;
             }
             match self.kinds.get_mut(&key) {
                 Some(known) => {
@@ -213,7 +228,8 @@ pub fn sort(batch: &Batch, format: Format, lenses: &Lenses<'_>) -> Sorted {
                     }
                     None => {
                         let message = format!("there is no proxy `{name}`");
-                        out.add_bad(BadLine { line, column: None, text: record.request.path.to_string(), message });
+                        let text = super::request_text(&record.request);
+                        out.add_bad(BadLine { line, column: None, text, message });
                     }
                 },
             },
@@ -253,8 +269,7 @@ struct Sender<'r> {
 #[derive(Debug, Default)]
 pub(super) struct Merged {
     classes: IndexMap<(Place, Option<Place>, Told, u32), Class, FxBuildHasher>,
-    names: usize,
-    sessions: usize,
+    room: Room,
 }
 
 impl Merged {
@@ -272,16 +287,9 @@ impl Merged {
         };
         let places: Vec<_> = classes.par_iter().map(place).collect();
         for (mut class, mut key) in classes.into_iter().zip(places) {
-            if !self.classes.contains_key(&key) {
-                match key.2 {
-                    Told::Name(_) if self.names < NAMES_MAX => self.names += 1,
-                    Told::Session(_) if self.sessions < SESSIONS_MAX => self.sessions += 1,
-                    Told::Session(_) => {
-                        class.alike = false;
-                        key.2 = Told::Nothing;
-                    }
-                    Told::Name(_) | Told::Nothing => key.2 = Told::Nothing,
-                }
+            if key.2 != Told::Nothing && !self.classes.contains_key(&key) && !self.room.holds(key.2) {
+                class.alike &= !matches!(key.2, Told::Session(_));
+                key.2 = Told::Nothing;
             }
             match self.classes.get_mut(&key) {
                 Some(known) => {
@@ -352,13 +360,14 @@ fn session(view: &View, sender: Sender<'_>) -> Told {
         _ => &[],
     };
     let table = view.table();
-    let client = Client::of(&table.proxy, sender.session, sender.client);
+    // Whoever the client is: what the policies see beside it tells requests apart.
+    let client = Client::of(&table.proxy, sender.session, sender.client).or_stand_in();
     let mut bytes = Vec::new();
     for c in &decision.clusters {
         let sticky =
             matches!(table.cluster(&c.name).map(|c| c.lb), Some(LbPolicy::RingHash { .. } | LbPolicy::Maglev { .. }));
         if let (true, Some(upstream)) = (sticky, c.upstream.as_ref().or(decision.upstream.as_ref())) {
-            let hash = sticky::hash(policies, sender.request, upstream, client, sender.session.is_some());
+            let hash = sticky::hash(policies, sender.request, upstream, client, true);
             bytes.extend(hash.map_or(0, |h| h | 1).to_le_bytes());
             bytes.extend(hash.unwrap_or(0).to_le_bytes());
         }

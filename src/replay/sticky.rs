@@ -42,6 +42,16 @@ impl Client {
     }
 }
 
+impl Client {
+    /// One client in place of those that differ: hashes are then equal where all else is.
+    pub(super) fn or_stand_in(self) -> Client {
+        match self {
+            Client::New => Client::Known { ip: Ipv4Addr::UNSPECIFIED.into(), port: 0 },
+            known @ Client::Known { .. } => known,
+        }
+    }
+}
+
 /// Whether the hash depends on who sends the request, beside what it says.
 pub(super) fn depends_on_client(policies: &[HashPolicy], upstream: &Upstream) -> bool {
     policies.iter().any(|p| match p {
