@@ -1,64 +1,19 @@
 //! Laws of replay that hold for every mesh: checked on all scenarios and on all meshes whose routing is recorded.
 
-use std::path::{Path, PathBuf};
+#[path = "support/meshes.rs"]
+mod meshes;
 
+use std::path::Path;
+
+use meshes::{folders, open, open_edited, without};
 use proptest::prelude::*;
 use towtank::compare;
 use towtank::decision::{Decision, Detail, decide};
-use towtank::load::UnknownFields;
 use towtank::replay::{CumulativeTable, Override, Progress, Settings, Simulation, View, in_turn};
 use towtank::request::parse_json_lines;
 use towtank::router::Switches;
-use towtank::source::SourceMap;
 use towtank::stats::kolmogorov_smirnov_uniform;
-use towtank::workspace::{self, Inputs, Options, Workspace};
-use towtank::{load, scenario};
-
-/// Opens the scenario in `folder`. None where it is refused on purpose.
-fn open(folder: &Path) -> Option<Workspace> {
-    open_edited(folder, |text| text)
-}
-
-/// The same with manifests that were changed before they are read.
-fn open_edited(folder: &Path, edit: impl Fn(String) -> String) -> Option<Workspace> {
-    let mut inputs = Inputs::default();
-    let text = std::fs::read_to_string(folder.join("scenario.yaml")).expect("a scenario");
-    let file = inputs.sources.add("scenario.yaml", text.as_str());
-    let scenario = scenario::decode(file, &text).expect("a good scenario");
-    let manifests: Vec<PathBuf> = match &scenario.manifests {
-        Some(list) => list.iter().map(|p| folder.join(p.as_str())).collect(),
-        None => load::files::manifest_files(folder, &mut Vec::new()),
-    };
-    let manifests: Vec<PathBuf> = manifests.into_iter().filter(|p| !p.ends_with("scenario.yaml")).collect();
-    let mut read = SourceMap::default();
-    let (files, findings) = load::files::add_paths(&mut read, &manifests);
-    for file in files.iter().filter_map(|f| read.file(*f)) {
-        inputs.manifests.push(inputs.sources.add(file.name.as_str(), edit(file.text.to_string())));
-    }
-    inputs.findings = findings;
-    inputs.scenario = Some((file, scenario));
-    let options = Options {
-        namespace: "default".into(),
-        unknown_fields: UnknownFields::Warn,
-        skip_invalid: true,
-        assume_services: true,
-        proxies: Vec::new(),
-    };
-    workspace::open(inputs, &options).ok()
-}
-
-fn folders() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut found: Vec<PathBuf> = ["scenarios", "tests/conformance"]
-        .iter()
-        .flat_map(|below| walkdir::WalkDir::new(root.join(below)))
-        .filter_map(Result::ok)
-        .filter(|e| e.file_name() == "scenario.yaml")
-        .filter_map(|e| e.path().parent().map(Path::to_path_buf))
-        .collect();
-    found.sort();
-    found
-}
+use towtank::workspace::Workspace;
 
 /// Automatic streams of every mesh: each request reaches the route it was made for, shares are shares of one whole, every
 /// request is counted once, and threads change nothing.
@@ -142,16 +97,6 @@ fn essence(d: &Decision) -> String {
         "{:?} {:?} {:?} {:?} {} {:?} {:?} {clusters:?}",
         d.route_index, d.outcome, d.status, d.flags, d.fault_share, d.upstream, d.location
     )
-}
-
-/// Leaves out the `k`-th document of a kind that routes depend on; None beyond the last.
-fn without(text: &str, k: usize) -> Option<String> {
-    let documents: Vec<&str> = text.split("\n---\n").collect();
-    let kinds = ["kind: VirtualService", "kind: DestinationRule", "kind: Gateway", "kind: Service\n", "kind: Sidecar"];
-    let counts = |d: &&&str| kinds.iter().any(|kind| d.contains(kind));
-    let dropped = documents.iter().filter(counts).nth(k)?;
-    let kept: Vec<&str> = documents.iter().filter(|d| !std::ptr::eq(**d, *dropped)).copied().collect();
-    Some(kept.join("\n---\n"))
 }
 
 /// What is called proven is so: a request to a virtual host that two tables agree in is decided alike by both.

@@ -1,0 +1,64 @@
+//! The meshes that laws are held against: all scenarios, and all meshes whose routing is recorded.
+
+use std::path::{Path, PathBuf};
+
+use towtank::load::UnknownFields;
+use towtank::source::SourceMap;
+use towtank::workspace::{self, Inputs, Options, Workspace};
+use towtank::{load, scenario};
+
+/// Opens the scenario in `folder`. None where it is refused on purpose.
+pub fn open(folder: &Path) -> Option<Workspace> {
+    open_edited(folder, |text| text)
+}
+
+/// The same with manifests that were changed before they are read.
+pub fn open_edited(folder: &Path, edit: impl Fn(String) -> String) -> Option<Workspace> {
+    let mut inputs = Inputs::default();
+    let text = std::fs::read_to_string(folder.join("scenario.yaml")).expect("a scenario");
+    let file = inputs.sources.add("scenario.yaml", text.as_str());
+    let scenario = scenario::decode(file, &text).expect("a good scenario");
+    let manifests: Vec<PathBuf> = match &scenario.manifests {
+        Some(list) => list.iter().map(|p| folder.join(p.as_str())).collect(),
+        None => load::files::manifest_files(folder, &mut Vec::new()),
+    };
+    let manifests: Vec<PathBuf> = manifests.into_iter().filter(|p| !p.ends_with("scenario.yaml")).collect();
+    let mut read = SourceMap::default();
+    let (files, findings) = load::files::add_paths(&mut read, &manifests);
+    for file in files.iter().filter_map(|f| read.file(*f)) {
+        inputs.manifests.push(inputs.sources.add(file.name.as_str(), edit(file.text.to_string())));
+    }
+    inputs.findings = findings;
+    inputs.scenario = Some((file, scenario));
+    let options = Options {
+        namespace: "default".into(),
+        unknown_fields: UnknownFields::Warn,
+        skip_invalid: true,
+        assume_services: true,
+        proxies: Vec::new(),
+    };
+    workspace::open(inputs, &options).ok()
+}
+
+pub fn folders() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found: Vec<PathBuf> = ["scenarios", "tests/conformance"]
+        .iter()
+        .flat_map(|below| walkdir::WalkDir::new(root.join(below)))
+        .filter_map(Result::ok)
+        .filter(|e| e.file_name() == "scenario.yaml")
+        .filter_map(|e| e.path().parent().map(Path::to_path_buf))
+        .collect();
+    found.sort();
+    found
+}
+
+/// Leaves out the `k`-th document of a kind that routes depend on; None beyond the last.
+pub fn without(text: &str, k: usize) -> Option<String> {
+    let documents: Vec<&str> = text.split("\n---\n").collect();
+    let kinds = ["kind: VirtualService", "kind: DestinationRule", "kind: Gateway", "kind: Service\n", "kind: Sidecar"];
+    let counts = |d: &&&str| kinds.iter().any(|kind| d.contains(kind));
+    let dropped = documents.iter().filter(counts).nth(k)?;
+    let kept: Vec<&str> = documents.iter().filter(|d| !std::ptr::eq(**d, *dropped)).copied().collect();
+    Some(kept.join("\n---\n"))
+}
