@@ -5,17 +5,16 @@
 //! cluster that is drawn, a fault that answers, or the one answer there is. Not here: how it is shown.
 
 mod access_log;
+mod alike;
 mod arrivals;
 mod cause;
 mod cumulative;
 mod detect;
 mod endpoints;
-mod lens;
-mod log;
 mod plan;
+mod recorded;
 mod run;
 mod simulation;
-mod sorting;
 mod sticky;
 mod summarize;
 mod summary;
@@ -24,18 +23,17 @@ mod unused;
 mod view;
 mod wanted;
 
+pub use alike::SESSIONS_MAX;
 pub use arrivals::{COUNT_DEFAULT, Override};
 pub use cause::{Cause, hint};
 pub use cumulative::CumulativeTable;
 pub use detect::{Detection, ERROR_RATE_DEFAULT, Power, StagePower, SubsetPower};
 pub use endpoints::{EndpointPlan, Pick, in_turn};
-pub use lens::{Lens, Lenses};
-pub use log::{Recorded, read, streams};
 pub use plan::{Group, Kept, Leaf, Plan};
+pub use recorded::{Kind, Lens, Lenses, Recorded, Sorted, read, streams};
 pub use run::{Progress, Tally, run};
 use simulation::settle;
 pub use simulation::{NotPossible, Pair, Prepared, Settings, Simulation};
-pub use sorting::{Kind, SESSIONS_MAX, Sorted};
 pub use summarize::{answer_status, request_text};
 pub use summary::{
     Answer, BlackholeCause, Count, Destination, EndpointCount, Example, RouteCount, Sticky, StreamSummary,

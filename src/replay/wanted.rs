@@ -6,10 +6,10 @@ use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
+use super::alike::Merged;
 use super::arrivals::requests;
 use super::detect::ERROR_RATE_DEFAULT;
 use super::run::{Purpose, rng};
-use super::sorting::Merged;
 use super::{NotPossible, Settings, View, request_text};
 use crate::balance::hash::xx_hash;
 use crate::mesh::Proxy;

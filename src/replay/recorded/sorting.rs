@@ -8,36 +8,22 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use rayon::prelude::*;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use smol_str::SmolStr;
 
 use super::lens::{Lens, Lenses};
-use super::sticky::{self, Client};
-use super::view::View;
-use crate::balance::hash::xx_hash;
-use crate::decision::{Detail, Variant, decide, variant};
 use crate::mesh::ProxyKind;
 use crate::recorded::{BadLine, Batch, Entry, Format, Reason, Record, Went};
+use crate::replay::alike::{Place, Room, Sender, Told, look};
+use crate::replay::{View, request_text};
 use crate::request::Request;
-use crate::router::{Found, HttpEnd, RequestView};
-use crate::table::{LbPolicy, RouteAction};
-use crate::traffic::Class;
+use crate::router::RequestView;
 
 /// Bad lines that are kept to be shown.
 const BAD_SHOWN: usize = 5;
 
-/// Sessions that are kept apart; more are put together, so that memory stays within bounds.
-pub const SESSIONS_MAX: usize = 1 << 17;
-
-/// Unmatched requests that are kept apart by what they ask for, to be shown as examples.
-const NAMES_MAX: usize = 1 << 12;
-
 /// Different ways in which requests of one class went; more are counted as not known.
 const WENT_MAX: usize = 64;
-
-/// Where a request was found, and as what.
-type Place = (Found, Variant);
 
 /// Where a request was found on both sides, and what more tells it from others.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -46,48 +32,6 @@ struct Key {
     now: Place,
     before: Option<Place>,
     detail: Told,
-}
-
-/// What tells requests apart that were found at the same place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Told {
-    Nothing,
-    /// What an unmatched request asks for, as a hash: of interest to people only.
-    Name(u64),
-    /// What consistent hashing makes of it: decides where it goes.
-    Session(u64),
-}
-
-impl Told {
-    /// What both sides of a what-if need.
-    fn and(self, other: Told) -> Told {
-        match (self, other) {
-            (told, Told::Nothing) | (Told::Nothing, told) => told,
-            (Told::Name(a), Told::Name(b)) => Told::Name(a ^ b.rotate_left(1)),
-            (Told::Session(a) | Told::Name(a), Told::Session(b) | Told::Name(b)) => Told::Session(a ^ b.rotate_left(1)),
-        }
-    }
-}
-
-/// How many more details are kept apart, so that memory stays within bounds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Room {
-    names: usize,
-    sessions: usize,
-}
-
-impl Room {
-    /// Takes one more detail, which wasn't met before; false where there are too many of its kind.
-    fn holds(&mut self, detail: Told) -> bool {
-        let (taken, most) = match detail {
-            Told::Nothing => return true,
-            Told::Name(_) => (&mut self.names, NAMES_MAX),
-            Told::Session(_) => (&mut self.sessions, SESSIONS_MAX),
-        };
-        let free = *taken < most;
-        *taken += usize::from(free);
-        free
-    }
 }
 
 /// Requests by where the log says they went.
@@ -228,7 +172,7 @@ pub fn sort(batch: &Batch, format: Format, lenses: &Lenses<'_>) -> Sorted {
                     }
                     None => {
                         let message = format!("there is no proxy `{name}`");
-                        let text = super::request_text(&record.request);
+                        let text = request_text(&record.request);
                         out.add_bad(BadLine { line, column: None, text, message });
                     }
                 },
@@ -257,57 +201,6 @@ fn key(proxy: &SmolStr, lens: &Lens, record: &mut Record, format: Format) -> Key
     Key { proxy: proxy.clone(), now, before, detail: detail.and(older) }
 }
 
-/// What is known of a request and who sends it.
-#[derive(Debug, Clone, Copy)]
-struct Sender<'r> {
-    request: &'r Request,
-    session: Option<u64>,
-    client: Option<IpAddr>,
-}
-
-/// Classes put together by where they end, each with the weight of all; in the order of the first ones.
-#[derive(Debug, Default)]
-pub(super) struct Merged {
-    classes: IndexMap<(Place, Option<Place>, Told, u32), Class, FxBuildHasher>,
-    room: Room,
-}
-
-impl Merged {
-    /// Adds classes, which pass `now` and, for a what-if, `before`. Sessions beyond [`SESSIONS_MAX`] are put together.
-    pub(super) fn add(&mut self, classes: Vec<Class>, now: &View, before: Option<&View>) {
-        let place = |class: &Class| {
-            let request = RequestView::from(&class.request);
-            let sender = Sender { request: &class.request, session: class.session, client: class.client };
-            let (is, detail) = look(now, &request, sender);
-            let (was, older) = match before.map(|view| look(view, &request, sender)) {
-                Some((was, older)) => (Some(was), older),
-                None => (None, Told::Nothing),
-            };
-            (is, was, detail.and(older), class.phase)
-        };
-        let places: Vec<_> = classes.par_iter().map(place).collect();
-        for (mut class, mut key) in classes.into_iter().zip(places) {
-            if key.2 != Told::Nothing && !self.classes.contains_key(&key) && !self.room.holds(key.2) {
-                class.alike &= !matches!(key.2, Told::Session(_));
-                key.2 = Told::Nothing;
-            }
-            match self.classes.get_mut(&key) {
-                Some(known) => {
-                    known.weight += class.weight;
-                    known.alike &= class.alike;
-                }
-                None => {
-                    self.classes.insert(key, class);
-                }
-            }
-        }
-    }
-
-    pub(super) fn into_classes(self) -> Vec<Class> {
-        self.classes.into_values().collect()
-    }
-}
-
 /// The port of the gateway's Service that leads to the one that it listens on.
 fn dialled_port(view: &View, port: Option<u16>) -> Option<u16> {
     let table = view.table();
@@ -316,73 +209,4 @@ fn dialled_port(view: &View, port: Option<u16>) -> Option<u16> {
     }
     let service = table.service_ports.iter().find(|(_, target)| Some(*target) == port);
     service.map(|(dialled, _)| *dialled).or(port)
-}
-
-fn look(view: &View, request: &RequestView<'_>, sender: Sender<'_>) -> (Place, Told) {
-    let found = view.router.find(request);
-    let place = (found, variant(&view.router, request, found));
-    let detail = match found {
-        Found::NothingListens | Found::NoChain { .. } | Found::PlainToTls { .. } | Found::VirtualOutbound => {
-            name(request, "")
-        }
-        Found::Tcp { .. } => Told::Nothing,
-        Found::Http { end, .. } => match end {
-            HttpEnd::Refused(_) | HttpEnd::NoRouteConfig | HttpEnd::NoVirtualHost { .. } => name(request, ""),
-            HttpEnd::NoRoute { .. } => name(request, beginning(request.path)),
-            HttpEnd::RequireTls { .. } => Told::Nothing,
-            HttpEnd::Route { config, virtual_host, route } => {
-                match view.router.route(config, virtual_host, route).map(|r| &r.action) {
-                    Some(RouteAction::Forward(f)) if !f.hash_policies.is_empty() => session(view, sender),
-                    _ => Told::Nothing,
-                }
-            }
-        },
-    };
-    (place, detail)
-}
-
-/// Requests that match nothing are told apart by what they ask for, so that the most frequent can be shown.
-fn name(request: &RequestView<'_>, path: &str) -> Told {
-    Told::Name(xx_hash(request.authority.as_bytes()) ^ xx_hash(path.as_bytes()).rotate_left(1))
-}
-
-/// The first two segments of a path.
-fn beginning(path: &str) -> &str {
-    let bare = path.split_once(['?', '#']).map_or(path, |(bare, _)| bare);
-    bare.match_indices('/').nth(2).map_or(bare, |(at, _)| bare.get(..at).unwrap_or(bare))
-}
-
-/// What consistent hashing makes of a request: those with the same number stay together.
-fn session(view: &View, sender: Sender<'_>) -> Told {
-    let decision = decide(&view.router, sender.request, Detail::Outcome);
-    let policies = match view.route(&decision).map(|r| &r.action) {
-        Some(RouteAction::Forward(f)) => f.hash_policies.as_slice(),
-        _ => &[],
-    };
-    let table = view.table();
-    // Whoever the client is: what the policies see beside it tells requests apart.
-    let client = Client::of(&table.proxy, sender.session, sender.client).or_stand_in();
-    let mut bytes = Vec::new();
-    for c in &decision.clusters {
-        let sticky =
-            matches!(table.cluster(&c.name).map(|c| c.lb), Some(LbPolicy::RingHash { .. } | LbPolicy::Maglev { .. }));
-        if let (true, Some(upstream)) = (sticky, c.upstream.as_ref().or(decision.upstream.as_ref())) {
-            let hash = sticky::hash(policies, sender.request, upstream, client, true);
-            bytes.extend(hash.map_or(0, |h| h | 1).to_le_bytes());
-            bytes.extend(hash.unwrap_or(0).to_le_bytes());
-        }
-    }
-    if bytes.is_empty() { Told::Nothing } else { Told::Session(xx_hash(&bytes)) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn beginnings_have_two_segments() {
-        for (path, wanted) in [("/a/b/c?x", "/a/b"), ("/a", "/a"), ("/", "/"), ("/a/b", "/a/b"), ("/a?b/c/d", "/a")] {
-            assert_eq!(beginning(path), wanted);
-        }
-    }
 }

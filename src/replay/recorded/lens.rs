@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
-use super::View;
+use crate::replay::View;
 
 /// One proxy, as it is now and, for a what-if, as it was before.
 #[derive(Debug)]

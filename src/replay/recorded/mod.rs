@@ -1,13 +1,18 @@
 //! A log as streams: read and sorted, then drawn like any other.
 
+mod lens;
+mod sorting;
+
 use std::sync::atomic::Ordering;
 
 use indexmap::IndexMap;
 use rayon::prelude::*;
 use smol_str::SmolStr;
 
-use super::lens::Lenses;
-use super::sorting::{Sorted, sort};
+pub use lens::{Lens, Lenses};
+use sorting::sort;
+pub use sorting::{Kind, Sorted};
+
 use super::wanted::{Wanted, error_rate, key};
 use super::{NotPossible, Pair, Progress, Settings, Simulation, settle};
 use crate::recorded::{Batch, Log, Unreadable};
