@@ -1,5 +1,6 @@
 //! How far a long run is, on standard error, and the end of it by Ctrl-C.
 
+use std::fmt;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::replay::Progress;
 
@@ -61,15 +62,15 @@ impl Watch {
     /// Shows how many lines of a log were read, of which nobody knows how many there are.
     pub(super) fn begin_lines(&self) -> Option<Shown> {
         self.show(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {human_pos} lines, {per_sec}") {
-                bar.set_style(style);
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {human_pos} lines, {rate}") {
+                bar.set_style(style.with_key("rate", rate));
             }
             bar
         })
     }
 
-    fn show(&self, new_bar: impl Fn() -> ProgressBar + Send + 'static) -> Option<Shown> {
+    fn show(&self, new_bar: impl FnOnce() -> ProgressBar + Send + 'static) -> Option<Shown> {
         if !self.shows {
             return None;
         }
@@ -77,31 +78,38 @@ impl Watch {
         let (progress, seen) = (self.progress.clone(), over.clone());
         let before = progress.done.load(Ordering::Relaxed);
         let thread = std::thread::spawn(move || {
+            // It is there from the beginning, unseen: so it knows how fast the run is once it is shown.
+            let bar = new_bar();
             let mut waited = Duration::ZERO;
-            let mut bar: Option<ProgressBar> = None;
             while !seen.load(Ordering::Relaxed) {
-                let done = progress.done.load(Ordering::Relaxed) - before;
-                if waited >= PATIENCE {
-                    bar.get_or_insert_with(&new_bar).set_position(done);
+                bar.set_position(progress.done.load(Ordering::Relaxed) - before);
+                if waited == PATIENCE {
+                    bar.set_draw_target(ProgressDrawTarget::stderr());
                 }
                 std::thread::park_timeout(STEP);
                 waited += STEP;
             }
-            if let Some(bar) = bar {
-                bar.finish_and_clear();
-            }
+            bar.finish_and_clear();
         });
         Some(Shown { over, thread: Some(thread) })
     }
 }
 
 fn new_bar(total: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-    let template = "{human_pos} of {human_len} requests [{bar:40}] {per_sec}, {eta} left";
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
+    let template = "{human_pos} of {human_len} requests [{wide_bar}] {rate}, {eta} left";
     if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("=> "));
+        bar.set_style(style.progress_chars("=> ").with_key("rate", rate));
     }
     bar
+}
+
+/// `12,345,678/s`.
+fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate of requests")]
+    let whole = state.per_sec().max(0.0) as u64;
+    // A bar that can't be written is none of the run's concern.
+    let _ = write!(out, "{}/s", HumanCount(whole));
 }
 
 /// A bar that is shown.
