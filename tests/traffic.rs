@@ -399,3 +399,20 @@ spec:
     let sessions: Vec<&Value> = destinations.iter().map(|d| &d["sticky"]["sessions"]).collect();
     assert_eq!(sessions, [80, 80], "20 clients with 4 values each");
 }
+
+#[test]
+fn sessions_that_are_too_many_to_be_told_apart_are_said() {
+    let manifests = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: shop}\nspec: {host: shop, \
+                     trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: x-user}}}}\n";
+    let scenario = "apiVersion: towtank/v1\nkind: Scenario\nproxies: [{name: client, namespace: default}]\n\
+                    pods: [{name: shop, labels: {app: shop}, count: 2}]\nstreams:\n- name: s\n  sessions: {count: 200000}\n  \
+                    requests: [{request: 'GET http://shop/', headers: {x-user: '{session}'}}]\n";
+    let files = folder(&[("scenario.yaml", scenario), ("mesh.yaml", manifests)]);
+    let path = files.path().display().to_string();
+    let sticky =
+        json(&["simulate", &path, "--exact", "-q", "-o", "json"])["streams"][0]["destinations"][0]["sticky"].clone();
+    assert_eq!(sticky["sessions"], 1 << 17);
+    let share = sticky["put_together"].as_f64().expect("a share");
+    assert!((share - (1.0 - f64::from(1 << 17) / 200_000.0)).abs() < 1e-9, "{share}");
+    towtank(&["simulate", &path, "-q"]).ends_with(0).prints(&["and further sessions, which were not told apart"]);
+}

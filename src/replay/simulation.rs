@@ -40,7 +40,8 @@ pub enum NotPossible {
     #[error("stream `{stream}` goes through the proxy `{proxy}`, which is not there; there are {known}")]
     UnknownProxy { stream: SmolStr, proxy: SmolStr, known: String },
     #[error(
-        "stream `{stream}` has too many sessions: more than {CLASSES_MAX} clients cannot be told apart by their address"
+        "stream `{stream}` has too many sessions: told apart by their address, and for each way that a request can go, they come \
+         to more than {CLASSES_MAX}; make `sessions.count` smaller"
     )]
     TooManySessions { stream: SmolStr },
     #[error("stream `{stream}` has no rate, so nobody knows how many requests a length of time holds; give --rate too")]

@@ -113,7 +113,12 @@ fn sticky(stream: &Prepared, tally: &Tally, cluster: u32, plan: &EndpointPlan) -
         }
     }
     let fit = chi_square(&of_endpoints, &plan.shares);
-    Some(Sticky { sessions: seen.len() as u64, of_endpoints, long_run: plan.shares.clone(), fit })
+    let share = |alike: bool| -> f64 {
+        let class = |l: &&Leaf| stream.classes.get(l.class as usize).is_some_and(|c| alike || !c.alike);
+        stream.plan.leaves.iter().filter(|l| l.cluster == Some(cluster)).filter(class).map(|l| l.share).sum()
+    };
+    let put_together = share(false) / share(true);
+    Some(Sticky { sessions: seen.len() as u64, put_together, of_endpoints, long_run: plan.shares.clone(), fit })
 }
 
 fn answers(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<Answer> {

@@ -97,6 +97,9 @@ pub struct Destination {
 pub struct Sticky {
     /// Different hashes that were seen.
     pub sessions: u64,
+    /// Share (0 to 1) of the cluster's requests whose sessions were put together because there were too many: their endpoints are
+    /// drawn, and they are none of the sessions.
+    pub put_together: f64,
     /// By endpoint.
     pub of_endpoints: Vec<u64>,
     /// Shares of hashes in the long run, by endpoint.

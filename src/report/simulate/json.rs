@@ -79,6 +79,7 @@ fn summary(o: &mut Object<'_>, s: &StreamSummary, sources: &SourceMap) {
         match &d.sticky {
             Some(sticky) => o.object("sticky", |o| {
                 o.number("sessions", sticky.sessions);
+                o.float("put_together", bounded(sticky.put_together));
                 let endpoints = d.endpoints.iter().zip(&sticky.of_endpoints).zip(&sticky.long_run);
                 o.objects("endpoints", endpoints, |o, ((e, sessions), long_run)| {
                     o.str("endpoint", &e.endpoint);

@@ -268,6 +268,13 @@ impl Writer<'_> {
             );
             self.out.push('\n');
             self.line(&wrap(&head, self.show.width, 4));
+            if sticky.put_together > 0.0 {
+                let text = format!(
+                    "    and further sessions, which were not told apart: the endpoints of {} of its requests are drawn",
+                    percent(sticky.put_together)
+                );
+                self.line(&wrap(&text, self.show.width, 6));
+            }
             let all = d.endpoints.iter().zip(&sticky.of_endpoints).zip(&sticky.long_run);
             let shown = if self.show.all_endpoints { d.endpoints.len() } else { ENDPOINTS_MAX };
             for ((e, n), share) in all.take(shown) {
