@@ -188,3 +188,27 @@ fn what_the_input_cannot_answer_is_said() {
     assert!(["R117", "P201", "P204"].iter().all(|id| missing.iter().any(|m| m == id)), "{missing:?}");
     assert_eq!(answers[2], "unknown");
 }
+
+#[test]
+fn sarif_is_one_document_for_several_scenarios() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["all/a", "all/b"] {
+        let scenario = folder.path().join(name);
+        fs::create_dir_all(&scenario).expect("created");
+        fs::write(scenario.join("scenario.yaml"), "apiVersion: towtank/v1\nkind: Scenario\nmanifests: [shop.yaml]\n")
+            .expect("written");
+        fs::write(scenario.join("shop.yaml"), MANIFESTS).expect("written");
+    }
+    let ran = towtank_in(folder.path(), &["check", "all", "-o", "sarif"], b"");
+    let log: Value = serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{e}: {} {}", ran.out, ran.err));
+    assert_eq!(log["runs"].as_array().map(Vec::len), Some(2), "{}", ran.out);
+}
+
+#[test]
+fn what_cannot_be_read_gets_no_checklist() {
+    let folder = folder("kind: VirtualService\n");
+    let ran = check(folder.path(), &[]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.out.contains("no `apiVersion`"), "{}", ran.out);
+    assert!(!ran.out.contains("Before going live") && !ran.out.contains("not evaluated"), "{}", ran.out);
+}
