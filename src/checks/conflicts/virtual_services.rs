@@ -183,6 +183,7 @@ fn on_gateway(
 
 /// The first pair of entries of different objects where the order matters.
 fn clash<'l, 'a>(merged: &'l [Entry<'a>], host: &str) -> Option<(&'l Entry<'a>, &'l Entry<'a>, Option<String>)> {
+    let hosts = [SmolStr::new(host)];
     for (j, (later, fate)) in merged.iter().zip(fates_of(merged)).enumerate() {
         if let Fate::Covered(_) = fate {
             let first = merged
@@ -194,7 +195,7 @@ fn clash<'l, 'a>(merged: &'l [Entry<'a>], host: &str) -> Option<(&'l Entry<'a>, 
             }
         }
         for earlier in merged.get(..j)?.iter().filter(|e| e.vs.object != later.vs.object) {
-            if let Some(shown) = overlap(earlier, later, host) {
+            if let Some(shown) = overlap(earlier, later, &hosts) {
                 return Some((earlier, later, Some(shown)));
             }
         }

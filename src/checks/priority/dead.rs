@@ -99,7 +99,7 @@ fn virtual_service(subject: &Subject<'_>, vs: &VirtualService, report: &mut Repo
         is_dead.then(|| all.first()).flatten()
     };
     tell_dead(&list, &dead, report);
-    overlaps(subject, &list, &|e| dead(e).is_some(), vs.hosts.first().map_or("", SmolStr::as_str), report);
+    overlaps(subject, &list, &|e| dead(e).is_some(), &vs.hosts, report);
     reached
 }
 
@@ -297,9 +297,8 @@ fn covered(entry: &Entry<'_>, coverers: &[&Entry<'_>], path: String, whole: bool
         added =
             added.related(format!("{} sends them to {}", e.name(), e.action()), e.source.at, Some(&e.source.object));
     }
-    let host = entry.vs.hosts.first().map_or("", SmolStr::as_str);
     if let Answer::Some(example) = Region::all_of([&entry.conditions]).example(&mut Budget::default())
-        && let Some(request) = witness::confirmed(&example, host, &[&entry.matcher])
+        && let Some(request) = witness::confirmed(&example, &entry.vs.hosts, &[&entry.matcher])
     {
         let goes = coverers
             .iter()
@@ -314,7 +313,7 @@ pub(in crate::checks) fn overlaps(
     subject: &Subject<'_>,
     list: &[Entry<'_>],
     dead: &dyn Fn(&Entry<'_>) -> bool,
-    host: &str,
+    hosts: &[SmolStr],
     report: &mut Report,
 ) {
     for (j, later) in list.iter().enumerate() {
@@ -322,7 +321,7 @@ pub(in crate::checks) fn overlaps(
             continue;
         }
         let earlier = list.get(..j).unwrap_or_default();
-        let found = earlier.iter().find_map(|e| Some((e, overlap(e, later, host)?)));
+        let found = earlier.iter().find_map(|e| Some((e, overlap(e, later, hosts)?)));
         if let Some((e, shown)) = found {
             let message = format!("a request can fit both {} and {}: the first one wins", e.name(), later.name());
             report
@@ -353,7 +352,7 @@ fn swapped(subject: &Subject<'_>, earlier: &Entry<'_>, later: &Entry<'_>) -> boo
 }
 
 /// A request that both accept, where the order of the two matters.
-pub(in crate::checks) fn overlap(earlier: &Entry<'_>, later: &Entry<'_>, host: &str) -> Option<String> {
+pub(in crate::checks) fn overlap(earlier: &Entry<'_>, later: &Entry<'_>, hosts: &[SmolStr]) -> Option<String> {
     if paths_differ(&earlier.conditions, &later.conditions) || earlier.same_action(later) || earlier.is_catch_all() {
         return None;
     }
@@ -367,6 +366,6 @@ pub(in crate::checks) fn overlap(earlier: &Entry<'_>, later: &Entry<'_>, host: &
     if covers(later, earlier) || covers(earlier, later) {
         return None;
     }
-    let request = witness::confirmed(&example, host, &[&earlier.matcher, &later.matcher])?;
+    let request = witness::confirmed(&example, hosts, &[&earlier.matcher, &later.matcher])?;
     Some(witness::describe(&request, &example))
 }

@@ -4,12 +4,13 @@ use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
 use super::entries::{Entry, entries, sites};
+use super::witness;
 use crate::checks::registry::checks;
 use crate::checks::report::{Report, listed};
 use crate::checks::subject::Subject;
 use crate::diagnostic::Severity;
 use crate::manifest::{HttpMatch, StringMatch};
-use crate::mesh::{MESH_GATEWAY, VirtualService, is_subset_of};
+use crate::mesh::{MESH_GATEWAY, VirtualService};
 use crate::symbolic::{Answer, Budget, Language, Region};
 use crate::traffic;
 
@@ -99,7 +100,7 @@ fn impossible(subject: &Subject<'_>, vs: &VirtualService, entry: &Entry<'_>, m: 
             return tell("uri", format!("path `{t}` doesn't begin with `/`: no request fits"), format!("write `/{t}`"));
         }
     }
-    if let Some(StringMatch::Exact(t)) = &m.method
+    if let Some(StringMatch::Exact(t) | StringMatch::Prefix(t)) = &m.method
         && t.bytes().any(|b| b.is_ascii_lowercase())
         && (METHODS.contains(&t.to_ascii_uppercase().as_str()) || t.bytes().all(|b| b.is_ascii_lowercase()))
     {
@@ -116,7 +117,7 @@ fn impossible(subject: &Subject<'_>, vs: &VirtualService, entry: &Entry<'_>, m: 
         );
     }
     if let Some(StringMatch::Exact(t)) = &m.authority
-        && !vs.hosts.iter().any(|h| may_be(t, h))
+        && !vs.hosts.iter().any(|h| witness::may_be(t, h))
     {
         let message = format!("authority `{t}` is none of the hosts, so no request for it comes here");
         // A port without protocol has a listener for its address alone, which takes every authority.
@@ -153,16 +154,6 @@ fn two_spellings(entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
         }
         seen.push((folded, value));
     }
-}
-
-/// Whether a client may send this authority for a host; services have short names and addresses.
-fn may_be(authority: &str, host: &str) -> bool {
-    let name =
-        authority.rsplit_once(':').filter(|(_, p)| p.bytes().all(|b| b.is_ascii_digit())).map_or(authority, |(n, _)| n);
-    let (name, host) = (name.to_ascii_lowercase(), host.to_ascii_lowercase());
-    is_subset_of(&name, &host)
-        || host.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('.') && host.contains(".svc."))
-        || (name.parse::<std::net::IpAddr>().is_ok())
 }
 
 /// P213, P214, P216.
