@@ -152,3 +152,63 @@ fn what_is_in_force_is_compared_with() {
     assert!(lost["message"].as_str().is_some_and(|m| m.contains("level 3")), "{lost}");
     assert!(report["not_evaluated"].as_array().expect("a list").iter().all(|n| n["id"] != "O805"));
 }
+
+/// The ids that were not evaluated, and the answers of the checklist, for manifests given by themselves.
+fn unanswered(text: &str) -> (Vec<String>, Vec<String>) {
+    let folder = folder(text);
+    let report: Value = serde_json::from_str(&check(folder.path(), &["-o", "json"]).out).expect("JSON");
+    let list = |key: &str, field: &str| -> Vec<String> {
+        let all = report[key].as_array().expect("a list");
+        all.iter().map(|n| n[field].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    (list("not_evaluated", "id"), list("checklist", "answer"))
+}
+
+#[test]
+fn what_the_input_cannot_answer_is_said() {
+    let rule = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: shop, namespace: store}\nspec: {host: shop.store, subsets: [{name: v2, labels: {version: v2}}]}\n";
+    let (missing, answers) = unanswered(rule);
+    for id in ["R101", "R102", "R106", "R108", "P204", "P210", "C301", "T401"] {
+        assert!(missing.iter().any(|m| m == id), "{id}: {missing:?}");
+    }
+    for question in [1, 2, 3, 4, 5, 7, 11, 12, 13] {
+        assert_eq!(answers[question - 1], "unknown", "question {question}");
+    }
+
+    let route = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: shop, namespace: store}\nspec: {hosts: [a.test], gateways: [edge], http: [{redirect: {authority: b.test}}]}\n";
+    let (missing, answers) = unanswered(route);
+    for id in ["R108", "R110", "R111", "T410", "T416", "P219", "G605"] {
+        assert!(missing.iter().any(|m| m == id), "{id}: {missing:?}");
+    }
+    assert!(missing.iter().all(|m| m != "P204"), "{missing:?}");
+    assert_eq!([&answers[1], &answers[5], &answers[13]], ["unknown"; 3]);
+
+    let delegate = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: cart, namespace: store}\nspec: {http: [{route: [{destination: {host: cart}}]}]}\n";
+    let (missing, answers) = unanswered(delegate);
+    assert!(["R117", "P201", "P204"].iter().all(|id| missing.iter().any(|m| m == id)), "{missing:?}");
+    assert_eq!(answers[2], "unknown");
+}
+
+#[test]
+fn sarif_is_one_document_for_several_scenarios() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["all/a", "all/b"] {
+        let scenario = folder.path().join(name);
+        fs::create_dir_all(&scenario).expect("created");
+        fs::write(scenario.join("scenario.yaml"), "apiVersion: towtank/v1\nkind: Scenario\nmanifests: [shop.yaml]\n")
+            .expect("written");
+        fs::write(scenario.join("shop.yaml"), MANIFESTS).expect("written");
+    }
+    let ran = towtank_in(folder.path(), &["check", "all", "-o", "sarif"], b"");
+    let log: Value = serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{e}: {} {}", ran.out, ran.err));
+    assert_eq!(log["runs"].as_array().map(Vec::len), Some(2), "{}", ran.out);
+}
+
+#[test]
+fn what_cannot_be_read_gets_no_checklist() {
+    let folder = folder("kind: VirtualService\n");
+    let ran = check(folder.path(), &[]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.out.contains("no `apiVersion`"), "{}", ran.out);
+    assert!(!ran.out.contains("Before going live") && !ran.out.contains("not evaluated"), "{}", ran.out);
+}

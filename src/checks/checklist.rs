@@ -51,7 +51,7 @@ const ASKED: &[Asked] = &[
         wants_yes: true,
         against: &["R106", "R107", "O801"],
         least: Severity::Warning,
-        needs: &[],
+        needs: &[Input::VirtualServices],
         fine: "every subset that a rule names is defined for its clients",
     },
     Asked {
@@ -59,7 +59,7 @@ const ASKED: &[Asked] = &[
         wants_yes: true,
         against: &["R108", "R119"],
         least: Severity::Warning,
-        needs: &[Input::Pods],
+        needs: &[Input::DestinationRules, Input::Pods],
         fine: "every subset in use has endpoints",
     },
     Asked {
@@ -69,7 +69,7 @@ const ASKED: &[Asked] = &[
             "P201", "P202", "P203", "P204", "P205", "P206", "P207", "P212", "P215", "P220", "C302", "C303", "T417",
         ],
         least: Severity::Info,
-        needs: &[],
+        needs: &[Input::VirtualServices, Input::Roots],
         fine: "every match can be reached, and no two that overlap do different things",
     },
     Asked {
@@ -77,7 +77,7 @@ const ASKED: &[Asked] = &[
         wants_yes: true,
         against: &["O806", "M115"],
         least: Severity::Info,
-        needs: &[],
+        needs: &[Input::VirtualServices],
         fine: "all sums are 100",
     },
     Asked {
@@ -85,7 +85,7 @@ const ASKED: &[Asked] = &[
         wants_yes: true,
         against: &["O808"],
         least: Severity::Info,
-        needs: &[],
+        needs: &[Input::VirtualServices],
         fine: "none mixes entries, or hosts that have nothing to do with each other",
     },
     Asked {
@@ -93,7 +93,7 @@ const ASKED: &[Asked] = &[
         wants_yes: true,
         against: &["O804"],
         least: Severity::Info,
-        needs: &[],
+        needs: &[Input::DestinationRules],
         fine: "none has more than three kinds of policy, or changes more than one",
     },
     Asked {
@@ -101,7 +101,7 @@ const ASKED: &[Asked] = &[
         wants_yes: true,
         against: &["O809", "T406"],
         least: Severity::Info,
-        needs: &[],
+        needs: &[Input::VirtualServices],
         fine: "every rule that splits traffic states both, and the tries fit in the time",
     },
     Asked {
@@ -133,7 +133,7 @@ const ASKED: &[Asked] = &[
         wants_yes: false,
         against: &["R106", "O801"],
         least: Severity::Warning,
-        needs: &[],
+        needs: &[Input::VirtualServices],
         fine: "no rule names a subset that a later file defines",
     },
     Asked {
@@ -141,7 +141,7 @@ const ASKED: &[Asked] = &[
         wants_yes: false,
         against: &["C301", "C302", "C303", "P215"],
         least: Severity::Warning,
-        needs: &[],
+        needs: &[Input::VirtualServices],
         fine: "no two of them decide about the same requests",
     },
     Asked {
@@ -149,7 +149,7 @@ const ASKED: &[Asked] = &[
         wants_yes: false,
         against: &["P201", "P202", "P203", "P204", "C301", "C304"],
         least: Severity::Warning,
-        needs: &[],
+        needs: &[Input::VirtualServices],
         fine: "which rule wins follows from one object alone",
     },
     Asked {
@@ -157,7 +157,7 @@ const ASKED: &[Asked] = &[
         wants_yes: false,
         against: &["O804"],
         least: Severity::Info,
-        needs: &[],
+        needs: &[Input::DestinationRules],
         fine: "no DestinationRule sets more than three kinds of policy, or changes more than one",
     },
     Asked {

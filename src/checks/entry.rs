@@ -12,26 +12,26 @@ use crate::mesh::{MESH_GATEWAY, Protocol, VirtualService, is_wildcard};
 checks! {
     /// No Service that selects the gateway's pods has the port of a server, neither as its own port nor as its target port:
     /// nobody can reach the server from outside.
-    G601 "Gateway port on no Service" Warning needs[Pods, Services] peers["IST0162"];
+    G601 "Gateway port on no Service" Warning needs[Gateways, Pods, Services] peers["IST0162"];
 
     /// A server passes TLS through, and the VirtualService that is bound to it has http rules only, which can't act on what
     /// the gateway can't read; or a server ends TLS, and the VirtualService has tls rules only.
-    G602 "Rules that the server's TLS mode keeps from acting" Error needs[Gateways] peers[];
+    G602 "Rules that the server's TLS mode keeps from acting" Error needs[VirtualServices, Gateways] peers[];
 
     /// A VirtualService is bound to gateways alone, and its host is a service of the mesh: for calls within the mesh its
     /// rules don't act, and no other VirtualService has rules for them.
-    G603 "Gateway rules for a service of the mesh" Warning needs[] peers[];
+    G603 "Gateway rules for a service of the mesh" Warning needs[VirtualServices] peers[];
 
     /// A VirtualService for the mesh splits traffic of a service by subset, and one for a gateway leads to the same service
     /// without a subset: for what comes through the gateway the split has no effect, since a gateway takes only the rules
     /// that are bound to it.
-    G604 "Split of the mesh has no effect for a gateway" Warning needs[] peers["IST0140"];
+    G604 "Split of the mesh has no effect for a gateway" Warning needs[VirtualServices] peers["IST0140"];
 
     /// A server answers everything with a redirect to https. Rules of VirtualServices don't act on it.
-    G605 "Server that only redirects to https" Info needs[] peers[];
+    G605 "Server that only redirects to https" Info needs[Gateways] peers[];
 
     /// The name of a server's port doesn't begin with its protocol. Nothing depends on it here; other tools read it.
-    G606 "Gateway port name without protocol" Info needs[] peers["KIA0601"];
+    G606 "Gateway port name without protocol" Info needs[Gateways] peers["KIA0601"];
 }
 
 pub(super) fn run(subject: &Subject<'_>, report: &mut Report) {

@@ -19,6 +19,7 @@ mod protocols;
 mod references;
 pub mod registry;
 mod report;
+mod senders;
 pub mod silence;
 mod simulated;
 mod subject;
@@ -193,7 +194,9 @@ pub fn run(inputs: Inputs<'_>) -> Outcome {
     references::gateways::generated(inputs.earlier, &mut report);
     let not_evaluated = not_evaluated(&subject, inputs.profile);
     let mut findings = report.findings;
-    let is_made = |f: &Finding| not_evaluated.iter().all(|n| n.check.id != f.id);
+    let is_made = |f: &Finding| {
+        not_evaluated.iter().all(|n| n.check.id != f.id || n.needs.iter().copied().all(Input::is_for_some))
+    };
     findings.retain(is_made);
     findings.sort_by(|a, b| (a.at, &a.id, &a.path).cmp(&(b.at, &b.id, &b.path)));
     findings.dedup();

@@ -23,7 +23,7 @@ checks! {
 
     /// A VirtualService has tcp or tls rules beside http rules that fall on one port, or tcp rules for a port that speaks
     /// HTTP. Which of them act follows from the protocol of the port.
-    N703 "Rules of several protocols for one port" Warning needs[Services] peers[];
+    N703 "Rules of several protocols for one port" Warning needs[VirtualServices, Services] peers[];
 
     /// A workload is behind two Services that have the same port with different protocols, or that lead different ports to
     /// the same target port. Its inbound listener can't tell them apart.

@@ -5,6 +5,8 @@ use crate::diagnostic::Severity;
 /// Something that has to be among the inputs before a check can say anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Input {
+    VirtualServices,
+    DestinationRules,
     /// Services or ServiceEntries as they are, not assumed ones.
     Services,
     /// Pods, workloads, the scenario's pods, endpoints or WorkloadEntries.
@@ -24,13 +26,21 @@ pub enum Input {
     Run,
     /// A second set of manifests to compare with.
     Base,
+    /// For each VirtualService without hosts, one that delegates to it.
+    Roots,
+    /// Gateways, where a redirect is bound to one.
+    BoundGateways,
+    /// As [`Input::Services`]; without them only services that the manifests name elsewhere are known.
+    OtherServices,
 }
 
 impl Input {
     /// What has to be given, for the list of checks that were not made.
     pub fn describe(self) -> &'static str {
         match self {
-            Input::Services => "Services or ServiceEntries",
+            Input::VirtualServices => "admitted VirtualServices",
+            Input::DestinationRules => "admitted DestinationRules",
+            Input::Services | Input::OtherServices => "Services or ServiceEntries",
             Input::Pods => "Pods, Deployments or the scenario's `pods`",
             Input::Gateways => "Gateways",
             Input::Namespaces => "Namespaces",
@@ -41,7 +51,14 @@ impl Input {
             Input::Requests => "a scenario with `streams`",
             Input::Run => "a run of `towtank simulate` or `towtank test`",
             Input::Base => "the manifests in force now (--base)",
+            Input::Roots => "VirtualServices that delegate to those without hosts",
+            Input::BoundGateways => "the Gateways that redirects are bound to",
         }
+    }
+
+    /// Whether it is needed for some objects only, so that what was found about the others stands without it.
+    pub fn is_for_some(self) -> bool {
+        matches!(self, Input::Roots | Input::BoundGateways | Input::OtherServices)
     }
 }
 

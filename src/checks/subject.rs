@@ -111,7 +111,9 @@ impl<'a> Subject<'a> {
     pub fn has(&self, input: Input) -> bool {
         let m = self.manifests;
         match input {
-            Input::Services => !self.assumed && m.services.len() + m.service_entries.len() > 0,
+            Input::VirtualServices => !m.virtual_services.is_empty(),
+            Input::DestinationRules => !m.destination_rules.is_empty(),
+            Input::Services | Input::OtherServices => !self.assumed && m.services.len() + m.service_entries.len() > 0,
             Input::Pods => {
                 !m.pods.is_empty()
                     || !m.workloads.is_empty()
@@ -125,8 +127,32 @@ impl<'a> Subject<'a> {
             Input::Secrets => !m.secrets.is_empty(),
             Input::PeerAuthentications => !m.peer_authentications.is_empty(),
             Input::Base => self.base.is_some(),
+            Input::Roots => self.every_delegate_has_a_root(),
+            Input::BoundGateways => {
+                let redirects = self
+                    .mesh
+                    .virtual_services
+                    .all
+                    .iter()
+                    .filter(|vs| vs.http.iter().any(|r| r.route.redirect.is_some()));
+                redirects.flat_map(|vs| &vs.gateways).all(|g| *g == MESH_GATEWAY || self.gateways.contains_key(g))
+            }
             Input::Rates | Input::Status | Input::Run => false,
         }
+    }
+
+    fn every_delegate_has_a_root(&self) -> bool {
+        let all = &self.manifests.virtual_services;
+        let named: FxHashSet<(&str, &str)> = all
+            .iter()
+            .flat_map(|root| root.spec.http.iter().filter_map(move |r| Some((root, r.delegate.as_ref()?))))
+            .map(|(root, d)| {
+                let namespace = if d.namespace.is_empty() { &root.meta.namespace } else { &d.namespace };
+                (namespace.as_str(), d.name.as_str())
+            })
+            .collect();
+        let mut delegates = all.iter().filter(|vs| vs.spec.hosts.is_empty());
+        delegates.all(|vs| named.contains(&(vs.meta.namespace.as_str(), vs.meta.name.as_str())))
     }
 
     /// The full name of a host written in `namespace`.

@@ -1,5 +1,7 @@
 //! V: who sees what.
 
+use std::sync::Arc;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
@@ -15,11 +17,11 @@ use crate::{traffic, translate};
 checks! {
     /// Clients in some namespace see a service, but not the VirtualService for it (`exportTo`): they call the plain service,
     /// every subset in turn, and none of the rules act for them.
-    V501 "VirtualService hidden from clients of its service" Warning needs[Pods] peers[];
+    V501 "VirtualService hidden from clients of its service" Warning needs[VirtualServices, Pods] peers[];
 
     /// A DestinationRule is exported to namespaces that never look for it: it lives neither with the service nor in the root
     /// namespace, so only clients of its own namespace use it.
-    V502 "DestinationRule exported where nobody looks" Warning needs[Services] peers[];
+    V502 "DestinationRule exported where nobody looks" Warning needs[DestinationRules, Services] peers[];
 
     /// A Sidecar imports the host of a VirtualService but not the services its rules lead to: their share is answered with
     /// 503 NC.
@@ -51,6 +53,8 @@ pub(super) fn run(subject: &Subject<'_>, report: &mut Report) {
     let root = &subject.mesh.config.root_namespace;
     let root_sidecar =
         subject.mesh.sidecars.iter().find(|s| s.meta.namespace == *root && s.spec.workload_selector.is_none());
+    let for_namespace = subject.mesh.sidecars.iter().filter(|s| s.spec.workload_selector.is_none());
+    let namespace_sidecars: FxHashMap<_, _> = for_namespace.map(|s| (&s.meta.namespace, s)).collect();
     let mut known: FxHashSet<(&SmolStr, &SmolStr)> = FxHashSet::default();
     known.extend(subject.mesh.services.iter().map(|s| (&s.namespace, &s.hostname)));
     let mut by_host = RulesByHost::default();
@@ -72,16 +76,9 @@ pub(super) fn run(subject: &Subject<'_>, report: &mut Report) {
                 "take the selector out, or move the Sidecar to its pods",
             );
         }
-        if let Some(strict) = root_sidecar.filter(|_| selector.is_some() && sidecar.spec.egress.is_empty()) {
-            let message = format!(
-                "without `egress` these workloads import everything, and {} no longer counts for them",
-                strict.id
-            );
-            report.add("V504", object, "spec", message, "repeat the egress of the root Sidecar").related(
-                "the root Sidecar",
-                strict.at,
-                Some(&strict.id),
-            );
+        if selector.is_some() && sidecar.spec.egress.is_empty() {
+            let namesake = || namespace_sidecars.get(&sidecar.meta.namespace).copied();
+            everything(sidecar, namesake().or(root_sidecar), report);
         }
         empty_policy(sidecar, report);
         imports(subject, sidecar, &known, report);
@@ -89,6 +86,23 @@ pub(super) fn run(subject: &Subject<'_>, report: &mut Report) {
         unimported_rules(subject, sidecar, &by_host, report);
     }
     requests(subject, report);
+}
+
+/// V504.
+fn everything(sidecar: &Object<Sidecar>, wider: Option<&Arc<Object<Sidecar>>>, report: &mut Report) {
+    let object = (&sidecar.id, sidecar.at);
+    let Some(wider) = wider else {
+        let message = "without `egress` these workloads import everything";
+        report.add("V504", object, "spec", message, "name under `egress` what they call, if that is not meant");
+        return;
+    };
+    let message =
+        format!("without `egress` these workloads import everything, and {} no longer counts for them", wider.id);
+    report.add("V504", object, "spec", message, "repeat the egress of the wider Sidecar").related(
+        "the wider Sidecar",
+        wider.at,
+        Some(&wider.id),
+    );
 }
 
 /// V501.

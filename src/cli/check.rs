@@ -87,6 +87,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         ProfileArg::Ops => Profile::Ops,
     };
     let mut exit = Exit::Fine;
+    let mut runs = Vec::new();
     for mut inputs in input::gather(&args.common)? {
         input::add_base(&args.base, &mut inputs);
         let name = inputs.name.clone();
@@ -114,16 +115,22 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         let sources = &reviewed.sources;
         match args.output {
             Format::Json => output::write(&report::check::to_json(&findings, &not_evaluated, &checklist, sources))?,
-            Format::Sarif => output::write(&report::sarif::to_json(&findings, sources))?,
+            Format::Sarif => runs.push(report::sarif::run(&findings, sources)),
             Format::Github => output::write(report::github::to_text(&findings, sources).as_bytes())?,
             Format::Table => {
                 let color = output::color(args.common.color);
                 let title = if name.is_empty() { String::new() } else { format!("{name}\n\n") };
                 let text = diagnostics::to_text(&findings, sources, color);
-                let missing = check_text::not_evaluated(&not_evaluated, color);
                 let summary = summary(&findings);
-                let questions = check_text::checklist(&checklist, color);
-                output::write(format!("{title}{text}{missing}{summary}\n\n{questions}").as_bytes())?;
+                if unreadable {
+                    // What was not looked at, and the checklist, would speak of a part as if it were the whole.
+                    let partial = "not everything could be read, so there is no checklist";
+                    output::write(format!("{title}{text}{summary}; {partial}\n").as_bytes())?;
+                } else {
+                    let missing = check_text::not_evaluated(&not_evaluated, color);
+                    let questions = check_text::checklist(&checklist, color);
+                    output::write(format!("{title}{text}{missing}{summary}\n\n{questions}").as_bytes())?;
+                }
             }
         }
         if failed {
@@ -132,6 +139,9 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         if unreadable {
             exit = Exit::Unusable;
         }
+    }
+    if args.output == Format::Sarif {
+        output::write(&report::sarif::to_json(&runs))?;
     }
     Ok(exit)
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::style::{Style, paint};
 use crate::checks::admission_manual;
-use crate::checks::registry::{Check, Profile};
+use crate::checks::registry::{self, Check, Profile};
 use crate::checks::{Answer, NotEvaluated, Question};
 use crate::diagnostic::Severity;
 
@@ -21,9 +21,33 @@ pub fn not_evaluated(list: &[NotEvaluated], color: bool) -> String {
     let mut out = String::new();
     for (needs, ids) in groups {
         let title = paint("not evaluated", Style::Warning, color);
-        let _ = writeln!(out, "{title}: {}; not given: {needs}", ids.join(", "));
+        let _ = writeln!(out, "{title}: {}; not given: {needs}", runs(&ids).join(", "));
     }
     out
+}
+
+/// By id; `P201 to P220` for three or more of a family with no other between them.
+fn runs(ids: &[&str]) -> Vec<String> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    let mut all: Vec<&str> = registry::all().map(|c| c.id).collect();
+    all.sort_unstable();
+    let place = |id: &str| all.binary_search(&id).ok();
+    let mut runs: Vec<Vec<&str>> = Vec::new();
+    for id in ids {
+        let follows = |run: &&mut Vec<&str>| {
+            run.last().is_some_and(|last| last.get(..1) == id.get(..1) && place(last).map(|p| p + 1) == place(id))
+        };
+        match runs.last_mut().filter(follows) {
+            Some(run) => run.push(id),
+            None => runs.push(vec![id]),
+        }
+    }
+    let shown = |run: Vec<&str>| match run.as_slice() {
+        [first, _, .., last] => vec![format!("{first} to {last}")],
+        few => few.iter().map(|id| (*id).to_owned()).collect(),
+    };
+    runs.into_iter().flat_map(shown).collect()
 }
 
 /// `Services or ServiceEntries, Namespaces`.

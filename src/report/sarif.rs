@@ -7,8 +7,20 @@ use crate::diagnostic::place::Locator;
 use crate::diagnostic::{Finding, Severity};
 use crate::source::SourceMap;
 
-/// The whole log, ending in a line end.
-pub fn to_json(findings: &[Finding], sources: &SourceMap) -> Vec<u8> {
+/// The whole log, ending in a line end: one document, however many runs there are.
+pub fn to_json(runs: &[Value]) -> Vec<u8> {
+    let log = json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": runs,
+    });
+    let mut out = serde_json::to_vec(&log).unwrap_or_default();
+    out.push(b'\n');
+    out
+}
+
+/// What was found in one set of manifests.
+pub fn run(findings: &[Finding], sources: &SourceMap) -> Value {
     let mut locator = Locator::new(sources);
     let mut ids: Vec<&str> = findings.iter().map(|f| f.id.as_str()).collect();
     ids.sort_unstable();
@@ -21,22 +33,15 @@ pub fn to_json(findings: &[Finding], sources: &SourceMap) -> Vec<u8> {
             result(f, index, &mut locator, sources)
         })
         .collect();
-    let log = json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {
-                "name": "towtank",
-                "version": env!("CARGO_PKG_VERSION"),
-                "rules": rules,
-            }},
-            "columnKind": "unicodeCodePoints",
-            "results": results,
-        }],
-    });
-    let mut out = serde_json::to_vec(&log).unwrap_or_default();
-    out.push(b'\n');
-    out
+    json!({
+        "tool": {"driver": {
+            "name": "towtank",
+            "version": env!("CARGO_PKG_VERSION"),
+            "rules": rules,
+        }},
+        "columnKind": "unicodeCodePoints",
+        "results": results,
+    })
 }
 
 fn level(severity: Severity) -> &'static str {
@@ -52,11 +57,18 @@ fn rule(id: &str) -> Value {
         Some(check) => json!({
             "id": id,
             "shortDescription": {"text": check.title},
-            "fullDescription": {"text": check.manual.trim()},
+            "fullDescription": {"text": paragraphs(check.manual)},
             "defaultConfiguration": {"level": level(check.severity)},
         }),
         None => json!({"id": id}),
     }
+}
+
+/// Each paragraph on one line.
+fn paragraphs(manual: &str) -> String {
+    let lines: Vec<&str> = manual.trim().lines().map(str::trim).collect();
+    let paragraphs: Vec<String> = lines.split(|l| l.is_empty()).map(|p| p.join(" ")).collect();
+    paragraphs.join("\n\n")
 }
 
 fn result(f: &Finding, rule_index: usize, locator: &mut Locator<'_>, sources: &SourceMap) -> Value {
@@ -95,8 +107,14 @@ fn location(file: &str, line: u32, column: Option<u32>) -> Value {
     if let Some(column) = column {
         region["startColumn"] = json!(column);
     }
-    // Separators of all systems, as a relative reference.
-    let uri = file.replace('\\', "/").replace('%', "%25").replace(' ', "%20");
+    // Separators of all systems; relative, or a file's own address.
+    let mut uri = file.replace('\\', "/").replace('%', "%25");
+    for (character, code) in [(' ', "%20"), ('<', "%3C"), ('>', "%3E"), ('#', "%23"), ('?', "%3F")] {
+        uri = uri.replace(character, code);
+    }
+    if uri.starts_with('/') {
+        uri.insert_str(0, "file://");
+    }
     json!({"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}})
 }
 
@@ -110,13 +128,18 @@ mod tests {
         let mut sources = SourceMap::default();
         let file = sources.add("my vs.yaml", "a: 1\nb: 2\n");
         let at = Position { file, line: 2, column: 1, document: 0 };
-        let log = to_json(&[Finding::new("R106", Severity::Error, "no").at(at)], &sources);
+        let run = run(&[Finding::new("R106", Severity::Error, "no").at(at)], &sources);
+        let log = to_json(&[run]);
         let log: Value = serde_json::from_slice(&log).unwrap();
         let result = &log["runs"][0]["results"][0];
         assert_eq!(result["level"], "error");
         let place = &result["locations"][0]["physicalLocation"];
         assert_eq!(place["artifactLocation"]["uri"], "my%20vs.yaml");
         assert_eq!(place["region"]["startLine"], 2);
-        assert_eq!(log["runs"][0]["tool"]["driver"]["rules"][0]["id"], "R106");
+        let rule = &log["runs"][0]["tool"]["driver"]["rules"][0];
+        assert_eq!(rule["id"], "R106");
+        let text = rule["fullDescription"]["text"].as_str().unwrap();
+        assert!(text.contains("\n\nWhich DestinationRule") && !text.contains("\n "), "{text}");
+        assert_eq!(location("/a/b.yaml", 1, None)["physicalLocation"]["artifactLocation"]["uri"], "file:///a/b.yaml");
     }
 }

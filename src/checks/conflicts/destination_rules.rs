@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
-use crate::checks::references::subsets::RuleHomes;
+use crate::checks::references::resolving::RuleHomes;
 use crate::checks::registry::{Input, checks};
 use crate::checks::report::{Report, listed};
 use crate::checks::subject::Subject;
@@ -15,16 +15,16 @@ checks! {
     /// Several DestinationRules of one namespace are for the same host. Istio merges them in the order of their age: subsets
     /// are put together, but a name that is there already is dropped; only the first traffic policy counts; and rules with
     /// different `exportTo` don't merge at all, then the youngest hides the others at home. A warning where anything is lost.
-    C304 "Several DestinationRules for one host" Warning needs[] peers["KIA0201"];
+    C304 "Several DestinationRules for one host" Warning needs[DestinationRules] peers["KIA0201"];
 
     /// A DestinationRule in the namespace of a client hides the one in the namespace of the service, with all its subsets
     /// and policies: nothing is combined. Or a DestinationRule lives neither with clients, nor with the service, nor in the
     /// root namespace, and is never used by others.
-    C305 "DestinationRule hidden by a nearer namespace" Warning needs[] peers[];
+    C305 "DestinationRule hidden by a nearer namespace" Warning needs[DestinationRules] peers[];
 
     /// A DestinationRule for one host takes the place of a wildcard rule that would apply too. Nothing is inherited: what
     /// the wildcard rule sets (its TLS mode above all) and this one doesn't is lost.
-    C306 "Specific DestinationRule drops the wildcard's policy" Warning needs[] peers["KIA0204"];
+    C306 "Specific DestinationRule drops the wildcard's policy" Warning needs[DestinationRules] peers["KIA0204"];
 }
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {

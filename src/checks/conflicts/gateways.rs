@@ -14,12 +14,12 @@ checks! {
     /// Two Gateways for the same workload have a server with the same port and host. Istio merges them; VirtualServices are
     /// bound to one Gateway by name and may end up where they are not looked for. A warning where the hosts only overlap
     /// through a wildcard.
-    C307 "Gateways with the same selector, port and host" Error needs[] peers["IST0145", "KIA0301"];
+    C307 "Gateways with the same selector, port and host" Error needs[Gateways] peers["IST0145", "KIA0301"];
 
     /// Two Gateways on the same workload use one certificate for different hosts. A browser takes an HTTP/2 connection that
     /// it has for one host for the other host too, since the certificate is good for both, and gets 404 NR there. One server
     /// with both hosts avoids it.
-    C308 "One certificate on several gateways" Warning needs[] peers["IST0138"];
+    C308 "One certificate on several gateways" Warning needs[Gateways] peers["IST0138"];
 }
 
 /// A server with the Gateway it belongs to.

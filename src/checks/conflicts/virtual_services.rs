@@ -21,22 +21,22 @@ checks! {
     /// Two VirtualServices for the mesh have the same host, and some client sees both. Sidecars use one of them, the older
     /// one (equally old: by name, then namespace), and the rules of the other are void. Objects of one `kubectl apply` are
     /// often equally old, because times are kept in seconds.
-    C301 "Same host in several mesh VirtualServices" Error needs[] peers["IST0109", "KIA1106"];
+    C301 "Same host in several mesh VirtualServices" Error needs[VirtualServices] peers["IST0109", "KIA1106"];
 
     /// Several VirtualServices have the same host on the same gateway. Istio puts their rules in one list, by the age of the
     /// objects (equally old: by name, then namespace), and moves the catch-alls to its end. A warning where rules of
     /// different objects overlap and do different things, so that the age decides; else an info.
-    C302 "Same host on one gateway in several VirtualServices" Warning needs[] peers["KIA1106"];
+    C302 "Same host on one gateway in several VirtualServices" Warning needs[VirtualServices] peers["KIA1106"];
 
     /// The merged list of a gateway host has more than one catch-all: all but the first are dead.
-    C303 "Several catch-alls after merging" Warning needs[] peers[];
+    C303 "Several catch-alls after merging" Warning needs[VirtualServices] peers[];
 
     /// A rule lists the same host, subset and port more than once: their shares add up, which is seldom meant.
-    C311 "Same destination twice in a rule" Warning needs[] peers["KIA1105"];
+    C311 "Same destination twice in a rule" Warning needs[VirtualServices] peers["KIA1105"];
 
     /// An HTTPRoute or GRPCRoute has a Service as parent, and a VirtualService for the mesh has it as a host. The two do not
     /// combine: one of them decides, the rules of the other are void.
-    C312 "VirtualService and HTTPRoute on one service" Warning needs[] peers[];
+    C312 "VirtualService and HTTPRoute on one service" Warning needs[VirtualServices] peers[];
 }
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
@@ -63,7 +63,7 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
         }
     }
     for vs in &subject.manifests.virtual_services {
-        twice(vs, report);
+        twice(subject, vs, report);
     }
     http_routes(subject, report);
 }
@@ -183,6 +183,7 @@ fn on_gateway(
 
 /// The first pair of entries of different objects where the order matters.
 fn clash<'l, 'a>(merged: &'l [Entry<'a>], host: &str) -> Option<(&'l Entry<'a>, &'l Entry<'a>, Option<String>)> {
+    let hosts = [SmolStr::new(host)];
     for (j, (later, fate)) in merged.iter().zip(fates_of(merged)).enumerate() {
         if let Fate::Covered(_) = fate {
             let first = merged
@@ -194,7 +195,7 @@ fn clash<'l, 'a>(merged: &'l [Entry<'a>], host: &str) -> Option<(&'l Entry<'a>, 
             }
         }
         for earlier in merged.get(..j)?.iter().filter(|e| e.vs.object != later.vs.object) {
-            if let Some(shown) = overlap(earlier, later, host) {
+            if let Some(shown) = overlap(earlier, later, &hosts) {
                 return Some((earlier, later, Some(shown)));
             }
         }
@@ -209,14 +210,15 @@ fn fates_of_pair(first: &Entry<'_>, second: &Entry<'_>) -> bool {
 }
 
 /// C311.
-fn twice(vs: &crate::manifest::Object<crate::manifest::VirtualService>, report: &mut Report) {
+fn twice(subject: &Subject<'_>, vs: &crate::manifest::Object<crate::manifest::VirtualService>, report: &mut Report) {
     let mut seen = FxHashSet::default();
     for t in targets(&vs.spec) {
         if !matches!(t.role, Role::Route(_)) {
             continue;
         }
         let d = t.destination;
-        if !seen.insert((t.part as u8, t.rule, &d.host, &d.subset, d.port)) {
+        let host = subject.fqdn(&d.host, &vs.meta.namespace);
+        if !seen.insert((t.part as u8, t.rule, host, &d.subset, d.port)) {
             let subset = if d.subset.is_empty() { String::new() } else { format!(" subset `{}`", d.subset) };
             let message = format!("`{}`{subset} is a destination of this rule already; the shares add up", d.host);
             report.add("C311", (&vs.id, d.at), t.path(""), message, "name another subset, or add the weights");

@@ -13,20 +13,20 @@ use crate::source::Position;
 checks! {
     /// Rules of several VirtualServices meet on one host: C301, C302, C303 and P215, put together for each object, with the
     /// others that are concerned. Who owns the host has to be one.
-    O802 "Rule conflict between several VirtualServices" Warning [Ops] needs[] peers[];
+    O802 "Rule conflict between several VirtualServices" Warning [Ops] needs[VirtualServices] peers[];
 
     /// A VirtualService has rules that are dead, doubled or dependent on order (P201 to P205), so that nobody reading it can
     /// tell which rule counts. The most specific rules come first: exact paths, long prefixes, short ones, regexes, the rest.
-    O803 "Unclear priority" Warning [Ops] needs[] peers[];
+    O803 "Unclear priority" Warning [Ops] needs[VirtualServices] peers[];
 
     /// The same as R108, in the operators' list: no pod carries the labels of a subset that is in use.
-    O807 "Subset labels that match no Pod" Error [Ops] needs[Pods] peers["IST0173", "KIA0203"];
+    O807 "Subset labels that match no Pod" Error [Ops] needs[DestinationRules, Pods] peers["IST0173", "KIA0203"];
 
     /// A VirtualService serves several entries at once: the mesh and a gateway without telling them apart, gateways with
     /// different selectors, hosts that have nothing to do with each other, http together with tcp or tls rules, or many
     /// unrelated destinations. A change for one of them reaches the others; the usual harm is a rewrite for the gateway that
     /// also hits calls within the mesh, a warning.
-    O808 "One VirtualService with more than one entry responsibility" Info [Ops] needs[] peers[];
+    O808 "One VirtualService with more than one entry responsibility" Info [Ops] needs[VirtualServices] peers[];
 }
 
 /// Destination hosts of one VirtualService that still belong together.

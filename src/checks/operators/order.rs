@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashSet;
 
-use crate::checks::references::subsets::{RuleHomes, clients};
+use crate::checks::references::resolving::{RuleHomes, clients};
 use crate::checks::registry::checks;
 use crate::checks::report::Report;
 use crate::checks::subject::Subject;
@@ -17,7 +17,7 @@ checks! {
     /// requests get 503 NC. The order is that of the files and the documents in them, as `kubectl apply -f` takes them, or
     /// that of Argo CD's sync waves, in which case this is an error. The other way round there is no gap: add the subset,
     /// wait for the proxies, route to it; and to remove it: stop routing, wait, drop the subset.
-    O801 "VirtualService refers to a subset before its DestinationRule defines it" Warning needs[] peers[];
+    O801 "VirtualService refers to a subset before its DestinationRule defines it" Warning needs[VirtualServices] peers[];
 
     /// An object needs another one (a subset its DestinationRule, a VirtualService its Gateway, a destination its
     /// ServiceEntry, a root its delegate), and comes before it: neither the names of the files nor sync waves state the order.

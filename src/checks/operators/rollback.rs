@@ -7,7 +7,8 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use crate::checks::base::{Base, Files, former};
-use crate::checks::references::subsets::{Health, RuleHomes, clients, endpoints, endpoints_are_known};
+use crate::checks::references::resolving::{RuleHomes, clients};
+use crate::checks::references::subsets::{Health, endpoints, endpoints_are_known};
 use crate::checks::registry::checks;
 use crate::checks::report::{Report, listed};
 use crate::checks::subject::Subject;

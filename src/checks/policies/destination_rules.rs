@@ -1,17 +1,16 @@
 //! Policies of DestinationRules: T410 to T415, T419; and O804.
 
-use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
 use crate::checks::references::subsets::{Health, endpoints, endpoints_are_known};
 use crate::checks::registry::checks;
 use crate::checks::report::{Report, listed};
+use crate::checks::senders::Senders;
 use crate::checks::subject::Subject;
-use crate::checks::walk::targets;
 use crate::diagnostic::Severity;
 use crate::manifest::{
-    ClientTls, ClientTlsMode, ConnectionPool, DestinationRule, Labels, LocalityLb, Object, OutlierDetection,
-    TrafficPolicy,
+    ClientTls, ClientTlsMode, ConnectionPool, DestinationRule, Labels, LoadBalancer, LocalityLb, Object,
+    OutlierDetection, TrafficPolicy,
 };
 use crate::mesh::{EndpointFilter, is_wildcard};
 
@@ -19,36 +18,36 @@ checks! {
     /// A field that a subset's policy sets replaces the whole field of the rule's policy: a subset's `connectionPool.tcp`
     /// loses the rule's `connectionPool.http`. Settings for a port replace connection pool, load balancer, outlier detection
     /// and TLS altogether; what they leave out falls to the defaults, not to the rule's.
-    T410 "Subset policy replaces, port policy replaces" Info needs[] peers[];
+    T410 "Subset policy replaces, port policy replaces" Info needs[DestinationRules] peers[];
 
     /// A subset has a policy of its own, and no rule sends anything to the subset. Traffic for the plain host uses the
     /// rule's policy only.
-    T411 "Subset policy that never acts" Warning needs[] peers[];
+    T411 "Subset policy that never acts" Warning needs[DestinationRules] peers[];
 
     /// Outlier detection may throw out all endpoints of a subset: its `maxEjectionPercent` allows it, or the subset is so
     /// small that the one ejection which is always allowed empties it.
-    T412 "Outlier detection can empty a small subset" Warning needs[Pods] peers[];
+    T412 "Outlier detection can empty a small subset" Warning needs[DestinationRules, Pods] peers[];
 
     /// Failover between localities is set up without outlier detection in the same policy. Without it no endpoint ever counts
     /// as unhealthy, and no failover happens.
-    T413 "Failover without outlier detection" Warning needs[] peers["IST0133"];
+    T413 "Failover without outlier detection" Warning needs[DestinationRules] peers["IST0133"];
 
     /// The limits of a connection pool are per client proxy; requests beyond them are answered with 503 UO. Whether a share
     /// stays below needs the rate of requests and the time that each takes.
-    T414 "Pool limits below the share" Warning needs[Rates] peers[];
+    T414 "Pool limits below the share" Warning needs[DestinationRules, Rates] peers[];
 
     /// A client TLS mode of SIMPLE or MUTUAL without CA certificates: the server's certificate is checked against the
     /// system's CAs at best, and its name not at all.
-    T415 "Client TLS without CA" Warning needs[] peers["IST0128", "IST0129"];
+    T415 "Client TLS without CA" Warning needs[DestinationRules] peers["IST0128", "IST0129"];
 
     /// A locality distribution gives a share to a locality where the service has no endpoint. The shares of the others grow
     /// in its place. An info where no entry is for clients of a locality that has pods.
-    T419 "Locality distribution sends share to nobody" Warning needs[Pods] peers[];
+    T419 "Locality distribution sends share to nobody" Warning needs[DestinationRules, Pods] peers[];
 
     /// A DestinationRule changes more than one kind of policy at once against what is in force (a warning), or, where that is
     /// not given, has four or more kinds, subsets among them (an info). When something goes wrong, nobody knows which of them
     /// it was. Introduce them one by one: subsets first, TLS alone, limits last.
-    O804 "Too many policies in one DestinationRule" Info [Ops] needs[] peers[];
+    O804 "Too many policies in one DestinationRule" Info [Ops] needs[DestinationRules] peers[];
 }
 
 /// Kinds of policy in one DestinationRule that are still easy to follow.
@@ -57,21 +56,18 @@ const KINDS_MAX: usize = 3;
 const CHANGES_MAX: usize = 1;
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
-    let mut used: FxHashSet<(SmolStr, SmolStr)> = FxHashSet::default();
-    for vs in &subject.manifests.virtual_services {
-        for t in targets(&vs.spec).into_iter().filter(|t| !t.destination.subset.is_empty()) {
-            used.insert((subject.fqdn(&t.destination.host, &vs.meta.namespace), t.destination.subset.clone()));
-        }
-    }
+    let senders = Senders::new(subject);
     for dr in &subject.manifests.destination_rules {
         let host = subject.fqdn(&dr.spec.host, &dr.meta.namespace);
         replaced(dr, report);
         for (i, subset) in dr.spec.subsets.iter().enumerate() {
             if subset.traffic_policy.is_some()
                 && !is_wildcard(&host)
-                && !used.contains(&(host.clone(), subset.name.clone()))
+                && let named = senders.of(&host, &subset.name)
+                && !named.iter().any(|s| s.is_reached(subject))
             {
-                let message = format!("no rule sends anything to subset `{}`, so its policy never acts", subset.name);
+                let why = if named.is_empty() { "no rule sends" } else { "only rules that no request reaches send" };
+                let message = format!("{why} anything to subset `{}`, so its policy never acts", subset.name);
                 let path = format!("spec.subsets[{i}].trafficPolicy");
                 report.add(
                     "T411",
@@ -195,22 +191,15 @@ fn ejections(
     policy: &TrafficPolicy,
     report: &mut Report,
 ) {
-    let locality = policy.load_balancer.as_ref().and_then(|lb| lb.locality_lb_setting.as_ref());
-    let fails_over = locality.is_some_and(|l: &LocalityLb| !l.failover.is_empty() || !l.failover_priority.is_empty());
     let outlier: Option<&OutlierDetection> = policy
         .outlier_detection
         .as_ref()
         .or_else(|| labels.and(dr.spec.traffic_policy.as_ref()?.outlier_detection.as_ref()));
-    if fails_over && outlier.is_none() {
-        let message =
-            "failover without outlier detection: no endpoint ever counts as unhealthy, and nothing fails over";
-        report.add(
-            "T413",
-            (&dr.id, dr.at),
-            format!("{path}.loadBalancer.localityLbSetting"),
-            message,
-            "add `outlierDetection` to the same policy",
-        );
+    failover(dr, path, policy.load_balancer.as_ref(), outlier, report);
+    // Settings of a port replace all of these, so nothing comes from the policy around them.
+    for (i, port) in policy.port_level_settings.iter().enumerate() {
+        let path = format!("{path}.portLevelSettings[{i}]");
+        failover(dr, &path, port.load_balancer.as_ref(), port.outlier_detection.as_ref(), report);
     }
     let Some(outlier) = &policy.outlier_detection else { return };
     let percent = if outlier.max_ejection_percent > 0 { outlier.max_ejection_percent } else { 10 };
@@ -244,6 +233,29 @@ fn ejections(
             report.add("T412", (&dr.id, dr.at), format!("{path}.outlierDetection"), message, hint);
         }
     }
+}
+
+/// T413.
+fn failover(
+    dr: &Object<DestinationRule>,
+    path: &str,
+    load_balancer: Option<&LoadBalancer>,
+    outlier: Option<&OutlierDetection>,
+    report: &mut Report,
+) {
+    let locality = load_balancer.and_then(|lb| lb.locality_lb_setting.as_ref());
+    let fails_over = locality.is_some_and(|l: &LocalityLb| !l.failover.is_empty() || !l.failover_priority.is_empty());
+    if !fails_over || outlier.is_some() {
+        return;
+    }
+    let message = "failover without outlier detection: no endpoint ever counts as unhealthy, and nothing fails over";
+    report.add(
+        "T413",
+        (&dr.id, dr.at),
+        format!("{path}.loadBalancer.localityLbSetting"),
+        message,
+        "add `outlierDetection` to the same policy",
+    );
 }
 
 /// T419.

@@ -15,7 +15,7 @@ checks! {
     /// the connection is closed, and requests end with 503 UC. The policy of a pod counts before that of its namespace, and
     /// that before the one of the root namespace. A rule for the mesh or a namespace that asks for ISTIO_MUTUAL where no
     /// policy does is an info: with automatic mTLS it isn't needed.
-    T416 "DestinationRule TLS against PeerAuthentication" Error needs[PeerAuthentications]
+    T416 "DestinationRule TLS against PeerAuthentication" Error needs[DestinationRules, PeerAuthentications]
         peers["KIA0205", "KIA0206", "KIA0207", "KIA0208", "KIA0401", "KIA0501", "KIA0505", "KIA0506"];
 }
 

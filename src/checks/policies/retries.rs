@@ -13,27 +13,27 @@ checks! {
     /// A rule splits traffic and retries: all attempts of a request stay with the destination that was drawn for it. A
     /// broken canary is not rescued by the stable subset; clients see its failures, to the power of the number of tries.
     /// Without `retries` the mesh's default of 2 counts.
-    T405 "Retries stay in the chosen subset" Info needs[] peers[];
+    T405 "Retries stay in the chosen subset" Info needs[VirtualServices] peers[];
 
     /// The tries of a rule don't fit into its timeout: with `perTryTimeout` there is time for fewer of them than `attempts`
     /// asks for; without it the first try may use up everything. The timeout is for all tries together.
-    T406 "Retries do not fit in the timeout" Warning needs[] peers[];
+    T406 "Retries do not fit in the timeout" Warning needs[VirtualServices] peers[];
 
     /// A rule retries after errors of the server, or resets, for methods that change things, so that they may be done twice;
     /// or asks for so many tries that an outage is answered with several times the load.
-    T407 "Retries multiply load" Warning needs[] peers[];
+    T407 "Retries multiply load" Warning needs[VirtualServices] peers[];
 
     /// The proxy that injects a fault is the one that would retry: its retries and timeout don't act on the injected fault.
-    T408 "Fault on a rule with retries or timeout" Info needs[] peers[];
+    T408 "Fault on a rule with retries or timeout" Info needs[VirtualServices] peers[];
 
     /// Retries, timeout or mirrors beside a redirect or direct response have no effect: nothing goes upstream.
-    T418 "Policies the action ignores" Info needs[] peers[];
+    T418 "Policies the action ignores" Info needs[VirtualServices] peers[];
 
     /// A rule splits traffic, and retries and timeout are not stated (then the defaults count: 2 retries, no timeout), or
     /// they don't fit together; or, against what is in force, a weight moves while retries stay, and with all retries a subset
     /// gets a greater share of the load than it has of the pods. With a small canary the load after retries matters: each failing request comes 1 + attempts
     /// times.
-    O809 "Retry or timeout not considered together with weights" Warning [Ops] needs[] peers[];
+    O809 "Retry or timeout not considered together with weights" Warning [Ops] needs[VirtualServices] peers[];
 }
 
 /// Istio's own number of retries where neither rule nor mesh say one.

@@ -11,26 +11,26 @@ use crate::mesh::{HttpRule, VirtualService};
 checks! {
     /// The weights of a rule don't add up to 100. Istio takes any weights and divides by their sum; the real shares are
     /// shown. A warning where percents were evidently meant: the sum is near 100, or near 1000.
-    T401 "Weights do not add up to 100" Info needs[] peers[];
+    T401 "Weights do not add up to 100" Info needs[VirtualServices] peers[];
 
     /// A rule has one destination, with a weight below 100. It gets everything all the same.
-    T402 "One destination with a weight" Info needs[] peers["KIA1104"];
+    T402 "One destination with a weight" Info needs[VirtualServices] peers["KIA1104"];
 
     /// A destination has the weight 0, or none, beside others that have one: nothing is sent to it, and the proxy doesn't
     /// even hear of it.
-    T403 "Weight 0 or missing beside others" Info needs[] peers[];
+    T403 "Weight 0 or missing beside others" Info needs[VirtualServices] peers[];
 
     /// A rule splits traffic between destinations, and their DestinationRule asks for consistent hashing. The destination is
     /// drawn for each request before the hash picks a pod, so a client does not stay with one subset. Rules that match the
     /// cookie or header, before the split, keep clients where they are.
-    T404 "Affinity and weights across subsets" Warning needs[] peers[];
+    T404 "Affinity and weights across subsets" Warning needs[VirtualServices, DestinationRules] peers[];
 
     /// Mirrored requests are real load for whoever gets the copies. A mirror without percentage copies everything; a warning
     /// where the target gets a share of the live traffic as well, or where requests that change things are copied.
-    T409 "Mirror costs and targets" Info needs[] peers[];
+    T409 "Mirror costs and targets" Info needs[VirtualServices] peers[];
 
     /// The same as T401, for everybody who keeps to sums of 100 as a habit; TCP and TLS rules too.
-    O806 "Weights sum not 100" Warning [Ops] needs[] peers[];
+    O806 "Weights sum not 100" Warning [Ops] needs[VirtualServices] peers[];
 }
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {

@@ -20,15 +20,15 @@ use crate::symbolic::{Answer, Budget, Conditions, Region, difference};
 checks! {
     /// A rule stands behind one without match, which takes every request: it gets nothing, and is not even sent to the
     /// proxy. Put rules with conditions first.
-    P201 "Rule after a rule without match" Warning needs[] peers["IST0130"];
+    P201 "Rule after a rule without match" Warning needs[VirtualServices, Roots] peers["IST0130"];
 
     /// A match that takes every request is not the last one of the last rule: prefix `/` or regex `.*` with no other
     /// condition, behind which Istio sends nothing to the proxy, or a regex such as `/.*`, which covers all the same.
-    P202 "Implicit catch-all in the middle" Warning needs[] peers["IST0131"];
+    P202 "Implicit catch-all in the middle" Warning needs[VirtualServices, Roots] peers["IST0131"];
 
     /// Two matches accept exactly the same requests, however they are written (case of header names, order of conditions,
     /// `prefix: /` against none). The later one gets nothing.
-    P203 "Exact duplicate match" Warning needs[] peers["IST0131", "IST0130"];
+    P203 "Exact duplicate match" Warning needs[VirtualServices, Roots] peers["IST0131", "IST0130"];
 
     /// Every request that a match accepts is taken by earlier matches, one or several together: it gets nothing. The usual
     /// case is a canary rule with a header behind the general rule for the same path.
@@ -36,16 +36,16 @@ checks! {
     /// This is proven on the whole condition: paths as automata, headers as sets of values, methods, parameters and the
     /// client's source. Where it can't be decided within bounds, and no request was found that reaches the match, it is
     /// reported as possible. A match that any client can reach is not reported.
-    P204 "Match fully covered by earlier ones" Warning needs[] peers["IST0131"];
+    P204 "Match fully covered by earlier ones" Warning needs[VirtualServices, Roots] peers["IST0131"];
 
     /// Two matches accept a common request, neither covers the other, and they do different things: the order decides, and
     /// nobody sees that from either of them alone. The request that both accept is shown, and the router has confirmed it. A
     /// warning where what is in force has the two the other way round.
-    P205 "Order-sensitive overlap" Info needs[] peers[];
+    P205 "Order-sensitive overlap" Info needs[VirtualServices, Roots] peers[];
 
     /// A redirect or direct response takes all requests of a later rule that routes, which is how maintenance pages stay
     /// behind. The later rule gets nothing.
-    T417 "Direct answer shadows a destination" Warning needs[] peers[];
+    T417 "Direct answer shadows a destination" Warning needs[VirtualServices] peers[];
 }
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
@@ -99,7 +99,7 @@ fn virtual_service(subject: &Subject<'_>, vs: &VirtualService, report: &mut Repo
         is_dead.then(|| all.first()).flatten()
     };
     tell_dead(&list, &dead, report);
-    overlaps(subject, &list, &|e| dead(e).is_some(), vs.hosts.first().map_or("", SmolStr::as_str), report);
+    overlaps(subject, &list, &|e| dead(e).is_some(), &vs.hosts, report);
     reached
 }
 
@@ -122,6 +122,17 @@ pub(in crate::checks) fn fates_of(list: &[Entry<'_>]) -> Vec<Fate> {
     list.iter().enumerate().map(|(i, entry)| fate(entry, list.get(..i).unwrap_or_default())).collect()
 }
 
+/// Whether a rule of a VirtualService, by its index there, gets any request as far as is known.
+pub(in crate::checks) fn is_reached(subject: &Subject<'_>, vs: &VirtualService, rule: usize) -> bool {
+    rule == 0
+        || sites(vs).into_iter().any(|site| {
+            let list = entries(vs, site, &subject.languages);
+            let own = |e: &Entry<'_>| e.source.object == vs.object && e.source.rule.is_some_and(|r| r as usize == rule);
+            let is_covered = |i, e| matches!(fate(e, list.get(..i).unwrap_or_default()), Fate::Covered(_));
+            list.iter().enumerate().any(|(i, e)| own(e) && !is_covered(i, e))
+        })
+}
+
 fn fate(entry: &Entry<'_>, earlier: &[Entry<'_>]) -> Fate {
     let region = Region::all_of([&entry.conditions]);
     let example = match region.example(&mut Budget::default()) {
@@ -129,6 +140,9 @@ fn fate(entry: &Entry<'_>, earlier: &[Entry<'_>]) -> Fate {
         Answer::Some(example) => Some(example),
         Answer::Unknown => None,
     };
+    if let Some(e) = earlier.iter().find(|e| e.ends_table_of(entry)) {
+        return Fate::Covered(vec![(e.rule, e.match_index)]);
+    }
     let touching: Vec<&Entry<'_>> =
         earlier.iter().filter(|e| !paths_differ(&e.conditions, &entry.conditions)).collect();
     let mut unknown = example.is_none();
@@ -283,9 +297,8 @@ fn covered(entry: &Entry<'_>, coverers: &[&Entry<'_>], path: String, whole: bool
         added =
             added.related(format!("{} sends them to {}", e.name(), e.action()), e.source.at, Some(&e.source.object));
     }
-    let host = entry.vs.hosts.first().map_or("", SmolStr::as_str);
     if let Answer::Some(example) = Region::all_of([&entry.conditions]).example(&mut Budget::default())
-        && let Some(request) = witness::confirmed(&example, host, &[&entry.matcher])
+        && let Some(request) = witness::confirmed(&example, &entry.vs.hosts, &[&entry.matcher])
     {
         let goes = coverers
             .iter()
@@ -300,7 +313,7 @@ pub(in crate::checks) fn overlaps(
     subject: &Subject<'_>,
     list: &[Entry<'_>],
     dead: &dyn Fn(&Entry<'_>) -> bool,
-    host: &str,
+    hosts: &[SmolStr],
     report: &mut Report,
 ) {
     for (j, later) in list.iter().enumerate() {
@@ -308,7 +321,7 @@ pub(in crate::checks) fn overlaps(
             continue;
         }
         let earlier = list.get(..j).unwrap_or_default();
-        let found = earlier.iter().find_map(|e| Some((e, overlap(e, later, host)?)));
+        let found = earlier.iter().find_map(|e| Some((e, overlap(e, later, hosts)?)));
         if let Some((e, shown)) = found {
             let message = format!("a request can fit both {} and {}: the first one wins", e.name(), later.name());
             report
@@ -339,7 +352,7 @@ fn swapped(subject: &Subject<'_>, earlier: &Entry<'_>, later: &Entry<'_>) -> boo
 }
 
 /// A request that both accept, where the order of the two matters.
-pub(in crate::checks) fn overlap(earlier: &Entry<'_>, later: &Entry<'_>, host: &str) -> Option<String> {
+pub(in crate::checks) fn overlap(earlier: &Entry<'_>, later: &Entry<'_>, hosts: &[SmolStr]) -> Option<String> {
     if paths_differ(&earlier.conditions, &later.conditions) || earlier.same_action(later) || earlier.is_catch_all() {
         return None;
     }
@@ -353,6 +366,6 @@ pub(in crate::checks) fn overlap(earlier: &Entry<'_>, later: &Entry<'_>, host: &
     if covers(later, earlier) || covers(earlier, later) {
         return None;
     }
-    let request = witness::confirmed(&example, host, &[&earlier.matcher, &later.matcher])?;
+    let request = witness::confirmed(&example, hosts, &[&earlier.matcher, &later.matcher])?;
     Some(witness::describe(&request, &example))
 }

@@ -7,7 +7,7 @@ use crate::manifest::{HttpMatch, HttpRoute, Labels};
 use crate::mesh::{HttpRule, MESH_GATEWAY, VirtualService};
 use crate::symbolic::{Answer, Budget, Client, Conditions, Language, Languages, Region, difference};
 use crate::table::{RouteMatch, RouteSource};
-use crate::translate::http::{catch_all_match, route_match};
+use crate::translate::http::{catch_all_match, ends_table, route_match};
 
 /// One match of a rule, or a rule without matches.
 pub(in crate::checks) struct Entry<'a> {
@@ -57,6 +57,14 @@ impl<'a> Entry<'a> {
                 }
                 Some(_) => false,
             }
+    }
+
+    /// Whether no client that gets this entry is sent the later one: Istio ends the table behind a catch-all (RT-3), so that
+    /// not even requests without a path (`OPTIONS *`) come to what stands there.
+    pub fn ends_table_of(&self, later: &Entry<'_>) -> bool {
+        ends_table(&self.matcher)
+            && std::ptr::eq(self.vs, later.vs)
+            && (self.client == Client::default() || self.client == later.client)
     }
 
     /// Whether two entries do the same with a request.

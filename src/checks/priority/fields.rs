@@ -4,12 +4,13 @@ use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
 use super::entries::{Entry, entries, sites};
+use super::witness;
 use crate::checks::registry::checks;
 use crate::checks::report::{Report, listed};
 use crate::checks::subject::Subject;
 use crate::diagnostic::Severity;
 use crate::manifest::{HttpMatch, StringMatch};
-use crate::mesh::{MESH_GATEWAY, VirtualService, is_subset_of};
+use crate::mesh::{MESH_GATEWAY, VirtualService};
 use crate::symbolic::{Answer, Budget, Language, Region};
 use crate::traffic;
 
@@ -17,31 +18,31 @@ checks! {
     /// No request satisfies the match: a path that doesn't begin with `/` or that holds a query (`?` is no part of the
     /// path), a method in lower case (methods are compared as they are), a scheme in upper case, a header that is wanted
     /// and forbidden with the same value, an authority that no host of the VirtualService covers.
-    P206 "Match that no request can satisfy" Warning needs[] peers[];
+    P206 "Match that no request can satisfy" Warning needs[VirtualServices] peers[];
 
     /// A prefix compares bytes, not path segments: `/policy` takes `/policy-author` too. A warning where another rule
     /// for the host, or a request of the scenario, has such a path. Rules made from an Ingress or an HTTPRoute stop at the boundary; those written by hand don't.
-    P209 "Prefix crosses a path boundary" Info needs[] peers[];
+    P209 "Prefix crosses a path boundary" Info needs[VirtualServices] peers[];
 
     /// `ignoreUriCase` acts on exact and prefix paths only; a regex has to say `(?i)` itself.
-    P213 "ignoreUriCase without effect" Info needs[] peers[];
+    P213 "ignoreUriCase without effect" Info needs[VirtualServices] peers[];
 
     /// Forms of header conditions that mean something else than they seem: a regex `*` or an empty condition asks for
     /// presence; `withoutHeaders` with a value holds for an absent header as well, but before Istio 1.22 it asked for the
     /// header with another value; `withoutHeaders` with the regex `.*` never holds.
-    P214 "Presence and absence forms of header matches" Info needs[] peers[];
+    P214 "Presence and absence forms of header matches" Info needs[VirtualServices] peers[];
 
     /// A host or authority is written with upper case letters. Hosts are looked up without regard to case, but conditions on
     /// the authority compare it exactly as the client sends it, port included.
-    P216 "Host or port spelling" Warning needs[] peers[];
+    P216 "Host or port spelling" Warning needs[VirtualServices] peers[];
 
     /// A prefix rewrite puts the new text in the place of the matched one and adds nothing: `/common` rewritten to `/` makes
     /// `//x` of `/common/x`; `/common/` rewritten to `/new` makes `/newx` of `/common/x`.
-    P217 "Rewrite result has a wrong slash" Warning needs[] peers[];
+    P217 "Rewrite result has a wrong slash" Warning needs[VirtualServices] peers[];
 
     /// A rule rewrites the path and has several prefixes of which one extends another: each match replaces its own prefix,
     /// and the first that fits wins.
-    P218 "Rewrite with several prefixes" Info needs[] peers[];
+    P218 "Rewrite with several prefixes" Info needs[VirtualServices] peers[];
 }
 
 /// Methods of RFC 9110, and PATCH.
@@ -99,7 +100,7 @@ fn impossible(subject: &Subject<'_>, vs: &VirtualService, entry: &Entry<'_>, m: 
             return tell("uri", format!("path `{t}` doesn't begin with `/`: no request fits"), format!("write `/{t}`"));
         }
     }
-    if let Some(StringMatch::Exact(t)) = &m.method
+    if let Some(StringMatch::Exact(t) | StringMatch::Prefix(t)) = &m.method
         && t.bytes().any(|b| b.is_ascii_lowercase())
         && (METHODS.contains(&t.to_ascii_uppercase().as_str()) || t.bytes().all(|b| b.is_ascii_lowercase()))
     {
@@ -116,7 +117,7 @@ fn impossible(subject: &Subject<'_>, vs: &VirtualService, entry: &Entry<'_>, m: 
         );
     }
     if let Some(StringMatch::Exact(t)) = &m.authority
-        && !vs.hosts.iter().any(|h| may_be(t, h))
+        && !vs.hosts.iter().any(|h| witness::may_be(t, h))
     {
         let message = format!("authority `{t}` is none of the hosts, so no request for it comes here");
         // A port without protocol has a listener for its address alone, which takes every authority.
@@ -153,16 +154,6 @@ fn two_spellings(entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
         }
         seen.push((folded, value));
     }
-}
-
-/// Whether a client may send this authority for a host; services have short names and addresses.
-fn may_be(authority: &str, host: &str) -> bool {
-    let name =
-        authority.rsplit_once(':').filter(|(_, p)| p.bytes().all(|b| b.is_ascii_digit())).map_or(authority, |(n, _)| n);
-    let (name, host) = (name.to_ascii_lowercase(), host.to_ascii_lowercase());
-    is_subset_of(&name, &host)
-        || host.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('.') && host.contains(".svc."))
-        || (name.parse::<std::net::IpAddr>().is_ok())
 }
 
 /// P213, P214, P216.

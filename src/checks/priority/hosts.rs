@@ -18,7 +18,7 @@ checks! {
     /// A VirtualService has a host that a wildcard host of another one covers, on the same gateway, and its own rules don't
     /// take every request. A request for the specific host never falls through to the rules of the wildcard: it is answered
     /// with 404 NR.
-    P215 "More specific host hides the wildcard host" Warning needs[] peers[];
+    P215 "More specific host hides the wildcard host" Warning needs[VirtualServices] peers[];
 }
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {

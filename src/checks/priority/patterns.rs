@@ -14,11 +14,11 @@ checks! {
     /// Envoy compares a regex with the whole path, not with a part of it. Suspicious are: a regex that accepts no path at
     /// all, one with the delimiters and flags of JavaScript (`/x/i`), one with `^` or `$` in the middle, one that looks like
     /// the beginning of a path (`/api/v[0-9]`), and a host or header pattern whose dots are not escaped.
-    P207 "Regex that is not a full-path pattern" Warning needs[] peers[];
+    P207 "Regex that is not a full-path pattern" Warning needs[VirtualServices] peers[];
 
     /// A regex accepts exactly what an exact or prefix match would (`/api.*`, `/login`). Those are cheaper to run and to
     /// read, and have no limit on their size.
-    P208 "Regex where exact or prefix would do" Info needs[] peers[];
+    P208 "Regex where exact or prefix would do" Info needs[VirtualServices] peers[];
 }
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
@@ -149,7 +149,10 @@ fn simpler(r: &SmolStr) -> Option<String> {
     let stem = [".*", "(.*)", "(?:.*)"].iter().find_map(|tail| core.strip_suffix(tail));
     let plain = |t: &str| t.replace("\\", "");
     let candidates = [
-        stem.map(|s| (format!("prefix: {}", plain(s)), Language::Prefix(plain(s).into()))),
+        // An empty prefix is refused; `/` means the same to Istio.
+        stem.map(|s| {
+            (format!("prefix: {}", if s.is_empty() { "/".into() } else { plain(s) }), Language::Prefix(plain(s).into()))
+        }),
         Some((format!("exact: {}", plain(core)), Language::Exact(plain(core).into()))),
     ];
     candidates.into_iter().flatten().find_map(|(text, simple)| {

@@ -22,7 +22,7 @@ checks! {
     /// A client that follows a redirect comes to the same redirect again: the same rule, or several that send it in a
     /// circle. Browsers give up after some twenty rounds. The circle is followed through the gateway's own tables, for both
     /// http and https, as a client would.
-    P219 "Redirect that loops" Error needs[] peers[];
+    P219 "Redirect that loops" Error needs[VirtualServices, BoundGateways] peers[];
 }
 
 /// Redirects that are followed before it is no circle.

@@ -18,7 +18,7 @@ checks! {
     /// Some requests for a host fit no rule and are answered with 404 NR: in the mesh no rule of the VirtualService in
     /// force, on a gateway no rule of all VirtualServices that have the host there. A last rule without match takes the rest. A warning where what
     /// is in force has one.
-    P210 "No rule for the rest" Info needs[] peers[];
+    P210 "No rule for the rest" Info needs[VirtualServices] peers[];
 }
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {

@@ -10,16 +10,16 @@ use crate::mesh::{MESH_GATEWAY, Service, VirtualService, is_wildcard};
 checks! {
     /// For some client every rule of the VirtualService is filtered out by its conditions on the source. Such a client gets
     /// no rule at all and calls the plain service, every subset of it in turn; it does not get a 404.
-    P211 "Source-only rule without fallback" Warning needs[Pods] peers[];
+    P211 "Source-only rule without fallback" Warning needs[VirtualServices, Pods] peers[];
 
     /// A condition on the source has no effect: where a match names `gateways`, its `sourceLabels` and `sourceNamespace`
     /// are not looked at; and in a VirtualService for gateways alone they are compared with the gateway's own pods.
-    P212 "Source condition ignored" Warning needs[] peers[];
+    P212 "Source condition ignored" Warning needs[VirtualServices] peers[];
 
     /// A match is for a port that no listener serves for these hosts: in the mesh that is the port of the Service, on a
     /// gateway the port of the server, never that of the container. Where all rules are filtered out on a port, clients call
     /// the plain service.
-    P220 "Match port never served" Warning needs[Services] peers[];
+    P220 "Match port never served" Warning needs[VirtualServices, Services] peers[];
 }
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use smol_str::{SmolStr, format_smolstr};
 
 use crate::manifest::{Labels, PathNormalizationType};
-use crate::mesh::{Proxy, ProxyKind};
+use crate::mesh::{Proxy, ProxyKind, is_subset_of};
 use crate::request::Request;
 use crate::router::{Found, HttpEnd, RequestView, Router, Switches};
 use crate::symbolic::{Example, Field};
@@ -154,8 +154,37 @@ pub(in crate::checks) fn describe(request: &Request, example: &Example) -> Strin
     out
 }
 
-/// A request for `host` from the example that each of the conditions takes by itself, as the router says.
-pub(in crate::checks) fn confirmed(example: &Example, host: &str, matchers: &[&RouteMatch]) -> Option<Request> {
-    let request = request(example, host)?;
-    matchers.iter().all(|m| taken(&router(&[m]), &request) == Some(0)).then_some(request)
+/// A request for one of the hosts from the example that each of the conditions takes by itself, as the router says.
+pub(in crate::checks) fn confirmed(example: &Example, hosts: &[SmolStr], matchers: &[&RouteMatch]) -> Option<Request> {
+    let mut request = request(example, hosts.first().map_or("", SmolStr::as_str))?;
+    let fits = |request: &Request| matchers.iter().all(|m| taken(&router(&[m]), request) == Some(0));
+    // With an authority that is none of the hosts a request doesn't come to these rules at all.
+    if !example.contains_key(&Field::Authority) || hosts.iter().any(|h| may_be(&request.authority, h)) {
+        return fits(&request).then_some(request);
+    }
+    hosts.iter().flat_map(names).find_map(|name| {
+        request.authority = name;
+        fits(&request).then(|| request.clone())
+    })
+}
+
+/// What clients call a host: itself, or a name below a wildcard; and the short names of a service.
+fn names(host: &SmolStr) -> Vec<SmolStr> {
+    let mut all = vec![host.strip_prefix("*.").map_or_else(|| host.clone(), |rest| format_smolstr!("any.{rest}"))];
+    if let Some((name, _)) = host.split_once(".svc.").filter(|_| !host.starts_with('*')) {
+        all.push(format_smolstr!("{name}.svc"));
+        all.push(name.into());
+        all.extend(name.split_once('.').map(|(short, _)| SmolStr::new(short)));
+    }
+    all
+}
+
+/// Whether a client may send this authority for a host; services have short names and addresses.
+pub(in crate::checks) fn may_be(authority: &str, host: &str) -> bool {
+    let name =
+        authority.rsplit_once(':').filter(|(_, p)| p.bytes().all(|b| b.is_ascii_digit())).map_or(authority, |(n, _)| n);
+    let (name, host) = (name.to_ascii_lowercase(), host.to_ascii_lowercase());
+    is_subset_of(&name, &host)
+        || host.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('.') && host.contains(".svc."))
+        || (name.parse::<std::net::IpAddr>().is_ok())
 }

@@ -5,17 +5,19 @@ use rustc_hash::FxHashSet;
 use crate::checks::registry::{Input, checks};
 use crate::checks::report::{Report, similar};
 use crate::checks::subject::{Known, Subject};
-use crate::manifest::Labels;
-use crate::mesh::{VirtualService, is_wildcard, matches};
+use crate::diagnostic::Severity;
+use crate::manifest::{Labels, ObjectId};
+use crate::mesh::{MESH_GATEWAY, VirtualService, is_wildcard, matches};
+use crate::source::Position;
 
 checks! {
     /// A match is for clients with certain labels, or of a certain namespace, and no such client is known. The source is
     /// compared with the labels of the client's own pod when its table is made.
-    R124 "sourceLabels or sourceNamespace match no client" Warning needs[Pods] peers[];
+    R124 "sourceLabels or sourceNamespace match no client" Warning needs[VirtualServices, Pods] peers[];
 
     /// A VirtualService for the mesh has a host that is no service. Such a host is served on port 80 only, as a leftover of
-    /// old days; on every other port its requests are handled as those to any unknown host.
-    R125 "In-mesh VirtualService host not in the registry" Warning needs[Services] peers[];
+    /// old days; on every other port its requests are handled as those to any unknown host. An info where a gateway serves the host as well.
+    R125 "In-mesh VirtualService host not in the registry" Warning needs[VirtualServices, Services] peers[];
 }
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
@@ -28,45 +30,75 @@ pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
     }
 }
 
+/// Whom one match is for, and where that is written.
+struct Clients<'a> {
+    namespace: &'a str,
+    labels: &'a Labels,
+    object: &'a ObjectId,
+    at: Position,
+    path: String,
+}
+
+/// What each match of a VirtualService says about its clients, of whatever protocol.
+fn clients(vs: &VirtualService) -> Vec<Clients<'_>> {
+    let mut all = Vec::new();
+    for rule in &vs.http {
+        for (m, source) in rule.route.matches.iter().zip(&rule.match_sources) {
+            let path = source
+                .match_index
+                .map_or_else(String::new, |i| format!("spec.http[{}].match[{i}]", source.rule.unwrap_or_default()));
+            let (namespace, labels) = (m.source_namespace.as_str(), &m.source_labels);
+            all.push(Clients { namespace, labels, object: &source.object, at: m.at, path });
+        }
+    }
+    let object = &vs.object;
+    for (r, rule) in vs.tls.iter().enumerate() {
+        for (i, m) in rule.matches.iter().enumerate() {
+            let (namespace, labels) = (m.source_namespace.as_str(), &m.source_labels);
+            all.push(Clients { namespace, labels, object, at: m.at, path: format!("spec.tls[{r}].match[{i}]") });
+        }
+    }
+    for (r, rule) in vs.tcp.iter().enumerate() {
+        for (i, m) in rule.matches.iter().enumerate() {
+            let (namespace, labels) = (m.source_namespace.as_str(), &m.source_labels);
+            all.push(Clients { namespace, labels, object, at: m.at, path: format!("spec.tcp[{r}].match[{i}]") });
+        }
+    }
+    all
+}
+
 fn sources<'a>(
     subject: &Subject<'a>,
     vs: &'a VirtualService,
     absent: &mut FxHashSet<(&'a Labels, &'a str)>,
     report: &mut Report,
 ) {
-    for rule in &vs.http {
-        for (m, source) in rule.route.matches.iter().zip(&rule.match_sources) {
-            let path = |field: &str| match source.match_index {
-                Some(i) => format!("spec.http[{}].match[{i}].{field}", source.rule.unwrap_or_default()),
-                None => String::new(),
+    for Clients { namespace, labels, object, at, path } in clients(vs) {
+        let path = |field: &str| if path.is_empty() { String::new() } else { format!("{path}.{field}") };
+        if !namespace.is_empty() && subject.namespaces.iter().all(|n| n != namespace) {
+            let hint = match similar(namespace, subject.namespaces.iter().map(|n| n.as_str())) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "name a namespace that has clients".to_owned(),
             };
-            let namespace = m.source_namespace.as_str();
-            if !namespace.is_empty() && subject.namespaces.iter().all(|n| n != namespace) {
-                let hint = match similar(namespace, subject.namespaces.iter().map(|n| n.as_str())) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => "name a namespace that has clients".to_owned(),
-                };
-                let message = format!("there is no namespace `{namespace}`, so this match is for nobody");
-                report.add("R124", (&source.object, m.at), path("sourceNamespace"), message, hint);
-            }
-            if m.source_labels.is_empty() || absent.contains(&(&m.source_labels, namespace)) {
-                continue;
-            }
-            let fits = |pod: &crate::manifest::Object<crate::manifest::Pod>| {
-                m.source_labels.is_subset_of(&pod.meta.labels)
-                    && (namespace.is_empty() || pod.meta.namespace == namespace)
-                    && (vs.visibility.allows(&pod.meta.namespace) || !Subject::is_mesh(vs))
-            };
-            let proxies = subject.scenario.iter().flat_map(|s| &s.proxies);
-            let found = subject.manifests.pods.iter().any(fits)
-                || proxies.into_iter().any(|p| m.source_labels.is_subset_of(&p.labels));
-            if !found {
-                absent.insert((&m.source_labels, namespace));
-                let message =
-                    format!("no known client that sees this VirtualService has the labels `{}`", m.source_labels);
-                let hint = "use labels that the clients' pods carry, or give the clients' workloads as well";
-                report.add("R124", (&source.object, m.at), path("sourceLabels"), message, hint);
-            }
+            let message = format!("there is no namespace `{namespace}`, so this match is for nobody");
+            report.add("R124", (object, at), path("sourceNamespace"), message, hint);
+        }
+        if labels.is_empty() || absent.contains(&(labels, namespace)) {
+            continue;
+        }
+        let fits = |pod: &crate::manifest::Object<crate::manifest::Pod>| {
+            labels.is_subset_of(&pod.meta.labels)
+                && (namespace.is_empty() || pod.meta.namespace == namespace)
+                && (vs.visibility.allows(&pod.meta.namespace) || !Subject::is_mesh(vs))
+        };
+        let proxies = subject.scenario.iter().flat_map(|s| &s.proxies);
+        let found =
+            subject.manifests.pods.iter().any(fits) || proxies.into_iter().any(|p| labels.is_subset_of(&p.labels));
+        if !found {
+            absent.insert((labels, namespace));
+            let message = format!("no known client that sees this VirtualService has the labels `{labels}`");
+            let hint = "use labels that the clients' pods carry, or give the clients' workloads as well";
+            report.add("R124", (object, at), path("sourceLabels"), message, hint);
         }
     }
 }
@@ -82,7 +114,7 @@ fn hosts(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) {
         } else {
             !matches!(subject.known(host), Known::Unknown)
         };
-        // An address is looked up by no name; a host that a gateway serves as well is meant for that.
+        // An address is looked up by no name.
         if is_service || host.parse::<std::net::IpAddr>().is_ok() {
             continue;
         }
@@ -94,6 +126,9 @@ fn hosts(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) {
             }
             None => "add a ServiceEntry for it, or bind the VirtualService to a gateway alone".to_owned(),
         };
-        report.add("R125", (&vs.object, vs.at), format!("spec.hosts[{i}]"), message, hint);
+        // A host that a gateway serves as well may be meant for that alone.
+        let at_gateway = vs.gateways.iter().any(|g| *g != MESH_GATEWAY);
+        let severity = if at_gateway && near.is_none() { Severity::Info } else { Severity::Warning };
+        report.add("R125", (&vs.object, vs.at), format!("spec.hosts[{i}]"), message, hint).severity(severity);
     }
 }

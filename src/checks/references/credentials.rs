@@ -16,7 +16,7 @@ checks! {
     /// A match asks for a claim of a token (`@request.auth.claims`), and no RequestAuthentication verifies tokens for the
     /// gateway's pods, in the root namespace or their own: the match never holds. Without any RequestAuthentication among the
     /// manifests this is possible, not proven.
-    R123 "Claim routing without RequestAuthentication" Error needs[] peers["IST0149"];
+    R123 "Claim routing without RequestAuthentication" Error needs[VirtualServices] peers["IST0149"];
 }
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {

@@ -11,13 +11,13 @@ checks! {
     /// A rule delegates to a VirtualService that isn't there, that is not exported to the namespace of the root, or that has
     /// hosts itself and so is no delegate. Only this rule of the root disappears: its requests fall to the next rule, often
     /// the catch-all, and go silently to the wrong place.
-    R116 "Delegate missing or not visible" Error needs[] peers[];
+    R116 "Delegate missing or not visible" Error needs[VirtualServices] peers[];
 
     /// A rule of a delegate has a match that goes with no match of the root: the whole rule of the delegate is dropped, and
     /// its requests fall to the next one. A delegate may only narrow what the root matches: its prefix or exact path has to
     /// begin with the root's prefix, other fields have to be equal, a regex on either side is always a conflict,
     /// `ignoreUriCase` has to agree, `sourceNamespace` of the root has to be repeated.
-    R117 "Delegate route dropped by conflict" Error needs[] peers[];
+    R117 "Delegate route dropped by conflict" Error needs[VirtualServices, Roots] peers[];
 }
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {

@@ -16,28 +16,28 @@ checks! {
     ///
     /// A name without a dot means a Service in the namespace of the VirtualService itself. A name with a dot is taken as it
     /// is. A concrete host that only a wildcard ServiceEntry covers has no cluster of its own either.
-    R101 "Destination host unknown" Error needs[Services] peers["IST0101", "KIA1101"];
+    R101 "Destination host unknown" Error needs[VirtualServices, Services] peers["IST0101", "KIA1101"];
 
     /// A host is written as `service.namespace` or `service.namespace.svc`. Istio completes only names without a dot, so
     /// such a destination names a cluster that doesn't exist (503 NC), a DestinationRule for it is never applied, and a
     /// VirtualService for it matches only clients that send this very authority.
     ///
     /// Write the full name, or the bare one where the namespace is the object's own.
-    R102 "Destination host only half qualified" Error needs[] peers["IST0101"];
+    R102 "Destination host only half qualified" Error needs[OtherServices] peers["IST0101"];
 
     /// The host of a mirror is unknown. The request itself is served as ever; its copies vanish.
-    R103 "Mirror host unknown" Warning needs[Services] peers["IST0101"];
+    R103 "Mirror host unknown" Warning needs[VirtualServices, Services] peers["IST0101"];
 
     /// A destination names a port that its service doesn't have. The number is that of the Service's `port`, not of its
     /// `targetPort`. There is no such cluster: 503 NC.
-    R104 "Destination port not on the service" Error needs[Services] peers["IST0101"];
+    R104 "Destination port not on the service" Error needs[VirtualServices, Services] peers["IST0101"];
 
     /// A destination without port leads to a service with several ports. Istio then takes the number of the port that the
     /// client addressed (on a gateway: the server's number), so the cluster exists only where the service has that very
     /// number; elsewhere the answer is 503 NC. A service with one port is never in doubt.
     ///
     /// It is an info where the service has every port that the rule is served on.
-    R105 "Destination port needed" Error needs[Services] peers["IST0112"];
+    R105 "Destination port needed" Error needs[VirtualServices, Services] peers["IST0112"];
 }
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {

@@ -14,15 +14,15 @@ checks! {
     /// names nothing else, it has no effect anywhere, in the mesh neither.
     ///
     /// A name without namespace means the namespace of the VirtualService, not that of the gateway's pods.
-    R111 "Gateway not found" Error needs[Gateways] peers["IST0101", "KIA1102"];
+    R111 "Gateway not found" Error needs[VirtualServices, Gateways] peers["IST0101", "KIA1102"];
 
     /// A match names a gateway (or `mesh`) that `spec.gateways` lacks; leaving `spec.gateways` out means `[mesh]`. The
     /// match is never built, as if it were not there.
-    R112 "Match gateway outside spec.gateways" Error needs[] peers[];
+    R112 "Match gateway outside spec.gateways" Error needs[VirtualServices] peers[];
 
     /// No server of the Gateway admits a host of the VirtualService: requests for it get 404 NR there. A server admits the
     /// hosts it lists, for the namespaces it lists them for, and http rules need a server that speaks HTTP in the end.
-    R113 "VirtualService host not admitted by the Gateway" Warning needs[Gateways] peers["IST0132"];
+    R113 "VirtualService host not admitted by the Gateway" Warning needs[VirtualServices, Gateways] peers["IST0132"];
 
     /// `spec.gateways` names one of the Gateways that Istio generates from Kubernetes Gateways. Such names are its own
     /// affair; admission refuses them. Attach an HTTPRoute to the Kubernetes Gateway instead.
@@ -30,10 +30,10 @@ checks! {
 
     /// A gateway is named in the old form with dots (`edge.istio-system.svc.cluster.local`). It is still read; write
     /// `istio-system/edge`.
-    R115 "Old gateway name form" Info needs[] peers["IST0133", "KIA1108"];
+    R115 "Old gateway name form" Info needs[VirtualServices] peers["IST0133", "KIA1108"];
 
     /// No pod carries the labels of the Gateway's selector, in whatever namespace: nothing listens for its servers.
-    R120 "Gateway selector matches nothing" Error needs[Pods] peers["IST0101", "KIA0302"];
+    R120 "Gateway selector matches nothing" Error needs[Gateways, Pods] peers["IST0101", "KIA0302"];
 
 }
 

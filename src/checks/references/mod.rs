@@ -5,5 +5,6 @@ pub(super) mod credentials;
 pub(super) mod delegates;
 pub(super) mod destinations;
 pub(super) mod gateways;
+pub(super) mod resolving;
 pub(super) mod selectors;
 pub(super) mod subsets;

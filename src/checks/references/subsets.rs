@@ -3,13 +3,15 @@
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
+use super::resolving::{RuleHomes, clients_at, is_for};
 use crate::checks::registry::{Input, checks};
 use crate::checks::report::{Report, counted, listed};
+use crate::checks::senders::Senders;
 use crate::checks::subject::{Known, Subject};
 use crate::checks::walk::{Target, targets};
 use crate::diagnostic::Severity;
 use crate::manifest::{DestinationRule, Labels, Object, Subset, VirtualService};
-use crate::mesh::{EndpointFilter, Proxy, Registry, Service, is_wildcard, matches};
+use crate::mesh::{EndpointFilter, Registry, Service, is_wildcard, matches};
 
 checks! {
     /// A destination names a subset that no DestinationRule defines for a client that gets the rule: there is no such
@@ -18,122 +20,41 @@ checks! {
     /// Which DestinationRule a client uses depends on the client: rules of its own namespace come first, then those of the
     /// service's namespace, then those of the root namespace, and only one of them counts. A rule that lives elsewhere is
     /// never used. This is asked for every kind of client, and the ones concerned are named.
-    R106 "Subset not defined for this client" Error needs[] peers["IST0101", "KIA1107"];
+    R106 "Subset not defined for this client" Error needs[VirtualServices] peers["IST0101", "KIA1107"];
 
     /// The same for a mirror: the request is served, its copies vanish.
-    R107 "Mirror subset not defined" Warning needs[] peers["IST0101"];
+    R107 "Mirror subset not defined" Warning needs[VirtualServices] peers["IST0101"];
 
     /// No endpoint of the service carries all labels of the subset: what goes to it is answered with 503 UH. The pods have
     /// to carry the service's own selector too, and live in its namespace.
     ///
     /// An info where no rule sends anything to the subset.
-    R108 "Subset labels match no Pod" Error needs[Pods] peers["IST0173", "KIA0203"];
+    R108 "Subset labels match no Pod" Error needs[DestinationRules, Pods] peers["IST0173", "KIA0203"];
 
     /// A subset without labels is the whole service, under another name. Two subsets that select exactly the same pods are
     /// one, however the weights divide the traffic between them: a warning.
-    R109 "Subset without labels" Info needs[] peers["KIA0209"];
+    R109 "Subset without labels" Info needs[DestinationRules] peers["KIA0209"];
 
     /// The host of a DestinationRule is no service (a wildcard: covers none), so the rule is for nothing. A name without a
     /// dot means a Service in the rule's own namespace.
-    R110 "DestinationRule host unknown" Warning needs[Services] peers["IST0174", "KIA0202"];
+    R110 "DestinationRule host unknown" Warning needs[DestinationRules, Services] peers["IST0174", "KIA0202"];
 }
 
 pub(in crate::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
     let rules = RuleHomes::new(subject);
-    let mut uses: Uses = FxHashMap::default();
+    let senders = Senders::new(subject);
     for vs in &subject.manifests.virtual_services {
         for target in targets(&vs.spec).into_iter().filter(|t| !t.destination.subset.is_empty()) {
             let host = subject.fqdn(&target.destination.host, &vs.meta.namespace);
-            let traffic = uses.entry((host.clone(), target.destination.subset.clone())).or_default();
-            *traffic |= target.gets_traffic && !target.is_mirror();
             undefined(subject, &rules, vs, &target, &host, report);
         }
     }
     for dr in &subject.manifests.destination_rules {
         let host = subject.fqdn(&dr.spec.host, &dr.meta.namespace);
         unknown_host(subject, dr, &host, report);
-        let selected = select(subject, dr, &host, &uses, report);
+        let selected = select(subject, dr, &host, &senders, report);
         same_pods(dr, &selected, report);
     }
-}
-
-/// Whether any rule sends requests (not copies) to a host and subset.
-type Uses = FxHashMap<(SmolStr, SmolStr), bool>;
-
-/// In which namespaces DestinationRules for a host live.
-pub(in crate::checks) struct RuleHomes<'a> {
-    exact: FxHashMap<SmolStr, Vec<&'a Object<DestinationRule>>>,
-    wildcard: Vec<(SmolStr, &'a Object<DestinationRule>)>,
-}
-
-impl<'a> RuleHomes<'a> {
-    pub fn new(subject: &Subject<'a>) -> RuleHomes<'a> {
-        let mut homes = RuleHomes { exact: FxHashMap::default(), wildcard: Vec::new() };
-        for dr in &subject.manifests.destination_rules {
-            let host = subject.fqdn(&dr.spec.host, &dr.meta.namespace);
-            if is_wildcard(&host) {
-                homes.wildcard.push((host, dr))
-            } else {
-                homes.exact.entry(host).or_default().push(dr)
-            }
-        }
-        homes
-    }
-
-    /// Every DestinationRule for a host, wherever it lives.
-    pub fn of(&self, host: &str) -> Vec<&'a Object<DestinationRule>> {
-        let mut all = self.exact.get(host).cloned().unwrap_or_default();
-        all.extend(self.wildcard.iter().filter(|(w, _)| matches(w, host)).map(|(_, dr)| *dr));
-        all
-    }
-}
-
-/// The clients that may resolve a host differently: one for each way a DestinationRule can be chosen.
-pub(in crate::checks) fn clients(
-    subject: &Subject<'_>,
-    homes: &RuleHomes<'_>,
-    vs: &Object<VirtualService>,
-    host: &str,
-) -> Vec<Proxy> {
-    let Some(resolved) = subject.resolved.get(&vs.id) else {
-        return vec![Subject::sidecar(&vs.meta.namespace, Labels::default())];
-    };
-    let mut clients: Vec<Proxy> = Vec::new();
-    let mut add = |proxy: Proxy| {
-        if clients.iter().all(|c| c.namespace != proxy.namespace || c.labels != proxy.labels) {
-            clients.push(proxy);
-        }
-    };
-    if Subject::is_mesh(resolved) {
-        let mut namespaces: Vec<SmolStr> = vec![vs.meta.namespace.clone()];
-        let rules = homes.of(host);
-        namespaces.extend(rules.iter().map(|dr| dr.meta.namespace.clone()));
-        namespaces.extend(
-            rules.iter().flat_map(|dr| &dr.spec.export_to).filter(|e| !matches!(e.as_str(), "*" | "." | "~")).cloned(),
-        );
-        namespaces.extend(subject.service(host, &vs.meta.namespace).map(|s| s.namespace.clone()));
-        if let crate::mesh::Visibility::Namespaces(listed) = &resolved.visibility {
-            namespaces.extend(listed.iter().cloned());
-        } else if let Some(other) = subject.namespaces.iter().find(|n| !namespaces.contains(n)) {
-            namespaces.push(other.clone()); // Stands for all that have no rule of their own.
-        }
-        // A namespace nobody is known to live in is no client.
-        namespaces.retain(|n| resolved.visibility.allows(n) && subject.namespaces.binary_search(n).is_ok());
-        for namespace in namespaces {
-            for dr in rules.iter().filter(|dr| dr.meta.namespace == namespace) {
-                if let Some(selector) = &dr.spec.workload_selector {
-                    add(Subject::sidecar(&namespace, selector.clone()));
-                }
-            }
-            add(Subject::sidecar(&namespace, Labels::default()));
-        }
-    }
-    for gateway in resolved.gateways.iter().filter_map(|g| subject.gateways.get(g)) {
-        for proxy in subject.proxies_of(gateway) {
-            add(Proxy::clone(proxy));
-        }
-    }
-    clients
 }
 
 /// R106, R107.
@@ -147,7 +68,9 @@ fn undefined(
 ) {
     let subset = &target.destination.subset;
     let home = subject.service(host, &vs.meta.namespace).map_or(vs.meta.namespace.as_str(), |s| s.namespace.as_str());
-    let asked = clients(subject, homes, vs, host);
+    let resolved = subject.resolved.get(&vs.id);
+    let asked =
+        clients_at(subject, homes, vs, host, &|site| resolved.is_none_or(|resolved| is_for(resolved, target, site)));
     let mut lacking: Vec<SmolStr> = Vec::new();
     let mut have = false;
     let mut seen = None;
@@ -244,7 +167,7 @@ fn select<'a>(
     subject: &Subject<'_>,
     dr: &'a Object<DestinationRule>,
     host: &SmolStr,
-    uses: &Uses,
+    senders: &Senders<'_>,
     report: &mut Report,
 ) -> Vec<Selected<'a>> {
     let mut out = Vec::new();
@@ -265,10 +188,11 @@ fn select<'a>(
         let pods = endpoints(subject, service, &subset.labels, Health::Any);
         let ready = endpoints(subject, service, &subset.labels, Health::Ready);
         if ready.is_empty() && !subset.labels.is_empty() {
-            let used = uses.get(&(host.clone(), subset.name.clone())).copied();
+            let named = senders.of(host, &subset.name);
+            let used = (!named.is_empty()).then(|| named.iter().any(|s| s.gets_requests && s.is_reached(subject)));
             let share = match used {
                 Some(true) => "what goes to it is answered with 503 UH",
-                Some(false) => "only rules with weight 0 or mirrors name it",
+                Some(false) => "it is named by weight 0, mirrors or rules that get no request alone",
                 None => "no rule names it",
             };
             let message = if pods.is_empty() {

@@ -57,7 +57,12 @@ pub(crate) fn routes(cx: &Context<'_>, vs: &VirtualService, site: &HttpSite<'_>)
 
 /// RT-3's definition of a catch-all, which gateways use again to move routes (GW-11).
 pub(crate) fn is_catch_all(route: &Route) -> bool {
-    let RouteMatch { path, case_sensitive: _, headers, query_parameters, claims } = &route.matcher;
+    ends_table(&route.matcher)
+}
+
+/// Whether nothing of the same VirtualService is sent behind an entry with this matcher (RT-3).
+pub(crate) fn ends_table(matcher: &RouteMatch) -> bool {
+    let RouteMatch { path, case_sensitive: _, headers, query_parameters, claims } = matcher;
     let any_path = match path {
         PathMatch::Prefix(prefix) => prefix == "/",
         PathMatch::Regex(regex) => regex == ".*",
