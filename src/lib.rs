@@ -2,8 +2,8 @@
 //!
 //! The rooms and what flows between them are drawn in `ARCHITECTURE.md`: texts are read ([`yaml`], [`manifest`], [`load`]),
 //! judged ([`admission`]), resolved ([`mesh`]), translated into one proxy's [`table`] ([`translate`]) and compiled
-//! ([`router`]); requests are decided ([`decision`]) and streams of them, described or [`recorded`], replayed ([`traffic`], [`replay`]). [`report`]
-//! shows results, [`cli`] is the command line.
+//! ([`router`]); requests are decided ([`decision`]) and streams of them, described or [`recorded`], replayed ([`traffic`],
+//! [`replay`]), also on two meshes ([`compare`]). [`report`] shows results, [`cli`] is the command line.
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 

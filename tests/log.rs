@@ -230,3 +230,13 @@ fn ctrl_c_reports_what_was_counted() {
     assert!(err.contains("interrupted: the report is of what was counted until then"), "{err}");
     assert!(out.contains("requests, stopped before the end of the log"), "{out}");
 }
+
+#[test]
+fn an_old_access_log_is_kept_where_the_input_is_unusable() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("access.log");
+    std::fs::write(&log, "precious").expect("a file");
+    let path = log.display().to_string();
+    towtank(&["simulate", "nowhere", "--access-log", &path]).ends_with(2);
+    assert_eq!(std::fs::read_to_string(&log).expect("a file"), "precious");
+}

@@ -3,7 +3,7 @@
 //! In: a reader of bytes and its name. Out: [`Batch`]es of whole lines, in order, whose [`Entry`]s can be read on any
 //! thread. [`Log`] opens `.gz` and `.zst`, finds the [`Format`] from the first lines and cuts; a batch knows the rest.
 //! A line is a request, or [passed over](Reason) because it is none, or [bad](BadLine); none is lost, so the three
-//! counts and the blank lines add up to the log. One batch is in memory at a time (HAR, a single document, is held whole).
+//! counts and the blank lines add up to the log. Only batches are in memory (HAR, a single document, is held whole).
 //! Nothing is said here about what a request would do in a mesh.
 //!
 //! **What a proxy's log cannot tell** (envoy-matching 12), and nothing here makes up:
@@ -162,7 +162,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { default_authority: None, batch_bytes: 1 << 20 }
+        Settings { default_authority: None, batch_bytes: 1 << 18 }
     }
 }
 

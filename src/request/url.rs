@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use smol_str::SmolStr;
 
-use super::{Request, RequestError, parse_header};
+use super::{Request, RequestError, is_token, parse_header};
 
 /// The parts of a URL that a request is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +91,9 @@ pub fn parse_request(text: &str, headers: &[String]) -> Result<Request, RequestE
                 .hint("blanks in a URL are written %20, headers are given by -H"));
         }
     };
+    if !is_token(method) {
+        return Err(RequestError::new(format!("`{method}` can't be a method")).hint("write it as `METHOD URL`"));
+    }
     let url = Url::parse(url)?;
     let mut request = from_url(method, &url);
     for header in headers {
@@ -188,6 +191,7 @@ mod tests {
             ("", vec![], "the request is empty"),
             ("GET /a b", vec![], "`GET /a b` has more than a method and a URL"),
             ("GET /a", vec![], "URL `/a` has no host"),
+            ("G@T http://a/", vec![], "`G@T` can't be a method"),
             ("GET ftp://a/", vec![], "URL `ftp://a/` has the scheme `ftp`"),
             ("GET a:99999/", vec![], "URL `a:99999/` has the port `99999`"),
             ("GET a:b:c/", vec![], "URL `a:b:c/` has the port `c`"),

@@ -144,13 +144,7 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.map_or(0, usize::from)).build()?;
     let mut exit = Exit::Fine;
     let mut finished = Vec::new();
-    let mut access_log = match &args.access_log {
-        Some(path) => {
-            let file = File::create(path).with_context(|| format!("access log {}", path.display()))?;
-            Some(BufWriter::new(file))
-        }
-        None => None,
-    };
+    let mut access_log: Option<BufWriter<File>> = None;
     let watch = progress::Watch::new(args.progress, args.common.quiet);
     let meshes = gather(args)?;
     if meshes.len() > 1 && args.requests.as_ref().is_some_and(|p| p.as_os_str() == "-") {
@@ -175,6 +169,11 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
             Some(older) => older,
             None => None,
         };
+        // Only now: a file that is there keeps its content where there is nothing to put in its place.
+        if let (None, Some(path)) = (&access_log, &args.access_log) {
+            let file = File::create(path).with_context(|| format!("access log {}", path.display()))?;
+            access_log = Some(BufWriter::new(file));
+        }
         let task = Task { args, workspace: &workspace, older: older.as_ref(), watch: &watch };
         match pool.install(|| task.run(access_log.as_mut())) {
             // Stopped before it began.
