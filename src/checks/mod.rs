@@ -10,6 +10,7 @@
 pub mod admission_manual;
 mod base;
 mod checklist;
+mod conditions;
 mod conflicts;
 mod entry;
 mod operators;

@@ -42,7 +42,8 @@ checks! {
     N707 "HTTP rules in ambient without a waypoint" Warning needs[]
         peers["KIA1109", "KIA1113", "KIA1114", "KIA0210", "KIA0211", "KIA0212", "IST0167"];
 
-    /// The status of an object says that it was not taken. The status of objects is not read.
+    /// The status of an object says that it was not taken: a condition such as `Reconciled`, `istio.io/WaypointBound` or
+    /// `Accepted` is `False`. What the manifest says is then not what is in force.
     N708 "Negative status condition" Warning needs[Status] peers["IST0171", "IST0166"];
 }
 
@@ -58,6 +59,7 @@ pub(super) fn run(subject: &Subject<'_>, report: &mut Report) {
     entries(subject, report);
     headless(subject, report);
     ambient(subject, report);
+    super::conditions::run(subject, report);
 }
 
 /// N701.

@@ -18,7 +18,7 @@ pub enum Input {
     PeerAuthentications,
     /// Rates of requests with the time each takes.
     Rates,
-    /// `status` of objects, which is not read.
+    /// `status` of some object that Istio reports one for.
     Status,
     /// A scenario with streams, or other requests.
     Requests,
@@ -47,7 +47,7 @@ impl Input {
             Input::Secrets => "Secrets",
             Input::PeerAuthentications => "PeerAuthentications",
             Input::Rates => "rates of requests with the time that each takes",
-            Input::Status => "`status` of the objects (it is not read)",
+            Input::Status => "objects with the `status` that a cluster gave them",
             Input::Requests => "a scenario with `streams`",
             Input::Run => "a run of `towtank simulate` or `towtank test`",
             Input::Base => "the manifests in force now (--base)",

@@ -137,7 +137,8 @@ impl<'a> Subject<'a> {
                     .filter(|vs| vs.http.iter().any(|r| r.route.redirect.is_some()));
                 redirects.flat_map(|vs| &vs.gateways).all(|g| *g == MESH_GATEWAY || self.gateways.contains_key(g))
             }
-            Input::Rates | Input::Status | Input::Run => false,
+            Input::Status => super::conditions::objects(m).any(|(_, meta, _)| meta.conditions.is_some()),
+            Input::Rates | Input::Run => false,
         }
     }
 

@@ -81,8 +81,8 @@ fn problems(check_: &Check) -> Vec<String> {
         let found = outcome.findings.iter().any(|f| f.id == check_.id);
         let not_made = outcome.not_evaluated.iter().any(|n| n.check.id == check_.id);
         let is_possible = !check_.needs.iter().any(|n| {
-            use registry::Input::{Rates, Requests, Status};
-            matches!(n, Rates | Requests | Status)
+            use registry::Input::{Rates, Requests};
+            matches!(n, Rates | Requests)
         });
         if is_possible && (found != expected || not_made) {
             problems.push(format!("{name}: found {found}, not made {not_made}; {:#?}", lists(&outcome.findings)));

@@ -27,6 +27,7 @@ pub(super) fn pods_of(workload: &Object<Workload>, findings: &mut Vec<Finding>) 
             annotations: spec.annotations.clone(),
             created: workload.meta.created,
             deleted: false,
+            conditions: None,
         };
         let id = ObjectId { kind: Kind::Pod, namespace: meta.namespace.clone(), name };
         let spec = Pod { workload: Some(workload.id.clone()), ..spec.template.clone() };

@@ -109,6 +109,19 @@ pub struct ObjectMeta {
     pub created: CreationTime,
     /// A deletion timestamp is there: the object is terminating.
     pub deleted: bool,
+    /// `status.conditions`, as the cluster reported them; None where the manifest has no `status`.
+    pub conditions: Option<Vec<Condition>>,
+}
+
+/// What a controller says of an object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// For example `Reconciled`, `istio.io/WaypointBound`.
+    pub name: SmolStr,
+    /// `True`, `False` or `Unknown`.
+    pub status: SmolStr,
+    pub reason: SmolStr,
+    pub message: SmolStr,
 }
 
 /// One typed object with its metadata and its place in the sources.

@@ -162,7 +162,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { default_authority: None, batch_bytes: 1 << 18 }
+        Settings { default_authority: None, batch_bytes: 1 << 20 }
     }
 }
 

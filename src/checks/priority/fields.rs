@@ -11,6 +11,7 @@ use crate::checks::subject::Subject;
 use crate::diagnostic::Severity;
 use crate::manifest::{HttpMatch, StringMatch};
 use crate::mesh::{MESH_GATEWAY, VirtualService};
+use crate::re2::{Encoding, Re2};
 use crate::symbolic::{Answer, Budget, Language, Region};
 use crate::traffic;
 
@@ -84,6 +85,13 @@ fn text(m: Option<&StringMatch>) -> Option<&SmolStr> {
     }
 }
 
+/// A pattern that takes a method in lower case and none as it is sent.
+fn is_of_lower_case(pattern: &str) -> bool {
+    let Ok(re2) = Re2::new(pattern, Encoding::Latin1) else { return false };
+    METHODS.iter().all(|m| !re2.full_match(m.as_bytes()))
+        && METHODS.iter().any(|m| re2.full_match(m.to_ascii_lowercase().as_bytes()))
+}
+
 /// P206: the reason if one is plain, else that the whole is a contradiction.
 fn impossible(subject: &Subject<'_>, vs: &VirtualService, entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
     let mut tell = |field: &str, message: String, hint: String| {
@@ -106,6 +114,12 @@ fn impossible(subject: &Subject<'_>, vs: &VirtualService, entry: &Entry<'_>, m: 
     {
         let message = format!("method `{t}` has lower case letters; methods are compared as they are");
         return tell("method", message, format!("write `{}`", t.to_ascii_uppercase()));
+    }
+    if let Some(StringMatch::Regex(r)) = &m.method
+        && is_of_lower_case(r)
+    {
+        let message = format!("method `{r}` matches lower case only; methods are compared as they are");
+        return tell("method", message, format!("write it in upper case, or `(?i){r}`"));
     }
     if let Some(StringMatch::Exact(t)) = &m.scheme
         && t.bytes().any(|b| b.is_ascii_uppercase())

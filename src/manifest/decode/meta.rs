@@ -1,9 +1,9 @@
-//! `metadata` of all kinds.
+//! `metadata` of all kinds, and what their `status` reports.
 
 use smol_str::SmolStr;
 
 use super::{fields, labels, text};
-use crate::manifest::{CreationTime, ObjectMeta};
+use crate::manifest::{Condition, CreationTime, ObjectMeta};
 use crate::yaml::Node;
 
 /// Reads the metadata of a document; `namespace` stands in where it names none and the kind has one.
@@ -20,10 +20,20 @@ pub(crate) fn metadata(root: &Node<'_>, namespace: &SmolStr) -> ObjectMeta {
             _ => {}
         }
     }
+    meta.conditions = root.get("status").map(conditions);
     if meta.namespace.is_empty() {
         meta.namespace = namespace.clone();
     }
     meta
+}
+
+fn conditions(status: &Node<'_>) -> Vec<Condition> {
+    let all = status.get("conditions").and_then(Node::as_seq).unwrap_or_default();
+    let condition = |node: &Node<'_>| {
+        let field = |key: &str| node.get(key).map(text).unwrap_or_default();
+        Condition { name: field("type"), status: field("status"), reason: field("reason"), message: field("message") }
+    };
+    all.iter().map(condition).collect()
 }
 
 fn creation_time(node: &Node<'_>) -> CreationTime {
