@@ -20,7 +20,7 @@ use crate::scenario::{Amount, Extent};
 use crate::traffic::{Class, Mixing};
 
 /// Batches that are sorted at once for each thread, while the next are read.
-const BATCHES_PER_THREAD: usize = 4;
+const BATCHES_PER_THREAD: usize = 16;
 
 /// Reads a log to its end, or until `progress` says to stop; counts lines as done.
 ///
