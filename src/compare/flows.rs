@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use super::End;
+use super::parts::Parts;
 
 /// Requests that move from one end to another.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +19,7 @@ pub struct Flow {
 /// Flows that are summed up over classes.
 #[derive(Debug, Clone, Default)]
 pub struct Flows {
-    flows: IndexMap<(End, End), (f64, f64, usize)>,
+    flows: IndexMap<(End, End), Parts>,
 }
 
 /// Shares below this are rounding.
@@ -50,11 +51,7 @@ impl Flows {
             }
             for (to, gain) in &gains {
                 let part = share * lost * gain / gained;
-                let flow = self.flows.entry((end.clone(), (*to).clone())).or_insert((0.0, 0.0, class));
-                flow.0 += part;
-                if part > flow.1 {
-                    (flow.1, flow.2) = (part, class);
-                }
+                self.flows.entry((end.clone(), (*to).clone())).or_default().add(part, class);
             }
         }
         stays
@@ -62,7 +59,12 @@ impl Flows {
 
     /// The largest first; of equal ones the first that was met. `example` shows a class by one of its requests.
     pub fn into_sorted(self, example: impl Fn(usize) -> String) -> Vec<Flow> {
-        let flow = |((from, to), (share, _, class))| Flow { from, to, share, example: example(class) };
+        let flow = |((from, to), parts): ((End, End), Parts)| Flow {
+            from,
+            to,
+            share: parts.sum,
+            example: example(parts.class),
+        };
         let mut out: Vec<Flow> = self.flows.into_iter().map(flow).collect();
         out.sort_by(|a, b| b.share.total_cmp(&a.share));
         out

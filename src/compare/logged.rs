@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use super::End;
 use super::end;
 use super::flows::NOTHING;
+use super::parts::Parts;
 use crate::decision::{Counted, Outcome};
 use crate::recorded::{Format, Went};
 use crate::replay::{Kind, Prepared, Sorted, View};
@@ -69,29 +70,25 @@ const P_MIN: f64 = 0.001;
 /// Compares a log's classes, given in the order of the stream's.
 pub fn logged<'k>(stream: &Prepared, view: &View, kinds: impl Iterator<Item = &'k Kind>) -> LogChange {
     let mut out = LogChange::default();
-    let mut moves: IndexMap<(Logged, End), (f64, f64, usize)> = IndexMap::new();
+    let mut moves: IndexMap<(Logged, End), Parts> = IndexMap::new();
     for (class, (kind, ends)) in kinds.zip(end::of_classes(stream, view)).enumerate() {
         let went: Vec<(Logged, u64)> = merged(kind.went.iter().filter_map(|(w, n)| Some((place(w)?, *n))));
         let compared: u64 = went.iter().map(|(_, n)| n).sum();
         out.compared += compared;
         out.unknown += kind.count - compared;
         let mut add = |from: &Logged, to: &End, n: f64| {
-            let sum = moves.entry((from.clone(), to.clone())).or_insert((0.0, 0.0, class));
-            sum.0 += n;
-            if n > sum.1 {
-                (sum.1, sum.2) = (n, class);
-            }
+            moves.entry((from.clone(), to.clone())).or_default().add(n, class);
         };
         out.same += of_class(&went, &ends, &mut add);
     }
     let example = |class: usize| stream.classes.get(class).map(|c| crate::replay::request_text(&c.request));
     out.moves = moves
         .into_iter()
-        .map(|((from, to), (requests, _, class))| LogMove {
+        .map(|((from, to), parts)| LogMove {
             from,
             to,
-            requests,
-            example: example(class).unwrap_or_default(),
+            requests: parts.sum,
+            example: example(parts.class).unwrap_or_default(),
         })
         .collect();
     out.moves.sort_by(|a, b| b.requests.total_cmp(&a.requests));

@@ -7,6 +7,7 @@
 mod end;
 mod flows;
 mod logged;
+mod parts;
 mod same;
 mod stream;
 mod tables;

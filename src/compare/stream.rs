@@ -5,6 +5,7 @@ use smol_str::SmolStr;
 
 use super::end::{self, End};
 use super::flows::{Flow, Flows, NOTHING};
+use super::parts::Parts;
 use crate::decision::{Counted, Decision, Upstream};
 use crate::replay::{Count, Prepared, StreamSummary, View, request_text};
 use crate::request::Request;
@@ -55,7 +56,7 @@ pub fn change(before: (&Prepared, &View), now: (&Prepared, &View)) -> StreamChan
     let (old_ends, new_ends) = (end::of_classes(old, before.1), end::of_classes(new, now.1));
     let whole: f64 = new.classes.iter().map(|c| c.weight).sum();
     let mut flows = Flows::default();
-    let mut alterations: IndexMap<_, (f64, f64, usize, Difference)> = IndexMap::new();
+    let mut alterations: IndexMap<_, (Parts, Difference)> = IndexMap::new();
     let mut out = StreamChange::default();
     for (i, class) in new.classes.iter().enumerate() {
         let (Some(was), Some(is)) = (old_ends.get(i), new_ends.get(i)) else { continue };
@@ -67,17 +68,16 @@ pub fn change(before: (&Prepared, &View), now: (&Prepared, &View)) -> StreamChan
             let part = share * part * difference.part;
             out.altered += part;
             let key = (difference.what, route(a), route(b));
-            let known = alterations.entry(key).or_insert((0.0, 0.0, i, difference.clone()));
-            known.0 += part;
-            if part > known.1 {
-                (known.1, known.2, known.3) = (part, i, difference);
+            let (parts, shown) = alterations.entry(key).or_insert((Parts::default(), difference.clone()));
+            if parts.add(part, i) {
+                *shown = difference;
             }
         }
     }
     let example = |class: usize| new.classes.get(class).map(|c| request_text(&c.request)).unwrap_or_default();
-    let altered = |(share, _, class, d): (f64, f64, usize, Difference)| Altered {
-        request: example(class),
-        share,
+    let altered = |(parts, d): (Parts, Difference)| Altered {
+        request: example(parts.class),
+        share: parts.sum,
         what: d.what,
         before: d.before,
         now: d.now,
@@ -192,14 +192,8 @@ pub fn rows(before: &StreamSummary, now: &StreamSummary) -> Vec<Row> {
 fn ends(s: &StreamSummary) -> Vec<(End, Count)> {
     let destinations = s.destinations.iter().map(|d| (End::of_destination(d), d.count));
     let answers = s.answers.iter().map(|a| (End::of_answer(a), a.count));
-    let others = end::without_cluster(s).map(|outcome| {
-        let all = s.outcomes.get(&outcome).copied().unwrap_or_default();
-        let mut rest = all;
-        for d in s.destinations.iter().filter(|d| d.outcome == outcome) {
-            rest.requests -= d.count.requests;
-            rest.expected_share -= d.count.expected_share;
-        }
-        (End::Answer { outcome, status: None }, rest)
-    });
+    let others = end::WITHOUT_CLUSTER.into_iter().map(|outcome| (outcome, s.without_destination(outcome)));
+    let others = others.filter(|(_, rest)| rest.expected_share > NOTHING);
+    let others = others.map(|(outcome, rest)| (End::Answer { outcome, status: None }, rest));
     destinations.chain(answers).chain(others).collect()
 }

@@ -24,7 +24,7 @@ pub const SESSIONS_MAX: usize = 1 << 17;
 const NAMES_MAX: usize = 1 << 12;
 
 /// Where a request was found, and as what.
-pub(super) type Place = (Found, Variant);
+type Place = (Found, Variant);
 
 /// What tells requests apart that were found at the same place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,7 +38,7 @@ pub(super) enum Told {
 
 impl Told {
     /// What both sides of a what-if need.
-    pub(super) fn and(self, other: Told) -> Told {
+    fn and(self, other: Told) -> Told {
         match (self, other) {
             (told, Told::Nothing) | (Told::Nothing, told) => told,
             (Told::Name(a), Told::Name(b)) => Told::Name(a ^ b.rotate_left(1)),
@@ -79,28 +79,23 @@ pub(super) struct Sender<'r> {
 /// Classes put together by where they end, each with the weight of all; in the order of the first ones.
 #[derive(Debug, Default)]
 pub(super) struct Merged {
-    classes: IndexMap<(Place, Option<Place>, Told, u32), Class, FxBuildHasher>,
+    /// By where they end and by phase.
+    classes: IndexMap<(Ends, u32), Class, FxBuildHasher>,
     room: Room,
 }
 
 impl Merged {
     /// Adds classes, which pass `now` and, for a what-if, `before`. Sessions beyond [`SESSIONS_MAX`] are put together.
     pub(super) fn add(&mut self, classes: Vec<Class>, now: &View, before: Option<&View>) {
-        let place = |class: &Class| {
-            let request = RequestView::from(&class.request);
+        let ends = |class: &Class| {
             let sender = Sender { request: &class.request, session: class.session, client: class.client };
-            let (is, detail) = look(now, &request, sender);
-            let (was, older) = match before.map(|view| look(view, &request, sender)) {
-                Some((was, older)) => (Some(was), older),
-                None => (None, Told::Nothing),
-            };
-            (is, was, detail.and(older), class.phase)
+            (Ends::of(now, before, sender), class.phase)
         };
-        let places: Vec<_> = classes.par_iter().map(place).collect();
-        for (mut class, mut key) in classes.into_iter().zip(places) {
-            if key.2 != Told::Nothing && !self.classes.contains_key(&key) && !self.room.holds(key.2) {
-                class.alike &= !matches!(key.2, Told::Session(_));
-                key.2 = Told::Nothing;
+        let keys: Vec<_> = classes.par_iter().map(ends).collect();
+        for (mut class, mut key) in classes.into_iter().zip(keys) {
+            if key.0.told != Told::Nothing && !self.classes.contains_key(&key) && !self.room.holds(key.0.told) {
+                class.alike &= !matches!(key.0.told, Told::Session(_));
+                key.0.told = Told::Nothing;
             }
             match self.classes.get_mut(&key) {
                 Some(known) => {
@@ -119,8 +114,24 @@ impl Merged {
     }
 }
 
-/// Where a proxy finds a request, and what more tells it from others that end there.
-pub(super) fn look(view: &View, request: &RequestView<'_>, sender: Sender<'_>) -> (Place, Told) {
+/// Where a proxy finds a request, now and, for a what-if, before, and what more tells it from others that are found there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Ends {
+    now: Place,
+    before: Option<Place>,
+    pub told: Told,
+}
+
+impl Ends {
+    pub(super) fn of(now: &View, before: Option<&View>, sender: Sender<'_>) -> Ends {
+        let request = RequestView::from(sender.request);
+        let (is, told) = look(now, &request, sender);
+        let (was, older) = before.map(|view| look(view, &request, sender)).unzip();
+        Ends { now: is, before: was, told: told.and(older.unwrap_or(Told::Nothing)) }
+    }
+}
+
+fn look(view: &View, request: &RequestView<'_>, sender: Sender<'_>) -> (Place, Told) {
     let found = view.router.find(request);
     let place = (found, variant(&view.router, request, found));
     let detail = match found {

@@ -79,6 +79,16 @@ impl StreamSummary {
         sum.expected_share = sum.expected_share.min(1.0);
         sum
     }
+
+    /// Requests of an outcome that came to no cluster: those that its destinations got are left out.
+    pub fn without_destination(&self, outcome: Outcome) -> Count {
+        let mut rest = self.outcomes.get(&outcome).copied().unwrap_or_default();
+        let mut of_destinations = Count::default();
+        self.destinations.iter().filter(|d| d.outcome == outcome).for_each(|d| of_destinations.add(d.count));
+        rest.requests = rest.requests.saturating_sub(of_destinations.requests);
+        rest.expected_share -= of_destinations.expected_share;
+        rest
+    }
 }
 
 /// One cluster and what it got.

@@ -95,7 +95,7 @@ pub(super) fn expanded(
         amount,
         sessions: stream.sessions.as_ref().map(|s| s.count),
         mixing: Mixing::of(&classes),
-        detect: settings.detect.or(stream.detect).map(|d| (d, error_rate(settings))),
+        detect: detect(settings, stream.detect),
         key,
         sampled_of,
         classes,
@@ -165,7 +165,7 @@ pub(super) fn automatic(
                 amount,
                 sessions: None,
                 mixing: Mixing::Drawn,
-                detect: settings.detect.map(|d| (d, error_rate(settings))),
+                detect: detect(settings, None),
                 key,
                 sampled_of: None,
                 name: s.name,
@@ -191,8 +191,10 @@ fn add_missing(streams: &mut Vec<HostStream>, others: Vec<HostStream>) {
     }
 }
 
-pub(super) fn error_rate(settings: &Settings) -> f64 {
-    settings.error_rate.unwrap_or(ERROR_RATE_DEFAULT)
+/// What a stream should be able to show: what the run asks, else its `own`; with the share of requests that fails anyway.
+pub(super) fn detect(settings: &Settings, own: Option<Detect>) -> Option<(Detect, f64)> {
+    let error_rate = settings.error_rate.unwrap_or(ERROR_RATE_DEFAULT);
+    settings.detect.or(own).map(|d| (d, error_rate))
 }
 
 /// Keys a stream's randomness; made of its name and proxy, so that other streams don't matter.

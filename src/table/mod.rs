@@ -49,6 +49,11 @@ impl RouteTable {
         self.route_configs.get(i)
     }
 
+    /// The port that a client dials to get to the one that the proxy listens on: that of a Service before a gateway, else the same.
+    pub fn dialled_port(&self, listening: u16) -> u16 {
+        self.service_ports.iter().find(|(_, target)| *target == listening).map_or(listening, |(port, _)| *port)
+    }
+
     /// True if a service of that host has a cluster, whatever the port and subset. Costs a search for each port of the mesh.
     pub fn has_cluster_of(&self, host: &str) -> bool {
         let mut rest = self.clusters.as_slice();

@@ -88,7 +88,7 @@ fn http(router: &Router, listener: &Listener, chain: &FilterChain, host: &Virtua
     let domain = host.domains.first().map(SmolStr::as_str).unwrap_or_default();
     let authority = example_host(domain);
     let address = own_address(listener, table);
-    let site = Site { authority, port: dialled_port(table, listener.port), tls: chain.tls.is_some(), address };
+    let site = Site { authority, port: table.dialled_port(listener.port), tls: chain.tls.is_some(), address };
     let mut classes = Vec::new();
     for (i, route) in host.routes.iter().enumerate() {
         let index = u32::try_from(i).unwrap_or(u32::MAX);
@@ -118,7 +118,7 @@ fn tcp(router: &Router, listener: &Listener, chain: &FilterChain) -> Option<Host
     let name = chain.matcher.server_names.first().map(|n| example_host(n));
     let site = Site {
         authority: name.clone().unwrap_or_else(|| format_smolstr!("{}", address.unwrap_or(listener.address))),
-        port: dialled_port(table, listener.port),
+        port: table.dialled_port(listener.port),
         tls: name.is_some() || chain.tls.is_some(),
         address,
     };
@@ -138,11 +138,6 @@ fn tcp(router: &Router, listener: &Listener, chain: &FilterChain) -> Option<Host
 /// The listener's own address, unless it listens on all of them.
 fn own_address(listener: &Listener, table: &RouteTable) -> Option<IpAddr> {
     (table.proxy.kind == ProxyKind::Sidecar && !listener.address.is_unspecified()).then_some(listener.address)
-}
-
-/// The port a client dials to get to `listening`: that of a Service before a gateway, else the same.
-fn dialled_port(table: &RouteTable, listening: u16) -> u16 {
-    table.service_ports.iter().find(|(_, target)| *target == listening).map_or(listening, |(port, _)| *port)
 }
 
 /// A host that the domain takes: itself, or an example for a wildcard.

@@ -140,23 +140,16 @@ impl Task<'_> {
         }
         self.judge(&name, &sorted)?;
         let stem = path.file_name().filter(|f| *f != "-").map_or_else(|| name.clone(), |f| f.to_string_lossy().into());
-        let mut done = match replay::streams(&stem, &sorted, &lenses, settings)? {
-            Recorded::One(simulation) => {
-                let mut done = Done { streams: self.drawn(&simulation), against: None, log: None };
-                done.log =
-                    Some(LogResult { name, format: log.format(), changes: changes(&simulation, &sorted), sorted });
-                done
-            }
-            Recorded::Two(pair) => {
-                let (now, before) = (self.drawn(&pair.now), self.drawn(&pair.before));
-                let changes = changes(&pair.now, &sorted);
-                let log = Some(LogResult { name, format: log.format(), changes, sorted });
-                Done { streams: now, against: Some(WhatIf::new(&pair, before)), log }
-            }
+        let recorded = replay::streams(&stem, &sorted, &lenses, settings)?;
+        let (now, against) = match &recorded {
+            Recorded::One(simulation) => (simulation, None),
+            Recorded::Two(pair) => (&pair.now, Some(WhatIf::new(pair, self.drawn(&pair.before)))),
         };
+        let mut streams = self.drawn(now);
         let partial = self.watch.stopped();
-        done.streams.iter_mut().for_each(|s| s.partial |= partial);
-        Ok(Some(done))
+        streams.iter_mut().for_each(|s| s.partial |= partial);
+        let log = LogResult { name, format: log.format(), changes: changes(now, &sorted), sorted };
+        Ok(Some(Done { streams, against, log: Some(log) }))
     }
 
     /// What was read is drawn to its end, even where reading was stopped.

@@ -13,7 +13,7 @@ pub use lens::{Lens, Lenses};
 use sorting::sort;
 pub use sorting::{Kind, Sorted};
 
-use super::wanted::{Wanted, error_rate, key};
+use super::wanted::{Wanted, detect, key};
 use super::{NotPossible, Pair, Progress, Settings, Simulation, settle};
 use crate::recorded::{Batch, Log, Unreadable};
 use crate::scenario::{Amount, Extent};
@@ -24,7 +24,7 @@ const BATCHES_PER_THREAD: usize = 16;
 
 /// Reads a log to its end, or until `progress` says to stop; counts lines as done.
 ///
-/// Only so many batches are in memory as there are threads to sort them: a log may be of any length.
+/// Only so many batches are in memory as are sorted and read at a time: a log may be of any length.
 ///
 /// # Errors
 /// What makes the log unreadable from some line on.
@@ -94,7 +94,7 @@ pub fn streams(name: &str, sorted: &Sorted, lenses: &Lenses<'_>, settings: &Sett
             },
             sessions: None,
             mixing: Mixing::Counted,
-            detect: settings.detect.map(|d| (d, error_rate(settings))),
+            detect: detect(settings, None),
             // However the log is called, packed or handed in, its requests are the same.
             key: key(&proxy, "log"),
             sampled_of: None,

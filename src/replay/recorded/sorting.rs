@@ -12,12 +12,10 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use smol_str::SmolStr;
 
 use super::lens::{Lens, Lenses};
-use crate::mesh::ProxyKind;
 use crate::recorded::{BadLine, Batch, Entry, Format, Reason, Record, Went};
-use crate::replay::alike::{Place, Room, Sender, Told, look};
-use crate::replay::{View, request_text};
+use crate::replay::alike::{Ends, Room, Sender, Told};
+use crate::replay::request_text;
 use crate::request::Request;
-use crate::router::RequestView;
 
 /// Bad lines that are kept to be shown.
 const BAD_SHOWN: usize = 5;
@@ -25,13 +23,11 @@ const BAD_SHOWN: usize = 5;
 /// Different ways in which requests of one class went; more are counted as not known.
 const WENT_MAX: usize = 64;
 
-/// Where a request was found on both sides, and what more tells it from others.
+/// The proxy that requests pass, and where they end there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     proxy: SmolStr,
-    now: Place,
-    before: Option<Place>,
-    detail: Told,
+    ends: Ends,
 }
 
 /// Requests by where the log says they went.
@@ -91,12 +87,13 @@ impl Sorted {
         let room = BAD_SHOWN.saturating_sub(self.bad_lines.len());
         self.bad_lines.extend(later.bad_lines.into_iter().take(room));
         for (mut key, mut kind) in later.kinds {
-            if key.detail != Told::Nothing && !self.kinds.contains_key(&key) && !self.room.holds(key.detail) {
-                if matches!(key.detail, Told::Session(_)) {
+            let told = key.ends.told;
+            if told != Told::Nothing && !self.kinds.contains_key(&key) && !self.room.holds(told) {
+                if matches!(told, Told::Session(_)) {
                     self.lumped += kind.count;
                     kind.alike = false;
                 }
-                key.detail = Told::Nothing;
+                key.ends.told = Told::Nothing;
             }
             match self.kinds.get_mut(&key) {
                 Some(known) => {
@@ -186,27 +183,8 @@ pub fn sort(batch: &Batch, format: Format, lenses: &Lenses<'_>) -> Sorted {
 
 fn key(proxy: &SmolStr, lens: &Lens, record: &mut Record, format: Format) -> Key {
     if format.ports_are_local() {
-        record.request.port = dialled_port(&lens.now, record.request.port);
+        record.request.port = record.request.port.map(|port| lens.now.table().dialled_port(port));
     }
-    let request = RequestView::from(&record.request);
     let sender = Sender { request: &record.request, session: None, client: record.client };
-    let (now, detail) = look(&lens.now, &request, sender);
-    let (before, older) = match &lens.before {
-        Some(view) => {
-            let (found, detail) = look(view, &request, sender);
-            (Some(found), detail)
-        }
-        None => (None, Told::Nothing),
-    };
-    Key { proxy: proxy.clone(), now, before, detail: detail.and(older) }
-}
-
-/// The port of the gateway's Service that leads to the one that it listens on.
-fn dialled_port(view: &View, port: Option<u16>) -> Option<u16> {
-    let table = view.table();
-    if table.proxy.kind != ProxyKind::Gateway {
-        return port;
-    }
-    let service = table.service_ports.iter().find(|(_, target)| Some(*target) == port);
-    service.map(|(dialled, _)| *dialled).or(port)
+    Key { proxy: proxy.clone(), ends: Ends::of(&lens.now, lens.before.as_deref(), sender) }
 }

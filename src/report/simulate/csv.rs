@@ -108,16 +108,10 @@ fn rows(scenario: &str, s: &StreamSummary, out: &mut csv::Writer<Vec<u8>>) -> Re
         let (host, subset, port) = d.cluster.parts().map_or(("", "", String::new()), |(h, s, p)| (h, s, p.to_string()));
         row(d.outcome.as_str(), [&d.cluster.to_string(), host, subset, &port], d.count)?;
     }
-    for (outcome, count) in &s.outcomes {
+    for outcome in s.outcomes.keys() {
         // What destinations of this outcome got stands above.
-        let mut rest = *count;
-        let same = s.destinations.iter().filter(|d| d.outcome == *outcome);
-        let (mut requests, mut expected, mut any) = (0, 0.0, false);
-        for d in same {
-            (requests, expected, any) = (requests + d.count.requests, expected + d.count.expected_share, true);
-        }
-        rest.requests = rest.requests.saturating_sub(requests);
-        rest.expected_share -= expected;
+        let any = s.destinations.iter().any(|d| d.outcome == *outcome);
+        let rest = s.without_destination(*outcome);
         if !any || rest.requests > 0 || rest.expected_share > 1e-12 {
             row(outcome.as_str(), [""; 4], rest)?;
         }
