@@ -159,19 +159,7 @@ pub(super) fn plain(
     path: &SmolStr,
     headers: Vec<(SmolStr, SmolStr)>,
 ) -> Request {
-    Request {
-        id: id.into(),
-        proxy: None,
-        method: method.clone(),
-        authority: authority.clone(),
-        path: path.clone(),
-        port: None,
-        address: None,
-        dialled_host: None,
-        tls: false,
-        sni: None,
-        headers,
-    }
+    Request { id: id.into(), headers, ..Request::new(method.clone(), authority.clone(), path.clone()) }
 }
 
 /// The entries of an object of texts.

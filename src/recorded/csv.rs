@@ -288,19 +288,8 @@ impl<'a> Cells<'a> {
                 let path = self.url.or(self.path).ok_or_else(|| Fault::new("`path` is empty"))?;
                 let authority = self.authority.or(settings.default_authority.as_deref());
                 let authority = authority.ok_or_else(|| Fault::new("`authority` is empty"))?;
-                Request {
-                    id: line.into(),
-                    proxy: None,
-                    method: SmolStr::new(method),
-                    authority: SmolStr::new(authority),
-                    path: SmolStr::new(path),
-                    port: None,
-                    address: None,
-                    dialled_host: None,
-                    tls: self.tls.unwrap_or(self.sni.is_some()),
-                    sni: None,
-                    headers: Vec::new(),
-                }
+                let tls = self.tls.unwrap_or(self.sni.is_some());
+                Request { id: line.into(), tls, ..Request::new(method, authority, path) }
             }
         };
         if let Some(authority) = self.authority {

@@ -97,18 +97,15 @@ impl Logged<'_> {
         let client = self.downstream_remote_address.get().and_then(socket_address).map(|a| a.ip());
         let sni = self.requested_server_name.get().map(SmolStr::new);
         let went = self.went();
+        let asked = Request::new(method, authority, path);
         let request = Request {
             id: line.into(),
-            proxy: None,
-            method: SmolStr::new(method),
-            authority,
-            path: SmolStr::new(path),
             port: local.map(|a| a.port()).filter(|port| *port != 0),
             address: local.map(|a| a.ip()).filter(|ip| !ip.is_unspecified()),
-            dialled_host: None,
             tls: sni.is_some(),
             sni,
             headers: self.request_headers(client),
+            ..asked
         };
         Ok(Entry::Request(Record { request, client, went }))
     }

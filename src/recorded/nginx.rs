@@ -43,19 +43,8 @@ pub(super) fn entry(line: &str, number: u64, settings: &Settings) -> Result<Entr
             headers.push((name, SmolStr::new(value)));
         }
     }
-    let request = Request {
-        id: number.into(),
-        proxy: None,
-        method: SmolStr::new(method),
-        authority,
-        path: url.map_or_else(|| SmolStr::new(target), |url| url.path),
-        port: None,
-        address: None,
-        dialled_host: None,
-        tls: false,
-        sni: None,
-        headers,
-    };
+    let path = url.map_or_else(|| SmolStr::new(target), |url| url.path);
+    let request = Request { id: number.into(), headers, ..Request::new(method, authority, path) };
     let went = Went { status: fields.status, ..Went::default() }.or_none();
     Ok(Entry::Request(Record { request, client: fields.address.parse().ok(), went }))
 }

@@ -44,6 +44,25 @@ pub struct Request {
     pub headers: Vec<(SmolStr, SmolStr)>,
 }
 
+impl Request {
+    /// A request in plain text of which no more is said: every other field has its default.
+    pub fn new(method: impl Into<SmolStr>, authority: impl Into<SmolStr>, path: impl Into<SmolStr>) -> Request {
+        Request {
+            id: serde_json::Value::Null,
+            proxy: None,
+            method: method.into(),
+            authority: authority.into(),
+            path: path.into(),
+            port: None,
+            address: None,
+            dialled_host: None,
+            tls: false,
+            sni: None,
+            headers: Vec::new(),
+        }
+    }
+}
+
 /// Why a request could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct RequestError {

@@ -21,17 +21,11 @@ pub(super) struct Site {
 /// A GET without headers.
 pub(super) fn plain(site: &Site, path: &str) -> Request {
     Request {
-        id: serde_json::Value::Null,
-        proxy: None,
-        method: "GET".into(),
-        authority: site.authority.clone(),
-        path: path.into(),
         port: Some(site.port),
         address: site.address,
-        dialled_host: None,
         tls: site.tls,
         sni: site.tls.then(|| site.authority.clone()),
-        headers: Vec::new(),
+        ..Request::new("GET", site.authority.clone(), path)
     }
 }
 

@@ -89,19 +89,7 @@ pub(in crate::checks) fn request(example: &Example, host: &str) -> Option<Reques
     };
     let host = host.strip_prefix("*.").map_or_else(|| SmolStr::new(host), |rest| format_smolstr!("any.{rest}"));
     let host = if host == "*" { SmolStr::new_static("example.com") } else { host };
-    let mut request = Request {
-        id: serde_json::Value::Null,
-        proxy: None,
-        method: "GET".into(),
-        authority: host,
-        path: "/".into(),
-        port: Some(80),
-        address: None,
-        dialled_host: None,
-        tls: false,
-        sni: None,
-        headers: Vec::new(),
-    };
+    let mut request = Request { port: Some(80), ..Request::new("GET", host, "/") };
     let mut query = String::new();
     for (field, values) in example {
         for value in values {
