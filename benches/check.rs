@@ -7,10 +7,10 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use towtank::checks::registry::Profile;
-use towtank::checks::{self, Inputs};
-use towtank::load::{self, Options};
-use towtank::source::SourceMap;
+use towtank::analysis::checks::registry::Profile;
+use towtank::analysis::checks::{self, Inputs};
+use towtank::manifest::load::{self, Options};
+use towtank::manifest::source::SourceMap;
 
 /// Every service has its own prefix of one host, in a VirtualService of its own.
 fn shared_host(services: usize) -> String {

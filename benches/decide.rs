@@ -8,16 +8,16 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use smol_str::SmolStr;
-use towtank::decision::{Detail, decide};
-use towtank::manifest::{Labels, Nanos, PathNormalizationType};
-use towtank::mesh::{Proxy, ProxyKind};
-use towtank::request::Request;
-use towtank::router::{RequestView, Router, Switches};
-use towtank::table::{
+use towtank::envoy::decision::{Detail, decide};
+use towtank::envoy::proxy::{Proxy, ProxyKind};
+use towtank::envoy::request::Request;
+use towtank::envoy::router::{RequestView, Router, Switches};
+use towtank::envoy::table::{
     ChainAction, ClusterName, Destination, FilterChain, FilterChainMatch, Forward, ForwardTo, HeaderMatcher,
     HeaderMutations, Listener, NameTable, PathMatch, PathRewrite, Route, RouteAction, RouteConfiguration, RouteMatch,
     RouteTable, ValueMatch, VirtualHost, WeightedCluster,
 };
+use towtank::manifest::kinds::{Labels, Nanos, PathNormalizationType};
 
 const HOST: &str = "shop.example.com";
 

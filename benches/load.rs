@@ -6,10 +6,10 @@ mod mesh;
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use towtank::admission;
-use towtank::load::{self, Options};
-use towtank::mesh::Mesh;
-use towtank::source::SourceMap;
+use towtank::istio::admission;
+use towtank::istio::mesh::Mesh;
+use towtank::manifest::load::{self, Options};
+use towtank::manifest::source::SourceMap;
 
 fn stages(c: &mut Criterion) {
     let mut group = c.benchmark_group("load");

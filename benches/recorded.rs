@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::io::Write as _;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use towtank::recorded::{Entry, Log, Settings};
+use towtank::traffic::recorded::{Entry, Log, Settings};
 
 /// Lines of each log; no two are the same.
 const LINES: usize = 100_000;

@@ -8,12 +8,12 @@ mod log;
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use towtank::load::UnknownFields;
-use towtank::recorded::{self, Log};
-use towtank::replay::{self, Lens, Lenses, Override, Progress, Recorded, Settings, Simulation, View};
-use towtank::router::Switches;
-use towtank::scenario;
-use towtank::workspace::{self, Inputs, Options, Workspace};
+use towtank::envoy::router::Switches;
+use towtank::manifest::load::UnknownFields;
+use towtank::traffic::recorded::{self, Log};
+use towtank::traffic::replay::{self, Lens, Lenses, Override, Progress, Recorded, Settings, Simulation, View};
+use towtank::traffic::scenario;
+use towtank::traffic::workspace::{self, Inputs, Options, Workspace};
 
 const MANIFESTS: &str = r#"
 apiVersion: v1

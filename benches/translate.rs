@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use smol_str::SmolStr;
-use towtank::load::{self, Options};
-use towtank::manifest::Labels;
-use towtank::mesh::{Mesh, Proxy, ProxyKind};
-use towtank::report;
-use towtank::router::{Router, Switches};
-use towtank::source::SourceMap;
-use towtank::translate;
+use towtank::envoy::proxy::{Proxy, ProxyKind};
+use towtank::envoy::router::{Router, Switches};
+use towtank::istio::mesh::Mesh;
+use towtank::istio::translate;
+use towtank::manifest::kinds::Labels;
+use towtank::manifest::load::{self, Options};
+use towtank::manifest::source::SourceMap;
+use towtank::tool::report;
 
 fn tables(c: &mut Criterion) {
     let mut group = c.benchmark_group("translate");

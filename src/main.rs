@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    towtank::cli::main()
+    towtank::tool::cli::main()
 }

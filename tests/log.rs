@@ -19,7 +19,7 @@ fn towtank(arguments: &[&str]) -> Ran {
 
 fn document(ran: Ran) -> Value {
     let document: Value = serde_json::from_str(&ran.ends_with(0).out).expect("JSON");
-    let schema: Value = serde_json::from_str(towtank::report::schema::SIMULATE).expect("the schema is JSON");
+    let schema: Value = serde_json::from_str(towtank::tool::report::schema::SIMULATE).expect("the schema is JSON");
     let validator = jsonschema::validator_for(&schema).expect("the schema is one");
     let errors: Vec<String> = validator.iter_errors(&document).map(|e| e.to_string()).collect();
     assert!(errors.is_empty(), "{errors:?}");

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use towtank::recorded::{BadLine, Entry, Format, Log, Reason, Record, Settings, Unreadable};
+use towtank::traffic::recorded::{BadLine, Entry, Format, Log, Reason, Record, Settings, Unreadable};
 
 #[test]
 fn logs_are_read_as_expected() {

@@ -7,13 +7,13 @@ use std::path::Path;
 
 use meshes::{folders, open, open_edited, without};
 use proptest::prelude::*;
-use towtank::compare;
-use towtank::decision::{Decision, Detail, decide};
-use towtank::replay::{CumulativeTable, Override, Progress, Settings, Simulation, View, in_turn};
-use towtank::request::parse_json_lines;
-use towtank::router::Switches;
-use towtank::stats::kolmogorov_smirnov_uniform;
-use towtank::workspace::Workspace;
+use towtank::analysis::compare;
+use towtank::envoy::decision::{Decision, Detail, decide};
+use towtank::envoy::router::Switches;
+use towtank::traffic::replay::{CumulativeTable, Override, Progress, Settings, Simulation, View, in_turn};
+use towtank::traffic::request_text::parse_json_lines;
+use towtank::traffic::stats::kolmogorov_smirnov_uniform;
+use towtank::traffic::workspace::Workspace;
 
 /// Automatic streams of every mesh: each request reaches the route it was made for, shares are shares of one whole, every
 /// request is counted once, and threads change nothing.

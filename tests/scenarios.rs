@@ -76,7 +76,7 @@ fn every_report_is_as_it_was() {
 
 #[test]
 fn every_json_fits_the_schema() {
-    let schema: Value = serde_json::from_str(towtank::report::schema::SIMULATE).expect("the schema is JSON");
+    let schema: Value = serde_json::from_str(towtank::tool::report::schema::SIMULATE).expect("the schema is JSON");
     let validator = jsonschema::validator_for(&schema).expect("the schema is one");
     for folder in folders() {
         for options in [&[][..], &["--exact"], &["--count", "77"]] {

@@ -13,7 +13,7 @@ fn towtank(arguments: &[&str]) -> Ran {
 }
 
 fn fits_the_schema(document: &Value) {
-    let schema: Value = serde_json::from_str(towtank::report::schema::SIMULATE).expect("the schema is JSON");
+    let schema: Value = serde_json::from_str(towtank::tool::report::schema::SIMULATE).expect("the schema is JSON");
     let validator = jsonschema::validator_for(&schema).expect("the schema is one");
     let errors: Vec<String> = validator.iter_errors(document).map(|e| e.to_string()).collect();
     assert!(errors.is_empty(), "{errors:?}");

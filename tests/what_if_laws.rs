@@ -11,18 +11,19 @@ use std::sync::Arc;
 
 use meshes::{folders, open, open_edited, without};
 use smol_str::SmolStr;
-use towtank::compare::{self, Flow, StreamChange, change};
-use towtank::decision::{Decision, Outcome, Upstream};
-use towtank::recorded::{self, Log};
-use towtank::replay::{
+use towtank::analysis::compare::{self, Flow, StreamChange, change};
+use towtank::envoy::decision::{Decision, Outcome, Upstream};
+use towtank::envoy::request::Request;
+use towtank::envoy::router::Switches;
+use towtank::manifest::source::Position;
+use towtank::traffic::recorded::{self, Log};
+use towtank::traffic::replay::{
     self, Lens, Lenses, Override, Pair, Prepared, Progress, Recorded, Settings, Simulation, StreamSummary, View,
     answer_status,
 };
-use towtank::request::{Request, for_url, parse_json_lines};
-use towtank::router::Switches;
-use towtank::scenario::{Amount, Extent, Scenario, Stream, Template, TemplateHeader};
-use towtank::source::Position;
-use towtank::workspace::Workspace;
+use towtank::traffic::request_text::{for_url, parse_json_lines};
+use towtank::traffic::scenario::{Amount, Extent, Scenario, Stream, Template, TemplateHeader};
+use towtank::traffic::workspace::Workspace;
 
 fn settings() -> Settings {
     Settings { seed: 5, amount: Override { count: Some(300), ..Override::default() }, ..Settings::default() }
@@ -299,7 +300,8 @@ fn access_logs_go_where_they_went() {
             let keeps_host = |t: &Template| {
                 let request = for_url(&t.method, &t.url).expect("a request");
                 let seen = view(&now, &now, &stream.proxy).expect("a proxy");
-                let d = towtank::decision::decide(&seen.router, &request, towtank::decision::Detail::Outcome);
+                let d =
+                    towtank::envoy::decision::decide(&seen.router, &request, towtank::envoy::decision::Detail::Outcome);
                 let arrives = d.clusters.iter().filter_map(|c| c.upstream.as_ref()).chain(&d.upstream);
                 arrives.into_iter().all(|u| u.authority == request.authority)
             };

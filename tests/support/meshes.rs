@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use towtank::load::UnknownFields;
-use towtank::source::SourceMap;
-use towtank::workspace::{self, Inputs, Options, Workspace};
-use towtank::{load, scenario};
+use towtank::manifest::load::UnknownFields;
+use towtank::manifest::source::SourceMap;
+use towtank::tool::files;
+use towtank::traffic::scenario;
+use towtank::traffic::workspace::{self, Inputs, Options, Workspace};
 
 /// Opens the scenario in `folder`. None where it is refused on purpose.
 pub fn open(folder: &Path) -> Option<Workspace> {
@@ -20,11 +21,11 @@ pub fn open_edited(folder: &Path, edit: impl Fn(String) -> String) -> Option<Wor
     let scenario = scenario::decode(file, &text).expect("a good scenario");
     let manifests: Vec<PathBuf> = match &scenario.manifests {
         Some(list) => list.iter().map(|p| folder.join(p.as_str())).collect(),
-        None => load::files::manifest_files(folder, &mut Vec::new()),
+        None => files::manifest_files(folder, &mut Vec::new()),
     };
     let manifests: Vec<PathBuf> = manifests.into_iter().filter(|p| !p.ends_with("scenario.yaml")).collect();
     let mut read = SourceMap::default();
-    let (files, findings) = load::files::add_paths(&mut read, &manifests);
+    let (files, findings) = files::add_paths(&mut read, &manifests);
     for file in files.iter().filter_map(|f| read.file(*f)) {
         inputs.manifests.push(inputs.sources.add(file.name.as_str(), edit(file.text.to_string())));
     }

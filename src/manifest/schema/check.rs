@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 
 use super::{Field, Shape, Type};
-use crate::diagnostic::{Admission, Finding, Severity};
-use crate::manifest::place::Places;
-use crate::manifest::{Nanos, ObjectId};
-use crate::yaml::{Node, Span, Value, push_index, push_key};
+use crate::manifest::diagnostic::{Admission, Finding, Severity};
+use crate::manifest::kinds::place::Places;
+use crate::manifest::kinds::{Nanos, ObjectId};
+use crate::manifest::yaml::{Node, Span, Value, push_index, push_key};
 
 /// What to do about a field that the kind does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

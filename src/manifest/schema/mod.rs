@@ -18,13 +18,13 @@ mod service_entry;
 mod sidecar;
 mod virtual_service;
 
-use crate::yaml::Node;
+use crate::manifest::yaml::Node;
 
 pub use check::UnknownFields;
 pub(crate) use check::{Checker, nearest};
 pub(crate) use mesh_config::MESH_CONFIG;
 
-use super::Kind;
+use crate::manifest::kinds::Kind;
 
 /// The fields of one object, or of a block within one.
 pub(crate) struct Shape {

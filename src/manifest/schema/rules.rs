@@ -1,7 +1,7 @@
 //! Conditions that go beyond a single value: the CEL rules of the resource definitions.
 
 use super::Checker;
-use crate::yaml::Node;
+use crate::manifest::yaml::Node;
 
 /// Entries of a list, with their numbers.
 fn items<'n, 't>(node: &'n Node<'t>) -> impl Iterator<Item = (usize, &'n Node<'t>)> {

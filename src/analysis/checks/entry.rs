@@ -1,0 +1,182 @@
+//! G: whether traffic comes through gateways as it is meant to.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use smol_str::SmolStr;
+
+use super::references::gateways::{admits, is_passthrough};
+use super::registry::checks;
+use super::report::{Report, listed};
+use super::subject::Subject;
+use crate::istio::mesh::{MESH_GATEWAY, Protocol, VirtualService, is_wildcard};
+
+checks! {
+    /// No Service that selects the gateway's pods has the port of a server, neither as its own port nor as its target port:
+    /// nobody can reach the server from outside.
+    G601 "Gateway port on no Service" Warning needs[Gateways, Pods, Services] peers["IST0162"];
+
+    /// A server passes TLS through, and the VirtualService that is bound to it has http rules only, which can't act on what
+    /// the gateway can't read; or a server ends TLS, and the VirtualService has tls rules only.
+    G602 "Rules that the server's TLS mode keeps from acting" Error needs[VirtualServices, Gateways] peers[];
+
+    /// A VirtualService is bound to gateways alone, and its host is a service of the mesh: for calls within the mesh its
+    /// rules don't act, and no other VirtualService has rules for them.
+    G603 "Gateway rules for a service of the mesh" Warning needs[VirtualServices] peers[];
+
+    /// A VirtualService for the mesh splits traffic of a service by subset, and one for a gateway leads to the same service
+    /// without a subset: for what comes through the gateway the split has no effect, since a gateway takes only the rules
+    /// that are bound to it.
+    G604 "Split of the mesh has no effect for a gateway" Warning needs[VirtualServices] peers["IST0140"];
+
+    /// A server answers everything with a redirect to https. Rules of VirtualServices don't act on it.
+    G605 "Server that only redirects to https" Info needs[Gateways] peers[];
+
+    /// The name of a server's port doesn't begin with its protocol. Nothing depends on it here; other tools read it.
+    G606 "Gateway port name without protocol" Info needs[Gateways] peers["KIA0601"];
+}
+
+pub(super) fn run(subject: &Subject<'_>, report: &mut Report) {
+    servers(subject, report);
+    let mut in_mesh: FxHashSet<&SmolStr> = FxHashSet::default();
+    let mut splits: FxHashMap<&SmolStr, &VirtualService> = FxHashMap::default();
+    for vs in subject.mesh.virtual_services.all.iter().filter(|vs| Subject::is_mesh(vs)) {
+        in_mesh.extend(&vs.hosts);
+        for host in &vs.hosts {
+            let own = |d: &crate::manifest::kinds::Destination| d.host == *host && !d.subset.is_empty();
+            let by_subset =
+                vs.http.iter().any(|r| r.route.route.iter().filter_map(|d| d.destination.as_ref()).any(own));
+            if by_subset {
+                splits.entry(host).or_insert(vs);
+            }
+        }
+    }
+    for vs in &subject.mesh.virtual_services.all {
+        tls_modes(subject, vs, report);
+        if !Subject::is_mesh(vs) {
+            gateway_only(subject, vs, &in_mesh, report);
+            without_subset(vs, &splits, report);
+        }
+    }
+}
+
+/// G601, G605, G606.
+fn servers(subject: &Subject<'_>, report: &mut Report) {
+    for gateway in &subject.mesh.gateways {
+        let proxy = subject.proxies_of(gateway).next();
+        let targets = proxy.map(|p| subject.mesh.endpoints.service_targets(p)).unwrap_or_default();
+        for (i, server) in gateway.spec.servers.iter().enumerate() {
+            let object = (&gateway.id, if server.at.is_known() { server.at } else { gateway.at });
+            let Some(port) = &server.port else { continue };
+            let reached =
+                |number: i64| targets.iter().any(|t| i64::from(t.port) == number || i64::from(t.target_port) == number);
+            if !targets.is_empty() && !reached(port.number) {
+                let mut ports: Vec<u16> = targets.iter().map(|t| t.port).collect();
+                ports.sort_unstable();
+                ports.dedup();
+                let message = format!("no Service of the gateway's pods has port {}", port.number);
+                let hint = format!("add the port to the Service, which has {}", listed(&ports, 6));
+                report.add("G601", object, format!("spec.servers[{i}].port.number"), message, hint);
+            }
+            if server.tls.as_ref().is_some_and(|t| t.https_redirect) {
+                let message =
+                    format!("port {} answers everything with a redirect to https; rules don't act on it", port.number);
+                report.add(
+                    "G605",
+                    object,
+                    format!("spec.servers[{i}].tls.httpsRedirect"),
+                    message,
+                    "serve the hosts on an HTTPS server as well",
+                );
+            }
+            let protocol = port.protocol.to_ascii_lowercase();
+            let named = port.name.to_ascii_lowercase();
+            let fits = named == protocol || named.starts_with(&format!("{protocol}-"));
+            if !named.is_empty() && !fits {
+                let message = format!("port name `{}` doesn't begin with its protocol `{protocol}`", port.name);
+                report.add(
+                    "G606",
+                    object,
+                    format!("spec.servers[{i}].port.name"),
+                    message,
+                    format!("write `{protocol}-{}`", port.name),
+                );
+            }
+        }
+    }
+}
+
+/// G602.
+fn tls_modes(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) {
+    for (g, name) in vs.gateways.iter().enumerate() {
+        let Some(gateway) = subject.gateways.get(name) else { continue };
+        let namespace = &vs.object.namespace;
+        let bound: Vec<_> = gateway
+            .spec
+            .servers
+            .iter()
+            .filter(|s| vs.hosts.iter().any(|h| admits(s, h, namespace, &gateway.meta.namespace)))
+            .collect();
+        let plain = |p: &str| Protocol::parse(p).is_http();
+        let passes = !bound.is_empty()
+            && bound.iter().all(|s| is_passthrough(s) && !s.port.as_ref().is_some_and(|p| plain(&p.protocol)));
+        let ends = !bound.is_empty()
+            && bound.iter().all(|s| s.tls.as_ref().is_some_and(|t| !t.https_redirect) && !is_passthrough(s));
+        let message = if passes && !vs.http.is_empty() && vs.tls.is_empty() && vs.tcp.is_empty() {
+            format!("{} passes TLS through, so http rules can't act; there are no tls rules", gateway.id)
+        } else if ends && !vs.tls.is_empty() && vs.http.is_empty() && vs.tcp.is_empty() {
+            format!("{} ends TLS, so tls rules can't act; there are no http rules", gateway.id)
+        } else {
+            continue;
+        };
+        report
+            .add(
+                "G602",
+                (&vs.object, vs.at),
+                format!("spec.gateways[{g}]"),
+                message,
+                "use the kind of rules that fits the server's TLS mode",
+            )
+            .related("the Gateway", gateway.at, Some(&gateway.id));
+    }
+}
+
+/// G603.
+fn gateway_only(subject: &Subject<'_>, vs: &VirtualService, in_mesh: &FxHashSet<&SmolStr>, report: &mut Report) {
+    for (i, host) in vs.hosts.iter().enumerate() {
+        if is_wildcard(host) || in_mesh.contains(host) || vs.http.is_empty() {
+            continue;
+        }
+        let service = subject.mesh.service_index.by_hostname(host).iter().find(|s| !s.mesh_external);
+        if service.is_some_and(|s| s.registry == crate::istio::mesh::Registry::Kubernetes && s.at.is_known()) {
+            let message = format!(
+                "`{host}` is a service of the mesh, and these rules are for gateways alone: calls within the mesh don't get them"
+            );
+            report.add(
+                "G603",
+                (&vs.object, vs.at),
+                format!("spec.hosts[{i}]"),
+                message,
+                format!("add `{MESH_GATEWAY}` to `spec.gateways`, if they should"),
+            );
+        }
+    }
+}
+
+/// G604.
+fn without_subset(vs: &VirtualService, splits: &FxHashMap<&SmolStr, &VirtualService>, report: &mut Report) {
+    for rule in &vs.http {
+        for (i, r) in rule.route.route.iter().enumerate() {
+            let Some(d) = r.destination.as_ref().filter(|d| d.subset.is_empty()) else { continue };
+            let Some(split) = splits.get(&d.host).filter(|s| s.object != vs.object) else { continue };
+            let message = format!(
+                "leads to `{}` without a subset: the split in {} is for the mesh and has no effect here",
+                d.host, split.object
+            );
+            let path = format!("spec.http[{}].route[{i}].destination", rule.source.rule.unwrap_or_default());
+            report.add("G604", (&rule.source.object, d.at), path, message, "repeat the split here").related(
+                "the split",
+                split.at,
+                Some(&split.object),
+            );
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Checks: what is wrong with a set of manifests, with proof.
+//!
+//! In: admitted manifests and the mesh made of them. Out: an [`Outcome`]: findings in the order of the sources, the checks
+//! that could not be made and what they need, and the operator's checklist. Each check asks the resolved mesh and the route
+//! tables, so that it says what Istio would do rather than what the text looks like. Each family has a folder or file; the
+//! doc comment of a check is its manual, and its example under `tests/checks` is its test.
+//!
+//! Not here: what admission says (room `admission`), and how findings are shown (room `report`).
+
+pub mod admission_manual;
+mod base;
+mod checklist;
+mod conditions;
+mod conflicts;
+mod entry;
+mod operators;
+mod policies;
+mod priority;
+mod protocols;
+mod references;
+pub mod registry;
+mod report;
+mod senders;
+pub mod silence;
+mod simulated;
+mod subject;
+#[cfg(test)]
+mod tests;
+mod visibility;
+mod walk;
+
+use rayon::prelude::*;
+
+use crate::istio::mesh::Mesh;
+use crate::manifest::diagnostic::Finding;
+use crate::manifest::kinds::Manifests;
+use crate::manifest::source::SourceMap;
+use crate::traffic::scenario::Scenario;
+use base::Base;
+use registry::{Check, Input, Profile};
+use report::Report;
+use subject::Subject;
+
+pub use checklist::{Answer, Question};
+
+/// Checks that belong together, and what makes them.
+struct Family {
+    checks: &'static [&'static [Check]],
+    runs: &'static [fn(&Subject<'_>, &mut Report)],
+}
+
+static FAMILIES: &[Family] = &[
+    // Made by the room `admission`.
+    Family { checks: &[admission_manual::CHECKS], runs: &[] },
+    Family {
+        checks: &[
+            references::destinations::CHECKS,
+            references::subsets::CHECKS,
+            references::gateways::CHECKS,
+            references::credentials::CHECKS,
+            references::delegates::CHECKS,
+            references::selectors::CHECKS,
+            references::clients::CHECKS,
+        ],
+        runs: &[
+            references::destinations::run,
+            references::subsets::run,
+            references::gateways::run,
+            references::credentials::run,
+            references::delegates::run,
+            references::selectors::run,
+            references::clients::run,
+        ],
+    },
+    Family {
+        checks: &[
+            priority::dead::CHECKS,
+            priority::rest::CHECKS,
+            priority::fields::CHECKS,
+            priority::patterns::CHECKS,
+            priority::sources::CHECKS,
+            priority::hosts::CHECKS,
+            priority::redirects::CHECKS,
+        ],
+        runs: &[
+            priority::dead::run,
+            priority::rest::run,
+            priority::fields::run,
+            priority::patterns::run,
+            priority::sources::run,
+            priority::hosts::run,
+            priority::redirects::run,
+        ],
+    },
+    Family {
+        checks: &[
+            conflicts::virtual_services::CHECKS,
+            conflicts::destination_rules::CHECKS,
+            conflicts::gateways::CHECKS,
+            conflicts::others::CHECKS,
+        ],
+        runs: &[
+            conflicts::virtual_services::run,
+            conflicts::destination_rules::run,
+            conflicts::gateways::run,
+            conflicts::others::run,
+        ],
+    },
+    Family {
+        checks: &[
+            policies::weights::CHECKS,
+            policies::retries::CHECKS,
+            policies::destination_rules::CHECKS,
+            policies::mutual_tls::CHECKS,
+        ],
+        runs: &[
+            policies::weights::run,
+            policies::retries::run,
+            policies::destination_rules::run,
+            policies::mutual_tls::run,
+        ],
+    },
+    Family {
+        checks: &[visibility::CHECKS, entry::CHECKS, protocols::CHECKS],
+        runs: &[visibility::run, entry::run, protocols::run],
+    },
+    Family {
+        checks: &[
+            operators::order::CHECKS,
+            operators::rollback::CHECKS,
+            operators::duties::CHECKS,
+            operators::telemetry::CHECKS,
+        ],
+        runs: &[operators::order::run, operators::rollback::run, operators::duties::run, operators::telemetry::run],
+    },
+    // Made by commands that run requests.
+    Family { checks: &[simulated::CHECKS], runs: &[] },
+];
+
+/// What is checked.
+#[derive(Debug)]
+pub struct Inputs<'a> {
+    /// Admitted, and Services assumed where that was asked for.
+    pub manifests: Manifests,
+    /// Services were assumed.
+    pub assumed: bool,
+    pub scenario: Option<&'a Scenario>,
+    pub sources: &'a SourceMap,
+    /// What is in force now, where that is to be compared with.
+    pub base: Option<Manifests>,
+    pub profile: Profile,
+    /// What loading and admission found, which the checklist counts in.
+    pub earlier: &'a [Finding],
+}
+
+/// A check that could not be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotEvaluated {
+    pub check: &'static Check,
+    /// The inputs that are missing; at least one.
+    pub needs: Vec<Input>,
+}
+
+/// What came of checking.
+#[derive(Debug)]
+pub struct Outcome {
+    /// In the order of the sources; findings of one place by id.
+    pub findings: Vec<Finding>,
+    pub not_evaluated: Vec<NotEvaluated>,
+    /// Indexes of earlier findings that a finding here says better: Istio's warnings about rules that are not used.
+    pub repeated: Vec<usize>,
+    /// The questions an operator asks before going live, and the usual mistakes.
+    pub checklist: Vec<Question>,
+}
+
+/// Makes all checks of the profile.
+pub fn run(inputs: Inputs<'_>) -> Outcome {
+    let mesh = Mesh::build(inputs.manifests.clone());
+    let before = inputs.base.map(|mut base| {
+        base::complete(&mut base, &inputs.manifests);
+        let mesh = Mesh::build(base.clone());
+        (base, mesh)
+    });
+    let mut subject = Subject::new(&inputs.manifests, &mesh, inputs.scenario, inputs.assumed, inputs.sources);
+    subject.base = before.as_ref().map(|(manifests, mesh)| Base::new(manifests, mesh));
+    let mut report = Report::default();
+    let runs: Vec<_> = FAMILIES.iter().flat_map(|f| f.runs).collect();
+    let found = runs.par_iter().map(|run| {
+        let mut report = Report::default();
+        run(&subject, &mut report);
+        report
+    });
+    found.collect::<Vec<_>>().into_iter().for_each(|found| report.append(found));
+    operators::duties::sum_up(&mut report);
+    references::gateways::generated(inputs.earlier, &mut report);
+    let not_evaluated = not_evaluated(&subject, inputs.profile);
+    let mut findings = report.findings;
+    let is_made = |f: &Finding| {
+        not_evaluated.iter().all(|n| n.check.id != f.id || n.needs.iter().copied().all(Input::is_for_some))
+    };
+    findings.retain(is_made);
+    findings.sort_by(|a, b| (a.at, &a.id, &a.path).cmp(&(b.at, &b.id, &b.path)));
+    findings.dedup();
+    let repeated = repeated(inputs.earlier, &findings);
+    let checklist = checklist::answer(&subject, inputs.earlier, &findings);
+    let in_profile = |f: &Finding| registry::find(&f.id).is_none_or(|c| c.profile <= inputs.profile);
+    findings.retain(in_profile);
+    Outcome { findings, not_evaluated, repeated, checklist }
+}
+
+/// A warning of M128 about a rule or match that P201 to P204 are about, with proof.
+fn repeated(earlier: &[Finding], findings: &[Finding]) -> Vec<usize> {
+    let proven = |f: &&Finding| matches!(f.id.as_str(), "P201" | "P202" | "P203" | "P204");
+    let dead: Vec<&Finding> = findings.iter().filter(proven).collect();
+    let warned = earlier.iter().enumerate().filter(|(_, f)| f.id == "M128" && !f.path.is_empty());
+    let same =
+        |a: &Finding, b: &Finding| a.object == b.object && (a.path.starts_with(&b.path) || b.path.starts_with(&a.path));
+    warned.filter(|(_, f)| dead.iter().any(|d| same(f, d))).map(|(i, _)| i).collect()
+}
+
+fn not_evaluated(subject: &Subject<'_>, profile: Profile) -> Vec<NotEvaluated> {
+    registry::all()
+        .filter(|c| c.profile <= profile)
+        .filter_map(|check| {
+            let needs: Vec<Input> = check.needs.iter().copied().filter(|n| !subject.has(*n)).collect();
+            (!needs.is_empty()).then_some(NotEvaluated { check, needs })
+        })
+        .collect()
+}

@@ -1,0 +1,375 @@
+//! Which rules are never reached, and which depend on their order: P201 to P205, T417.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use rustc_hash::FxHashSet;
+use smol_str::SmolStr;
+
+use super::entries::{Entry, entries, paths_differ, sites};
+use super::witness;
+use crate::analysis::checks::registry::checks;
+use crate::analysis::checks::report::{Report, listed};
+use crate::analysis::checks::subject::Subject;
+use crate::analysis::symbolic::{Answer, Budget, Conditions, Region, difference};
+use crate::istio::mesh::VirtualService;
+use crate::manifest::diagnostic::Severity;
+use crate::manifest::kinds::{HttpMatch, ObjectId};
+use crate::manifest::source::Position;
+
+checks! {
+    /// A rule stands behind one without match, which takes every request: it gets nothing, and is not even sent to the
+    /// proxy. Put rules with conditions first.
+    P201 "Rule after a rule without match" Warning needs[VirtualServices, Roots] peers["IST0130"];
+
+    /// A match that takes every request is not the last one of the last rule: prefix `/` or regex `.*` with no other
+    /// condition, behind which Istio sends nothing to the proxy, or a regex such as `/.*`, which covers all the same.
+    P202 "Implicit catch-all in the middle" Warning needs[VirtualServices, Roots] peers["IST0131"];
+
+    /// Two matches accept exactly the same requests, however they are written (case of header names, order of conditions,
+    /// `prefix: /` against none). The later one gets nothing.
+    P203 "Exact duplicate match" Warning needs[VirtualServices, Roots] peers["IST0131", "IST0130"];
+
+    /// Every request that a match accepts is taken by earlier matches, one or several together: it gets nothing. The usual
+    /// case is a canary rule with a header behind the general rule for the same path.
+    ///
+    /// This is proven on the whole condition: paths as automata, headers as sets of values, methods, parameters and the
+    /// client's source. Where it can't be decided within bounds, and no request was found that reaches the match, it is
+    /// reported as possible. A match that any client can reach is not reported.
+    P204 "Match fully covered by earlier ones" Warning needs[VirtualServices, Roots] peers["IST0131"];
+
+    /// Two matches accept a common request, neither covers the other, and they do different things: the order decides, and
+    /// nobody sees that from either of them alone. The request that both accept is shown, and the router has confirmed it. A
+    /// warning where what is in force has the two the other way round.
+    P205 "Order-sensitive overlap" Info needs[VirtualServices, Roots] peers[];
+
+    /// A redirect or direct response takes all requests of a later rule that routes, which is how maintenance pages stay
+    /// behind. The later rule gets nothing.
+    T417 "Direct answer shadows a destination" Warning needs[VirtualServices] peers[];
+}
+
+pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
+    let routed: Vec<_> = subject.mesh.virtual_services.all.iter().filter(|vs| !vs.http.is_empty()).collect();
+    let found = routed.par_iter().map(|vs| {
+        let mut report = Report::default();
+        let reached = virtual_service(subject, vs, &mut report);
+        (report, reached)
+    });
+    let found: Vec<_> = found.collect();
+    // A delegate's match is dead where all roots leave nothing for it, and only there.
+    let reached: FxHashSet<_> = found.iter().flat_map(|(_, reached)| reached).cloned().collect();
+    for (mut one, _) in found {
+        one.findings.retain(|f| {
+            let is_dead = matches!(f.id.as_str(), "P201" | "P203" | "P204" | "T417");
+            let below = format!("{}.match[", f.path);
+            let lives = |(object, path): &(ObjectId, String)| {
+                f.object.as_ref() == Some(object) && (*path == f.path || path.starts_with(&below))
+            };
+            !is_dead || !reached.iter().any(lives)
+        });
+        report.append(one);
+    }
+}
+
+/// Gives the objects and paths of delegates' matches that some request reaches.
+fn virtual_service(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) -> Vec<(ObjectId, String)> {
+    let mut fates: BTreeMap<(usize, Option<usize>), Vec<Fate>> = BTreeMap::new();
+    let mut shown = None;
+    for site in sites(vs) {
+        let list = entries(vs, site, &subject.languages);
+        for (i, fate) in fates_of(&list).into_iter().enumerate() {
+            let Some(entry) = list.get(i) else { continue };
+            fates.entry((entry.rule, entry.match_index)).or_default().push(fate);
+        }
+        shown = shown.or(Some(list));
+    }
+    let Some(list) = shown else { return Vec::new() };
+    let alive = |e: &Entry<'_>| fates.get(&(e.rule, e.match_index)).is_none_or(|all| all.contains(&Fate::Reached));
+    // A delegate's match meets each match of its root: one place in a manifest is several entries then.
+    let reached: Vec<(ObjectId, String)> = list
+        .iter()
+        .filter(|e| e.source.root.is_some() && alive(e))
+        .map(|e| (e.source.object.clone(), e.path()))
+        .collect();
+    // Only what is dead for everyone who gets it.
+    let dead = |e: &Entry<'_>| {
+        let all = fates.get(&(e.rule, e.match_index))?;
+        let elsewhere = || reached.iter().any(|(object, path)| e.source.object == *object && e.path() == *path);
+        let is_dead = !alive(e) && (e.source.root.is_none() || !elsewhere());
+        is_dead.then(|| all.first()).flatten()
+    };
+    tell_dead(&list, &dead, report);
+    overlaps(subject, &list, &|e| dead(e).is_some(), &vs.hosts, report);
+    reached
+}
+
+/// What becomes of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::analysis::checks) enum Fate {
+    /// Some request gets there, or it can't get any request at all for reasons of its own.
+    Reached,
+    /// Proven: earlier entries take everything. Their positions (rule, match).
+    Covered(Vec<(usize, Option<usize>)>),
+    /// Not decided, and no request was found that gets there.
+    Perhaps,
+}
+
+/// More entries than this are not looked at for being covered by several others together.
+const TOGETHER_MAX: usize = 24;
+
+/// The fate of each entry of a list.
+pub(in crate::analysis::checks) fn fates_of(list: &[Entry<'_>]) -> Vec<Fate> {
+    list.iter().enumerate().map(|(i, entry)| fate(entry, list.get(..i).unwrap_or_default())).collect()
+}
+
+/// Whether a rule of a VirtualService, by its index there, gets any request as far as is known.
+pub(in crate::analysis::checks) fn is_reached(subject: &Subject<'_>, vs: &VirtualService, rule: usize) -> bool {
+    rule == 0
+        || sites(vs).into_iter().any(|site| {
+            let list = entries(vs, site, &subject.languages);
+            let own = |e: &Entry<'_>| e.source.object == vs.object && e.source.rule.is_some_and(|r| r as usize == rule);
+            let is_covered = |i, e| matches!(fate(e, list.get(..i).unwrap_or_default()), Fate::Covered(_));
+            list.iter().enumerate().any(|(i, e)| own(e) && !is_covered(i, e))
+        })
+}
+
+fn fate(entry: &Entry<'_>, earlier: &[Entry<'_>]) -> Fate {
+    let region = Region::all_of([&entry.conditions]);
+    let example = match region.example(&mut Budget::default()) {
+        Answer::None => return Fate::Reached,
+        Answer::Some(example) => Some(example),
+        Answer::Unknown => None,
+    };
+    if let Some(e) = earlier.iter().find(|e| e.ends_table_of(entry)) {
+        return Fate::Covered(vec![(e.rule, e.match_index)]);
+    }
+    let touching: Vec<&Entry<'_>> =
+        earlier.iter().filter(|e| !paths_differ(&e.conditions, &entry.conditions)).collect();
+    let mut unknown = example.is_none();
+    for e in &touching {
+        match difference(&region, &[&e.conditions], &mut Budget::default()) {
+            Answer::None => return Fate::Covered(vec![(e.rule, e.match_index)]),
+            Answer::Unknown => unknown = true,
+            Answer::Some(_) => {}
+        }
+    }
+    let overlapping: Vec<&&Entry<'_>> = touching
+        .iter()
+        .filter(|e| Region::all_of([&entry.conditions, &e.conditions]).example(&mut Budget::default()) != Answer::None)
+        .collect();
+    if overlapping.len() > 1 && overlapping.len() <= TOGETHER_MAX {
+        let conditions: Vec<&Conditions> = overlapping.iter().map(|e| &e.conditions).collect();
+        match difference(&region, &conditions, &mut Budget::default()) {
+            Answer::None => return Fate::Covered(overlapping.iter().map(|e| (e.rule, e.match_index)).collect()),
+            Answer::Some(_) => return Fate::Reached,
+            Answer::Unknown => unknown = true,
+        }
+    }
+    if !unknown || overlapping.is_empty() {
+        return Fate::Reached;
+    }
+    // Not decided: one request that gets here settles it.
+    let Some(request) = example.and_then(|e| witness::request(&e, "example.com")) else { return Fate::Perhaps };
+    let matchers: Vec<_> = touching.iter().map(|e| &e.matcher).chain([&entry.matcher]).collect();
+    let last = u32::try_from(touching.len()).ok();
+    if witness::taken(&witness::router(&matchers), &request) == last { Fate::Reached } else { Fate::Perhaps }
+}
+
+fn find<'l, 'a>(list: &'l [Entry<'a>], at: (usize, Option<usize>)) -> Option<&'l Entry<'a>> {
+    list.iter().find(|e| (e.rule, e.match_index) == at)
+}
+
+fn tell_dead<'f>(list: &[Entry<'_>], dead: &dyn Fn(&Entry<'_>) -> Option<&'f Fate>, report: &mut Report) {
+    let (mut shadowed_rules, mut told_rules): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
+    let mut catch_alls: BTreeMap<(usize, Option<usize>), Vec<&Entry<'_>>> = BTreeMap::new();
+    for entry in list {
+        let Some(fate) = dead(entry) else { continue };
+        let coverers: Vec<&Entry<'_>> = match fate {
+            Fate::Covered(by) => by.iter().filter_map(|at| find(list, *at)).collect(),
+            _ => Vec::new(),
+        };
+        let (path, whole) = place(entry, list, dead);
+        if let [one] = coverers.as_slice() {
+            shadowed(one, entry, &mut shadowed_rules, report);
+            if one.match_index.is_none() && one.rule != entry.rule {
+                let object = (&entry.source.object, entry.source.at);
+                let message =
+                    format!("rule is never reached: {} before it has no match and takes everything", one.name());
+                report
+                    .add("P201", object, entry.rule_path(), message, "move the rule without match to the end")
+                    .related(format!("{} takes everything", one.name()), one.source.at, Some(&one.source.object));
+                continue;
+            }
+            if one.is_catch_all() {
+                catch_alls.entry((one.rule, one.match_index)).or_default().push(entry);
+                continue;
+            }
+            if same(one, entry) {
+                let message = format!("match accepts exactly what {} accepts, so it gets nothing", one.name());
+                report
+                    .add(
+                        "P203",
+                        (&entry.source.object, entry.source.at),
+                        path,
+                        message,
+                        "remove one of the two, or make them differ",
+                    )
+                    .related(format!("{} takes all of it", one.name()), one.source.at, Some(&one.source.object));
+                continue;
+            }
+        }
+        if whole && told_rules.contains(&entry.rule) {
+            continue;
+        }
+        if whole {
+            told_rules.push(entry.rule);
+        }
+        covered(entry, &coverers, path, whole, report);
+    }
+    for (at, hidden) in catch_alls {
+        let Some(one) = find(list, at) else { continue };
+        let mut names: Vec<String> = hidden.iter().map(|e| e.path().replacen("spec.", "", 1)).collect();
+        names.dedup();
+        let message = format!("this match takes every request; behind it {} get nothing", listed(&names, 4));
+        let mut added = report.add(
+            "P202",
+            (&one.source.object, one.source.at),
+            one.path(),
+            message,
+            "move it behind all others, or narrow it",
+        );
+        for e in hidden.iter().take(3) {
+            added = added.related(format!("{} gets nothing", e.name()), e.source.at, Some(&e.source.object));
+        }
+    }
+}
+
+/// Where a dead entry is reported: at its rule if all of that is dead.
+fn place<'f>(entry: &Entry<'_>, list: &[Entry<'_>], dead: &dyn Fn(&Entry<'_>) -> Option<&'f Fate>) -> (String, bool) {
+    let several = entry.route.matches.len() > 1;
+    let whole = list.iter().filter(|e| e.rule == entry.rule).all(|e| dead(e).is_some());
+    if several && whole { (entry.rule_path(), true) } else { (entry.path(), whole && !several) }
+}
+
+/// T417.
+fn shadowed(one: &Entry<'_>, entry: &Entry<'_>, told: &mut Vec<usize>, report: &mut Report) {
+    let answers = |e: &Entry<'_>| e.route.redirect.is_some() || e.route.direct_response.is_some();
+    if answers(one) && !answers(entry) && !told.contains(&entry.rule) {
+        told.push(entry.rule);
+        let message = format!(
+            "{} of {} takes every request of this rule, which routes to {}",
+            one.action(),
+            one.name(),
+            entry.action()
+        );
+        report
+            .add(
+                "T417",
+                (&entry.source.object, entry.source.at),
+                entry.path(),
+                message,
+                "remove the answer, or put this rule before it",
+            )
+            .related("the answer", one.source.at, Some(&one.source.object));
+    }
+}
+
+/// Whether two entries accept the same requests, the first covering the second already.
+fn same(first: &Entry<'_>, second: &Entry<'_>) -> bool {
+    difference(&Region::all_of([&first.conditions]), &[&second.conditions], &mut Budget::default()) == Answer::None
+}
+
+fn covered(entry: &Entry<'_>, coverers: &[&Entry<'_>], path: String, whole: bool, report: &mut Report) {
+    let what = if whole { "rule" } else { "match" };
+    let names: Vec<String> = coverers.iter().map(|e| e.path().replacen("spec.", "", 1)).collect();
+    let object = (&entry.source.object, entry.source.at);
+    let hint = "put the narrower match before the wider one, or remove it";
+    if coverers.is_empty() {
+        let message = format!("{what} is never reached: no request was found that earlier matches don't take");
+        report.add("P204", object, path, message, hint).possible();
+        return;
+    }
+    let together = if names.len() > 1 { "together " } else { "" };
+    let message = format!("{what} is never reached: {} {together}take all of its requests", listed(&names, 4));
+    let message = if names.len() == 1 { message.replace(" take all", " takes all") } else { message };
+    let mut added = report.add("P204", object, path, message, hint);
+    for e in coverers.iter().take(3) {
+        added =
+            added.related(format!("{} sends them to {}", e.name(), e.action()), e.source.at, Some(&e.source.object));
+    }
+    if let Answer::Some(example) = Region::all_of([&entry.conditions]).example(&mut Budget::default())
+        && let Some(request) = witness::confirmed(&example, &entry.vs.hosts, &[&entry.matcher])
+    {
+        let goes = coverers
+            .iter()
+            .find(|e| witness::taken(&witness::router(&[&e.matcher]), &request) == Some(0))
+            .map_or_else(String::new, |e| format!(" goes to {}", e.action()));
+        added.witness(Some(format!("{}{goes}", witness::describe(&request, &example))));
+    }
+}
+
+/// P205.
+pub(in crate::analysis::checks) fn overlaps(
+    subject: &Subject<'_>,
+    list: &[Entry<'_>],
+    dead: &dyn Fn(&Entry<'_>) -> bool,
+    hosts: &[SmolStr],
+    report: &mut Report,
+) {
+    for (j, later) in list.iter().enumerate() {
+        if later.is_catch_all() || dead(later) {
+            continue;
+        }
+        let earlier = list.get(..j).unwrap_or_default();
+        let found = earlier.iter().find_map(|e| Some((e, overlap(e, later, hosts)?)));
+        if let Some((e, shown)) = found {
+            let message = format!("a request can fit both {} and {}: the first one wins", e.name(), later.name());
+            report
+                .add(
+                    "P205",
+                    (&later.source.object, later.source.at),
+                    later.path(),
+                    message,
+                    "fine if the order is meant; else make one of them exclude the other",
+                )
+                .severity(if swapped(subject, e, later) { Severity::Warning } else { Severity::Info })
+                .related(format!("{} goes to {}", e.name(), e.action()), e.source.at, Some(&e.source.object))
+                .witness(Some(format!("{shown} goes to {}", e.action())));
+        }
+    }
+}
+
+/// Whether what is in force has the two the other way round.
+fn swapped(subject: &Subject<'_>, earlier: &Entry<'_>, later: &Entry<'_>) -> bool {
+    let Some(old) = subject.base.as_ref().and_then(|b| b.virtual_service(&earlier.source.object)) else { return false };
+    let place = |entry: &Entry<'_>| {
+        let wanted = HttpMatch { at: Position::default(), name: SmolStr::default(), ..entry.written()?.clone() };
+        let all = old.spec.http.iter().flat_map(|r| &r.matches);
+        let mut bare = all.map(|m| HttpMatch { at: Position::default(), name: SmolStr::default(), ..m.clone() });
+        bare.position(|m| m == wanted)
+    };
+    matches!((place(earlier), place(later)), (Some(a), Some(b)) if a > b)
+}
+
+/// A request that both accept, where the order of the two matters.
+pub(in crate::analysis::checks) fn overlap(
+    earlier: &Entry<'_>,
+    later: &Entry<'_>,
+    hosts: &[SmolStr],
+) -> Option<String> {
+    if paths_differ(&earlier.conditions, &later.conditions) || earlier.same_action(later) || earlier.is_catch_all() {
+        return None;
+    }
+    let mut budget = Budget::default();
+    let Answer::Some(example) = Region::all_of([&earlier.conditions, &later.conditions]).example(&mut budget) else {
+        return None;
+    };
+    let covers = |a: &Entry<'_>, b: &Entry<'_>| {
+        difference(&Region::all_of([&b.conditions]), &[&a.conditions], &mut Budget::default()) == Answer::None
+    };
+    if covers(later, earlier) || covers(earlier, later) {
+        return None;
+    }
+    let request = witness::confirmed(&example, hosts, &[&earlier.matcher, &later.matcher])?;
+    Some(witness::describe(&request, &example))
+}

@@ -1,0 +1,184 @@
+//! The rules of a VirtualService as one gateway, or all sidecars together, get them: a list of which the first that holds
+//! wins.
+
+use smol_str::SmolStr;
+
+use crate::analysis::symbolic::{Answer, Budget, Client, Conditions, Language, Languages, Region, difference};
+use crate::envoy::table::{RouteMatch, RouteSource};
+use crate::istio::mesh::{HttpRule, MESH_GATEWAY, VirtualService};
+use crate::istio::translate::http::{catch_all_match, ends_table, route_match};
+use crate::manifest::kinds::{HttpMatch, HttpRoute, Labels};
+
+/// One match of a rule, or a rule without matches.
+pub(in crate::analysis::checks) struct Entry<'a> {
+    pub vs: &'a VirtualService,
+    /// Index in `vs.http`.
+    pub rule: usize,
+    /// Index in the rule's matches; None: it has none.
+    pub match_index: Option<usize>,
+    pub source: &'a RouteSource,
+    pub route: &'a HttpRoute,
+    pub matcher: RouteMatch,
+    pub conditions: Conditions,
+    pub client: Client,
+}
+
+impl<'a> Entry<'a> {
+    pub fn written(&self) -> Option<&'a HttpMatch> {
+        self.match_index.and_then(|i| self.route.matches.get(i))
+    }
+
+    /// The field path of the match, or of the rule.
+    pub fn path(&self) -> String {
+        path(self.source)
+    }
+
+    /// The field path of the rule.
+    pub fn rule_path(&self) -> String {
+        format!("spec.http[{}]", self.source.rule.unwrap_or_default())
+    }
+
+    /// `rule 2`, `rule 2 (canary)`, counted as paths do.
+    pub fn name(&self) -> String {
+        let place = self.path();
+        let place = place.strip_prefix("spec.").unwrap_or(&place);
+        if self.route.name.is_empty() { format!("`{place}`") } else { format!("`{place}` ({})", self.route.name) }
+    }
+
+    /// Takes every request: the path is all, and nothing else is asked.
+    pub fn is_catch_all(&self) -> bool {
+        self.conditions.is_path_only()
+            && match self.conditions.path() {
+                Some(Language::All) | None => true,
+                Some(Language::Prefix(p) | Language::PrefixFolded(p)) => p == "/",
+                Some(Language::Regex(_)) => {
+                    let any = Conditions::new(&catch_all_match(), &Client::default(), &Languages::default());
+                    difference(&Region::all_of([&any]), &[&self.conditions], &mut Budget::default()) == Answer::None
+                }
+                Some(_) => false,
+            }
+    }
+
+    /// Whether no client that gets this entry is sent the later one: Istio ends the table behind a catch-all (RT-3), so that
+    /// not even requests without a path (`OPTIONS *`) come to what stands there.
+    pub fn ends_table_of(&self, later: &Entry<'_>) -> bool {
+        ends_table(&self.matcher)
+            && std::ptr::eq(self.vs, later.vs)
+            && (self.client == Client::default() || self.client == later.client)
+    }
+
+    /// Whether two entries do the same with a request.
+    pub fn same_action(&self, other: &Entry<'_>) -> bool {
+        let (a, b) = (self.route, other.route);
+        let destinations = |r: &HttpRoute| -> Vec<(SmolStr, SmolStr, Option<Option<i64>>, i64)> {
+            r.route
+                .iter()
+                .filter_map(|d| d.destination.as_ref().map(|x| (x.host.clone(), x.subset.clone(), x.port, d.weight)))
+                .collect()
+        };
+        std::ptr::eq(a, b)
+            || (destinations(a) == destinations(b)
+                && a.redirect == b.redirect
+                && a.direct_response == b.direct_response
+                && a.rewrite == b.rewrite
+                && a.fault == b.fault
+                && a.headers == b.headers
+                && a.timeout == b.timeout
+                && a.retries == b.retries
+                && a.cors_policy == b.cors_policy
+                && a.mirror == b.mirror
+                && a.mirrors == b.mirrors)
+    }
+
+    /// What becomes of a request that this entry takes.
+    pub fn action(&self) -> String {
+        let r = self.route;
+        if r.redirect.is_some() {
+            return "a redirect".into();
+        }
+        if let Some(direct) = &r.direct_response {
+            return format!("a direct response {}", direct.status);
+        }
+        let mut names: Vec<String> = r
+            .route
+            .iter()
+            .filter(|d| d.weight > 0 || r.route.len() == 1)
+            .filter_map(|d| d.destination.as_ref())
+            .map(|d| {
+                let host = d.host.split('.').next().unwrap_or_default();
+                if d.subset.is_empty() { format!("`{host}`") } else { format!("`{host}` subset `{}`", d.subset) }
+            })
+            .collect();
+        names.dedup();
+        names.join(" and ")
+    }
+}
+
+/// The field path of what a source names.
+pub(in crate::analysis::checks) fn path(source: &RouteSource) -> String {
+    let rule = source.rule.unwrap_or_default();
+    match source.match_index {
+        Some(i) => format!("spec.http[{rule}].match[{i}]"),
+        None => format!("spec.http[{rule}]"),
+    }
+}
+
+/// The entries of `vs` at `gateway` (`mesh`, or `ns/name`), in order. Conditions on clients are kept as conditions.
+pub(in crate::analysis::checks) fn entries<'a>(
+    vs: &'a VirtualService,
+    gateway: &str,
+    languages: &Languages,
+) -> Vec<Entry<'a>> {
+    let mut all = Vec::new();
+    for (index, rule) in vs.http.iter().enumerate() {
+        let HttpRule { route, source, match_sources } = rule;
+        if route.matches.is_empty() {
+            let (matcher, client) = (catch_all_match(), Client::default());
+            let conditions = Conditions::new(&matcher, &client, languages);
+            all.push(Entry { vs, rule: index, match_index: None, source, route, matcher, conditions, client });
+            continue;
+        }
+        for (i, m) in route.matches.iter().enumerate() {
+            if !m.gateways.is_empty() && m.gateways.iter().all(|g| g != gateway) {
+                continue;
+            }
+            let client = client(m);
+            let matcher = route_match(m);
+            let conditions = Conditions::new(&matcher, &client, languages);
+            let source = match_sources.get(i).unwrap_or(source);
+            all.push(Entry { vs, rule: index, match_index: Some(i), source, route, matcher, conditions, client });
+        }
+    }
+    all
+}
+
+/// RT-2: where gateways are named, the source is not looked at.
+fn client(m: &HttpMatch) -> Client {
+    let named = !m.gateways.is_empty();
+    Client {
+        port: m.port,
+        labels: if named { Labels::default() } else { m.source_labels.clone() },
+        namespace: if named { SmolStr::default() } else { m.source_namespace.clone() },
+    }
+}
+
+/// Whether two paths have nothing in common, as far as their texts tell at once.
+pub(in crate::analysis::checks) fn paths_differ(a: &Conditions, b: &Conditions) -> bool {
+    match (a.path(), b.path()) {
+        (Some(Language::Exact(x)), Some(Language::Exact(y))) => x != y,
+        (Some(Language::Exact(x)), Some(Language::Prefix(p)))
+        | (Some(Language::Prefix(p)), Some(Language::Exact(x))) => !x.starts_with(p.as_str()),
+        (Some(Language::Prefix(p)), Some(Language::Prefix(q))) => {
+            !p.starts_with(q.as_str()) && !q.starts_with(p.as_str())
+        }
+        _ => false,
+    }
+}
+
+/// The names under which a VirtualService is asked: its gateways, the mesh first.
+pub(in crate::analysis::checks) fn sites(vs: &VirtualService) -> Vec<&SmolStr> {
+    let mut all: Vec<&SmolStr> = vs.gateways.iter().collect();
+    all.sort_by_key(|g| **g != MESH_GATEWAY);
+    all.dedup();
+    all
+}

@@ -1,0 +1,183 @@
+//! Requests that show a finding, confirmed by the router before anybody sees them.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use smol_str::{SmolStr, format_smolstr};
+
+use crate::analysis::symbolic::{Example, Field};
+use crate::envoy::proxy::{Proxy, ProxyKind};
+use crate::envoy::request::Request;
+use crate::envoy::router::{Found, HttpEnd, RequestView, Router, Switches};
+use crate::envoy::table::{
+    ChainAction, ClusterName, FilterChain, FilterChainMatch, HeaderMutations, Listener, NameTable, Route, RouteAction,
+    RouteConfiguration, RouteMatch, RouteTable, VirtualHost, VirtualOutbound,
+};
+use crate::istio::mesh::is_subset_of;
+use crate::manifest::kinds::{Labels, PathNormalizationType};
+
+/// A table with these routes alone, for whatever host, on port 80.
+pub(in crate::analysis::checks) fn router(matchers: &[&RouteMatch]) -> Router {
+    let route = |m: &&RouteMatch| {
+        Arc::new(Route {
+            name: SmolStr::default(),
+            matcher: RouteMatch::clone(m),
+            action: RouteAction::Nothing,
+            request_headers: HeaderMutations::default(),
+            response_headers: HeaderMutations::default(),
+            fault: None,
+            cors: None,
+            stat_prefix: SmolStr::default(),
+            config_path: SmolStr::default(),
+            operation: SmolStr::default(),
+            source: None,
+        })
+    };
+    let chain = FilterChain {
+        matcher: FilterChainMatch::default(),
+        tls: None,
+        action: ChainAction::Http { route_config: "80".into() },
+        source: None,
+    };
+    let table = RouteTable {
+        proxy: Arc::new(Proxy {
+            name: "client".into(),
+            kind: ProxyKind::Sidecar,
+            namespace: "default".into(),
+            labels: Labels::default(),
+            ips: Vec::new(),
+            node: SmolStr::default(),
+        }),
+        listeners: vec![Listener {
+            name: "0.0.0.0_80".into(),
+            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            port: 80,
+            filter_chains: vec![chain],
+            default_filter_chain: None,
+        }],
+        virtual_outbound: Some(VirtualOutbound { cluster: ClusterName::Passthrough }),
+        route_configs: vec![RouteConfiguration {
+            name: "80".into(),
+            virtual_hosts: vec![VirtualHost {
+                name: "any".into(),
+                domains: vec!["*".into()],
+                require_tls: false,
+                routes: matchers.iter().map(route).collect(),
+            }],
+        }],
+        clusters: Vec::new(),
+        path_normalization: PathNormalizationType::Default,
+        names: NameTable::default(),
+        service_ports: Vec::new(),
+        notes: Vec::new(),
+    };
+    Router::new(Arc::new(table), &Switches::default())
+}
+
+/// Index of the route that takes `request`.
+pub(in crate::analysis::checks) fn taken(router: &Router, request: &Request) -> Option<u32> {
+    match router.find(&RequestView::from(request)) {
+        Found::Http { end: HttpEnd::Route { route, .. }, .. } => Some(route),
+        _ => None,
+    }
+}
+
+/// The request of an example for `host`; None where some value cannot be sent.
+pub(in crate::analysis::checks) fn request(example: &Example, host: &str) -> Option<Request> {
+    let text = |bytes: &[u8]| {
+        let text = std::str::from_utf8(bytes).ok()?;
+        text.bytes().all(|b| (0x20..0x7f).contains(&b)).then(|| SmolStr::new(text))
+    };
+    let host = host.strip_prefix("*.").map_or_else(|| SmolStr::new(host), |rest| format_smolstr!("any.{rest}"));
+    let host = if host == "*" { SmolStr::new_static("example.com") } else { host };
+    let mut request = Request { port: Some(80), ..Request::new("GET", host, "/") };
+    let mut query = String::new();
+    for (field, values) in example {
+        for value in values {
+            let value = text(value)?;
+            match field {
+                Field::Path => request.path = value,
+                Field::Method => request.method = value,
+                Field::Authority => request.authority = value,
+                Field::Scheme => request.headers.push(("x-forwarded-proto".into(), value)),
+                Field::Header(name) => request.headers.push((name.clone(), value)),
+                Field::Query(name) => {
+                    if value.contains(['&', '#', ' ']) {
+                        return None;
+                    }
+                    query.push(if query.is_empty() { '?' } else { '&' });
+                    query.push_str(name);
+                    query.push('=');
+                    query.push_str(&value);
+                }
+                Field::WholePath | Field::Claim(_) => return None,
+                Field::Port | Field::SourceNamespace | Field::SourceLabel(_) => {}
+            }
+        }
+    }
+    request.path = format_smolstr!("{}{query}", request.path);
+    Some(request)
+}
+
+/// `METHOD URL` with headers, and who has to send it where that matters.
+pub(in crate::analysis::checks) fn describe(request: &Request, example: &Example) -> String {
+    let port = example.get(&Field::Port).and_then(|v| v.first()).and_then(|v| std::str::from_utf8(v).ok());
+    let port = port.map_or_else(String::new, |p| format!(":{p}"));
+    let mut out = format!("{} http://{}{port}{}", request.method, request.authority, request.path);
+    for (name, value) in &request.headers {
+        out.push_str(&format!(" -H '{name}: {value}'"));
+    }
+    let mut from: Vec<String> = Vec::new();
+    for (field, values) in example {
+        let value = values.first().map(|v| String::from_utf8_lossy(v).into_owned());
+        match (field, value) {
+            (Field::SourceNamespace, Some(v)) => from.push(format!("namespace {v}")),
+            (Field::SourceLabel(key), Some(v)) => from.push(format!("{key}={v}")),
+            (Field::SourceLabel(key), None) => from.push(format!("no label {key}")),
+            _ => {}
+        }
+    }
+    if !from.is_empty() {
+        out.push_str(&format!(" (from a client with {})", from.join(", ")));
+    }
+    out
+}
+
+/// A request for one of the hosts from the example that each of the conditions takes by itself, as the router says.
+pub(in crate::analysis::checks) fn confirmed(
+    example: &Example,
+    hosts: &[SmolStr],
+    matchers: &[&RouteMatch],
+) -> Option<Request> {
+    let mut request = request(example, hosts.first().map_or("", SmolStr::as_str))?;
+    let fits = |request: &Request| matchers.iter().all(|m| taken(&router(&[m]), request) == Some(0));
+    // With an authority that is none of the hosts a request doesn't come to these rules at all.
+    if !example.contains_key(&Field::Authority) || hosts.iter().any(|h| may_be(&request.authority, h)) {
+        return fits(&request).then_some(request);
+    }
+    hosts.iter().flat_map(names).find_map(|name| {
+        request.authority = name;
+        fits(&request).then(|| request.clone())
+    })
+}
+
+/// What clients call a host: itself, or a name below a wildcard; and the short names of a service.
+fn names(host: &SmolStr) -> Vec<SmolStr> {
+    let mut all = vec![host.strip_prefix("*.").map_or_else(|| host.clone(), |rest| format_smolstr!("any.{rest}"))];
+    if let Some((name, _)) = host.split_once(".svc.").filter(|_| !host.starts_with('*')) {
+        all.push(format_smolstr!("{name}.svc"));
+        all.push(name.into());
+        all.extend(name.split_once('.').map(|(short, _)| SmolStr::new(short)));
+    }
+    all
+}
+
+/// Whether a client may send this authority for a host; services have short names and addresses.
+pub(in crate::analysis::checks) fn may_be(authority: &str, host: &str) -> bool {
+    let name =
+        authority.rsplit_once(':').filter(|(_, p)| p.bytes().all(|b| b.is_ascii_digit())).map_or(authority, |(n, _)| n);
+    let (name, host) = (name.to_ascii_lowercase(), host.to_ascii_lowercase());
+    is_subset_of(&name, &host)
+        || host.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('.') && host.contains(".svc."))
+        || (name.parse::<std::net::IpAddr>().is_ok())
+}

@@ -1,0 +1,251 @@
+//! Hosts and ports of destinations: R101 to R105, and R102 for the other fields that name a host.
+
+use smol_str::SmolStr;
+
+use crate::analysis::checks::registry::checks;
+use crate::analysis::checks::report::{Report, listed};
+use crate::analysis::checks::subject::{Known, Subject};
+use crate::analysis::checks::walk::{Part, Target, targets};
+use crate::istio::mesh::{MESH_GATEWAY, Service, Visibility};
+use crate::manifest::diagnostic::Severity;
+use crate::manifest::kinds::{Object, OutboundMode, VirtualService};
+
+checks! {
+    /// The host of a destination is the name of no Service and of no ServiceEntry, so Istio makes no cluster for it:
+    /// the share of requests that draws this destination is answered with 503 and the flag NC.
+    ///
+    /// A name without a dot means a Service in the namespace of the VirtualService itself. A name with a dot is taken as it
+    /// is. A concrete host that only a wildcard ServiceEntry covers has no cluster of its own either.
+    R101 "Destination host unknown" Error needs[VirtualServices, Services] peers["IST0101", "KIA1101"];
+
+    /// A host is written as `service.namespace` or `service.namespace.svc`. Istio completes only names without a dot, so
+    /// such a destination names a cluster that doesn't exist (503 NC), a DestinationRule for it is never applied, and a
+    /// VirtualService for it matches only clients that send this very authority.
+    ///
+    /// Write the full name, or the bare one where the namespace is the object's own.
+    R102 "Destination host only half qualified" Error needs[OtherServices] peers["IST0101"];
+
+    /// The host of a mirror is unknown. The request itself is served as ever; its copies vanish.
+    R103 "Mirror host unknown" Warning needs[VirtualServices, Services] peers["IST0101"];
+
+    /// A destination names a port that its service doesn't have. The number is that of the Service's `port`, not of its
+    /// `targetPort`. There is no such cluster: 503 NC.
+    R104 "Destination port not on the service" Error needs[VirtualServices, Services] peers["IST0101"];
+
+    /// A destination without port leads to a service with several ports. Istio then takes the number of the port that the
+    /// client addressed (on a gateway: the server's number), so the cluster exists only where the service has that very
+    /// number; elsewhere the answer is 503 NC. A service with one port is never in doubt.
+    ///
+    /// It is an info where the service has every port that the rule is served on.
+    R105 "Destination port needed" Error needs[VirtualServices, Services] peers["IST0112"];
+}
+
+pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
+    for vs in &subject.manifests.virtual_services {
+        let ports = ListenerPorts::of(subject, vs);
+        for target in targets(&vs.spec) {
+            destination(subject, vs, &target, &ports, report);
+        }
+        for (i, host) in vs.spec.hosts.iter().enumerate() {
+            let full_too = |full: &str| vs.spec.hosts.iter().any(|h| subject.fqdn(h, &vs.meta.namespace) == full);
+            let named = Named::Host { beside_full: &full_too };
+            half_qualified(subject, host, (&vs.id, vs.at), format!("spec.hosts[{i}]"), named, report);
+        }
+    }
+    for dr in &subject.manifests.destination_rules {
+        half_qualified(subject, &dr.spec.host, (&dr.id, dr.at), "spec.host".into(), Named::Rule, report);
+    }
+}
+
+/// Where a half qualified name stands.
+enum Named<'f> {
+    /// Whether the full name is a host of the same VirtualService.
+    Host {
+        beside_full: &'f dyn Fn(&str) -> bool,
+    },
+    Rule,
+}
+
+fn half_qualified(
+    subject: &Subject<'_>,
+    host: &str,
+    object: (&crate::manifest::kinds::ObjectId, crate::manifest::source::Position),
+    path: String,
+    named: Named<'_>,
+    report: &mut Report,
+) {
+    if !host.contains('.') || host.starts_with('*') {
+        return;
+    }
+    let Known::HalfQualified(full) = subject.known(host) else { return };
+    let (effect, severity) = match named {
+        Named::Host { beside_full } if beside_full(&full) => {
+            ("the full name stands beside it, and has it already", Severity::Info)
+        }
+        Named::Host { .. } => ("its rules count only for clients that send this very authority", Severity::Error),
+        Named::Rule => ("the rule is never applied", Severity::Error),
+    };
+    let message = format!("host `{host}` is not completed to `{full}`: {effect}");
+    report.add("R102", object, path, message, format!("write `{full}`")).severity(severity);
+}
+
+fn destination(
+    subject: &Subject<'_>,
+    vs: &Object<VirtualService>,
+    target: &Target<'_>,
+    ports: &ListenerPorts,
+    report: &mut Report,
+) {
+    let d = target.destination;
+    let object = (&vs.id, d.at);
+    let full = subject.fqdn(&d.host, &vs.meta.namespace);
+    let service = match subject.known(&full) {
+        Known::Services(all) => {
+            let own = subject.service(&full, &vs.meta.namespace);
+            own.or_else(|| all.first())
+        }
+        Known::HalfQualified(name) => {
+            let message = format!("host `{}` is not completed to `{name}`: no cluster has this name", d.host);
+            report
+                .add("R102", object, target.path("host"), message, format!("write `{name}`"))
+                .severity(if target.is_mirror() { Severity::Warning } else { Severity::Error });
+            return;
+        }
+        Known::Wildcard(wildcard) => {
+            let message = format!(
+                "host `{}` is covered only by `{wildcard}` of a ServiceEntry; a concrete name needs an entry of its own",
+                d.host
+            );
+            let hint = format!("add a ServiceEntry with the host `{}`", d.host);
+            report.add(if target.is_mirror() { "R103" } else { "R101" }, object, target.path("host"), message, hint);
+            return;
+        }
+        Known::Unknown => {
+            unknown(subject, vs, target, &full, report);
+            return;
+        }
+    };
+    let Some(service) = service else { return };
+    hidden(subject, vs, target, &full, report);
+    match d.port_number() {
+        Some(port) if service.port(port).is_none() => {
+            let message = format!("service `{full}` has no port {port}");
+            let hint = format!("its ports are {}", listed(&numbers(service), 8));
+            report.add("R104", object, target.path("port.number"), message, hint).severity(if target.is_mirror() {
+                Severity::Warning
+            } else {
+                Severity::Error
+            });
+        }
+        None if service.ports.len() > 1 => port_needed(service, &full, object, target, ports, report),
+        _ => {}
+    }
+}
+
+/// R101, R103: the service is there, but not for a client of the rule.
+fn hidden(subject: &Subject<'_>, vs: &Object<VirtualService>, target: &Target<'_>, full: &str, report: &mut Report) {
+    let services = subject.mesh.service_index.by_hostname(full);
+    let Some(resolved) =
+        subject.resolved.get(&vs.id).filter(|_| services.iter().all(|s| s.visibility != Visibility::Public))
+    else {
+        return;
+    };
+    let mut clients: Vec<&SmolStr> = Vec::new();
+    if Subject::is_mesh(resolved) && resolved.visibility.allows(&vs.meta.namespace) {
+        clients.push(&vs.meta.namespace);
+    }
+    let gateways = resolved.gateways.iter().filter_map(|g| subject.gateways.get(g));
+    clients.extend(gateways.flat_map(|g| subject.proxies_of(g)).map(|p| &p.namespace));
+    clients.retain(|c| !services.iter().any(|s| s.visibility.allows(c)));
+    clients.dedup();
+    let Some(home) = services.first().filter(|_| !clients.is_empty()) else { return };
+    let effect = if target.is_mirror() { "its copies vanish" } else { "its share is answered with 503 NC" };
+    let message = format!("service `{full}` is not exported to clients in {}; {effect}", listed(&clients, 4));
+    let id = if target.is_mirror() { "R103" } else { "R101" };
+    let hint = "let its `exportTo` name their namespace";
+    report.add(id, (&vs.id, target.destination.at), target.path("host"), message, hint).related(
+        "the service",
+        home.at,
+        Some(&home.object),
+    );
+}
+
+fn numbers(service: &Service) -> Vec<u16> {
+    service.ports.iter().map(|p| p.number).collect()
+}
+
+fn unknown(subject: &Subject<'_>, vs: &Object<VirtualService>, target: &Target<'_>, full: &str, report: &mut Report) {
+    let d = target.destination;
+    let inside = full.ends_with(&format!(".svc.{}", subject.mesh.config.cluster_domain));
+    let named = if *full == *d.host { format!("`{full}`") } else { format!("`{}` (`{full}`)", d.host) };
+    let hint = match subject.similar_host(full) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if inside => "create the Service, or write the full name of one in another namespace".to_owned(),
+        None => format!("add a ServiceEntry with the host `{full}`"),
+    };
+    let id = if target.is_mirror() { "R103" } else { "R101" };
+    let consequence = if target.is_mirror() { "its copies vanish" } else { "its share is answered with 503 NC" };
+    let message = format!("destination host {named} is no Service and no ServiceEntry; {consequence}");
+    let added = report.add(id, (&vs.id, d.at), target.path("host"), message, hint);
+    if !inside && subject.mesh.config.outbound_mode != OutboundMode::RegistryOnly {
+        added.severity(Severity::Warning);
+    }
+}
+
+/// The ports that the rules of a VirtualService are served on.
+struct ListenerPorts {
+    ports: Vec<u16>,
+}
+
+impl ListenerPorts {
+    fn of(subject: &Subject<'_>, vs: &Object<VirtualService>) -> ListenerPorts {
+        let mut ports = Vec::new();
+        // Every host of a VirtualService for the mesh is served on port 80 too, where anything listens there (VH-1).
+        let is_mesh = |r: &&std::sync::Arc<crate::istio::mesh::VirtualService>| Subject::is_mesh(r);
+        if subject.listens_on_80 && subject.resolved.get(&vs.id).is_some_and(is_mesh) {
+            ports.push(80);
+        }
+        if let Some(resolved) = subject.resolved.get(&vs.id) {
+            for gateway in &resolved.gateways {
+                if *gateway == MESH_GATEWAY {
+                    for host in &resolved.hosts {
+                        match subject.mesh.service_index.by_hostname(host).first() {
+                            Some(service) => ports.extend(numbers(service)),
+                            None => ports.push(80),
+                        }
+                    }
+                } else if let Some(found) = subject.gateways.get(gateway) {
+                    let served = found.spec.servers.iter().filter_map(|s| s.port.as_ref());
+                    ports.extend(served.filter_map(|p| u16::try_from(p.number).ok()));
+                }
+            }
+        }
+        ports.sort_unstable();
+        ports.dedup();
+        ListenerPorts { ports }
+    }
+}
+
+fn port_needed(
+    service: &Service,
+    full: &SmolStr,
+    object: (&crate::manifest::kinds::ObjectId, crate::manifest::source::Position),
+    target: &Target<'_>,
+    listeners: &ListenerPorts,
+    report: &mut Report,
+) {
+    let missing: Vec<u16> = listeners.ports.iter().copied().filter(|p| service.port(*p).is_none()).collect();
+    let hint = format!("name one of its ports: {}", listed(&numbers(service), 8));
+    let severity = if target.is_mirror() { Severity::Warning } else { Severity::Error };
+    if missing.is_empty() {
+        let message =
+            format!("service `{full}` has several ports and none is named; the port that the client calls decides");
+        report.add("R105", object, target.path(""), message, hint).severity(Severity::Info);
+    } else if target.part == Part::Http {
+        let message = format!(
+            "service `{full}` has several ports and none is named; on port {} there is no cluster for it",
+            listed(&missing, 5)
+        );
+        report.add("R105", object, target.path(""), message, hint).severity(severity);
+    }
+}

@@ -1,0 +1,347 @@
+//! What the checks look at: the objects as written, the resolved mesh, and indexes that keep every question cheap.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use smol_str::{SmolStr, format_smolstr};
+
+use super::base::Base;
+use super::registry::Input;
+use super::report::similar;
+use crate::analysis::symbolic::Languages;
+use crate::envoy::proxy::{Proxy, ProxyKind};
+use crate::istio::mesh::selector::LabelIndex;
+use crate::istio::mesh::{HostTable, MESH_GATEWAY, Mesh, Service, VirtualService, fqdn};
+use crate::manifest::kinds::{self, Gateway, Labels, Manifests, Object, ObjectId, StringMatch};
+use crate::manifest::source::SourceMap;
+use crate::traffic::scenario::Scenario;
+
+/// Everything that checks may ask.
+pub(super) struct Subject<'a> {
+    /// Admitted objects, as their authors wrote them.
+    pub manifests: &'a Manifests,
+    pub mesh: &'a Mesh,
+    pub scenario: Option<&'a Scenario>,
+    /// Services were assumed, so that nothing is known about those that are missing.
+    pub assumed: bool,
+    pub sources: &'a SourceMap,
+    pub base: Option<Base<'a>>,
+    /// Resolved VirtualServices by object; those without hosts (delegates) have none.
+    pub resolved: FxHashMap<&'a ObjectId, &'a Arc<VirtualService>>,
+    /// `namespace/name` of each Gateway.
+    pub gateways: FxHashMap<SmolStr, &'a Arc<Object<Gateway>>>,
+    /// Hosts of ServiceEntries that are wildcards.
+    pub wildcard_hosts: HostTable<SmolStr>,
+    /// Namespace, name and host of each service, sorted; those of ServiceEntries outside the cluster have neither.
+    hosts: Vec<(&'a str, &'a str, &'a str)>,
+    hosts_by_name: FxHashMap<&'a str, Vec<&'a str>>,
+    /// Some service of the mesh has HTTP on port 80, so that sidecars listen there.
+    pub listens_on_80: bool,
+    /// Namespaces that have pods, sorted.
+    pub pod_namespaces: Vec<&'a SmolStr>,
+    pods: LabelIndex<'a>,
+    workload_entries: LabelIndex<'a>,
+    /// Languages of all regexes in matches.
+    pub languages: Languages,
+    /// Gateway workloads: one for each distinct selector.
+    pub gateway_proxies: Vec<Arc<Proxy>>,
+    /// Namespaces that a Namespace object or any other object names, sorted.
+    pub namespaces: Vec<SmolStr>,
+}
+
+/// What a destination host means.
+pub(super) enum Known<'a> {
+    /// Services of that very name, whoever may see them; at least one.
+    Services(&'a [Arc<Service>]),
+    /// Only a ServiceEntry with this wildcard host covers it.
+    Wildcard(SmolStr),
+    /// `name.namespace` or `name.namespace.svc` of the service with this full name.
+    HalfQualified(SmolStr),
+    Unknown,
+}
+
+impl<'a> Subject<'a> {
+    pub fn new(
+        manifests: &'a Manifests,
+        mesh: &'a Mesh,
+        scenario: Option<&'a Scenario>,
+        assumed: bool,
+        sources: &'a SourceMap,
+    ) -> Subject<'a> {
+        let mut wildcard_hosts = HostTable::default();
+        for host in manifests.service_entries.iter().flat_map(|e| &e.spec.hosts).filter(|h| h.starts_with('*')) {
+            wildcard_hosts.entry(host, || host.clone());
+        }
+        let gateways = mesh
+            .gateways
+            .iter()
+            .map(|g| (format_smolstr!("{}/{}", g.meta.namespace, g.meta.name), g))
+            .collect::<FxHashMap<_, _>>();
+        let hosts = hosts(mesh);
+        let mut hosts_by_name: FxHashMap<&str, Vec<&str>> = FxHashMap::default();
+        for (_, name, host) in hosts.iter().filter(|(_, name, _)| !name.is_empty()) {
+            hosts_by_name.entry(name).or_default().push(host);
+        }
+        let pod_namespaces: BTreeSet<&SmolStr> = manifests.pods.iter().map(|p| &p.meta.namespace).collect();
+        Subject {
+            hosts,
+            hosts_by_name,
+            listens_on_80: mesh.services.iter().any(|s| s.port(80).is_some_and(|p| p.protocol.is_http_or_sniffed())),
+            pod_namespaces: pod_namespaces.into_iter().collect(),
+            resolved: mesh.virtual_services.all.iter().map(|vs| (&vs.object, vs)).collect(),
+            gateways,
+            wildcard_hosts,
+            pods: LabelIndex::build(manifests.pods.iter().map(|p| (p.meta.namespace.as_str(), &p.meta.labels))),
+            workload_entries: LabelIndex::build(
+                manifests.workload_entries.iter().map(|w| (w.meta.namespace.as_str(), &w.spec.labels)),
+            ),
+            languages: Languages::of_regexes(regexes(mesh)),
+            gateway_proxies: gateway_proxies(manifests, scenario),
+            namespaces: namespaces(manifests, scenario),
+            manifests,
+            mesh,
+            scenario,
+            assumed,
+            sources,
+            base: None,
+        }
+    }
+
+    /// Whether an input is there.
+    pub fn has(&self, input: Input) -> bool {
+        let m = self.manifests;
+        match input {
+            Input::VirtualServices => !m.virtual_services.is_empty(),
+            Input::DestinationRules => !m.destination_rules.is_empty(),
+            Input::Services | Input::OtherServices => !self.assumed && m.services.len() + m.service_entries.len() > 0,
+            Input::Pods => {
+                !m.pods.is_empty()
+                    || !m.workloads.is_empty()
+                    || !m.endpoint_slices.is_empty()
+                    || !m.workload_entries.is_empty()
+                    || m.service_entries.iter().any(|e| !e.spec.endpoints.is_empty())
+            }
+            Input::Gateways => !m.gateways.is_empty(),
+            Input::Namespaces => !m.namespaces.is_empty(),
+            Input::Requests => self.scenario.is_some_and(|s| !s.streams.is_empty()),
+            Input::Secrets => !m.secrets.is_empty(),
+            Input::PeerAuthentications => !m.peer_authentications.is_empty(),
+            Input::Base => self.base.is_some(),
+            Input::Roots => self.every_delegate_has_a_root(),
+            Input::BoundGateways => {
+                let redirects = self
+                    .mesh
+                    .virtual_services
+                    .all
+                    .iter()
+                    .filter(|vs| vs.http.iter().any(|r| r.route.redirect.is_some()));
+                redirects.flat_map(|vs| &vs.gateways).all(|g| *g == MESH_GATEWAY || self.gateways.contains_key(g))
+            }
+            Input::Status => super::conditions::objects(m).any(|(_, meta, _)| meta.conditions.is_some()),
+            Input::Rates | Input::Run => false,
+        }
+    }
+
+    fn every_delegate_has_a_root(&self) -> bool {
+        let all = &self.manifests.virtual_services;
+        let named: FxHashSet<(&str, &str)> = all
+            .iter()
+            .flat_map(|root| root.spec.http.iter().filter_map(move |r| Some((root, r.delegate.as_ref()?))))
+            .map(|(root, d)| {
+                let namespace = if d.namespace.is_empty() { &root.meta.namespace } else { &d.namespace };
+                (namespace.as_str(), d.name.as_str())
+            })
+            .collect();
+        let mut delegates = all.iter().filter(|vs| vs.spec.hosts.is_empty());
+        delegates.all(|vs| named.contains(&(vs.meta.namespace.as_str(), vs.meta.name.as_str())))
+    }
+
+    /// The full name of a host written in `namespace`.
+    pub fn fqdn(&self, host: &str, namespace: &str) -> SmolStr {
+        fqdn(host, namespace, &self.mesh.config.cluster_domain)
+    }
+
+    /// What a full host name means.
+    pub fn known(&self, host: &str) -> Known<'a> {
+        let services = self.mesh.service_index.by_hostname(host);
+        if !services.is_empty() {
+            return Known::Services(services);
+        }
+        if let Some(full) = self.half_qualified(host) {
+            return Known::HalfQualified(full);
+        }
+        match self.wildcard_hosts.most_specific(host) {
+            Some(wildcard) => Known::Wildcard(wildcard.clone()),
+            None => Known::Unknown,
+        }
+    }
+
+    /// The service that `name.namespace` or `name.namespace.svc` was probably meant for.
+    fn half_qualified(&self, host: &str) -> Option<SmolStr> {
+        let (name, rest) = host.split_once('.')?;
+        let namespace = rest.strip_suffix(".svc").unwrap_or(rest);
+        if name.is_empty() || namespace.contains('.') {
+            return None;
+        }
+        let full = format_smolstr!("{name}.{namespace}.svc.{}", self.mesh.config.cluster_domain);
+        (!self.mesh.service_index.by_hostname(&full).is_empty()).then_some(full)
+    }
+
+    /// The service a destination means for clients of `namespace`: one of that namespace, else a visible one, else any.
+    pub fn service(&self, host: &str, namespace: &str) -> Option<&'a Arc<Service>> {
+        let all = self.mesh.service_index.by_hostname(host);
+        self.mesh
+            .service_index
+            .in_namespace(host, namespace)
+            .or_else(|| all.iter().find(|s| s.visibility.allows(namespace)))
+            .or_else(|| all.first())
+    }
+
+    /// The host that was probably meant by one that is unknown: the same service elsewhere, else one of the same namespace
+    /// with much the same name; for hosts outside the mesh, one of a ServiceEntry.
+    pub fn similar_host(&self, full: &str) -> Option<&'a str> {
+        let suffix = format!(".svc.{}", self.mesh.config.cluster_domain);
+        let Some((name, namespace)) = full.strip_suffix(&suffix).and_then(|inside| inside.split_once('.')) else {
+            let outside = self.hosts.iter().filter(|(ns, ..)| ns.is_empty()).map(|(.., host)| *host);
+            return similar(full, outside);
+        };
+        let same_name = self.hosts_by_name.get(name).into_iter().flatten().find(|host| **host != full);
+        same_name.copied().or_else(|| {
+            let from = self.hosts.partition_point(|(ns, ..)| *ns < namespace);
+            let near = self.hosts.iter().skip(from).take_while(|(ns, ..)| *ns == namespace);
+            let best = similar(name, near.clone().map(|(_, name, _)| *name))?;
+            near.clone().find(|(_, name, _)| *name == best).map(|(.., host)| *host)
+        })
+    }
+
+    /// Pods of a namespace that carry all labels.
+    pub fn pods(&self, namespace: &str, labels: &Labels) -> Vec<&'a Object<kinds::Pod>> {
+        self.pods.select(namespace, labels).into_iter().filter_map(|i| self.manifests.pods.get(i)).collect()
+    }
+
+    /// Whether any pod of the namespace is among the manifests, so that one that is missing there is likely missing indeed.
+    pub fn knows_pods_of(&self, namespace: &SmolStr) -> bool {
+        self.pod_namespaces.binary_search(&namespace).is_ok()
+    }
+
+    pub fn has_workload_entry(&self, namespace: &str, labels: &Labels) -> bool {
+        !self.workload_entries.select(namespace, labels).is_empty()
+    }
+
+    /// Whether a service is in an ambient namespace and uses a waypoint.
+    pub fn has_waypoint(&self, host: &str) -> bool {
+        let uses = |labels: &Labels| labels.get("istio.io/use-waypoint").is_some_and(|w| !w.is_empty() && w != "none");
+        self.mesh.service_index.by_hostname(host).iter().any(|s| {
+            let namespace = self.manifests.namespaces.iter().find(|n| n.meta.name == s.namespace);
+            namespace.is_some_and(|n| {
+                n.meta.labels.get("istio.io/dataplane-mode") == Some("ambient")
+                    && (uses(&n.meta.labels) || uses(&s.labels))
+            })
+        })
+    }
+
+    /// Pods of any namespace that carry all labels.
+    pub fn any_pod(&self, labels: &Labels) -> Option<&'a Object<kinds::Pod>> {
+        self.manifests.pods.iter().find(|p| labels.is_subset_of(&p.meta.labels))
+    }
+
+    /// The gateway workloads that a Gateway object is for.
+    pub fn proxies_of(&self, gateway: &Object<Gateway>) -> impl Iterator<Item = &Arc<Proxy>> {
+        self.gateway_proxies.iter().filter(|p| gateway.spec.selector.is_subset_of(&p.labels))
+    }
+
+    /// Whether the rules of a VirtualService reach sidecars.
+    pub fn is_mesh(vs: &VirtualService) -> bool {
+        vs.gateways.contains(&MESH_GATEWAY)
+    }
+
+    /// A client sidecar of a namespace with these labels.
+    pub fn sidecar(namespace: &str, labels: Labels) -> Proxy {
+        Proxy {
+            name: "client".into(),
+            kind: ProxyKind::Sidecar,
+            namespace: namespace.into(),
+            labels,
+            ips: Vec::new(),
+            node: SmolStr::default(),
+        }
+    }
+}
+
+fn hosts(mesh: &Mesh) -> Vec<(&str, &str, &str)> {
+    let domain = format!(".svc.{}", mesh.config.cluster_domain);
+    let mut hosts: Vec<_> = mesh
+        .services
+        .iter()
+        .map(|s| {
+            let (namespace, name) =
+                if s.hostname.ends_with(&domain) { (s.namespace.as_str(), s.name.as_str()) } else { ("", "") };
+            (namespace, name, s.hostname.as_str())
+        })
+        .collect();
+    hosts.sort_unstable();
+    hosts
+}
+
+/// Every regex that a match has, of whatever part.
+fn regexes(mesh: &Mesh) -> impl Iterator<Item = &SmolStr> {
+    let rules = mesh.virtual_services.all.iter().flat_map(|vs| &vs.http);
+    let parts = rules.flat_map(|r| &r.route.matches).flat_map(|m| {
+        let single = [&m.uri, &m.method, &m.authority, &m.scheme].into_iter().flatten();
+        let maps = [&m.headers, &m.without_headers, &m.query_params].into_iter().flatten();
+        single.chain(maps.map(|(_, test)| test))
+    });
+    parts.filter_map(|test| if let StringMatch::Regex(text) = test { Some(text) } else { None })
+}
+
+/// The scenario's gateways, and one for each Gateway selector that none of them carries.
+fn gateway_proxies(manifests: &Manifests, scenario: Option<&Scenario>) -> Vec<Arc<Proxy>> {
+    let mut proxies: Vec<Arc<Proxy>> = Vec::new();
+    for p in scenario.iter().flat_map(|s| &s.proxies).filter(|p| p.kind == ProxyKind::Gateway) {
+        let namespace = if p.namespace.is_empty() { "default".into() } else { p.namespace.clone() };
+        proxies.push(Arc::new(Proxy {
+            name: p.name.clone(),
+            kind: ProxyKind::Gateway,
+            namespace,
+            labels: p.labels.clone(),
+            ips: p.ip.into_iter().collect(),
+            node: SmolStr::default(),
+        }));
+    }
+    let mut selectors: Vec<&Labels> = manifests.gateways.iter().map(|g| &g.spec.selector).collect();
+    selectors.sort();
+    selectors.dedup();
+    for selector in selectors {
+        if proxies.iter().any(|p| selector.is_subset_of(&p.labels)) {
+            continue;
+        }
+        let pod = manifests.pods.iter().find(|p| !selector.is_empty() && selector.is_subset_of(&p.meta.labels));
+        let (namespace, labels) = match pod {
+            Some(p) => (p.meta.namespace.clone(), p.meta.labels.clone()),
+            None => (manifests.mesh_config.root_namespace.clone(), selector.clone()),
+        };
+        proxies.push(Arc::new(Proxy {
+            name: format_smolstr!("gateway:{namespace}:{selector}"),
+            kind: ProxyKind::Gateway,
+            namespace,
+            labels,
+            ips: pod.map(|p| p.spec.ips.clone()).unwrap_or_default(),
+            node: pod.map(|p| p.spec.node_name.clone()).unwrap_or_default(),
+        }));
+    }
+    proxies
+}
+
+fn namespaces(m: &Manifests, scenario: Option<&Scenario>) -> Vec<SmolStr> {
+    let mut all: FxHashSet<&SmolStr> = m.istio_objects().map(|(id, _)| &id.namespace).collect();
+    all.extend(m.services.iter().map(|o| &o.meta.namespace));
+    all.extend(m.pods.iter().map(|o| &o.meta.namespace));
+    all.extend(m.workloads.iter().map(|o| &o.meta.namespace));
+    all.extend(m.namespaces.iter().map(|o| &o.meta.name));
+    all.extend(scenario.iter().flat_map(|s| &s.proxies).map(|p| &p.namespace));
+    all.insert(&m.mesh_config.root_namespace);
+    let mut all: Vec<SmolStr> = all.into_iter().filter(|n| !n.is_empty()).cloned().collect();
+    all.sort();
+    all
+}

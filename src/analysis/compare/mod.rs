@@ -1,0 +1,46 @@
+//! What differs between two tables of one proxy, and for which requests.
+//!
+//! In: a [`crate::traffic::replay::Pair`], the same requests on two meshes, and the tables behind it. Out: [`StreamChange`]s, exact shares of requests
+//! that move, and [`TableChange`]s, what is proven to be the same for every request there is. Nothing is drawn here and
+//! nothing shown.
+
+mod end;
+mod flows;
+mod logged;
+mod parts;
+mod same;
+mod stream;
+mod tables;
+
+pub use end::End;
+pub use flows::{Flow, Flows};
+pub use logged::{LogChange, LogMove, LogResult, Logged, logged};
+pub use stream::{Altered, Row, StreamChange, change, rows};
+pub use tables::{HostChange, TableChange, tables};
+
+use rayon::prelude::*;
+
+use crate::traffic::replay::{Pair, StreamSummary};
+
+/// A run on two meshes: what was counted before, and what is different now.
+#[derive(Debug, Clone, Default)]
+pub struct WhatIf {
+    /// The streams as they were, in the order of the run.
+    pub before: Vec<StreamSummary>,
+    /// What changed, in the same order.
+    pub changes: Vec<StreamChange>,
+    /// One for each proxy.
+    pub tables: Vec<TableChange>,
+}
+
+impl WhatIf {
+    /// Compares everything about a pair. `before` is what its older side counted.
+    pub fn new(pair: &Pair, before: Vec<StreamSummary>) -> WhatIf {
+        let (old, new) = (&pair.before, &pair.now);
+        let streams = old.streams.par_iter().zip(&new.streams);
+        let changes =
+            streams.filter_map(|(a, b)| Some(change((a, old.views.get(a.view)?), (b, new.views.get(b.view)?))));
+        let tables = old.views.par_iter().zip(&new.views).map(|(a, b)| tables(a, b));
+        WhatIf { before, changes: changes.collect(), tables: tables.collect() }
+    }
+}

@@ -1,0 +1,177 @@
+//! What two tables of one proxy agree in: proven for every request, not only for those that were tried.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use smol_str::SmolStr;
+
+use super::same;
+use crate::envoy::table::{ChainAction, Listener, RouteConfiguration, RouteTable, VirtualHost};
+use crate::traffic::replay::View;
+
+/// Two tables of one proxy, virtual host by virtual host.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TableChange {
+    pub proxy: SmolStr,
+    /// Virtual hosts whose requests are treated as before, every one of them; in the order of the table.
+    pub unchanged: Vec<HostChange>,
+    /// Those that can't be proven to be.
+    pub different: Vec<HostChange>,
+    /// Those that only the new table has, and those that only the old one had.
+    pub added: Vec<HostChange>,
+    pub removed: Vec<HostChange>,
+    /// Listeners whose connections are proxied as TCP and that agree, and those that don't.
+    pub tcp_unchanged: usize,
+    pub tcp_different: Vec<SmolStr>,
+}
+
+impl TableChange {
+    /// True where the whole tables agree: no request that this proxy can see is treated otherwise.
+    pub fn is_identical(&self) -> bool {
+        self.different.is_empty() && self.added.is_empty() && self.removed.is_empty() && self.tcp_different.is_empty()
+    }
+}
+
+/// One virtual host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostChange {
+    pub route_config: SmolStr,
+    pub virtual_host: SmolStr,
+    /// What differs, in a few words; empty where nothing does.
+    pub reason: &'static str,
+}
+
+/// Compares the tables of one proxy.
+///
+/// A virtual host is unchanged where its domains, routes (in order), clusters and endpoints agree, where the listeners that lead to
+/// it and the proxy's general settings do, and where no domain of another virtual host can take from it what it had or
+/// hand over what it hadn't. All that decides a request then agrees (envoy-matching 1, 2 and 6).
+pub fn tables(before: &View, now: &View) -> TableChange {
+    let (old, new) = (before.table(), now.table());
+    let mut out = TableChange { proxy: new.proxy.name.clone(), ..TableChange::default() };
+    let general = same::proxies(before, now);
+    let ports = PortListeners::new(old, new);
+    for config in &new.route_configs {
+        let old_config = old.route_config(&config.name);
+        let old_hosts = by_name(old_config);
+        let domains_agree = old_config.is_some_and(|old| domains(old) == domains(config));
+        let listens = ports.agree_for(&config.name);
+        for host in &config.virtual_hosts {
+            let entry =
+                |reason| HostChange { route_config: config.name.clone(), virtual_host: host.name.clone(), reason };
+            let Some(was) = old_hosts.get(&host.name) else {
+                out.added.push(entry(""));
+                continue;
+            };
+            match difference(was, host, old, new, domains_agree, listens && general) {
+                None => out.unchanged.push(entry("")),
+                Some(reason) => out.different.push(entry(reason)),
+            }
+        }
+    }
+    for config in &old.route_configs {
+        let new_hosts = by_name(new.route_config(&config.name));
+        for host in config.virtual_hosts.iter().filter(|h| !new_hosts.contains_key(&h.name)) {
+            let (route_config, virtual_host) = (config.name.clone(), host.name.clone());
+            out.removed.push(HostChange { route_config, virtual_host, reason: "" });
+        }
+    }
+    ports.tcp(old, new, general, &mut out);
+    out
+}
+
+fn by_name(config: Option<&RouteConfiguration>) -> FxHashMap<&SmolStr, &VirtualHost> {
+    config.iter().flat_map(|c| &c.virtual_hosts).map(|h| (&h.name, h)).collect()
+}
+
+/// Every domain with the virtual host that it leads to.
+fn domains(config: &RouteConfiguration) -> FxHashMap<&SmolStr, &SmolStr> {
+    config.virtual_hosts.iter().flat_map(|h| h.domains.iter().map(|d| (d, &h.name))).collect()
+}
+
+fn difference(
+    was: &VirtualHost,
+    is: &VirtualHost,
+    old: &RouteTable,
+    new: &RouteTable,
+    domains_agree: bool,
+    reached_alike: bool,
+) -> Option<&'static str> {
+    if was.domains != is.domains {
+        return Some("domains");
+    }
+    // An exact domain is looked up first: whatever else there is takes nothing from it (1.1).
+    let exact = is.domains.iter().all(|d| !d.starts_with('*') && !d.ends_with('*'));
+    if !exact && !domains_agree {
+        return Some("domains of other virtual hosts");
+    }
+    if was.require_tls != is.require_tls
+        || was.routes.len() != is.routes.len()
+        || !was.routes.iter().zip(&is.routes).all(|(a, b)| same::routes(a, b))
+    {
+        return Some("routes");
+    }
+    if !same::clusters_of(is).into_iter().all(|name| same::clusters(old, new, name)) {
+        return Some("clusters or endpoints");
+    }
+    // The dialled address is what the mesh's DNS says of the host.
+    if is.domains.iter().any(|d| old.names.resolve(d) != new.names.resolve(d)) {
+        return Some("addresses");
+    }
+    (!reached_alike).then_some("listeners")
+}
+
+/// The listeners of both tables by port: a connection is taken by the most specific address on its port.
+struct PortListeners<'t> {
+    /// Whether all listeners of the port agree.
+    agree: FxHashMap<u16, bool>,
+    /// The ports on which some listener leads to a route configuration.
+    ports: FxHashMap<&'t SmolStr, Vec<u16>>,
+}
+
+impl<'t> PortListeners<'t> {
+    fn new(old: &'t RouteTable, new: &'t RouteTable) -> PortListeners<'t> {
+        let (before, now) = (of_ports(old), of_ports(new));
+        let mut agree = FxHashMap::default();
+        for port in before.keys().chain(now.keys()) {
+            let both = before.get(port).zip(now.get(port));
+            let same =
+                both.is_some_and(|(a, b)| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same::listeners(a, b)));
+            agree.insert(*port, same);
+        }
+        let mut ports: FxHashMap<&SmolStr, Vec<u16>> = FxHashMap::default();
+        for listener in old.listeners.iter().chain(&new.listeners) {
+            for chain in listener.filter_chains.iter().chain(&listener.default_filter_chain) {
+                if let ChainAction::Http { route_config } = &chain.action {
+                    ports.entry(route_config).or_default().push(listener.port);
+                }
+            }
+        }
+        PortListeners { agree, ports }
+    }
+
+    fn agree_for(&self, config: &SmolStr) -> bool {
+        let ports = self.ports.get(config).map(Vec::as_slice).unwrap_or_default();
+        ports.iter().all(|p| self.agree.get(p).copied().unwrap_or(false))
+    }
+
+    /// Listeners that proxy TCP.
+    fn tcp(&self, old: &RouteTable, new: &RouteTable, general: bool, out: &mut TableChange) {
+        let name = |l: &Listener| SmolStr::new(format!("{}:{}", l.address, l.port));
+        let proxies_tcp = |l: &&Listener| same::tcp_clusters(l).next().is_some();
+        for listener in new.listeners.iter().filter(proxies_tcp) {
+            let agrees = general
+                && self.agree.get(&listener.port) == Some(&true)
+                && same::tcp_clusters(listener).all(|c| same::clusters(old, new, c));
+            if agrees { out.tcp_unchanged += 1 } else { out.tcp_different.push(name(listener)) }
+        }
+        let known: FxHashSet<SmolStr> = new.listeners.iter().filter(proxies_tcp).map(name).collect();
+        out.tcp_different.extend(old.listeners.iter().filter(proxies_tcp).map(name).filter(|n| !known.contains(n)));
+    }
+}
+
+fn of_ports(table: &RouteTable) -> FxHashMap<u16, Vec<&Listener>> {
+    let mut out: FxHashMap<u16, Vec<&Listener>> = FxHashMap::default();
+    for listener in &table.listeners {
+        out.entry(listener.port).or_default().push(listener);
+    }
+    out
+}

@@ -1,0 +1,174 @@
+//! Conditions of a route as a list of tests, one part of the request each.
+
+use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
+use smol_str::{SmolStr, format_smolstr};
+
+use super::language::{Domain, Language};
+use super::value::{Arity, Test};
+use crate::envoy::table::{HeaderMatcher, PathMatch, RouteMatch, ValueMatch};
+use crate::manifest::kinds::Labels;
+
+/// A part of a request, or of the client that sends it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Field {
+    Path,
+    Method,
+    Authority,
+    Scheme,
+    /// The header `:path`, which has the query too.
+    WholePath,
+    /// Lower case.
+    Header(SmolStr),
+    Query(SmolStr),
+    Claim(SmolStr),
+    Port,
+    SourceNamespace,
+    SourceLabel(SmolStr),
+}
+
+impl Field {
+    pub(super) fn domain(&self) -> Domain {
+        match self {
+            Field::Path => Domain::Path,
+            Field::Header(_) | Field::Query(_) | Field::Claim(_) => Domain::Value,
+            _ => Domain::Token,
+        }
+    }
+
+    pub(super) fn arity(&self) -> Arity {
+        match self {
+            Field::Header(_) | Field::Claim(_) => Arity::Many,
+            Field::Query(_) | Field::SourceLabel(_) => Arity::Optional,
+            _ => Arity::One,
+        }
+    }
+}
+
+/// Conditions on who sends a request and to which port, decided when a table is made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Client {
+    /// 0: any.
+    pub port: u32,
+    pub labels: Labels,
+    /// Empty: any.
+    pub namespace: SmolStr,
+}
+
+/// One test with what it should come to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Literal {
+    pub field: Field,
+    pub test: Test,
+    pub holds: bool,
+}
+
+/// All conditions of one match; they must hold together.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Conditions {
+    pub(super) literals: Vec<Literal>,
+}
+
+/// Languages of regexes that were built beforehand, each once; others are built when they are asked for.
+#[derive(Debug, Default)]
+pub struct Languages {
+    by_text: FxHashMap<SmolStr, Language>,
+}
+
+impl Languages {
+    /// The languages of these patterns, which may repeat.
+    pub fn of_regexes<'t>(texts: impl IntoIterator<Item = &'t SmolStr>) -> Languages {
+        let distinct: FxHashSet<&SmolStr> = texts.into_iter().collect();
+        let built = distinct.into_par_iter().map(|text| (text.clone(), Language::regex(text)));
+        Languages { by_text: built.collect::<Vec<_>>().into_iter().collect() }
+    }
+
+    pub fn regex(&self, text: &SmolStr) -> Language {
+        self.by_text.get(text).cloned().unwrap_or_else(|| Language::regex(text))
+    }
+
+    fn of(&self, test: &ValueMatch) -> Language {
+        match test {
+            ValueMatch::Present => Language::All,
+            ValueMatch::Exact(t) => Language::Exact(t.clone()),
+            ValueMatch::Prefix(t) if t.is_empty() => Language::All,
+            ValueMatch::Prefix(t) => Language::Prefix(t.clone()),
+            ValueMatch::Regex(t) => self.regex(t),
+        }
+    }
+
+    /// The language of a path condition (envoy-matching 2.3).
+    pub fn path(&self, m: &RouteMatch) -> Language {
+        let folded = m.case_sensitive == Some(false);
+        match &m.path {
+            PathMatch::Prefix(p) if p.contains(['?', '#']) => Language::None,
+            PathMatch::Prefix(p) if p.is_empty() => Language::All,
+            PathMatch::Prefix(p) if folded => Language::PrefixFolded(p.to_ascii_lowercase().into()),
+            PathMatch::Exact(p) if folded => Language::ExactFolded(p.to_ascii_lowercase().into()),
+            PathMatch::Prefix(p) => Language::Prefix(p.clone()),
+            PathMatch::Exact(p) => Language::Exact(p.clone()),
+            PathMatch::Regex(p) => self.regex(p),
+        }
+    }
+}
+
+impl Conditions {
+    /// The conditions of a route, and those on its client.
+    pub fn new(m: &RouteMatch, client: &Client, languages: &Languages) -> Conditions {
+        let mut literals = Vec::new();
+        let mut positive = |field, language| {
+            literals.push(Literal { field, test: Test { language, absent: false }, holds: true });
+        };
+        positive(Field::Path, languages.path(m));
+        if client.port != 0 {
+            positive(Field::Port, Language::Exact(format_smolstr!("{}", client.port)));
+        }
+        if !client.namespace.is_empty() {
+            positive(Field::SourceNamespace, Language::Exact(client.namespace.clone()));
+        }
+        for (key, value) in client.labels.iter() {
+            positive(Field::SourceLabel(key.clone()), Language::Exact(value.clone()));
+        }
+        for q in &m.query_parameters {
+            positive(Field::Query(q.name.clone()), languages.of(&q.test));
+        }
+        for header in &m.headers {
+            add_header(header, languages, &mut literals);
+        }
+        for claim in &m.claims {
+            let name: Vec<&str> = claim.path.iter().map(SmolStr::as_str).collect();
+            let test = Test { language: languages.of(&claim.test), absent: false };
+            literals.push(Literal { field: Field::Claim(name.join(".").into()), test, holds: !claim.invert });
+        }
+        Conditions { literals }
+    }
+
+    /// The tests of the path alone.
+    pub fn path(&self) -> Option<&Language> {
+        self.literals.iter().find(|l| l.field == Field::Path).map(|l| &l.test.language)
+    }
+
+    /// Without any condition besides the path.
+    pub fn is_path_only(&self) -> bool {
+        self.literals.iter().all(|l| l.field == Field::Path)
+    }
+}
+
+/// Section 3.4 of envoy-matching, as tests.
+fn add_header(h: &HeaderMatcher, languages: &Languages, out: &mut Vec<Literal>) {
+    let name = h.name.to_ascii_lowercase();
+    let field = match name.as_str() {
+        ":method" => Field::Method,
+        ":authority" | "host" => Field::Authority,
+        ":scheme" => Field::Scheme,
+        ":path" => Field::WholePath,
+        _ => Field::Header(name.into()),
+    };
+    let language = languages.of(&h.test);
+    let accepts_empty = h.treat_missing_as_empty && language.contains(b"");
+    if h.invert && h.test != ValueMatch::Present && !h.treat_missing_as_empty {
+        let test = Test { language: Language::All, absent: false };
+        out.push(Literal { field: field.clone(), test, holds: true });
+    }
+    out.push(Literal { field, test: Test { language, absent: accepts_empty }, holds: !h.invert });
+}

@@ -1,0 +1,421 @@
+//! Languages over bytes, and the search for a word in some and not in others.
+
+use std::sync::Arc;
+
+use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::nfa::thompson;
+use regex_automata::util::primitives::StateID;
+use regex_automata::util::start;
+use regex_automata::{Anchored, MatchKind};
+use regex_syntax::hir::{Hir, Look};
+use rustc_hash::FxHashSet;
+use smol_str::SmolStr;
+
+use crate::envoy::re2::{Encoding, Re2};
+
+/// Largest automaton of one regex, in bytes.
+const DFA_BYTES: usize = 1 << 20;
+
+/// A set of byte strings.
+#[derive(Debug, Clone)]
+pub enum Language {
+    All,
+    /// Nothing.
+    None,
+    Exact(SmolStr),
+    Prefix(SmolStr),
+    /// As the two above, ASCII letters compared without case; the text is lower case.
+    ExactFolded(SmolStr),
+    PrefixFolded(SmolStr),
+    Regex(Arc<Regex>),
+}
+
+/// A regex whose whole-text language is known as an automaton.
+#[derive(Debug)]
+pub struct Regex {
+    pub text: SmolStr,
+    /// None: too large to be built, so nothing is proven about it.
+    dfa: Option<dense::DFA<Vec<u32>>>,
+}
+
+impl PartialEq for Language {
+    fn eq(&self, other: &Language) -> bool {
+        match (self, other) {
+            (Language::All, Language::All) | (Language::None, Language::None) => true,
+            (Language::Exact(a), Language::Exact(b))
+            | (Language::Prefix(a), Language::Prefix(b))
+            | (Language::ExactFolded(a), Language::ExactFolded(b))
+            | (Language::PrefixFolded(a), Language::PrefixFolded(b)) => a == b,
+            (Language::Regex(a), Language::Regex(b)) => a.text == b.text,
+            _ => false,
+        }
+    }
+}
+
+impl Language {
+    /// The language of an RE2 pattern that has to match the whole text; [`Language::None`] where Envoy refuses the pattern.
+    pub fn regex(pattern: &str) -> Language {
+        let Ok(re2) = Re2::new(pattern, Encoding::Latin1) else { return Language::None };
+        let whole = Hir::concat(vec![Hir::look(Look::Start), re2.hir().clone(), Hir::look(Look::End)]);
+        let nfa = thompson::Compiler::new()
+            .configure(thompson::Config::new().utf8(false).nfa_size_limit(Some(DFA_BYTES)))
+            .build_from_hir(&whole);
+        let dfa = nfa.ok().and_then(|nfa| {
+            let config = dense::Config::new()
+                .start_kind(StartKind::Anchored)
+                .match_kind(MatchKind::All)
+                .dfa_size_limit(Some(DFA_BYTES))
+                .determinize_size_limit(Some(4 * DFA_BYTES));
+            dense::Builder::new().configure(config).build_from_nfa(&nfa).ok()
+        });
+        Language::Regex(Arc::new(Regex { text: pattern.into(), dfa }))
+    }
+
+    /// False where nothing can be proven about this language.
+    pub fn is_known(&self) -> bool {
+        !matches!(self, Language::Regex(r) if r.dfa.is_none())
+    }
+
+    /// Whether `word` is in the language; false for what is not known.
+    pub fn contains(&self, word: &[u8]) -> bool {
+        let Some(mut state) = self.start() else { return false };
+        for byte in word {
+            state = self.step(&state, *byte);
+        }
+        self.accepts(&state)
+    }
+
+    fn start(&self) -> Option<State> {
+        Some(match self {
+            Language::Regex(r) => {
+                let config = start::Config::new().anchored(Anchored::Yes);
+                State::Dfa(r.dfa.as_ref()?.start_state(&config).ok()?)
+            }
+            Language::All => State::Sink(true),
+            Language::None => State::Sink(false),
+            Language::Prefix(p) | Language::PrefixFolded(p) if p.is_empty() => State::Sink(true),
+            _ => State::At(0),
+        })
+    }
+
+    fn step(&self, state: &State, byte: u8) -> State {
+        let at = match (self, state) {
+            (_, State::Sink(_)) => return *state,
+            (Language::Regex(r), State::Dfa(id)) => {
+                let Some(dfa) = &r.dfa else { return State::Sink(false) };
+                let next = dfa.next_state(*id, byte);
+                return if dfa.is_dead_state(next) { State::Sink(false) } else { State::Dfa(next) };
+            }
+            (_, State::At(at)) => *at as usize,
+            (_, State::Dfa(_)) => return State::Sink(false),
+        };
+        let (text, folded, prefix) = match self {
+            Language::Exact(t) => (t, false, false),
+            Language::Prefix(t) => (t, false, true),
+            Language::ExactFolded(t) => (t, true, false),
+            Language::PrefixFolded(t) => (t, true, true),
+            Language::All | Language::None | Language::Regex(_) => return State::Sink(false),
+        };
+        let byte = if folded { byte.to_ascii_lowercase() } else { byte };
+        if text.as_bytes().get(at) != Some(&byte) {
+            return State::Sink(false);
+        }
+        if prefix && at + 1 == text.len() {
+            State::Sink(true)
+        } else {
+            State::At(u32::try_from(at + 1).unwrap_or(u32::MAX))
+        }
+    }
+
+    fn accepts(&self, state: &State) -> bool {
+        match (self, state) {
+            (_, State::Sink(accept)) => *accept,
+            (Language::Regex(r), State::Dfa(id)) => {
+                r.dfa.as_ref().is_some_and(|dfa| dfa.is_match_state(dfa.next_eoi_state(*id)))
+            }
+            (Language::Exact(t) | Language::ExactFolded(t), State::At(at)) => *at as usize == t.len(),
+            _ => false,
+        }
+    }
+
+    /// What `byte` is to the automaton of a regex: bytes with the same answer lead to the same states.
+    fn class(&self, byte: u8) -> u16 {
+        match self {
+            Language::Regex(r) => r.dfa.as_ref().map_or(0, |dfa| u16::from(dfa.byte_classes().get(byte))),
+            _ => 0,
+        }
+    }
+}
+
+/// All bytes, letters and digits first.
+fn friendly() -> impl Iterator<Item = u8> {
+    let nice = (b'a'..=b'z').chain(b'0'..=b'9').chain(b'A'..=b'Z');
+    let is_nice = |b: &u8| b.is_ascii_alphanumeric();
+    nice.chain((0x21..=0x7e).filter(move |b| !is_nice(b))).chain(0x80..=0xff).chain(0..=0x20).chain([0x7f])
+}
+
+/// Where a run of one language stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum State {
+    /// Nothing that follows changes the answer.
+    Sink(bool),
+    /// So many bytes of the text were read.
+    At(u32),
+    Dfa(StateID),
+}
+
+/// Which words exist at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Domain {
+    /// `/` and bytes of a path after it, neither `?` nor `#`; or `*` alone.
+    Path,
+    /// Any bytes of a header's or parameter's value.
+    Value,
+    /// A method, scheme or authority: visible bytes, at least one.
+    Token,
+}
+
+impl Domain {
+    fn allows(self, index: usize, byte: u8) -> bool {
+        let visible = byte > 0x20 && byte != 0x7f;
+        match self {
+            Domain::Path if index == 0 => byte == b'/' || byte == b'*',
+            Domain::Path => visible && byte != b'?' && byte != b'#',
+            Domain::Value => visible || byte == b' ' || byte == b'\t',
+            Domain::Token => visible,
+        }
+    }
+
+    fn accepts(self, length: usize) -> bool {
+        length > 0 || self == Domain::Value
+    }
+}
+
+/// What a search came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Search {
+    /// A shortest word.
+    Found(Vec<u8>),
+    /// Proven: there is none.
+    Empty,
+    /// The budget is spent, or a language is not known.
+    Unknown,
+}
+
+/// Looks for a word that is in all of `inside` and in none of `outside`.
+///
+/// Takes at most `budget` steps and lowers it by the number taken.
+pub fn search(domain: Domain, inside: &[&Language], outside: &[&Language], budget: &mut u32) -> Search {
+    if outside.iter().any(|l| matches!(l, Language::All)) || inside.iter().any(|l| matches!(l, Language::None)) {
+        return Search::Empty;
+    }
+    if let Some(answer) = by_text(domain, inside, outside) {
+        return answer;
+    }
+    if inside.iter().any(|l| outside.contains(l)) {
+        return Search::Empty;
+    }
+    if inside.iter().chain(outside).any(|l| !l.is_known()) {
+        return Search::Unknown;
+    }
+    if let Some(answer) = by_prefix(domain, inside, outside) {
+        return answer;
+    }
+    breadth_first(domain, inside, outside, budget)
+}
+
+/// Where one text is wanted, it is that or nothing.
+fn by_text(domain: Domain, inside: &[&Language], outside: &[&Language]) -> Option<Search> {
+    let text = inside.iter().find_map(|l| if let Language::Exact(t) = l { Some(t.as_bytes()) } else { None })?;
+    let exists = domain.accepts(text.len()) && text.iter().enumerate().all(|(i, b)| domain.allows(i, *b));
+    let exists = exists && (domain != Domain::Path || text.first() == Some(&b'/') || text == b"*");
+    if inside.iter().chain(outside).any(|l| !l.is_known()) {
+        return None;
+    }
+    let fits = exists && inside.iter().all(|l| l.contains(text)) && !outside.iter().any(|l| l.contains(text));
+    Some(if fits { Search::Found(text.to_vec()) } else { Search::Empty })
+}
+
+/// Where prefixes alone are wanted, the longest of them is the shortest word there is, if any. None: it has to be searched.
+fn by_prefix(domain: Domain, inside: &[&Language], outside: &[&Language]) -> Option<Search> {
+    let mut longest: &[u8] = b"";
+    for language in inside {
+        let text = match language {
+            Language::Prefix(p) => p.as_bytes(),
+            Language::All => continue,
+            _ => return None,
+        };
+        if !text.starts_with(longest) && !longest.starts_with(text) {
+            return Some(Search::Empty);
+        }
+        if text.len() > longest.len() {
+            longest = text;
+        }
+    }
+    if outside.iter().any(|l| matches!(l, Language::Prefix(p) if longest.starts_with(p.as_bytes()))) {
+        return Some(Search::Empty);
+    }
+    let is_word = !longest.is_empty()
+        && longest.iter().enumerate().all(|(i, b)| domain.allows(i, *b))
+        && (domain != Domain::Path || longest.first() == Some(&b'/'));
+    (is_word && !outside.iter().any(|l| l.contains(longest))).then(|| Search::Found(longest.to_vec()))
+}
+
+/// One byte for all that no language tells apart from it; a path's first byte is a matter of its own.
+fn alphabet(domain: Domain, all: &[&Language]) -> Vec<u8> {
+    // Texts tell apart the bytes they have, regexes the classes of their automata.
+    let mut named = [false; 256];
+    let mut regexes: Vec<&Language> = Vec::new();
+    for language in all {
+        match language {
+            Language::All | Language::None => {}
+            Language::Exact(t) | Language::Prefix(t) => t.bytes().for_each(|b| mark(&mut named, b)),
+            Language::ExactFolded(t) | Language::PrefixFolded(t) => t.bytes().for_each(|b| {
+                mark(&mut named, b.to_ascii_lowercase());
+                mark(&mut named, b.to_ascii_uppercase());
+            }),
+            Language::Regex(_) => regexes.push(language),
+        }
+    }
+    let mut told_apart: Vec<Vec<u16>> = Vec::new();
+    let mut alphabet: Vec<u8> = Vec::new();
+    let mut classes = Vec::with_capacity(regexes.len());
+    for byte in friendly() {
+        let first = domain == Domain::Path && matches!(byte, b'/' | b'*');
+        if !first && !domain.allows(1, byte) {
+            continue;
+        }
+        if !first && !named.get(usize::from(byte)).copied().unwrap_or_default() {
+            classes.clear();
+            classes.extend(regexes.iter().map(|l| l.class(byte)));
+            if told_apart.contains(&classes) {
+                continue;
+            }
+            told_apart.push(classes.clone());
+        }
+        alphabet.push(byte);
+    }
+    alphabet
+}
+
+fn mark(named: &mut [bool; 256], byte: u8) {
+    if let Some(known) = named.get_mut(usize::from(byte)) {
+        *known = true;
+    }
+}
+
+fn breadth_first(domain: Domain, inside: &[&Language], outside: &[&Language], budget: &mut u32) -> Search {
+    let all: Vec<&Language> = inside.iter().chain(outside).copied().collect();
+    let Some(first) = all.iter().map(|l| l.start()).collect::<Option<Vec<State>>>() else { return Search::Unknown };
+    let alphabet = alphabet(domain, &all);
+    let accepted = |states: &[State], length: usize| {
+        domain.accepts(length)
+            && all.iter().zip(states).enumerate().all(|(i, (l, s))| l.accepts(s) == (i < inside.len()))
+    };
+    let hopeless = |states: &[State]| states.iter().enumerate().any(|(i, s)| *s == State::Sink(i >= inside.len()));
+    // (states, byte that led here, index of the one before)
+    let mut visited: Vec<(Vec<State>, u8, usize, usize)> = vec![(first.clone(), 0, usize::MAX, 0)];
+    // A lone `*` is no beginning of anything longer.
+    let mut seen: FxHashSet<(Vec<State>, bool)> = FxHashSet::default();
+    seen.insert((first, false));
+    let mut next: (Vec<State>, bool) = (Vec::with_capacity(all.len()), false);
+    let mut at = 0;
+    while let Some((states, byte, _, length)) = visited.get(at).cloned() {
+        if accepted(&states, length) {
+            return Search::Found(word(&visited, at));
+        }
+        let ended = domain == Domain::Path && length == 1 && byte == b'*';
+        if !ended && !hopeless(&states) {
+            for next_byte in alphabet.iter().copied().filter(|b| domain.allows(length, *b)) {
+                if *budget == 0 {
+                    return Search::Unknown;
+                }
+                *budget -= 1;
+                next.0.clear();
+                next.0.extend(all.iter().zip(&states).map(|(l, s)| l.step(s, next_byte)));
+                next.1 = domain == Domain::Path && length == 0 && next_byte == b'*';
+                if !hopeless(&next.0) && !seen.contains(&next) {
+                    seen.insert(next.clone());
+                    visited.push((next.0.clone(), next_byte, at, length + 1));
+                }
+            }
+        }
+        at += 1;
+    }
+    Search::Empty
+}
+
+/// The bytes that led to entry `at`.
+fn word(visited: &[(Vec<State>, u8, usize, usize)], mut at: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    while let Some((_, byte, before, _)) = visited.get(at) {
+        if *before == usize::MAX {
+            break;
+        }
+        out.push(*byte);
+        at = *before;
+    }
+    out.reverse();
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn between(domain: Domain, inside: &[Language], outside: &[Language]) -> Search {
+        let inside: Vec<&Language> = inside.iter().collect();
+        let outside: Vec<&Language> = outside.iter().collect();
+        search(domain, &inside, &outside, &mut 100_000)
+    }
+
+    fn found(text: &str) -> Search {
+        Search::Found(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn prefixes_and_texts() {
+        let prefix = |p: &str| Language::Prefix(p.into());
+        let exact = |p: &str| Language::Exact(p.into());
+        for (inside, outside, expected) in [
+            (vec![prefix("/api/v1")], vec![prefix("/api")], Search::Empty),
+            (vec![prefix("/api")], vec![prefix("/api/v1")], found("/api")),
+            (vec![prefix("/api")], vec![exact("/api"), exact("/apia")], found("/apib")),
+            (vec![prefix("/a"), prefix("/b")], vec![], Search::Empty),
+            (vec![exact("/x?y")], vec![], Search::Empty),
+            (vec![exact("x")], vec![], Search::Empty),
+            (vec![prefix("item")], vec![], Search::Empty),
+            (vec![prefix("")], vec![prefix("/")], found("*")),
+            (vec![Language::PrefixFolded("/a".into())], vec![prefix("/a")], found("/A")),
+        ] {
+            assert_eq!(between(Domain::Path, &inside, &outside), expected, "{inside:?} {outside:?}");
+        }
+    }
+
+    #[test]
+    fn regexes_against_prefixes() {
+        let re = Language::regex;
+        let prefix = |p: &str| Language::Prefix(p.into());
+        for (inside, outside, expected) in [
+            (vec![re("/api/.*")], vec![prefix("/api")], Search::Empty),
+            (vec![prefix("/api")], vec![re("/api.*")], Search::Empty),
+            (vec![prefix("/api")], vec![re("/api/.*")], found("/api")),
+            (vec![re("/v[0-9]+")], vec![re("/v[0-9]")], found("/v00")),
+            (vec![re("/(a|ab)(c|bcd)")], vec![re("/(ac|abc|abcd|abbcd)")], Search::Empty),
+            (vec![re(".*\\.js")], vec![prefix("/")], Search::Empty),
+            (vec![prefix("/")], vec![re("/.*")], Search::Empty),
+            (vec![re("(?i)/api")], vec![Language::ExactFolded("/api".into())], Search::Empty),
+        ] {
+            assert_eq!(between(Domain::Path, &inside, &outside), expected, "{inside:?} {outside:?}");
+        }
+    }
+
+    #[test]
+    fn together_many_cover_one() {
+        let exact = |p: &str| Language::Exact(p.into());
+        let all = Language::regex("[ab]");
+        assert_eq!(between(Domain::Value, std::slice::from_ref(&all), &[exact("a"), exact("b")]), Search::Empty);
+        assert_eq!(between(Domain::Value, &[all], &[exact("a")]), found("b"));
+        assert_eq!(between(Domain::Value, &[Language::All], &[exact("")]), found("a"));
+    }
+}

@@ -1,0 +1,100 @@
+//! Where redirects point (envoy-matching 6.4, 6.5; EV-8).
+
+use super::upstream::matched_length;
+use crate::envoy::path::rewrite_prefix;
+use crate::envoy::router::{Seen, authority};
+use crate::envoy::table::{PathMatch, Redirect, RedirectPath};
+
+/// The Location of a route's redirect.
+pub(super) fn location(request: &Seen<'_>, matched: &PathMatch, redirect: &Redirect) -> String {
+    let old_scheme = request.forwarded_proto();
+    let scheme = redirect.scheme.as_deref().unwrap_or(request.scheme());
+    let port = redirect.port.filter(|p| *p != 0);
+    let host = match &redirect.host {
+        Some(host) => host.as_str(),
+        None => kept_authority(request.authority, port.is_some(), scheme != old_scheme, &old_scheme),
+    };
+    let query = request.path.get(request.bare_path.len()..).unwrap_or_default();
+    let path = match &redirect.path {
+        RedirectPath::Replace(path) if path.is_empty() => request.path.to_string(),
+        RedirectPath::Replace(path) if path.contains('?') => path.to_string(),
+        RedirectPath::Replace(path) => format!("{path}{query}"),
+        RedirectPath::Prefix(with) => {
+            let path = rewrite_prefix(request.path.as_bytes(), matched_length(matched), with);
+            String::from_utf8_lossy(&path).into_owned()
+        }
+    };
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    match port {
+        Some(port) => format!("{scheme}://{host}:{port}{slash}{path}"),
+        None => format!("{scheme}://{host}{slash}{path}"),
+    }
+}
+
+/// The request's authority. Its own port goes where the redirect sets one, and where the scheme changes and it is the
+/// default of the old scheme.
+fn kept_authority<'a>(authority: &'a str, port_is_set: bool, scheme_changes: bool, old_scheme: &str) -> &'a str {
+    let default = match authority::port(authority) {
+        None => return authority,
+        Some(80) => old_scheme == "http",
+        Some(443) => old_scheme == "https",
+        Some(_) => false,
+    };
+    if port_is_set || (scheme_changes && default) { authority::without_port(authority) } else { authority }
+}
+
+/// The Location of a plain request that must come again over TLS: the authority stays as it is (1.7, EV-6).
+pub(super) fn https_location(request: &Seen<'_>) -> String {
+    format!("https://{}{}", request.authority, request.path)
+}
+
+/// The Location that Envoy adds to direct responses with status 201 and 3xx: the request's own URL (6.4).
+pub(super) fn own_location(request: &Seen<'_>, status: u32) -> Option<String> {
+    let adds = status == 201 || (300..400).contains(&status);
+    adds.then(|| format!("{}://{}{}", request.scheme(), request.authority, request.path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envoy::router::testing::seen;
+
+    fn redirect() -> Redirect {
+        Redirect { scheme: None, host: None, port: None, path: RedirectPath::Replace("".into()), status: 301 }
+    }
+
+    fn to(authority: &str, redirect: Redirect) -> String {
+        let request = Seen { authority, path: "/abc/d?q=1", bare_path: "/abc/d", ..seen(&[]) };
+        location(&request, &PathMatch::Prefix("/abc".into()), &redirect)
+    }
+
+    #[test]
+    fn s6_5_locations() {
+        let https = || Redirect { scheme: Some("https".into()), ..redirect() };
+        let path = |p: &str| Redirect { path: RedirectPath::Replace(p.into()), ..redirect() };
+        for (authority, redirect, wanted) in [
+            ("h:80", https(), "https://h/abc/d?q=1"),
+            ("h:443", https(), "https://h:443/abc/d?q=1"),
+            ("h:8080", https(), "https://h:8080/abc/d?q=1"),
+            ("h:8080", Redirect { port: Some(8443), ..redirect() }, "http://h:8443/abc/d?q=1"),
+            ("h:80", path("/new"), "http://h:80/new?q=1"),
+            ("h", path("new"), "http://h/new?q=1"),
+            ("h", path("/new?k=v"), "http://h/new?k=v"),
+            ("h", Redirect { path: RedirectPath::Prefix("/new".into()), ..redirect() }, "http://h/new/d?q=1"),
+            ("h", redirect(), "http://h/abc/d?q=1"),
+            ("h", Redirect { scheme: Some("FTP".into()), ..redirect() }, "FTP://h/abc/d?q=1"),
+            ("h:80", Redirect { host: Some("n:81".into()), port: Some(82), ..redirect() }, "http://n:81:82/abc/d?q=1"),
+            ("[::1]:80", https(), "https://[::1]/abc/d?q=1"),
+        ] {
+            assert_eq!(to(authority, redirect), wanted, "{authority}");
+        }
+    }
+
+    #[test]
+    fn s6_4_created_and_3xx_direct_responses_point_to_themselves() {
+        let request = seen(&[]);
+        assert_eq!(own_location(&request, 201).as_deref(), Some("http://Shop:80/p?q=1&q=2&x&&y=a=b"));
+        assert!(own_location(&request, 304).is_some());
+        assert!(own_location(&request, 200).is_none());
+    }
+}

@@ -1,0 +1,251 @@
+//! The request as it arrives at the endpoint: path, authority and headers after the route's work on them.
+
+use std::borrow::Cow;
+
+use super::Upstream;
+use super::formatter::{FormatSource, format};
+use crate::envoy::path::{rewrite_prefix, rewrite_regex};
+use crate::envoy::router::{HeaderKey, Router, Seen, is_joined, is_removed, trim};
+use crate::envoy::table::{AppendAction, HeaderMutations, PathMatch, PathRewrite, Route};
+
+/// Headers that Envoy itself sets on the way; they are no part of what is compared or shown.
+fn is_envoys_own(lower_name: &str) -> bool {
+    matches!(lower_name, "x-forwarded-proto" | "x-request-id" | "host") || lower_name.starts_with("x-envoy-")
+}
+
+/// A request on its way through a route. Header operations see what earlier ones left (envoy-matching 6.2).
+pub(super) struct Draft<'a> {
+    request: &'a Seen<'a>,
+    route_name: &'a str,
+    server_name: Option<&'a str>,
+    authority: String,
+    /// Lower-case names.
+    headers: Vec<(String, String)>,
+    /// Formatters that were left as they are.
+    pub not_evaluated: Vec<String>,
+}
+
+impl<'a> Draft<'a> {
+    pub fn new(request: &'a Seen<'a>, route: &'a Route, server_name: Option<&'a str>) -> Draft<'a> {
+        let upgrade = request.asks_for_upgrade();
+        let mut headers: Vec<(String, String)> = Vec::new();
+        for (name, value) in request.headers {
+            let name = name.to_ascii_lowercase();
+            let hop = matches!(name.as_str(), "connection" | "upgrade") && !upgrade;
+            if hop || is_removed(&name) || is_envoys_own(&name) {
+                continue;
+            }
+            push(&mut headers, name, trim(value));
+        }
+        Draft {
+            request,
+            route_name: &route.name,
+            server_name,
+            authority: request.authority.to_string(),
+            headers,
+            not_evaluated: Vec::new(),
+        }
+    }
+
+    /// Applies one level's operations: removals, then sets, then additions (HD-2). An empty value is not sent.
+    ///
+    /// All values are formatted before the first one is written, so they see the removals and earlier levels only.
+    pub fn mutate(&mut self, mutations: &HeaderMutations) {
+        for name in &mutations.remove {
+            self.headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        }
+        let mut not_evaluated = std::mem::take(&mut self.not_evaluated);
+        let values = mutations.add.iter().map(|h| format(&h.value, &*self, &mut not_evaluated));
+        let values: Vec<String> = values.map(|v| trim(&v).to_string()).collect();
+        self.not_evaluated = not_evaluated;
+        let sends = || mutations.add.iter().zip(&values).filter(|(_, value)| !value.is_empty());
+        for (header, value) in sends().filter(|(h, _)| h.append == AppendAction::OverwriteIfExistsOrAdd) {
+            let name = header.name.to_ascii_lowercase();
+            self.headers.retain(|(n, _)| *n != name);
+            self.headers.push((name, value.clone()));
+        }
+        for (header, value) in sends().filter(|(h, _)| h.append == AppendAction::AppendIfExistsOrAdd) {
+            push(&mut self.headers, header.name.to_ascii_lowercase(), value);
+        }
+    }
+
+    pub fn set_authority(&mut self, authority: &str) {
+        self.authority = authority.to_string();
+    }
+
+    pub fn finish(self, path: String) -> Upstream {
+        Upstream { path, authority: self.authority, headers: self.headers }
+    }
+}
+
+/// Adds a field, to the one that is there where Envoy keeps only one.
+fn push(headers: &mut Vec<(String, String)>, name: String, value: &str) {
+    if is_joined(&name)
+        && let Some((_, before)) = headers.iter_mut().find(|(n, _)| *n == name)
+    {
+        before.push(',');
+        before.push_str(value);
+        return;
+    }
+    headers.push((name, value.to_string()));
+}
+
+impl FormatSource for Draft<'_> {
+    fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+        let lower = name.to_ascii_lowercase();
+        if matches!(lower.as_str(), ":authority" | "host") {
+            return Some(Cow::Borrowed(&self.authority));
+        }
+        if let Some((_, value)) = self.headers.iter().find(|(n, _)| *n == lower) {
+            return Some(Cow::Borrowed(value));
+        }
+        let key = HeaderKey::new(&lower);
+        if let HeaderKey::Field { .. } = key {
+            return None;
+        }
+        let mut first = None;
+        self.request.values(&key, |value| {
+            first = Some(value.to_string());
+            true
+        });
+        first.map(Cow::Owned)
+    }
+
+    fn query_parameter(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.request.query_parameter(name).map(Cow::Borrowed)
+    }
+
+    fn route_name(&self) -> &str {
+        self.route_name
+    }
+
+    fn server_name(&self) -> Option<&str> {
+        self.server_name
+    }
+}
+
+/// The path sent upstream, query included (envoy-matching 6.6).
+pub(super) fn rewrite_path(router: &Router, path: &str, matched: &PathMatch, rewrite: &PathRewrite) -> String {
+    let rewritten = match rewrite {
+        PathRewrite::None => return path.to_string(),
+        PathRewrite::Prefix(with) => rewrite_prefix(path.as_bytes(), matched_length(matched), with),
+        PathRewrite::Regex { pattern, substitution } => {
+            let rewritten = router.regex(pattern).and_then(|re2| rewrite_regex(path.as_bytes(), re2, substitution));
+            rewritten.map_or_else(|| path.as_bytes().to_vec(), Cow::into_owned)
+        }
+    };
+    String::from_utf8_lossy(&rewritten).into_owned()
+}
+
+/// How many bytes a prefix rewrite replaces: a matched prefix, but the whole path of an exact or regex match.
+pub(super) fn matched_length(matched: &PathMatch) -> usize {
+    match matched {
+        PathMatch::Prefix(prefix) => prefix.len(),
+        PathMatch::Exact(_) | PathMatch::Regex(_) => usize::MAX,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envoy::router::Switches;
+    use crate::envoy::router::testing::{destination, forward, on, one_host, prefix, route, seen, to};
+    use crate::envoy::table::{Forward, ForwardTo, HeaderValueOption, RouteAction};
+
+    fn rewritten(matched: PathMatch, rewrite: PathRewrite, path: &str) -> String {
+        let forward = Forward { rewrite: rewrite.clone(), ..forward(ForwardTo::Cluster(destination("v1"))) };
+        let route = route(on(matched.clone()), RouteAction::Forward(Box::new(forward)));
+        let router = Router::new(std::sync::Arc::new(one_host(vec![route])), &Switches::default());
+        rewrite_path(&router, path, &matched, &rewrite)
+    }
+
+    #[test]
+    fn s6_6_prefix_rewrites_replace_what_matched_byte_for_byte() {
+        let prefix = |p: &str| PathMatch::Prefix(p.into());
+        for (matched, with, path, wanted) in [
+            (prefix("/abc"), "/", "/abc/d", "//d"),
+            (prefix("/abc"), "/", "/abcd", "/d"),
+            (prefix("/abc"), "/", "/abc", "/"),
+            (prefix("/abc/"), "/", "/abc/d", "/d"),
+            (prefix("/"), "/x", "/a", "/xa"),
+            (PathMatch::Regex("/abc/.*".into()), "/x", "/abc/d?z", "/x?z"),
+            (PathMatch::Exact("/abc".into()), "/x", "/abc?z", "/x?z"),
+            (prefix("/abc"), "/x?y=1", "/abc/d?q", "/x?y=1/d?q"),
+            (prefix("/abc"), "x", "/abc/d", "x/d"),
+            (prefix("/AbC"), "/x", "/aBcD/e", "/xD/e"),
+        ] {
+            assert_eq!(rewritten(matched, PathRewrite::Prefix(with.into()), path), wanted);
+        }
+    }
+
+    #[test]
+    fn s6_6_regex_rewrites_replace_every_match_and_ignore_empty_results() {
+        for (pattern, substitution, path, wanted) in [
+            (".*", "", "/abc?q", "/abc?q"),
+            ("b", "-", "/axa?b", "/axa?b"),
+            ("^/abc", "", "/abcd", "d"),
+            ("a*", "-", "/baac", "-/-b-c-"),
+            (r"^/abc(/?)(.*)", r"/\2", "/abc/d?x", "/d?x"),
+            ("(a)", r"\2", "/aXa", "/aXa"),
+        ] {
+            let rewrite = PathRewrite::Regex { pattern: pattern.into(), substitution: substitution.into() };
+            assert_eq!(rewritten(PathMatch::Prefix("/".into()), rewrite, path), wanted, "{pattern}");
+        }
+    }
+
+    fn mutated(headers: &[(&str, &str)], levels: &[HeaderMutations]) -> Vec<String> {
+        let headers: Vec<_> = headers.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();
+        let request = seen(&headers);
+        let route = route(prefix("/"), to("v1"));
+        let mut draft = Draft::new(&request, &route, None);
+        for level in levels {
+            draft.mutate(level);
+        }
+        draft.finish(String::new()).headers.into_iter().map(|(n, v)| format!("{n}: {v}")).collect()
+    }
+
+    fn level(remove: &[&str], set: &[(&str, &str)], add: &[(&str, &str)]) -> HeaderMutations {
+        let option =
+            |append| move |(n, v): &(&str, &str)| HeaderValueOption { name: (*n).into(), value: (*v).into(), append };
+        HeaderMutations {
+            remove: remove.iter().map(|n| (*n).into()).collect(),
+            add: (set.iter().map(option(AppendAction::OverwriteIfExistsOrAdd)))
+                .chain(add.iter().map(option(AppendAction::AppendIfExistsOrAdd)))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn hd_2_removals_come_first_then_sets_then_additions() {
+        let one = level(&["x-gone", "Cookie"], &[("x-env", "canary"), ("x-gone", "back")], &[("x-tag", "b")]);
+        assert_eq!(
+            mutated(&[("X-Env", "prod"), ("x-tag", "a"), ("cookie", "c"), ("x-gone", "g")], &[one]),
+            ["x-tag: a", "x-env: canary", "x-gone: back", "x-tag: b"]
+        );
+    }
+
+    #[test]
+    fn hd_2_formatters_see_removals_and_earlier_levels_and_empty_values_are_not_sent() {
+        let one = level(&["x-user"], &[("x-was", "%REQ(x-user)%"), ("x-pre", "pre-%REQ(x-user)%-post")], &[]);
+        assert_eq!(mutated(&[("x-user", "jason")], &[one]), ["x-pre: pre--post"]);
+        let entry = level(&[], &[("x-a", "entry")], &[]);
+        let route = level(&[], &[("x-b", "%REQ(x-a)%"), ("x-a", "route")], &[]);
+        assert_eq!(mutated(&[], &[entry, route]), ["x-b: entry", "x-a: route"]);
+        let same_level = level(&[], &[("x-env", "50%%"), ("x-user", "pre-%REQ(x-env)%-post")], &[]);
+        assert_eq!(mutated(&[], &[same_level]), ["x-env: 50%", "x-user: pre--post"]);
+    }
+
+    #[test]
+    fn headers_of_which_envoy_keeps_one_field_are_joined() {
+        let headers = [("User-Agent", "a"), ("x", "1"), ("user-agent", "b"), ("x", "2")];
+        let add = level(&[], &[], &[("user-agent", "c"), ("x", "3")]);
+        assert_eq!(mutated(&headers, &[add]), ["user-agent: a,b,c", "x: 1", "x: 2", "x: 3"]);
+    }
+
+    #[test]
+    fn s0_6_hop_by_hop_and_envoys_own_headers_are_left_out() {
+        let headers =
+            [("connection", "close"), ("x-envoy-retry-on", "5xx"), ("x-forwarded-proto", "https"), ("a", "b")];
+        assert_eq!(mutated(&headers, &[]), ["a: b"]);
+    }
+}

@@ -1,0 +1,44 @@
+//! What decides a request's end besides the route that took it.
+
+use crate::envoy::router::{Found, HttpEnd, RequestView, Router, Seen};
+use crate::envoy::table::{Cors, ValueMatch};
+
+/// Two requests of one variant that were found at the same place of a table end alike: with the same outcomes, statuses and
+/// clusters, by the same shares. What arrives upstream and where redirects lead still depends on each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Variant {
+    /// A CORS preflight that the proxy answers.
+    preflight: bool,
+    /// Local answers to gRPC have another status (6.4).
+    grpc: bool,
+}
+
+/// The variant of a request that was found there.
+pub fn variant(router: &Router, request: &RequestView<'_>, found: Found) -> Variant {
+    let Found::Http { end, .. } = found else { return Variant::default() };
+    let seen = router.seen(request, request.path);
+    let preflight = match end {
+        HttpEnd::Route { config, virtual_host, route } if request.method == "OPTIONS" => router
+            .route(config, virtual_host, route)
+            .and_then(|r| r.cors.as_ref())
+            .is_some_and(|cors| is_answered_preflight(router, cors, &seen)),
+        _ => false,
+    };
+    Variant { preflight, grpc: seen.is_grpc() }
+}
+
+/// True for preflights that the CORS filter answers itself (CO-1, envoy-matching 9.5).
+pub(super) fn is_answered_preflight(router: &Router, cors: &Cors, seen: &Seen<'_>) -> bool {
+    let origin = seen.joined("origin").unwrap_or_default();
+    let method = seen.joined("access-control-request-method").unwrap_or_default();
+    if seen.method != "OPTIONS" || origin.is_empty() || method.is_empty() {
+        return false;
+    }
+    let allowed = |test: &ValueMatch| match test {
+        ValueMatch::Present => true,
+        ValueMatch::Exact(text) => text == "*" || **text == *origin,
+        ValueMatch::Prefix(text) => origin.starts_with(text.as_str()),
+        ValueMatch::Regex(regex) => router.regex(regex).is_some_and(|r| r.full_match(origin.as_bytes())),
+    };
+    cors.allow_origins.iter().any(allowed) || !cors.forward_not_matching_preflights
+}

@@ -1,0 +1,30 @@
+//! The point of view: one Envoy, a sidecar or a gateway.
+
+use std::net::IpAddr;
+
+use smol_str::SmolStr;
+
+use crate::manifest::kinds::Labels;
+
+/// Which kind of Envoy it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProxyKind {
+    Sidecar,
+    Gateway,
+}
+
+/// The Envoy whose view is resolved (section 2.2 of the translation rules).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// As reports show it: the scenario's name, or the `--proxy` text.
+    pub name: SmolStr,
+    pub kind: ProxyKind,
+    pub namespace: SmolStr,
+    /// Pod labels.
+    pub labels: Labels,
+    /// Decides which address family counts; empty stands for one IPv4 address.
+    pub ips: Vec<IpAddr>,
+    /// Name of the node, for `internalTrafficPolicy: Local`; empty when unknown.
+    pub node: SmolStr,
+}

@@ -1,0 +1,50 @@
+//! A request as a client sends it. Nothing is defaulted here that a mesh decides, such as addresses of names.
+
+use std::net::IpAddr;
+
+use smol_str::SmolStr;
+
+/// One request, before anything is defaulted by a mesh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The `id` of a request file, as its JSON text; else the position from 0.
+    pub id: serde_json::Value,
+    /// Name of the proxy it passes; None: the only or first one.
+    pub proxy: Option<SmolStr>,
+    /// `GET` unless said.
+    pub method: SmolStr,
+    /// Value of `:authority`, port included where the client sends it.
+    pub authority: SmolStr,
+    /// Path with query, as sent.
+    pub path: SmolStr,
+    /// Dialled port; None: the authority's, else 443 with TLS, else 80.
+    pub port: Option<u16>,
+    /// Dialled address; None: what the mesh's DNS gives for the dialled host.
+    pub address: Option<IpAddr>,
+    /// Host that the client looks up and asks for in TLS; None: the authority's.
+    pub dialled_host: Option<SmolStr>,
+    pub tls: bool,
+    /// Name in the TLS client's hello; None: the dialled host, unless that is an address.
+    pub sni: Option<SmolStr>,
+    /// In order; names may repeat. Without `Host`, which is the authority.
+    pub headers: Vec<(SmolStr, SmolStr)>,
+}
+
+impl Request {
+    /// A request in plain text of which no more is said: every other field has its default.
+    pub fn new(method: impl Into<SmolStr>, authority: impl Into<SmolStr>, path: impl Into<SmolStr>) -> Request {
+        Request {
+            id: serde_json::Value::Null,
+            proxy: None,
+            method: method.into(),
+            authority: authority.into(),
+            path: path.into(),
+            port: None,
+            address: None,
+            dialled_host: None,
+            tls: false,
+            sni: None,
+            headers: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Conditions of routes, compiled: names resolved to what they refer to, regexes built.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::regex::{Pattern, Patterns};
+use super::view::{HeaderKey, Seen};
+use crate::envoy::table::{HeaderMatcher, PathMatch, RouteMatch, ValueMatch};
+
+/// The path condition of a route (envoy-matching 2.3).
+#[derive(Debug, Clone)]
+pub(crate) enum PathTest {
+    Prefix(SmolStr),
+    Exact(SmolStr),
+    /// As the two above, comparing ASCII letters without case; the text is lower case.
+    PrefixFolded(SmolStr),
+    ExactFolded(SmolStr),
+    Regex(Arc<Pattern>),
+    /// A prefix with `?` or `#`, or a regex that Envoy refuses.
+    Never,
+}
+
+impl PathTest {
+    fn new(matcher: &RouteMatch, patterns: &mut Patterns) -> PathTest {
+        let folded = matcher.case_sensitive == Some(false);
+        match &matcher.path {
+            PathMatch::Prefix(prefix) if prefix.contains(['?', '#']) => PathTest::Never,
+            PathMatch::Prefix(prefix) if folded => PathTest::PrefixFolded(prefix.to_ascii_lowercase().into()),
+            PathMatch::Exact(path) if folded => PathTest::ExactFolded(path.to_ascii_lowercase().into()),
+            PathMatch::Prefix(prefix) => PathTest::Prefix(prefix.clone()),
+            PathMatch::Exact(path) => PathTest::Exact(path.clone()),
+            PathMatch::Regex(regex) => patterns.get(regex).map_or(PathTest::Never, PathTest::Regex),
+        }
+    }
+
+    pub fn holds(&self, path: &str) -> bool {
+        match self {
+            PathTest::Prefix(prefix) => path.as_bytes().starts_with(prefix.as_bytes()),
+            PathTest::Exact(exact) => path == exact,
+            PathTest::PrefixFolded(prefix) => {
+                path.as_bytes().get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+            }
+            PathTest::ExactFolded(exact) => path.eq_ignore_ascii_case(exact),
+            PathTest::Regex(pattern) => pattern.is_match(path),
+            PathTest::Never => false,
+        }
+    }
+}
+
+/// A test of one value (3.3).
+#[derive(Debug, Clone)]
+pub(crate) enum ValueTest {
+    Present,
+    Exact(SmolStr),
+    Prefix(SmolStr),
+    Regex(Arc<Pattern>),
+    Never,
+}
+
+impl ValueTest {
+    pub fn new(test: &ValueMatch, patterns: &mut Patterns) -> ValueTest {
+        match test {
+            ValueMatch::Present => ValueTest::Present,
+            ValueMatch::Exact(text) => ValueTest::Exact(text.clone()),
+            ValueMatch::Prefix(text) => ValueTest::Prefix(text.clone()),
+            ValueMatch::Regex(regex) => patterns.get(regex).map_or(ValueTest::Never, ValueTest::Regex),
+        }
+    }
+
+    pub fn holds(&self, value: &str) -> bool {
+        match self {
+            ValueTest::Present => true,
+            ValueTest::Exact(text) => value == text,
+            ValueTest::Prefix(text) => value.as_bytes().starts_with(text.as_bytes()),
+            ValueTest::Regex(pattern) => pattern.is_match(value),
+            ValueTest::Never => false,
+        }
+    }
+}
+
+/// A condition besides the path.
+#[derive(Debug, Clone)]
+pub(crate) enum Condition {
+    Header {
+        key: HeaderKey,
+        test: ValueTest,
+        invert: bool,
+        missing_as_empty: bool,
+    },
+    Query {
+        name: SmolStr,
+        test: ValueTest,
+    },
+    /// A claim condition: its answer is known, because nothing here verifies tokens (RT-11).
+    Claim {
+        holds: bool,
+    },
+}
+
+impl Condition {
+    pub fn header(matcher: &HeaderMatcher, patterns: &mut Patterns) -> Condition {
+        Condition::Header {
+            key: HeaderKey::new(&matcher.name),
+            test: ValueTest::new(&matcher.test, patterns),
+            invert: matcher.invert,
+            missing_as_empty: matcher.treat_missing_as_empty,
+        }
+    }
+
+    pub fn holds(&self, request: &Seen<'_>) -> bool {
+        match self {
+            Condition::Header { key, test: ValueTest::Present, invert, missing_as_empty } => {
+                let found = request.values(key, |_| true);
+                (found.exists || *missing_as_empty) != *invert
+            }
+            Condition::Header { key, test, invert, missing_as_empty } => {
+                let found = request.values(key, |value| test.holds(value));
+                match (found.exists, missing_as_empty) {
+                    (false, false) => false,
+                    (false, true) => test.holds("") != *invert,
+                    (true, _) => found.accepted != *invert,
+                }
+            }
+            Condition::Query { name, test } => request.query_parameter(name).is_some_and(|value| test.holds(value)),
+            Condition::Claim { holds } => *holds,
+        }
+    }
+}
+
+/// A route's conditions, compiled. Shared by the virtual hosts that share the route.
+#[derive(Debug, Clone)]
+pub(crate) struct RouteTest {
+    pub path: PathTest,
+    pub conditions: Box<[Condition]>,
+}
+
+impl RouteTest {
+    pub fn new(matcher: &RouteMatch, patterns: &mut Patterns) -> RouteTest {
+        let path = PathTest::new(matcher, patterns);
+        let headers = matcher.headers.iter().map(|h| Condition::header(h, patterns)).collect::<Vec<_>>();
+        let query = matcher
+            .query_parameters
+            .iter()
+            .map(|q| Condition::Query { name: q.name.clone(), test: ValueTest::new(&q.test, patterns) })
+            .collect::<Vec<_>>();
+        let claims = matcher.claims.iter().map(|c| Condition::Claim { holds: c.invert });
+        RouteTest { path, conditions: headers.into_iter().chain(query).chain(claims).collect() }
+    }
+
+    /// All conditions but the path.
+    #[inline]
+    pub fn rest_holds(&self, request: &Seen<'_>) -> bool {
+        self.conditions.iter().all(|c| c.holds(request))
+    }
+
+    #[inline]
+    pub fn holds(&self, request: &Seen<'_>) -> bool {
+        self.path.holds(request.bare_path) && self.rest_holds(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::seen;
+    use super::*;
+    use crate::envoy::router::Switches;
+
+    fn header(test: ValueMatch, invert: bool, empty: bool) -> Condition {
+        let matcher = HeaderMatcher { name: "x-a".into(), test, invert, treat_missing_as_empty: empty };
+        Condition::header(&matcher, &mut Patterns::new(&Switches::default()))
+    }
+
+    /// The matrix of section 3.4: absent, empty, `v`, `a,v`, two fields `v` and `w`, two fields `a` and `b`.
+    #[test]
+    fn s3_4_header_matrix() {
+        let exact = || ValueMatch::Exact("v".into());
+        let rows = [
+            (header(exact(), false, false), "NNYNYN"),
+            (header(exact(), true, false), "NYNYNY"),
+            (header(exact(), true, true), "YYNYNY"),
+            (header(ValueMatch::Regex("a,b".into()), false, false), "NNNNNN"),
+            (header(ValueMatch::Present, false, false), "NYYYYY"),
+            (header(ValueMatch::Present, true, false), "YNNNNN"),
+            (header(ValueMatch::Present, false, true), "YYYYYY"),
+            (header(ValueMatch::Exact("".into()), false, false), "NYNNNN"),
+        ];
+        let requests: [&[&str]; 6] = [&[], &[""], &["v"], &["a,v"], &["v", "w"], &["a", "b"]];
+        for (condition, answers) in rows {
+            let got: String = requests
+                .iter()
+                .map(|values| {
+                    let headers: Vec<_> = values.iter().map(|v| ("X-A".into(), (*v).into())).collect();
+                    if condition.holds(&seen(&headers)) { 'Y' } else { 'N' }
+                })
+                .collect();
+            assert_eq!(got, answers, "{condition:?}");
+        }
+    }
+
+    fn path(path: PathMatch, case_sensitive: Option<bool>) -> PathTest {
+        let matcher = RouteMatch { path, case_sensitive, headers: vec![], query_parameters: vec![], claims: vec![] };
+        PathTest::new(&matcher, &mut Patterns::new(&Switches::default()))
+    }
+
+    #[test]
+    fn s2_3_path_conditions() {
+        let prefix = |p: &str| path(PathMatch::Prefix(p.into()), None);
+        for (test, text, holds) in [
+            (prefix("/abc"), "/abcd", true),
+            (prefix("/abc"), "/abc;x", true),
+            (prefix("/abc"), "/ABC", false),
+            (prefix("/abc"), "//abc", false),
+            (prefix("/abc/"), "/abc", false),
+            (prefix(""), "/x", true),
+            (prefix("/abc?x"), "/abc?x", false),
+            (path(PathMatch::Exact("/abc".into()), None), "/abc", true),
+            (path(PathMatch::Exact("/abc".into()), None), "/abc/", false),
+            (path(PathMatch::Regex("/a|/ab".into()), None), "/ab", true),
+            (path(PathMatch::Regex("/ABC".into()), Some(false)), "/abc", false),
+            (path(PathMatch::Prefix("/AbC".into()), Some(false)), "/aBcD", true),
+            (path(PathMatch::Exact("/AbC".into()), Some(false)), "/aBc", true),
+            (path(PathMatch::Exact("/AbC".into()), Some(false)), "/aBcD", false),
+        ] {
+            assert_eq!(test.holds(text), holds, "{test:?} on {text}");
+        }
+    }
+}

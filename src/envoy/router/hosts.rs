@@ -1,0 +1,205 @@
+//! Which virtual host serves an authority (envoy-matching 1).
+
+use std::borrow::Cow;
+
+use rustc_hash::FxHashMap;
+use smol_str::SmolStr;
+
+use super::authority::without_port;
+use crate::envoy::table::RouteConfiguration;
+
+/// How a domain took an authority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DomainKind {
+    Exact,
+    /// `*S`.
+    Suffix,
+    /// `P*`.
+    Prefix,
+    /// `*`.
+    Any,
+}
+
+/// What a domain pattern means. A `*` elsewhere than first or last is an ordinary character (1.2).
+pub(crate) fn domain_kind(domain: &str) -> (DomainKind, &str) {
+    match (domain, domain.strip_prefix('*'), domain.strip_suffix('*')) {
+        ("*", _, _) => (DomainKind::Any, ""),
+        (_, Some(suffix), _) => (DomainKind::Suffix, suffix),
+        (_, None, Some(prefix)) => (DomainKind::Prefix, prefix),
+        (exact, None, None) => (DomainKind::Exact, exact),
+    }
+}
+
+/// The domains of one route configuration.
+#[derive(Debug, Default)]
+pub(crate) struct HostIndex {
+    exact: FxHashMap<SmolStr, u32>,
+    /// By length, longest first.
+    suffixes: Vec<(usize, FxHashMap<SmolStr, u32>)>,
+    prefixes: Vec<(usize, FxHashMap<SmolStr, u32>)>,
+    any: Option<u32>,
+}
+
+impl HostIndex {
+    /// Also gives the domains that come twice, for which Envoy refuses the configuration (1.3).
+    pub fn new(config: &RouteConfiguration) -> (HostIndex, Vec<SmolStr>) {
+        let mut index = HostIndex::default();
+        let mut suffixes: FxHashMap<usize, FxHashMap<SmolStr, u32>> = FxHashMap::default();
+        let mut prefixes: FxHashMap<usize, FxHashMap<SmolStr, u32>> = FxHashMap::default();
+        let mut twice = Vec::new();
+        for (i, host) in (0u32..).zip(&config.virtual_hosts) {
+            for domain in &host.domains {
+                let domain = domain.to_ascii_lowercase();
+                let (kind, text) = domain_kind(&domain);
+                let before = match kind {
+                    DomainKind::Any => index.any.replace(i),
+                    DomainKind::Exact => index.exact.insert(text.into(), i),
+                    DomainKind::Suffix => suffixes.entry(text.len()).or_default().insert(text.into(), i),
+                    DomainKind::Prefix => prefixes.entry(text.len()).or_default().insert(text.into(), i),
+                };
+                if before.is_some() {
+                    twice.push(SmolStr::from(domain));
+                }
+            }
+        }
+        index.suffixes = longest_first(suffixes);
+        index.prefixes = longest_first(prefixes);
+        (index, twice)
+    }
+
+    /// The virtual host of an authority: exact domain, longest suffix, longest prefix, `*` (1.1). The port is ignored (1.5).
+    pub fn find(&self, authority: &str) -> Option<u32> {
+        let host = lower_case(without_port(authority));
+        if let Some(found) = self.exact.get(host.as_ref()) {
+            return Some(*found);
+        }
+        for (length, domains) in &self.suffixes {
+            let suffix = host.len().checked_sub(*length).filter(|cut| *cut > 0).and_then(|cut| host.get(cut..));
+            if let Some(found) = suffix.and_then(|s| domains.get(s)) {
+                return Some(*found);
+            }
+        }
+        for (length, domains) in &self.prefixes {
+            let prefix = if host.len() > *length { host.get(..*length) } else { None };
+            if let Some(found) = prefix.and_then(|p| domains.get(p)) {
+                return Some(*found);
+            }
+        }
+        self.any
+    }
+
+    /// The same answer by looking at every domain in turn; with the domain and how it took the authority.
+    pub fn plain<'t>(config: &'t RouteConfiguration, authority: &str) -> Option<(u32, DomainKind, &'t str)> {
+        let host = lower_case(without_port(authority));
+        let mut best: Option<(u32, DomainKind, &str)> = None;
+        for (i, virtual_host) in (0u32..).zip(&config.virtual_hosts) {
+            for domain in &virtual_host.domains {
+                let lower = domain.to_ascii_lowercase();
+                let (kind, text) = domain_kind(&lower);
+                let takes = match kind {
+                    DomainKind::Exact => host == text,
+                    DomainKind::Suffix => host.len() > text.len() && host.ends_with(text),
+                    DomainKind::Prefix => host.len() > text.len() && host.starts_with(text),
+                    DomainKind::Any => true,
+                };
+                let rank = |kind: DomainKind, domain: &str| (std::cmp::Reverse(kind as u8), domain.len());
+                if takes && best.is_none_or(|(_, k, d)| rank(kind, domain) >= rank(k, d)) {
+                    best = Some((i, kind, domain));
+                }
+            }
+        }
+        best
+    }
+}
+
+fn longest_first(map: FxHashMap<usize, FxHashMap<SmolStr, u32>>) -> Vec<(usize, FxHashMap<SmolStr, u32>)> {
+    let mut all: Vec<_> = map.into_iter().collect();
+    all.sort_by_key(|(length, _)| std::cmp::Reverse(*length));
+    all
+}
+
+pub(crate) fn lower_case(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|b| b.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::envoy::table::VirtualHost;
+
+    fn config(domains: &[&[&str]]) -> RouteConfiguration {
+        let host = |domains: &&[&str]| VirtualHost {
+            name: "v".into(),
+            domains: domains.iter().map(|d| (*d).into()).collect(),
+            require_tls: false,
+            routes: Vec::new(),
+        };
+        RouteConfiguration { name: "80".into(), virtual_hosts: domains.iter().map(host).collect() }
+    }
+
+    #[test]
+    fn s1_examples_with_ignored_port() {
+        let domains = [
+            "foo.example.com",
+            "foo.example.com:8080",
+            "*.example.com",
+            "*-bar.example.com",
+            "*.b.example.com",
+            "foo.*",
+            "foo.ex*",
+            "*",
+        ];
+        let each: Vec<&[&str]> = domains.iter().map(std::slice::from_ref).collect();
+        let config = config(&each);
+        let (index, twice) = HostIndex::new(&config);
+        assert!(twice.is_empty());
+        for (authority, domain) in [
+            ("FOO.EXAMPLE.COM", "foo.example.com"),
+            ("foo.example.com:8080", "foo.example.com"),
+            ("foo.example.com:80", "foo.example.com"),
+            ("foo.example.com.", "foo.ex*"),
+            ("foo.example.com:8080:8080", "foo.example.com:8080"),
+            ("a-bar.example.com", "*-bar.example.com"),
+            ("-bar.example.com", "*.example.com"),
+            ("a.b.example.com", "*.b.example.com"),
+            ("a.example.com:99", "*.example.com"),
+            (".example.com", "*"),
+            ("example.com", "*"),
+            ("foo.", "*"),
+            ("foo.ex", "foo.*"),
+            ("foo.exampl.com", "foo.ex*"),
+            ("user@foo.example.com", "*.example.com"),
+        ] {
+            let found = index.find(authority).map(|i| domains[i as usize]);
+            assert_eq!(found, Some(domain), "{authority}");
+            assert_eq!(HostIndex::plain(&config, authority).map(|(_, _, d)| d), Some(domain), "{authority}");
+        }
+    }
+
+    proptest! {
+        /// The index finds what looking at every domain in turn finds (1.1, 1.2).
+        #[test]
+        fn index_equals_plain(
+            domains in proptest::collection::btree_set("\\*?[ab.]{0,3}\\*?", 0..15),
+            authority in "[abA.]{0,5}(:80)?",
+        ) {
+            let each: Vec<&str> = domains.iter().map(String::as_str).collect();
+            let each: Vec<&[&str]> = each.iter().map(std::slice::from_ref).collect();
+            let config = config(&each);
+            let (index, _) = HostIndex::new(&config);
+            prop_assert_eq!(index.find(&authority), HostIndex::plain(&config, &authority).map(|(i, _, _)| i));
+        }
+    }
+
+    #[test]
+    fn s1_3_a_domain_that_comes_twice_is_reported() {
+        let (_, twice) = HostIndex::new(&config(&[&["x.y", "*"], &["X.Y"], &["*"]]));
+        assert_eq!(twice, ["x.y", "*"]);
+    }
+}

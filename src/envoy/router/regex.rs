@@ -1,0 +1,205 @@
+//! Regexes of a table: each text compiled once, and many of them run as one automaton.
+
+use std::sync::Arc;
+
+use regex_automata::util::pool::Pool;
+use regex_automata::util::syntax;
+use regex_automata::{Anchored, Input, meta};
+use regex_syntax::hir::{Hir, HirKind, Look};
+use rustc_hash::FxHashMap;
+use smol_str::SmolStr;
+
+use super::Switches;
+use crate::envoy::re2::{Encoding, ProgramSize, Re2};
+
+/// A regex of the table, as Envoy runs it: the whole text must match.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    re2: Re2,
+    literal_prefix: Vec<u8>,
+}
+
+impl Pattern {
+    pub fn is_match(&self, text: &str) -> bool {
+        self.re2.full_match(text.as_bytes())
+    }
+
+    /// What every match begins with; may be empty.
+    pub fn literal_prefix(&self) -> &[u8] {
+        &self.literal_prefix
+    }
+
+    pub fn re2(&self) -> &Re2 {
+        &self.re2
+    }
+}
+
+fn literal_prefix(hir: &Hir) -> Vec<u8> {
+    let parts = match hir.kind() {
+        HirKind::Concat(parts) => parts.as_slice(),
+        _ => std::slice::from_ref(hir),
+    };
+    let mut prefix = Vec::new();
+    for part in parts {
+        match part.kind() {
+            HirKind::Look(Look::Start) if prefix.is_empty() => {}
+            HirKind::Literal(literal) => prefix.extend_from_slice(&literal.0),
+            _ => break,
+        }
+    }
+    prefix
+}
+
+/// All regexes of a table by their text.
+#[derive(Debug)]
+pub(crate) struct Patterns {
+    encoding: Encoding,
+    max_size: u64,
+    by_text: FxHashMap<SmolStr, Result<Arc<Pattern>, String>>,
+}
+
+impl Patterns {
+    pub fn new(switches: &Switches) -> Patterns {
+        Patterns {
+            encoding: if switches.regex_latin1 { Encoding::Latin1 } else { Encoding::Utf8 },
+            max_size: u64::from(switches.regex_max_program_size),
+            by_text: FxHashMap::default(),
+        }
+    }
+
+    /// The compiled regex; None where Envoy refuses it.
+    pub fn get(&mut self, text: &SmolStr) -> Option<Arc<Pattern>> {
+        self.compile(text).as_ref().ok().cloned()
+    }
+
+    /// A regex that was compiled before.
+    pub fn compiled(&self, text: &str) -> Option<&Re2> {
+        self.by_text.get(text)?.as_ref().ok().map(|p| p.re2())
+    }
+
+    /// Why Envoy refuses a regex, if it does.
+    pub fn refusal(&mut self, text: &SmolStr) -> Option<&str> {
+        self.compile(text).as_ref().err().map(String::as_str)
+    }
+
+    fn compile(&mut self, text: &SmolStr) -> &Result<Arc<Pattern>, String> {
+        let (encoding, max_size) = (self.encoding, self.max_size);
+        self.by_text.entry(text.clone()).or_insert_with(|| {
+            if text.is_empty() {
+                return Err("a regex must not be empty".to_string());
+            }
+            let re2 = Re2::new(text, encoding).map_err(|e| e.to_string())?;
+            // Near the limit an estimate decides nothing, so only a certain excess is one.
+            if let ProgramSize::Exact(size) = re2.program_size()
+                && size > max_size
+            {
+                return Err(format!("its program has {size} instructions, more than {max_size}"));
+            }
+            let literal_prefix = literal_prefix(re2.hir());
+            Ok(Arc::new(Pattern { re2, literal_prefix }))
+        })
+    }
+}
+
+/// Several regexes as one automaton, which says in one pass which of them match the whole text.
+pub(crate) struct PatternSet {
+    regex: meta::Regex,
+    found: Pool<regex_automata::PatternSet, NewSet>,
+}
+
+type NewSet =
+    Box<dyn Fn() -> regex_automata::PatternSet + Send + Sync + std::panic::UnwindSafe + std::panic::RefUnwindSafe>;
+
+impl PatternSet {
+    /// None without patterns, and where they are too large together.
+    pub fn new(patterns: &[&Pattern]) -> Option<PatternSet> {
+        if patterns.is_empty() {
+            return None;
+        }
+        let whole = |p: &&Pattern| Hir::concat(vec![Hir::look(Look::Start), p.re2.hir().clone(), Hir::look(Look::End)]);
+        let wholes: Vec<Hir> = patterns.iter().map(whole).collect();
+        let config = meta::Config::new()
+            .utf8_empty(false)
+            .match_kind(regex_automata::MatchKind::All)
+            .nfa_size_limit(Some(64 << 20))
+            .hybrid_cache_capacity(16 << 20);
+        let regex = meta::Builder::new()
+            .syntax(syntax::Config::new().utf8(false))
+            .configure(config)
+            .build_many_from_hir(&wholes)
+            .ok()?;
+        let count = patterns.len();
+        Some(PatternSet { regex, found: Pool::new(Box::new(move || regex_automata::PatternSet::new(count))) })
+    }
+
+    /// Calls `visit` with the positions of the patterns that match `text`, in order, until it says false.
+    pub fn for_each_match(&self, text: &[u8], mut visit: impl FnMut(usize) -> bool) {
+        let mut found = self.found.get();
+        found.clear();
+        self.regex.which_overlapping_matches(&Input::new(text).anchored(Anchored::Yes), &mut found);
+        for pattern in found.iter() {
+            if !visit(pattern.as_usize()) {
+                return;
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for PatternSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatternSet").field("patterns", &self.regex.pattern_len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(text: &str) -> Arc<Pattern> {
+        Patterns::new(&Switches::default()).get(&text.into()).expect("a valid regex")
+    }
+
+    #[test]
+    fn literal_beginnings() {
+        for (regex, prefix) in [
+            ("/a/v[0-9]+/.*", "/a/v"),
+            ("^/a", "/a"),
+            ("/a|/b", ""),
+            (".*", ""),
+            ("/a?", "/"),
+            ("(?i)/a", "/"),
+            ("(/a)b", ""),
+        ] {
+            let found = pattern(regex);
+            assert!("/a/v1/x".as_bytes().starts_with(found.literal_prefix()) || prefix.is_empty(), "{regex}");
+            if !regex.contains('(') {
+                assert_eq!(found.literal_prefix(), prefix.as_bytes(), "{regex}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_set_says_which_regexes_match_the_whole_text() {
+        let patterns: Vec<_> = ["/a.*", "/ab", "/a|/ab", ".*b.*c", "/a"].map(pattern).to_vec();
+        let refs: Vec<&Pattern> = patterns.iter().map(Arc::as_ref).collect();
+        let set = PatternSet::new(&refs).unwrap();
+        for text in ["/a", "/ab", "/abc", "", "/b\nc"] {
+            let mut found = Vec::new();
+            set.for_each_match(text.as_bytes(), |i| {
+                found.push(i);
+                true
+            });
+            let each: Vec<_> = (0..patterns.len()).filter(|i| patterns[*i].is_match(text)).collect();
+            assert_eq!(found, each, "{text}");
+        }
+    }
+
+    #[test]
+    fn s2_4_empty_and_oversized_regexes_are_refused() {
+        let mut patterns = Patterns::new(&Switches { regex_max_program_size: 100, ..Switches::default() });
+        assert!(patterns.refusal(&"".into()).is_some());
+        assert!(patterns.refusal(&"a{1000}".into()).is_some());
+        assert!(patterns.refusal(&"(".into()).is_some());
+        assert!(patterns.refusal(&"a{10}".into()).is_none());
+    }
+}

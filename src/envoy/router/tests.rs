@@ -1,0 +1,218 @@
+//! The compiled router against the plain one, and the way of a request to its route.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::testing::*;
+use super::*;
+use crate::envoy::table::*;
+
+fn router(table: RouteTable) -> Router {
+    Router::new(Arc::new(table), &Switches::default())
+}
+
+fn path_match() -> impl Strategy<Value = PathMatch> {
+    let text = prop_oneof!["(/[abA]{0,2}){0,3}", "/", ""];
+    let regex = prop_oneof![
+        "/[ab]{1,2}(/[ab])?",
+        "/a\\.\\*",
+        "\\.\\*[ab]",
+        "\\(/a\\|/ab\\)\\.\\*",
+        "\\[ab/\\]\\+[ab]?",
+        "/a/\\[ab\\]\\*",
+    ];
+    prop_oneof![
+        3 => text.clone().prop_map(|t| PathMatch::Prefix(t.into())),
+        3 => text.prop_map(|t| PathMatch::Exact(t.into())),
+        2 => regex.prop_map(|t| PathMatch::Regex(t.into())),
+    ]
+}
+
+fn value_match() -> impl Strategy<Value = ValueMatch> {
+    prop_oneof![
+        Just(ValueMatch::Present),
+        "[vw]{0,2}".prop_map(|t| ValueMatch::Exact(t.into())),
+        "[vw]".prop_map(|t| ValueMatch::Prefix(t.into())),
+        Just(ValueMatch::Regex("v+w?".into())),
+    ]
+}
+
+fn route_match() -> impl Strategy<Value = RouteMatch> {
+    let name = prop_oneof!["x-[ab]", "X-A", Just(":method".to_string()), Just("user-agent".to_string())];
+    let header = (name, value_match(), any::<bool>(), any::<bool>()).prop_map(|(name, test, invert, empty)| {
+        HeaderMatcher { name: name.into(), test, invert, treat_missing_as_empty: empty }
+    });
+    let query = ("[qr]", value_match()).prop_map(|(n, test)| QueryParameterMatcher { name: n.into(), test });
+    (
+        path_match(),
+        prop::option::of(any::<bool>()),
+        prop::collection::vec(header, 0..2),
+        prop::collection::vec(query, 0..2),
+    )
+        .prop_map(|(path, case_sensitive, headers, query_parameters)| RouteMatch {
+            path,
+            case_sensitive,
+            headers,
+            query_parameters,
+            claims: vec![],
+        })
+}
+
+fn requests() -> impl Strategy<Value = crate::envoy::request::Request> {
+    let headers = prop::collection::vec(("(x-[ab]|X-B|user-agent)", "[vw]{0,2}"), 0..4);
+    ("(/[abA]{0,2}){0,3}(\\?(q=[vw]{0,2}|r|&){0,2})?", headers).prop_map(|(path, headers)| {
+        let headers: Vec<_> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        request(if path.starts_with('/') { &path } else { "/" }, &headers)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// The index gives the first route whose conditions hold, like trying them in order (2.1).
+    #[test]
+    fn compiled_equals_plain(
+        matches in prop::collection::vec(route_match(), 0..60),
+        requests in prop::collection::vec(requests(), 1..20),
+        individually in any::<bool>(),
+    ) {
+        let table = one_host(matches.into_iter().map(|m| route(m, to("v1"))).collect());
+        let switches = Switches { match_headers_individually: individually, ..Switches::default() };
+        let router = Router::new(Arc::new(table), &switches);
+        for request in &requests {
+            let view = RequestView::from(request);
+            prop_assert_eq!(router.find(&view), router.plain(&view), "{:?}", request);
+        }
+    }
+
+    /// Many routes that differ in one header's value only, or are many regexes, go through their own indexes.
+    #[test]
+    fn compiled_equals_plain_where_many_routes_share_a_path(
+        values in prop::collection::vec("[abc]{1,3}", 20..60),
+        sent in prop::collection::vec("[abc]{1,3}", 0..3),
+        tail in "[abc]{0,4}",
+    ) {
+        let routes = values.iter().enumerate().map(|(i, value)| {
+            let mut matcher = match i % 3 {
+                0 => on(PathMatch::Regex(format!("/[abc]*{value}").into())),
+                1 => on(PathMatch::Regex(format!(".*{value}.*").into())),
+                _ => prefix("/"),
+            };
+            if i % 2 == 0 {
+                matcher.headers.push(header("x-a", ValueMatch::Exact(value.as_str().into())));
+            }
+            route(matcher, to("v1"))
+        });
+        let router = router(one_host(routes.collect()));
+        let headers: Vec<_> = sent.iter().map(|v| ("x-a", v.as_str())).collect();
+        let request = request(&format!("/{tail}"), &headers);
+        let view = RequestView::from(&request);
+        prop_assert_eq!(router.find(&view), router.plain(&view));
+    }
+}
+
+/// A gateway whose pods' port 8080 is the Service's port 80.
+fn gateway() -> Router {
+    let mut table = table(ProxyKind::Gateway);
+    table.service_ports = vec![(80, 8080), (443, 8443)];
+    table.listeners.push(http_listener("0.0.0.0", 8080, "http.8080"));
+    let mut tls = http_listener("0.0.0.0", 8443, "https");
+    tls.filter_chains[0].tls = Some(DownstreamTls::Simple);
+    tls.filter_chains[0].matcher.server_names = vec!["a.com".into()];
+    table.listeners.push(tls);
+    for name in ["http.8080", "https"] {
+        let host = virtual_host("a", &["a.com"], vec![route(prefix("/"), to("v1"))]);
+        table.route_configs.push(RouteConfiguration { name: name.into(), virtual_hosts: vec![host] });
+    }
+    router(table)
+}
+
+fn get(authority: &str, port: u16, tls: bool) -> crate::envoy::request::Request {
+    crate::envoy::request::Request { authority: authority.into(), port: Some(port), tls, ..request("/", &[]) }
+}
+
+fn ends(router: &Router, request: &crate::envoy::request::Request) -> Found {
+    let view = RequestView::from(request);
+    let found = router.find(&view);
+    assert_eq!(found, router.plain(&view));
+    found
+}
+
+#[test]
+fn gw_3_clients_dial_the_port_of_the_service() {
+    let gateway = gateway();
+    let taken = |listener| Found::Http {
+        listener,
+        chain: ChainId::Chain(0),
+        end: HttpEnd::Route { config: listener, virtual_host: 0, route: 0 },
+    };
+    assert_eq!(ends(&gateway, &get("a.com", 80, false)), taken(0));
+    assert_eq!(ends(&gateway, &get("a.com", 8080, false)), Found::NothingListens);
+    assert_eq!(ends(&gateway, &get("A.com:443", 443, true)), taken(1));
+}
+
+#[test]
+fn ev_9_tls_and_plain_text_must_fit_the_chain() {
+    let gateway = gateway();
+    assert_eq!(ends(&gateway, &get("b.com", 443, true)), Found::NoChain { listener: 1 });
+    assert_eq!(ends(&gateway, &get("a.com", 443, false)), Found::NoChain { listener: 1 });
+    let refused = HttpEnd::Refused(BadRequest::TlsToPlainPort);
+    assert_eq!(
+        ends(&gateway, &get("a.com", 80, true)),
+        Found::Http { listener: 0, chain: ChainId::Chain(0), end: refused }
+    );
+}
+
+#[test]
+fn s1_6_no_other_virtual_host_is_tried() {
+    let mut table = one_host(vec![route(prefix("/"), to("v1"))]);
+    table.route_configs[0].virtual_hosts.push(virtual_host("shop", &["shop"], vec![route(prefix("/x"), to("v1"))]));
+    let found = ends(&router(table), &get("shop", 80, false));
+    let end = HttpEnd::NoRoute { config: 0, virtual_host: 1 };
+    assert_eq!(found, Found::Http { listener: 0, chain: ChainId::Chain(0), end });
+}
+
+#[test]
+fn s1_7_require_tls_comes_before_routes() {
+    let mut table = one_host(vec![]);
+    table.route_configs[0].virtual_hosts[0].require_tls = true;
+    let router = router(table);
+    let end = HttpEnd::RequireTls { config: 0, virtual_host: 0 };
+    assert_eq!(ends(&router, &get("a", 80, false)), Found::Http { listener: 0, chain: ChainId::Chain(0), end });
+    let believed = crate::envoy::request::Request { port: Some(80), ..request("/", &[("x-forwarded-proto", "https")]) };
+    let end = HttpEnd::NoRoute { config: 0, virtual_host: 0 };
+    assert_eq!(ends(&router, &believed), Found::Http { listener: 0, chain: ChainId::Chain(0), end });
+}
+
+#[test]
+fn li_4_ports_nobody_serves_go_to_the_virtual_outbound_listener() {
+    assert_eq!(ends(&router(one_host(vec![])), &get("a", 81, false)), Found::VirtualOutbound);
+}
+
+#[test]
+fn listeners_bound_to_the_address_that_dns_gives_come_before_wildcard_ones() {
+    let mut table = one_host(vec![]);
+    table.listeners.insert(0, http_listener("10.96.0.1", 80, "own"));
+    table.names.addresses.insert("db".into(), vec!["10.96.0.1".parse().unwrap()]);
+    let router = router(table);
+    let listener = |authority| match ends(&router, &get(authority, 80, false)) {
+        Found::Http { listener, .. } => listener,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(listener("DB:80"), 0);
+    assert_eq!(listener("10.96.0.1"), 0);
+    assert_eq!(listener("other"), 1);
+}
+
+#[test]
+fn s2_5_what_envoy_refuses_is_listed() {
+    let mut bad = route(on(PathMatch::Regex("(".into())), to("v1"));
+    bad.matcher.headers.push(header("x", ValueMatch::Prefix("".into())));
+    let mut table = one_host(vec![bad, route(prefix("/"), RouteAction::Nothing)]);
+    table.route_configs[0].virtual_hosts.push(virtual_host("b", &["B", "b"], vec![]));
+    let router = router(table);
+    let reasons: Vec<_> = router.rejected().iter().map(|r| r.reason.as_str()).collect();
+    assert_eq!(reasons.len(), 4, "{reasons:?}");
+    assert_eq!(reasons[0], "the domain `b` comes twice");
+}

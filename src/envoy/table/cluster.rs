@@ -1,0 +1,269 @@
+//! Clusters, their policies and endpoints.
+
+use std::fmt;
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use crate::manifest::kinds::{Labels, Nanos, ObjectId};
+use crate::manifest::source::Position;
+
+/// The name of a cluster, in parts (CN-1 to CN-4). Ordered by its text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ClusterName {
+    Outbound {
+        port: u16,
+        /// Empty: no subset.
+        subset: SmolStr,
+        host: SmolStr,
+    },
+    /// The same cluster under its SNI form, as gateways with AUTO_PASSTHROUGH servers have it (CN-3, GW-16).
+    SniDnat {
+        port: u16,
+        /// Empty: no subset.
+        subset: SmolStr,
+        host: SmolStr,
+    },
+    BlackHole,
+    Passthrough,
+    AllowAnyDynamicDns,
+    /// `UnknownService` (DP-5).
+    UnknownService,
+}
+
+impl ClusterName {
+    pub fn outbound(port: u16, subset: &str, host: &str) -> ClusterName {
+        ClusterName::Outbound { port, subset: subset.into(), host: host.into() }
+    }
+
+    /// The name that `text` is, as Envoy shows and logs it; None for clusters that no route table of ours has.
+    pub fn parse(text: &str) -> Option<ClusterName> {
+        let fixed = [
+            ClusterName::BlackHole,
+            ClusterName::Passthrough,
+            ClusterName::AllowAnyDynamicDns,
+            ClusterName::UnknownService,
+        ];
+        if let Some(name) = fixed.into_iter().find(|name| name.to_string() == text) {
+            return Some(name);
+        }
+        let (sni, rest) = match text.strip_prefix("outbound|") {
+            Some(rest) => (false, rest),
+            None => (true, text.strip_prefix("outbound_.")?),
+        };
+        let mut parts = rest.splitn(3, if sni { "_." } else { "|" });
+        let (port, subset, host) = (parts.next()?.parse().ok()?, parts.next()?.into(), parts.next()?.into());
+        Some(if sni {
+            ClusterName::SniDnat { port, subset, host }
+        } else {
+            ClusterName::Outbound { port, subset, host }
+        })
+    }
+
+    /// Host, subset and port of an outbound cluster, in either form.
+    pub fn parts(&self) -> Option<(&str, &str, u16)> {
+        match self {
+            ClusterName::Outbound { port, subset, host } | ClusterName::SniDnat { port, subset, host } => {
+                Some((host, subset, *port))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ClusterName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClusterName::Outbound { port, subset, host } => write!(f, "outbound|{port}|{subset}|{host}"),
+            ClusterName::SniDnat { port, subset, host } => write!(f, "outbound_.{port}_.{subset}_.{host}"),
+            ClusterName::BlackHole => f.write_str("BlackHoleCluster"),
+            ClusterName::Passthrough => f.write_str("PassthroughCluster"),
+            ClusterName::AllowAnyDynamicDns => f.write_str("AllowAnyDynamicDNSCluster"),
+            ClusterName::UnknownService => f.write_str("UnknownService"),
+        }
+    }
+}
+
+impl Ord for ClusterName {
+    /// Outbound clusters by port, host and subset, then those in SNI form, then the fixed ones: a total order that needs no text.
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        fn key(c: &ClusterName) -> (u8, u16, &str, &str) {
+            match c {
+                ClusterName::Outbound { port, subset, host } => (0, *port, host, subset),
+                ClusterName::SniDnat { port, subset, host } => (1, *port, host, subset),
+                ClusterName::BlackHole => (2, 0, "", ""),
+                ClusterName::Passthrough => (3, 0, "", ""),
+                ClusterName::AllowAnyDynamicDns => (4, 0, "", ""),
+                ClusterName::UnknownService => (5, 0, "", ""),
+            }
+        }
+        key(self).cmp(&key(other))
+    }
+}
+
+impl PartialOrd for ClusterName {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// An Envoy Cluster with its endpoints.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cluster {
+    pub name: ClusterName,
+    pub discovery: DiscoveryType,
+    pub lb: LbPolicy,
+    pub connect_timeout: Nanos,
+    pub circuit_breakers: CircuitBreakers,
+    pub outlier_detection: Option<OutlierDetection>,
+    /// Percent; Envoy's panic threshold, 0 where Istio says nothing (CL-7).
+    pub healthy_panic_threshold: u32,
+    pub http: HttpProtocolOptions,
+    /// Shared between clusters with the same endpoints.
+    pub endpoints: Arc<[Endpoint]>,
+    /// The DestinationRule that shaped it, and the subset's own entry.
+    pub destination_rule: Option<PolicySource>,
+    /// Labels of the subset; empty for the default cluster.
+    pub subset_labels: Labels,
+    /// The service (Service or ServiceEntry) that it belongs to; None for the fixed clusters.
+    pub service: Option<ObjectId>,
+}
+
+/// Where the policies of a cluster were written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolicySource {
+    pub object: ObjectId,
+    pub at: Position,
+    /// The further DestinationRules merged into it (DS-5).
+    pub merged: Vec<ObjectId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DiscoveryType {
+    Eds,
+    StrictDns,
+    LogicalDns,
+    OriginalDst,
+    Static,
+    /// A dynamic forward proxy cluster (SE-4 DYNAMIC_DNS).
+    DynamicForwardProxy,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LbPolicy {
+    RoundRobin,
+    LeastRequest,
+    Random,
+    /// None: Envoy's own minimum, 1024.
+    RingHash {
+        minimum_ring_size: Option<u64>,
+    },
+    /// None: Envoy's own table size, 65537.
+    Maglev {
+        table_size: Option<u64>,
+    },
+    ClusterProvided,
+}
+
+/// Thresholds of the default priority; None: 4294967295.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct CircuitBreakers {
+    pub max_connections: Option<u32>,
+    pub max_pending_requests: Option<u32>,
+    pub max_requests: Option<u32>,
+    pub max_retries: Option<u32>,
+    pub retry_budget: Option<RetryBudget>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct RetryBudget {
+    pub percent: Option<f64>,
+    pub min_retry_concurrency: Option<u32>,
+}
+
+/// CL-7; None: Envoy's own default.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct OutlierDetection {
+    pub consecutive_5xx: Option<u32>,
+    pub consecutive_gateway_failure: Option<u32>,
+    pub split_external_local_origin_errors: bool,
+    pub consecutive_local_origin_failure: Option<u32>,
+    pub interval: Option<Nanos>,
+    pub base_ejection_time: Option<Nanos>,
+    pub max_ejection_percent: Option<u32>,
+}
+
+/// Which HTTP version goes upstream, and limits (CL-6).
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct HttpProtocolOptions {
+    pub protocol: UpstreamProtocol,
+    pub max_requests_per_connection: Option<u32>,
+    pub idle_timeout: Option<Nanos>,
+    pub max_connection_duration: Option<Nanos>,
+    pub max_concurrent_streams: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UpstreamProtocol {
+    #[default]
+    Http1,
+    Http2,
+    UseDownstream,
+}
+
+/// One address that requests can go to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Endpoint {
+    /// An IP address, or a host name in DNS clusters, or a path in those of unix sockets.
+    pub address: SmolStr,
+    pub port: u16,
+    /// (namespace, name) of the pod behind it, where known.
+    pub pod: Option<(SmolStr, SmolStr)>,
+    pub health: Health,
+    /// 1 or more.
+    pub weight: u32,
+    pub labels: Labels,
+    /// `region/zone/subzone`; empty when unknown.
+    pub locality: SmolStr,
+    /// Envoy priority, 0 first.
+    pub priority: u32,
+}
+
+impl fmt::Display for Endpoint {
+    /// `NAMESPACE/POD:PORT`, or `ADDRESS:PORT` where no pod is known.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.pod {
+            Some((namespace, name)) => write!(f, "{namespace}/{name}:{}", self.port),
+            None => write!(f, "{}:{}", self.address, self.port),
+        }
+    }
+}
+
+/// EP-4, EP-6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Health {
+    Healthy,
+    Unhealthy,
+    Draining,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for name in [
+            ClusterName::outbound(9080, "v2", "reviews.default.svc.cluster.local"),
+            ClusterName::outbound(80, "", "a.example"),
+            ClusterName::SniDnat { port: 443, subset: "".into(), host: "a.example".into() },
+            ClusterName::Passthrough,
+            ClusterName::BlackHole,
+        ] {
+            assert_eq!(ClusterName::parse(&name.to_string()), Some(name));
+        }
+        for text in ["", "inbound|80||", "outbound|x||a", "outbound|80", "prometheus_stats"] {
+            assert_eq!(ClusterName::parse(text), None, "{text}");
+        }
+    }
+}

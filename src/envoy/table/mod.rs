@@ -1,0 +1,77 @@
+//! One proxy's route table in Envoy's own terms: plain data, in match order, with the place each part came from.
+//!
+//! In: the room `translate` fills it. Out: `router` compiles it, `decision` reads it, `report` prints it or writes it as
+//! Envoy's JSON. There is no behaviour here beyond names and lookups; no requests, no randomness.
+
+mod cluster;
+mod listener;
+mod matcher;
+mod names;
+mod route;
+mod source;
+
+use std::sync::Arc;
+
+pub use cluster::*;
+pub use listener::*;
+pub use matcher::*;
+pub use names::*;
+pub use route::*;
+pub use source::*;
+
+use crate::envoy::proxy::Proxy;
+use crate::manifest::kinds::PathNormalizationType;
+
+/// Everything one proxy has: listeners, route configurations, clusters with their endpoints.
+#[derive(Debug, Clone)]
+pub struct RouteTable {
+    pub proxy: Arc<Proxy>,
+    /// Sorted by address and port; without the virtual inbound and outbound listeners.
+    pub listeners: Vec<Listener>,
+    /// The listener that takes connections to ports nobody serves; None on gateways.
+    pub virtual_outbound: Option<VirtualOutbound>,
+    /// Sorted by name.
+    pub route_configs: Vec<RouteConfiguration>,
+    /// Sorted by name.
+    pub clusters: Vec<Cluster>,
+    pub path_normalization: PathNormalizationType,
+    /// What the client's DNS answers for names of the mesh.
+    pub names: NameTable,
+    /// Gateways: (port of a Service that selects the gateway's pods, port the gateway listens on), by port.
+    pub service_ports: Vec<(u16, u16)>,
+    /// What was merged, moved, cut off or dropped on the way, and why.
+    pub notes: Vec<Note>,
+}
+
+impl RouteTable {
+    pub fn route_config(&self, name: &str) -> Option<&RouteConfiguration> {
+        let i = self.route_configs.binary_search_by(|r| r.name.as_str().cmp(name)).ok()?;
+        self.route_configs.get(i)
+    }
+
+    /// The port that a client dials to get to the one that the proxy listens on: that of a Service before a gateway, else the same.
+    pub fn dialled_port(&self, listening: u16) -> u16 {
+        self.service_ports.iter().find(|(_, target)| *target == listening).map_or(listening, |(port, _)| *port)
+    }
+
+    /// True if a service of that host has a cluster, whatever the port and subset. Costs a search for each port of the mesh.
+    pub fn has_cluster_of(&self, host: &str) -> bool {
+        let mut rest = self.clusters.as_slice();
+        // Outbound clusters come first, sorted by port and then host; an SNI form always has a twin among them.
+        while let Some(Cluster { name: ClusterName::Outbound { port, .. }, .. }) = rest.first() {
+            let same_port = |c: &Cluster| matches!(&c.name, ClusterName::Outbound { port: p, .. } if p == port);
+            let (of_port, others) = rest.split_at(rest.partition_point(same_port));
+            if of_port.binary_search_by(|c| c.name.parts().map_or("", |(h, _, _)| h).cmp(host)).is_ok() {
+                return true;
+            }
+            rest = others;
+        }
+        false
+    }
+
+    /// The cluster of that name; routes may name clusters that don't exist.
+    pub fn cluster(&self, name: &ClusterName) -> Option<&Cluster> {
+        let i = self.clusters.binary_search_by(|c| c.name.cmp(name)).ok()?;
+        self.clusters.get(i)
+    }
+}

@@ -1,0 +1,252 @@
+//! Route configurations, virtual hosts, routes and what they do with a request.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::{ClusterName, RouteMatch, RouteSource};
+use crate::manifest::kinds::Nanos;
+
+/// An Envoy RouteConfiguration. All of Istio's ignore the port of the Host header (RC-2, GW-13).
+#[derive(Debug, Clone, PartialEq)]
+pub struct RouteConfiguration {
+    pub name: SmolStr,
+    pub virtual_hosts: Vec<VirtualHost>,
+}
+
+/// An Envoy VirtualHost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VirtualHost {
+    pub name: SmolStr,
+    /// In Istio's order; lower case.
+    pub domains: Vec<SmolStr>,
+    /// `require_tls: ALL`: plain requests are redirected to https before any route is looked at (GW-9).
+    pub require_tls: bool,
+    /// In match order. Shared between virtual hosts that got the same routes.
+    pub routes: Vec<Arc<Route>>,
+}
+
+/// An Envoy Route.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    /// Empty: unnamed.
+    pub name: SmolStr,
+    pub matcher: RouteMatch,
+    pub action: RouteAction,
+    pub request_headers: HeaderMutations,
+    pub response_headers: HeaderMutations,
+    pub fault: Option<Fault>,
+    pub cors: Option<Cors>,
+    pub stat_prefix: SmolStr,
+    /// `filter_metadata["istio"]["config"]`: the (root) VirtualService's path (RT-15); empty for default routes.
+    pub config_path: SmolStr,
+    /// Decorator operation (RT-15).
+    pub operation: SmolStr,
+    /// None for routes that no manifest wrote (default routes, catch-alls).
+    pub source: Option<RouteSource>,
+}
+
+/// What a route does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RouteAction {
+    Forward(Box<Forward>),
+    Redirect(Redirect),
+    DirectResponse(DirectResponse),
+    /// A redirect with a code Envoy doesn't know: the route has no action and Envoy refuses the table (RD-1).
+    Nothing,
+}
+
+/// An Envoy RouteAction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forward {
+    pub destination: ForwardTo,
+    /// Zero: no limit (TO-1).
+    pub timeout: Nanos,
+    pub retry: Option<RetryPolicy>,
+    pub rewrite: PathRewrite,
+    /// Authority sent upstream (RW-2); wins over the one of a weighted cluster.
+    pub host_rewrite: Option<SmolStr>,
+    pub append_x_forwarded_host: bool,
+    pub mirrors: Vec<MirrorPolicy>,
+    pub hash_policies: Vec<HashPolicy>,
+}
+
+/// One cluster, or several by weight.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ForwardTo {
+    Cluster(Destination),
+    /// In input order; weights are above 0 and need not add up to 100 (WT-2).
+    Weighted(Vec<WeightedCluster>),
+}
+
+/// A cluster with the line that names it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Destination {
+    pub cluster: ClusterName,
+    /// The `destination` entry; None for default routes.
+    pub at: Option<crate::manifest::source::Position>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct WeightedCluster {
+    pub destination: Destination,
+    /// Above 0.
+    pub weight: u32,
+    pub host_rewrite: Option<SmolStr>,
+    pub request_headers: HeaderMutations,
+    pub response_headers: HeaderMutations,
+}
+
+/// Header operations of one level and direction; removals come first, then `add` in order (HD-2).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct HeaderMutations {
+    pub remove: Vec<SmolStr>,
+    pub add: Vec<HeaderValueOption>,
+}
+
+impl HeaderMutations {
+    pub fn is_empty(&self) -> bool {
+        self.remove.is_empty() && self.add.is_empty()
+    }
+}
+
+/// One header to write; the value may hold Envoy's `%...%` formatters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HeaderValueOption {
+    pub name: SmolStr,
+    pub value: SmolStr,
+    pub append: AppendAction,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AppendAction {
+    AppendIfExistsOrAdd,
+    OverwriteIfExistsOrAdd,
+}
+
+/// RE-1, RE-2.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetryPolicy {
+    pub retry_on: SmolStr,
+    pub num_retries: u32,
+    pub per_try_timeout: Option<Nanos>,
+    pub retriable_status_codes: Vec<u32>,
+    pub previous_hosts: bool,
+    pub previous_priorities: bool,
+    pub base_interval: Option<Nanos>,
+}
+
+/// How the path is rewritten before it goes upstream (RW-1).
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum PathRewrite {
+    #[default]
+    None,
+    Prefix(SmolStr),
+    Regex {
+        pattern: SmolStr,
+        substitution: SmolStr,
+    },
+}
+
+/// A share of requests: `numerator` of `denominator` (100, 10 000 or 1 000 000).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fraction {
+    pub numerator: u32,
+    pub denominator: u32,
+}
+
+/// MI-1, MI-2.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MirrorPolicy {
+    pub destination: Destination,
+    pub fraction: Fraction,
+}
+
+/// HA-2.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HashPolicy {
+    Header(SmolStr),
+    Cookie {
+        name: SmolStr,
+        ttl: Option<Nanos>,
+        path: SmolStr,
+        attributes: Vec<(SmolStr, SmolStr)>,
+    },
+    SourceIp,
+    /// `useSourceIp: false`: Envoy takes the policy and hashes nothing.
+    Nothing,
+    QueryParameter(SmolStr),
+}
+
+/// RD-1, RD-2.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Redirect {
+    pub scheme: Option<SmolStr>,
+    pub host: Option<SmolStr>,
+    pub port: Option<u32>,
+    pub path: RedirectPath,
+    /// 301, 302, 303, 307 or 308.
+    pub status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum RedirectPath {
+    /// `path_redirect`; empty keeps the path.
+    Replace(SmolStr),
+    /// `prefix_rewrite`.
+    Prefix(SmolStr),
+}
+
+/// DI-1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DirectResponse {
+    pub status: u32,
+    pub body: Body,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    None,
+    String(SmolStr),
+    Bytes(Vec<u8>),
+}
+
+/// FA-1. Both parts None: an empty fault remains.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Fault {
+    pub delay: Option<FaultDelay>,
+    pub abort: Option<FaultAbort>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct FaultDelay {
+    pub fixed: Nanos,
+    /// None: never.
+    pub fraction: Option<Fraction>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct FaultAbort {
+    pub status: AbortStatus,
+    /// None: never.
+    pub fraction: Option<Fraction>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AbortStatus {
+    Http(u32),
+    Grpc(u32),
+}
+
+/// CO-1.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Cors {
+    pub allow_origins: Vec<super::ValueMatch>,
+    pub allow_methods: SmolStr,
+    pub allow_headers: SmolStr,
+    pub expose_headers: SmolStr,
+    /// Whole seconds; None when not given.
+    pub max_age: Option<i64>,
+    pub allow_credentials: Option<bool>,
+    pub forward_not_matching_preflights: bool,
+}

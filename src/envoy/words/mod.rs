@@ -1,0 +1,319 @@
+//! Parts of a route table in plain words; every human-readable report says the same thing the same way.
+
+use crate::envoy::table::{
+    AbortStatus, Cluster, ClusterName, DiscoveryType, Forward, ForwardTo, HeaderMatcher, HeaderMutations, Health,
+    LbPolicy, PathMatch, PathRewrite, Redirect, RedirectPath, Route, RouteAction, RouteMatch, RouteSource, RouteTable,
+    ValueMatch,
+};
+use crate::manifest::source::{Position, SourceMap};
+
+/// What can be said about a cluster that a route names.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ClusterState<'t> {
+    /// The proxy has no cluster of that name: 503 `NC`.
+    Missing(MissingCluster),
+    /// No endpoint can take requests: 503 `UH`.
+    Empty(&'t Cluster),
+    Ready(&'t Cluster),
+}
+
+/// Why a cluster is missing, as far as the table shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingCluster {
+    /// Host and port exist, the subset doesn't.
+    UndefinedSubset,
+    /// The host exists on other ports.
+    UnknownPort,
+    UnknownHost,
+}
+
+impl MissingCluster {
+    /// In three words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            MissingCluster::UndefinedSubset => "subset not defined",
+            MissingCluster::UnknownPort => "no such port",
+            MissingCluster::UnknownHost => "unknown host",
+        }
+    }
+}
+
+/// True where the cluster's endpoints can't run out: the dialled address, or a name looked up per request.
+fn needs_no_endpoints(c: &Cluster) -> bool {
+    matches!(c.discovery, DiscoveryType::OriginalDst | DiscoveryType::DynamicForwardProxy)
+}
+
+/// Looks `name` up in the table.
+pub fn cluster_state<'t>(table: &'t RouteTable, name: &ClusterName) -> ClusterState<'t> {
+    match table.cluster(name) {
+        Some(c) if needs_no_endpoints(c) || c.endpoints.iter().any(|e| e.health == Health::Healthy) => {
+            ClusterState::Ready(c)
+        }
+        Some(c) => ClusterState::Empty(c),
+        None => ClusterState::Missing(missing(table, name)),
+    }
+}
+
+fn missing(table: &RouteTable, name: &ClusterName) -> MissingCluster {
+    let Some((host, subset, port)) = name.parts() else { return MissingCluster::UnknownHost };
+    if !subset.is_empty() && table.cluster(&ClusterName::outbound(port, "", host)).is_some() {
+        MissingCluster::UndefinedSubset
+    } else if table.has_cluster_of(host) {
+        MissingCluster::UnknownPort
+    } else {
+        MissingCluster::UnknownHost
+    }
+}
+
+/// A cluster name for people: `reviews.shop (v2) :9080`, with the usual suffix left away.
+pub fn cluster(name: &ClusterName) -> String {
+    match name.parts() {
+        Some((host, "", port)) => format!("{}:{port}", short_host(host)),
+        Some((host, subset, port)) => format!("{}:{port} subset {subset}", short_host(host)),
+        None => name.to_string(),
+    }
+}
+
+/// `reviews.shop` for `reviews.shop.svc.cluster.local`; other hosts as they are.
+pub fn short_host(host: &str) -> &str {
+    host.strip_suffix(".svc.cluster.local").unwrap_or(host)
+}
+
+/// The state in a few words: `2 pods`, `503 NC: subset not defined`.
+pub fn state(state: ClusterState<'_>) -> String {
+    match state {
+        ClusterState::Missing(why) => format!("503 NC: {}", why.as_str()),
+        ClusterState::Empty(c) if c.endpoints.is_empty() => "503 UH: no pod matches".to_owned(),
+        ClusterState::Empty(c) => format!("503 UH: {} not ready", pods(c.endpoints.len())),
+        ClusterState::Ready(c) if needs_no_endpoints(c) => "as dialled".to_owned(),
+        ClusterState::Ready(c) => {
+            let ready = c.endpoints.iter().filter(|e| e.health == Health::Healthy).count();
+            let word = if c.endpoints.iter().any(|e| e.pod.is_some()) { pods(ready) } else { endpoints(ready) };
+            if ready < c.endpoints.len() { format!("{word}, {} not ready", c.endpoints.len() - ready) } else { word }
+        }
+    }
+}
+
+fn pods(n: usize) -> String {
+    format!("{n} pod{}", if n == 1 { "" } else { "s" })
+}
+
+fn endpoints(n: usize) -> String {
+    format!("{n} endpoint{}", if n == 1 { "" } else { "s" })
+}
+
+/// A load balancing policy as DestinationRules call it.
+pub fn load_balancer(lb: LbPolicy) -> &'static str {
+    match lb {
+        LbPolicy::RoundRobin => "round robin",
+        LbPolicy::LeastRequest => "least request",
+        LbPolicy::Random => "random",
+        LbPolicy::RingHash { .. } => "ring hash",
+        LbPolicy::Maglev { .. } => "maglev",
+        LbPolicy::ClusterProvided => "as dialled",
+    }
+}
+
+/// The conditions of a route, one a line; the path comes first.
+pub fn conditions(m: &RouteMatch) -> Vec<String> {
+    let ignore_case =
+        if m.case_sensitive == Some(false) && !matches!(m.path, PathMatch::Regex(_)) { " (any case)" } else { "" };
+    let path = match &m.path {
+        PathMatch::Prefix(p) if p == "/" => "any path".to_owned(),
+        PathMatch::Prefix(p) => format!("prefix {p}{ignore_case}"),
+        PathMatch::Exact(p) => format!("path = {p}{ignore_case}"),
+        PathMatch::Regex(r) => format!("path ~ {r}"),
+    };
+    let headers = m.headers.iter().map(header_condition);
+    let query = m.query_parameters.iter().map(|q| format!("query {} {}", q.name, value(&q.test)));
+    let claims = m.claims.iter().map(|c| {
+        let name = c.path.join(".");
+        if c.invert {
+            format!("claim {name} not {}", value(&c.test))
+        } else {
+            format!("claim {name} {}", value(&c.test))
+        }
+    });
+    std::iter::once(path).chain(headers).chain(query).chain(claims).collect()
+}
+
+/// One header condition: `header x-user = jason`, `method = GET`, `header x-a absent`.
+pub fn header_condition(h: &HeaderMatcher) -> String {
+    let name = match h.name.as_str() {
+        ":method" => "method".to_owned(),
+        ":authority" => "authority".to_owned(),
+        ":scheme" => "scheme".to_owned(),
+        other => format!("header {other}"),
+    };
+    match (&h.test, h.invert) {
+        (ValueMatch::Present, true) => format!("{name} absent"),
+        (test, true) => format!("{name} not {}", value(test)),
+        (test, false) => format!("{name} {}", value(test)),
+    }
+}
+
+fn value(v: &ValueMatch) -> String {
+    match v {
+        ValueMatch::Present => "present".to_owned(),
+        ValueMatch::Exact(v) if v.is_empty() => "= (empty)".to_owned(),
+        ValueMatch::Exact(v) => format!("= {v}"),
+        ValueMatch::Prefix(v) => format!("starts with {v}"),
+        ValueMatch::Regex(v) => format!("~ {v}"),
+    }
+}
+
+/// One destination of a route and the share of requests it gets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target<'t> {
+    pub cluster: &'t ClusterName,
+    /// 0 to 1.
+    pub share: f64,
+    pub at: Option<Position>,
+}
+
+/// The clusters that a forwarding route can pick, with exact shares.
+pub fn targets(f: &Forward) -> Vec<Target<'_>> {
+    match &f.destination {
+        ForwardTo::Cluster(d) => vec![Target { cluster: &d.cluster, share: 1.0, at: d.at }],
+        ForwardTo::Weighted(all) => {
+            let total: u64 = all.iter().map(|w| u64::from(w.weight)).sum();
+            all.iter()
+                .map(|w| Target {
+                    cluster: &w.destination.cluster,
+                    #[expect(clippy::cast_precision_loss, reason = "weights stay far below 2^53")]
+                    share: if total == 0 { 0.0 } else { f64::from(w.weight) / total as f64 },
+                    at: w.destination.at,
+                })
+                .collect()
+        }
+    }
+}
+
+/// What a route does besides choosing clusters, in short phrases: rewrites, timeouts, faults, mirrors.
+pub fn treatment(route: &Route) -> Vec<String> {
+    let mut out = Vec::new();
+    match &route.action {
+        RouteAction::Forward(f) => {
+            match &f.rewrite {
+                PathRewrite::None => {}
+                PathRewrite::Prefix(p) => out.push(format!("rewrite to {p}")),
+                PathRewrite::Regex { pattern, substitution } => {
+                    out.push(format!("rewrite {pattern} to {substitution}"))
+                }
+            }
+            if let Some(host) = &f.host_rewrite {
+                out.push(format!("authority {host}"));
+            }
+            if f.timeout.0 != 0 {
+                out.push(format!("timeout {}", f.timeout));
+            }
+            if let Some(r) = &f.retry
+                && !is_default_retry(r)
+            {
+                let per_try = r.per_try_timeout.map(|t| format!(" of {t}")).unwrap_or_default();
+                out.push(format!("retries {}{per_try} on {}", r.num_retries, r.retry_on));
+            }
+            for m in &f.mirrors {
+                let share = f64::from(m.fraction.numerator) / f64::from(m.fraction.denominator);
+                out.push(format!("mirror {} to {}", percent(share), cluster(&m.destination.cluster)));
+            }
+            for h in &f.hash_policies {
+                out.push(format!("sticky by {}", hash_key(h)));
+            }
+        }
+        RouteAction::Redirect(_) | RouteAction::DirectResponse(_) | RouteAction::Nothing => {}
+    }
+    if let Some(fault) = &route.fault {
+        if let Some(d) = &fault.delay
+            && let Some(p) = d.fraction
+        {
+            out.push(format!("delay {} of requests by {}", percent(fraction(p)), d.fixed));
+        }
+        if let Some(a) = &fault.abort
+            && let Some(p) = a.fraction
+        {
+            let status = match a.status {
+                AbortStatus::Http(s) => s.to_string(),
+                AbortStatus::Grpc(s) => format!("gRPC status {s}"),
+            };
+            out.push(format!("abort {} of requests with {status}", percent(fraction(p))));
+        }
+    }
+    if route.cors.is_some() {
+        out.push("CORS".to_owned());
+    }
+    out.extend(header_operations(&route.request_headers, "request"));
+    out.extend(header_operations(&route.response_headers, "response"));
+    out
+}
+
+fn is_default_retry(r: &crate::envoy::table::RetryPolicy) -> bool {
+    r.num_retries == 2 && r.per_try_timeout.is_none() && r.retry_on.starts_with("connect-failure,refused-stream")
+}
+
+fn hash_key(h: &crate::envoy::table::HashPolicy) -> String {
+    match h {
+        crate::envoy::table::HashPolicy::Header(name) => format!("header {name}"),
+        crate::envoy::table::HashPolicy::Cookie { name, .. } => format!("cookie {name}"),
+        crate::envoy::table::HashPolicy::SourceIp => "client address".to_owned(),
+        crate::envoy::table::HashPolicy::Nothing => "nothing".to_owned(),
+        crate::envoy::table::HashPolicy::QueryParameter(name) => format!("query {name}"),
+    }
+}
+
+fn header_operations(m: &HeaderMutations, direction: &str) -> Option<String> {
+    if m.is_empty() {
+        return None;
+    }
+    let remove = m.remove.iter().map(|n| format!("-{n}"));
+    let add = m.add.iter().map(|h| format!("+{}: {}", h.name, h.value));
+    Some(format!("{direction} headers {}", remove.chain(add).collect::<Vec<_>>().join(", ")))
+}
+
+/// A redirect in words: `301 to https://new.example/path`.
+pub fn redirect(r: &Redirect) -> String {
+    let scheme = r.scheme.as_deref().map(|s| format!("{s}://")).unwrap_or_default();
+    let host = r.host.as_deref().unwrap_or(if scheme.is_empty() { "" } else { "(same host)" });
+    let port = r.port.map(|p| format!(":{p}")).unwrap_or_default();
+    let path = match &r.path {
+        RedirectPath::Replace(p) if p.is_empty() => "(same path)".to_owned(),
+        RedirectPath::Replace(p) => p.to_string(),
+        RedirectPath::Prefix(p) => format!("{p}(rest of the path)"),
+    };
+    format!("redirect {} to {scheme}{host}{port}{path}", r.status)
+}
+
+fn fraction(f: crate::envoy::table::Fraction) -> f64 {
+    f64::from(f.numerator) / f64::from(f.denominator)
+}
+
+/// A share as a percentage with as many digits as it needs, at most three: `90 %`, `33.333 %`.
+pub fn percent(share: f64) -> String {
+    let text = format!("{:.3}", share * 100.0);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// `file:line` of a place, or the empty text where nobody wrote it.
+pub fn place(at: Position, sources: &SourceMap) -> String {
+    if at.is_known() { format!("{}:{}", sources.name(at.file), at.line) } else { String::new() }
+}
+
+/// `VirtualService shop/reviews rule 1 match 0`.
+pub fn written_by(source: &RouteSource) -> String {
+    let rule = source.rule.map(|r| format!(" rule {r}")).unwrap_or_default();
+    let entry = source.match_index.map(|m| format!(" match {m}")).unwrap_or_default();
+    let root = source.root.as_ref().map(|r| format!(" (delegate of {})", r.object)).unwrap_or_default();
+    format!("{}{rule}{entry}{root}", source.object)
+}
+
+/// A request on one line: `GET http://host/path -H 'name: value'`.
+pub fn request(r: &crate::envoy::request::Request) -> String {
+    let scheme = if r.tls { "https" } else { "http" };
+    let default_port = if r.tls { 443 } else { 80 };
+    let port = match r.port {
+        Some(p) if r.authority.rsplit_once(':').is_none() && p != default_port => format!(":{p}"),
+        _ => String::new(),
+    };
+    let headers: String = r.headers.iter().map(|(n, v)| format!(" -H '{n}: {v}'")).collect();
+    format!("{} {scheme}://{}{port}{}{headers}", r.method, r.authority, r.path)
+}

@@ -1,0 +1,108 @@
+//! The mesh: services with their endpoints, configuration objects indexed by visibility, and proxies.
+//!
+//! In: admitted [`Manifests`](crate::manifest::kinds::Manifests). Out: a closed [`Mesh`] in which short names are made full,
+//! delegates are merged, DestinationRules are indexed and merged, and every service knows its endpoints. It knows what one
+//! proxy may see ([`Scope`]) but nothing of Envoy's virtual hosts and routes, and nothing of requests.
+
+mod destination_rule;
+mod endpoint;
+mod host;
+mod host_table;
+pub(crate) mod locality;
+mod pod;
+mod registry;
+mod remarks;
+mod scope;
+pub(crate) mod selector;
+mod service;
+mod service_index;
+#[cfg(test)]
+pub(crate) mod test_support;
+mod virtual_service;
+
+use std::sync::Arc;
+
+pub use destination_rule::*;
+pub use endpoint::*;
+pub use host::*;
+pub use host_table::*;
+pub use scope::*;
+pub use service::*;
+pub use service_index::*;
+pub use virtual_service::*;
+
+use crate::envoy::table::Note;
+use crate::manifest::kinds::{Gateway, Manifests, MeshConfig, Object, Sidecar};
+
+/// All that was loaded and admitted, resolved as far as it doesn't depend on a proxy.
+#[derive(Debug)]
+pub struct Mesh {
+    pub config: MeshConfig,
+    /// In the order ORD-2.
+    pub services: Vec<Arc<Service>>,
+    /// The same services by visibility and by hostname.
+    pub service_index: ServiceIndex,
+    /// VirtualServices with hosts, delegates merged in, in creation order (ORD-1), with the indexes of VS-2 and VS-3.
+    pub virtual_services: VirtualServiceIndex,
+    pub destination_rules: DestinationRuleIndex,
+    /// In creation order.
+    pub gateways: Vec<Arc<Object<Gateway>>>,
+    /// In creation order.
+    pub sidecars: Vec<Arc<Object<Sidecar>>>,
+    pub endpoints: EndpointIndex,
+    /// What happened while resolving that doesn't depend on a proxy (merged DestinationRules, dropped delegate rules, ...).
+    pub notes: Vec<Note>,
+}
+
+impl Mesh {
+    /// Resolves admitted manifests. Never fails: references to things that don't exist stay what they are.
+    ///
+    /// Services and pods that have no address yet get one.
+    pub fn build(mut manifests: Manifests) -> Mesh {
+        let mut notes = Vec::new();
+        registry::assign_cluster_ips(&mut manifests.services);
+        pod::assign_addresses(&mut manifests.pods);
+        let config = std::mem::take(&mut manifests.mesh_config);
+        remarks::not_evaluated(&manifests.not_modelled, &config, &mut notes);
+        remarks::addresses_without_domain(&manifests.service_entries, &mut notes);
+        let services: Vec<Arc<Service>> = registry::services(&manifests.services, &manifests.service_entries, &config)
+            .into_iter()
+            .map(Arc::new)
+            .collect();
+        let virtual_services = std::mem::take(&mut manifests.virtual_services);
+        let (mut rule_notes, mut virtual_service_notes) = (Vec::new(), Vec::new());
+        let (endpoints, (destination_rules, virtual_services)) = rayon::join(
+            || EndpointIndex::build(&manifests, &services, &config),
+            || {
+                rayon::join(
+                    || DestinationRuleIndex::build(&manifests.destination_rules, &config, &mut rule_notes),
+                    || virtual_service::index(virtual_services, &config, &mut virtual_service_notes),
+                )
+            },
+        );
+        notes.append(&mut rule_notes);
+        notes.append(&mut virtual_service_notes);
+        Mesh {
+            service_index: ServiceIndex::build(&services),
+            services,
+            virtual_services,
+            destination_rules,
+            gateways: shared_by_creation(manifests.gateways),
+            sidecars: shared_by_creation(manifests.sidecars),
+            endpoints,
+            notes,
+            config,
+        }
+    }
+
+    /// The services visible to a namespace: private and explicitly exported ones, then public ones, each in order ORD-2 (EX-5).
+    pub fn services_visible_to(&self, namespace: &str) -> Vec<Arc<Service>> {
+        self.service_index.visible_to(namespace)
+    }
+}
+
+/// ORD-1.
+fn shared_by_creation<T>(mut objects: Vec<Object<T>>) -> Vec<Arc<Object<T>>> {
+    objects.sort_by(|a, b| a.creation_order().cmp(&b.creation_order()));
+    objects.into_iter().map(Arc::new).collect()
+}

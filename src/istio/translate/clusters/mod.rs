@@ -1,0 +1,207 @@
+//! Clusters of the services in scope (sections 12.4 and 13.2 of the translation rules).
+
+mod locality;
+mod policy;
+mod settings;
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::Context;
+use crate::envoy::proxy::ProxyKind;
+use crate::envoy::table::{
+    Cluster, ClusterName, DiscoveryType, Endpoint, HttpProtocolOptions, LbPolicy, PolicySource, UpstreamProtocol,
+};
+use crate::istio::mesh::{
+    EndpointFilter, MergedDestinationRule, Port, Protocol, Resolution, Service, TrafficDistribution,
+};
+use crate::manifest::kinds::{Labels, OutboundMode, Server, ServerTlsMode, Subset};
+use policy::EffectivePolicy;
+
+/// All clusters of the proxy, with their endpoints, in any order.
+pub(crate) fn clusters(cx: &Context<'_>) -> Vec<Cluster> {
+    let mut all = Vec::with_capacity(cx.scope.services.len() + 2);
+    let localities = locality::Localities::of(cx);
+    for service in cx.scope.services.values().filter(|s| !s.is_alias()) {
+        let rule = cx.mesh.destination_rules.select(cx.proxy, &service.hostname, &service.namespace);
+        if let Some(rule) = rule {
+            locality::note_zone_aware(cx, service, rule);
+        }
+        for port in service.ports.iter().filter(|p| has_cluster(service, p)) {
+            let site = Site { cx, localities: &localities, service, port, rule };
+            let base = EffectivePolicy::of_port(&cx.mesh.config, rule, port.number);
+            all.extend(site.cluster(&base, None));
+            // A wildcard that is resolved when requests come has no endpoints to choose from.
+            if service.resolution != Resolution::DynamicDns {
+                for subset in rule.iter().flat_map(|r| &r.subsets) {
+                    all.extend(site.cluster(&base.for_subset(subset, port.number), Some(subset)));
+                }
+            }
+        }
+    }
+    if passes_sni_through(cx) {
+        let twins: Vec<Cluster> = all.iter().filter_map(|c| sni_twin(cx, c)).collect();
+        all.extend(twins);
+    }
+    all.extend(fixed(cx));
+    all
+}
+
+/// True for gateways with a server that finds clusters by SNI (GW-1, GW-16).
+fn passes_sni_through(cx: &Context<'_>) -> bool {
+    cx.proxy.kind == ProxyKind::Gateway
+        && cx.mesh.gateways.iter().filter(|g| g.spec.selector.is_subset_of(&cx.proxy.labels)).any(|g| {
+            let mode = |s: &Server| s.tls.as_ref().is_some_and(|tls| tls.mode == ServerTlsMode::AutoPassthrough);
+            g.spec.servers.iter().any(mode)
+        })
+}
+
+/// The SNI form of an in-mesh service's cluster (CN-3). Its endpoints are those of the plain form, where they are given.
+fn sni_twin(cx: &Context<'_>, cluster: &Cluster) -> Option<Cluster> {
+    let ClusterName::Outbound { port, subset, host } = &cluster.name else { return None };
+    if cx.scope.services.get(host).is_none_or(|s| s.mesh_external) {
+        return None;
+    }
+    Some(Cluster {
+        name: ClusterName::SniDnat { port: *port, subset: subset.clone(), host: host.clone() },
+        endpoints: Arc::default(),
+        ..cluster.clone()
+    })
+}
+
+/// CL-1, DP-6.
+fn has_cluster(service: &Service, port: &Port) -> bool {
+    match service.resolution {
+        Resolution::DynamicDns => {
+            matches!(port.protocol, Protocol::Http | Protocol::Http2 | Protocol::Grpc | Protocol::Tls)
+        }
+        _ => port.protocol != Protocol::Udp,
+    }
+}
+
+/// CN-4: connections that go nowhere, and on sidecars those that are let out.
+fn fixed(cx: &Context<'_>) -> Vec<Cluster> {
+    let config = &cx.mesh.config;
+    let black_hole = Cluster {
+        name: ClusterName::BlackHole,
+        discovery: DiscoveryType::Static,
+        lb: LbPolicy::RoundRobin,
+        connect_timeout: config.connect_timeout,
+        circuit_breakers: Default::default(),
+        outlier_detection: None,
+        healthy_panic_threshold: 0,
+        http: HttpProtocolOptions::default(),
+        endpoints: Arc::default(),
+        destination_rule: None,
+        subset_labels: Labels::default(),
+        service: None,
+    };
+    if cx.proxy.kind == ProxyKind::Gateway {
+        return vec![black_hole];
+    }
+    let pool = config.default_traffic_policy.as_ref().and_then(|p| p.connection_pool.as_ref());
+    let passthrough = Cluster {
+        name: ClusterName::Passthrough,
+        discovery: DiscoveryType::OriginalDst,
+        lb: LbPolicy::ClusterProvided,
+        connect_timeout: settings::connect_timeout(pool, config),
+        circuit_breakers: settings::circuit_breakers(pool, None),
+        http: HttpProtocolOptions { protocol: UpstreamProtocol::UseDownstream, ..settings::http_limits(pool) },
+        ..black_hole.clone()
+    };
+    let mut all = vec![black_hole];
+    if cx.scope.outbound_mode == OutboundMode::AllowAnyDynamicDns {
+        all.push(Cluster {
+            name: ClusterName::AllowAnyDynamicDns,
+            discovery: DiscoveryType::DynamicForwardProxy,
+            ..passthrough.clone()
+        });
+    }
+    all.push(passthrough);
+    all
+}
+
+/// One service port seen by the proxy, with the rule that shapes its clusters.
+struct Site<'a> {
+    cx: &'a Context<'a>,
+    localities: &'a locality::Localities,
+    service: &'a Arc<Service>,
+    port: &'a Port,
+    rule: Option<&'a MergedDestinationRule>,
+}
+
+impl Site<'_> {
+    /// The cluster of the port, or of one of its subsets; None where it would have no endpoints and so is not made (CL-8).
+    fn cluster(&self, policy: &EffectivePolicy<'_>, subset: Option<&Subset>) -> Option<Cluster> {
+        let config = &self.cx.mesh.config;
+        let mut discovery = self.discovery();
+        let no_labels = Labels::default();
+        let labels = subset.map_or(&no_labels, |s| &s.labels);
+        let mut endpoints = match discovery {
+            DiscoveryType::OriginalDst | DiscoveryType::DynamicForwardProxy => Arc::default(),
+            _ => self.endpoints(policy, labels),
+        };
+        if matches!(discovery, DiscoveryType::StrictDns | DiscoveryType::LogicalDns) && endpoints.is_empty() {
+            return None;
+        }
+        let provided = matches!(discovery, DiscoveryType::OriginalDst | DiscoveryType::DynamicForwardProxy);
+        let lb = if provided { LbPolicy::ClusterProvided } else { settings::load_balancing(policy.load_balancer) };
+        if lb == LbPolicy::ClusterProvided && !provided {
+            // Load balancing PASSTHROUGH: the address dialled, whatever endpoints there are (CL-5).
+            discovery = DiscoveryType::OriginalDst;
+            endpoints = Arc::default();
+        }
+        let subset_name: SmolStr = subset.map(|s| s.name.clone()).unwrap_or_default();
+        Some(Cluster {
+            name: ClusterName::Outbound {
+                port: self.port.number,
+                subset: subset_name,
+                host: self.service.hostname.clone(),
+            },
+            discovery,
+            lb,
+            connect_timeout: settings::connect_timeout(policy.connection_pool, config),
+            circuit_breakers: settings::circuit_breakers(policy.connection_pool, policy.retry_budget),
+            outlier_detection: policy.outlier_detection.map(settings::outlier_detection),
+            healthy_panic_threshold: policy
+                .outlier_detection
+                .map_or(0, |o| u32::try_from(o.min_health_percent).unwrap_or_default()),
+            http: HttpProtocolOptions {
+                protocol: settings::upstream_protocol(self.port, self.cx.proxy.kind, policy.connection_pool, config),
+                ..settings::http_limits(policy.connection_pool)
+            },
+            endpoints,
+            destination_rule: self.rule.map(|rule| PolicySource {
+                object: rule.object.clone(),
+                at: subset.map_or(rule.at, |s| s.at),
+                merged: rule.merged.clone(),
+            }),
+            subset_labels: labels.clone(),
+            service: Some(self.service.object.clone()),
+        })
+    }
+
+    /// CL-5, CL-8, EP-13: sidecars connect to the address dialled where gateways need EDS.
+    fn discovery(&self) -> DiscoveryType {
+        match (&self.service.resolution, self.cx.proxy.kind) {
+            (Resolution::Passthrough, ProxyKind::Sidecar) => DiscoveryType::OriginalDst,
+            (Resolution::Static | Resolution::Passthrough | Resolution::Alias(_), _) => DiscoveryType::Eds,
+            (Resolution::Dns, _) => DiscoveryType::StrictDns,
+            (Resolution::DnsRoundRobin, _) => DiscoveryType::LogicalDns,
+            (Resolution::DynamicDns, _) => DiscoveryType::DynamicForwardProxy,
+        }
+    }
+
+    /// EP-6, EP-7, EP-15.
+    fn endpoints(&self, policy: &EffectivePolicy<'_>, subset: &Labels) -> Arc<[Endpoint]> {
+        let panics = policy.outlier_detection.is_some_and(|o| o.min_health_percent > 0);
+        let near = self.service.traffic_distribution != TrafficDistribution::Any;
+        let filter = EndpointFilter { subset, send_unhealthy: near || !panics };
+        let found = self.cx.mesh.endpoints.of(self.service, self.port, self.cx.proxy, filter);
+        self.localities.apply(self.cx, self.service, policy, found)
+    }
+}
+
+#[cfg(test)]
+mod tests;

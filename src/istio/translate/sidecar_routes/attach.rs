@@ -1,0 +1,213 @@
+//! Which VirtualServices and services a table has, and who belongs to whom (VH-1 to VH-8).
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use smol_str::{SmolStr, format_smolstr};
+
+use super::super::Context;
+use super::super::http::{self, HttpSite};
+use super::egress::{EgressView, lower_case};
+use super::note;
+use super::service_table::ServiceTable;
+use crate::envoy::table::{
+    ClusterName, Destination, Forward, ForwardTo, HeaderMutations, Note, NoteKind, PathRewrite, Route, RouteAction,
+};
+use crate::istio::mesh::{MESH_GATEWAY, Service, VirtualService, is_wildcard, matches};
+use crate::istio::translate::host_index::HostIndex;
+use crate::manifest::kinds::Nanos;
+
+/// One VirtualService, or one service without any, on its way to virtual hosts.
+pub(super) struct Entry {
+    /// P, or for HTTP proxies one port of the attached services.
+    pub(super) port: u16,
+    /// Hosts that are no services here, lower-case.
+    pub(super) extra_hosts: Vec<SmolStr>,
+    pub(super) services: Vec<Arc<Service>>,
+    pub(super) routes: Vec<Arc<Route>>,
+    /// None: the default route.
+    pub(super) virtual_service: Option<Arc<VirtualService>>,
+}
+
+/// The entries of a table: VirtualServices in list order, then services without one by hostname.
+pub(super) fn entries(cx: &Context<'_>, egress: &EgressView<'_>, table: &ServiceTable, table_name: &str) -> Vec<Entry> {
+    let mut attachment = Attachment::new(cx, egress, table, table_name);
+    let candidates = if table.port == 80 {
+        (0..egress.listener.virtual_services.len()).collect() // VH-1: port 80 takes all
+    } else {
+        egress.matching(table.services.iter().map(|s| &s.hostname))
+    };
+    let mut out = Vec::new();
+    for position in candidates {
+        attachment.add_virtual_service(position, &mut out);
+    }
+    let mut taken = vec![false; table.services.len()];
+    for service in out.iter().flat_map(|entry: &Entry| &entry.services) {
+        if let Some(seen) = table.position(&service.hostname).and_then(|i| taken.get_mut(i)) {
+            *seen = true;
+        }
+    }
+    // VH-8
+    for (service, _) in table.services.iter().zip(&taken).filter(|(s, taken)| !**taken && !s.is_alias()) {
+        for port in service.ports.iter().filter(|p| p.protocol.is_http_or_sniffed()) {
+            out.push(Entry {
+                port: port.number,
+                extra_hosts: Vec::new(),
+                services: vec![service.clone()],
+                routes: vec![Arc::new(default_route(cx, service, port.number))],
+                virtual_service: None,
+            });
+        }
+    }
+    out
+}
+
+/// What attaching needs to know of one table.
+struct Attachment<'a> {
+    cx: &'a Context<'a>,
+    egress: &'a EgressView<'a>,
+    table: &'a ServiceTable,
+    table_name: &'a str,
+    /// Hostnames of the table; made when the first wildcard asks.
+    hostnames: Option<HostIndex>,
+    /// VH-5: positions of table services by the position of the VirtualService they belong to.
+    owned: FxHashMap<usize, Vec<usize>>,
+}
+
+impl<'a> Attachment<'a> {
+    fn new(cx: &'a Context<'a>, egress: &'a EgressView<'a>, table: &'a ServiceTable, table_name: &'a str) -> Self {
+        let mut owned: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
+        for (i, service) in table.services.iter().enumerate() {
+            if let Some(owner) = egress.owner(&service.hostname) {
+                owned.entry(owner).or_default().push(i);
+            }
+        }
+        Attachment { cx, egress, table, table_name, hostnames: None, owned }
+    }
+
+    /// VH-2 to VH-7.
+    fn add_virtual_service(&mut self, position: usize, out: &mut Vec<Entry>) {
+        let Some(vs) = self.egress.virtual_service(position) else { return };
+        let site = HttpSite {
+            port: self.table.port,
+            gateway: &MESH_GATEWAY,
+            is_tls: false,
+            lookup: self.table,
+            route_config: self.table_name,
+        };
+        let routes = http::routes(self.cx, vs, &site);
+        if routes.is_empty() {
+            return;
+        }
+        let (extra_hosts, services) = self.hosts_and_services(position, vs);
+        let mut by_port: Vec<(u16, Vec<Arc<Service>>)> = Vec::new();
+        for service in services.iter().filter_map(|i| self.table.services.get(*i)) {
+            for port in service.ports.iter().filter(|p| p.protocol.is_http_or_sniffed()) {
+                match by_port.iter_mut().find(|(number, _)| *number == port.number) {
+                    Some((_, services)) => services.push(service.clone()),
+                    None => by_port.push((port.number, vec![service.clone()])),
+                }
+            }
+        }
+        if by_port.is_empty() && self.table.port == 80 {
+            by_port.push((80, Vec::new()));
+        }
+        by_port.sort_by_key(|(port, _)| (*port != 80, *port)); // VH-16: the order upstream leaves open
+        for (port, services) in by_port {
+            out.push(Entry {
+                port,
+                extra_hosts: extra_hosts.clone(),
+                services,
+                routes: routes.clone(),
+                virtual_service: Some(vs.clone()),
+            });
+        }
+    }
+
+    /// VH-3, VH-4: extra hosts, and positions of the table services that the VirtualService attaches to.
+    fn hosts_and_services(&mut self, position: usize, vs: &VirtualService) -> (Vec<SmolStr>, Vec<usize>) {
+        let (mut extra, mut services) = (Vec::new(), Vec::new());
+        let hosts: Vec<SmolStr> = vs.hosts.iter().map(lower_case).collect();
+        for host in hosts.iter().filter(|h| !is_wildcard(h)) {
+            match self.table.position(host) {
+                Some(i) => services.push(i),
+                None => {
+                    self.note_dotted_short_name(vs, host);
+                    extra.push(host.clone());
+                }
+            }
+        }
+        for host in hosts.iter().filter(|h| is_wildcard(h)) {
+            if !self.hostnames().has_match(host) {
+                extra.push(host.clone());
+                continue;
+            }
+            let owned = self.owned.get(&position).into_iter().flatten().copied();
+            let mut hit = false;
+            for i in owned {
+                if self.table.services.get(i).is_some_and(|s| matches(&s.hostname, host)) {
+                    services.push(i);
+                    hit = true;
+                }
+            }
+            if !hit {
+                let message = format!(
+                    "host `{host}` has no effect: the services here that it overlaps with belong to more specific hosts, or are wildcards themselves"
+                );
+                self.note(vs, NoteKind::Dropped, "VH-6", message);
+            }
+        }
+        let mut seen = rustc_hash::FxHashSet::default();
+        services.retain(|i| seen.insert(*i));
+        (extra, services)
+    }
+
+    fn hostnames(&mut self) -> &HostIndex {
+        let table = self.table;
+        self.hostnames
+            .get_or_insert_with(|| HostIndex::new((0..).zip(&table.services).map(|(i, s)| (s.hostname.clone(), i))))
+    }
+
+    /// FQ-2: `reviews.default` is not expanded, so it isn't the service that it looks like (WX-2).
+    fn note_dotted_short_name(&self, vs: &VirtualService, host: &str) {
+        let domain = &self.cx.mesh.config.cluster_domain;
+        let full = [format!("{host}.svc.{domain}"), format!("{host}.{domain}")];
+        if let Some(meant) = full.iter().find(|full| host.contains('.') && self.table.position(full).is_some()) {
+            let message = format!("host `{host}` is taken literally; it doesn't mean the service `{meant}`");
+            self.note(vs, NoteKind::Remark, "FQ-2", message);
+        }
+    }
+
+    fn note(&self, vs: &VirtualService, kind: NoteKind, rule: &'static str, message: String) {
+        let object = Some(vs.object.clone());
+        self.cx.note(Note { object, at: vs.at, ..note(kind, rule, self.table_name, message) });
+    }
+}
+
+/// VH-8, HA-3, RE-1: the route of a service without VirtualService.
+fn default_route(cx: &Context<'_>, service: &Service, port: u16) -> Route {
+    let cluster = ClusterName::outbound(port, "", &service.hostname);
+    let hash_policies = http::default_route_policy(cx, &service.hostname, port).into_iter().collect();
+    Route {
+        name: SmolStr::new_static("default"),
+        matcher: http::catch_all_match(),
+        action: RouteAction::Forward(Box::new(Forward {
+            destination: ForwardTo::Cluster(Destination { cluster, at: None }),
+            timeout: Nanos(0),
+            retry: http::retry_policy(cx.mesh.config.default_http_retry_policy.as_ref(), false),
+            rewrite: PathRewrite::None,
+            host_rewrite: None,
+            append_x_forwarded_host: false,
+            mirrors: Vec::new(),
+            hash_policies,
+        })),
+        request_headers: HeaderMutations::default(),
+        response_headers: HeaderMutations::default(),
+        fault: None,
+        cors: None,
+        stat_prefix: SmolStr::default(),
+        config_path: SmolStr::default(),
+        operation: format_smolstr!("{}:{port}/*", service.hostname),
+        source: None,
+    }
+}

@@ -1,0 +1,79 @@
+//! MeshConfig.
+
+use smol_str::SmolStr;
+
+use super::destination_rule::{connection_pool, locality_lb, outlier_detection, tcp_keepalive};
+use super::sidecar::outbound_mode;
+use super::virtual_service::http_retry;
+use super::{bounded, duration, fields, flag, given, text, texts};
+use crate::manifest::kinds::*;
+use crate::manifest::yaml::Node;
+
+/// Lays the fields that `node` gives over `config`; what it leaves out stays as it is.
+pub(crate) fn mesh_config(node: &Node<'_>, config: &mut MeshConfig) {
+    for (key, value) in fields(node) {
+        match key {
+            "rootNamespace" => config.root_namespace = text(value),
+            "outboundTrafficPolicy" => config.outbound_mode = outbound_mode(value),
+            "defaultServiceExportTo" => config.default_service_export_to = export_to(value),
+            "defaultVirtualServiceExportTo" => config.default_virtual_service_export_to = export_to(value),
+            "defaultDestinationRuleExportTo" => config.default_destination_rule_export_to = export_to(value),
+            "defaultHttpRetryPolicy" => config.default_http_retry_policy = Some(http_retry(value)),
+            "defaultInboundHttpRetryPolicy" => config.default_inbound_http_retry_policy = Some(http_retry(value)),
+            "connectTimeout" => config.connect_timeout = duration(value).unwrap_or(config.connect_timeout),
+            "h2UpgradePolicy" => config.h2_upgrade = value.as_str() == Some("UPGRADE"),
+            "localityLbSetting" => config.locality_lb_setting = Some(locality_lb(value)),
+            "enableAutoMtls" => config.enable_auto_mtls = flag(value),
+            "pathNormalization" => config.path_normalization = path_normalization(value),
+            "proxyHttpPort" => config.proxy_http_port = bounded(value),
+            "defaultTrafficPolicy" => {
+                config.default_traffic_policy = Some(DefaultTrafficPolicy {
+                    connection_pool: given(value, "connectionPool").map(connection_pool),
+                    outlier_detection: given(value, "outlierDetection").map(outlier_detection),
+                });
+            }
+            "tcpKeepalive" => config.tcp_keepalive = Some(tcp_keepalive(value)),
+            "serviceEntryVisibility" => {
+                config.service_entry_visibility = service_entry_visibility(value);
+                if given(value, "policies").is_some() {
+                    not_modelled(config, "serviceEntryVisibility.policies");
+                }
+            }
+            other => not_modelled(config, other),
+        }
+    }
+}
+
+fn not_modelled(config: &mut MeshConfig, field: &str) {
+    if !config.not_modelled.iter().any(|known| known == field) {
+        config.not_modelled.push(SmolStr::new(field));
+    }
+}
+
+/// An empty list says as much as none: everybody.
+fn export_to(node: &Node<'_>) -> Vec<SmolStr> {
+    let names = texts(node);
+    if names.is_empty() { vec![SmolStr::new_static("*")] } else { names }
+}
+
+fn path_normalization(node: &Node<'_>) -> PathNormalizationType {
+    match given(node, "normalization").and_then(Node::as_str) {
+        Some("NONE") => PathNormalizationType::None,
+        Some("BASE") => PathNormalizationType::Base,
+        Some("MERGE_SLASHES") => PathNormalizationType::MergeSlashes,
+        Some("DECODE_AND_MERGE_SLASHES") => PathNormalizationType::DecodeAndMergeSlashes,
+        _ => PathNormalizationType::Default,
+    }
+}
+
+/// Sidecars are narrowed only where the block says so (EX-6).
+fn service_entry_visibility(node: &Node<'_>) -> Option<ServiceEntryVisibility> {
+    if !given(node, "applyToSidecars").is_some_and(flag) {
+        return None;
+    }
+    match given(node, "defaultVisibility").and_then(Node::as_str) {
+        Some("NONE") => Some(ServiceEntryVisibility::None),
+        Some("NAMESPACE") => Some(ServiceEntryVisibility::Namespace),
+        _ => None,
+    }
+}

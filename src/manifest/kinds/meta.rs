@@ -1,0 +1,142 @@
+//! What all objects have: identity, metadata and the place they were read from.
+
+use std::fmt;
+
+use smol_str::SmolStr;
+
+use super::Labels;
+use crate::manifest::source::Position;
+
+/// The kinds of objects that towtank reads, and the `Other` ones it only names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    VirtualService,
+    DestinationRule,
+    Gateway,
+    ServiceEntry,
+    WorkloadEntry,
+    Sidecar,
+    Service,
+    Pod,
+    Deployment,
+    StatefulSet,
+    DaemonSet,
+    ReplicaSet,
+    Rollout,
+    Endpoints,
+    EndpointSlice,
+    Namespace,
+    ConfigMap,
+    /// Pods that a scenario lists under `pods`.
+    ScenarioPod,
+    Other(SmolStr),
+}
+
+impl Kind {
+    /// The kind as manifests write it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Kind::VirtualService => "VirtualService",
+            Kind::DestinationRule => "DestinationRule",
+            Kind::Gateway => "Gateway",
+            Kind::ServiceEntry => "ServiceEntry",
+            Kind::WorkloadEntry => "WorkloadEntry",
+            Kind::Sidecar => "Sidecar",
+            Kind::Service => "Service",
+            Kind::Pod | Kind::ScenarioPod => "Pod",
+            Kind::Deployment => "Deployment",
+            Kind::StatefulSet => "StatefulSet",
+            Kind::DaemonSet => "DaemonSet",
+            Kind::ReplicaSet => "ReplicaSet",
+            Kind::Rollout => "Rollout",
+            Kind::Endpoints => "Endpoints",
+            Kind::EndpointSlice => "EndpointSlice",
+            Kind::Namespace => "Namespace",
+            Kind::ConfigMap => "ConfigMap",
+            Kind::Other(name) => name,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl serde::Serialize for Kind {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.as_str())
+    }
+}
+
+/// Names one object of the mesh. `namespace` is empty for kinds without one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+pub struct ObjectId {
+    pub kind: Kind,
+    pub namespace: SmolStr,
+    pub name: SmolStr,
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.namespace.is_empty() {
+            write!(f, "{} {}", self.kind, self.name)
+        } else {
+            write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
+        }
+    }
+}
+
+/// When an object was created: seconds since 1970, or "now" for manifests that don't say.
+///
+/// Objects without a timestamp are younger than all that have one, and equally old among themselves (ORD-1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum CreationTime {
+    At(i64),
+    #[default]
+    Now,
+}
+
+/// Metadata that bears on routing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ObjectMeta {
+    pub name: SmolStr,
+    /// Never empty for namespaced kinds: the namespace option stands in where a document names none.
+    pub namespace: SmolStr,
+    pub labels: Labels,
+    pub annotations: Labels,
+    pub created: CreationTime,
+    /// A deletion timestamp is there: the object is terminating.
+    pub deleted: bool,
+    /// `status.conditions`, as the cluster reported them; None where the manifest has no `status`.
+    pub conditions: Option<Vec<Condition>>,
+}
+
+/// What a controller says of an object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// For example `Reconciled`, `istio.io/WaypointBound`.
+    pub name: SmolStr,
+    /// `True`, `False` or `Unknown`.
+    pub status: SmolStr,
+    pub reason: SmolStr,
+    pub message: SmolStr,
+}
+
+/// One typed object with its metadata and its place in the sources.
+#[derive(Debug, Clone)]
+pub struct Object<T> {
+    pub id: ObjectId,
+    pub meta: ObjectMeta,
+    /// Line and column of the document's first key; `at.document` finds the whole document again.
+    pub at: Position,
+    pub spec: T,
+}
+
+impl<T> Object<T> {
+    /// Key of the creation order: time, then name, then namespace (ORD-1).
+    pub fn creation_order(&self) -> (CreationTime, &str, &str) {
+        (self.meta.created, &self.meta.name, &self.meta.namespace)
+    }
+}

@@ -1,0 +1,78 @@
+//! Typed manifests: one struct for each kind that bears on routing, as its author wrote it.
+//!
+//! In: document nodes of the room `yaml`. Out: [`Manifests`], lists of typed objects with the place they came from, and
+//! findings about documents whose shape the API server would refuse (rule VA-1). Each object stands alone here: nothing is
+//! looked up in other objects, no short name is made full, no default of the mesh is applied; an absent field stays absent.
+//! What Istio's own admission says about the values is the work of the room `admission`.
+
+mod common;
+pub(crate) mod decode;
+mod destination_rule;
+mod duration;
+mod gateway;
+mod kubernetes;
+mod mesh_config;
+mod meta;
+pub(crate) mod place;
+mod security;
+mod service_entry;
+mod sidecar;
+mod virtual_service;
+
+use crate::manifest::source::Position;
+
+pub use common::*;
+pub use destination_rule::*;
+pub use gateway::*;
+pub use kubernetes::*;
+pub use mesh_config::*;
+pub use meta::*;
+pub use security::*;
+pub use service_entry::*;
+pub use sidecar::*;
+pub use virtual_service::*;
+
+/// Every object of the loaded sources that bears on routing, by kind, in the order they were read.
+///
+/// The same (kind, namespace, name) occurs at most once: a later document replaced the earlier one and kept its
+/// creation timestamp (ORD-1).
+#[derive(Debug, Default, Clone)]
+pub struct Manifests {
+    pub virtual_services: Vec<Object<VirtualService>>,
+    pub destination_rules: Vec<Object<DestinationRule>>,
+    pub gateways: Vec<Object<Gateway>>,
+    pub service_entries: Vec<Object<ServiceEntry>>,
+    pub workload_entries: Vec<Object<WorkloadEntry>>,
+    pub sidecars: Vec<Object<Sidecar>>,
+    pub services: Vec<Object<Service>>,
+    /// Pods, and the pods that workloads (Deployment, StatefulSet, ...) and a scenario's `pods` stand for.
+    pub pods: Vec<Object<Pod>>,
+    /// Deployments and their like, as they were written; the pods they stand for are among `pods`.
+    pub workloads: Vec<Object<Workload>>,
+    pub endpoint_slices: Vec<Object<EndpointSlice>>,
+    pub namespaces: Vec<Object<Namespace>>,
+    pub secrets: Vec<Object<Secret>>,
+    pub peer_authentications: Vec<Object<PeerAuthentication>>,
+    pub request_authentications: Vec<Object<RequestAuthentication>>,
+    /// HTTPRoutes and GRPCRoutes, as far as they are for Services.
+    pub service_routes: Vec<Object<ServiceRoute>>,
+    /// Istio objects of kinds that are known but not modelled (EnvoyFilter, AuthorizationPolicy, ...), for `not evaluated` notes.
+    pub not_modelled: Vec<ObjectId>,
+    /// MeshConfig found in a ConfigMap `istio`, an IstioOperator or the option `--mesh-config`; defaults where there is none.
+    pub mesh_config: MeshConfig,
+}
+
+impl Manifests {
+    /// Identity and place of every Istio object, kind by kind in input order.
+    pub fn istio_objects(&self) -> impl Iterator<Item = (&ObjectId, Position)> {
+        fn of<T>(objects: &[Object<T>]) -> impl Iterator<Item = (&ObjectId, Position)> {
+            objects.iter().map(|o| (&o.id, o.at))
+        }
+        of(&self.virtual_services)
+            .chain(of(&self.destination_rules))
+            .chain(of(&self.gateways))
+            .chain(of(&self.service_entries))
+            .chain(of(&self.workload_entries))
+            .chain(of(&self.sidecars))
+    }
+}

@@ -1,0 +1,259 @@
+//! VirtualService, field by field as in `networking/v1/virtual_service.proto`.
+
+use smol_str::SmolStr;
+
+use super::{Destination, Labels, Nanos, Percent, StringMatch};
+use crate::manifest::source::Position;
+
+/// Where requests for a set of hosts go.
+#[derive(Debug, Clone, Default)]
+pub struct VirtualService {
+    pub hosts: Vec<SmolStr>,
+    pub gateways: Vec<SmolStr>,
+    pub http: Vec<HttpRoute>,
+    pub tls: Vec<TlsRoute>,
+    pub tcp: Vec<TcpRoute>,
+    pub export_to: Vec<SmolStr>,
+}
+
+/// One entry of `http`.
+#[derive(Debug, Clone, Default)]
+pub struct HttpRoute {
+    pub name: SmolStr,
+    pub matches: Vec<HttpMatch>,
+    pub route: Vec<HttpRouteDestination>,
+    pub redirect: Option<HttpRedirect>,
+    pub direct_response: Option<HttpDirectResponse>,
+    pub delegate: Option<Delegate>,
+    pub rewrite: Option<HttpRewrite>,
+    pub timeout: Option<Nanos>,
+    pub retries: Option<HttpRetry>,
+    pub fault: Option<HttpFault>,
+    pub mirror: Option<Destination>,
+    pub mirrors: Vec<HttpMirror>,
+    /// Deprecated whole percents.
+    pub mirror_percent: Option<u32>,
+    pub mirror_percentage: Option<Percent>,
+    pub cors_policy: Option<CorsPolicy>,
+    pub headers: Option<Headers>,
+    pub at: Position,
+}
+
+/// One entry of `http[].match`: all conditions must hold.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HttpMatch {
+    pub name: SmolStr,
+    pub uri: Option<StringMatch>,
+    pub scheme: Option<StringMatch>,
+    pub method: Option<StringMatch>,
+    pub authority: Option<StringMatch>,
+    /// In source order; keys are unique as written (they may differ in case only).
+    pub headers: Vec<(SmolStr, StringMatch)>,
+    pub without_headers: Vec<(SmolStr, StringMatch)>,
+    pub query_params: Vec<(SmolStr, StringMatch)>,
+    /// 0: any port.
+    pub port: u32,
+    pub source_labels: Labels,
+    pub source_namespace: SmolStr,
+    pub gateways: Vec<SmolStr>,
+    pub ignore_uri_case: bool,
+    pub stat_prefix: SmolStr,
+    pub at: Position,
+}
+
+/// One entry of `http[].route`.
+#[derive(Debug, Clone, Default)]
+pub struct HttpRouteDestination {
+    /// None where the field is missing (refused by the schema).
+    pub destination: Option<Destination>,
+    /// 0 where it is not written.
+    pub weight: i64,
+    pub has_weight: bool,
+    pub headers: Option<Headers>,
+    pub at: Position,
+}
+
+/// `headers` of a rule or destination.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Headers {
+    pub request: HeaderOperations,
+    pub response: HeaderOperations,
+}
+
+/// Header operations of one direction. `set` and `add` are sorted by key (HD-2), `remove` in source order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HeaderOperations {
+    pub set: Vec<(SmolStr, SmolStr)>,
+    pub add: Vec<(SmolStr, SmolStr)>,
+    pub remove: Vec<SmolStr>,
+}
+
+/// `delegate` of a root rule.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Delegate {
+    pub name: SmolStr,
+    pub namespace: SmolStr,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HttpRedirect {
+    /// `None` differs from `Some("")` (VS30).
+    pub uri: SmolStr,
+    pub prefix_rewrite: SmolStr,
+    pub authority: SmolStr,
+    pub port: RedirectPort,
+    pub scheme: SmolStr,
+    /// 0: not given.
+    pub redirect_code: u32,
+}
+
+/// `port` or `derivePort` of a redirect.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RedirectPort {
+    #[default]
+    Unset,
+    Port(u32),
+    FromRequestPort,
+    FromProtocolDefault,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HttpDirectResponse {
+    pub status: u32,
+    pub body: Option<DirectBody>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum DirectBody {
+    String(SmolStr),
+    Bytes(Vec<u8>),
+    /// `body: {}`.
+    Unset,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HttpRewrite {
+    pub uri: SmolStr,
+    pub authority: SmolStr,
+    pub uri_regex_rewrite: Option<RegexRewrite>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RegexRewrite {
+    pub pattern: SmolStr,
+    pub rewrite: SmolStr,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HttpRetry {
+    pub attempts: i32,
+    pub per_try_timeout: Option<Nanos>,
+    pub retry_on: SmolStr,
+    pub retry_remote_localities: Option<bool>,
+    pub retry_ignore_previous_hosts: Option<bool>,
+    pub backoff: Option<Nanos>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HttpFault {
+    pub delay: Option<FaultDelay>,
+    pub abort: Option<FaultAbort>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FaultDelay {
+    pub fixed_delay: Option<Nanos>,
+    pub exponential_delay: Option<Nanos>,
+    pub percentage: Option<Percent>,
+    /// Deprecated whole percents; 0 when unset.
+    pub percent: i32,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FaultAbort {
+    pub error: AbortError,
+    pub percentage: Option<Percent>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum AbortError {
+    #[default]
+    Unset,
+    HttpStatus(i32),
+    GrpcStatus(SmolStr),
+    Http2Error(SmolStr),
+}
+
+/// One entry of `mirrors`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HttpMirror {
+    pub destination: Option<Destination>,
+    pub percentage: Option<Percent>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CorsPolicy {
+    /// Deprecated `allowOrigin`.
+    pub allow_origin: Vec<SmolStr>,
+    pub allow_origins: Vec<StringMatch>,
+    pub allow_methods: Vec<SmolStr>,
+    pub allow_headers: Vec<SmolStr>,
+    pub expose_headers: Vec<SmolStr>,
+    pub max_age: Option<Nanos>,
+    pub allow_credentials: Option<bool>,
+    pub unmatched_preflights: UnmatchedPreflights,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UnmatchedPreflights {
+    #[default]
+    Unspecified,
+    Forward,
+    Ignore,
+}
+
+/// One entry of `tls`.
+#[derive(Debug, Clone, Default)]
+pub struct TlsRoute {
+    pub matches: Vec<TlsMatch>,
+    pub route: Vec<RouteDestination>,
+    pub at: Position,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TlsMatch {
+    pub sni_hosts: Vec<SmolStr>,
+    pub destination_subnets: Vec<SmolStr>,
+    pub port: u32,
+    pub source_labels: Labels,
+    pub source_namespace: SmolStr,
+    pub gateways: Vec<SmolStr>,
+    pub at: Position,
+}
+
+/// One entry of `tcp`.
+#[derive(Debug, Clone, Default)]
+pub struct TcpRoute {
+    pub matches: Vec<TcpMatch>,
+    pub route: Vec<RouteDestination>,
+    pub at: Position,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TcpMatch {
+    pub destination_subnets: Vec<SmolStr>,
+    pub source_subnet: SmolStr,
+    pub port: u32,
+    pub source_labels: Labels,
+    pub source_namespace: SmolStr,
+    pub gateways: Vec<SmolStr>,
+    pub at: Position,
+}
+
+/// One entry of `tcp[].route` or `tls[].route`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RouteDestination {
+    pub destination: Option<Destination>,
+    pub weight: i64,
+    pub at: Position,
+}

@@ -1,0 +1,232 @@
+//! One document: parsed, opened if it is a list, its objects read one by one.
+
+use smol_str::SmolStr;
+
+use super::classify::{self, Class, classify};
+use super::mesh_config::MeshConfigSource;
+use super::object::{self, Parsed};
+use super::{Loaded, Options};
+use crate::manifest::diagnostic::{Finding, Severity};
+use crate::manifest::kinds::place::Places;
+use crate::manifest::kinds::{Kind, ObjectId};
+use crate::manifest::schema::{UnknownFields, nearest};
+use crate::manifest::source::Position;
+use crate::manifest::yaml::{self, Node, Problem, ProblemKind, RawDocument};
+
+/// What one document gives, before it is put together with the others.
+#[derive(Default)]
+pub(super) struct Piece<'t> {
+    pub(super) objects: Vec<Parsed>,
+    pub(super) not_modelled: Vec<ObjectId>,
+    pub(super) mesh_configs: Vec<MeshConfigSource<'t>>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) refused: Vec<(ObjectId, Position)>,
+    pub(super) documents: usize,
+}
+
+impl Piece<'_> {
+    /// Appends everything to `loaded`.
+    pub(super) fn add_to(self, loaded: &mut Loaded, options: &Options) {
+        loaded.findings.extend(self.findings);
+        loaded.refused.extend(self.refused);
+        loaded.documents += self.documents;
+        loaded.manifests.not_modelled.extend(self.not_modelled);
+        for source in self.mesh_configs {
+            let findings = source.apply(&mut loaded.manifests.mesh_config, options.unknown_fields);
+            if findings.iter().any(Finding::is_rejection) {
+                loaded.refused.push((source.object.clone(), source.at));
+            }
+            loaded.findings.extend(findings);
+        }
+        for object in self.objects {
+            object.add_to(&mut loaded.manifests);
+        }
+    }
+}
+
+/// What reading an object needs to know.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'c> {
+    pub(super) places: Places<'c>,
+    pub(super) options: &'c Options,
+    /// Repeated keys of the document, in source order.
+    problems: &'c [Problem],
+}
+
+/// Reads one document.
+pub(super) fn read<'t>(raw: &RawDocument<'t>, places: Places<'_>, options: &Options) -> Piece<'t> {
+    let mut piece = Piece::default();
+    match yaml::parse(raw, &yaml::Limits::default()) {
+        Ok(None) => {}
+        Ok(Some(mut document)) => {
+            document.problems.sort_by_key(|problem| problem.span.start);
+            let context = Context { places, options, problems: &document.problems };
+            context.read_object(&document.root, ("", ""), &mut piece);
+        }
+        Err(problems) => {
+            piece.documents = 1;
+            piece.findings.extend(problems.into_iter().map(|problem| unreadable(problem, raw.text, places)));
+        }
+    }
+    piece
+}
+
+/// A document that is no YAML.
+fn unreadable(problem: Problem, text: &str, places: Places<'_>) -> Finding {
+    let mut finding = Finding::new("load", Severity::Error, problem.message).at(places.at(problem.span));
+    // A template is broken YAML in ways that have nothing to do with what is wrong.
+    finding.hint = if memchr::memmem::find(text.as_bytes(), b"{{").is_some() {
+        Some("this looks like a template; render it first, for example with `helm template`".to_owned())
+    } else {
+        problem.hint
+    };
+    finding
+}
+
+impl Context<'_> {
+    /// Reads an object, or the objects of a list. `defaults` are the `apiVersion` and `kind` of entries without them.
+    fn read_object<'t>(&self, root: &Node<'t>, defaults: (&str, &str), piece: &mut Piece<'t>) {
+        let Some(_) = root.as_map() else {
+            piece.documents += 1;
+            let message = format!("the document is a {}, not an object", root.kind_name());
+            piece.findings.push(
+                Finding::new("load", Severity::Error, message)
+                    .at(self.places.at(root.span))
+                    .hint("a manifest begins with `apiVersion`, `kind` and `metadata`"),
+            );
+            return;
+        };
+        let word = |name, default| root.get(name).and_then(Node::as_str).unwrap_or(default);
+        let (api_version, kind) = (word("apiVersion", defaults.0), word("kind", defaults.1));
+        if let Some(items) = root.get("items").and_then(Node::as_seq)
+            && let Some(item_kind) = kind.strip_suffix("List")
+        {
+            self.read_list(items, (api_version, item_kind), piece);
+            return;
+        }
+        piece.documents += 1;
+        match classify(api_version, kind) {
+            Class::Own => piece.documents -= 1,
+            Class::Foreign if (api_version, kind) == ("v1", "Secret") => {
+                let id = object::id_of(root, Kind::Other(SmolStr::new_static("Secret")), &self.options.namespace);
+                piece.objects.push(object::beside(root, id, self));
+            }
+            Class::Foreign => self.foreign(root, api_version, kind, piece),
+            Class::UnknownIstio if kind.is_empty() => self.foreign(root, api_version, kind, piece),
+            Class::UnknownIstio => piece.findings.push(self.unknown_istio(root, api_version, kind)),
+            Class::NotModelled => {
+                let id = object::id_of(root, Kind::Other(SmolStr::new(kind)), &self.options.namespace);
+                piece.objects.push(object::beside(root, id.clone(), self));
+                piece.not_modelled.push(id);
+            }
+            Class::IstioOperator => self.istio_operator(root, piece),
+            Class::Modelled(Kind::ConfigMap) => self.config_map(root, piece),
+            Class::Modelled(kind) => self.modelled(root, kind, piece),
+        }
+    }
+
+    fn read_list<'t>(&self, items: &[Node<'t>], defaults: (&str, &str), piece: &mut Piece<'t>) {
+        for item in items {
+            if item.is_null() {
+                piece.findings.push(
+                    Finding::new("load", Severity::Error, "the list has an empty entry (`null`)")
+                        .at(self.places.at(item.span))
+                        .path("items"),
+                );
+            } else {
+                self.read_object(item, defaults, piece);
+            }
+        }
+    }
+
+    fn modelled(&self, root: &Node<'_>, kind: Kind, piece: &mut Piece<'_>) {
+        let id = object::id_of(root, kind, &self.options.namespace);
+        let mut findings = self.strict_problems(root, &id);
+        findings.extend(object::check(root, &id, self));
+        if findings.iter().any(Finding::is_rejection) {
+            piece.refused.push((id, self.places.at(root.span)));
+        } else {
+            piece.objects.push(object::decode(root, id, self, &mut findings));
+        }
+        piece.findings.extend(findings);
+    }
+
+    /// Repeated keys within this object: a strict reader refuses them, a lenient one takes the last.
+    fn strict_problems(&self, root: &Node<'_>, id: &ObjectId) -> Vec<Finding> {
+        let from = self.problems.partition_point(|problem| problem.span.start < root.span.start);
+        let inside = self.problems.iter().skip(from).take_while(|problem| problem.span.start < root.span.end);
+        inside
+            .map(|problem| {
+                // A merge that sets a key again is how merges are used: never refused on the way to the API server.
+                let refused =
+                    self.options.unknown_fields == UnknownFields::Error && problem.kind != ProblemKind::MergedKey;
+                let severity = if refused { Severity::Error } else { Severity::Warning };
+                let mut finding = Finding::new("M100", severity, problem.message.clone())
+                    .on(id.clone())
+                    .at(self.places.at(problem.span));
+                finding.hint.clone_from(&problem.hint);
+                if refused { finding.rejected() } else { finding }
+            })
+            .collect()
+    }
+
+    /// The mesh configuration of a ConfigMap `istio`; other ConfigMaps are nothing to us.
+    fn config_map<'t>(&self, root: &Node<'t>, piece: &mut Piece<'t>) {
+        let id = object::id_of(root, Kind::ConfigMap, &self.options.namespace);
+        if id.name != "istio" {
+            return;
+        }
+        let findings = object::check(root, &id, self);
+        let refused = findings.iter().any(Finding::is_rejection);
+        piece.findings.extend(findings);
+        let at = self.places.at(root.span);
+        if refused {
+            piece.refused.push((id, at));
+        } else {
+            piece.mesh_configs.extend(MeshConfigSource::config_map(id, root, self.places));
+        }
+    }
+
+    fn istio_operator<'t>(&self, root: &Node<'t>, piece: &mut Piece<'t>) {
+        let Some(node) = root.get("spec").and_then(|spec| spec.get("meshConfig")).filter(|node| !node.is_null()) else {
+            return;
+        };
+        let id = object::id_of(root, Kind::Other("IstioOperator".into()), &self.options.namespace);
+        let checked = super::mesh_config::check(node, Some(&id), self.places, "spec.meshConfig", self.options);
+        piece.mesh_configs.push(MeshConfigSource::node(id, self.places.at(root.span), node.clone(), checked));
+    }
+
+    fn unknown_istio(&self, root: &Node<'_>, api_version: &str, kind: &str) -> Finding {
+        let id = object::id_of(root, Kind::Other(SmolStr::new(kind)), &self.options.namespace);
+        let known = nearest(kind, classify::istio_kinds());
+        let message = match known {
+            Some(known) if known == kind => {
+                format!("`{api_version}` is no version of `{kind}` that is known; passed over")
+            }
+            _ => format!("kind `{kind}` of `{api_version}` is not known; passed over"),
+        };
+        let mut finding = Finding::new("load", Severity::Info, message).on(id).at(self.places.at(root.span));
+        finding.hint = match known {
+            Some(known) if known == kind => Some("use `networking.istio.io/v1`".to_owned()),
+            Some(known) => Some(format!("did you mean `{known}`?")),
+            None => None,
+        };
+        finding
+    }
+
+    /// Documents of other products are none of our business, unless they seem to be meant for us.
+    fn foreign(&self, root: &Node<'_>, api_version: &str, kind: &str, piece: &mut Piece<'_>) {
+        let (group, _) = api_version.split_once('/').unwrap_or(("", api_version));
+        let finding = if kind.is_empty() && classify::is_istio_group(group) {
+            Finding::new("load", Severity::Error, "the document has no `kind`")
+        } else if api_version.is_empty() && classify::istio_kinds().any(|known| known == kind) {
+            Finding::new("load", Severity::Error, format!("the {kind} has no `apiVersion`"))
+                .hint("add `apiVersion: networking.istio.io/v1`")
+        } else if kind.is_empty() && api_version.is_empty() {
+            Finding::new("load", Severity::Info, "the document has no `apiVersion` and no `kind`; passed over")
+        } else {
+            return;
+        };
+        piece.findings.push(finding.at(self.places.at(root.span)));
+    }
+}

@@ -1,0 +1,153 @@
+//! The same object twice: the later one replaces the earlier.
+
+use std::collections::hash_map::Entry;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::Loaded;
+use crate::manifest::diagnostic::{Finding, Related, Severity};
+use crate::manifest::kinds::{Manifests, Object, ObjectId};
+use crate::manifest::source::Position;
+
+/// Leaves one object of each kind, namespace and name: the last one, as `kubectl apply` of the sources in their order would.
+///
+/// It takes the place of the first one in the list and keeps its creation timestamp, as an update does (ORD-1). Each
+/// replacement is a warning that names both places. To be called after objects that admission refuses were taken out: a
+/// refused update leaves the earlier object in force. `O(objects)`.
+pub fn replace_duplicates(mut manifests: Manifests) -> (Manifests, Vec<Finding>) {
+    let mut findings = Vec::new();
+    manifests.virtual_services = latest(manifests.virtual_services, &mut findings);
+    manifests.destination_rules = latest(manifests.destination_rules, &mut findings);
+    manifests.gateways = latest(manifests.gateways, &mut findings);
+    manifests.service_entries = latest(manifests.service_entries, &mut findings);
+    manifests.workload_entries = latest(manifests.workload_entries, &mut findings);
+    manifests.sidecars = latest(manifests.sidecars, &mut findings);
+    manifests.services = latest(manifests.services, &mut findings);
+    manifests.namespaces = latest(manifests.namespaces, &mut findings);
+    manifests.secrets = latest(manifests.secrets, &mut findings);
+    manifests.peer_authentications = latest(manifests.peer_authentications, &mut findings);
+    manifests.request_authentications = latest(manifests.request_authentications, &mut findings);
+    manifests.service_routes = latest(manifests.service_routes, &mut findings);
+
+    // The pods of a workload that was replaced go with it.
+    manifests.workloads = latest(manifests.workloads, &mut findings);
+    let in_force: FxHashMap<&ObjectId, Position> =
+        manifests.workloads.iter().map(|workload| (&workload.id, workload.at)).collect();
+    manifests.pods.retain(|pod| {
+        let workload = pod.spec.workload.as_ref();
+        workload.is_none_or(|id| in_force.get(id).is_none_or(|at| *at == pod.at))
+    });
+    drop(in_force);
+    manifests.pods = latest(manifests.pods, &mut findings);
+
+    manifests.endpoint_slices = latest_groups(manifests.endpoint_slices, &mut findings);
+    manifests.not_modelled = distinct(manifests.not_modelled);
+    findings.sort_by_key(|finding| finding.at);
+    (manifests, findings)
+}
+
+/// Withdraws refusals that do not matter any more, because a later document gives the same object and is accepted.
+///
+/// What was found stays as it is, but is no rejection: the object is in the mesh.
+pub(super) fn withdraw_superseded(loaded: &mut Loaded) {
+    if loaded.refused.is_empty() {
+        return;
+    }
+    let ids: FxHashSet<&ObjectId> = loaded.refused.iter().map(|(id, _)| id).collect();
+    let mut accepted: FxHashMap<&ObjectId, Position> = FxHashMap::default();
+    each_object(&loaded.manifests, |id, at| {
+        if ids.contains(id) {
+            let last = accepted.entry(id).or_insert(at);
+            *last = at.max(*last);
+        }
+    });
+    let superseded = |id: &ObjectId, at: Position| accepted.get(id).is_some_and(|last| *last > at);
+    for finding in loaded.findings.iter_mut().filter(|finding| finding.is_rejection()) {
+        if let Some(id) = &finding.object
+            && superseded(id, finding.at)
+        {
+            finding.admission = None;
+        }
+    }
+    let keep: Vec<bool> = loaded.refused.iter().map(|(id, at)| !superseded(id, *at)).collect();
+    let mut keep = keep.into_iter();
+    loaded.refused.retain(|_| keep.next().unwrap_or(true));
+}
+
+fn each_object<'m>(manifests: &'m Manifests, mut visit: impl FnMut(&'m ObjectId, Position)) {
+    fn all<'m, T>(objects: &'m [Object<T>], visit: &mut impl FnMut(&'m ObjectId, Position)) {
+        objects.iter().for_each(|object| visit(&object.id, object.at));
+    }
+    all(&manifests.virtual_services, &mut visit);
+    all(&manifests.destination_rules, &mut visit);
+    all(&manifests.gateways, &mut visit);
+    all(&manifests.service_entries, &mut visit);
+    all(&manifests.workload_entries, &mut visit);
+    all(&manifests.sidecars, &mut visit);
+    all(&manifests.services, &mut visit);
+    all(&manifests.pods, &mut visit);
+    all(&manifests.workloads, &mut visit);
+    all(&manifests.endpoint_slices, &mut visit);
+    all(&manifests.namespaces, &mut visit);
+}
+
+fn latest<T>(objects: Vec<Object<T>>, findings: &mut Vec<Finding>) -> Vec<Object<T>> {
+    let mut slots: FxHashMap<ObjectId, usize> = FxHashMap::default();
+    let mut kept: Vec<Object<T>> = Vec::with_capacity(objects.len());
+    for mut object in objects {
+        match slots.entry(object.id.clone()) {
+            Entry::Vacant(slot) => {
+                slot.insert(kept.len());
+                kept.push(object);
+            }
+            Entry::Occupied(slot) => {
+                let Some(earlier) = kept.get_mut(*slot.get()) else { continue };
+                findings.push(replaced(&object.id, earlier.at, object.at));
+                object.meta.created = earlier.meta.created;
+                *earlier = object;
+            }
+        }
+    }
+    kept
+}
+
+/// Like [`latest`], where one manifest gives several objects of the same name: the slices of an Endpoints object.
+fn latest_groups<T>(objects: Vec<Object<T>>, findings: &mut Vec<Finding>) -> Vec<Object<T>> {
+    let mut in_force: FxHashMap<ObjectId, (Position, crate::manifest::kinds::CreationTime)> = FxHashMap::default();
+    for object in &objects {
+        match in_force.entry(object.id.clone()) {
+            Entry::Vacant(slot) => {
+                slot.insert((object.at, object.meta.created));
+            }
+            Entry::Occupied(mut slot) => {
+                let (at, _) = slot.get_mut();
+                if *at != object.at {
+                    findings.push(replaced(&object.id, *at, object.at));
+                    *at = object.at;
+                }
+            }
+        }
+    }
+    let mut kept = objects;
+    kept.retain_mut(|object| {
+        let Some((at, created)) = in_force.get(&object.id) else { return true };
+        object.meta.created = *created;
+        *at == object.at
+    });
+    kept
+}
+
+fn distinct(ids: Vec<ObjectId>) -> Vec<ObjectId> {
+    let mut seen = FxHashSet::default();
+    ids.into_iter().filter(|id| seen.insert(id.clone())).collect()
+}
+
+fn replaced(id: &ObjectId, earlier: Position, later: Position) -> Finding {
+    let mut finding =
+        Finding::new("M128", Severity::Warning, format!("{id} is given twice; this one replaces the earlier one"))
+            .on(id.clone())
+            .at(later)
+            .hint("keep one of them");
+    finding.related.push(Related { message: "replaced here".to_owned(), at: earlier, object: Some(id.clone()) });
+    finding
+}

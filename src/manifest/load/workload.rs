@@ -1,0 +1,67 @@
+//! Pods of workloads.
+
+use rustc_hash::FxHashMap;
+use smol_str::SmolStr;
+
+use super::{Loaded, PODS_MAX};
+use crate::manifest::diagnostic::{Finding, Severity};
+use crate::manifest::kinds::{Kind, Object, ObjectId, ObjectMeta, Pod, Workload};
+
+/// The pods that a workload stands for, `NAME-0` to `NAME-(replicas - 1)`; none where it has no template.
+pub(super) fn pods_of(workload: &Object<Workload>, findings: &mut Vec<Finding>) -> Vec<Object<Pod>> {
+    let spec = &workload.spec;
+    if !spec.has_template {
+        return Vec::new();
+    }
+    if spec.replicas > PODS_MAX {
+        let message =
+            format!("the {} has {} replicas; {PODS_MAX} of them are looked at", workload.id.kind, spec.replicas);
+        findings.push(about(workload, Severity::Warning, message).path("spec.replicas"));
+    }
+    let pod = |number| {
+        let name = SmolStr::new(format!("{}-{number}", workload.meta.name));
+        let meta = ObjectMeta {
+            name: name.clone(),
+            namespace: workload.meta.namespace.clone(),
+            labels: spec.labels.clone(),
+            annotations: spec.annotations.clone(),
+            created: workload.meta.created,
+            deleted: false,
+            conditions: None,
+        };
+        let id = ObjectId { kind: Kind::Pod, namespace: meta.namespace.clone(), name };
+        let spec = Pod { workload: Some(workload.id.clone()), ..spec.template.clone() };
+        Object { id, meta, at: workload.at, spec }
+    };
+    (0..spec.replicas.min(PODS_MAX)).map(pod).collect()
+}
+
+fn about(workload: &Object<Workload>, severity: Severity, message: String) -> Finding {
+    Finding::new("load", severity, message).on(workload.id.clone()).at(workload.at)
+}
+
+/// Gives Rollouts that refer to a Deployment its template, and so their pods. The Deployment itself is usually scaled down
+/// to none then.
+pub(super) fn resolve_templates(loaded: &mut Loaded) {
+    let workloads = &mut loaded.manifests.workloads;
+    if workloads.iter().all(|workload| workload.spec.template_of.is_none()) {
+        return;
+    }
+    let deployments: FxHashMap<(SmolStr, SmolStr), Workload> = workloads
+        .iter()
+        .filter(|workload| workload.id.kind == Kind::Deployment)
+        .map(|workload| ((workload.id.namespace.clone(), workload.id.name.clone()), workload.spec.clone()))
+        .collect();
+    for rollout in workloads.iter_mut().filter(|workload| !workload.spec.has_template) {
+        let Some(name) = rollout.spec.template_of.clone() else { continue };
+        let Some(deployment) = deployments.get(&(rollout.id.namespace.clone(), name.clone())) else {
+            let message =
+                format!("Deployment `{name}` is not among the manifests; the {} has no pods", rollout.id.kind);
+            loaded.findings.push(about(rollout, Severity::Warning, message).path("spec.workloadRef"));
+            continue;
+        };
+        let replicas = rollout.spec.replicas;
+        rollout.spec = Workload { replicas, template_of: Some(name), ..deployment.clone() };
+        loaded.manifests.pods.extend(pods_of(rollout, &mut loaded.findings));
+    }
+}

@@ -1,0 +1,190 @@
+//! `towtank explain`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use rayon::prelude::*;
+
+use super::options::CommonArgs;
+use super::{Exit, input, output};
+use crate::envoy::decision::{Decision, DecisionJson, Detail};
+use crate::envoy::proxy::Proxy;
+use crate::envoy::request::Request;
+use crate::envoy::router::{Router, Switches};
+use crate::istio::translate;
+use crate::tool::report;
+use crate::traffic::request_text;
+use crate::traffic::workspace::Workspace;
+
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+
+    /// A request, for example 'GET http://reviews:9080/reviews/1' (repeatable)
+    #[arg(short, long, value_name = "METHOD URL")]
+    request: Vec<String>,
+
+    /// A header of the requests given with -r, for example 'end-user: jason' (repeatable)
+    #[arg(short = 'H', long, value_name = "NAME: VALUE")]
+    header: Vec<String>,
+
+    /// A curl command line, as it is (repeatable)
+    #[arg(long, value_name = "COMMAND")]
+    curl: Vec<String>,
+
+    /// A file of requests, one JSON object a line; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    requests: Option<std::path::PathBuf>,
+
+    /// table for people, json (an array) or jsonl (a line each) for programs
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Jsonl,
+}
+
+/// A request and the router of the proxy it passes.
+struct Case<'w> {
+    request: &'w Request,
+    router: Arc<Router>,
+}
+
+pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
+    let (requests, mut exit) = gather_requests(args)?;
+    for inputs in input::gather(&args.common)? {
+        let Some(workspace) = input::open(inputs, &args.common) else {
+            exit = Exit::Unusable;
+            continue;
+        };
+        let switches = input::switches(&workspace)?;
+        let (cases, problems) = assign(&requests, &workspace, &switches, &args.common);
+        for problem in problems {
+            output::message(&format!("error: {problem}"));
+            exit = Exit::Unusable;
+        }
+        let decisions: Vec<Decision> = cases
+            .par_iter()
+            .map(|case| crate::envoy::decision::decide(&case.router, case.request, Detail::Steps))
+            .collect();
+        write(args, &workspace, &cases, &decisions)?;
+    }
+    Ok(exit)
+}
+
+/// The requests of all options, in the order -r, --curl, --requests; what can't be read is said and passed over.
+fn gather_requests(args: &ExplainArgs) -> anyhow::Result<(Vec<Request>, Exit)> {
+    let mut requests = Vec::new();
+    let mut problems: Vec<String> = Vec::new();
+    for text in &args.request {
+        match request_text::parse_request(text, &args.header) {
+            Ok(request) => requests.push(request),
+            Err(e) => problems.push(format!("--request '{text}': {e}")),
+        }
+    }
+    for command in &args.curl {
+        match request_text::parse_curl(command) {
+            Ok(curl) => {
+                curl.notes.iter().for_each(|note| output::message(&format!("note: {note}")));
+                requests.push(curl.request);
+            }
+            Err(e) => problems.push(format!("--curl: {e}")),
+        }
+    }
+    if let Some(path) = &args.requests {
+        let (read, errors) = request_text::parse_json_lines(&input::read_text(path)?);
+        requests.extend(read);
+        problems.extend(errors.iter().map(|e| format!("{}: {e}", path.display())));
+    }
+    problems.iter().for_each(|p| output::message(&format!("error: {p}")));
+    let exit = if problems.is_empty() { Exit::Fine } else { Exit::Unusable };
+    if args.request.is_empty() && args.curl.is_empty() && args.requests.is_none() {
+        anyhow::bail!("no request: give one with -r 'GET http://host/path', --curl or --requests");
+    }
+    for (i, request) in requests.iter_mut().enumerate() {
+        if request.id.is_null() {
+            request.id = i.into();
+        }
+    }
+    Ok((requests, exit))
+}
+
+/// Each request with the proxy it names, else with every proxy of the run: on the command line a request is asked of all.
+fn assign<'w>(
+    requests: &'w [Request],
+    workspace: &'w Workspace,
+    switches: &Switches,
+    args: &CommonArgs,
+) -> (Vec<Case<'w>>, Vec<String>) {
+    let mut routers: HashMap<String, Arc<Router>> = HashMap::new();
+    let mut router = |proxy: &Arc<Proxy>| {
+        let key = proxy.name.to_string();
+        routers
+            .entry(key)
+            .or_insert_with(|| {
+                let table = translate::route_table(&workspace.mesh, proxy);
+                Arc::new(Router::new(Arc::new(table), switches))
+            })
+            .clone()
+    };
+    let mut cases = Vec::new();
+    let mut problems = Vec::new();
+    for request in requests {
+        match &request.proxy {
+            Some(name) => match workspace.proxy(name, &args.namespace) {
+                Ok(proxy) => cases.push(Case { request, router: router(&proxy) }),
+                Err(problem) => problems.push(format!("request {}: {}", request.id, problem.message)),
+            },
+            None => {
+                // Without a word about the proxy, the first one that was asked for, or all that were.
+                let asked = if args.proxy.is_empty() { 1 } else { workspace.proxies.len() };
+                for proxy in workspace.proxies.iter().take(asked) {
+                    cases.push(Case { request, router: router(proxy) });
+                }
+            }
+        }
+    }
+    (cases, problems)
+}
+
+fn write(args: &ExplainArgs, workspace: &Workspace, cases: &[Case<'_>], decisions: &[Decision]) -> anyhow::Result<()> {
+    let json = |(case, decision): (&Case<'_>, &Decision)| {
+        serde_json::to_string(&DecisionJson::new(
+            decision,
+            case.request,
+            &case.router.table().proxy,
+            &workspace.sources,
+        ))
+    };
+    match args.output {
+        Format::Json => {
+            let items: Vec<String> = cases.iter().zip(decisions).map(json).collect::<Result<_, _>>()?;
+            output::write(format!("[{}]\n", items.join(",\n")).as_bytes())
+        }
+        Format::Jsonl => {
+            let mut text = String::new();
+            for pair in cases.iter().zip(decisions) {
+                text.push_str(&json(pair)?);
+                text.push('\n');
+            }
+            output::write(text.as_bytes())
+        }
+        Format::Table => {
+            let view = report::explain::View { color: output::color(args.common.color) };
+            let texts: Vec<String> = cases
+                .iter()
+                .zip(decisions)
+                .map(|(case, decision)| {
+                    report::explain::to_text(decision, case.request, case.router.table(), &workspace.sources, view)
+                })
+                .collect();
+            output::write(texts.join("\n").as_bytes())
+        }
+    }
+}

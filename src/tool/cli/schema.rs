@@ -1,0 +1,36 @@
+//! `towtank schema`.
+
+use clap::{Args, ValueEnum};
+
+use super::{Exit, output};
+use crate::tool::report::schema;
+
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// scenario is that of scenario.yaml; test that of test files and of `test -o json`; the others are those of `-o json`
+    #[arg(value_enum)]
+    name: Name,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Name {
+    Scenario,
+    Simulate,
+    Routes,
+    Explain,
+    Check,
+    Test,
+}
+
+pub(super) fn run(args: &SchemaArgs) -> anyhow::Result<Exit> {
+    let text = match args.name {
+        Name::Scenario => schema::SCENARIO,
+        Name::Simulate => schema::SIMULATE,
+        Name::Routes => schema::ROUTES,
+        Name::Explain => schema::EXPLAIN,
+        Name::Check => schema::CHECK,
+        Name::Test => schema::TEST,
+    };
+    output::write(text.as_bytes())?;
+    Ok(Exit::Fine)
+}

@@ -1,0 +1,303 @@
+//! `towtank simulate`.
+
+mod task;
+
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+
+use task::{Done, Task};
+
+use super::fail_on::What;
+use super::options::CommonArgs;
+use super::{Exit, fail_on, input, output, progress};
+use crate::analysis::compare::{LogResult, StreamChange, WhatIf};
+use crate::tool::report::simulate::{Results, Show, to_csv, to_json, to_text};
+use crate::traffic::replay::StreamSummary;
+use crate::traffic::request_text;
+use crate::traffic::scenario::{self, REQUESTS_MAX};
+use crate::traffic::workspace::{Inputs, Workspace};
+
+/// What `--help` says below all options.
+const ENDINGS: &str = "\
+Ctrl-C stops counting: what was counted until then is reported and marked as partial. A second one ends at once.
+
+Exit status: 0 fine; 1 a condition of --fail-on holds; 2 wrong usage or unusable input; 130 stopped by Ctrl-C.";
+
+#[derive(Debug, Args)]
+#[command(after_help = ENDINGS)]
+pub struct SimulateArgs {
+    /// Requests of each stream; 10,000 where neither this nor the scenario says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=REQUESTS_MAX), conflicts_with = "duration", help_heading = STREAMS)]
+    count: Option<u64>,
+
+    /// Requests a second of each stream, for example 200, 200/s or 30/m
+    #[arg(long, value_name = "RATE", value_parser = rate, help_heading = STREAMS)]
+    rate: Option<f64>,
+
+    /// Length of each stream, for example 90s, 5m or 1h30m; needs a rate, here or in the scenario
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = STREAMS)]
+    duration: Option<f64>,
+
+    /// Draw nothing: only the exact expected shares
+    #[arg(long, help_heading = STREAMS)]
+    exact: bool,
+
+    /// Threads; all processors unless said. The results don't depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = STREAMS)]
+    threads: Option<u16>,
+
+    /// Replay a log instead of streams: JSON lines, Envoy's or Istio's access log (text or JSON), nginx combined, CSV or HAR,
+    /// also .gz or .zst; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["count", "duration", "access_log"], help_heading = LOG)]
+    requests: Option<PathBuf>,
+
+    /// Share of the log's lines that may be unreadable; more of them are an error
+    #[arg(long, value_name = "SHARE", value_parser = share, requires = "requests", default_value = "1%", help_heading = LOG)]
+    max_bad: f64,
+
+    /// Host that the log's requests ask for, where the log names none
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = authority, requires = "requests", help_heading = LOG)]
+    authority: Option<String>,
+
+    /// Send the same requests through these manifests too, as they were before: what changes? (repeatable)
+    #[arg(long, value_name = "PATH", conflicts_with = "access_log", help_heading = JUDGEMENT)]
+    against: Vec<PathBuf>,
+
+    /// Exit with 1 where a stream has such requests: blackholed (the report calls them lost), unmatched, passthrough, and
+    /// with --against also changed, each with an optional threshold as in `blackholed>1%`; judged by expected shares
+    #[arg(long, value_name = "WHAT[>SHARE],...", value_delimiter = ',', value_parser = fail_on::parse, help_heading = JUDGEMENT)]
+    fail_on: Vec<fail_on::Condition>,
+
+    /// How many requests it takes until a subset whose error rate is higher by this much stands out, for example 1%
+    #[arg(long, value_name = "RISE", value_parser = share, help_heading = JUDGEMENT)]
+    detect: Option<f64>,
+
+    /// Share of requests that fail anyway, for --detect
+    #[arg(long, value_name = "SHARE", value_parser = share, requires = "detect", default_value = "1%", help_heading = JUDGEMENT)]
+    error_rate: f64,
+
+    /// table for people, json and csv for programs
+    #[arg(short, long, value_enum, default_value_t = Format::Table, help_heading = REPORT)]
+    output: Format,
+
+    /// Columns of the table; those of the terminal unless said, 0 for no limit
+    #[arg(long, value_name = "N", help_heading = REPORT)]
+    width: Option<u16>,
+
+    /// Write every simulated request in Envoy's JSON access log fields; of several scenarios, one behind the other
+    #[arg(long, value_name = "FILE", conflicts_with = "exact", help_heading = REPORT)]
+    access_log: Option<PathBuf>,
+
+    /// Whether long runs show how far they are; auto: on a terminal
+    #[arg(long, value_enum, default_value_t = progress::When::Auto, help_heading = REPORT)]
+    progress: progress::When,
+
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+const STREAMS: &str = "Streams of requests";
+const LOG: &str = "A log instead of streams";
+const JUDGEMENT: &str = "Comparison and judgement";
+const REPORT: &str = "Report";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Csv,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    scenario::parse_share(text).ok_or_else(|| "a share is from 0 to 1, or from 0% to 100%".to_owned())
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    scenario::parse_rate(text).ok_or_else(|| "a rate is a number above 0, for example 200/s or 30/m".to_owned())
+}
+
+fn duration(text: &str) -> Result<f64, String> {
+    scenario::parse_seconds(text).ok_or_else(|| "a length of time is above 0, for example 90s, 5m or 1h30m".to_owned())
+}
+
+/// `HOST` or `HOST:PORT`, as it stands in a URL.
+fn authority(text: &str) -> Result<String, String> {
+    let wrong = || "write a host, for example shop.example.com or shop:8080".to_owned();
+    let request = request_text::for_url("GET", &format!("http://{text}/")).map_err(|e| format!("{e}; {}", wrong()))?;
+    if request.authority == text && request.path == "/" { Ok(text.to_owned()) } else { Err(wrong()) }
+}
+
+/// One scenario with everything that is said about it.
+struct Finished {
+    workspace: Workspace,
+    streams: Vec<StreamSummary>,
+    against: Option<WhatIf>,
+    log: Option<LogResult>,
+}
+
+pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
+    usable(args)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.map_or(0, usize::from)).build()?;
+    let mut exit = Exit::Fine;
+    let mut finished = Vec::new();
+    let mut access_log: Option<BufWriter<File>> = None;
+    let watch = progress::Watch::new(args.progress, args.common.quiet);
+    let meshes = gather(args)?;
+    if meshes.len() > 1 && args.requests.as_ref().is_some_and(|p| p.as_os_str() == "-") {
+        anyhow::bail!("--requests -: standard input can be read once, and there are {} scenarios", meshes.len());
+    }
+    let runs = meshes.len();
+    for (inputs, older) in meshes {
+        if watch.stopped() {
+            break;
+        }
+        let Some(workspace) = input::open(inputs, &args.common) else {
+            exit = exit.max(Exit::Unusable);
+            continue;
+        };
+        // The point of view is that of now.
+        let viewless = CommonArgs { proxy: Vec::new(), ..args.common.clone() };
+        let older = match older.map(|inputs| input::open(inputs, &viewless)) {
+            Some(None) => {
+                exit = exit.max(Exit::Unusable);
+                continue;
+            }
+            Some(older) => older,
+            None => None,
+        };
+        // Only now: a file that is there keeps its content where there is nothing to put in its place.
+        if let (None, Some(path)) = (&access_log, &args.access_log) {
+            let file = File::create(path).with_context(|| format!("access log {}", path.display()))?;
+            access_log = Some(BufWriter::new(file));
+        }
+        let task = Task { args, workspace: &workspace, older: older.as_ref(), watch: &watch };
+        match pool.install(|| task.run(access_log.as_mut())) {
+            // Stopped before it began.
+            Ok(None) => {}
+            Ok(Some(Done { streams, against, log })) => finished.push(Finished { workspace, streams, against, log }),
+            Err(error) => {
+                let at = if workspace.name.is_empty() { String::new() } else { format!("{}: ", workspace.name) };
+                output::message(&format!("error: {at}{error:#}"));
+                exit = exit.max(Exit::Unusable);
+            }
+        }
+    }
+    if watch.stopped() {
+        exit = Exit::Interrupted;
+    }
+    drop(watch);
+    if let Some(mut log) = access_log {
+        log.flush().context("access log")?;
+    }
+    let results: Vec<Results<'_>> = finished
+        .iter()
+        .map(|f| Results {
+            against: f.against.as_ref(),
+            log: f.log.as_ref(),
+            ..Results::new(&f.workspace.name, args.common.seed, args.exact, &f.streams, &f.workspace.sources)
+        })
+        .collect();
+    if exit == Exit::Interrupted {
+        interrupted(args, runs, &finished);
+        if finished.is_empty() {
+            return Ok(exit);
+        }
+    }
+    write(args, &results)?;
+    for f in &finished {
+        if judged(args, f) {
+            exit = exit.max(Exit::No);
+        }
+    }
+    Ok(exit)
+}
+
+/// Says what Ctrl-C left out.
+fn interrupted(args: &SimulateArgs, runs: usize, finished: &[Finished]) {
+    let mut text = "interrupted: the report is of what was counted until then".to_owned();
+    if finished.is_empty() {
+        text = "interrupted before anything was counted".to_owned();
+    } else if finished.len() < runs {
+        text.push_str(&format!(", {} of {runs} scenarios", finished.len()));
+    }
+    if args.access_log.is_some() {
+        text.push_str("; the access log is not complete");
+    }
+    output::message(&text);
+}
+
+/// What no single argument can see.
+fn usable(args: &SimulateArgs) -> anyhow::Result<()> {
+    if args.detect.is_some_and(|rise| rise <= 0.0 || rise + args.error_rate > 1.0) {
+        anyhow::bail!("--detect: the rise must be above 0, and with --error-rate at most 100%");
+    }
+    if args.against.is_empty() && args.fail_on.iter().any(|c| c.what == What::Changed) {
+        anyhow::bail!("--fail-on changed: changed against what? --against PATH says it");
+    }
+    Ok(())
+}
+
+/// Each mesh, with --against beside the one it was before.
+fn gather(args: &SimulateArgs) -> anyhow::Result<Vec<(Inputs, Option<Inputs>)>> {
+    if args.against.is_empty() {
+        return Ok(input::gather(&args.common)?.into_iter().map(|inputs| (inputs, None)).collect());
+    }
+    let pairs = input::gather_pairs(&args.common, &args.against)?;
+    Ok(pairs.into_iter().map(|(now, before)| (now, Some(before))).collect())
+}
+
+fn write(args: &SimulateArgs, results: &[Results<'_>]) -> anyhow::Result<()> {
+    match args.output {
+        Format::Table => {
+            let show = Show {
+                width: args.width.unwrap_or_else(output::width),
+                color: output::color(args.common.color),
+                all_endpoints: args.common.verbose,
+            };
+            for (i, one) in results.iter().enumerate() {
+                let gap = if i > 0 { "\n" } else { "" };
+                output::write(format!("{gap}{}", to_text(one, &show)).as_bytes())?;
+            }
+            Ok(())
+        }
+        Format::Json => results.iter().try_for_each(|one| {
+            let mut text = to_json(one);
+            text.push(b'\n');
+            output::write(&text)
+        }),
+        Format::Csv => output::write(&to_csv(results)?),
+    }
+}
+
+/// True where a condition of `--fail-on` held; says which.
+fn judged(args: &SimulateArgs, finished: &Finished) -> bool {
+    let scenario = match finished.workspace.name.as_str() {
+        "" => String::new(),
+        name => format!("{name}: "),
+    };
+    let mut held = false;
+    for condition in &args.fail_on {
+        for (i, s) in finished.streams.iter().enumerate() {
+            let change = finished.against.as_ref().and_then(|a| a.changes.get(i));
+            let share = match condition.what {
+                What::Counted(counted) => s.counted(counted).expected_share,
+                What::Changed => change.map_or(0.0, StreamChange::changed),
+            };
+            if !condition.holds(share) {
+                continue;
+            }
+            held = true;
+            output::message(&format!(
+                "failed: {scenario}{} of the requests of `{}` are {}",
+                crate::envoy::words::percent(share),
+                s.name,
+                condition.what.as_str()
+            ));
+        }
+    }
+    held
+}

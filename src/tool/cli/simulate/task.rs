@@ -1,0 +1,237 @@
+//! One mesh of a run: which streams go through it, and what is said about them.
+
+use std::fs::File;
+use std::io::{BufWriter, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use smol_str::SmolStr;
+
+use super::SimulateArgs;
+use crate::analysis::compare::{LogResult, WhatIf, logged};
+use crate::envoy::proxy::Proxy;
+use crate::tool::cli::{input, output, progress};
+use crate::traffic::recorded::{self, Log};
+use crate::traffic::replay::{
+    self, Lens, Lenses, Override, Pair, Progress, Recorded, Settings, Simulation, Sorted, StreamSummary, View,
+};
+use crate::traffic::scenario::Detect;
+use crate::traffic::workspace::Workspace;
+
+/// What is to be done with one mesh.
+pub(super) struct Task<'a> {
+    pub args: &'a SimulateArgs,
+    pub workspace: &'a Workspace,
+    /// The mesh as it was before (`--against`).
+    pub older: Option<&'a Workspace>,
+    pub watch: &'a progress::Watch,
+}
+
+/// What came of it.
+pub(super) struct Done {
+    pub streams: Vec<StreamSummary>,
+    pub against: Option<WhatIf>,
+    pub log: Option<LogResult>,
+}
+
+impl Task<'_> {
+    /// Streams of a log where one is given, else described or automatic ones; on one mesh or on both. None where Ctrl-C came
+    /// before anything was counted.
+    pub fn run(&self, access_log: Option<&mut BufWriter<File>>) -> anyhow::Result<Option<Done>> {
+        let settings = self.settings()?;
+        if let Some(path) = &self.args.requests {
+            return self.log(path, &settings);
+        }
+        let author = [Some(self.workspace), self.older].into_iter().flatten().find(|w| w.scenario.is_some());
+        let scenario = author.and_then(|w| w.scenario.as_ref());
+        let proxies = self.proxies(author)?;
+        let Some(older) = self.older else {
+            let simulation = Simulation::prepare(&self.workspace.mesh, &proxies, scenario, &settings)?;
+            if self.watch.stopped() {
+                return Ok(None);
+            }
+            self.tell_unused(&simulation);
+            let streams = self.counted(&simulation);
+            if let Some(log) = access_log {
+                let stop = || self.watch.stopped();
+                simulation.access_log(self.args.common.seed, stop, log).context("access log")?;
+            }
+            return Ok(Some(Done { streams, against: None, log: None }));
+        };
+        let pair = Pair::prepare(&older.mesh, &self.workspace.mesh, &proxies, scenario, &settings)?;
+        Ok((!self.watch.stopped()).then(|| self.pair(&pair)))
+    }
+
+    fn settings(&self) -> anyhow::Result<Settings> {
+        let args = self.args;
+        Ok(Settings {
+            seed: args.common.seed,
+            amount: Override { count: args.count, per_second: args.rate, seconds: args.duration },
+            chosen_proxies: !args.common.proxy.is_empty(),
+            switches: input::switches(self.workspace)?,
+            keep_apart: args.access_log.is_some(),
+            detect: args.detect.map(|rise| Detect { rise, error_rate: None }),
+            error_rate: Some(args.error_rate),
+        })
+    }
+
+    /// The proxies of the run, and those that streams name without the scenario listing them (`sidecar:NAMESPACE` ...).
+    /// `author`: whose scenario describes the streams.
+    fn proxies(&self, author: Option<&Workspace>) -> anyhow::Result<Vec<Arc<Proxy>>> {
+        let mut proxies = self.workspace.proxies.clone();
+        let Some(author) = author.filter(|_| self.args.common.proxy.is_empty()) else { return Ok(proxies) };
+        let streams = author.scenario.iter().flat_map(|s| &s.streams);
+        for stream in streams.filter(|s| !s.proxy.is_empty()) {
+            if proxies.iter().all(|p| p.name != stream.proxy) {
+                let found = self.workspace.proxy(&stream.proxy, &self.args.common.namespace);
+                proxies.push(found.map_err(|problem| {
+                    let at = crate::envoy::words::place(stream.at, &author.sources);
+                    let hint = problem.hint.map(|h| format!("\n  = help: {h}")).unwrap_or_default();
+                    anyhow::anyhow!("stream `{}`: {}\n  at {at}{hint}", stream.name, problem.message)
+                })?);
+            }
+        }
+        Ok(proxies)
+    }
+
+    /// Where nobody chose the points of view, a VirtualService that none of them uses is no one's intention.
+    fn tell_unused(&self, simulation: &Simulation) {
+        if self.workspace.scenario.is_some() || !self.args.common.proxy.is_empty() || self.args.common.quiet {
+            return;
+        }
+        for unused in replay::unused(&self.workspace.mesh, &simulation.views) {
+            let place = crate::envoy::words::place(unused.at, &self.workspace.sources);
+            let why = match unused.missing_gateways.as_slice() {
+                [] => "no proxy of this run uses it; --proxy chooses other points of view".to_owned(),
+                [one] => format!("its Gateway {one} is not among the manifests; add it to see what comes through"),
+                more => format!("its Gateways {} are not among the manifests; add them", more.join(", ")),
+            };
+            output::message(&format!("note: {} routes nothing here: {why}\n  at {place}", unused.object));
+        }
+    }
+
+    fn counted(&self, simulation: &Simulation) -> Vec<StreamSummary> {
+        if self.args.exact {
+            return simulation.exact();
+        }
+        let shown = self.watch.begin(simulation.requests());
+        let summaries = simulation.run(self.args.common.seed, self.watch.progress());
+        drop(shown);
+        summaries
+    }
+
+    /// The same requests through both meshes.
+    fn pair(&self, pair: &Pair) -> Done {
+        let streams = self.counted(&pair.now);
+        let before = self.counted(&pair.before);
+        Done { streams, against: Some(WhatIf::new(pair, before)), log: None }
+    }
+
+    fn log(&self, path: &Path, settings: &Settings) -> anyhow::Result<Option<Done>> {
+        let name = if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() };
+        let mut log = self.open(path, &name)?;
+        let lenses = self.lenses(settings)?;
+        let shown = self.watch.begin_lines();
+        let sorted = replay::read(&mut log, &lenses, self.watch.progress()).map_err(unreadable)?;
+        drop(shown);
+        if self.watch.stopped() && sorted.requests == 0 {
+            return Ok(None);
+        }
+        self.judge(&name, &sorted)?;
+        let stem = path.file_name().filter(|f| *f != "-").map_or_else(|| name.clone(), |f| f.to_string_lossy().into());
+        let recorded = replay::streams(&stem, &sorted, &lenses, settings)?;
+        let (now, against) = match &recorded {
+            Recorded::One(simulation) => (simulation, None),
+            Recorded::Two(pair) => (&pair.now, Some(WhatIf::new(pair, self.drawn(&pair.before)))),
+        };
+        let mut streams = self.drawn(now);
+        let partial = self.watch.stopped();
+        streams.iter_mut().for_each(|s| s.partial |= partial);
+        let log = LogResult { name, format: log.format(), changes: changes(now, &sorted), sorted };
+        Ok(Some(Done { streams, against, log: Some(log) }))
+    }
+
+    /// What was read is drawn to its end, even where reading was stopped.
+    fn drawn(&self, simulation: &Simulation) -> Vec<StreamSummary> {
+        if self.args.exact { simulation.exact() } else { simulation.run(self.args.common.seed, &Progress::default()) }
+    }
+
+    fn open(&self, path: &Path, name: &str) -> anyhow::Result<Log> {
+        let input: Box<dyn Read + Send> = if path.as_os_str() == "-" {
+            Box::new(std::io::stdin())
+        } else {
+            Box::new(File::open(path).with_context(|| format!("--requests {name}"))?)
+        };
+        let settings = recorded::Settings {
+            default_authority: self.args.authority.as_deref().map(SmolStr::new),
+            ..recorded::Settings::default()
+        };
+        Log::open(name, input, settings).map_err(unreadable)
+    }
+
+    /// Requests that name no proxy pass those that were asked for, else the first.
+    fn lenses<'s>(&'s self, settings: &'s Settings) -> anyhow::Result<Lenses<'s>> {
+        let asked = if settings.chosen_proxies { self.workspace.proxies.len() } else { 1 };
+        let defaults: Vec<SmolStr> = self.workspace.proxies.iter().take(asked).map(|p| p.name.clone()).collect();
+        let Some(first) = defaults.first() else { return Err(replay::NotPossible::NoProxy.into()) };
+        if !settings.chosen_proxies && self.workspace.proxies.len() > 1 && !self.args.common.quiet {
+            let others: Vec<&str> = self.workspace.proxies.iter().skip(1).take(4).map(|p| p.name.as_str()).collect();
+            output::message(&format!(
+                "note: requests that name no proxy pass `{first}`; --proxy chooses another, for example {}",
+                others.join(", ")
+            ));
+        }
+        let make = move |name: &str| {
+            let proxy = self.workspace.proxy(name, &self.args.common.namespace).ok()?;
+            let view = |w: &Workspace| Arc::new(View::new(&w.mesh, &proxy, &settings.switches));
+            Some(Lens { now: view(self.workspace), before: self.older.map(view) })
+        };
+        Ok(Lenses::new(defaults, make))
+    }
+
+    /// Too many bad lines make a log unusable; so does one without any request.
+    fn judge(&self, name: &str, sorted: &Sorted) -> anyhow::Result<()> {
+        let too_many = sorted.bad_share() > self.args.max_bad;
+        if sorted.bad > 0 && (too_many || !self.args.common.quiet) {
+            let kind = if too_many { "error" } else { "warning" };
+            for line in &sorted.bad_lines {
+                output::message(&format!("{kind}: {name}:{line}\n  | {}", line.text));
+            }
+            let more = sorted.bad - sorted.bad_lines.len() as u64;
+            if more > 0 {
+                output::message(&format!("{kind}: and {more} more lines of {name} that can't be read"));
+            }
+        }
+        if too_many {
+            let share = crate::envoy::words::percent(sorted.bad_share());
+            let allowed = crate::envoy::words::percent(self.args.max_bad);
+            anyhow::bail!("{name}: {share} of the lines can't be read, more than --max-bad {allowed}");
+        }
+        if sorted.requests == 0 {
+            let passed: u64 = sorted.passed_over.values().sum();
+            match sorted.lines {
+                0 => anyhow::bail!("{name}: there is no request in it"),
+                lines => anyhow::bail!("{name}: no request among its {lines} lines ({passed} passed over)"),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unreadable(error: recorded::Unreadable) -> anyhow::Error {
+    match &error.hint {
+        Some(hint) => anyhow::anyhow!("{error}\n  = help: {hint}"),
+        None => anyhow::anyhow!("{error}"),
+    }
+}
+
+/// Of each stream, in order, where its requests went then and go now.
+fn changes(simulation: &Simulation, sorted: &Sorted) -> Vec<crate::analysis::compare::LogChange> {
+    let change = |stream: &replay::Prepared| {
+        let view = simulation.views.get(stream.view)?;
+        let proxy = view.table().proxy.name.clone();
+        Some(logged(stream, view, sorted.kinds().filter(|k| k.proxy == proxy)))
+    };
+    simulation.streams.iter().filter_map(change).collect()
+}

@@ -1,0 +1,303 @@
+//! `towtank test`.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use smol_str::SmolStr;
+
+use super::options::CommonArgs;
+use super::{Exit, input, output};
+use crate::analysis::expect::{self, Percent, Test, TestResult};
+use crate::manifest::diagnostic::Finding;
+use crate::manifest::source::{FileId, SourceMap};
+use crate::tool::files;
+use crate::tool::report::explain::View;
+use crate::tool::report::test::{Golden, Suite};
+use crate::tool::report::{diagnostics, github, junit, tap, test, test_github, test_json};
+use crate::traffic::workspace::{Inputs, Workspace};
+
+/// Name of the golden beside the scenario or the first test file. It is no YAML, so nobody takes it for a manifest.
+const GOLDEN_FILE: &str = "towtank.golden";
+
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+
+    /// Only tests with this text in their name or file name (repeatable: any of them)
+    #[arg(long, value_name = "TEXT")]
+    filter: Vec<String>,
+
+    /// Say which rules, match entries and destinations no request of the tests came to
+    #[arg(long)]
+    coverage: bool,
+
+    /// Fail where less than this of the rules, of the match entries or of the destinations is covered, for example 90%
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    coverage_min: Option<Percent>,
+
+    /// Write the golden of effective tables and decisions instead of comparing with it
+    #[arg(long, conflicts_with = "filter")]
+    update: bool,
+
+    /// table for people; json, junit and tap for programs; github for annotations of a pull request
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Junit,
+    Tap,
+    Github,
+}
+
+fn percent(text: &str) -> Result<Percent, String> {
+    Percent::parse(text).ok_or_else(|| "write a share from 0% to 100%".to_owned())
+}
+
+/// What came of one mesh.
+enum Outcome {
+    /// It has none.
+    NoTests,
+    /// It has some, and the filter lets none through.
+    FilteredOut,
+    Done(Box<Done>),
+}
+
+/// The tests of one mesh and what came of them.
+struct Done {
+    workspace: Workspace,
+    results: Vec<TestResult>,
+    golden: Option<Golden>,
+    coverage: Option<expect::Coverage>,
+}
+
+pub(super) fn run(args: &TestArgs) -> anyhow::Result<Exit> {
+    let mut exit = Exit::Fine;
+    let mut all = Vec::new();
+    let mut found_tests = false;
+    for inputs in input::gather(&args.common)? {
+        let outcome = of_mesh(inputs, args);
+        found_tests |= !matches!(outcome, Ok(Outcome::NoTests));
+        match outcome {
+            Ok(Outcome::Done(done)) => all.push(done),
+            Ok(Outcome::NoTests | Outcome::FilteredOut) => {}
+            Err(Stopped) => exit = Exit::Unusable,
+        }
+    }
+    if !found_tests {
+        anyhow::bail!(
+            "no test: write some under `tests:` in scenario.yaml, or in a file NAME.test.yaml beside the manifests"
+        );
+    }
+    if !args.filter.is_empty() && exit == Exit::Fine && all.is_empty() {
+        anyhow::bail!("no test has `{}` in its name", args.filter.join("` or `"));
+    }
+    let suites: Vec<Suite<'_>> = all
+        .iter()
+        .map(|done| Suite {
+            name: &done.workspace.name,
+            results: &done.results,
+            golden: done.golden.clone(),
+            coverage: done.coverage.clone(),
+            least: args.coverage_min,
+            sources: &done.workspace.sources,
+        })
+        .collect();
+    if !suites.is_empty() {
+        write(args, &suites)?;
+    }
+    let results = || suites.iter().flat_map(|s| s.results);
+    if exit == Exit::Fine && results().count() > 0 && results().all(|r| r.skipped) {
+        anyhow::bail!("no test could be evaluated");
+    }
+    let failed = suites.iter().any(|s| !s.passed());
+    Ok(exit.max(if failed { Exit::No } else { Exit::Fine }))
+}
+
+/// The work stopped; it was said why.
+struct Stopped;
+
+/// Reads and runs the tests of one mesh.
+fn of_mesh(mut inputs: Inputs, args: &TestArgs) -> Result<Outcome, Stopped> {
+    let scenario = inputs.scenario.as_ref().map(|(file, _)| *file);
+    let files = test_files(&mut inputs);
+    let (mut tests, wrong) = read(scenario, &files, &inputs.sources);
+    let sources = if wrong.is_empty() { SourceMap::default() } else { inputs.sources.clone() };
+    let Some(workspace) = input::open(inputs, &args.common) else {
+        // What is wrong with the manifests was said; what is wrong with the tests need not wait for the next run.
+        if !wrong.is_empty() {
+            stop(&wrong, &sources, args);
+        }
+        return Err(Stopped);
+    };
+    if tests.is_empty() && wrong.is_empty() {
+        return Ok(Outcome::NoTests);
+    }
+    let mesh = &workspace.mesh;
+    if mesh.services.is_empty() && mesh.virtual_services.all.is_empty() && !args.common.quiet {
+        output::message("note: no Service and no VirtualService is among the paths: the tests see an empty mesh");
+    }
+    let folder = golden_folder(&tests, scenario, &workspace.sources);
+    if !args.filter.is_empty() && wrong.is_empty() {
+        let file = |t: &Test| workspace.sources.name(t.at.file).to_owned();
+        tests.retain(|t| {
+            args.filter.iter().any(|text| t.name.contains(text.as_str()) || file(t).contains(text.as_str()))
+        });
+        if tests.is_empty() {
+            return Ok(Outcome::FilteredOut);
+        }
+    }
+    let switches = input::switches(&workspace).map_err(|error| {
+        output::message(&format!("error: {error:#}"));
+        Stopped
+    })?;
+    let asked = if args.common.proxy.is_empty() { 1 } else { workspace.proxies.len() };
+    let plan = match expect::plan(tests, &workspace, &switches, &args.common.namespace, asked, wrong) {
+        Ok(plan) => plan,
+        Err(findings) => return Err(stop(&findings, &workspace.sources, args)),
+    };
+    if !args.common.quiet && !plan.warnings.is_empty() {
+        say(&plan.warnings, &workspace.sources, args);
+    }
+    let routers: Vec<_> = plan.routers().cloned().collect();
+    let results = expect::run(plan);
+    let each_router = || routers.iter().map(std::sync::Arc::as_ref);
+    let wants_coverage = args.coverage || args.coverage_min.is_some();
+    let coverage = wants_coverage.then(|| expect::measure(each_router(), &results));
+    let golden = golden(&folder, || expect::golden(each_router(), &results), args)?;
+    Ok(Outcome::Done(Box::new(Done { workspace, results, golden, coverage })))
+}
+
+/// The files with tests besides the scenario: named so, or of a shape that nothing else has.
+fn test_files(inputs: &mut Inputs) -> Vec<FileId> {
+    let folder = inputs
+        .scenario
+        .as_ref()
+        .and_then(|(file, _)| Path::new(inputs.sources.name(*file)).parent().map(Path::to_path_buf));
+    let mut files: Vec<FileId> = Vec::new();
+    if let Some(folder) = folder {
+        let paths = named_files(&folder);
+        let (added, findings) = files::add_paths(&mut inputs.sources, &paths);
+        files.extend(added);
+        inputs.findings.extend(findings);
+    }
+    let sources = &inputs.sources;
+    // A test file among a scenario's manifests was found in the folder already.
+    let canonical = |id: &FileId| Path::new(sources.name(*id)).canonicalize().ok();
+    let known: Vec<Option<PathBuf>> = files.iter().map(canonical).collect();
+    let has_tests = |id: &FileId| {
+        sources.file(*id).is_some_and(|f| is_named_test(Path::new(f.name.as_str())) || expect::is_test_text(&f.text))
+    };
+    let is_new = |id: &FileId| {
+        let path = canonical(id);
+        path.is_none() || !known.contains(&path)
+    };
+    files.extend(inputs.manifests.iter().copied().filter(has_tests).filter(is_new));
+    files
+}
+
+fn is_named_test(path: &Path) -> bool {
+    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    expect::TEST_FILE_ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+/// Test files in a scenario's folder and below, without those of scenarios further down.
+fn named_files(folder: &Path) -> Vec<PathBuf> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let own =
+        |e: &walkdir::DirEntry| e.depth() == 0 || !e.file_type().is_dir() || !e.path().join("scenario.yaml").is_file();
+    let walk = walkdir::WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
+    let entries = walk.filter_entry(own).filter_map(Result::ok);
+    entries.filter(|e| e.file_type().is_file() && is_named_test(e.path())).map(walkdir::DirEntry::into_path).collect()
+}
+
+fn read(scenario: Option<FileId>, files: &[FileId], sources: &SourceMap) -> (Vec<Test>, Vec<Finding>) {
+    let mut tests = Vec::new();
+    let mut findings = Vec::new();
+    let mut take = |(read, wrong): (Vec<Test>, Vec<Finding>)| {
+        tests.extend(read);
+        findings.extend(wrong);
+    };
+    if let Some((id, file)) = scenario.and_then(|id| Some((id, sources.file(id)?))) {
+        take(expect::read_scenario(id, &file.text));
+    }
+    for (id, file) in files.iter().filter_map(|id| Some((*id, sources.file(*id)?))) {
+        take(expect::read_file(id, &file.text));
+    }
+    (tests, findings)
+}
+
+/// Where the golden lies: beside the scenario, else beside the first test file.
+fn golden_folder(tests: &[Test], scenario: Option<FileId>, sources: &SourceMap) -> Option<PathBuf> {
+    let file = scenario.or_else(|| tests.first().map(|t| t.at.file))?;
+    let name: SmolStr = sources.file(file)?.name.clone();
+    // Standard input lies nowhere.
+    if name == "<stdin>" { None } else { Path::new(name.as_str()).parent().map(Path::to_path_buf) }
+}
+
+/// Writes the golden, or compares with it where it exists. A filter leaves tests out, so that nothing can be compared.
+fn golden(folder: &Option<PathBuf>, new: impl FnOnce() -> String, args: &TestArgs) -> Result<Option<Golden>, Stopped> {
+    let Some(path) = folder.as_ref().map(|f| f.join(GOLDEN_FILE)) else {
+        if args.update {
+            output::message("error: --update has no place for the golden: the tests come from standard input");
+            return Err(Stopped);
+        }
+        return Ok(None);
+    };
+    let shown = path.display().to_string();
+    if args.update {
+        return match std::fs::write(&path, new()) {
+            Ok(()) => {
+                output::message(&format!("wrote {shown}"));
+                Ok(None)
+            }
+            Err(error) => {
+                output::message(&format!("error: cannot write `{shown}`: {error}"));
+                Err(Stopped)
+            }
+        };
+    }
+    if !args.filter.is_empty() || !path.is_file() {
+        return Ok(None);
+    }
+    match files::read_text(&path) {
+        Ok(old) => Ok(Some(Golden { path: shown, old, new: new() })),
+        Err(finding) => {
+            output::message(&format!("error: {}", finding.message));
+            Err(Stopped)
+        }
+    }
+}
+
+fn stop(findings: &[Finding], sources: &SourceMap, args: &TestArgs) -> Stopped {
+    say(findings, sources, args);
+    output::message(&format!("towtank: {}", diagnostics::summary(findings)));
+    if args.output == Format::Github {
+        // Annotations are wanted all the more where nothing could run. The exit status tells if they cannot be written.
+        let _ = output::write(github::to_text(findings, sources).as_bytes());
+    }
+    Stopped
+}
+
+fn say(findings: &[Finding], sources: &SourceMap, args: &TestArgs) {
+    output::message(&diagnostics::to_text(findings, sources, output::message_color(args.common.color)));
+}
+
+fn write(args: &TestArgs, suites: &[Suite<'_>]) -> anyhow::Result<()> {
+    let text = match args.output {
+        Format::Json => test_json::to_json(suites)?,
+        Format::Junit => junit::to_junit(suites).into_bytes(),
+        Format::Tap => tap::to_tap(suites).into_bytes(),
+        Format::Github => test_github::to_github(suites).into_bytes(),
+        Format::Table => {
+            let view = View { color: output::color(args.common.color) };
+            let texts: Vec<String> = suites.iter().map(|s| test::to_text(s, view)).collect();
+            texts.join("\n").into_bytes()
+        }
+    };
+    output::write(&text)
+}

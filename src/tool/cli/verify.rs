@@ -1,0 +1,168 @@
+//! `towtank verify`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+
+use super::options::CommonArgs;
+use super::{Exit, input, output};
+use crate::envoy::proxy::Proxy;
+use crate::envoy::request::Request;
+use crate::envoy::router::Router;
+use crate::istio::translate;
+use crate::tool::report;
+use crate::tool::verify::{self, MODELLED_VERSION, Program, ProxyResult, Sums};
+use crate::traffic::request_text;
+use crate::traffic::workspace::Workspace;
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+
+    /// Requests to send, one JSON object a line; `-` is standard input. Default: the scenario's streams, and one request for
+    /// each route
+    #[arg(long, value_name = "FILE")]
+    requests: Option<PathBuf>,
+
+    /// The Envoy to start [default: `envoy` on PATH]
+    #[arg(long, value_name = "BINARY", env = "TOWTANK_ENVOY")]
+    envoy: Option<PathBuf>,
+
+    /// How often a request is sent that can end in several ways, to test their shares; 0: not at all
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    draws: u32,
+
+    /// table for people, json for programs
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+/// One proxy with what is sent through it.
+struct Job {
+    router: Arc<Router>,
+    requests: Vec<Request>,
+}
+
+pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
+    let program = Program::find(args.envoy.as_deref(), std::env::var_os("PATH").as_deref())?;
+    if !program.version.starts_with(MODELLED_VERSION) && !args.common.quiet {
+        output::message(&format!(
+            "note: this is Envoy {}; decisions are those of {MODELLED_VERSION}, others may differ in places",
+            program.version
+        ));
+    }
+    let (file_requests, mut exit) = match &args.requests {
+        Some(path) => {
+            let (requests, errors) = request_text::parse_json_lines(&input::read_text(path)?);
+            errors.iter().for_each(|e| output::message(&format!("error: {}: {e}", path.display())));
+            (Some(requests), if errors.is_empty() { Exit::Fine } else { Exit::Unusable })
+        }
+        None => (None, Exit::Fine),
+    };
+    for inputs in input::gather(&args.common)? {
+        let Some(workspace) = input::open(inputs, &args.common) else {
+            exit = Exit::Unusable;
+            continue;
+        };
+        let (jobs, problems) = match &file_requests {
+            Some(requests) => assigned(requests, &workspace, args)?,
+            None => planned(&workspace, args)?,
+        };
+        for problem in problems {
+            output::message(&format!("error: {problem}"));
+            exit = Exit::Unusable;
+        }
+        let mut results = Vec::with_capacity(jobs.len());
+        for job in &jobs {
+            results.push(result(&program, job, &workspace, args)?);
+        }
+        verify::judge_shares(&mut results);
+        write(args, &program, &workspace, &results)?;
+        if !Sums::of(&results).agree() {
+            exit = exit.max(Exit::No);
+        }
+    }
+    Ok(exit)
+}
+
+fn router(workspace: &Workspace, proxy: &Arc<Proxy>) -> anyhow::Result<Arc<Router>> {
+    let table = translate::route_table(&workspace.mesh, proxy);
+    Ok(Arc::new(Router::new(Arc::new(table), &input::switches(workspace)?)))
+}
+
+/// The requests of a file: each with the proxy it names, else with the first one or all that were asked for.
+fn assigned(requests: &[Request], workspace: &Workspace, args: &VerifyArgs) -> anyhow::Result<(Vec<Job>, Vec<String>)> {
+    let mut jobs: Vec<Job> = Vec::new();
+    let mut problems = Vec::new();
+    for request in requests {
+        let proxies: Vec<Arc<Proxy>> = match &request.proxy {
+            Some(name) => match workspace.proxy(name, &args.common.namespace) {
+                Ok(proxy) => vec![proxy],
+                Err(problem) => {
+                    problems.push(format!("request {}: {}", request.id, problem.message));
+                    continue;
+                }
+            },
+            None => {
+                let asked = if args.common.proxy.is_empty() { 1 } else { workspace.proxies.len() };
+                workspace.proxies.iter().take(asked).cloned().collect()
+            }
+        };
+        for proxy in proxies {
+            match jobs.iter_mut().find(|j| j.router.table().proxy.name == proxy.name) {
+                Some(job) => job.requests.push(request.clone()),
+                None => jobs.push(Job { router: router(workspace, &proxy)?, requests: vec![request.clone()] }),
+            }
+        }
+    }
+    Ok((jobs, problems))
+}
+
+/// The streams of the scenario and a request for each route, for every proxy.
+fn planned(workspace: &Workspace, args: &VerifyArgs) -> anyhow::Result<(Vec<Job>, Vec<String>)> {
+    let mut jobs = Vec::new();
+    let mut problems = Vec::new();
+    for (i, proxy) in workspace.proxies.iter().enumerate() {
+        let router = router(workspace, proxy)?;
+        let streams = workspace.scenario.iter().flat_map(|s| &s.streams);
+        let own = streams.filter(|s| if s.proxy.is_empty() { i == 0 } else { s.proxy == proxy.name });
+        let plan = verify::plan(&router, own);
+        problems.extend(plan.problems);
+        if !args.common.quiet {
+            for (stream, count) in &plan.left_out {
+                output::message(&format!(
+                    "note: stream {stream}: {count} classes of requests are not sent, others stand for them"
+                ));
+            }
+        }
+        jobs.push(Job { router, requests: plan.requests });
+    }
+    Ok((jobs, problems))
+}
+
+fn result(program: &Program, job: &Job, workspace: &Workspace, args: &VerifyArgs) -> anyhow::Result<ProxyResult> {
+    let table = job.router.table();
+    let exported = serde_json::from_slice(&report::envoy::to_json(table, &workspace.sources))?;
+    let options = verify::Options { draws: args.draws };
+    let result = verify::run(program, &exported, &job.router, &job.requests, options);
+    result.map_err(|e| anyhow::anyhow!("proxy {}: {e}", table.proxy.name))
+}
+
+fn write(args: &VerifyArgs, program: &Program, workspace: &Workspace, results: &[ProxyResult]) -> anyhow::Result<()> {
+    match args.output {
+        Format::Json => output::write(&report::verify_json::to_json(&workspace.name, &program.version, results)),
+        Format::Table => {
+            let color = output::color(args.common.color);
+            let view = report::verify::View { color, verbose: args.common.verbose };
+            output::write(report::verify::to_text(&workspace.name, &program.version, results, view).as_bytes())
+        }
+    }
+}

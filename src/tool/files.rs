@@ -1,0 +1,200 @@
+//! The edge to the file system: which files a path stands for, and their texts.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use rustc_hash::FxHashSet;
+
+use crate::manifest::diagnostic::{Finding, Severity};
+use crate::manifest::source::{FileId, SourceMap};
+
+/// The largest file that is read, in bytes.
+pub const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// Extensions of manifest files that are looked for in folders.
+const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
+
+/// Adds the texts of all manifest files that `paths` stand for, in order: files as they are, folders recursively with
+/// their entries sorted by name. A file that is reached twice is read once.
+///
+/// Gives the files and what could not be read (id `load`). Standard input is the caller's: it adds its text itself.
+pub fn add_paths<P: AsRef<Path>>(sources: &mut SourceMap, paths: &[P]) -> (Vec<FileId>, Vec<Finding>) {
+    let mut files = Vec::new();
+    let mut findings = Vec::new();
+    let mut seen = FxHashSet::default();
+    for path in paths {
+        for file in manifest_files(path.as_ref(), &mut findings) {
+            // Pipes and the like have no name of their own; they are read each time.
+            if let Ok(canonical) = file.canonicalize()
+                && canonical.is_file()
+                && !seen.insert(canonical)
+            {
+                continue;
+            }
+            match read_text(&file) {
+                Ok(text) => files.push(sources.add(file.to_string_lossy(), text)),
+                Err(finding) => findings.push(*finding),
+            }
+        }
+    }
+    (files, findings)
+}
+
+/// The manifest files of a path: itself where it is not a folder, else all `.yaml`, `.yml` and `.json` files below it, in
+/// the order in which `kubectl apply -R` reads them. `.git` folders are left out, links are followed.
+pub fn manifest_files(path: &Path, findings: &mut Vec<Finding>) -> Vec<PathBuf> {
+    if !path.is_dir() {
+        return vec![path.to_owned()];
+    }
+    let mut files = Vec::new();
+    let mut failed = false;
+    let walk = walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter();
+    for entry in walk.filter_entry(|entry| entry.file_name() != ".git") {
+        match entry {
+            Ok(entry) if entry.file_type().is_file() && has_manifest_name(entry.path()) => {
+                files.push(entry.into_path())
+            }
+            Ok(_) => {}
+            Err(error) => {
+                failed = true;
+                findings.push(unwalkable(path, &error));
+            }
+        }
+    }
+    if files.is_empty() && !failed {
+        let message = format!("the folder `{}` has no manifests (.yaml, .yml or .json files)", path.display());
+        findings.push(Finding::new("load", Severity::Error, message));
+    }
+    files
+}
+
+fn has_manifest_name(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)))
+}
+
+fn unwalkable(root: &Path, error: &walkdir::Error) -> Finding {
+    let path = error.path().unwrap_or(root).display();
+    if let Some(ancestor) = error.loop_ancestor() {
+        let message = format!("`{path}` links back to `{}`, which holds it; it is passed over", ancestor.display());
+        return Finding::new("load", Severity::Warning, message);
+    }
+    let reason = error.io_error().map_or_else(|| error.to_string(), reason);
+    Finding::new("load", Severity::Error, format!("cannot read `{path}`: {reason}"))
+}
+
+/// The text of a file.
+///
+/// # Errors
+/// A finding (id `load`) where the file cannot be opened, is larger than [`FILE_BYTES_MAX`] or is not UTF-8 text.
+pub fn read_text(path: &Path) -> Result<String, Box<Finding>> {
+    let refuse = |message: String| Box::new(Finding::new("load", Severity::Error, message));
+    let cannot_read = |error: io::Error| refuse(format!("cannot read `{}`: {}", path.display(), reason(&error)));
+    let file = File::open(path).map_err(cannot_read)?;
+    let mut bytes = Vec::new();
+    let limit = FILE_BYTES_MAX + 1;
+    let read = file.take(limit).read_to_end(&mut bytes).map_err(cannot_read)?;
+    if read as u64 == limit {
+        return Err(refuse(format!("`{}` is larger than {} MiB", path.display(), FILE_BYTES_MAX >> 20)));
+    }
+    text_of(bytes).map_err(|message| refuse(format!("`{}` {message}", path.display())))
+}
+
+/// Checks that bytes, for example of standard input, are text.
+///
+/// # Errors
+/// What is wrong with them, to be put behind the name of the source.
+pub fn text_of(bytes: Vec<u8>) -> Result<String, String> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err("is UTF-16 text; save it as UTF-8".to_owned());
+    }
+    if let Some(at) = memchr::memchr(0, &bytes) {
+        return Err(format!("is not text: byte {} is zero", at + 1));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().get(..at).unwrap_or_default();
+        let line = memchr::memchr_iter(b'\n', before).count() + 1;
+        format!("is not UTF-8 text: line {line} has a byte that does not belong there; save it as UTF-8")
+    })
+}
+
+/// The reason of a failure as people say it, without the operating system's number.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file or folder".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(findings: &[Finding]) -> Vec<String> {
+        findings.iter().map(|finding| finding.message.clone()).collect()
+    }
+
+    #[test]
+    fn folders_are_read_recursively_in_order() {
+        let root = tempfile::tempdir().expect("a folder");
+        for (name, text) in [
+            ("b.yml", "b"),
+            ("a/z.yaml", "z"),
+            ("a/x.JSON", "x"),
+            (".hidden.yaml", "h"),
+            ("notes.md", "n"),
+            (".git/config.yaml", "g"),
+        ] {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("folder");
+            std::fs::write(path, text).expect("file");
+        }
+        let mut sources = SourceMap::default();
+        let (files, findings) = add_paths(&mut sources, &[root.path().to_owned(), root.path().join("b.yml")]);
+        let texts: Vec<_> = files.iter().filter_map(|&id| sources.file(id)).map(|file| file.text.to_string()).collect();
+        assert_eq!(texts, ["h", "x", "z", "b"]);
+        assert_eq!(findings, []);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said() {
+        let root = tempfile::tempdir().expect("a folder");
+        let mut sources = SourceMap::default();
+        for (bytes, expected) in [
+            (&b"a: \xff\nb"[..], "line 1 has a byte that does not belong there"),
+            (b"a\nb\n\xc3(", "line 3 has a byte"),
+            (b"\x7fELF\0\0", "is not text: byte 5 is zero"),
+            (b"\xff\xfea\0", "is UTF-16 text; save it as UTF-8"),
+        ] {
+            let path = root.path().join("x.yaml");
+            std::fs::write(&path, bytes).expect("file");
+            let (files, findings) = add_paths(&mut sources, &[path]);
+            assert_eq!(files, []);
+            assert!(findings[0].message.contains(expected), "{:?}", messages(&findings));
+            assert_eq!((findings[0].id.as_str(), findings[0].severity), ("load", Severity::Error));
+        }
+        let (_, findings) = add_paths(&mut sources, &[root.path().join("missing.yaml")]);
+        assert!(findings[0].message.ends_with("missing.yaml`: no such file or folder"), "{:?}", messages(&findings));
+        let empty = root.path().join("empty");
+        std::fs::create_dir(&empty).expect("folder");
+        let (_, findings) = add_paths(&mut sources, &[empty]);
+        assert!(findings[0].message.contains("has no manifests"), "{:?}", messages(&findings));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn loops_of_links_end() {
+        let root = tempfile::tempdir().expect("a folder");
+        std::fs::write(root.path().join("a.yaml"), "a").expect("file");
+        std::os::unix::fs::symlink(root.path(), root.path().join("self")).expect("link");
+        std::os::unix::fs::symlink("nowhere", root.path().join("broken.yaml")).expect("link");
+        let mut sources = SourceMap::default();
+        let (files, findings) = add_paths(&mut sources, &[root.path()]);
+        assert_eq!(files.len(), 1);
+        let severities: Vec<_> = findings.iter().map(|finding| finding.severity).collect();
+        assert_eq!(severities, [Severity::Error, Severity::Warning], "{:?}", messages(&findings));
+    }
+}

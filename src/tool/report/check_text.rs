@@ -1,0 +1,125 @@
+//! What follows the findings of `check` in its table, and the manual of a check.
+
+use std::fmt::Write as _;
+
+use super::style::{Style, paint};
+use crate::analysis::checks::admission_manual;
+use crate::analysis::checks::registry::{self, Check, Profile};
+use crate::analysis::checks::{Answer, NotEvaluated, Question};
+use crate::manifest::diagnostic::Severity;
+
+/// The checks that were not made, by what they need.
+pub fn not_evaluated(list: &[NotEvaluated], color: bool) -> String {
+    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    for n in list {
+        let needs = needs(n);
+        match groups.iter_mut().find(|(g, _)| *g == needs) {
+            Some((_, ids)) => ids.push(n.check.id),
+            None => groups.push((needs, vec![n.check.id])),
+        }
+    }
+    let mut out = String::new();
+    for (needs, ids) in groups {
+        let title = paint("not evaluated", Style::Warning, color);
+        let _ = writeln!(out, "{title}: {}; not given: {needs}", runs(&ids).join(", "));
+    }
+    out
+}
+
+/// By id; `P201 to P220` for three or more of a family with no other between them.
+fn runs(ids: &[&str]) -> Vec<String> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    let mut all: Vec<&str> = registry::all().map(|c| c.id).collect();
+    all.sort_unstable();
+    let place = |id: &str| all.binary_search(&id).ok();
+    let mut runs: Vec<Vec<&str>> = Vec::new();
+    for id in ids {
+        let follows = |run: &&mut Vec<&str>| {
+            run.last().is_some_and(|last| last.get(..1) == id.get(..1) && place(last).map(|p| p + 1) == place(id))
+        };
+        match runs.last_mut().filter(follows) {
+            Some(run) => run.push(id),
+            None => runs.push(vec![id]),
+        }
+    }
+    let shown = |run: Vec<&str>| match run.as_slice() {
+        [first, _, .., last] => vec![format!("{first} to {last}")],
+        few => few.iter().map(|id| (*id).to_owned()).collect(),
+    };
+    runs.into_iter().flat_map(shown).collect()
+}
+
+/// `Services or ServiceEntries, Namespaces`.
+pub fn needs(n: &NotEvaluated) -> String {
+    let needs: Vec<&str> = n.needs.iter().map(|i| i.describe()).collect();
+    needs.join(", ")
+}
+
+/// The operator's checklist.
+pub fn checklist(questions: &[Question], color: bool) -> String {
+    let mut out = format!("{}\n", paint("Before going live", Style::Title, color));
+    let mut number = 0;
+    for q in questions {
+        let style = match (q.answer, q.wants_yes) {
+            (Answer::Unknown, _) => Style::Warning,
+            (Answer::Yes, true) | (Answer::No, false) => Style::Good,
+            _ => Style::Bad,
+        };
+        let answer = paint(&format!("{:<7}", q.answer.as_str()), style, color);
+        number += 1;
+        let _ = writeln!(out, "{number:>3}  {answer}  {}", q.text);
+        let _ = writeln!(out, "              {}", paint(&q.evidence, Style::Dim, color));
+    }
+    out
+}
+
+/// The manual of one check, with its example.
+pub fn explain(check: &Check, color: bool) -> String {
+    let severity = match check.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Info => "info",
+    };
+    let mut out = format!("{} ({severity})\n\n", paint(&format!("{} {}", check.id, check.title), Style::Title, color));
+    for line in check.manual.lines() {
+        let _ = writeln!(out, "{}", line.strip_prefix(' ').unwrap_or(line));
+    }
+    let _ = writeln!(out);
+    if check.profile == Profile::Ops {
+        let _ = writeln!(out, "Made with --profile ops only.");
+    }
+    if !check.needs.is_empty() {
+        let needs: Vec<&str> = check.needs.iter().map(|i| i.describe()).collect();
+        let _ = writeln!(out, "Needs: {}", needs.join(", "));
+    }
+    if !check.peers.is_empty() {
+        let _ = writeln!(out, "Elsewhere: {}", check.peers.join(", "));
+    }
+    if let Some(case) = admission_manual::case(check.id).filter(|_| check.example.is_empty()) {
+        for (title, spec) in [("Found in", Some(case.bad)), ("Not found in", case.good)] {
+            let Some(spec) = spec else { continue };
+            let _ = writeln!(out, "\n{}\n\n  kind: {}", paint(title, Style::Title, color), case.kind);
+            if spec.contains('\n') {
+                let _ = writeln!(out, "  spec:\n    {spec}");
+            } else {
+                let _ = writeln!(out, "  spec: {spec}");
+            }
+        }
+    }
+    let example = check.example();
+    for (title, text) in [
+        ("With this in force", example.base),
+        ("With", example.both),
+        ("Found in", example.bad),
+        ("Not found in", example.good),
+    ] {
+        if !text.trim().is_empty() {
+            let _ = writeln!(out, "\n{}\n", paint(title, Style::Title, color));
+            for line in text.trim_matches('\n').lines() {
+                let _ = writeln!(out, "  {line}");
+            }
+        }
+    }
+    out
+}

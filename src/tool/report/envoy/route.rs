@@ -1,0 +1,365 @@
+//! RouteConfiguration and everything below it.
+
+use base64::Engine as _;
+
+use super::{Object, source};
+use crate::envoy::table::{
+    AbortStatus, AppendAction, Body, ClaimMatcher, Cors, DirectResponse, Fault, Forward, ForwardTo, Fraction,
+    HashPolicy, HeaderMatcher, HeaderMutations, PathMatch, PathRewrite, QueryParameterMatcher, Redirect, RedirectPath,
+    RetryPolicy, Route, RouteAction, RouteConfiguration, RouteMatch, ValueMatch, VirtualHost,
+};
+use crate::manifest::source::SourceMap;
+
+const CORS: &str = "envoy.filters.http.cors";
+const FAULT: &str = "envoy.filters.http.fault";
+
+pub(super) fn route_configuration(o: &mut Object<'_>, config: &RouteConfiguration, sources: &SourceMap) {
+    o.str("name", &config.name);
+    o.many_objects("virtual_hosts", &config.virtual_hosts, |o, v| virtual_host(o, v, sources));
+    o.bool("validate_clusters", false);
+    o.number("max_direct_response_body_size_bytes", 1_048_576u32);
+    o.bool("ignore_port_in_host_matching", true);
+}
+
+fn virtual_host(o: &mut Object<'_>, host: &VirtualHost, sources: &SourceMap) {
+    o.str("name", &host.name);
+    o.strings("domains", &host.domains);
+    o.objects("routes", &host.routes, |o, r| route(o, r, sources));
+    if host.require_tls {
+        o.str("require_tls", "ALL");
+    }
+    o.bool("include_request_attempt_count", true);
+}
+
+fn route(o: &mut Object<'_>, route: &Route, sources: &SourceMap) {
+    o.str_if("name", &route.name);
+    o.object("match", |o| route_match(o, &route.matcher));
+    match &route.action {
+        RouteAction::Forward(f) => o.object("route", |o| forward(o, f)),
+        RouteAction::Redirect(r) => o.object("redirect", |o| redirect(o, r)),
+        RouteAction::DirectResponse(d) => o.object("direct_response", |o| direct_response(o, d)),
+        RouteAction::Nothing => {}
+    }
+    if !route.config_path.is_empty() || route.source.is_some() {
+        o.object("metadata", |o| {
+            o.object("filter_metadata", |o| {
+                if !route.config_path.is_empty() {
+                    o.object("istio", |o| o.str("config", &route.config_path));
+                }
+                if let Some(s) = &route.source {
+                    o.object("towtank", |o| source(o, "source", s, sources));
+                }
+            });
+        });
+    }
+    if !route.operation.is_empty() {
+        o.object("decorator", |o| o.str("operation", &route.operation));
+    }
+    if route.cors.is_some() || route.fault.is_some() {
+        o.object("typed_per_filter_config", |o| {
+            if let Some(c) = &route.cors {
+                o.object(CORS, |o| cors(o, c));
+            }
+            if let Some(f) = &route.fault {
+                o.object(FAULT, |o| fault(o, f));
+            }
+        });
+    }
+    mutations(o, &route.request_headers, "request");
+    mutations(o, &route.response_headers, "response");
+    o.str_if("stat_prefix", &route.stat_prefix);
+}
+
+fn route_match(o: &mut Object<'_>, m: &RouteMatch) {
+    match &m.path {
+        PathMatch::Prefix(p) => o.str("prefix", p),
+        PathMatch::Exact(p) => o.str("path", p),
+        PathMatch::Regex(r) => o.object("safe_regex", |o| o.str("regex", r)),
+    }
+    if let Some(sensitive) = m.case_sensitive {
+        o.bool("case_sensitive", sensitive);
+    }
+    if !m.headers.is_empty() {
+        o.objects("headers", &m.headers, header_matcher);
+    }
+    if !m.query_parameters.is_empty() {
+        o.objects("query_parameters", &m.query_parameters, query_matcher);
+    }
+    if !m.claims.is_empty() {
+        o.objects("dynamic_metadata", &m.claims, claim_matcher);
+    }
+}
+
+fn string_match(o: &mut Object<'_>, m: &ValueMatch) {
+    match m {
+        ValueMatch::Present => {}
+        ValueMatch::Exact(v) => o.str("exact", v),
+        ValueMatch::Prefix(v) => o.str("prefix", v),
+        ValueMatch::Regex(v) => o.object("safe_regex", |o| o.str("regex", v)),
+    }
+}
+
+fn present_or_string(o: &mut Object<'_>, m: &ValueMatch) {
+    if *m == ValueMatch::Present {
+        o.bool("present_match", true);
+    } else {
+        o.object("string_match", |o| string_match(o, m));
+    }
+}
+
+fn header_matcher(o: &mut Object<'_>, h: &HeaderMatcher) {
+    o.str("name", &h.name);
+    present_or_string(o, &h.test);
+    if h.invert {
+        o.bool("invert_match", true);
+    }
+    if h.treat_missing_as_empty {
+        o.bool("treat_missing_header_as_empty", true);
+    }
+}
+
+fn query_matcher(o: &mut Object<'_>, q: &QueryParameterMatcher) {
+    o.str("name", &q.name);
+    present_or_string(o, &q.test);
+}
+
+fn claim_matcher(o: &mut Object<'_>, c: &ClaimMatcher) {
+    o.str("filter", "envoy.filters.http.jwt_authn");
+    o.objects("path", std::iter::once("payload").chain(c.path.iter().map(|s| s.as_str())), |o, key| o.str("key", key));
+    o.object("value", |o| {
+        if c.test == ValueMatch::Present {
+            o.bool("present_match", true);
+            return;
+        }
+        o.object("or_match", |o| {
+            o.objects("value_matchers", [true, false], |o, list| {
+                if list {
+                    o.object("list_match", |o| {
+                        o.object("one_of", |o| o.object("string_match", |o| string_match(o, &c.test)));
+                    });
+                } else {
+                    o.object("string_match", |o| string_match(o, &c.test));
+                }
+            });
+        });
+    });
+    if c.invert {
+        o.bool("invert", true);
+    }
+}
+
+fn fraction(o: &mut Object<'_>, key: &str, f: Fraction) {
+    o.object(key, |o| {
+        if f.numerator > 0 {
+            o.number("numerator", f.numerator);
+        }
+        match f.denominator {
+            10_000 => o.str("denominator", "TEN_THOUSAND"),
+            1_000_000 => o.str("denominator", "MILLION"),
+            _ => {}
+        }
+    });
+}
+
+fn forward(o: &mut Object<'_>, f: &Forward) {
+    match &f.destination {
+        ForwardTo::Cluster(d) => o.text("cluster", &d.cluster),
+        ForwardTo::Weighted(all) => o.object("weighted_clusters", |o| {
+            o.objects("clusters", all, |o, w| {
+                o.text("name", &w.destination.cluster);
+                o.number("weight", w.weight);
+                mutations(o, &w.request_headers, "request");
+                mutations(o, &w.response_headers, "response");
+                if let Some(host) = &w.host_rewrite {
+                    o.str("host_rewrite_literal", host);
+                }
+            });
+        }),
+    }
+    match &f.rewrite {
+        PathRewrite::None => {}
+        PathRewrite::Prefix(p) => o.str("prefix_rewrite", p),
+        PathRewrite::Regex { pattern, substitution } => o.object("regex_rewrite", |o| {
+            o.object("pattern", |o| o.str("regex", pattern));
+            o.str("substitution", substitution);
+        }),
+    }
+    if let Some(host) = &f.host_rewrite {
+        o.str("host_rewrite_literal", host);
+    }
+    if f.append_x_forwarded_host {
+        o.bool("append_x_forwarded_host", true);
+    }
+    o.text("timeout", f.timeout.to_proto());
+    if let Some(r) = &f.retry {
+        o.object("retry_policy", |o| retry_policy(o, r));
+    }
+    if !f.mirrors.is_empty() {
+        o.objects("request_mirror_policies", &f.mirrors, |o, m| {
+            o.text("cluster", &m.destination.cluster);
+            o.object("runtime_fraction", |o| fraction(o, "default_value", m.fraction));
+            o.bool("trace_sampled", false);
+            o.bool("disable_shadow_host_suffix_append", true);
+        });
+    }
+    if !f.hash_policies.is_empty() {
+        o.objects("hash_policy", &f.hash_policies, hash_policy);
+    }
+    o.text("max_grpc_timeout", f.timeout.to_proto());
+}
+
+fn retry_policy(o: &mut Object<'_>, r: &RetryPolicy) {
+    o.str_if("retry_on", &r.retry_on);
+    o.number("num_retries", r.num_retries);
+    if let Some(t) = r.per_try_timeout {
+        o.text("per_try_timeout", t.to_proto());
+    }
+    if r.previous_priorities {
+        o.object("retry_priority", |o| {
+            o.str("name", "envoy.retry_priorities.previous_priorities");
+            o.object("typed_config", |o| {
+                o.str(
+                    "@type",
+                    "type.googleapis.com/envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
+                );
+                o.number("update_frequency", 2u32);
+            });
+        });
+    }
+    if r.previous_hosts {
+        o.objects("retry_host_predicate", [()], |o, ()| {
+            o.str("name", "envoy.retry_host_predicates.previous_hosts");
+            o.object("typed_config", |o| {
+                o.str(
+                    "@type",
+                    "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+                );
+            });
+        });
+    }
+    o.number("host_selection_retry_max_attempts", 5u32);
+    if !r.retriable_status_codes.is_empty() {
+        o.numbers("retriable_status_codes", &r.retriable_status_codes);
+    }
+    if let Some(base) = r.base_interval {
+        o.object("retry_back_off", |o| o.text("base_interval", base.to_proto()));
+    }
+}
+
+fn hash_policy(o: &mut Object<'_>, h: &HashPolicy) {
+    match h {
+        HashPolicy::Header(name) => o.object("header", |o| o.str("header_name", name)),
+        HashPolicy::Cookie { name, ttl, path, attributes } => o.object("cookie", |o| {
+            o.str("name", name);
+            if let Some(ttl) = ttl {
+                o.text("ttl", ttl.to_proto());
+            }
+            o.str_if("path", path);
+            if !attributes.is_empty() {
+                o.objects("attributes", attributes, |o, (name, value)| {
+                    o.str("name", name);
+                    o.str_if("value", value);
+                });
+            }
+        }),
+        HashPolicy::SourceIp => o.object("connection_properties", |o| o.bool("source_ip", true)),
+        HashPolicy::Nothing => o.object("connection_properties", |_| ()),
+        HashPolicy::QueryParameter(name) => o.object("query_parameter", |o| o.str("name", name)),
+    }
+}
+
+fn redirect(o: &mut Object<'_>, r: &Redirect) {
+    if let Some(scheme) = &r.scheme {
+        o.str("scheme_redirect", scheme);
+    }
+    if let Some(host) = &r.host {
+        o.str("host_redirect", host);
+    }
+    if let Some(port) = r.port {
+        o.number("port_redirect", port);
+    }
+    match &r.path {
+        RedirectPath::Replace(p) => o.str_if("path_redirect", p),
+        RedirectPath::Prefix(p) => o.str("prefix_rewrite", p),
+    }
+    match r.status {
+        302 => o.str("response_code", "FOUND"),
+        303 => o.str("response_code", "SEE_OTHER"),
+        307 => o.str("response_code", "TEMPORARY_REDIRECT"),
+        308 => o.str("response_code", "PERMANENT_REDIRECT"),
+        _ => {}
+    }
+}
+
+fn direct_response(o: &mut Object<'_>, d: &DirectResponse) {
+    o.number("status", d.status);
+    match &d.body {
+        Body::None => {}
+        Body::String(s) => o.object("body", |o| o.str("inline_string", s)),
+        Body::Bytes(b) => {
+            o.object("body", |o| o.str("inline_bytes", &base64::engine::general_purpose::STANDARD.encode(b)));
+        }
+    }
+}
+
+fn mutations(o: &mut Object<'_>, m: &HeaderMutations, direction: &str) {
+    let (add, remove) = match direction {
+        "request" => ("request_headers_to_add", "request_headers_to_remove"),
+        _ => ("response_headers_to_add", "response_headers_to_remove"),
+    };
+    if !m.add.is_empty() {
+        o.objects(add, &m.add, |o, h| {
+            o.object("header", |o| {
+                o.str("key", &h.name);
+                o.str_if("value", &h.value);
+            });
+            if h.append == AppendAction::OverwriteIfExistsOrAdd {
+                o.str("append_action", "OVERWRITE_IF_EXISTS_OR_ADD");
+            }
+        });
+    }
+    if !m.remove.is_empty() {
+        o.strings(remove, &m.remove);
+    }
+}
+
+fn fault(o: &mut Object<'_>, f: &Fault) {
+    o.str("@type", "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault");
+    if let Some(d) = &f.delay {
+        o.object("delay", |o| {
+            o.text("fixed_delay", d.fixed.to_proto());
+            if let Some(p) = d.fraction {
+                fraction(o, "percentage", p);
+            }
+        });
+    }
+    if let Some(a) = &f.abort {
+        o.object("abort", |o| {
+            match a.status {
+                AbortStatus::Http(s) => o.number("http_status", s),
+                AbortStatus::Grpc(s) => o.number("grpc_status", s),
+            }
+            if let Some(p) = a.fraction {
+                fraction(o, "percentage", p);
+            }
+        });
+    }
+}
+
+fn cors(o: &mut Object<'_>, c: &Cors) {
+    o.str("@type", "type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy");
+    if !c.allow_origins.is_empty() {
+        o.objects("allow_origin_string_match", &c.allow_origins, string_match);
+    }
+    o.str_if("allow_methods", &c.allow_methods);
+    o.str_if("allow_headers", &c.allow_headers);
+    o.str_if("expose_headers", &c.expose_headers);
+    if let Some(age) = c.max_age {
+        o.text("max_age", age);
+    }
+    if let Some(allow) = c.allow_credentials {
+        o.bool("allow_credentials", allow);
+    }
+    o.object("filter_enabled", |o| fraction(o, "default_value", Fraction { numerator: 100, denominator: 100 }));
+    o.bool("forward_not_matching_preflights", c.forward_not_matching_preflights);
+}

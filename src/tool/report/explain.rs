@@ -1,0 +1,184 @@
+//! A decision for people (`explain -o table`): what was tried, what took the request, where it goes and how it arrives.
+
+use std::fmt::Write as _;
+
+use super::style::{Style, paint};
+use crate::envoy::decision::{Counted, Decision, Outcome, Step, Upstream};
+use crate::envoy::request::Request;
+use crate::envoy::table::{ClusterName, RouteTable};
+use crate::envoy::words;
+use crate::manifest::source::SourceMap;
+
+/// How it is shown.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct View {
+    pub color: bool,
+}
+
+/// Routes that failed are shown up to this many; the rest is counted.
+const STEPS_MAX: usize = 40;
+
+/// The whole story of one request, ending in a line end.
+pub fn to_text(decision: &Decision, request: &Request, table: &RouteTable, sources: &SourceMap, view: View) -> String {
+    let mut out = String::new();
+    let title = words::request(request);
+    let _ = writeln!(out, "{}", paint(&title, Style::Title, view.color));
+    let _ = writeln!(out, "  seen by {} {}", table.proxy.name, way_in(decision));
+    if let Some(host) = &decision.virtual_host {
+        let _ = writeln!(out, "  virtual host {host}{}", by_domain(decision, request, table));
+    }
+    if !decision.steps.is_empty() {
+        let _ = writeln!(out, "\n{}", paint("  tried in this order", Style::Dim, view.color));
+        steps(&mut out, &decision.steps, sources, view);
+    }
+    let _ = writeln!(out, "\n  {}", verdict(decision, view));
+    clusters(&mut out, decision, table, sources, view);
+    if let Some(location) = &decision.location {
+        let _ = writeln!(out, "  Location: {location}");
+    }
+    if let Some(up) = &decision.upstream {
+        upstream(&mut out, up, Some(&request.path), "  arrives as");
+    }
+    for hint in &decision.hints {
+        let _ = writeln!(out, "  {}", paint(&format!("note: {hint}"), Style::Note, view.color));
+    }
+    out
+}
+
+fn way_in(d: &Decision) -> String {
+    match (&d.listener, &d.route_config) {
+        (Some(l), Some(c)) => format!("on listener {l}, route table {c}"),
+        (Some(l), None) => format!("on listener {l}"),
+        _ => "which has no listener for it".to_owned(),
+    }
+}
+
+/// Which of the host's domains took the authority.
+fn by_domain(d: &Decision, request: &Request, table: &RouteTable) -> String {
+    let domains = || {
+        let config = table.route_config(d.route_config.as_deref()?)?;
+        Some(&config.virtual_hosts.iter().find(|h| Some(&h.name) == d.virtual_host.as_ref())?.domains)
+    };
+    let authority = crate::envoy::router::authority::without_port(&request.authority).to_ascii_lowercase();
+    let Some(domains) = domains() else { return String::new() };
+    let fits = |domain: &str| match (domain.strip_prefix('*'), domain.strip_suffix('*')) {
+        (Some(suffix), _) => authority.len() > suffix.len() && authority.ends_with(suffix),
+        (None, Some(prefix)) => authority.len() > prefix.len() && authority.starts_with(prefix),
+        (None, None) => false,
+    };
+    if domains.iter().any(|x| *x == authority) {
+        if d.virtual_host.as_deref().is_some_and(|h| h.starts_with(&authority)) {
+            String::new()
+        } else {
+            format!(", which has the domain {authority}")
+        }
+    } else {
+        let best = domains.iter().filter(|x| fits(x)).max_by_key(|x| x.len());
+        best.map(|x| format!(", whose domain {x} fits {authority}")).unwrap_or_default()
+    }
+}
+
+fn steps(out: &mut String, steps: &[Step], sources: &SourceMap, view: View) {
+    let skipped = steps.len().saturating_sub(STEPS_MAX);
+    if skipped > 0 {
+        let _ = writeln!(out, "    ({skipped} earlier routes did not match; -o json lists them all)");
+    }
+    for step in steps.iter().skip(skipped) {
+        let (mark, style) = if step.matched { ("takes it", Style::Good) } else { ("no      ", Style::Plain) };
+        let _ = writeln!(out, "  {:>4}  {}  {}", step.route_index, paint(mark, style, view.color), step.reason);
+        for hint in &step.hints {
+            let _ = writeln!(out, "                  {}", paint(&format!("({hint})"), Style::Note, view.color));
+        }
+        let from = step.source.as_ref().map_or_else(
+            || "written by no manifest".to_owned(),
+            |s| format!("{}  {}", words::written_by(s), words::place(s.at, sources)),
+        );
+        let _ = writeln!(out, "                  {}", paint(&from, Style::Dim, view.color));
+    }
+}
+
+/// The end in plain words.
+fn verdict(d: &Decision, view: View) -> String {
+    let route = match (d.route_index, d.route_name.as_deref()) {
+        (Some(i), Some(name)) if !name.is_empty() => format!("route {i} \"{name}\": "),
+        (Some(i), _) => format!("route {i}: "),
+        _ => String::new(),
+    };
+    let fault = if d.fault_share > 0.0 && d.fault_share < 1.0 {
+        format!("; a fault aborts {} of the requests", words::percent(d.fault_share))
+    } else {
+        String::new()
+    };
+    let Some(outcome) = d.outcome else {
+        return format!("{route}the end depends on the cluster that is drawn{fault}");
+    };
+    let style = match outcome.counted() {
+        Counted::Subset | Counted::Answered => Style::Good,
+        Counted::Passthrough => Style::Warning,
+        Counted::Unmatched | Counted::Blackholed => Style::Bad,
+    };
+    let status = d.status.map(|s| s.to_string()).unwrap_or_default();
+    let flags = d.flags.filter(|f| *f != "-").map(|f| format!(" {f}")).unwrap_or_default();
+    let text = match outcome {
+        Outcome::Delivered => "delivered".to_owned(),
+        Outcome::Redirect => format!("redirected with {status}, by the proxy itself"),
+        Outcome::DirectResponse => format!("answered {status} by the proxy itself"),
+        Outcome::FaultAbort => format!("aborted with {status} by a fault that is injected on purpose"),
+        Outcome::NoRoute => format!("unmatched: {status}{flags}, no route takes it"),
+        Outcome::NoListener => "unmatched: the connection is refused or closed".to_owned(),
+        Outcome::NoCluster => format!("lost: {status}{flags}, the proxy has no such cluster"),
+        Outcome::NoEndpoints => format!("lost: {status}{flags}, the cluster has no ready endpoint"),
+        Outcome::BlackholeCluster => {
+            format!("lost: {status}{flags}, unknown to the mesh, and the policy lets nothing else out")
+        }
+        Outcome::Passthrough => "passthrough: unknown to the mesh, let out as dialled".to_owned(),
+        Outcome::Tcp => "proxied as TCP; no HTTP rule is looked at".to_owned(),
+        Outcome::BadRequest => format!("refused before routing: {status}"),
+    };
+    paint(&format!("{route}{text}{fault}"), style, view.color)
+}
+
+fn clusters(out: &mut String, d: &Decision, table: &RouteTable, sources: &SourceMap, view: View) {
+    for c in &d.clusters {
+        let share = if d.clusters.len() > 1 { format!("{:>8}  ", words::percent(c.share)) } else { "  to ".to_owned() };
+        let lost = c.outcome.counted() == Counted::Blackholed;
+        let end = match c.outcome {
+            Outcome::NoCluster => "  503 NC: no such cluster",
+            Outcome::NoEndpoints => "  503 UH: no ready endpoint",
+            _ => "",
+        };
+        let line = format!("{share}{}{end}", words::cluster(&c.name));
+        let _ = writeln!(out, "  {}", paint(&line, if lost { Style::Bad } else { Style::Plain }, view.color));
+        if let Some(rule) = table.cluster(&c.name).and_then(|c| c.destination_rule.as_ref()) {
+            let at = words::place(rule.at, sources);
+            let _ = writeln!(out, "            {}", paint(&format!("{} {at}", rule.object), Style::Dim, view.color));
+        }
+        if !c.endpoints.is_empty() {
+            let _ = writeln!(out, "            {}", endpoints(&c.endpoints));
+        }
+        if lost && let Some((_, hint)) = crate::traffic::replay::hint(table, &c.name) {
+            let _ = writeln!(out, "            {}", paint(&hint, Style::Note, view.color));
+        }
+        if let Some(up) = &c.upstream {
+            upstream(out, up, None, "            arrives as");
+        }
+    }
+    let sends_out = d.clusters.iter().any(|c| c.name == ClusterName::Passthrough);
+    if sends_out && d.outcome.is_none() {
+        let _ = writeln!(out, "  passthrough leaves the mesh unrouted");
+    }
+}
+
+fn endpoints(all: &[String]) -> String {
+    const SHOWN: usize = 6;
+    let shown: Vec<&str> = all.iter().map(String::as_str).take(SHOWN).collect();
+    let more = all.len().saturating_sub(SHOWN);
+    if more > 0 { format!("{}, and {more} more", shown.join(", ")) } else { shown.join(", ") }
+}
+
+fn upstream(out: &mut String, up: &Upstream, sent_path: Option<&str>, lead: &str) {
+    let headers: Vec<String> = up.headers.iter().map(|(n, v)| format!("{n}: {v}")).collect();
+    let headers = if headers.is_empty() { String::new() } else { format!("; {}", headers.join("; ")) };
+    let changed = if sent_path.is_some_and(|p| p != up.path) { " (was changed on the way)" } else { "" };
+    let _ = writeln!(out, "{lead} {}{changed}, authority {}{headers}", up.path, up.authority);
+}

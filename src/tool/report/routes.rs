@@ -1,0 +1,276 @@
+//! The route table of a proxy for people (`routes -o table`): per host, in match order, with where each part came from.
+
+use std::fmt::Write as _;
+
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};
+
+use super::style::{Style, paint};
+use crate::envoy::proxy::{Proxy, ProxyKind};
+use crate::envoy::table::{
+    ChainAction, Cluster, Listener, Note, Route, RouteAction, RouteConfiguration, RouteTable, TcpDestination,
+    VirtualHost,
+};
+use crate::envoy::words::{self, ClusterState};
+use crate::manifest::source::SourceMap;
+
+/// What to show and how.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    /// Only virtual hosts with a domain or name that holds this text; compared ignoring case.
+    pub host: Option<String>,
+    /// Only tables and listeners of this port.
+    pub port: Option<u16>,
+    /// Columns of the terminal; 0: no limit.
+    pub width: u16,
+    pub color: bool,
+}
+
+/// The whole view of one proxy, ending in a line end.
+pub fn to_text(table: &RouteTable, sources: &SourceMap, view: &View) -> String {
+    let mut out = String::new();
+    heading(&mut out, &table.proxy, view);
+    listeners(&mut out, table, view);
+    let mut shown = 0;
+    for config in &table.route_configs {
+        let hosts: Vec<&VirtualHost> = config.virtual_hosts.iter().filter(|h| view.shows_host(h)).collect();
+        if hosts.is_empty() || !view.shows_config(table, config) {
+            continue;
+        }
+        let title = format!("route table {}", config.name);
+        let _ = writeln!(out, "\n{}", paint(&title, Style::Title, view.color));
+        for host in hosts {
+            virtual_host(&mut out, table, config, host, sources, view);
+            shown += 1;
+        }
+    }
+    if shown == 0 && (view.host.is_some() || view.port.is_some()) {
+        let _ = writeln!(out, "\nno virtual host fits the filter");
+    }
+    notes(&mut out, table, sources, view);
+    out
+}
+
+impl View {
+    pub(super) fn shows_host(&self, host: &VirtualHost) -> bool {
+        let Some(wanted) = &self.host else { return true };
+        let wanted = wanted.to_ascii_lowercase();
+        host.name.to_ascii_lowercase().contains(&wanted) || host.domains.iter().any(|d| d.contains(&wanted))
+    }
+
+    /// A table belongs to a port if its name says so or a listener of that port uses it.
+    pub(super) fn shows_config(&self, table: &RouteTable, config: &RouteConfiguration) -> bool {
+        let Some(port) = self.port else { return true };
+        table.listeners.iter().filter(|l| l.port == port).any(|l| {
+            l.filter_chains
+                .iter()
+                .any(|c| matches!(&c.action, ChainAction::Http { route_config } if *route_config == config.name))
+        })
+    }
+}
+
+fn heading(out: &mut String, proxy: &Proxy, view: &View) {
+    let kind = match proxy.kind {
+        ProxyKind::Sidecar => "sidecar",
+        ProxyKind::Gateway => "gateway",
+    };
+    let labels = if proxy.labels.is_empty() { "without labels".to_owned() } else { format!("labels {}", proxy.labels) };
+    let name = paint(&proxy.name, Style::Title, view.color);
+    let _ = writeln!(out, "{name}  {kind} in namespace {}, {labels}", proxy.namespace);
+}
+
+fn listeners(out: &mut String, table: &RouteTable, view: &View) {
+    let shown: Vec<&Listener> = table.listeners.iter().filter(|l| view.port.is_none_or(|p| p == l.port)).collect();
+    if shown.is_empty() {
+        let _ = writeln!(out, "\nno listener{}", view.port.map(|p| format!(" on port {p}")).unwrap_or_default());
+        return;
+    }
+    if view.host.is_some() {
+        return;
+    }
+    let _ = writeln!(out, "\n{}", paint("listeners", Style::Title, view.color));
+    let mut grid = grid(view);
+    for l in shown {
+        let mut serves: Vec<String> = l.filter_chains.iter().chain(&l.default_filter_chain).map(chain).collect();
+        serves.dedup();
+        grid.add_row(vec![format!("  {}:{}", l.address, l.port), serves.join("\n")]);
+    }
+    let _ = writeln!(out, "{}", trimmed(&grid));
+    if let Some(v) = &table.virtual_outbound {
+        let _ = writeln!(out, "  any other address and port: {}", v.cluster);
+    }
+}
+
+fn chain(c: &crate::envoy::table::FilterChain) -> String {
+    let mut when = Vec::new();
+    if !c.matcher.server_names.is_empty() {
+        when.push(format!("SNI {}", c.matcher.server_names.join(", ")));
+    }
+    if !c.matcher.prefix_ranges.is_empty() {
+        let ranges: Vec<String> = c.matcher.prefix_ranges.iter().map(ToString::to_string).collect();
+        when.push(format!("to {}", ranges.join(", ")));
+    }
+    let tls = if c.tls.is_some() { "TLS, then " } else { "" };
+    let does = match &c.action {
+        ChainAction::Http { route_config } => format!("{tls}HTTP, route table {route_config}"),
+        ChainAction::Tcp(TcpDestination::Cluster(name)) => format!("{tls}TCP to {}", words::cluster(name)),
+        ChainAction::Tcp(TcpDestination::Weighted(all)) => {
+            let total: u64 = all.iter().map(|(_, w)| u64::from(*w)).sum();
+            let parts: Vec<String> = all
+                .iter()
+                .map(|(name, w)| {
+                    #[expect(clippy::cast_precision_loss, reason = "weights stay far below 2^53")]
+                    let share = f64::from(*w) / total.max(1) as f64;
+                    format!("{} {}", words::percent(share), words::cluster(name))
+                })
+                .collect();
+            format!("{tls}TCP to {}", parts.join(", "))
+        }
+    };
+    if when.is_empty() { does } else { format!("{does}  ({})", when.join("; ")) }
+}
+
+fn virtual_host(
+    out: &mut String,
+    table: &RouteTable,
+    config: &RouteConfiguration,
+    host: &VirtualHost,
+    sources: &SourceMap,
+    view: &View,
+) {
+    let _ = writeln!(out, "\n  {}", paint(&host.name, Style::Host, view.color));
+    let other: Vec<&str> = host.domains.iter().map(|d| d.as_str()).collect();
+    let _ = writeln!(out, "  {}", paint(&format!("answers to {}", other.join(", ")), Style::Dim, view.color));
+    if host.require_tls {
+        let _ = writeln!(out, "  plain requests are redirected to https before any route is looked at");
+    }
+    if host.routes.is_empty() {
+        let _ = writeln!(out, "  no routes: every request is answered 404 NR");
+    }
+    let rows: Vec<Row> = host.routes.iter().map(|r| row(r, table, sources, view)).collect();
+    let widest = rows.iter().flat_map(|r| &r.conditions).map(|c| c.chars().count()).max().unwrap_or(0);
+    let column = widest.min(CONDITIONS_MAX);
+    for (i, row) in rows.iter().enumerate() {
+        write_row(out, i, row, column, view);
+    }
+    for note in table.notes.iter().filter(|n| n.route_config == config.name && n.virtual_host == host.name) {
+        let _ = writeln!(out, "  {}", paint(&note_line(note, sources), Style::Note, view.color));
+    }
+}
+
+/// Conditions that are wider than this push what stands beside them to the next line.
+const CONDITIONS_MAX: usize = 34;
+
+/// One route: what it asks for, what it does, and where that was written.
+struct Row {
+    conditions: Vec<String>,
+    /// Coloured text.
+    does: Vec<String>,
+    written: Vec<String>,
+}
+
+fn row(route: &Route, table: &RouteTable, sources: &SourceMap, view: &View) -> Row {
+    let mut does = Vec::new();
+    let mut policies: Vec<String> = Vec::new();
+    match &route.action {
+        RouteAction::Forward(f) => {
+            for t in words::targets(f) {
+                let state = words::cluster_state(table, t.cluster);
+                let share = if t.share < 1.0 { format!("{:>5}  ", words::percent(t.share)) } else { String::new() };
+                let style = if matches!(state, ClusterState::Ready(_)) { Style::Plain } else { Style::Bad };
+                let fixed = t.cluster.parts().is_none() && matches!(state, ClusterState::Ready(_));
+                let suffix = if fixed { String::new() } else { format!(", {}", words::state(state)) };
+                does.push(paint(&format!("{share}{}{suffix}", words::cluster(t.cluster)), style, view.color));
+                if let ClusterState::Ready(c) | ClusterState::Empty(c) = state {
+                    policies.extend(policy_line(c, sources));
+                }
+            }
+        }
+        RouteAction::Redirect(r) => does.push(words::redirect(r)),
+        RouteAction::DirectResponse(d) => does.push(format!("answer {}", d.status)),
+        RouteAction::Nothing => does.push("no action: Envoy refuses this table".to_owned()),
+    }
+    does.extend(words::treatment(route));
+    let mut written = vec![match &route.source {
+        Some(s) => {
+            let name = if route.name.is_empty() { String::new() } else { format!("\"{}\", ", route.name) };
+            format!("{name}{}  {}", words::written_by(s), words::place(s.at, sources))
+        }
+        None if route.name == "default" => "no VirtualService applies".to_owned(),
+        None => "outbound traffic policy".to_owned(),
+    }];
+    policies.dedup();
+    written.extend(policies);
+    Row { conditions: words::conditions(&route.matcher), does, written }
+}
+
+/// Conditions on the left, what is done on the right, and dimmed below both where it comes from.
+fn write_row(out: &mut String, index: usize, row: &Row, column: usize, view: &View) {
+    let lines = row.conditions.len().max(row.does.len());
+    let mut does = row.does.iter();
+    for i in 0..lines {
+        let number = if i == 0 { format!("{index:>4}") } else { "    ".to_owned() };
+        let condition = row.conditions.get(i).map(String::as_str).unwrap_or_default();
+        if condition.chars().count() > column {
+            let _ = writeln!(out, "{number}  {condition}");
+            continue;
+        }
+        let action = does.next().map(String::as_str).unwrap_or_default();
+        let _ = writeln!(out, "{}", format!("{number}  {condition:<column$}  {action}").trim_end());
+    }
+    for action in does {
+        let _ = writeln!(out, "      {:<column$}  {action}", "");
+    }
+    for line in &row.written {
+        let _ = writeln!(out, "      {}", paint(line, Style::Dim, view.color));
+    }
+}
+
+fn policy_line(c: &Cluster, sources: &SourceMap) -> Option<String> {
+    let rule = c.destination_rule.as_ref()?;
+    let merged = match rule.merged.len() {
+        0 => String::new(),
+        n => format!(" with {n} more merged into it"),
+    };
+    let at = words::place(rule.at, sources);
+    Some(format!("{}{merged}, {}  {at}", rule.object, words::load_balancer(c.lb)))
+}
+
+fn notes(out: &mut String, table: &RouteTable, sources: &SourceMap, view: &View) {
+    if view.host.is_some() || view.port.is_some() {
+        return;
+    }
+    let general: Vec<&Note> = table.notes.iter().filter(|n| n.virtual_host.is_empty()).collect();
+    if general.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n{}", paint("what became of the rest", Style::Title, view.color));
+    for note in general {
+        let table_name =
+            if note.route_config.is_empty() { String::new() } else { format!(" [table {}]", note.route_config) };
+        let _ = writeln!(out, "  {}{table_name}", paint(&note_line(note, sources), Style::Note, view.color));
+    }
+}
+
+fn note_line(note: &Note, sources: &SourceMap) -> String {
+    let at = words::place(note.at, sources);
+    let at = if at.is_empty() { String::new() } else { format!("  {at}") };
+    format!("{} ({}){at}", note.message, note.rule)
+}
+
+fn grid(view: &View) -> Table {
+    let mut table = Table::new();
+    table.load_style(super::style::plain_columns());
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    if view.width > 0 {
+        table.set_width(view.width);
+    } else {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
+    table.set_constraints([ColumnConstraint::LowerBoundary(Width::Fixed(4))]);
+    table
+}
+
+/// The table's text without blanks at line ends.
+fn trimmed(table: &Table) -> String {
+    table.lines().map(|l| l.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,120 @@
+//! A row for each stream and destination, and one for each other outcome (`simulate -o csv`).
+
+use super::Results;
+use crate::analysis::compare::End;
+use crate::traffic::replay::{Count, StreamSummary};
+
+const COLUMNS: [&str; 13] = [
+    "scenario",
+    "stream",
+    "proxy",
+    "outcome",
+    "cluster",
+    "host",
+    "subset",
+    "port",
+    "requests",
+    "share",
+    "expected_share",
+    "ci95_low",
+    "ci95_high",
+];
+
+const WHAT_IF_COLUMNS: [&str; 14] = [
+    "scenario",
+    "stream",
+    "proxy",
+    "outcome",
+    "status",
+    "cluster",
+    "host",
+    "subset",
+    "port",
+    "requests_before",
+    "requests",
+    "expected_share_before",
+    "expected_share",
+    "change",
+];
+
+/// The rows of all results, under one heading; of what-ifs, a row for each end before or now.
+///
+/// # Errors
+/// None that a writer into memory could have.
+pub fn to_csv(all: &[Results<'_>]) -> Result<Vec<u8>, csv::Error> {
+    let mut out = csv::Writer::from_writer(Vec::new());
+    if all.iter().any(|r| r.against.is_some()) {
+        out.write_record(WHAT_IF_COLUMNS)?;
+        for (results, what_if) in all.iter().filter_map(|r| Some((r, r.against?))) {
+            for (now, before) in results.streams.iter().zip(&what_if.before) {
+                what_if_rows(results.scenario, before, now, &mut out)?;
+            }
+        }
+        return out.into_inner().map_err(|e| e.into_error().into());
+    }
+    out.write_record(COLUMNS)?;
+    for results in all {
+        for stream in results.streams {
+            rows(results.scenario, stream, &mut out)?;
+        }
+    }
+    out.into_inner().map_err(|e| e.into_error().into())
+}
+
+fn what_if_rows(
+    scenario: &str,
+    before: &StreamSummary,
+    now: &StreamSummary,
+    out: &mut csv::Writer<Vec<u8>>,
+) -> Result<(), csv::Error> {
+    for row in crate::analysis::compare::rows(before, now) {
+        let (cluster, status) = match &row.end {
+            End::Cluster { cluster, .. } => (Some(cluster), None),
+            End::Answer { status, .. } => (None, *status),
+        };
+        let (host, subset, port) =
+            cluster.and_then(|c| c.parts()).map_or(("", "", String::new()), |(h, s, p)| (h, s, p.to_string()));
+        out.write_record([
+            scenario,
+            &now.name,
+            &now.proxy,
+            row.end.outcome().as_str(),
+            &status.map(|s| s.to_string()).unwrap_or_default(),
+            &cluster.map(ToString::to_string).unwrap_or_default(),
+            host,
+            subset,
+            &port,
+            &row.before.requests.to_string(),
+            &row.now.requests.to_string(),
+            &row.before.expected_share.to_string(),
+            &row.now.expected_share.to_string(),
+            &row.change().to_string(),
+        ])?;
+    }
+    Ok(())
+}
+
+fn rows(scenario: &str, s: &StreamSummary, out: &mut csv::Writer<Vec<u8>>) -> Result<(), csv::Error> {
+    let mut row = |outcome: &str, [cluster, host, subset, port]: [&str; 4], count: Count| {
+        let [low, high] = count.ci95(s.requests);
+        let numbers = [count.share(s.requests), count.expected_share, low, high].map(|x| x.to_string());
+        let [share, expected, low, high] = numbers.each_ref().map(String::as_str);
+        let requests = count.requests.to_string();
+        out.write_record([
+            scenario, &s.name, &s.proxy, outcome, cluster, host, subset, port, &requests, share, expected, low, high,
+        ])
+    };
+    for d in &s.destinations {
+        let (host, subset, port) = d.cluster.parts().map_or(("", "", String::new()), |(h, s, p)| (h, s, p.to_string()));
+        row(d.outcome.as_str(), [&d.cluster.to_string(), host, subset, &port], d.count)?;
+    }
+    for outcome in s.outcomes.keys() {
+        // What destinations of this outcome got stands above.
+        let any = s.destinations.iter().any(|d| d.outcome == *outcome);
+        let rest = s.without_destination(*outcome);
+        if !any || rest.requests > 0 || rest.expected_share > 1e-12 {
+            row(outcome.as_str(), [""; 4], rest)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! What a replay showed (`towtank simulate`): a table for people, JSON and CSV for machines.
+
+mod csv;
+mod detection;
+mod grid;
+mod json;
+mod json_log;
+mod json_what_if;
+mod log;
+mod table;
+mod what_if;
+
+pub use self::csv::to_csv;
+pub use json::to_json;
+pub use table::{Show, to_text};
+
+use crate::analysis::compare::{LogResult, WhatIf};
+use crate::envoy::decision::Outcome;
+use crate::manifest::source::SourceMap;
+use crate::traffic::replay::{StreamSummary, totals};
+
+/// The results of one scenario, or of plain manifests.
+#[derive(Debug)]
+pub struct Results<'a> {
+    /// The scenario's folder where there are several; else empty.
+    pub scenario: &'a str,
+    pub seed: u64,
+    /// Nothing was drawn: only expected shares say something.
+    pub exact: bool,
+    pub streams: &'a [StreamSummary],
+    /// The same streams on another mesh, and the difference.
+    pub against: Option<&'a WhatIf>,
+    /// The log that the streams were read from.
+    pub log: Option<&'a LogResult>,
+    /// All streams together.
+    pub totals: StreamSummary,
+    pub sources: &'a SourceMap,
+}
+
+impl<'a> Results<'a> {
+    pub fn new(
+        scenario: &'a str,
+        seed: u64,
+        exact: bool,
+        streams: &'a [StreamSummary],
+        sources: &'a SourceMap,
+    ) -> Self {
+        Results { scenario, seed, exact, streams, against: None, log: None, totals: totals(streams), sources }
+    }
+}
+
+/// An outcome in the words of people.
+fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Delivered => "delivered",
+        Outcome::Tcp => "TCP connection",
+        Outcome::Redirect => "redirect",
+        Outcome::DirectResponse => "direct response",
+        Outcome::FaultAbort => "injected abort",
+        Outcome::NoRoute => "404 NR: no route matches",
+        Outcome::NoListener => "nothing listens there",
+        Outcome::BadRequest => "400: refused before routing",
+        Outcome::NoCluster => "503 NC",
+        Outcome::NoEndpoints => "503 UH",
+        Outcome::BlackholeCluster => "kept in by the outbound policy",
+        Outcome::Passthrough => "let out as dialled",
+    }
+}

@@ -1,0 +1,223 @@
+//! Two meshes side by side (`simulate --against`): shares before and now, what moves, what is proven to stay.
+
+use super::grid::{Line, counted, lay_out, percent, thousands, wrap};
+use super::outcome;
+use super::table::Writer;
+use crate::analysis::compare::{Altered, End, Flow, HostChange, Row, StreamChange, TableChange, WhatIf, rows};
+use crate::envoy::decision::{Counted, Outcome};
+use crate::envoy::words;
+use crate::tool::report::style::Style;
+use crate::traffic::replay::StreamSummary;
+
+/// Flows, and virtual hosts of a kind, that are shown without `-v`.
+const SHOWN_MAX: usize = 8;
+
+const GROUPS: [(Counted, &str, Style); 5] = [
+    (Counted::Subset, "delivered", Style::Good),
+    (Counted::Answered, "answered by the proxy", Style::Title),
+    (Counted::Passthrough, "passed through, unknown to the mesh", Style::Warning),
+    (Counted::Unmatched, "unmatched", Style::Bad),
+    (Counted::Blackholed, "lost", Style::Bad),
+];
+
+impl Writer<'_> {
+    /// Streams with a change one by one, the others in a line each, then the tables.
+    pub(super) fn what_if(&mut self, what_if: &WhatIf) {
+        let sides = self.results.streams.iter().zip(&what_if.before).zip(&what_if.changes);
+        let (changed, same): (Vec<_>, Vec<_>) =
+            sides.map(|((now, before), change)| (before, now, change)).partition(|(_, _, c)| c.changed() > 0.0);
+        for (i, (before, now, change)) in changed.iter().enumerate() {
+            if i > 0 {
+                self.line("");
+            }
+            self.stream_change(before, now, change);
+        }
+        let logged = self.results.log.map(|l| l.changes.iter().zip(self.results.streams));
+        for (change, s) in logged.into_iter().flatten() {
+            self.log_change(change, s);
+        }
+        if !same.is_empty() {
+            if !changed.is_empty() {
+                self.line("");
+            }
+            self.unchanged(&same);
+        }
+        for table in &what_if.tables {
+            self.line("");
+            self.table_change(table);
+        }
+    }
+
+    fn stream_change(&mut self, before: &StreamSummary, now: &StreamSummary, change: &StreamChange) {
+        let name = self.paint(&now.name, Style::Host);
+        let how_many = if self.results.exact {
+            "exact shares".to_owned()
+        } else {
+            let stopped = if now.partial { ", stopped early" } else { "" };
+            format!("the same {}{stopped}", counted(now.requests, "request"))
+        };
+        let head = format!("{name}  {how_many} through {}, before and now", now.proxy);
+        self.line(&wrap(&head, self.show.width, 4));
+        let text = self.side_by_side(&rows(before, now));
+        self.out.push_str(&text);
+        self.sampled(now);
+        let all = self.show.all_endpoints;
+        let shown = if all { change.flows.len() } else { SHOWN_MAX };
+        for flow in change.flows.iter().take(shown) {
+            self.flow(flow);
+        }
+        if change.flows.len() > shown {
+            self.line(&format!("\n  and {} more moves (-v lists them)", change.flows.len() - shown));
+        }
+        let shown = if all { change.alterations.len() } else { SHOWN_MAX };
+        for altered in change.alterations.iter().take(shown) {
+            self.altered(altered);
+        }
+        if change.alterations.len() > shown {
+            self.line(&format!(
+                "\n  and {} more that arrive differently (-v lists them)",
+                change.alterations.len() - shown
+            ));
+        }
+        if change.newly(Counted::Blackholed).next().is_some() {
+            self.causes(now);
+        }
+        if change.newly(Counted::Unmatched).next().is_some() {
+            self.examples(now);
+        }
+    }
+
+    fn side_by_side(&self, rows: &[Row]) -> String {
+        let mut heads = vec!["before", "now", "change"];
+        if !self.results.exact {
+            heads.extend(["requests before", "now"]);
+        }
+        let numbers = |r: &Row| {
+            let change = r.change();
+            let sign = if change > 0.0 { "+" } else { "-" };
+            let mut out = vec![
+                percent(r.before.expected_share),
+                percent(r.now.expected_share),
+                if change == 0.0 { "=".to_owned() } else { format!("{sign}{}", percent(change.abs())) },
+            ];
+            if !self.results.exact {
+                out.extend([thousands(r.before.requests), thousands(r.now.requests)]);
+            }
+            out
+        };
+        let mut texts: Vec<(String, usize, Style, Vec<String>)> = Vec::new();
+        for (group, title, style) in GROUPS {
+            let members: Vec<&Row> = rows.iter().filter(|r| r.end.outcome().counted() == group).collect();
+            let Some(first) = members.first() else { continue };
+            let mut sum = Row { end: first.end.clone(), before: Default::default(), now: Default::default() };
+            for r in &members {
+                sum.before.add(r.before);
+                sum.now.add(r.now);
+            }
+            texts.push((title.to_owned(), 1, style, numbers(&sum)));
+            texts.extend(members.iter().map(|r| (end(&r.end), 2, Style::Plain, numbers(r))));
+        }
+        let lines: Vec<Line<'_>> = texts
+            .iter()
+            .map(|(text, depth, style, numbers)| Line { text, depth: *depth, style: *style, numbers: numbers.clone() })
+            .collect();
+        lay_out(&heads, &lines, self.show.width, self.show.color)
+    }
+
+    fn flow(&mut self, flow: &Flow) {
+        let counted = flow.to.outcome().counted();
+        let (verb, style) = match counted {
+            Counted::Blackholed => ("now lost", Style::Bad),
+            Counted::Unmatched => ("now unmatched", Style::Bad),
+            _ => ("moves", Style::Plain),
+        };
+        let (from, to) = (long_end(&flow.from), long_end(&flow.to));
+        let head = format!("  {} {verb}: {from} -> {to}", percent(flow.share));
+        self.out.push('\n');
+        self.line(&self.paint(&wrap(&head, self.show.width, 4), style));
+        self.line(&wrap(&format!("    for example {}", flow.example), self.show.width, 6));
+    }
+
+    fn altered(&mut self, a: &Altered) {
+        self.out.push('\n');
+        let verb = if a.what == "location" { "is redirected" } else { "arrives" };
+        let head = format!("  {} {verb} with another {}", percent(a.share), a.what.trim_end_matches('s'));
+        self.line(&wrap(&head, self.show.width, 4));
+        self.line(&wrap(&format!("    for example {}", a.request), self.show.width, 6));
+        self.line(&wrap(&format!("      before  {}", a.before), self.show.width, 14));
+        self.line(&wrap(&format!("      now     {}", a.now), self.show.width, 14));
+    }
+
+    /// Streams of which every request ends and arrives as before.
+    fn unchanged(&mut self, same: &[(&StreamSummary, &StreamSummary, &StreamChange)]) {
+        let streams = if same.len() == 1 { "1 stream".to_owned() } else { format!("{} streams", same.len()) };
+        self.line(&self.paint(&format!("no request of {streams} changes"), Style::Title));
+        let shown = if self.show.all_endpoints { same.len() } else { SHOWN_MAX };
+        for (_, now, _) in same.iter().take(shown) {
+            self.line(&wrap(&format!("  {} through {}", now.name, now.proxy), self.show.width, 6));
+        }
+        if same.len() > shown {
+            self.line(&format!("  and {} more (-v lists them)", same.len() - shown));
+        }
+    }
+
+    /// What is proven about all requests of a proxy, tried or not.
+    fn table_change(&mut self, t: &TableChange) {
+        if t.is_identical() {
+            let text = format!("{}: proven unchanged, for every request: both tables agree in everything", t.proxy);
+            self.line(&wrap(&text, self.show.width, 2));
+            return;
+        }
+        let total = t.unchanged.len() + t.different.len() + t.added.len();
+        let text = format!(
+            "{}: proven unchanged for {} of {total} virtual hosts, whatever is asked: domains, routes, clusters and \
+             endpoints agree in both tables",
+            t.proxy,
+            t.unchanged.len(),
+        );
+        self.line(&wrap(&text, self.show.width, 2));
+        self.hosts("different", &t.different, Style::Plain);
+        self.hosts("new", &t.added, Style::Plain);
+        self.hosts("gone", &t.removed, Style::Plain);
+        if self.show.all_endpoints {
+            self.hosts("unchanged", &t.unchanged, Style::Dim);
+        }
+        for listener in &t.tcp_different {
+            self.line(&format!("  different  TCP listener {listener}"));
+        }
+    }
+
+    fn hosts(&mut self, what: &str, hosts: &[HostChange], style: Style) {
+        let shown = if self.show.all_endpoints { hosts.len() } else { SHOWN_MAX };
+        for h in hosts.iter().take(shown) {
+            let why = if h.reason.is_empty() { String::new() } else { format!(" ({})", h.reason) };
+            let text = format!("  {what:<9}  {}{why}", h.virtual_host);
+            self.line(&self.paint(&wrap(&text, self.show.width, 13), style));
+        }
+        if hosts.len() > shown {
+            self.line(&format!("  {what:<9}  and {} more (-v lists them)", hosts.len() - shown));
+        }
+    }
+}
+
+/// An end as a row of its group: `redirect 301`, `reviews.default:9080 subset v1`.
+pub(super) fn end(end: &End) -> String {
+    match end {
+        End::Cluster { cluster, outcome: Outcome::Tcp } => format!("{} (TCP)", words::cluster(cluster)),
+        End::Cluster { cluster, .. } => words::cluster(cluster),
+        End::Answer { outcome: o, status } => {
+            let status = status.map(|s| format!(" {s}")).unwrap_or_default();
+            format!("{}{status}", outcome(*o))
+        }
+    }
+}
+
+/// An end by itself: with its outcome where that isn't plain.
+fn long_end(e: &End) -> String {
+    match e {
+        End::Cluster { outcome: o @ (Outcome::NoCluster | Outcome::NoEndpoints), .. } => {
+            format!("{} ({})", end(e), outcome(*o))
+        }
+        _ => end(e),
+    }
+}

@@ -1,0 +1,319 @@
+//! Results of regression tests for people (`test -o table`), and the parts that the other formats share.
+
+use std::fmt::Write as _;
+
+use super::explain;
+use super::explain::View;
+use super::style::{Style, paint};
+use super::visible::visible;
+use crate::analysis::expect::{Case, Change, Coverage, ItemKind, Percent, TestResult, changes};
+use crate::envoy::words;
+use crate::manifest::source::{Position, SourceMap};
+
+/// Everything about the tests of one mesh.
+#[derive(Debug, Clone)]
+pub struct Suite<'a> {
+    /// The scenario's folder; empty for plain manifests.
+    pub name: &'a str,
+    pub results: &'a [TestResult],
+    pub golden: Option<Golden>,
+    pub coverage: Option<Coverage>,
+    /// What the coverage must reach.
+    pub least: Option<Percent>,
+    pub sources: &'a SourceMap,
+}
+
+/// The golden file and how it compares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Golden {
+    pub path: String,
+    /// As it is on disk.
+    pub old: String,
+    /// As it would be written now.
+    pub new: String,
+}
+
+impl Golden {
+    /// Whether the lines are the same; version control may have changed their ends.
+    pub fn is_same(&self) -> bool {
+        self.old.lines().eq(self.new.lines())
+    }
+}
+
+/// Failed requests of one test that are shown in full.
+const SHOWN_MAX: usize = 20;
+
+/// One line of a list of tests, in formats that know no requests.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub suite: String,
+    pub name: String,
+    /// Empty: not in a file.
+    pub file: String,
+    /// From 1; 0: none.
+    pub line: u32,
+    /// What went wrong, each on one line with its place; empty: passed.
+    pub failures: Vec<EntryFailure>,
+    /// Steps and hints of what failed.
+    pub detail: String,
+    /// What was passed over.
+    pub not_evaluated: Vec<EntryFailure>,
+    /// Nothing could be evaluated.
+    pub skipped: bool,
+}
+
+/// One difference of an [`Entry`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryFailure {
+    pub message: String,
+    pub file: String,
+    /// From 1; 0: none.
+    pub line: u32,
+}
+
+impl Suite<'_> {
+    /// Whether everything that can fail did not.
+    pub fn passed(&self) -> bool {
+        self.results.iter().all(TestResult::passed) && self.golden.as_ref().is_none_or(Golden::is_same) && self.covers()
+    }
+
+    /// Whether the coverage reaches what it must.
+    pub fn covers(&self) -> bool {
+        match (&self.coverage, self.least) {
+            (Some(coverage), Some(least)) => coverage.reaches(least),
+            _ => true,
+        }
+    }
+
+    fn place(&self, at: Position) -> (String, u32) {
+        if at.is_known() { (self.sources.name(at.file).to_owned(), at.line) } else { (String::new(), 0) }
+    }
+
+    /// Tests, then the golden and the coverage that must be reached, as a plain list.
+    pub fn entries(&self) -> Vec<Entry> {
+        let mut out: Vec<Entry> = self.results.iter().map(|r| self.entry(r)).collect();
+        let pseudo = |name: &str, file: &str, failures, detail| Entry {
+            suite: self.name.to_owned(),
+            name: name.to_owned(),
+            file: file.to_owned(),
+            line: u32::from(!file.is_empty()),
+            failures,
+            detail,
+            not_evaluated: Vec::new(),
+            skipped: false,
+        };
+        if let Some(golden) = &self.golden {
+            let message = "the effective tables or decisions differ from the golden; review, then run with --update";
+            let failure = EntryFailure { message: message.into(), file: golden.path.clone(), line: 1 };
+            let failures = if golden.is_same() { Vec::new() } else { vec![failure] };
+            out.push(pseudo("golden", &golden.path, failures, golden_diff(golden, false)));
+        }
+        if let (Some(coverage), Some(least)) = (&self.coverage, self.least) {
+            let message = format!("coverage is below {least}: {}", coverage_line(coverage));
+            let failure = EntryFailure { message, file: String::new(), line: 0 };
+            let failures = if self.covers() { Vec::new() } else { vec![failure] };
+            out.push(pseudo("coverage", "", failures, uncovered(coverage, self.sources)));
+        }
+        out
+    }
+
+    fn entry(&self, result: &TestResult) -> Entry {
+        let (file, line) = self.place(result.at);
+        let mut failures = Vec::new();
+        let mut detail = String::new();
+        for f in &result.failures {
+            let (file, line) = self.place(f.at);
+            let message = format!("{}: expected {}, got {}", f.field, f.wanted, f.found);
+            failures.push(EntryFailure { message, file, line });
+        }
+        for case in result.cases.iter().filter(|c| !c.failures.is_empty()) {
+            for f in &case.failures {
+                let (file, line) = self.place(f.at);
+                let rule = rule(case, self.sources).map(|r| format!(", by {r}")).unwrap_or_default();
+                let request = words::request(&case.request);
+                let message = format!("{request}: {}: expected {}, got {}{rule}", f.field, f.wanted, f.found);
+                failures.push(EntryFailure { message, file, line });
+            }
+            detail.push_str(&explained(case, self.sources, View::default()));
+        }
+        let not_evaluated = result.not_evaluated.iter().map(|n| {
+            let (file, line) = self.place(n.at);
+            EntryFailure { message: format!("not evaluated: {} ({})", n.field, n.reason), file, line }
+        });
+        let proxy = if result.proxy.is_empty() { String::new() } else { format!(" [{}]", result.proxy) };
+        Entry {
+            suite: self.name.to_owned(),
+            name: format!("{}{proxy}", result.name),
+            file,
+            line,
+            failures,
+            detail,
+            not_evaluated: not_evaluated.collect(),
+            skipped: result.skipped,
+        }
+    }
+}
+
+fn explained(case: &Case, sources: &SourceMap, view: View) -> String {
+    explain::to_text(&case.decision, &case.request, case.router.table(), sources, view)
+}
+
+/// The rule that took a request, with its line.
+fn rule(case: &Case, sources: &SourceMap) -> Option<String> {
+    let source = case.decision.source.as_ref()?;
+    let place = words::place(source.at, sources);
+    let place = if place.is_empty() { place } else { format!(" ({place})") };
+    Some(format!("{}{place}", words::written_by(source)))
+}
+
+/// The report for people, ending in a line end: every test, all failures with their steps, coverage, the sum.
+pub fn to_text(suite: &Suite<'_>, view: View) -> String {
+    let mut out = String::new();
+    if !suite.name.is_empty() {
+        let _ = writeln!(out, "{}", paint(suite.name, Style::Title, view.color));
+    }
+    let width = suite.results.iter().map(|r| r.name.chars().count()).max().unwrap_or(0).min(60);
+    for result in suite.results {
+        test(&mut out, result, width, suite, view);
+    }
+    if let Some(golden) = &suite.golden {
+        if golden.is_same() {
+            let _ = writeln!(out, "{}  golden {}", paint("ok  ", Style::Good, view.color), golden.path);
+        } else {
+            let _ = writeln!(out, "{}  golden {}", paint("FAIL", Style::Bad, view.color), golden.path);
+            out.push_str(&golden_diff(golden, view.color));
+            let _ = writeln!(out, "      to take this over: --update");
+        }
+    }
+    if let Some(coverage) = &suite.coverage {
+        let style = if suite.covers() { Style::Plain } else { Style::Bad };
+        let least = suite.least.map(|l| format!("; at least {l} of each is asked for")).unwrap_or_default();
+        let line = format!("coverage: {}{least}", coverage_line(coverage));
+        let _ = write!(out, "{}\n{}", paint(&line, style, view.color), uncovered(coverage, suite.sources));
+    }
+    let _ = writeln!(out, "{}", sum(suite));
+    visible(&out, view.color).into_owned()
+}
+
+fn test(out: &mut String, result: &TestResult, width: usize, suite: &Suite<'_>, view: View) {
+    let failed: Vec<&Case> = result.cases.iter().filter(|c| !c.failures.is_empty()).collect();
+    let (word, style) = match (result.skipped, result.passed()) {
+        (true, _) => ("skip", Style::Dim),
+        (false, true) => ("ok  ", Style::Good),
+        (false, false) => ("FAIL", Style::Bad),
+    };
+    let total = result.cases.len();
+    let plural = if total == 1 { "" } else { "s" };
+    let count = if result.skipped {
+        "nothing could be evaluated".to_owned()
+    } else if failed.is_empty() {
+        format!("{total} request{plural}")
+    } else {
+        format!("{} of {total} request{plural}", failed.len())
+    };
+    let place = if result.passed() && !result.skipped {
+        String::new()
+    } else {
+        format!("  {}", words::place(result.at, suite.sources))
+    };
+    let _ = writeln!(
+        out,
+        "{}  {:<width$}  {}  {}{place}",
+        paint(word, style, view.color),
+        result.name,
+        result.proxy,
+        paint(&count, Style::Dim, view.color)
+    );
+    for n in &result.not_evaluated {
+        let at = words::place(n.at, suite.sources);
+        let _ = writeln!(out, "        not evaluated: {} ({})  {at}", n.field, n.reason);
+    }
+    for f in &result.failures {
+        difference(out, f, suite, view);
+    }
+    for case in failed.iter().take(SHOWN_MAX) {
+        let text = explained(case, suite.sources, view);
+        let (title, steps) = text.split_once('\n').unwrap_or((&text, ""));
+        let _ = writeln!(out, "\n      {title}");
+        for f in &case.failures {
+            difference(out, f, suite, view);
+        }
+        if let Some(rule) = rule(case, suite.sources) {
+            let _ = writeln!(out, "          by        {rule}");
+        }
+        for line in steps.lines() {
+            let _ = writeln!(out, "{}", format!("      {line}").trim_end());
+        }
+    }
+    if failed.len() > SHOWN_MAX {
+        let _ = writeln!(out, "      ({} more requests failed; -o json lists them all)", failed.len() - SHOWN_MAX);
+    }
+    if !result.passed() {
+        out.push('\n');
+    }
+}
+
+fn difference(out: &mut String, f: &crate::analysis::expect::Failure, suite: &Suite<'_>, view: View) {
+    let at = words::place(f.at, suite.sources);
+    let _ = writeln!(out, "        {}  {at}", paint(f.field, Style::Bad, view.color));
+    let _ = writeln!(out, "          expected  {}", f.wanted);
+    let _ = writeln!(out, "          got       {}", f.found);
+}
+
+/// The changed lines of a golden, marked by `-` and `+`.
+fn golden_diff(golden: &Golden, color: bool) -> String {
+    let mut out = String::new();
+    for change in changes(&golden.old, &golden.new) {
+        let (line, style) = match change {
+            Change::Same(line) => (format!("        {line}"), Style::Dim),
+            Change::Skipped(1) => ("      ... 1 line".to_owned(), Style::Dim),
+            Change::Skipped(n) => (format!("      ... {n} lines"), Style::Dim),
+            Change::Removed(line) => (format!("      - {line}"), Style::Bad),
+            Change::Added(line) => (format!("      + {line}"), Style::Good),
+        };
+        let _ = writeln!(out, "{}", paint(line.trim_end(), style, color));
+    }
+    out
+}
+
+/// `routes 4 of 5, matches 6 of 6, destinations 3 of 4`.
+pub(super) fn coverage_line(coverage: &Coverage) -> String {
+    let one = |kind: ItemKind| {
+        let (covered, all) = coverage.count(kind);
+        let plural = if kind == ItemKind::Match { "es" } else { "s" };
+        format!("{}{plural} {covered} of {all}", kind.as_str())
+    };
+    ItemKind::ALL.map(one).join(", ")
+}
+
+fn uncovered(coverage: &Coverage, sources: &SourceMap) -> String {
+    let mut out = String::new();
+    for item in coverage.items.iter().filter(|i| !i.covered) {
+        let place = words::place(item.at, sources);
+        let _ = writeln!(out, "  not covered: {} {}  {place}", item.kind.as_str(), item.what);
+    }
+    out
+}
+
+/// `3 tests, 12 requests: 1 test failed`.
+fn sum(suite: &Suite<'_>) -> String {
+    let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    let requests: usize = suite.results.iter().map(|r| r.cases.len()).sum();
+    let failed = suite.results.iter().filter(|r| !r.passed()).count();
+    let skipped = suite.results.iter().filter(|r| r.skipped).count();
+    let mut ends = vec![match (failed, skipped) {
+        (0, 0) => "all passed".to_owned(),
+        (0, _) => "none failed".to_owned(),
+        (failed, _) => format!("{} failed", plural(failed, "test")),
+    }];
+    if skipped > 0 {
+        ends.push(format!("{} not evaluated", plural(skipped, "test")));
+    }
+    if suite.golden.as_ref().is_some_and(|g| !g.is_same()) {
+        ends.push("the golden differs".to_owned());
+    }
+    if !suite.covers() {
+        ends.push("too little is covered".to_owned());
+    }
+    format!("{}, {}: {}", plural(suite.results.len(), "test"), plural(requests, "request"), ends.join("; "))
+}

@@ -1,0 +1,186 @@
+//! Whole lines of a log, and what each of them is.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use ::csv::ByteRecord;
+
+use super::csv::Columns;
+use super::logged::Logged;
+use super::wrapping::{Mark, is_of_own_message, mark, unwrap};
+use super::{BadLine, Entry, Fault, Format, Reason, Record, Settings, access_log_json, csv_rows, envoy_text, nginx};
+use crate::traffic::request_text;
+
+/// How the lines of one log are read.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub format: Format,
+    pub settings: Settings,
+    /// Of CSV.
+    pub columns: Option<Columns>,
+}
+
+/// An entry with the number of its line.
+pub(super) type Numbered = (u64, Result<Entry, BadLine>);
+
+/// Some lines of a log, in order. Reading them needs nothing else and changes nothing, so that batches can be read on any
+/// thread.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    pub(super) reading: Arc<Reading>,
+    pub(super) first_line: u64,
+    pub(super) lines: u64,
+    pub(super) content: Content,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Content {
+    /// Whole lines; `follows_own`: the line before them belongs to a message of the proxy's.
+    Lines { bytes: Vec<u8>, follows_own: bool },
+    /// Rows of CSV with the lines that they begin at.
+    Rows(Vec<(u64, ByteRecord)>),
+    /// Entries of a HAR.
+    Entries(Vec<Numbered>),
+}
+
+impl Batch {
+    /// Number of the first line, from 1; of a HAR, of the first entry.
+    pub fn first_line(&self) -> u64 {
+        self.first_line
+    }
+
+    /// How many lines (rows of CSV, entries of a HAR) there are; blank ones count.
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// What the lines are, with their numbers, in order. Blank lines are left out.
+    pub fn entries(&self) -> Box<dyn Iterator<Item = (u64, Result<Entry, BadLine>)> + '_> {
+        match &self.content {
+            Content::Lines { bytes, follows_own } => {
+                let valid = match std::str::from_utf8(bytes) {
+                    Ok(text) => text,
+                    Err(e) => bytes.get(..e.valid_up_to()).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or(""),
+                };
+                let own = *follows_own;
+                Box::new(Lines { reading: &self.reading, bytes, valid, at: 0, number: self.first_line, own })
+            }
+            Content::Rows(rows) => Box::new(rows.iter().map(|(line, row)| (*line, self.row(row, *line)))),
+            Content::Entries(entries) => Box::new(entries.iter().cloned()),
+        }
+    }
+
+    fn row(&self, row: &ByteRecord, line: u64) -> Result<Entry, BadLine> {
+        let read = match &self.reading.columns {
+            Some(columns) => columns.entry(row, line, &self.reading.settings),
+            None => Err(Fault::new("the columns are unknown")),
+        };
+        read.map_err(|fault| {
+            let cells: Vec<_> = row.iter().map(String::from_utf8_lossy).collect();
+            fault.of_line(line, cells.join(",").trim_end_matches(csv_rows::END), 0)
+        })
+    }
+}
+
+struct Lines<'a> {
+    reading: &'a Reading,
+    bytes: &'a [u8],
+    /// As much of the bytes as is known to be text.
+    valid: &'a str,
+    at: usize,
+    number: u64,
+    /// True behind a message of the proxy's own.
+    own: bool,
+}
+
+impl Iterator for Lines<'_> {
+    type Item = Numbered;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
+            let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            let (start, end, number) = (self.at, self.at + length, self.number);
+            self.at = end + 1;
+            self.number += 1;
+            // Lines before the first fault of encoding need no second look.
+            let line = match self.valid.get(start..end) {
+                Some(line) => Ok(line),
+                None => std::str::from_utf8(rest.get(..length).unwrap_or_default()),
+            };
+            match line {
+                Ok(line) => {
+                    let line = line.strip_suffix('\r').unwrap_or(line);
+                    if let Some(read) = self.line(line, number) {
+                        return Some((number, read));
+                    }
+                }
+                Err(e) => {
+                    let text = String::from_utf8_lossy(rest.get(..length).unwrap_or_default());
+                    let fault = Fault::at("bytes that are no UTF-8", e.valid_up_to() + 1);
+                    self.own = is_of_own_message(text.trim_end_matches('\r'), self.own);
+                    return Some((number, Err(fault.of_line(number, &text, 0))));
+                }
+            }
+        }
+    }
+}
+
+impl Lines<'_> {
+    /// None: the line is blank.
+    fn line(&mut self, line: &str, number: u64) -> Option<Result<Entry, BadLine>> {
+        if line.bytes().all(|b| b.is_ascii_whitespace()) {
+            return None;
+        }
+        let Reading { format, settings, .. } = self.reading;
+        let (inner, before) = match format {
+            Format::JsonLines => (Cow::Borrowed(line), 0),
+            _ => match unwrap(line) {
+                Ok(unwrapped) => unwrapped,
+                Err(fault) => {
+                    self.own = false;
+                    return Some(Err(fault.of_line(number, line, 0)));
+                }
+            },
+        };
+        let read = match format {
+            Format::JsonLines => json_line(&inner, number),
+            Format::Nginx => nginx::entry(&inner, number, settings),
+            _ if self.is_own_message(&inner) => Ok(Entry::PassedOver(Reason::OwnMessage)),
+            Format::EnvoyText | Format::IstioText | Format::AccessLogJson => logged(*format, &inner, number, settings),
+            Format::Csv | Format::Har => Err(Fault::new("the line is part of another format")),
+        };
+        Some(read.map_err(|fault| fault.of_line(number, line, before)))
+    }
+
+    fn is_own_message(&mut self, line: &str) -> bool {
+        self.own = match mark(line) {
+            Mark::OwnMessage => true,
+            Mark::Entry => false,
+            Mark::Neither => self.own,
+        };
+        self.own
+    }
+}
+
+fn json_line(line: &str, number: u64) -> Result<Entry, Fault> {
+    match request_text::read_line(line, || number.into()) {
+        Ok(request) => Ok(Entry::Request(Record { request, client: None, went: None })),
+        Err(e) => Err(Fault { message: e.message, column: e.column }),
+    }
+}
+
+/// An entry of a proxy's access log.
+fn logged(format: Format, line: &str, number: u64, settings: &Settings) -> Result<Entry, Fault> {
+    let mut logged = Logged::default();
+    match format {
+        Format::EnvoyText => envoy_text::envoy(line, &mut logged)?,
+        Format::IstioText => envoy_text::istio(line, &mut logged)?,
+        _ => {
+            if !access_log_json::read(line, &mut logged)? {
+                return Ok(Entry::PassedOver(Reason::OwnMessage));
+            }
+        }
+    }
+    logged.entry(number, settings)
+}

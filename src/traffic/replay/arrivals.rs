@@ -1,0 +1,128 @@
+//! When requests come, and how many.
+
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Exp1, Poisson};
+
+use super::run::{Purpose, rng};
+use crate::traffic::scenario::{Amount, Arrival, Extent, REQUESTS_MAX};
+
+/// Requests of a stream whose number nobody gave.
+pub const COUNT_DEFAULT: u64 = 10_000;
+
+/// Given on the command line for all streams, instead of what they say.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Override {
+    pub count: Option<u64>,
+    pub per_second: Option<f64>,
+    pub seconds: Option<f64>,
+}
+
+impl Override {
+    /// What a stream then comes to. None: a length of time without any rate.
+    pub(super) fn apply(&self, amount: Amount) -> Option<Amount> {
+        let per_second = self.per_second.or(amount.per_second);
+        let extent = match (self.count, self.seconds) {
+            (Some(count), _) => Extent::Count(count),
+            (None, Some(seconds)) => Extent::Seconds(seconds),
+            (None, None) => amount.extent,
+        };
+        let timeless = matches!(extent, Extent::Seconds(_)) && per_second.is_none();
+        (!timeless).then_some(Amount { extent, per_second, ..amount })
+    }
+}
+
+/// How many requests an amount comes to, more than [`REQUESTS_MAX`] where it is more than can be run; with Poisson arrivals over some time that varies from seed to seed.
+pub(super) fn requests(amount: &Amount, seed: u64, stream: u64) -> u64 {
+    let seconds = match amount.extent {
+        Extent::Default => return COUNT_DEFAULT,
+        Extent::Count(count) => return count,
+        Extent::Seconds(seconds) => seconds,
+    };
+    let mean = amount.per_second.unwrap_or(0.0) * seconds;
+    match amount.arrival {
+        // A product such as 0.1/s for 30 s may come out a hair below the whole number that is meant.
+        Arrival::Constant => whole((mean * (1.0 + 1e-12)).floor()),
+        Arrival::Poisson => {
+            // A mean that has no distribution, because it is far beyond any real run, is taken as it is.
+            let drawn = Poisson::new(mean).map_or(mean, |d| d.sample(&mut rng(seed, stream, Purpose::Amount)));
+            whole(drawn)
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the value is clamped")]
+fn whole(x: f64) -> u64 {
+    x.clamp(0.0, crate::traffic::stats::as_f64(REQUESTS_MAX + 1)) as u64
+}
+
+/// The times of a stream's requests, in seconds from its beginning.
+#[derive(Debug)]
+pub(super) struct Arrivals {
+    gap: f64,
+    /// Gaps vary: draws them.
+    random: Option<ChaCha8Rng>,
+    now: f64,
+}
+
+impl Arrivals {
+    pub(super) fn new(amount: &Amount, seed: u64, stream: u64) -> Arrivals {
+        match amount.per_second {
+            None => Arrivals { gap: 0.001, random: None, now: 0.0 },
+            Some(per_second) => {
+                let random = (amount.arrival == Arrival::Poisson).then(|| rng(seed, stream, Purpose::Times));
+                Arrivals { gap: 1.0 / per_second, random, now: 0.0 }
+            }
+        }
+    }
+
+    /// When the next request comes.
+    pub(super) fn next(&mut self) -> f64 {
+        let now = self.now;
+        self.now += match &mut self.random {
+            Some(rng) => {
+                let gaps: f64 = Exp1.sample(rng);
+                gaps * self.gap
+            }
+            None => self.gap,
+        };
+        now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_come_to_their_number() {
+        let rate = |arrival| Amount { per_second: Some(100.0), extent: Extent::Seconds(50.0), arrival };
+        assert_eq!(requests(&rate(Arrival::Constant), 1, 1), 5000);
+        let drawn: Vec<u64> = (0..50).map(|seed| requests(&rate(Arrival::Poisson), seed, 1)).collect();
+        let mean = drawn.iter().sum::<u64>() / 50;
+        assert!((4950..5050).contains(&mean), "{mean}");
+        assert!(drawn.iter().any(|n| *n != drawn[0]));
+        assert_eq!(requests(&Amount::default(), 1, 1), COUNT_DEFAULT);
+        let odd = Amount { per_second: Some(0.1), extent: Extent::Seconds(30.0), arrival: Arrival::Constant };
+        assert_eq!(requests(&odd, 1, 1), 3);
+    }
+
+    #[test]
+    fn what_the_command_line_says_wins() {
+        let own = Amount { per_second: Some(100.0), extent: Extent::Seconds(50.0), arrival: Arrival::Constant };
+        let over = |count, per_second, seconds| Override { count, per_second, seconds }.apply(own);
+        assert_eq!(over(None, None, None), Some(own));
+        assert_eq!(over(Some(7), None, None), Some(Amount { extent: Extent::Count(7), ..own }));
+        assert_eq!(over(None, Some(3.0), None), Some(Amount { per_second: Some(3.0), ..own }));
+        assert_eq!(over(None, None, Some(9.0)), Some(Amount { extent: Extent::Seconds(9.0), ..own }));
+        let timeless = Override { seconds: Some(9.0), ..Override::default() };
+        assert_eq!(timeless.apply(Amount::default()), None, "so long, but how often?");
+    }
+
+    #[test]
+    fn poisson_gaps_have_the_rates_mean() {
+        let amount = Amount { per_second: Some(100.0), extent: Extent::Seconds(50.0), arrival: Arrival::Poisson };
+        let mut arrivals = Arrivals::new(&amount, 1, 1);
+        let last = (0..5000).map(|_| arrivals.next()).last().unwrap();
+        assert!((45.0..55.0).contains(&last), "{last}");
+    }
+}

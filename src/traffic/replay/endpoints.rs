@@ -1,0 +1,227 @@
+//! Which endpoint of a cluster a request goes to, by the cluster's load balancing (envoy-matching 10).
+
+use super::CumulativeTable;
+use crate::envoy::balance::{HashFunction, Maglev, RingHash, RoundRobin};
+use crate::envoy::decision::{cluster_end, priority_loads};
+use crate::envoy::table::{Cluster, ClusterName, Endpoint, LbPolicy, RouteTable};
+
+/// The endpoints of one cluster with the share each gets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndpointPlan {
+    /// `NAMESPACE/POD:PORT` or `ADDRESS:PORT`, in the table's order.
+    pub names: Vec<String>,
+    /// `ADDRESS:PORT`, in the same order.
+    pub addresses: Vec<String>,
+    /// Exact shares in the long run; they add up to 1. Where requests are kept together by a hash, those of hashes that
+    /// spread evenly.
+    pub shares: Vec<f64>,
+    pub pick: Pick,
+    /// Finds the endpoint of a hash; None where the policy takes no hashes.
+    hashing: Option<Hashing>,
+}
+
+/// How an endpoint is found for a request without a hash.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Pick {
+    /// There is none to find (passthrough, or no endpoint).
+    None,
+    /// In turn, by weight: counts follow from the cluster's own count (10.7).
+    InTurn(Vec<u32>),
+    /// Drawn for each request (random, least request on idle endpoints, hashes of unknown clients).
+    Drawn(CumulativeTable),
+}
+
+/// Consistent hashing, for each priority on its own (10.2).
+#[derive(Debug, Clone, PartialEq)]
+struct Hashing {
+    /// For each priority: the percentages up to and with its own, its endpoints in the plan's order, and their ring.
+    priorities: Vec<(u64, Vec<u32>, Consistent)>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Consistent {
+    Ring(RingHash),
+    Maglev(Maglev),
+}
+
+impl Consistent {
+    /// None for policies that take no hash.
+    fn new(lb: LbPolicy, endpoints: &[&Endpoint]) -> Option<Consistent> {
+        let hosts = || -> Vec<(String, u32)> { endpoints.iter().map(|e| (hash_key(e), e.weight)).collect() };
+        match lb {
+            LbPolicy::RingHash { minimum_ring_size } => {
+                let least = minimum_ring_size.unwrap_or(RingHash::DEFAULT_MIN_SIZE);
+                let ring = RingHash::new(&hosts(), least, RingHash::DEFAULT_MAX_SIZE, HashFunction::XxHash);
+                Some(Consistent::Ring(ring))
+            }
+            LbPolicy::Maglev { table_size } => {
+                Some(Consistent::Maglev(Maglev::new(&hosts(), table_size.unwrap_or(Maglev::DEFAULT_TABLE_SIZE))))
+            }
+            LbPolicy::RoundRobin | LbPolicy::LeastRequest | LbPolicy::Random | LbPolicy::ClusterProvided => None,
+        }
+    }
+
+    fn pick(&self, hash: u64) -> usize {
+        match self {
+            Consistent::Ring(ring) => ring.pick(hash, 0),
+            Consistent::Maglev(table) => table.pick(hash, 0),
+        }
+    }
+
+    fn shares(&self) -> Vec<f64> {
+        match self {
+            Consistent::Ring(ring) => ring.endpoint_shares(),
+            Consistent::Maglev(table) => table.endpoint_shares(),
+        }
+    }
+}
+
+/// What a host is known by on a ring (10.4).
+fn hash_key(e: &Endpoint) -> String {
+    if e.address.contains(':') { format!("[{}]:{}", e.address, e.port) } else { format!("{}:{}", e.address, e.port) }
+}
+
+impl EndpointPlan {
+    /// The endpoint of requests with this hash; None where the policy takes no hashes, or there is no endpoint.
+    pub fn of_hash(&self, hash: u64) -> Option<u32> {
+        let hashing = self.hashing.as_ref()?;
+        let x = 1 + hash % 100;
+        let (_, members, consistent) = hashing.priorities.iter().find(|(up_to, _, _)| x <= *up_to)?;
+        members.get(consistent.pick(hash)).copied()
+    }
+
+    /// Whether requests with the same hash stay together.
+    pub fn is_sticky(&self) -> bool {
+        self.hashing.is_some()
+    }
+
+    fn none() -> EndpointPlan {
+        EndpointPlan { names: Vec::new(), addresses: Vec::new(), shares: Vec::new(), pick: Pick::None, hashing: None }
+    }
+}
+
+/// The plan for requests to `name`.
+pub fn endpoint_plan(table: &RouteTable, name: &ClusterName) -> EndpointPlan {
+    let Some(cluster) = table.cluster(name) else { return EndpointPlan::none() };
+    if cluster_end(table, name).endpoints.is_empty() {
+        return EndpointPlan::none();
+    }
+    let loads = priority_loads(cluster);
+    let mut plan = EndpointPlan::none();
+    let mut priorities = Vec::new();
+    let mut up_to = 0;
+    let mut weights = Vec::new();
+    for load in &loads {
+        let members: Vec<&Endpoint> = cluster.endpoints.iter().filter(|e| load.takes(e)).collect();
+        let consistent = Consistent::new(cluster.lb, &members);
+        let part = crate::traffic::stats::as_f64(load.percent) / 100.0;
+        let shares = consistent.as_ref().map_or_else(|| shares(cluster, &members), Consistent::shares);
+        let first = plan.names.len();
+        plan.names.extend(members.iter().map(ToString::to_string));
+        plan.addresses.extend(members.iter().map(|e| hash_key(e)));
+        plan.shares.extend(shares.iter().map(|s| s * part));
+        weights.extend(members.iter().map(|e| e.weight));
+        up_to += load.percent;
+        let indexes = (first..plan.names.len()).map(|i| u32::try_from(i).unwrap_or(u32::MAX)).collect();
+        priorities.extend(consistent.map(|c| (up_to, indexes, c)));
+    }
+    plan.pick = match cluster.lb {
+        // Between priorities it is drawn even where each goes in turn.
+        _ if loads.len() > 1 => Pick::Drawn(CumulativeTable::new(&plan.shares)),
+        LbPolicy::RoundRobin => Pick::InTurn(weights),
+        // With unequal weights, idle endpoints are taken by deadlines, as in round robin (10.8).
+        LbPolicy::LeastRequest if weights.iter().any(|w| Some(w) != weights.first()) => Pick::InTurn(weights),
+        _ => Pick::Drawn(CumulativeTable::new(&plan.shares)),
+    };
+    plan.hashing = (!priorities.is_empty()).then_some(Hashing { priorities });
+    plan
+}
+
+/// Shares of one priority's endpoints where no hash is taken. Random ignores their weights (10.9).
+fn shares(cluster: &Cluster, endpoints: &[&Endpoint]) -> Vec<f64> {
+    let weights: Vec<u32> =
+        endpoints.iter().map(|e| if cluster.lb == LbPolicy::Random { 1 } else { e.weight }).collect();
+    RoundRobin::endpoint_shares(&weights)
+}
+
+/// How many of `total` requests each endpoint gets in turn: whole rounds by weight, then the rest in Envoy's order.
+pub fn in_turn(weights: &[u32], total: u64) -> Vec<u64> {
+    /// Longest part of a round that is walked step by step.
+    const WALK_MAX: u64 = 1 << 20;
+    let divisor = weights.iter().fold(0, |a, w| gcd(a, *w)).max(1);
+    let weights: Vec<u32> = weights.iter().map(|w| w / divisor).collect();
+    let round: u64 = weights.iter().map(|w| u64::from(*w)).sum();
+    let Some(rounds) = total.checked_div(round) else { return vec![0; weights.len()] };
+    let mut counts: Vec<u64> = weights.iter().map(|w| rounds * u64::from(*w)).collect();
+    let mut left = total - rounds * round;
+    if left > WALK_MAX {
+        // A round of more than a million steps: its parts are spread evenly, so each gets its share of what is left.
+        let part = left;
+        for (count, weight) in counts.iter_mut().zip(&weights) {
+            let more = (u128::from(part) * u128::from(*weight) / u128::from(round)).min(u128::from(left));
+            let more = u64::try_from(more).unwrap_or(0);
+            *count += more;
+            left -= more;
+        }
+    }
+    for endpoint in RoundRobin::new(&weights).take(usize::try_from(left).unwrap_or(0)) {
+        if let Some(count) = counts.get_mut(endpoint) {
+            *count += 1;
+        }
+    }
+    counts
+}
+
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envoy::proxy::ProxyKind;
+    use crate::envoy::router::testing::{cluster, table};
+
+    #[test]
+    fn in_turn_gives_every_request_to_somebody() {
+        assert_eq!(in_turn(&[1; 3], 10), [4, 3, 3]);
+        assert_eq!(in_turn(&[2, 1, 1], 8), [4, 2, 2]);
+        assert_eq!(in_turn(&[1], 7), [7]);
+        assert_eq!(in_turn(&[], 7), [0u64; 0]);
+        let huge = in_turn(&[u32::MAX, u32::MAX - 1], u64::from(u32::MAX));
+        assert_eq!(huge.iter().sum::<u64>(), u64::from(u32::MAX));
+    }
+
+    fn plan(lb: LbPolicy, healthy: usize) -> EndpointPlan {
+        let mut table = table(ProxyKind::Sidecar);
+        let cluster = Cluster { lb, ..cluster("v1", healthy, 1) };
+        let name = cluster.name.clone();
+        table.clusters.push(cluster);
+        endpoint_plan(&table, &name)
+    }
+
+    #[test]
+    fn s10_4_and_5_hashes_lead_to_the_endpoint_that_the_ring_gives_them() {
+        for lb in [LbPolicy::RingHash { minimum_ring_size: None }, LbPolicy::Maglev { table_size: None }] {
+            let plan = plan(lb, 3);
+            assert!(plan.is_sticky());
+            assert!((plan.shares.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+            let mut counts = [0.0; 3];
+            for i in 0..30_000u32 {
+                let hash = crate::envoy::balance::hash::xx_hash(&i.to_le_bytes());
+                counts[plan.of_hash(hash).unwrap() as usize] += 1.0 / 30_000.0;
+            }
+            for (got, expected) in counts.iter().zip(&plan.shares) {
+                assert!((got - expected).abs() < 0.015, "{lb:?}: {got} for {expected}");
+            }
+        }
+        assert_eq!(plan(LbPolicy::Random, 3).of_hash(7), None);
+    }
+
+    #[test]
+    fn s10_7_to_9_shares_without_hashes() {
+        assert_eq!(plan(LbPolicy::Random, 4).shares, [0.25; 4]);
+        assert_eq!(plan(LbPolicy::RoundRobin, 2).pick, Pick::InTurn(vec![1, 1]));
+        assert_eq!(plan(LbPolicy::LeastRequest, 0), EndpointPlan::none());
+    }
+}

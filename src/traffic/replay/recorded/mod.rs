@@ -1,0 +1,113 @@
+//! A log as streams: read and sorted, then drawn like any other.
+
+mod lens;
+mod sorting;
+
+use std::sync::atomic::Ordering;
+
+use indexmap::IndexMap;
+use rayon::prelude::*;
+use smol_str::SmolStr;
+
+pub use lens::{Lens, Lenses};
+use sorting::sort;
+pub use sorting::{Kind, Sorted};
+
+use super::wanted::{Wanted, detect, key};
+use super::{NotPossible, Pair, Progress, Settings, Simulation, settle};
+use crate::traffic::recorded::{Batch, Log, Unreadable};
+use crate::traffic::scenario::{Amount, Extent};
+use crate::traffic::streams::{Class, Mixing};
+
+/// Batches that are sorted at once for each thread, while the next are read.
+const BATCHES_PER_THREAD: usize = 16;
+
+/// Reads a log to its end, or until `progress` says to stop; counts lines as done.
+///
+/// Only so many batches are in memory as are sorted and read at a time: a log may be of any length.
+///
+/// # Errors
+/// What makes the log unreadable from some line on.
+pub fn read(log: &mut Log, lenses: &Lenses<'_>, progress: &Progress) -> Result<Sorted, Unreadable> {
+    let format = log.format();
+    let at_once = rayon::current_num_threads().max(1) * BATCHES_PER_THREAD;
+    let mut out = Sorted::default();
+    let mut batches = next(log, at_once)?;
+    while !batches.is_empty() && progress.stop.load(Ordering::Relaxed) == 0 {
+        let (sorted, following) = rayon::join(
+            || -> Vec<Sorted> { batches.par_iter().map(|b| sort(b, format, lenses)).collect() },
+            || next(log, at_once),
+        );
+        for part in sorted {
+            progress.done.fetch_add(part.lines, Ordering::Relaxed);
+            out.merge(part);
+        }
+        batches = following?;
+    }
+    Ok(out)
+}
+
+fn next(log: &mut Log, count: usize) -> Result<Vec<Batch>, Unreadable> {
+    let mut out = Vec::with_capacity(count);
+    while out.len() < count {
+        match log.next_batch()? {
+            Some(batch) => out.push(batch),
+            None => break,
+        }
+    }
+    Ok(out)
+}
+
+/// A log's requests on one mesh or, for a what-if, on two.
+#[derive(Debug)]
+pub enum Recorded {
+    One(Simulation),
+    Two(Pair),
+}
+
+/// The streams of a log that was read: one for each proxy, called `name`, in the order in which proxies come.
+///
+/// # Errors
+/// None of those that concern described streams; see [`NotPossible`].
+pub fn streams(name: &str, sorted: &Sorted, lenses: &Lenses<'_>, settings: &Settings) -> Result<Recorded, NotPossible> {
+    let mut proxies: IndexMap<SmolStr, Vec<Class>> = IndexMap::new();
+    for kind in sorted.kinds() {
+        let class = Class::new(crate::traffic::stats::as_f64(kind.count), kind.request.clone());
+        let class = Class { client: kind.client, alike: kind.alike, ..class };
+        proxies.entry(kind.proxy.clone()).or_default().push(class);
+    }
+    let (mut views, mut old_views, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
+    for (proxy, classes) in proxies {
+        let Some(lens) = lenses.get(&proxy) else { continue };
+        let requests: f64 = classes.iter().map(|c| c.weight).sum();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of counts")]
+        let requests = requests as u64;
+        wanted.push(Wanted {
+            name: name.into(),
+            view: views.len(),
+            automatic: false,
+            requests,
+            amount: Amount {
+                extent: Extent::Count(requests),
+                per_second: settings.amount.per_second,
+                ..Amount::default()
+            },
+            sessions: None,
+            mixing: Mixing::Counted,
+            detect: detect(settings, None),
+            // However the log is called, packed or handed in, its requests are the same.
+            key: key(&proxy, "log"),
+            sampled_of: None,
+            classes,
+        });
+        views.push(lens.now.clone());
+        old_views.extend(lens.before.clone());
+    }
+    if old_views.is_empty() {
+        return Ok(Recorded::One(Simulation { streams: settle(wanted, &views)?, views }));
+    }
+    Ok(Recorded::Two(Pair {
+        before: Simulation { streams: settle(wanted.clone(), &old_views)?, views: old_views },
+        now: Simulation { streams: settle(wanted, &views)?, views },
+    }))
+}

@@ -1,0 +1,258 @@
+//! A whole run: which streams go through which proxies, prepared once, then run.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use smol_str::SmolStr;
+
+use super::arrivals::{Arrivals, Override};
+use super::plan::NoPlan;
+use super::run::{self, Progress, Tally};
+use super::summarize::summarize;
+use super::wanted::{self, Wanted};
+use super::{Plan, StreamSummary, View};
+use crate::envoy::decision::{Decision, Detail, decide};
+use crate::envoy::proxy::Proxy;
+use crate::envoy::router::Switches;
+use crate::istio::mesh::Mesh;
+use crate::traffic::scenario::{Amount, Detect, REQUESTS_MAX, Scenario};
+use crate::traffic::streams::{CLASSES_MAX, Class};
+
+/// What a run is made with.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    pub seed: u64,
+    /// How many requests, and when, instead of what the streams say.
+    pub amount: Override,
+    /// The proxies were asked for by name: streams of others are left out.
+    pub chosen_proxies: bool,
+    pub switches: Switches,
+    /// Classes that end alike stay apart: every request is wanted as it is.
+    pub keep_apart: bool,
+    /// What every stream should be able to show, instead of what it says.
+    pub detect: Option<Detect>,
+    /// Share of requests that fail anyway, for streams that don't say; None: [`ERROR_RATE_DEFAULT`].
+    pub error_rate: Option<f64>,
+}
+
+/// Why a run cannot begin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotPossible {
+    #[error("stream `{stream}` goes through the proxy `{proxy}`, which is not there; there are {known}")]
+    UnknownProxy { stream: SmolStr, proxy: SmolStr, known: String },
+    #[error(
+        "stream `{stream}` has too many sessions: told apart by their address, and for each way that a request can go, they come \
+         to more than {CLASSES_MAX}; make `sessions.count` smaller"
+    )]
+    TooManySessions { stream: SmolStr },
+    #[error("stream `{stream}` has no rate, so nobody knows how many requests a length of time holds; give --rate too")]
+    NoRate { stream: SmolStr },
+    #[error("stream `{stream}` would have more than {REQUESTS_MAX} requests: make its rate or its time smaller")]
+    TooManyRequests { stream: SmolStr },
+    #[error("there is no proxy to send requests through")]
+    NoProxy,
+}
+
+/// A stream whose classes are decided.
+#[derive(Debug)]
+pub struct Prepared {
+    pub name: SmolStr,
+    /// Index of its proxy's view.
+    pub view: usize,
+    pub automatic: bool,
+    /// Requests to make.
+    pub requests: u64,
+    pub classes: Vec<Class>,
+    /// Clients that come back; None: every request is a client of its own.
+    pub sessions: Option<u64>,
+    /// About each class, in order.
+    pub decisions: Vec<Decision>,
+    pub plan: Plan,
+    /// How they come.
+    pub(super) amount: Amount,
+    /// What the stream should be able to show, and the share of requests that fails anyway.
+    pub(super) detect: Option<(Detect, f64)>,
+    /// The classes are those of a sample of requests; how many combinations of variables there are. Exact shares are then
+    /// those of the sample.
+    pub sampled_of: Option<u64>,
+    /// Keys the stream's randomness; made of its name and proxy, so that other streams don't matter.
+    key: u64,
+}
+
+impl Prepared {
+    pub(super) fn key(&self) -> u64 {
+        self.key
+    }
+
+    /// When its requests come.
+    pub(super) fn arrivals(&self, seed: u64) -> Arrivals {
+        Arrivals::new(&self.amount, seed, self.key)
+    }
+}
+
+/// Views and streams of one mesh.
+#[derive(Debug)]
+pub struct Simulation {
+    pub views: Vec<Arc<View>>,
+    pub streams: Vec<Prepared>,
+}
+
+/// The same requests on two meshes: streams, classes and random words stand in the same order in both.
+#[derive(Debug)]
+pub struct Pair {
+    pub before: Simulation,
+    pub now: Simulation,
+}
+
+impl Pair {
+    /// Resolves the tables of the same proxies in both meshes and decides every class twice.
+    ///
+    /// Without described streams, each proxy gets automatic ones: with the requests that either of its tables suggests.
+    ///
+    /// # Errors
+    /// As [`Simulation::prepare`].
+    pub fn prepare(
+        before: &Mesh,
+        now: &Mesh,
+        proxies: &[Arc<Proxy>],
+        scenario: Option<&Scenario>,
+        settings: &Settings,
+    ) -> Result<Pair, NotPossible> {
+        let Gathered { wanted, views, old_views } = gather(now, Some(before), proxies, scenario, settings)?;
+        Ok(Pair {
+            before: Simulation { streams: settle(wanted.clone(), &old_views)?, views: old_views },
+            now: Simulation { streams: settle(wanted, &views)?, views },
+        })
+    }
+}
+
+impl Simulation {
+    /// Resolves the tables that are needed and decides every class.
+    ///
+    /// Without described streams for these proxies, each proxy gets the automatic ones.
+    ///
+    /// # Errors
+    /// Streams through unknown proxies, or whose length nobody knows.
+    pub fn prepare(
+        mesh: &Mesh,
+        proxies: &[Arc<Proxy>],
+        scenario: Option<&Scenario>,
+        settings: &Settings,
+    ) -> Result<Simulation, NotPossible> {
+        let Gathered { wanted, views, .. } = gather(mesh, None, proxies, scenario, settings)?;
+        Ok(Simulation { streams: settle(wanted, &views)?, views })
+    }
+
+    /// Requests of all streams together.
+    pub fn requests(&self) -> u64 {
+        self.streams.iter().map(|s| s.requests).fold(0, u64::saturating_add)
+    }
+
+    /// Runs every stream, in parallel, and sums up each. The same seed gives the same summaries.
+    pub fn run(&self, seed: u64, progress: &Progress) -> Vec<StreamSummary> {
+        self.summaries(|s| run::run(&s.plan, seed, s.key, s.requests, progress))
+    }
+
+    /// Draws nothing: only expected shares.
+    pub fn exact(&self) -> Vec<StreamSummary> {
+        self.summaries(|s| Tally::none(&s.plan))
+    }
+
+    fn summaries(&self, tally: impl Fn(&Prepared) -> Tally + Sync) -> Vec<StreamSummary> {
+        self.streams.par_iter().filter_map(|s| Some(summarize(s, self.views.get(s.view)?, &tally(s)))).collect()
+    }
+}
+
+/// What a run is made of.
+struct Gathered {
+    wanted: Vec<Wanted>,
+    views: Vec<Arc<View>>,
+    /// Of the mesh as it was before; none without one.
+    old_views: Vec<Arc<View>>,
+}
+
+/// The streams of a run, and the views of `mesh` and of `before` that they pass.
+fn gather(
+    mesh: &Mesh,
+    before: Option<&Mesh>,
+    proxies: &[Arc<Proxy>],
+    scenario: Option<&Scenario>,
+    settings: &Settings,
+) -> Result<Gathered, NotPossible> {
+    if proxies.is_empty() {
+        return Err(NotPossible::NoProxy);
+    }
+    let described = wanted::described(proxies, scenario, settings)?;
+    let mut used: Vec<usize> = described.iter().map(|(_, proxy)| *proxy).collect();
+    if described.is_empty() {
+        used = (0..proxies.len()).collect();
+    }
+    used.sort_unstable();
+    used.dedup();
+    let views_of = |mesh: &Mesh| -> Vec<Arc<View>> {
+        let view = |p: &Arc<Proxy>| Arc::new(View::new(mesh, p, &settings.switches));
+        used.par_iter().filter_map(|i| proxies.get(*i)).map(view).collect()
+    };
+    let views = views_of(mesh);
+    let old_views = before.map(views_of);
+    let mut streams = Vec::new();
+    for (stream, proxy) in &described {
+        let index = used.binary_search(proxy).unwrap_or(0);
+        let Some(view) = views.get(index) else { continue };
+        let before = old_views.as_ref().and_then(|old| old.get(index)).map(AsRef::as_ref);
+        streams.push(wanted::expanded(stream, index, view, before, settings)?);
+    }
+    if described.is_empty() {
+        streams = wanted::automatic(&views, old_views.as_deref(), settings)?;
+    }
+    Ok(Gathered { wanted: streams, views, old_views: old_views.unwrap_or_default() })
+}
+
+/// Decides the classes of every stream. A stream of which nothing can come is left out.
+pub(super) fn settle(wanted: Vec<Wanted>, views: &[Arc<View>]) -> Result<Vec<Prepared>, NotPossible> {
+    let all: Result<Vec<Option<Prepared>>, NotPossible> = wanted
+        .into_par_iter()
+        .map(|wanted| match views.get(wanted.view) {
+            Some(view) => prepared(wanted, view),
+            None => Ok(None),
+        })
+        .collect();
+    Ok(all?.into_iter().flatten().collect())
+}
+
+/// None for a stream of which nothing can come.
+fn prepared(wanted: Wanted, view: &View) -> Result<Option<Prepared>, NotPossible> {
+    let Wanted {
+        name,
+        view: view_index,
+        automatic,
+        requests,
+        amount,
+        sessions,
+        mixing,
+        detect,
+        key,
+        sampled_of,
+        classes,
+    } = wanted;
+    let decisions: Vec<Decision> =
+        classes.par_iter().map(|c| decide(&view.router, &c.request, Detail::Outcome)).collect();
+    match Plan::new(&classes, &decisions, view, sessions, mixing) {
+        Ok(plan) => Ok(Some(Prepared {
+            name,
+            view: view_index,
+            automatic,
+            requests,
+            classes,
+            sessions,
+            decisions,
+            plan,
+            amount,
+            detect,
+            sampled_of,
+            key,
+        })),
+        Err(NoPlan::Nothing) => Ok(None),
+        Err(NoPlan::TooManySessions) => Err(NotPossible::TooManySessions { stream: name }),
+    }
+}

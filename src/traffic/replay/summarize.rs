@@ -1,0 +1,269 @@
+//! From the counts of a run to what is said about them.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use smol_str::SmolStr;
+
+use super::detect::detection;
+use super::{
+    Answer, BlackholeCause, Cause, Count, Destination, EndpointCount, EndpointPlan, Example, Group, Leaf, Prepared,
+    RouteCount, Sticky, StreamSummary, Tally, View, hint,
+};
+use crate::envoy::decision::{Counted, Decision, Detail, Outcome, decide};
+use crate::envoy::request::Request;
+use crate::envoy::table::{AbortStatus, ClusterName, ForwardTo, RouteAction, RouteSource};
+use crate::traffic::stats::{Fit, chi_square, fit_of_sum};
+
+/// Examples that are kept of unmatched requests.
+pub(super) const EXAMPLES_MAX: usize = 5;
+
+/// The summary of one stream's run.
+pub(super) fn summarize(stream: &Prepared, view: &View, tally: &Tally) -> StreamSummary {
+    let counted: Vec<(&Leaf, Count)> = stream
+        .plan
+        .leaves
+        .iter()
+        .zip(&tally.leaves)
+        .map(|(leaf, &requests)| (leaf, Count { requests, expected_share: leaf.share }))
+        .collect();
+    let mut outcomes: BTreeMap<Outcome, Count> = BTreeMap::new();
+    let mut kinds: IndexMap<(Option<u32>, Outcome), Count> = IndexMap::new();
+    for (leaf, count) in &counted {
+        outcomes.entry(leaf.outcome).or_default().add(*count);
+        kinds.entry((leaf.cluster, leaf.outcome)).or_default().add(*count);
+    }
+    let destinations = destinations(stream, tally, &kinds);
+    let detection = stream
+        .detect
+        .map(|(detect, error_rate)| detection(&destinations, detect, &stream.amount, stream.requests, error_rate));
+    StreamSummary {
+        name: stream.name.clone(),
+        proxy: view.table().proxy.name.clone(),
+        automatic: stream.automatic,
+        planned: stream.requests,
+        requests: tally.requests,
+        partial: tally.partial,
+        sampled_of: stream.sampled_of,
+        destinations,
+        answers: answers(stream, view, &counted),
+        unmatched_examples: examples(stream, view, &counted),
+        causes: causes(stream, view, &counted),
+        routes: routes(stream, view, &counted),
+        fit: fit(stream, &counted),
+        outcomes,
+        detection,
+    }
+}
+
+/// How well what was drawn fits its shares. Each group is a sample of its own: how many requests it has is not drawn.
+fn fit(stream: &Prepared, counted: &[(&Leaf, Count)]) -> Option<Fit> {
+    let of_group = |group: &Group| {
+        let mut kinds: IndexMap<(Option<u32>, Outcome), Count> = IndexMap::new();
+        for (leaf, count) in group.of(counted) {
+            kinds.entry((leaf.cluster, leaf.outcome)).or_default().add(*count);
+        }
+        let whole: f64 = kinds.values().map(|c| c.expected_share).sum();
+        let (counts, shares): (Vec<u64>, Vec<f64>) =
+            kinds.values().map(|c| (c.requests, c.expected_share / whole)).unzip();
+        chi_square(&counts, &shares)
+    };
+    match stream.plan.groups.as_slice() {
+        [one] => of_group(one),
+        several => fit_of_sum(&several.iter().filter_map(of_group).collect::<Vec<_>>()),
+    }
+}
+
+fn destinations(stream: &Prepared, tally: &Tally, kinds: &IndexMap<(Option<u32>, Outcome), Count>) -> Vec<Destination> {
+    let expected = stream.plan.endpoint_shares();
+    let with_cluster = kinds.iter().filter_map(|((cluster, outcome), count)| Some(((*cluster)?, *outcome, *count)));
+    with_cluster
+        .filter_map(|(index, outcome, count)| {
+            let (name, plan) = stream.plan.clusters.get(index as usize)?;
+            let requests = tally.endpoints.get(index as usize)?;
+            let shares = expected.get(index as usize)?;
+            let endpoint = |((name, &requests), &expected_share): ((&String, &u64), &f64)| EndpointCount {
+                endpoint: name.clone(),
+                count: Count { requests, expected_share },
+            };
+            let endpoints = plan.names.iter().zip(requests).zip(shares).map(endpoint).collect();
+            let sticky = if plan.is_sticky() { sticky(stream, tally, index, plan) } else { None };
+            Some(Destination { cluster: name.clone(), outcome, count, endpoints, sticky })
+        })
+        .collect()
+}
+
+/// The hashes that came to a cluster. None where no request has one.
+fn sticky(stream: &Prepared, tally: &Tally, cluster: u32, plan: &EndpointPlan) -> Option<Sticky> {
+    let leaves = stream.plan.leaves.iter().zip(&tally.leaves).filter(|(l, _)| l.cluster == Some(cluster));
+    let drawn_nothing = tally.requests == 0;
+    let mut seen: Vec<(u64, u32)> = leaves
+        .filter(|(_, n)| drawn_nothing || **n > 0)
+        .filter_map(|(l, _)| l.kept.map(|k| (k.hash, k.endpoint)))
+        .collect();
+    if seen.is_empty() {
+        return None;
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    let mut of_endpoints = vec![0u64; plan.names.len()];
+    for (_, endpoint) in &seen {
+        if let Some(n) = of_endpoints.get_mut(*endpoint as usize) {
+            *n += 1;
+        }
+    }
+    let fit = chi_square(&of_endpoints, &plan.shares);
+    let share = |alike: bool| -> f64 {
+        let class = |l: &&Leaf| stream.classes.get(l.class as usize).is_some_and(|c| alike || !c.alike);
+        stream.plan.leaves.iter().filter(|l| l.cluster == Some(cluster)).filter(class).map(|l| l.share).sum()
+    };
+    let put_together = share(false) / share(true);
+    Some(Sticky { sessions: seen.len() as u64, put_together, of_endpoints, long_run: plan.shares.clone(), fit })
+}
+
+fn answers(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<Answer> {
+    type Key = (Outcome, Option<u16>, SmolStr, SmolStr, Option<RouteSource>);
+    let mut found: IndexMap<Key, (Option<String>, Count)> = IndexMap::new();
+    for (leaf, count) in counted.iter().filter(|(l, _)| l.outcome.counted() == Counted::Answered) {
+        let Some(decision) = stream.decisions.get(leaf.class as usize) else { continue };
+        let status = answer_status(view, decision, leaf.outcome);
+        let location = decision.location.clone().filter(|_| leaf.outcome != Outcome::FaultAbort);
+        let host = decision.virtual_host.clone().unwrap_or_default();
+        let name = decision.route_name.clone().unwrap_or_default();
+        let key = (leaf.outcome, status, host, name, decision.source.clone());
+        found.entry(key).or_insert((location, Count::default())).1.add(*count);
+    }
+    let answer = |((outcome, status, virtual_host, route_name, source), (location, count))| Answer {
+        outcome,
+        status,
+        location,
+        virtual_host,
+        route_name,
+        source,
+        count,
+    };
+    found.into_iter().map(answer).collect()
+}
+
+/// The status of an answer that the proxy itself gives with this outcome; None where it gives none.
+pub fn answer_status(view: &View, decision: &Decision, outcome: Outcome) -> Option<u16> {
+    match outcome.counted() {
+        // Of a request that matches nothing, the outcome says it all.
+        Counted::Unmatched | Counted::Blackholed => None,
+        _ if outcome == Outcome::FaultAbort => abort_status(view, decision),
+        _ => decision.status,
+    }
+}
+
+/// The status of the abort that a route injects; the decision's own is that of requests which are let through.
+pub(super) fn abort_status(view: &View, decision: &Decision) -> Option<u16> {
+    if decision.outcome == Some(Outcome::FaultAbort) {
+        return decision.status;
+    }
+    match view.route(decision)?.fault.as_ref()?.abort.as_ref()?.status {
+        AbortStatus::Http(status) => u16::try_from(status).ok(),
+        AbortStatus::Grpc(_) => Some(200),
+    }
+}
+
+fn examples(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<Example> {
+    let is_unmatched = |(l, c): &&(&Leaf, Count)| l.outcome.counted() == Counted::Unmatched && c.expected_share > 0.0;
+    let mut unmatched: Vec<_> = counted.iter().filter(is_unmatched).collect();
+    // The most frequent first; of equal ones the first that was met.
+    unmatched.sort_by(|(_, a), (_, b)| b.expected_share.total_cmp(&a.expected_share));
+    unmatched
+        .into_iter()
+        .filter_map(|(leaf, count)| {
+            let request = &stream.classes.get(leaf.class as usize)?.request;
+            // Asked again with all details, which the many others don't need.
+            let reason = decide(&view.router, request, Detail::Steps).hints.into_iter().next();
+            Some(Example { request: request_text(request), outcome: leaf.outcome, reason, count: *count })
+        })
+        .take(EXAMPLES_MAX)
+        .collect()
+}
+
+/// The port that stands in an authority. IPv6 addresses have colons of their own.
+fn authority_port(authority: &str) -> Option<u16> {
+    let (host, port) = authority.rsplit_once(':')?;
+    if host.contains(':') && !host.ends_with(']') { None } else { port.parse().ok() }
+}
+
+/// `GET http://host/path -H 'name: value'`. Without `x-request-id`, which says nothing and which every request has.
+pub fn request_text(r: &Request) -> String {
+    let scheme = if r.tls { "https" } else { "http" };
+    let port = match r.port {
+        Some(p) if authority_port(&r.authority).is_none() && p != if r.tls { 443 } else { 80 } => {
+            format!(":{p}")
+        }
+        _ => String::new(),
+    };
+    let told = r.headers.iter().filter(|(n, _)| !n.eq_ignore_ascii_case("x-request-id"));
+    let headers: String = told.map(|(n, v)| format!(" -H '{n}: {v}'")).collect();
+    format!("{} {scheme}://{}{port}{}{headers}", r.method, r.authority, r.path)
+}
+
+fn causes(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<BlackholeCause> {
+    type Key = (Outcome, Option<ClusterName>, Option<RouteSource>);
+    let mut found: IndexMap<Key, (String, Count)> = IndexMap::new();
+    for (leaf, count) in counted.iter().filter(|(l, _)| l.outcome.counted() == Counted::Blackholed) {
+        let cluster = leaf.cluster.and_then(|c| stream.plan.clusters.get(c as usize)).map(|(name, _)| name.clone());
+        let decision = stream.decisions.get(leaf.class as usize);
+        let source = decision.and_then(|d| destination_source(view, d, cluster.as_ref()));
+        let example = || stream.classes.get(leaf.class as usize).map(|c| request_text(&c.request)).unwrap_or_default();
+        found.entry((leaf.outcome, cluster, source)).or_insert_with(|| (example(), Count::default())).1.add(*count);
+    }
+    found
+        .into_iter()
+        .map(|((outcome, cluster, source), (example, count))| {
+            let known = cluster.as_ref().and_then(|c| hint(view.table(), c));
+            let (cause, hint) = known.unwrap_or_else(|| (Cause::RegistryOnly, super::cause::REGISTRY_ONLY.to_owned()));
+            BlackholeCause { outcome, cause, cluster, count, source, hint, example }
+        })
+        .collect()
+}
+
+/// The route's source with the line of the destination that names the cluster.
+fn destination_source(view: &View, decision: &Decision, cluster: Option<&ClusterName>) -> Option<RouteSource> {
+    let source = decision.source.clone()?;
+    let at = match view.route(decision).map(|r| &r.action) {
+        Some(RouteAction::Forward(f)) => match &f.destination {
+            ForwardTo::Cluster(d) => d.at,
+            ForwardTo::Weighted(all) => {
+                all.iter().find(|w| Some(&w.destination.cluster) == cluster).and_then(|w| w.destination.at)
+            }
+        },
+        _ => None,
+    };
+    Some(RouteSource { at: at.unwrap_or(source.at), ..source })
+}
+
+fn routes(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<RouteCount> {
+    let mut hosts: IndexMap<(&str, &str), BTreeMap<u32, Count>> = IndexMap::new();
+    for (leaf, count) in counted {
+        let Some(d) = stream.decisions.get(leaf.class as usize) else { continue };
+        let (Some(config), Some(host)) = (d.route_config.as_deref(), d.virtual_host.as_deref()) else { continue };
+        let counts = hosts.entry((config, host)).or_default();
+        if let Some(index) = d.route_index {
+            counts.entry(index).or_default().add(*count);
+        }
+    }
+    let mut out = Vec::new();
+    for ((config, name), counts) in hosts {
+        let Some(host) = view.virtual_host(config, name) else { continue };
+        if host.require_tls {
+            continue; // No request ever gets as far as its routes.
+        }
+        for (i, route) in (0u32..).zip(&host.routes) {
+            out.push(RouteCount {
+                proxy: view.table().proxy.name.clone(),
+                route_config: config.into(),
+                virtual_host: host.name.clone(),
+                route_index: i,
+                route: route.clone(),
+                count: counts.get(&i).copied().unwrap_or_default(),
+            });
+        }
+    }
+    out
+}

@@ -1,0 +1,178 @@
+//! What a run says about a stream: counts beside expected shares, what was lost and why, which routes were hit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::{Cause, Detection};
+use crate::envoy::decision::{Counted, Outcome};
+use crate::envoy::table::{ClusterName, Route, RouteSource};
+use crate::traffic::stats::{Fit, share, wilson95};
+
+/// How often something happened, and how often it should.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Count {
+    pub requests: u64,
+    /// Exact share of the stream's requests, 0 to 1; computed without drawing.
+    pub expected_share: f64,
+}
+
+impl Count {
+    /// Both parts added.
+    pub fn add(&mut self, other: Count) {
+        self.requests += other.requests;
+        self.expected_share += other.expected_share;
+    }
+
+    /// The measured share of `total` requests; 0 where there were none.
+    pub fn share(self, total: u64) -> f64 {
+        share(self.requests, total)
+    }
+
+    /// Wilson's 95 % interval around the measured share.
+    pub fn ci95(self, total: u64) -> [f64; 2] {
+        wilson95(self.requests, total)
+    }
+}
+
+/// Everything that is reported about one stream, or about all of them together.
+#[derive(Debug, Clone, Default)]
+pub struct StreamSummary {
+    /// Empty for the sum over streams, and likewise `proxy`.
+    pub name: SmolStr,
+    pub proxy: SmolStr,
+    /// Made from the route table, since nobody described any.
+    pub automatic: bool,
+    /// Requests that the run was to make.
+    pub planned: u64,
+    /// Requests that it made.
+    pub requests: u64,
+    /// It was stopped before its end.
+    pub partial: bool,
+    /// The expected shares are estimated by a sample; how many combinations of variables there are.
+    pub sampled_of: Option<u64>,
+    /// By outcome; only outcomes that can occur.
+    pub outcomes: BTreeMap<Outcome, Count>,
+    /// Clusters that can be drawn, in the order they were met, also those that lose their traffic.
+    pub destinations: Vec<Destination>,
+    /// What the proxy answers itself.
+    pub answers: Vec<Answer>,
+    /// A few requests that match nothing.
+    pub unmatched_examples: Vec<Example>,
+    /// Lost traffic, by cause.
+    pub causes: Vec<BlackholeCause>,
+    /// Routes of the virtual hosts that the stream met, in match order.
+    pub routes: Vec<RouteCount>,
+    /// How well the counts fit the expected shares; None where only one thing can happen.
+    pub fit: Option<Fit>,
+    /// What the stream can tell about a subset that fails more often, where that was asked.
+    pub detection: Option<Detection>,
+}
+
+impl StreamSummary {
+    /// All outcomes that are counted as `wanted`.
+    pub fn counted(&self, wanted: Counted) -> Count {
+        let mut sum = Count::default();
+        self.outcomes.iter().filter(|(o, _)| o.counted() == wanted).for_each(|(_, c)| sum.add(*c));
+        // Shares are sums of products; a whole is a whole.
+        sum.expected_share = sum.expected_share.min(1.0);
+        sum
+    }
+
+    /// Requests of an outcome that came to no cluster: those that its destinations got are left out.
+    pub fn without_destination(&self, outcome: Outcome) -> Count {
+        let mut rest = self.outcomes.get(&outcome).copied().unwrap_or_default();
+        let mut of_destinations = Count::default();
+        self.destinations.iter().filter(|d| d.outcome == outcome).for_each(|d| of_destinations.add(d.count));
+        rest.requests = rest.requests.saturating_sub(of_destinations.requests);
+        rest.expected_share -= of_destinations.expected_share;
+        rest
+    }
+}
+
+/// One cluster and what it got.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Destination {
+    pub cluster: ClusterName,
+    pub outcome: Outcome,
+    pub count: Count,
+    pub endpoints: Vec<EndpointCount>,
+    /// Where hashes keep requests together; None also for the sum over streams.
+    pub sticky: Option<Sticky>,
+}
+
+/// What a hash keeps together is judged as one: the requests of a session say no more about shares than the session does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sticky {
+    /// Different hashes that were seen.
+    pub sessions: u64,
+    /// Share (0 to 1) of the cluster's requests whose sessions were put together because there were too many: their endpoints are
+    /// drawn, and they are none of the sessions.
+    pub put_together: f64,
+    /// By endpoint.
+    pub of_endpoints: Vec<u64>,
+    /// Shares of hashes in the long run, by endpoint.
+    pub long_run: Vec<f64>,
+    /// How well the sessions fit the long run.
+    pub fit: Option<Fit>,
+}
+
+/// One endpoint of a cluster; shares are of the stream's requests.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndpointCount {
+    pub endpoint: String,
+    pub count: Count,
+}
+
+/// One answer that the proxy gives itself: a redirect, a direct response, an injected abort.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub outcome: Outcome,
+    pub status: Option<u16>,
+    /// Where a redirect leads, for the first request that was met.
+    pub location: Option<String>,
+    pub virtual_host: SmolStr,
+    /// Empty: unnamed, or no route was asked.
+    pub route_name: SmolStr,
+    pub source: Option<RouteSource>,
+    pub count: Count,
+}
+
+/// A request that matched nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Example {
+    /// `GET http://host/path`, with its headers behind.
+    pub request: String,
+    pub outcome: Outcome,
+    /// What is missing, where it can be said.
+    pub reason: Option<String>,
+    pub count: Count,
+}
+
+/// Lost traffic of one cause.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BlackholeCause {
+    pub outcome: Outcome,
+    pub cause: Cause,
+    /// None where the proxy answers without looking for a cluster (`block_all`).
+    pub cluster: Option<ClusterName>,
+    pub count: Count,
+    /// The destination's line.
+    pub source: Option<RouteSource>,
+    /// What to change.
+    pub hint: String,
+    /// A request that is lost this way.
+    pub example: String,
+}
+
+/// One route and how often it was taken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RouteCount {
+    pub proxy: SmolStr,
+    pub route_config: SmolStr,
+    pub virtual_host: SmolStr,
+    pub route_index: u32,
+    pub route: Arc<Route>,
+    pub count: Count,
+}

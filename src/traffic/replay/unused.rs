@@ -1,0 +1,50 @@
+//! VirtualServices that no proxy of a run makes anything of.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+use smol_str::SmolStr;
+
+use super::View;
+use crate::envoy::table::RouteSource;
+use crate::istio::mesh::Mesh;
+use crate::manifest::kinds::ObjectId;
+use crate::manifest::source::Position;
+
+/// A VirtualService that is in none of the tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unused {
+    pub object: ObjectId,
+    pub at: Position,
+    /// Gateways that it names, `NAMESPACE/NAME`, and that are not among the manifests.
+    pub missing_gateways: Vec<SmolStr>,
+}
+
+/// Those of the mesh, in creation order. Delegates are looked at through the VirtualServices that name them.
+pub fn unused(mesh: &Mesh, views: &[Arc<View>]) -> Vec<Unused> {
+    let mut used: FxHashSet<&ObjectId> = FxHashSet::default();
+    for view in views {
+        let table = view.table();
+        let routes = table.route_configs.iter().flat_map(|c| &c.virtual_hosts).flat_map(|h| &h.routes);
+        let chains = table.listeners.iter().flat_map(|l| l.filter_chains.iter().chain(&l.default_filter_chain));
+        let sources = routes.filter_map(|r| r.source.as_ref()).chain(chains.filter_map(|c| c.source.as_ref()));
+        for source in sources {
+            used.insert(&root(source).object);
+        }
+    }
+    let known: FxHashSet<String> =
+        mesh.gateways.iter().map(|g| format!("{}/{}", g.meta.namespace, g.meta.name)).collect();
+    let is_there = |gateway: &SmolStr| gateway == "mesh" || known.contains(gateway.as_str());
+    let entries = mesh.virtual_services.all.iter().filter(|v| !used.contains(&v.object));
+    entries
+        .map(|v| Unused {
+            object: v.object.clone(),
+            at: v.at,
+            missing_gateways: v.gateways.iter().filter(|g| !is_there(g)).cloned().collect(),
+        })
+        .collect()
+}
+
+fn root(source: &RouteSource) -> &RouteSource {
+    source.root.as_deref().map_or(source, root)
+}

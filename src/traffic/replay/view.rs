@@ -1,0 +1,51 @@
+//! One proxy's table, ready to be asked.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use smol_str::SmolStr;
+
+use crate::envoy::decision::Decision;
+use crate::envoy::proxy::Proxy;
+use crate::envoy::router::{Router, Switches};
+use crate::envoy::table::{Route, RouteTable, VirtualHost};
+use crate::istio::mesh::Mesh;
+use crate::istio::translate;
+
+/// A router, and an index of its table by the names that decisions carry.
+#[derive(Debug)]
+pub struct View {
+    pub router: Router,
+    /// By route configuration and virtual host.
+    hosts: FxHashMap<SmolStr, FxHashMap<SmolStr, (u32, u32)>>,
+}
+
+impl View {
+    /// Resolves the proxy's table and compiles it.
+    pub fn new(mesh: &Mesh, proxy: &Arc<Proxy>, switches: &Switches) -> View {
+        let table = Arc::new(translate::route_table(mesh, proxy));
+        let mut hosts: FxHashMap<SmolStr, FxHashMap<SmolStr, (u32, u32)>> = FxHashMap::default();
+        for (c, config) in (0u32..).zip(&table.route_configs) {
+            let of_config = hosts.entry(config.name.clone()).or_default();
+            for (h, host) in (0u32..).zip(&config.virtual_hosts) {
+                of_config.entry(host.name.clone()).or_insert((c, h));
+            }
+        }
+        View { router: Router::new(table, switches), hosts }
+    }
+
+    pub fn table(&self) -> &RouteTable {
+        self.router.table()
+    }
+
+    pub(super) fn virtual_host(&self, config: &str, name: &str) -> Option<&VirtualHost> {
+        let (config, host) = *self.hosts.get(config)?.get(name)?;
+        self.router.virtual_host(config, host)
+    }
+
+    /// The route that took a request.
+    pub(super) fn route(&self, decision: &Decision) -> Option<&Arc<Route>> {
+        let host = self.virtual_host(decision.route_config.as_deref()?, decision.virtual_host.as_deref()?)?;
+        host.routes.get(decision.route_index? as usize)
+    }
+}

@@ -1,0 +1,205 @@
+//! From the node tree of scenario.yaml to a [`Scenario`].
+
+use std::net::IpAddr;
+
+use smol_str::SmolStr;
+
+use super::decode_stream::stream;
+use super::fields::{Fields, Reader, nearest};
+use super::{Scenario, ScenarioPod, ScenarioProxy};
+use crate::envoy::proxy::ProxyKind;
+use crate::manifest::diagnostic::Finding;
+use crate::manifest::source::FileId;
+use crate::manifest::yaml::{self, LineIndex, Node};
+
+const SCENARIO: &[&str] = &[
+    "apiVersion",
+    "kind",
+    "description",
+    "rules",
+    "manifests",
+    "mesh",
+    "proxies",
+    "pods",
+    "streams",
+    "tests",
+    "envoy",
+];
+
+/// Reads the first document of `text`.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the text.
+pub fn decode(file: FileId, text: &str) -> Result<Scenario, Vec<Finding>> {
+    let lines = LineIndex::new(text);
+    let mut reader = Reader { what: "scenario", file, document: 0, lines: &lines, text, findings: Vec::new() };
+    let mut scenario = Scenario::default();
+    let mut documents = yaml::documents(text).into_iter();
+    match documents.next().map(|raw| yaml::parse(&raw, &yaml::Limits::default())) {
+        Some(Ok(Some(document))) => {
+            for p in &document.problems {
+                reader.problem(p.span, "", p.message.clone(), p.hint.clone());
+            }
+            top(&mut reader, &document.root, &mut scenario);
+        }
+        Some(Ok(None)) | None => {
+            reader.problem(yaml::Span::default(), "", "the scenario is empty", None);
+        }
+        Some(Err(problems)) => {
+            for p in problems {
+                reader.problem(p.span, "", p.message, p.hint);
+            }
+        }
+    }
+    if reader.findings.is_empty() { Ok(scenario) } else { Err(reader.findings) }
+}
+
+fn top(r: &mut Reader<'_>, root: &Node<'_>, s: &mut Scenario) {
+    let Some(f) = r.object(root, "", SCENARIO) else { return };
+    expect(r, &f, "apiVersion", "towtank/v1");
+    expect(r, &f, "kind", "Scenario");
+    s.description = f.string(r, "description").unwrap_or_default().to_string();
+    s.rules = strings(r, &f, "rules").unwrap_or_default().iter().map(ToString::to_string).collect();
+    s.manifests = strings(r, &f, "manifests");
+    if let Some((node, path)) = f.get("mesh") {
+        s.has_mesh = true;
+        if node.as_map().is_none() {
+            r.problem(node.span, &path, "`mesh` must be an object of MeshConfig fields", None);
+        }
+    }
+    s.has_tests = f.get("tests").is_some();
+    each(r, &f, "proxies", |r, node, path| s.proxies.extend(proxy(r, node, path)));
+    each(r, &f, "pods", |r, node, path| s.pods.extend(pod(r, node, path)));
+    each(r, &f, "streams", |r, node, path| s.streams.extend(stream(r, node, path)));
+    unique(r, s.proxies.iter().map(|p| (p.name.clone(), p.at)), "proxy");
+    unique(r, s.streams.iter().map(|p| (p.name.clone(), p.at)), "stream");
+    for stream in &s.streams {
+        if !stream.proxy.is_empty()
+            && !s.proxies.is_empty()
+            && s.proxies.iter().all(|p| p.name != stream.proxy)
+            && !stream.proxy.contains(':')
+        {
+            let names: Vec<&str> = s.proxies.iter().map(|p| p.name.as_str()).collect();
+            let hint = nearest(&stream.proxy, &names)
+                .map_or_else(|| format!("proxies: {}", names.join(", ")), |n| format!("did you mean `{n}`?"));
+            let message =
+                format!("stream `{}` names the proxy `{}`, which the scenario doesn't have", stream.name, stream.proxy);
+            r.findings.push(
+                Finding::new("scenario", crate::manifest::diagnostic::Severity::Error, message)
+                    .at(stream.at)
+                    .hint(hint),
+            );
+        }
+    }
+    if let Some((node, path)) = f.get("envoy") {
+        switches(r, node, &path, s);
+    }
+}
+
+/// Booleans, and one number; which names there are is known where the switches are used.
+fn switches(r: &mut Reader<'_>, node: &Node<'_>, path: &str, s: &mut Scenario) {
+    let Some(entries) = node.as_map() else {
+        r.problem(node.span, path, "`envoy` must be an object of switches", None);
+        return;
+    };
+    for e in entries {
+        let value = match (e.value.as_bool(), e.value.as_i64()) {
+            (Some(on), _) => on.into(),
+            (None, Some(n)) => n.into(),
+            _ => {
+                r.problem(e.value.span, &format!("{path}.{}", e.key), "a switch is true, false or a number", None);
+                continue;
+            }
+        };
+        s.switches.insert(e.key.to_string(), value);
+    }
+}
+
+fn expect(r: &mut Reader<'_>, f: &Fields<'_, '_>, key: &str, wanted: &str) {
+    if let Some((node, path)) = f.require(r, key)
+        && let Some(found) = r.string(node, &path)
+        && found != wanted
+    {
+        r.problem(node.span, &path, format!("`{key}` is `{found}`"), Some(format!("write `{key}: {wanted}`")));
+    }
+}
+
+fn unique(r: &mut Reader<'_>, names: impl Iterator<Item = (SmolStr, crate::manifest::source::Position)>, what: &str) {
+    let mut seen = std::collections::BTreeSet::new();
+    for (name, at) in names {
+        if !seen.insert(name.clone()) {
+            let message = format!("two entries for the {what} `{name}`");
+            r.findings.push(Finding::new("scenario", crate::manifest::diagnostic::Severity::Error, message).at(at));
+        }
+    }
+}
+
+pub(super) fn each(
+    r: &mut Reader<'_>,
+    f: &Fields<'_, '_>,
+    key: &str,
+    mut item: impl FnMut(&mut Reader<'_>, &Node<'_>, &str),
+) {
+    if let Some((node, path)) = f.get(key) {
+        for (i, entry) in r.list(node, &path).iter().enumerate() {
+            item(r, entry, &format!("{path}[{i}]"));
+        }
+    }
+}
+
+fn strings(r: &mut Reader<'_>, f: &Fields<'_, '_>, key: &str) -> Option<Vec<SmolStr>> {
+    let (node, path) = f.get(key)?;
+    let items = r.list(node, &path);
+    Some(items.iter().enumerate().filter_map(|(i, n)| r.string(n, &format!("{path}[{i}]"))).collect())
+}
+
+pub(super) fn address(r: &mut Reader<'_>, f: &Fields<'_, '_>, key: &str) -> Option<IpAddr> {
+    let (node, path) = f.get(key)?;
+    let text = r.string(node, &path)?;
+    let parsed = text.parse().ok();
+    if parsed.is_none() {
+        r.problem(node.span, &path, format!("`{text}` is not an IP address"), None);
+    }
+    parsed
+}
+
+fn proxy(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<ScenarioProxy> {
+    let f = r.object(node, path, &["name", "type", "namespace", "ip", "labels"])?;
+    let (name_node, name_path) = f.require(r, "name")?;
+    let name = r.string(name_node, &name_path)?;
+    let kind = match f.get("type") {
+        None => ProxyKind::Sidecar,
+        Some((node, path)) => match r.string(node, &path)?.as_str() {
+            "sidecar" => ProxyKind::Sidecar,
+            "gateway" => ProxyKind::Gateway,
+            other => {
+                let message = format!("`{other}` is no type of proxy");
+                r.problem(node.span, &path, message, Some("write `sidecar` or `gateway`".to_owned()));
+                return None;
+            }
+        },
+    };
+    Some(ScenarioProxy {
+        name,
+        kind,
+        namespace: f.string(r, "namespace").unwrap_or_default(),
+        ip: address(r, &f, "ip"),
+        labels: f.get("labels").map(|(n, p)| r.labels(n, &p)).unwrap_or_default(),
+        at: r.position(node.span),
+    })
+}
+
+fn pod(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<ScenarioPod> {
+    let f = r.object(node, path, &["name", "namespace", "labels", "count", "ready"])?;
+    let (name_node, name_path) = f.require(r, "name")?;
+    let name = r.string(name_node, &name_path)?;
+    let count = f.get("count").and_then(|(n, p)| r.count(n, &p, 0));
+    Some(ScenarioPod {
+        name,
+        namespace: f.string(r, "namespace").unwrap_or_default(),
+        labels: f.get("labels").map(|(n, p)| r.labels(n, &p)).unwrap_or_default(),
+        count: count.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
+        ready: f.get("ready").and_then(|(n, p)| r.boolean(n, &p)).unwrap_or(true),
+        at: r.position(node.span),
+    })
+}

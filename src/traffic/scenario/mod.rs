@@ -1,0 +1,69 @@
+//! scenario.yaml: manifests, proxies, pods and streams that belong together (section 4 of the command line's contract).
+//!
+//! In: the text of the file. Out: a [`Scenario`], or findings about everything that is wrong with it, each with its place.
+//! How a run works is not known here: streams are described, not made.
+
+mod decode;
+mod decode_stream;
+mod decode_template;
+mod decode_variable;
+pub(crate) mod fields;
+mod quantity;
+mod stream;
+
+pub use decode::decode;
+pub use decode_template::placeholders;
+pub use quantity::{parse_rate, parse_seconds, parse_share};
+pub use stream::*;
+
+use std::net::IpAddr;
+
+use smol_str::SmolStr;
+
+use crate::envoy::proxy::ProxyKind;
+use crate::manifest::kinds::Labels;
+use crate::manifest::source::Position;
+
+/// A scenario as its author wrote it.
+#[derive(Debug, Clone, Default)]
+pub struct Scenario {
+    /// For readers.
+    pub description: String,
+    /// Names of rules it is about, for readers.
+    pub rules: Vec<String>,
+    /// Paths relative to the scenario's folder; None: every other manifest in the folder and below.
+    pub manifests: Option<Vec<SmolStr>>,
+    /// `mesh` is present: its fields are read from the text again by whoever knows MeshConfig.
+    pub has_mesh: bool,
+    pub proxies: Vec<ScenarioProxy>,
+    pub pods: Vec<ScenarioPod>,
+    pub streams: Vec<Stream>,
+    /// `tests` is present.
+    pub has_tests: bool,
+    /// Switches of the modelled Envoy (`envoy`), by name.
+    pub switches: serde_json::Map<String, serde_json::Value>,
+}
+
+/// One entry of `proxies`.
+#[derive(Debug, Clone)]
+pub struct ScenarioProxy {
+    pub name: SmolStr,
+    pub kind: ProxyKind,
+    pub namespace: SmolStr,
+    pub ip: Option<IpAddr>,
+    pub labels: Labels,
+    pub at: Position,
+}
+
+/// One entry of `pods`: a label set, `count` times.
+#[derive(Debug, Clone)]
+pub struct ScenarioPod {
+    pub name: SmolStr,
+    /// Empty: the namespace option.
+    pub namespace: SmolStr,
+    pub labels: Labels,
+    /// None: one pod that is called `name`; else `name-0` to `name-(count-1)`.
+    pub count: Option<u32>,
+    pub ready: bool,
+    pub at: Position,
+}

@@ -1,0 +1,154 @@
+//! Streams made from a route table, where nobody described any: one for each host, its requests spread evenly over the
+//! host's routes, each by a witness request that reaches it.
+
+use std::net::IpAddr;
+
+use smol_str::{SmolStr, format_smolstr};
+
+use super::Class;
+use super::witness::{self, Site};
+use crate::envoy::proxy::ProxyKind;
+use crate::envoy::request::Request;
+use crate::envoy::router::{Found, HttpEnd, RequestView, Router};
+use crate::envoy::table::{ChainAction, ClusterName, FilterChain, Listener, RouteTable, TcpDestination, VirtualHost};
+
+/// One host's stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostStream {
+    /// Name of the virtual host, or the address of a TCP listener.
+    pub name: SmolStr,
+    /// One class for each route that can be reached, in route order.
+    pub classes: Vec<Class>,
+}
+
+/// The streams of one proxy, in the order of listeners and virtual hosts. A host that several listeners serve comes once.
+///
+/// A route for which no request can be made has no class: a route above takes all its requests, or its conditions cannot
+/// be met by anything this builder knows.
+pub fn automatic(router: &Router) -> Vec<HostStream> {
+    let table = router.table();
+    let mut seen = std::collections::BTreeSet::new();
+    let mut out = Vec::new();
+    for listener in &table.listeners {
+        for chain in listener.filter_chains.iter().chain(&listener.default_filter_chain) {
+            match &chain.action {
+                ChainAction::Http { route_config } => {
+                    let Some(config) = table.route_config(route_config) else { continue };
+                    for host in &config.virtual_hosts {
+                        if is_for_strangers(host, table)
+                            || is_at_a_foreign_port(host, listener, table)
+                            || !seen.insert((config.name.clone(), host.name.clone()))
+                        {
+                            continue;
+                        }
+                        let stream = http(router, listener, chain, host);
+                        if !stream.classes.is_empty() {
+                            out.push(stream);
+                        }
+                    }
+                }
+                ChainAction::Tcp(destination) => {
+                    if chain.matcher.application_protocols.is_empty() && is_in_mesh(destination) {
+                        out.extend(tcp(router, listener, chain));
+                    }
+                }
+            }
+        }
+    }
+    out
+}
+
+/// The catch-all of a sidecar: requests to hosts that the mesh doesn't know are nothing to try out on its own.
+fn is_for_strangers(host: &VirtualHost, table: &RouteTable) -> bool {
+    table.proxy.kind == ProxyKind::Sidecar
+        && matches!(host.name.as_str(), "allow_any" | "block_all" | "allow_any_dynamic_dns")
+}
+
+/// The host of a service, served on a port that the service doesn't have: a VirtualService for it comes up in the tables of
+/// all ports, but nobody dials it there.
+fn is_at_a_foreign_port(host: &VirtualHost, listener: &Listener, table: &RouteTable) -> bool {
+    if table.proxy.kind == ProxyKind::Gateway {
+        return false;
+    }
+    let name = host.name.rsplit_once(':').map_or(host.name.as_str(), |(name, _)| name);
+    let at = |port: u16| table.cluster(&ClusterName::outbound(port, "", name)).is_some();
+    !at(listener.port) && table.listeners.iter().any(|l| at(l.port))
+}
+
+fn is_in_mesh(destination: &TcpDestination) -> bool {
+    let outbound = |name: &ClusterName| name.parts().is_some();
+    match destination {
+        TcpDestination::Cluster(name) => outbound(name),
+        TcpDestination::Weighted(all) => all.iter().any(|(name, _)| outbound(name)),
+    }
+}
+
+fn http(router: &Router, listener: &Listener, chain: &FilterChain, host: &VirtualHost) -> HostStream {
+    let table = router.table();
+    let domain = host.domains.first().map(SmolStr::as_str).unwrap_or_default();
+    let authority = example_host(domain);
+    let address = own_address(listener, table);
+    let site = Site { authority, port: table.dialled_port(listener.port), tls: chain.tls.is_some(), address };
+    let mut classes = Vec::new();
+    for (i, route) in host.routes.iter().enumerate() {
+        let index = u32::try_from(i).unwrap_or(u32::MAX);
+        let reaches = |request: &Request| {
+            let Found::Http { end: HttpEnd::Route { config, virtual_host, route }, .. } =
+                router.find(&RequestView::from(request))
+            else {
+                return false;
+            };
+            route == index && router.virtual_host(config, virtual_host).is_some_and(|v| v.name == host.name)
+        };
+        if let Some(request) = witness::candidates(&route.matcher, &site).into_iter().find(reaches) {
+            classes.push(Class { template: index, ..Class::new(1.0, request) });
+        }
+    }
+    if host.require_tls {
+        // No route is ever looked at; one plain request shows the redirect.
+        classes = vec![Class::new(1.0, witness::plain(&site, "/"))];
+    }
+    HostStream { name: host.name.clone(), classes }
+}
+
+/// One connection through the chain. None where requests such as ours don't come to it: HTTP is sniffed, for example.
+fn tcp(router: &Router, listener: &Listener, chain: &FilterChain) -> Option<HostStream> {
+    let table = router.table();
+    let address = chain.matcher.prefix_ranges.first().map(|r| r.addr()).or_else(|| own_address(listener, table));
+    let name = chain.matcher.server_names.first().map(|n| example_host(n));
+    let site = Site {
+        authority: name.clone().unwrap_or_else(|| format_smolstr!("{}", address.unwrap_or(listener.address))),
+        port: table.dialled_port(listener.port),
+        tls: name.is_some() || chain.tls.is_some(),
+        address,
+    };
+    let shown = name.map(|n| format_smolstr!(" {n}")).unwrap_or_default();
+    let reaches = |request: &Request| {
+        let Found::Tcp { listener, chain: found } = router.find(&RequestView::from(request)) else { return false };
+        router.chain(listener, found).is_some_and(|c| std::ptr::eq(c, chain))
+    };
+    let sites = [site.tls, true].map(|tls| Site { tls, ..site.clone() });
+    let request = sites.iter().map(|s| witness::plain(s, "/")).find(reaches)?;
+    Some(HostStream {
+        name: format_smolstr!("tcp {}:{}{shown}", listener.address, listener.port),
+        classes: vec![Class::new(1.0, request)],
+    })
+}
+
+/// The listener's own address, unless it listens on all of them.
+fn own_address(listener: &Listener, table: &RouteTable) -> Option<IpAddr> {
+    (table.proxy.kind == ProxyKind::Sidecar && !listener.address.is_unspecified()).then_some(listener.address)
+}
+
+/// A host that the domain takes: itself, or an example for a wildcard.
+fn example_host(domain: &str) -> SmolStr {
+    if domain == "*" {
+        SmolStr::new_static("any.example")
+    } else if let Some(suffix) = domain.strip_prefix('*') {
+        format_smolstr!("example{suffix}")
+    } else if let Some(prefix) = domain.strip_suffix('*') {
+        format_smolstr!("{prefix}example")
+    } else {
+        SmolStr::new(domain)
+    }
+}

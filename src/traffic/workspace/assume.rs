@@ -1,0 +1,114 @@
+//! Assumed Services: where only VirtualServices, DestinationRules and pod labels are given (`--assume-services auto`).
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashSet;
+use smol_str::SmolStr;
+
+use crate::istio::mesh;
+use crate::manifest::kinds::{
+    Destination, Kind, Labels, Manifests, Object, ObjectId, ObjectMeta, Pod, Service, ServicePort, TargetPort,
+    TransportProtocol, VirtualService,
+};
+use crate::manifest::source::Position;
+
+/// Pod labels that name the application, the first one wins.
+const APP_LABELS: [&str; 3] = ["app", "k8s-app", "app.kubernetes.io/name"];
+
+/// Where not one Service is among the manifests, gives every host of the mesh one, and returns the hosts, sorted.
+///
+/// Name = host, ports as destinations name them or 80, HTTP, pods whose `app` (else `k8s-app`, `app.kubernetes.io/name`)
+/// has that value. Hosts of ServiceEntries, wildcards, addresses and names outside the cluster get none.
+pub(super) fn services(manifests: &mut Manifests) -> Vec<SmolStr> {
+    if !manifests.services.is_empty() {
+        return Vec::new();
+    }
+    let domain = manifests.mesh_config.cluster_domain.clone();
+    let mut hosts: BTreeMap<SmolStr, Vec<u16>> = BTreeMap::new();
+    let mut want = |host: &str, namespace: &str, port: Option<u16>| {
+        let full = mesh::fqdn(host, namespace, &domain);
+        hosts.entry(full).or_default().extend(port);
+    };
+    for vs in &manifests.virtual_services {
+        let ns = vs.meta.namespace.as_str();
+        if vs.spec.gateways.is_empty() || vs.spec.gateways.iter().any(|g| g == "mesh") {
+            for host in &vs.spec.hosts {
+                want(host, ns, None);
+            }
+        }
+        for d in destinations(&vs.spec) {
+            want(&d.host, ns, d.port_number());
+        }
+    }
+    for dr in &manifests.destination_rules {
+        want(&dr.spec.host, &dr.meta.namespace, None);
+    }
+    let entries: FxHashSet<&SmolStr> = manifests.service_entries.iter().flat_map(|s| &s.spec.hosts).collect();
+    let applications = applications(&manifests.pods);
+    let suffix = format!(".svc.{domain}");
+    let mut assumed = Vec::new();
+    let mut services = Vec::new();
+    for (host, mut ports) in hosts {
+        let Some((name, namespace)) = host.strip_suffix(&suffix).and_then(|h| h.split_once('.')) else { continue };
+        if name.is_empty() || name.contains('*') || namespace.contains('.') || entries.contains(&host) {
+            continue;
+        }
+        ports.sort_unstable();
+        ports.dedup();
+        if ports.is_empty() {
+            ports.push(80);
+        }
+        services.push(service(name, namespace, &ports, &applications));
+        assumed.push(host);
+    }
+    manifests.services = services;
+    assumed
+}
+
+/// (namespace, label, value) of all labels that name an application, on any pod.
+fn applications(pods: &[Object<Pod>]) -> FxHashSet<(SmolStr, &'static str, SmolStr)> {
+    let of_pod = |p: &Object<Pod>| {
+        let namespace = p.meta.namespace.clone();
+        let labels = APP_LABELS.into_iter().filter_map(|l| Some((l, SmolStr::new(p.meta.labels.get(l)?))));
+        labels.map(move |(l, v)| (namespace.clone(), l, v)).collect::<Vec<_>>()
+    };
+    pods.iter().flat_map(of_pod).collect()
+}
+
+fn destinations(vs: &VirtualService) -> impl Iterator<Item = &Destination> {
+    let http = vs.http.iter().flat_map(|r| {
+        let mirrors = r.mirror.iter().chain(r.mirrors.iter().filter_map(|m| m.destination.as_ref()));
+        r.route.iter().filter_map(|d| d.destination.as_ref()).chain(mirrors)
+    });
+    let tls = vs.tls.iter().flat_map(|r| &r.route);
+    let tcp = vs.tcp.iter().flat_map(|r| &r.route);
+    http.chain(tls.chain(tcp).filter_map(|d| d.destination.as_ref()))
+}
+
+fn service(
+    name: &str,
+    namespace: &str,
+    ports: &[u16],
+    applications: &FxHashSet<(SmolStr, &'static str, SmolStr)>,
+) -> Object<Service> {
+    let in_use = |label: &&'static str| applications.contains(&(namespace.into(), *label, name.into()));
+    let label = APP_LABELS.into_iter().find(in_use).unwrap_or("app");
+    let selector: Labels = std::iter::once((SmolStr::new_static(label), SmolStr::new(name))).collect();
+    let ports = ports
+        .iter()
+        .map(|&port| ServicePort {
+            name: if ports.len() == 1 { "http".into() } else { smol_str::format_smolstr!("http-{port}") },
+            port,
+            target_port: TargetPort::SameAsPort,
+            protocol: TransportProtocol::Tcp,
+            app_protocol: None,
+            node_port: 0,
+        })
+        .collect();
+    Object {
+        id: ObjectId { kind: Kind::Service, namespace: namespace.into(), name: name.into() },
+        meta: ObjectMeta { name: name.into(), namespace: namespace.into(), ..ObjectMeta::default() },
+        at: Position::default(),
+        spec: Service { selector, ports, assumed: true, ..Service::default() },
+    }
+}

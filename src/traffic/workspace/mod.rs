@@ -1,0 +1,249 @@
+//! From texts to a resolved mesh with its proxies: the stages before any command begins its own work, put in line.
+//!
+//! Reading (room `load`), admission, replacement of repeated objects, the scenario's pods, assumed Services, the mesh,
+//! the proxies. Nothing here reads files or prints; what is to be said comes back as findings and notes.
+
+mod assume;
+mod proxies;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use crate::envoy::proxy::Proxy;
+use crate::istio::admission;
+use crate::istio::mesh::Mesh;
+use crate::manifest::diagnostic::{Finding, Severity};
+use crate::manifest::kinds::{Manifests, MeshConfig, Object, ObjectId, Pod};
+use crate::manifest::load;
+use crate::manifest::source::{FileId, Position, SourceMap};
+use crate::manifest::yaml;
+use crate::traffic::scenario::Scenario;
+
+/// How inputs are taken.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Namespace of documents and scenario entries that name none.
+    pub namespace: SmolStr,
+    pub unknown_fields: load::UnknownFields,
+    /// Leave refused documents out instead of stopping.
+    pub skip_invalid: bool,
+    /// Assume Services where none is given.
+    pub assume_services: bool,
+    /// `--proxy` texts; empty: all of the scenario, else the defaults.
+    pub proxies: Vec<String>,
+}
+
+/// The texts of one mesh.
+#[derive(Debug, Clone, Default)]
+pub struct Inputs {
+    /// Shown in reports of several scenarios; empty for plain manifests.
+    pub name: String,
+    pub sources: SourceMap,
+    pub manifests: Vec<FileId>,
+    /// What is in force before, for commands that compare.
+    pub base: Vec<FileId>,
+    pub mesh_config: Option<FileId>,
+    pub scenario: Option<(FileId, Scenario)>,
+    /// What went wrong while the texts were gathered.
+    pub findings: Vec<Finding>,
+}
+
+/// A resolved mesh, ready for every command.
+#[derive(Debug)]
+pub struct Workspace {
+    pub name: String,
+    pub sources: SourceMap,
+    pub scenario: Option<Scenario>,
+    pub mesh: Mesh,
+    /// The points of view, in the order they were asked for.
+    pub proxies: Vec<Arc<Proxy>>,
+    /// All findings of loading and admission; none is an error that stops.
+    pub findings: Vec<Finding>,
+    /// Hosts that got an assumed Service, sorted.
+    pub assumed: Vec<SmolStr>,
+    /// Documents that were read.
+    pub documents: usize,
+    /// The pods of the manifests, for points of view that name one.
+    pub pods: Vec<Object<Pod>>,
+}
+
+/// Why there is no workspace.
+#[derive(Debug)]
+pub struct Refused {
+    pub sources: SourceMap,
+    /// At least one error.
+    pub findings: Vec<Finding>,
+}
+
+/// What `check` needs of inputs that may be refused: everything that was found, and the ids.
+#[derive(Debug)]
+pub struct Reviewed {
+    pub sources: SourceMap,
+    pub findings: Vec<Finding>,
+    /// Objects that admission would refuse.
+    pub refused: Vec<(ObjectId, Position)>,
+    /// What is left of the documents: the objects that would be in force, with Services assumed where that was asked for.
+    pub manifests: Manifests,
+    /// The objects of the inputs' `base` that are in force, where there is one; what is refused there is in force nowhere.
+    pub base: Option<Manifests>,
+    /// Hosts that got an assumed Service, sorted.
+    pub assumed: Vec<SmolStr>,
+    pub scenario: Option<Scenario>,
+}
+
+/// The documents of `inputs` as the API server would leave them, and all that is to be said about them.
+struct Admitted {
+    manifests: crate::manifest::kinds::Manifests,
+    findings: Vec<Finding>,
+    documents: usize,
+}
+
+fn admit(inputs: &Inputs, options: &Options) -> Admitted {
+    let load_options = load::Options { namespace: options.namespace.clone(), unknown_fields: options.unknown_fields };
+    let mut loaded = load::read(&inputs.sources, &inputs.manifests, &load_options);
+    let mut findings = inputs.findings.clone();
+    findings.append(&mut loaded.findings);
+    mesh_config(&mut loaded.manifests.mesh_config, inputs, &load_options, &mut findings);
+    let mut reviewed = admission::review(&loaded.manifests);
+    withdraw_superseded(&mut reviewed, &loaded.manifests);
+    findings.extend(reviewed);
+    let manifests = admission::admit(loaded.manifests, &findings);
+    let (mut manifests, replaced) = load::replace_duplicates(manifests);
+    findings.extend(replaced);
+    if let Some((_, scenario)) = &inputs.scenario {
+        load::add_scenario_pods(&mut manifests, &scenario_pods(scenario, &options.namespace));
+    }
+    Admitted { manifests, findings, documents: loaded.documents }
+}
+
+/// A document that would be refused, and that a later acceptable one replaces anyway, leaves nothing refused behind.
+///
+/// The finding stays, as a warning. A later document that is refused leaves the earlier one in force.
+fn withdraw_superseded(findings: &mut [Finding], manifests: &Manifests) {
+    let refused: Vec<(ObjectId, Position)> =
+        findings.iter().filter(|f| f.is_rejection()).filter_map(|f| Some((f.object.clone()?, f.at))).collect();
+    if refused.is_empty() {
+        return;
+    }
+    let place = |at: Position| (at.file, at.document, at.line);
+    let refused_places: BTreeSet<_> = refused.iter().map(|(id, at)| (id, at.file, at.document)).collect();
+    let mut last_accepted: BTreeMap<&ObjectId, _> = BTreeMap::new();
+    for (id, at) in manifests.istio_objects() {
+        if !refused_places.contains(&(id, at.file, at.document)) {
+            let last = last_accepted.entry(id).or_insert(place(at));
+            *last = (*last).max(place(at));
+        }
+    }
+    for f in findings.iter_mut().filter(|f| f.is_rejection()) {
+        let superseded = f.object.as_ref().and_then(|id| last_accepted.get(id)).is_some_and(|last| *last > place(f.at));
+        if superseded {
+            f.admission = None;
+            f.severity = Severity::Warning;
+        }
+    }
+}
+
+/// Lays the scenario's `mesh`, then the mesh configuration file, over what the manifests gave.
+fn mesh_config(config: &mut MeshConfig, inputs: &Inputs, options: &load::Options, findings: &mut Vec<Finding>) {
+    if let Some((file, scenario)) = &inputs.scenario
+        && scenario.has_mesh
+        && let Some(source) = inputs.sources.file(*file)
+        && let Some(raw) = yaml::documents(&source.text).first()
+        && let Ok(Some(document)) = yaml::parse(raw, &yaml::Limits::default())
+        && let Some(node) = document.root.get("mesh")
+    {
+        let text = &source.text;
+        findings.extend(load::apply_mesh_config(node, "mesh", *file, text, options.unknown_fields, config));
+    }
+    if let Some(file) = inputs.mesh_config {
+        findings.extend(load::read_mesh_config(&inputs.sources, file, options, config));
+    }
+}
+
+fn scenario_pods(scenario: &Scenario, namespace: &SmolStr) -> Vec<load::ScenarioPods> {
+    let entry = |p: &crate::traffic::scenario::ScenarioPod| load::ScenarioPods {
+        name: p.name.clone(),
+        namespace: if p.namespace.is_empty() { namespace.clone() } else { p.namespace.clone() },
+        labels: p.labels.clone(),
+        count: p.count,
+        ready: Some(p.ready),
+        at: p.at,
+    };
+    scenario.pods.iter().map(entry).collect()
+}
+
+/// Runs all stages.
+///
+/// # Errors
+/// Unreadable inputs, refused documents (unless they are to be skipped), unknown proxies.
+pub fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refused> {
+    let Admitted { mut manifests, mut findings, documents } = admit(&inputs, options);
+    let Inputs { name, sources, scenario, .. } = inputs;
+    let scenario = scenario.map(|(_, s)| s);
+    for f in &mut findings {
+        // What stands in a document concerns that document alone; a scenario that can't be read concerns everything.
+        if options.skip_invalid && f.severity == Severity::Error && f.at.is_known() && f.id != "scenario" {
+            f.severity = Severity::Warning;
+        }
+    }
+    let assumed = if options.assume_services { assume::services(&mut manifests) } else { Vec::new() };
+    let wanted = proxies::resolve(&options.proxies, scenario.as_ref(), &manifests, &options.namespace);
+    let proxies = match wanted {
+        Ok(proxies) => proxies,
+        Err(finding) => {
+            findings.push(*finding);
+            Vec::new()
+        }
+    };
+    if findings.iter().any(|f| f.severity == Severity::Error) {
+        return Err(Refused { sources, findings });
+    }
+    let pods = manifests.pods.clone();
+    let mesh = Mesh::build(manifests);
+    Ok(Workspace { name, sources, scenario, mesh, proxies, findings, assumed, documents, pods })
+}
+
+impl Workspace {
+    /// A point of view by name: one of the run's, else what `--proxy` takes.
+    ///
+    /// # Errors
+    /// No proxy is called that.
+    pub fn proxy(&self, name: &str, namespace: &str) -> Result<Arc<Proxy>, Box<Finding>> {
+        if let Some(known) = self.proxies.iter().find(|p| p.name == name) {
+            return Ok(known.clone());
+        }
+        proxies::named(name, self.scenario.as_ref(), &self.pods, namespace).map(Arc::new)
+    }
+}
+
+/// Only reads and reviews; refused documents are findings like all others.
+pub fn review(inputs: Inputs, options: &Options) -> Reviewed {
+    let mut admitted = admit(&inputs, options);
+    let base = (!inputs.base.is_empty()).then(|| {
+        let before =
+            Inputs { manifests: inputs.base.clone(), findings: Vec::new(), base: Vec::new(), ..inputs.clone() };
+        let Admitted { manifests, findings, .. } = admit(&before, options);
+        admitted.findings.extend(findings.into_iter().filter(|f| f.id == "load" && f.severity == Severity::Error));
+        manifests
+    });
+    let assumed = if options.assume_services { assume::services(&mut admitted.manifests) } else { Vec::new() };
+    let mut refused: Vec<(ObjectId, Position)> = Vec::new();
+    for f in admitted.findings.iter().filter(|f| f.is_rejection()) {
+        if let Some(object) = &f.object
+            && refused.iter().all(|(o, at)| o != object || at.document != f.at.document || at.file != f.at.file)
+        {
+            refused.push((object.clone(), f.at));
+        }
+    }
+    Reviewed {
+        sources: inputs.sources,
+        findings: admitted.findings,
+        refused,
+        manifests: admitted.manifests,
+        base,
+        assumed,
+        scenario: inputs.scenario.map(|(_, scenario)| scenario),
+    }
+}
