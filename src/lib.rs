@@ -1,10 +1,18 @@
 //! towtank: an offline traffic-routing simulator for Istio.
 
-#![warn(clippy::print_stderr, clippy::print_stdout)]
+#![warn(clippy::print_stderr, clippy::print_stdout, unreachable_pub)]
 
-pub mod analysis;
-pub mod envoy;
-pub mod istio;
-pub mod manifest;
-pub mod tool;
-pub mod traffic;
+mod analysis;
+mod envoy;
+mod istio;
+mod manifest;
+mod tool;
+mod traffic;
+
+#[cfg(test)]
+mod testing;
+
+/// The command line.
+pub mod cli {
+    pub use crate::tool::cli::main;
+}

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    towtank::tool::cli::main()
+    towtank::cli::main()
 }

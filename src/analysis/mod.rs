@@ -1,6 +1,6 @@
 //! What can be asked of a mesh: sets of requests, differences, findings, tests.
 
-pub mod checks;
-pub mod compare;
-pub mod expect;
-pub mod symbolic;
+pub(crate) mod checks;
+pub(crate) mod compare;
+pub(crate) mod expect;
+pub(crate) mod symbolic;

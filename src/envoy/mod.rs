@@ -1,11 +1,11 @@
 //! The machine: one proxy's route table as plain data, and what Envoy does with a request on it.
 
-pub mod balance;
-pub mod decision;
-pub mod path;
-pub mod proxy;
-pub mod re2;
-pub mod request;
-pub mod router;
-pub mod table;
-pub mod words;
+pub(crate) mod balance;
+pub(crate) mod decision;
+pub(crate) mod path;
+pub(crate) mod proxy;
+pub(crate) mod re2;
+pub(crate) mod request;
+pub(crate) mod router;
+pub(crate) mod table;
+pub(crate) mod words;

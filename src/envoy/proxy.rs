@@ -9,14 +9,14 @@ use crate::manifest::kinds::Labels;
 /// Which kind of Envoy it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum ProxyKind {
+pub(crate) enum ProxyKind {
     Sidecar,
     Gateway,
 }
 
 /// The Envoy whose view is resolved (section 2.2 of the translation rules).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proxy {
+pub(crate) struct Proxy {
     /// As reports show it: the scenario's name, or the `--proxy` text.
     pub name: SmolStr,
     pub kind: ProxyKind,

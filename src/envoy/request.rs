@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 /// One request, before anything is defaulted by a mesh.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub(crate) struct Request {
     /// The `id` of a request file, as its JSON text; else the position from 0.
     pub id: serde_json::Value,
     /// Name of the proxy it passes; None: the only or first one.
@@ -32,7 +32,7 @@ pub struct Request {
 
 impl Request {
     /// A request in plain text of which no more is said: every other field has its default.
-    pub fn new(method: impl Into<SmolStr>, authority: impl Into<SmolStr>, path: impl Into<SmolStr>) -> Request {
+    pub(crate) fn new(method: impl Into<SmolStr>, authority: impl Into<SmolStr>, path: impl Into<SmolStr>) -> Request {
         Request {
             id: serde_json::Value::Null,
             proxy: None,

@@ -1,5 +1,5 @@
 //! The control plane: manifests are judged, resolved into a mesh, and translated into the table of one proxy.
 
-pub mod admission;
-pub mod mesh;
-pub mod translate;
+pub(crate) mod admission;
+pub(crate) mod mesh;
+pub(crate) mod translate;

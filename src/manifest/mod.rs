@@ -1,8 +1,8 @@
 //! Texts become typed manifests, each as its author wrote it.
 
-pub mod diagnostic;
-pub mod kinds;
-pub mod load;
-pub mod schema;
-pub mod source;
-pub mod yaml;
+pub(crate) mod diagnostic;
+pub(crate) mod kinds;
+pub(crate) mod load;
+pub(crate) mod schema;
+pub(crate) mod source;
+pub(crate) mod yaml;

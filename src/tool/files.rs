@@ -10,7 +10,7 @@ use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::{FileId, SourceMap};
 
 /// The largest file that is read, in bytes.
-pub const FILE_BYTES_MAX: u64 = 1 << 30;
+pub(crate) const FILE_BYTES_MAX: u64 = 1 << 30;
 
 /// Extensions of manifest files that are looked for in folders.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
@@ -19,7 +19,7 @@ const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 /// their entries sorted by name. A file that is reached twice is read once.
 ///
 /// Gives the files and what could not be read (id `load`). Standard input is the caller's: it adds its text itself.
-pub fn add_paths<P: AsRef<Path>>(sources: &mut SourceMap, paths: &[P]) -> (Vec<FileId>, Vec<Finding>) {
+pub(crate) fn add_paths<P: AsRef<Path>>(sources: &mut SourceMap, paths: &[P]) -> (Vec<FileId>, Vec<Finding>) {
     let mut files = Vec::new();
     let mut findings = Vec::new();
     let mut seen = FxHashSet::default();
@@ -43,7 +43,7 @@ pub fn add_paths<P: AsRef<Path>>(sources: &mut SourceMap, paths: &[P]) -> (Vec<F
 
 /// The manifest files of a path: itself where it is not a folder, else all `.yaml`, `.yml` and `.json` files below it, in
 /// the order in which `kubectl apply -R` reads them. `.git` folders are left out, links are followed.
-pub fn manifest_files(path: &Path, findings: &mut Vec<Finding>) -> Vec<PathBuf> {
+pub(crate) fn manifest_files(path: &Path, findings: &mut Vec<Finding>) -> Vec<PathBuf> {
     if !path.is_dir() {
         return vec![path.to_owned()];
     }
@@ -88,7 +88,7 @@ fn unwalkable(root: &Path, error: &walkdir::Error) -> Finding {
 ///
 /// # Errors
 /// A finding (id `load`) where the file cannot be opened, is larger than [`FILE_BYTES_MAX`] or is not UTF-8 text.
-pub fn read_text(path: &Path) -> Result<String, Box<Finding>> {
+pub(crate) fn read_text(path: &Path) -> Result<String, Box<Finding>> {
     let refuse = |message: String| Box::new(Finding::new("load", Severity::Error, message));
     let cannot_read = |error: io::Error| refuse(format!("cannot read `{}`: {}", path.display(), reason(&error)));
     let file = File::open(path).map_err(cannot_read)?;
@@ -105,7 +105,7 @@ pub fn read_text(path: &Path) -> Result<String, Box<Finding>> {
 ///
 /// # Errors
 /// What is wrong with them, to be put behind the name of the source.
-pub fn text_of(bytes: Vec<u8>) -> Result<String, String> {
+pub(crate) fn text_of(bytes: Vec<u8>) -> Result<String, String> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err("is UTF-16 text; save it as UTF-8".to_owned());
     }

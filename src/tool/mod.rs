@@ -1,6 +1,6 @@
 //! The edge: files, processes, terminals, and every form in which results are shown.
 
-pub mod cli;
-pub mod files;
-pub mod report;
-pub mod verify;
+pub(crate) mod cli;
+pub(crate) mod files;
+pub(crate) mod report;
+pub(crate) mod verify;

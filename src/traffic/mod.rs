@@ -1,9 +1,9 @@
 //! Requests: read, described, recorded, and replayed on tables.
 
-pub mod recorded;
-pub mod replay;
-pub mod request_text;
-pub mod scenario;
-pub mod stats;
-pub mod streams;
-pub mod workspace;
+pub(crate) mod recorded;
+pub(crate) mod replay;
+pub(crate) mod request_text;
+pub(crate) mod scenario;
+pub(crate) mod stats;
+pub(crate) mod streams;
+pub(crate) mod workspace;

@@ -170,14 +170,14 @@ const CASES: [(&str, &str); 6] = [
 
 /// A spec that admission has something against, and the same repaired where there is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Case {
+pub(crate) struct Case {
     pub kind: &'static str,
     pub bad: &'static str,
     pub good: Option<&'static str>,
 }
 
 /// The first case that finds `id` before anything else, one that can be repaired if there is any.
-pub fn case(id: &str) -> Option<Case> {
+pub(crate) fn case(id: &str) -> Option<Case> {
     let mut first = None;
     for (kind, text) in CASES {
         let documents = yaml::documents(text);

@@ -19,7 +19,7 @@ pub(super) struct Base<'a> {
 }
 
 impl<'a> Base<'a> {
-    pub fn new(manifests: &'a Manifests, mesh: &'a Mesh) -> Base<'a> {
+    pub(super) fn new(manifests: &'a Manifests, mesh: &'a Mesh) -> Base<'a> {
         Base {
             virtual_services: manifests.virtual_services.iter().map(|o| (&o.id, o)).collect(),
             destination_rules: manifests.destination_rules.iter().map(|o| (&o.id, o)).collect(),
@@ -28,11 +28,11 @@ impl<'a> Base<'a> {
         }
     }
 
-    pub fn virtual_service(&self, id: &ObjectId) -> Option<&'a Object<VirtualService>> {
+    pub(super) fn virtual_service(&self, id: &ObjectId) -> Option<&'a Object<VirtualService>> {
         self.virtual_services.get(id).copied()
     }
 
-    pub fn destination_rule(&self, id: &ObjectId) -> Option<&'a Object<DestinationRule>> {
+    pub(super) fn destination_rule(&self, id: &ObjectId) -> Option<&'a Object<DestinationRule>> {
         self.destination_rules.get(id).copied()
     }
 }
@@ -62,7 +62,7 @@ pub(super) struct Files<'a> {
 }
 
 impl<'a> Files<'a> {
-    pub fn of(manifests: &'a Manifests) -> Files<'a> {
+    pub(super) fn of(manifests: &'a Manifests) -> Files<'a> {
         let mut objects: FxHashMap<FileId, Vec<&ObjectId>> = FxHashMap::default();
         for (id, at) in manifests.istio_objects().filter(|(_, at)| at.is_known()) {
             objects.entry(at.file).or_default().push(id);
@@ -70,11 +70,11 @@ impl<'a> Files<'a> {
         Files { objects }
     }
 
-    pub fn ids(&self) -> BTreeSet<FileId> {
+    pub(super) fn ids(&self) -> BTreeSet<FileId> {
         self.objects.keys().copied().collect()
     }
 
-    pub fn objects(&self, file: FileId) -> &[&'a ObjectId] {
+    pub(super) fn objects(&self, file: FileId) -> &[&'a ObjectId] {
         self.objects.get(&file).map_or(&[], Vec::as_slice)
     }
 }

@@ -6,14 +6,14 @@ use crate::manifest::diagnostic::{Evidence, Finding, Severity};
 
 /// What can be said about a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     Yes,
     No,
     Unknown,
 }
 
 impl Answer {
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Answer::Yes => "yes",
             Answer::No => "no",
@@ -24,7 +24,7 @@ impl Answer {
 
 /// One question with its answer.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Question {
+pub(crate) struct Question {
     pub text: &'static str,
     /// True where a "yes" is what one hopes for; false for the usual mistakes.
     pub wants_yes: bool,

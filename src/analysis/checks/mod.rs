@@ -7,7 +7,7 @@
 //!
 //! Not here: what admission says (room `admission`), and how findings are shown (room `report`).
 
-pub mod admission_manual;
+pub(crate) mod admission_manual;
 mod base;
 mod checklist;
 mod conditions;
@@ -18,10 +18,10 @@ mod policies;
 mod priority;
 mod protocols;
 mod references;
-pub mod registry;
+pub(crate) mod registry;
 mod report;
 mod senders;
-pub mod silence;
+pub(crate) mod silence;
 mod simulated;
 mod subject;
 #[cfg(test)]
@@ -41,7 +41,7 @@ use registry::{Check, Input, Profile};
 use report::Report;
 use subject::Subject;
 
-pub use checklist::{Answer, Question};
+pub(crate) use checklist::{Answer, Question};
 
 /// Checks that belong together, and what makes them.
 struct Family {
@@ -139,7 +139,7 @@ static FAMILIES: &[Family] = &[
 
 /// What is checked.
 #[derive(Debug)]
-pub struct Inputs<'a> {
+pub(crate) struct Inputs<'a> {
     /// Admitted, and Services assumed where that was asked for.
     pub manifests: Manifests,
     /// Services were assumed.
@@ -155,7 +155,7 @@ pub struct Inputs<'a> {
 
 /// A check that could not be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotEvaluated {
+pub(crate) struct NotEvaluated {
     pub check: &'static Check,
     /// The inputs that are missing; at least one.
     pub needs: Vec<Input>,
@@ -163,7 +163,7 @@ pub struct NotEvaluated {
 
 /// What came of checking.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// In the order of the sources; findings of one place by id.
     pub findings: Vec<Finding>,
     pub not_evaluated: Vec<NotEvaluated>,
@@ -174,7 +174,7 @@ pub struct Outcome {
 }
 
 /// Makes all checks of the profile.
-pub fn run(inputs: Inputs<'_>) -> Outcome {
+pub(crate) fn run(inputs: Inputs<'_>) -> Outcome {
     let mesh = Mesh::build(inputs.manifests.clone());
     let before = inputs.base.map(|mut base| {
         base::complete(&mut base, &inputs.manifests);

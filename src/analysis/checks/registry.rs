@@ -4,7 +4,7 @@ use crate::manifest::diagnostic::Severity;
 
 /// Something that has to be among the inputs before a check can say anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Input {
+pub(crate) enum Input {
     VirtualServices,
     DestinationRules,
     /// Services or ServiceEntries as they are, not assumed ones.
@@ -36,7 +36,7 @@ pub enum Input {
 
 impl Input {
     /// What has to be given, for the list of checks that were not made.
-    pub fn describe(self) -> &'static str {
+    pub(crate) fn describe(self) -> &'static str {
         match self {
             Input::VirtualServices => "admitted VirtualServices",
             Input::DestinationRules => "admitted DestinationRules",
@@ -57,14 +57,14 @@ impl Input {
     }
 
     /// Whether it is needed for some objects only, so that what was found about the others stands without it.
-    pub fn is_for_some(self) -> bool {
+    pub(crate) fn is_for_some(self) -> bool {
         matches!(self, Input::Roots | Input::BoundGateways | Input::OtherServices)
     }
 }
 
 /// When a check is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Profile {
+pub(crate) enum Profile {
     /// Always.
     Default,
     /// Only with the operators' profile: habits of safe rollouts rather than facts about routing.
@@ -73,7 +73,7 @@ pub enum Profile {
 
 /// One check.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Check {
+pub(crate) struct Check {
     /// Such as `R101`.
     pub id: &'static str,
     pub title: &'static str,
@@ -92,7 +92,7 @@ pub struct Check {
 
 /// The parts of a check's example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Example<'a> {
+pub(crate) struct Example<'a> {
     /// What is in force before, where the check compares.
     pub base: &'a str,
     /// What both of the others stand on.
@@ -105,7 +105,7 @@ pub struct Example<'a> {
 
 impl Check {
     /// The example, taken apart.
-    pub fn example(&self) -> Example<'static> {
+    pub(crate) fn example(&self) -> Example<'static> {
         let mut example = Example::default();
         for (title, body) in parts(self.example) {
             match title {
@@ -157,17 +157,17 @@ macro_rules! checks {
 pub(in crate::analysis::checks) use checks;
 
 /// All checks, ordered by family and number.
-pub fn all() -> impl Iterator<Item = &'static Check> {
+pub(crate) fn all() -> impl Iterator<Item = &'static Check> {
     super::FAMILIES.iter().flat_map(|family| family.checks.iter().copied()).flatten()
 }
 
 /// The check of that id, whatever the case of its letter.
-pub fn find(id: &str) -> Option<&'static Check> {
+pub(crate) fn find(id: &str) -> Option<&'static Check> {
     all().find(|c| c.id.eq_ignore_ascii_case(id))
 }
 
 /// `; did you mean ...?` for an id that is none: the nearest ids, or a check whose title has the word.
-pub fn suggestion(id: &str) -> String {
+pub(crate) fn suggestion(id: &str) -> String {
     let wanted = id.trim().to_ascii_uppercase();
     let by_title = all().filter(|c| id.len() > 4 && c.title.to_ascii_uppercase().contains(&wanted));
     let peer = all().filter(|c| c.peers.iter().any(|p| *p == wanted));

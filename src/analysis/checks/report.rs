@@ -13,18 +13,18 @@ pub(super) struct Report {
 
 impl Report {
     /// Adds what another report has, behind what is here.
-    pub fn append(&mut self, mut other: Report) {
+    pub(super) fn append(&mut self, mut other: Report) {
         self.findings.append(&mut other.findings);
     }
 
     /// Adds a finding that is about no object.
-    pub fn note(&mut self, id: &'static str, at: Position, message: String, hint: &str) {
+    pub(super) fn note(&mut self, id: &'static str, at: Position, message: String, hint: &str) {
         let severity = registry::find(id).map_or(Severity::Warning, |c| c.severity);
         self.findings.push(Finding::new(id, severity, message).at(at).hint(hint));
     }
 
     /// Adds a finding of check `id` about a field of an object, to be refined by the caller.
-    pub fn add(
+    pub(super) fn add(
         &mut self,
         id: &'static str,
         (object, at): (&ObjectId, Position),
@@ -54,24 +54,24 @@ impl Added<'_> {
         self
     }
 
-    pub fn severity(self, severity: Severity) -> Self {
+    pub(super) fn severity(self, severity: Severity) -> Self {
         self.with(|f| f.severity = severity)
     }
 
-    pub fn related(self, message: impl Into<String>, at: Position, object: Option<&ObjectId>) -> Self {
+    pub(super) fn related(self, message: impl Into<String>, at: Position, object: Option<&ObjectId>) -> Self {
         self.with(|f| f.related.push(Related { message: message.into(), at, object: object.cloned() }))
     }
 
-    pub fn witness(self, witness: Option<String>) -> Self {
+    pub(super) fn witness(self, witness: Option<String>) -> Self {
         self.with(|f| f.witness = witness)
     }
 
     /// Not certain where `doubt` holds.
-    pub fn possible_if(self, doubt: bool) -> Self {
+    pub(super) fn possible_if(self, doubt: bool) -> Self {
         if doubt { self.possible() } else { self }
     }
 
-    pub fn possible(self) -> Self {
+    pub(super) fn possible(self) -> Self {
         self.with(|f| f.evidence = Evidence::Possible)
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Sender<'a> {
 
 impl Sender<'_> {
     /// False where it is proven that earlier rules take everything. A delegate's rule counts as reached.
-    pub fn is_reached(&self, subject: &Subject<'_>) -> bool {
+    pub(super) fn is_reached(&self, subject: &Subject<'_>) -> bool {
         let resolved = subject.resolved.get(&self.vs.id);
         self.part != Part::Http || resolved.is_none_or(|vs| dead::is_reached(subject, vs, self.rule))
     }
@@ -33,7 +33,7 @@ pub(super) struct Senders<'a> {
 }
 
 impl<'a> Senders<'a> {
-    pub fn new(subject: &Subject<'a>) -> Senders<'a> {
+    pub(super) fn new(subject: &Subject<'a>) -> Senders<'a> {
         let mut all: FxHashMap<_, Vec<Sender<'_>>> = FxHashMap::default();
         for vs in &subject.manifests.virtual_services {
             for t in targets(&vs.spec).into_iter().filter(|t| !t.destination.subset.is_empty()) {
@@ -46,7 +46,7 @@ impl<'a> Senders<'a> {
         Senders { all }
     }
 
-    pub fn of(&self, host: &SmolStr, subset: &SmolStr) -> &[Sender<'a>] {
+    pub(super) fn of(&self, host: &SmolStr, subset: &SmolStr) -> &[Sender<'a>] {
         self.all.get(&(host.clone(), subset.clone())).map_or(&[], Vec::as_slice)
     }
 }

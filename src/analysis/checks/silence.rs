@@ -10,11 +10,11 @@ use crate::manifest::kinds::{Labels, Manifests, ObjectId};
 use crate::manifest::source::{FileId, Position, SourceMap};
 
 /// Annotation that silences checks on its object: `P204 because of ...; R108 ...`.
-pub const ANNOTATION: &str = "towtank.dev/ignore";
+pub(crate) const ANNOTATION: &str = "towtank.dev/ignore";
 
 /// One `ID[=KIND/NAMESPACE/NAME]`, in which `*` stands for any text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ignore {
+pub(crate) struct Ignore {
     id: SmolStr,
     /// None: whatever object.
     object: Option<SmolStr>,
@@ -108,7 +108,7 @@ struct Written<'m> {
 /// finding itself.
 ///
 /// What admission refuses is refused whoever looks away: only options silence it.
-pub fn apply(findings: &mut Vec<Finding>, ignores: &[Ignore], manifests: &Manifests, sources: &SourceMap) {
+pub(crate) fn apply(findings: &mut Vec<Finding>, ignores: &[Ignore], manifests: &Manifests, sources: &SourceMap) {
     let mut written = annotations(manifests);
     written.extend(comments(manifests, sources));
     let mut used = vec![false; ignores.len()];

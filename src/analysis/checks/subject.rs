@@ -62,7 +62,7 @@ pub(super) enum Known<'a> {
 }
 
 impl<'a> Subject<'a> {
-    pub fn new(
+    pub(super) fn new(
         manifests: &'a Manifests,
         mesh: &'a Mesh,
         scenario: Option<&'a Scenario>,
@@ -109,7 +109,7 @@ impl<'a> Subject<'a> {
     }
 
     /// Whether an input is there.
-    pub fn has(&self, input: Input) -> bool {
+    pub(super) fn has(&self, input: Input) -> bool {
         let m = self.manifests;
         match input {
             Input::VirtualServices => !m.virtual_services.is_empty(),
@@ -158,12 +158,12 @@ impl<'a> Subject<'a> {
     }
 
     /// The full name of a host written in `namespace`.
-    pub fn fqdn(&self, host: &str, namespace: &str) -> SmolStr {
+    pub(super) fn fqdn(&self, host: &str, namespace: &str) -> SmolStr {
         fqdn(host, namespace, &self.mesh.config.cluster_domain)
     }
 
     /// What a full host name means.
-    pub fn known(&self, host: &str) -> Known<'a> {
+    pub(super) fn known(&self, host: &str) -> Known<'a> {
         let services = self.mesh.service_index.by_hostname(host);
         if !services.is_empty() {
             return Known::Services(services);
@@ -189,7 +189,7 @@ impl<'a> Subject<'a> {
     }
 
     /// The service a destination means for clients of `namespace`: one of that namespace, else a visible one, else any.
-    pub fn service(&self, host: &str, namespace: &str) -> Option<&'a Arc<Service>> {
+    pub(super) fn service(&self, host: &str, namespace: &str) -> Option<&'a Arc<Service>> {
         let all = self.mesh.service_index.by_hostname(host);
         self.mesh
             .service_index
@@ -200,7 +200,7 @@ impl<'a> Subject<'a> {
 
     /// The host that was probably meant by one that is unknown: the same service elsewhere, else one of the same namespace
     /// with much the same name; for hosts outside the mesh, one of a ServiceEntry.
-    pub fn similar_host(&self, full: &str) -> Option<&'a str> {
+    pub(super) fn similar_host(&self, full: &str) -> Option<&'a str> {
         let suffix = format!(".svc.{}", self.mesh.config.cluster_domain);
         let Some((name, namespace)) = full.strip_suffix(&suffix).and_then(|inside| inside.split_once('.')) else {
             let outside = self.hosts.iter().filter(|(ns, ..)| ns.is_empty()).map(|(.., host)| *host);
@@ -216,21 +216,21 @@ impl<'a> Subject<'a> {
     }
 
     /// Pods of a namespace that carry all labels.
-    pub fn pods(&self, namespace: &str, labels: &Labels) -> Vec<&'a Object<kinds::Pod>> {
+    pub(super) fn pods(&self, namespace: &str, labels: &Labels) -> Vec<&'a Object<kinds::Pod>> {
         self.pods.select(namespace, labels).into_iter().filter_map(|i| self.manifests.pods.get(i)).collect()
     }
 
     /// Whether any pod of the namespace is among the manifests, so that one that is missing there is likely missing indeed.
-    pub fn knows_pods_of(&self, namespace: &SmolStr) -> bool {
+    pub(super) fn knows_pods_of(&self, namespace: &SmolStr) -> bool {
         self.pod_namespaces.binary_search(&namespace).is_ok()
     }
 
-    pub fn has_workload_entry(&self, namespace: &str, labels: &Labels) -> bool {
+    pub(super) fn has_workload_entry(&self, namespace: &str, labels: &Labels) -> bool {
         !self.workload_entries.select(namespace, labels).is_empty()
     }
 
     /// Whether a service is in an ambient namespace and uses a waypoint.
-    pub fn has_waypoint(&self, host: &str) -> bool {
+    pub(super) fn has_waypoint(&self, host: &str) -> bool {
         let uses = |labels: &Labels| labels.get("istio.io/use-waypoint").is_some_and(|w| !w.is_empty() && w != "none");
         self.mesh.service_index.by_hostname(host).iter().any(|s| {
             let namespace = self.manifests.namespaces.iter().find(|n| n.meta.name == s.namespace);
@@ -242,22 +242,22 @@ impl<'a> Subject<'a> {
     }
 
     /// Pods of any namespace that carry all labels.
-    pub fn any_pod(&self, labels: &Labels) -> Option<&'a Object<kinds::Pod>> {
+    pub(super) fn any_pod(&self, labels: &Labels) -> Option<&'a Object<kinds::Pod>> {
         self.manifests.pods.iter().find(|p| labels.is_subset_of(&p.meta.labels))
     }
 
     /// The gateway workloads that a Gateway object is for.
-    pub fn proxies_of(&self, gateway: &Object<Gateway>) -> impl Iterator<Item = &Arc<Proxy>> {
+    pub(super) fn proxies_of(&self, gateway: &Object<Gateway>) -> impl Iterator<Item = &Arc<Proxy>> {
         self.gateway_proxies.iter().filter(|p| gateway.spec.selector.is_subset_of(&p.labels))
     }
 
     /// Whether the rules of a VirtualService reach sidecars.
-    pub fn is_mesh(vs: &VirtualService) -> bool {
+    pub(super) fn is_mesh(vs: &VirtualService) -> bool {
         vs.gateways.contains(&MESH_GATEWAY)
     }
 
     /// A client sidecar of a namespace with these labels.
-    pub fn sidecar(namespace: &str, labels: Labels) -> Proxy {
+    pub(super) fn sidecar(namespace: &str, labels: Labels) -> Proxy {
         Proxy {
             name: "client".into(),
             kind: ProxyKind::Sidecar,

@@ -32,12 +32,12 @@ pub(super) struct Target<'a> {
 }
 
 impl Target<'_> {
-    pub fn is_mirror(&self) -> bool {
+    pub(super) fn is_mirror(&self) -> bool {
         !matches!(self.role, Role::Route(_))
     }
 
     /// The field path of the destination, with `field` behind it where that is not empty.
-    pub fn path(&self, field: &str) -> String {
+    pub(super) fn path(&self, field: &str) -> String {
         let part = match self.part {
             Part::Http => "http",
             Part::Tls => "tls",

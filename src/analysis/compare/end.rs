@@ -6,7 +6,7 @@ use crate::traffic::replay::{Answer, Destination, Prepared, View, answer_status}
 
 /// A cluster, or an answer of the proxy itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum End {
+pub(crate) enum End {
     Cluster {
         cluster: ClusterName,
         outcome: Outcome,
@@ -19,7 +19,7 @@ pub enum End {
 }
 
 impl End {
-    pub fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(&self) -> Outcome {
         match self {
             End::Cluster { outcome, .. } | End::Answer { outcome, .. } => *outcome,
         }

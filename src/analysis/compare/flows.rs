@@ -7,7 +7,7 @@ use super::parts::Parts;
 
 /// Requests that move from one end to another.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Flow {
+pub(crate) struct Flow {
     pub from: End,
     pub to: End,
     /// Exact share of the stream's requests, above 0.
@@ -18,7 +18,7 @@ pub struct Flow {
 
 /// Flows that are summed up over classes.
 #[derive(Debug, Clone, Default)]
-pub struct Flows {
+pub(crate) struct Flows {
     flows: IndexMap<(End, End), Parts>,
 }
 
@@ -30,7 +30,13 @@ impl Flows {
     /// part of the class (0 to 1) that stays at each end that both have.
     ///
     /// As few requests move as must: those that an end loses spread over the ends that gain, by how much they do.
-    pub fn add(&mut self, class: usize, share: f64, before: &[(End, f64)], now: &[(End, f64)]) -> Vec<(End, f64)> {
+    pub(crate) fn add(
+        &mut self,
+        class: usize,
+        share: f64,
+        before: &[(End, f64)],
+        now: &[(End, f64)],
+    ) -> Vec<(End, f64)> {
         let of = |ends: &[(End, f64)], end: &End| ends.iter().find(|(e, _)| e == end).map_or(0.0, |(_, s)| *s);
         let mut stays = Vec::new();
         let mut gains: Vec<(&End, f64)> = Vec::new();
@@ -58,7 +64,7 @@ impl Flows {
     }
 
     /// The largest first; of equal ones the first that was met. `example` shows a class by one of its requests.
-    pub fn into_sorted(self, example: impl Fn(usize) -> String) -> Vec<Flow> {
+    pub(crate) fn into_sorted(self, example: impl Fn(usize) -> String) -> Vec<Flow> {
         let flow = |((from, to), parts): ((End, End), Parts)| Flow {
             from,
             to,

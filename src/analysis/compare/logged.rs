@@ -14,7 +14,7 @@ use crate::traffic::stats::{as_f64, chi_square};
 
 /// A place as a log names it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Logged {
+pub(crate) enum Logged {
     /// A cluster that sent the request on, or had no endpoint for it.
     Cluster { name: String, outcome: Outcome },
     /// No cluster was found, or none was looked for.
@@ -23,7 +23,7 @@ pub enum Logged {
 
 /// The requests of one stream, then and now.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct LogChange {
+pub(crate) struct LogChange {
     /// Requests of which the log says where they went.
     pub compared: u64,
     /// Those of which it doesn't.
@@ -37,14 +37,14 @@ pub struct LogChange {
 
 impl LogChange {
     /// Expected number of requests that go elsewhere.
-    pub fn changed(&self) -> f64 {
+    pub(crate) fn changed(&self) -> f64 {
         self.moves.iter().map(|m| m.requests).sum()
     }
 }
 
 /// Requests that went to one place and go to another now.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LogMove {
+pub(crate) struct LogMove {
     pub from: Logged,
     pub to: End,
     /// Expected number, above 0.
@@ -55,7 +55,7 @@ pub struct LogMove {
 
 /// A log that was read, and what it says beside what is so now.
 #[derive(Debug, Clone)]
-pub struct LogResult {
+pub(crate) struct LogResult {
     /// As it was given.
     pub name: String,
     pub format: Format,
@@ -68,7 +68,7 @@ pub struct LogResult {
 const P_MIN: f64 = 0.001;
 
 /// Compares a log's classes, given in the order of the stream's.
-pub fn logged<'k>(stream: &Prepared, view: &View, kinds: impl Iterator<Item = &'k Kind>) -> LogChange {
+pub(crate) fn logged<'k>(stream: &Prepared, view: &View, kinds: impl Iterator<Item = &'k Kind>) -> LogChange {
     let mut out = LogChange::default();
     let mut moves: IndexMap<(Logged, End), Parts> = IndexMap::new();
     for (class, (kind, ends)) in kinds.zip(end::of_classes(stream, view)).enumerate() {

@@ -6,17 +6,19 @@
 
 mod end;
 mod flows;
+#[cfg(test)]
+mod laws;
 mod logged;
 mod parts;
 mod same;
 mod stream;
 mod tables;
 
-pub use end::End;
-pub use flows::{Flow, Flows};
-pub use logged::{LogChange, LogMove, LogResult, Logged, logged};
-pub use stream::{Altered, Row, StreamChange, change, rows};
-pub use tables::{HostChange, TableChange, tables};
+pub(crate) use end::End;
+pub(crate) use flows::Flow;
+pub(crate) use logged::{LogChange, LogResult, Logged, logged};
+pub(crate) use stream::{Altered, Row, StreamChange, change, rows};
+pub(crate) use tables::{HostChange, TableChange, tables};
 
 use rayon::prelude::*;
 
@@ -24,7 +26,7 @@ use crate::traffic::replay::{Pair, StreamSummary};
 
 /// A run on two meshes: what was counted before, and what is different now.
 #[derive(Debug, Clone, Default)]
-pub struct WhatIf {
+pub(crate) struct WhatIf {
     /// The streams as they were, in the order of the run.
     pub before: Vec<StreamSummary>,
     /// What changed, in the same order.
@@ -35,7 +37,7 @@ pub struct WhatIf {
 
 impl WhatIf {
     /// Compares everything about a pair. `before` is what its older side counted.
-    pub fn new(pair: &Pair, before: Vec<StreamSummary>) -> WhatIf {
+    pub(crate) fn new(pair: &Pair, before: Vec<StreamSummary>) -> WhatIf {
         let (old, new) = (&pair.before, &pair.now);
         let streams = old.streams.par_iter().zip(&new.streams);
         let changes =

@@ -11,7 +11,7 @@ pub(super) struct Parts {
 
 impl Parts {
     /// Adds a part above 0; true where it is the largest so far.
-    pub fn add(&mut self, part: f64, class: usize) -> bool {
+    pub(super) fn add(&mut self, part: f64, class: usize) -> bool {
         self.sum += part;
         let is_largest = part > self.largest;
         if is_largest {

@@ -13,7 +13,7 @@ use crate::traffic::replay::{Count, Prepared, StreamSummary, View, request_text}
 
 /// What became different for a stream's requests.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct StreamChange {
+pub(crate) struct StreamChange {
     /// Exact share of the requests that end elsewhere.
     pub moved: f64,
     /// Exact share of those that end where they did, but arrive as another request or are sent to another location.
@@ -26,12 +26,12 @@ pub struct StreamChange {
 
 impl StreamChange {
     /// Exact share of the requests that are not treated as before.
-    pub fn changed(&self) -> f64 {
+    pub(crate) fn changed(&self) -> f64 {
         (self.moved + self.altered).min(1.0)
     }
 
     /// Requests that ended otherwise before and now end as `wanted`: the largest share first.
-    pub fn newly(&self, wanted: Counted) -> impl Iterator<Item = &Flow> {
+    pub(crate) fn newly(&self, wanted: Counted) -> impl Iterator<Item = &Flow> {
         let counts = move |f: &&Flow| f.to.outcome().counted() == wanted && f.from.outcome().counted() != wanted;
         self.flows.iter().filter(counts)
     }
@@ -39,7 +39,7 @@ impl StreamChange {
 
 /// Requests that arrive, or are redirected, differently.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Altered {
+pub(crate) struct Altered {
     /// One of them, from the class with the largest part: `GET http://host/path`, with its headers behind.
     pub request: String,
     /// Exact share of the stream's requests, above 0.
@@ -51,7 +51,7 @@ pub struct Altered {
 }
 
 /// Compares the same stream on both sides, class by class.
-pub fn change(before: (&Prepared, &View), now: (&Prepared, &View)) -> StreamChange {
+pub(crate) fn change(before: (&Prepared, &View), now: (&Prepared, &View)) -> StreamChange {
     let (old, new) = (before.0, now.0);
     let (old_ends, new_ends) = (end::of_classes(old, before.1), end::of_classes(new, now.1));
     let whole: f64 = new.classes.iter().map(|c| c.weight).sum();
@@ -163,7 +163,7 @@ fn missing(of: &Upstream, other: &Upstream) -> String {
 
 /// What requests end as, counted on both sides.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub(crate) struct Row {
     pub end: End,
     pub before: Count,
     pub now: Count,
@@ -171,14 +171,14 @@ pub struct Row {
 
 impl Row {
     /// By how much the exact share grew, -1 to 1; rounding counts as nothing.
-    pub fn change(&self) -> f64 {
+    pub(crate) fn change(&self) -> f64 {
         let change = self.now.expected_share - self.before.expected_share;
         if change.abs() <= NOTHING { 0.0 } else { change }
     }
 }
 
 /// Every end of either side: those of now in their order, then those that are gone.
-pub fn rows(before: &StreamSummary, now: &StreamSummary) -> Vec<Row> {
+pub(crate) fn rows(before: &StreamSummary, now: &StreamSummary) -> Vec<Row> {
     let mut rows: IndexMap<End, (Count, Count)> = IndexMap::new();
     for (end, count) in ends(now) {
         rows.entry(end).or_default().1.add(count);

@@ -9,7 +9,7 @@ use crate::traffic::replay::View;
 
 /// Two tables of one proxy, virtual host by virtual host.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct TableChange {
+pub(crate) struct TableChange {
     pub proxy: SmolStr,
     /// Virtual hosts whose requests are treated as before, every one of them; in the order of the table.
     pub unchanged: Vec<HostChange>,
@@ -25,14 +25,14 @@ pub struct TableChange {
 
 impl TableChange {
     /// True where the whole tables agree: no request that this proxy can see is treated otherwise.
-    pub fn is_identical(&self) -> bool {
+    pub(crate) fn is_identical(&self) -> bool {
         self.different.is_empty() && self.added.is_empty() && self.removed.is_empty() && self.tcp_different.is_empty()
     }
 }
 
 /// One virtual host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostChange {
+pub(crate) struct HostChange {
     pub route_config: SmolStr,
     pub virtual_host: SmolStr,
     /// What differs, in a few words; empty where nothing does.
@@ -44,7 +44,7 @@ pub struct HostChange {
 /// A virtual host is unchanged where its domains, routes (in order), clusters and endpoints agree, where the listeners that lead to
 /// it and the proxy's general settings do, and where no domain of another virtual host can take from it what it had or
 /// hand over what it hadn't. All that decides a request then agrees (envoy-matching 1, 2 and 6).
-pub fn tables(before: &View, now: &View) -> TableChange {
+pub(crate) fn tables(before: &View, now: &View) -> TableChange {
     let (old, new) = (before.table(), now.table());
     let mut out = TableChange { proxy: new.proxy.name.clone(), ..TableChange::default() };
     let general = same::proxies(before, now);

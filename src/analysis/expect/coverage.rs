@@ -13,7 +13,7 @@ use crate::manifest::source::Position;
 
 /// What one line of a coverage report is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ItemKind {
+pub(crate) enum ItemKind {
     /// A rule of a VirtualService.
     Route,
     /// An entry of a rule's `match`; a rule without any counts as one.
@@ -24,9 +24,9 @@ pub enum ItemKind {
 
 impl ItemKind {
     /// All kinds, in the order reports list them.
-    pub const ALL: [ItemKind; 3] = [ItemKind::Route, ItemKind::Match, ItemKind::Destination];
+    pub(crate) const ALL: [ItemKind; 3] = [ItemKind::Route, ItemKind::Match, ItemKind::Destination];
 
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             ItemKind::Route => "route",
             ItemKind::Match => "match",
@@ -37,7 +37,7 @@ impl ItemKind {
 
 /// One rule, match entry or destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CoverageItem {
+pub(crate) struct CoverageItem {
     pub kind: ItemKind,
     /// `VirtualService shop/reviews rule 1 match 0`, with the destination where it is one.
     pub what: SmolStr,
@@ -47,11 +47,11 @@ pub struct CoverageItem {
 
 /// A share in percent that a coverage must reach, 0 to 100.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-pub struct Percent(f64);
+pub(crate) struct Percent(f64);
 
 impl Percent {
     /// `90%`, `90` or `0.9`.
-    pub fn parse(text: &str) -> Option<Percent> {
+    pub(crate) fn parse(text: &str) -> Option<Percent> {
         let number = text.trim().trim_end_matches('%').trim().parse::<f64>().ok()?;
         let percent = if text.contains('%') || number > 1.0 { number } else { number * 100.0 };
         (0.0..=100.0).contains(&percent).then_some(Percent(percent))
@@ -66,19 +66,19 @@ impl std::fmt::Display for Percent {
 
 /// What the tests came to and what not, by object, rule, match and destination.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Coverage {
+pub(crate) struct Coverage {
     pub items: Vec<CoverageItem>,
 }
 
 impl Coverage {
     /// How many of a kind were reached, and how many there are.
-    pub fn count(&self, kind: ItemKind) -> (usize, usize) {
+    pub(crate) fn count(&self, kind: ItemKind) -> (usize, usize) {
         let all = self.items.iter().filter(|i| i.kind == kind);
         (all.clone().filter(|i| i.covered).count(), all.count())
     }
 
     /// Whether each kind reaches `least`; a kind of which there is nothing does.
-    pub fn reaches(&self, least: Percent) -> bool {
+    pub(crate) fn reaches(&self, least: Percent) -> bool {
         ItemKind::ALL.into_iter().all(|kind| {
             let (covered, all) = self.count(kind);
             100.0 * as_f64(covered) + 1e-9 >= least.0 * as_f64(all)
@@ -126,7 +126,7 @@ fn host_and_subset(name: &ClusterName) -> (SmolStr, SmolStr) {
 /// Measures what `results` came to of the rules in the tables of `routers`.
 ///
 /// Rules that no table has, because Istio leaves them out, are not counted.
-pub fn measure<'r>(routers: impl Iterator<Item = &'r Router>, results: &[TestResult]) -> Coverage {
+pub(crate) fn measure<'r>(routers: impl Iterator<Item = &'r Router>, results: &[TestResult]) -> Coverage {
     let mut all: BTreeMap<Key, CoverageItem> = BTreeMap::new();
     let mut add = |source: &RouteSource, clusters: &[(&ClusterName, Option<Position>)]| {
         let names: Vec<&ClusterName> = clusters.iter().map(|(c, _)| *c).collect();

@@ -2,7 +2,7 @@
 
 /// One line of a diff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change<'t> {
+pub(crate) enum Change<'t> {
     /// In both, shown as context.
     Same(&'t str),
     /// Lines of both that are left out here.
@@ -18,7 +18,7 @@ const CONTEXT: usize = 2;
 const CELLS_MAX: usize = 4_000_000;
 
 /// The changed lines from `old` to `new` with a little context; empty where the texts are equal.
-pub fn changes<'t>(old: &'t str, new: &'t str) -> Vec<Change<'t>> {
+pub(crate) fn changes<'t>(old: &'t str, new: &'t str) -> Vec<Change<'t>> {
     let (a, b): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
     let first = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
     let rest = a.len().min(b.len()) - first;

@@ -12,7 +12,7 @@ use crate::envoy::table::{ChainAction, ClusterName, Route, RouteAction, RouteTab
 use crate::envoy::words::{self, ClusterState};
 
 /// The text for these tables and decisions, ending in a line end.
-pub fn golden<'r>(routers: impl Iterator<Item = &'r Router>, results: &[TestResult]) -> String {
+pub(crate) fn golden<'r>(routers: impl Iterator<Item = &'r Router>, results: &[TestResult]) -> String {
     let mut out = String::from(
         "# Effective route tables and decisions, written by `towtank test --update`. Review changes like code.\n",
     );

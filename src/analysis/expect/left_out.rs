@@ -20,7 +20,7 @@ pub(super) struct LeftOut {
 }
 
 impl LeftOut {
-    pub fn of(mesh: &Mesh) -> LeftOut {
+    pub(super) fn of(mesh: &Mesh) -> LeftOut {
         let mut by_host: FxHashMap<SmolStr, Vec<String>> = FxHashMap::default();
         let mut unbound: FxHashMap<SmolStr, Vec<String>> = FxHashMap::default();
         let known: FxHashSet<SmolStr> =
@@ -46,7 +46,7 @@ impl LeftOut {
 
     /// What the table's notes tell of VirtualServices that claim this authority, and, where no rule took the request, which
     /// of them have no gateway.
-    pub fn about(&self, text: &str, table: &RouteTable, taken: bool) -> Vec<String> {
+    pub(super) fn about(&self, text: &str, table: &RouteTable, taken: bool) -> Vec<String> {
         let host = authority::without_port(text).to_ascii_lowercase();
         let full = format!("{host}.{}.", table.proxy.namespace);
         // Names and the wildcards above them; a short name is also looked up in the proxy's namespace.

@@ -63,16 +63,16 @@ mod passed_over;
 mod read;
 mod requests;
 mod route_config;
-pub mod router_check;
+pub(crate) mod router_check;
 mod run;
 mod subject;
 #[cfg(test)]
 mod tests;
-pub mod validator;
+pub(crate) mod validator;
 
-pub use coverage::{Coverage, CoverageItem, ItemKind, Percent, measure};
-pub use diff::{Change, changes};
-pub use golden::golden;
-pub use model::*;
-pub use read::{TEST_FILE_ENDINGS, is_test_text, read_file, read_scenario};
-pub use run::{Case, Failure, Plan, TestResult, plan, run};
+pub(crate) use coverage::{Coverage, CoverageItem, ItemKind, Percent, measure};
+pub(crate) use diff::{Change, changes};
+pub(crate) use golden::golden;
+pub(crate) use model::*;
+pub(crate) use read::{TEST_FILE_ENDINGS, is_test_text, read_file, read_scenario};
+pub(crate) use run::{Case, Failure, TestResult, plan, run};

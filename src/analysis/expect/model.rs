@@ -10,7 +10,7 @@ use crate::manifest::source::Position;
 
 /// One test: requests and what is expected of each of them.
 #[derive(Debug)]
-pub struct Test {
+pub(crate) struct Test {
     pub name: SmolStr,
     pub at: Position,
     /// Names of the proxies that look at the requests; empty: the first one.
@@ -28,7 +28,7 @@ pub struct Test {
 
 /// A part of a test that is passed over, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotEvaluated {
+pub(crate) struct NotEvaluated {
     pub at: Position,
     /// Its path in the test file.
     pub field: SmolStr,
@@ -37,7 +37,7 @@ pub struct NotEvaluated {
 
 /// Who wrote the test file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// Ours.
     Towtank,
     /// istio-config-validator.
@@ -48,7 +48,7 @@ pub enum Format {
 
 /// The requests of a test.
 #[derive(Debug)]
-pub enum Traffic {
+pub(crate) enum Traffic {
     /// At least one.
     Requests(Vec<Request>),
     /// A stream of the scenario, by name.
@@ -57,7 +57,7 @@ pub enum Traffic {
 
 /// One expectation with the place where it was written.
 #[derive(Debug)]
-pub struct Check {
+pub(crate) struct Check {
     pub at: Position,
     pub want: Want,
     /// It must not hold (`wantMatch: false`).
@@ -66,7 +66,7 @@ pub struct Check {
 
 /// What is expected of a request.
 #[derive(Debug)]
-pub enum Want {
+pub(crate) enum Want {
     Outcome(Ending),
     /// All traffic goes there.
     Destination(Target),
@@ -122,7 +122,7 @@ pub enum Want {
 
 /// Headers on the way to the endpoint, or back to the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Side {
+pub(crate) enum Side {
     Request,
     /// The answer's headers before the route works on them.
     Response(Vec<(SmolStr, SmolStr)>),
@@ -130,14 +130,14 @@ pub enum Side {
 
 /// An outcome, or all that are counted the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     Is(Outcome),
     CountedAs(Counted),
 }
 
 /// A destination; what is None is not looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Target {
+pub(crate) struct Target {
     /// As written: a full name, or a short one that the proxy's namespace completes.
     pub host: Option<SmolStr>,
     /// Empty: no subset.
@@ -147,7 +147,7 @@ pub struct Target {
 
 /// Where a part of the requests may end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     Ending(Ending),
     Target(Target),
     /// A word of `shares` that is a subset or a host, whichever the proxy has.
@@ -156,7 +156,7 @@ pub enum Part {
 
 /// A test of a header's value.
 #[derive(Debug)]
-pub struct TextTest {
+pub(crate) struct TextTest {
     pub kind: TextKind,
     pub ignore_case: bool,
     pub invert: bool,
@@ -166,7 +166,7 @@ pub struct TextTest {
 
 /// What a header test looks at where a header comes several times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Values {
+pub(crate) enum Values {
     /// All values, joined by commas.
     Joined,
     /// Any one value, as Envoy's header matchers do (envoy-matching 3).
@@ -175,7 +175,7 @@ pub enum Values {
 
 /// See [`TextTest`].
 #[derive(Debug)]
-pub enum TextKind {
+pub(crate) enum TextKind {
     Absent,
     Present,
     Exact(SmolStr),
@@ -190,7 +190,7 @@ pub enum TextKind {
 
 /// Parts of a redirect that a test names.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct RedirectParts {
+pub(crate) struct RedirectParts {
     pub uri: Option<SmolStr>,
     pub prefix: Option<SmolStr>,
     pub authority: Option<SmolStr>,
@@ -201,7 +201,7 @@ pub struct RedirectParts {
 
 /// Parts of a rewrite that a test names.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct RewriteParts {
+pub(crate) struct RewriteParts {
     pub uri: Option<SmolStr>,
     /// Pattern and substitution.
     pub regex: Option<(SmolStr, SmolStr)>,
@@ -210,7 +210,7 @@ pub struct RewriteParts {
 
 /// Parts of a fault that a test names.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct FaultParts {
+pub(crate) struct FaultParts {
     /// Status, and percent where given.
     pub abort: Option<(Option<u32>, Option<f64>)>,
     /// Duration, and percent where given.
@@ -219,14 +219,14 @@ pub struct FaultParts {
 
 /// Header operations that a test names, per direction.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct OperationParts {
+pub(crate) struct OperationParts {
     pub request: Operations,
     pub response: Operations,
 }
 
 /// Header operations of one direction.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Operations {
+pub(crate) struct Operations {
     pub remove: Vec<SmolStr>,
     pub add: Vec<HeaderValueOption>,
 }
@@ -238,7 +238,7 @@ pub(super) fn percent_of(f: Fraction) -> f64 {
 
 impl Ending {
     /// What `text` names, if it names an outcome or what outcomes are counted as.
-    pub fn parse(text: &str) -> Option<Ending> {
+    pub(crate) fn parse(text: &str) -> Option<Ending> {
         let counted = match text {
             "answered" => Some(Counted::Answered),
             "unmatched" => Some(Counted::Unmatched),
@@ -251,19 +251,19 @@ impl Ending {
     }
 
     /// All words that [`Ending::parse`] knows.
-    pub fn words() -> Vec<&'static str> {
+    pub(crate) fn words() -> Vec<&'static str> {
         let counted = ["answered", "unmatched", "blackholed"];
         Outcome::ALL.into_iter().map(Outcome::as_str).chain(counted).collect()
     }
 
-    pub fn holds(self, outcome: Outcome) -> bool {
+    pub(crate) fn holds(self, outcome: Outcome) -> bool {
         match self {
             Ending::Is(one) => one == outcome,
             Ending::CountedAs(counted) => outcome.counted() == counted,
         }
     }
 
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Ending::Is(one) => one.as_str(),
             Ending::CountedAs(Counted::Subset) => "traffic of a subset",
@@ -305,7 +305,7 @@ impl std::fmt::Display for Part {
 
 impl TextTest {
     /// The value must be exactly this.
-    pub fn plain(kind: TextKind) -> TextTest {
+    pub(crate) fn plain(kind: TextKind) -> TextTest {
         TextTest { kind, ignore_case: false, invert: false, missing_is_empty: false, values: Values::Joined }
     }
 }

@@ -27,7 +27,7 @@ pub(super) enum HostProblem {
 }
 
 impl Names {
-    pub fn of(table: &RouteTable) -> Names {
+    pub(super) fn of(table: &RouteTable) -> Names {
         let mut names = Names { hosts: BTreeMap::new(), namespace: table.proxy.namespace.clone() };
         table.clusters.iter().for_each(|c| names.add(&c.name));
         for route in table.route_configs.iter().flat_map(|c| &c.virtual_hosts).flat_map(|v| &v.routes) {
@@ -52,7 +52,7 @@ impl Names {
 
     /// The full name of a host: itself, completed as Kubernetes' DNS does it in the proxy's namespace, or the one host
     /// whose name goes on behind it.
-    pub fn host(&self, text: &str) -> Result<SmolStr, HostProblem> {
+    pub(super) fn host(&self, text: &str) -> Result<SmolStr, HostProblem> {
         let wanted = text.to_ascii_lowercase();
         let exact = |name: &str| self.hosts.get_key_value(name).map(|(k, _)| k.clone());
         let in_namespace = format_smolstr!("{wanted}.{}.", self.namespace);
@@ -74,12 +74,12 @@ impl Names {
     }
 
     /// Whether any host has a subset of that name.
-    pub fn has_subset(&self, subset: &str) -> bool {
+    pub(super) fn has_subset(&self, subset: &str) -> bool {
         self.hosts.values().any(|all| all.contains(subset))
     }
 
     /// Whether a destination that a request came to is the wanted one.
-    pub fn is(&self, target: &Target, cluster: &ClusterShare) -> bool {
+    pub(super) fn is(&self, target: &Target, cluster: &ClusterShare) -> bool {
         let Some((host, subset, port)) = cluster.name.parts() else { return false };
         let same_host = |wanted: &SmolStr| match self.host(wanted) {
             Ok(known) => known == host,

@@ -8,7 +8,7 @@ use crate::manifest::yaml::{self, LineIndex, Node};
 use crate::traffic::scenario::fields::Reader;
 
 /// How names of test files end.
-pub const TEST_FILE_ENDINGS: [&str; 3] = [".test.yaml", ".test.yml", ".test.json"];
+pub(crate) const TEST_FILE_ENDINGS: [&str; 3] = [".test.yaml", ".test.yml", ".test.json"];
 
 /// Formats that a document may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ fn shape(root: &Node<'_>) -> Option<Shape> {
 }
 
 /// Whether a text whose name doesn't say so holds tests: ours by kind, those of other tools by their shape.
-pub fn is_test_text(text: &str) -> bool {
+pub(crate) fn is_test_text(text: &str) -> bool {
     let has = |word: &str| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some();
     if !has("estCases") && !has("validate") && !has("towtank/") {
         return false;
@@ -49,7 +49,7 @@ pub fn is_test_text(text: &str) -> bool {
 
 /// The tests of a test file that can be understood, and everything that is wrong with it. Each document may be of another
 /// format. A file without any test is wrong.
-pub fn read_file(file: FileId, text: &str) -> (Vec<Test>, Vec<Finding>) {
+pub(crate) fn read_file(file: FileId, text: &str) -> (Vec<Test>, Vec<Finding>) {
     let lines = LineIndex::new(text);
     let mut tests = Vec::new();
     let mut findings = Vec::new();
@@ -90,7 +90,7 @@ pub fn read_file(file: FileId, text: &str) -> (Vec<Test>, Vec<Finding>) {
 
 /// The tests of a scenario that can be understood, and everything that is wrong with them. Both are empty where it has no
 /// `tests`; an empty list is wrong.
-pub fn read_scenario(file: FileId, text: &str) -> (Vec<Test>, Vec<Finding>) {
+pub(crate) fn read_scenario(file: FileId, text: &str) -> (Vec<Test>, Vec<Finding>) {
     let lines = LineIndex::new(text);
     let mut r = Reader { what: "test", file, document: 0, lines: &lines, text, findings: Vec::new() };
     let mut tests = Vec::new();

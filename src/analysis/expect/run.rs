@@ -28,7 +28,7 @@ const CLASSES_MAX: usize = 100_000;
 
 /// One difference between what was expected and what came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// Where the expectation was written.
     pub at: Position,
     /// Its name there.
@@ -39,7 +39,7 @@ pub struct Failure {
 
 /// One request of a test, seen by one proxy.
 #[derive(Debug)]
-pub struct Case {
+pub(crate) struct Case {
     pub request: Request,
     pub router: Arc<Router>,
     /// Share of the test's requests, not normalised.
@@ -51,7 +51,7 @@ pub struct Case {
 
 /// What came of a test at one proxy.
 #[derive(Debug)]
-pub struct TestResult {
+pub(crate) struct TestResult {
     pub name: SmolStr,
     pub at: Position,
     /// Name of the proxy; that of the first request where they differ.
@@ -65,7 +65,7 @@ pub struct TestResult {
 }
 
 impl TestResult {
-    pub fn passed(&self) -> bool {
+    pub(crate) fn passed(&self) -> bool {
         self.failures.is_empty() && self.cases.iter().all(|c| c.failures.is_empty())
     }
 }
@@ -79,7 +79,7 @@ struct View {
 
 /// Tests with their proxies and requests, ready to run.
 #[derive(Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     views: Vec<View>,
     left_out: LeftOut,
     items: Vec<Item>,
@@ -98,7 +98,7 @@ struct Item {
 
 impl Plan {
     /// The tables of all proxies, in the order in which they are named first.
-    pub fn routers(&self) -> impl Iterator<Item = &Arc<Router>> {
+    pub(crate) fn routers(&self) -> impl Iterator<Item = &Arc<Router>> {
         self.views.iter().map(|v| &v.router)
     }
 }
@@ -108,7 +108,7 @@ impl Plan {
 ///
 /// # Errors
 /// `wrong`, and everything that tests name and that does not exist, in the order of their places.
-pub fn plan(
+pub(crate) fn plan(
     tests: Vec<Test>,
     workspace: &Workspace,
     switches: &Switches,
@@ -361,7 +361,7 @@ fn check_host(host: Option<&str>, check: &Check, view: &View, findings: &mut Vec
 }
 
 /// Runs all tests, in order; the cases of a test run in parallel.
-pub fn run(plan: Plan) -> Vec<TestResult> {
+pub(crate) fn run(plan: Plan) -> Vec<TestResult> {
     let Plan { views, left_out, items, .. } = plan;
     items.into_iter().map(|item| run_item(item, &views, &left_out)).collect()
 }

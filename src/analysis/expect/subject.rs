@@ -43,7 +43,7 @@ pub(super) fn route_of<'r>(router: &'r Router, request: &Request) -> Option<&'r 
 
 impl<'a> Subject<'a> {
     /// How the requests end that a fault lets through; a fault that takes all of them is an end like others.
-    pub fn ends(&self) -> Vec<End<'a>> {
+    pub(super) fn ends(&self) -> Vec<End<'a>> {
         let d = self.decision;
         let picked = self.picked();
         if d.outcome == Some(Outcome::FaultAbort) || d.clusters.is_empty() {
@@ -58,7 +58,7 @@ impl<'a> Subject<'a> {
     }
 
     /// How all requests end, faults included; the shares add up to 1.
-    pub fn all_ends(&self) -> Vec<End<'a>> {
+    pub(super) fn all_ends(&self) -> Vec<End<'a>> {
         let mut ends = self.ends();
         let fault = self.decision.fault_share;
         if fault > 0.0 && fault < 1.0 {
@@ -74,7 +74,7 @@ impl<'a> Subject<'a> {
     }
 
     /// The cluster that the test's own random number draws (envoy-matching 6.1: the number modulo the sum of weights).
-    pub fn picked(&self) -> Option<&'a ClusterShare> {
+    pub(super) fn picked(&self) -> Option<&'a ClusterShare> {
         let random = self.random?;
         let total: u64 = self.decision.clusters.iter().map(|c| u64::from(c.weight)).sum();
         let mut left = random.checked_rem(total)?;
@@ -87,7 +87,7 @@ impl<'a> Subject<'a> {
     }
 
     /// The forms in which the request is sent on, be there an endpoint or not; none where the proxy answers it.
-    pub fn forms(&self) -> Vec<Upstream> {
+    pub(super) fn forms(&self) -> Vec<Upstream> {
         let d = self.decision;
         // The router check tool knows no faults.
         let answered = d.outcome == Some(Outcome::FaultAbort) && self.random.is_none();

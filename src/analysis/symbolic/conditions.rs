@@ -11,7 +11,7 @@ use crate::manifest::kinds::Labels;
 
 /// A part of a request, or of the client that sends it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Field {
+pub(crate) enum Field {
     Path,
     Method,
     Authority,
@@ -47,7 +47,7 @@ impl Field {
 
 /// Conditions on who sends a request and to which port, decided when a table is made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Client {
+pub(crate) struct Client {
     /// 0: any.
     pub port: u32,
     pub labels: Labels,
@@ -57,7 +57,7 @@ pub struct Client {
 
 /// One test with what it should come to.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Literal {
+pub(super) struct Literal {
     pub field: Field,
     pub test: Test,
     pub holds: bool,
@@ -65,25 +65,25 @@ pub struct Literal {
 
 /// All conditions of one match; they must hold together.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Conditions {
+pub(crate) struct Conditions {
     pub(super) literals: Vec<Literal>,
 }
 
 /// Languages of regexes that were built beforehand, each once; others are built when they are asked for.
 #[derive(Debug, Default)]
-pub struct Languages {
+pub(crate) struct Languages {
     by_text: FxHashMap<SmolStr, Language>,
 }
 
 impl Languages {
     /// The languages of these patterns, which may repeat.
-    pub fn of_regexes<'t>(texts: impl IntoIterator<Item = &'t SmolStr>) -> Languages {
+    pub(crate) fn of_regexes<'t>(texts: impl IntoIterator<Item = &'t SmolStr>) -> Languages {
         let distinct: FxHashSet<&SmolStr> = texts.into_iter().collect();
         let built = distinct.into_par_iter().map(|text| (text.clone(), Language::regex(text)));
         Languages { by_text: built.collect::<Vec<_>>().into_iter().collect() }
     }
 
-    pub fn regex(&self, text: &SmolStr) -> Language {
+    pub(crate) fn regex(&self, text: &SmolStr) -> Language {
         self.by_text.get(text).cloned().unwrap_or_else(|| Language::regex(text))
     }
 
@@ -98,7 +98,7 @@ impl Languages {
     }
 
     /// The language of a path condition (envoy-matching 2.3).
-    pub fn path(&self, m: &RouteMatch) -> Language {
+    pub(crate) fn path(&self, m: &RouteMatch) -> Language {
         let folded = m.case_sensitive == Some(false);
         match &m.path {
             PathMatch::Prefix(p) if p.contains(['?', '#']) => Language::None,
@@ -114,7 +114,7 @@ impl Languages {
 
 impl Conditions {
     /// The conditions of a route, and those on its client.
-    pub fn new(m: &RouteMatch, client: &Client, languages: &Languages) -> Conditions {
+    pub(crate) fn new(m: &RouteMatch, client: &Client, languages: &Languages) -> Conditions {
         let mut literals = Vec::new();
         let mut positive = |field, language| {
             literals.push(Literal { field, test: Test { language, absent: false }, holds: true });
@@ -144,12 +144,12 @@ impl Conditions {
     }
 
     /// The tests of the path alone.
-    pub fn path(&self) -> Option<&Language> {
+    pub(crate) fn path(&self) -> Option<&Language> {
         self.literals.iter().find(|l| l.field == Field::Path).map(|l| &l.test.language)
     }
 
     /// Without any condition besides the path.
-    pub fn is_path_only(&self) -> bool {
+    pub(crate) fn is_path_only(&self) -> bool {
         self.literals.iter().all(|l| l.field == Field::Path)
     }
 }

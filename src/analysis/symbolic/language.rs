@@ -18,7 +18,7 @@ const DFA_BYTES: usize = 1 << 20;
 
 /// A set of byte strings.
 #[derive(Debug, Clone)]
-pub enum Language {
+pub(crate) enum Language {
     All,
     /// Nothing.
     None,
@@ -32,7 +32,7 @@ pub enum Language {
 
 /// A regex whose whole-text language is known as an automaton.
 #[derive(Debug)]
-pub struct Regex {
+pub(crate) struct Regex {
     pub text: SmolStr,
     /// None: too large to be built, so nothing is proven about it.
     dfa: Option<dense::DFA<Vec<u32>>>,
@@ -54,7 +54,7 @@ impl PartialEq for Language {
 
 impl Language {
     /// The language of an RE2 pattern that has to match the whole text; [`Language::None`] where Envoy refuses the pattern.
-    pub fn regex(pattern: &str) -> Language {
+    pub(crate) fn regex(pattern: &str) -> Language {
         let Ok(re2) = Re2::new(pattern, Encoding::Latin1) else { return Language::None };
         let whole = Hir::concat(vec![Hir::look(Look::Start), re2.hir().clone(), Hir::look(Look::End)]);
         let nfa = thompson::Compiler::new()
@@ -72,12 +72,12 @@ impl Language {
     }
 
     /// False where nothing can be proven about this language.
-    pub fn is_known(&self) -> bool {
+    pub(crate) fn is_known(&self) -> bool {
         !matches!(self, Language::Regex(r) if r.dfa.is_none())
     }
 
     /// Whether `word` is in the language; false for what is not known.
-    pub fn contains(&self, word: &[u8]) -> bool {
+    pub(crate) fn contains(&self, word: &[u8]) -> bool {
         let Some(mut state) = self.start() else { return false };
         for byte in word {
             state = self.step(&state, *byte);
@@ -166,7 +166,7 @@ enum State {
 
 /// Which words exist at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Domain {
+pub(crate) enum Domain {
     /// `/` and bytes of a path after it, neither `?` nor `#`; or `*` alone.
     Path,
     /// Any bytes of a header's or parameter's value.
@@ -193,7 +193,7 @@ impl Domain {
 
 /// What a search came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Search {
+pub(crate) enum Search {
     /// A shortest word.
     Found(Vec<u8>),
     /// Proven: there is none.
@@ -205,7 +205,7 @@ pub enum Search {
 /// Looks for a word that is in all of `inside` and in none of `outside`.
 ///
 /// Takes at most `budget` steps and lowers it by the number taken.
-pub fn search(domain: Domain, inside: &[&Language], outside: &[&Language], budget: &mut u32) -> Search {
+pub(crate) fn search(domain: Domain, inside: &[&Language], outside: &[&Language], budget: &mut u32) -> Search {
     if outside.iter().any(|l| matches!(l, Language::All)) || inside.iter().any(|l| matches!(l, Language::None)) {
         return Search::Empty;
     }

@@ -13,6 +13,6 @@ mod language;
 mod region;
 mod value;
 
-pub use conditions::{Client, Conditions, Field, Languages};
-pub use language::{Domain, Language, Search, search};
-pub use region::{Answer, Budget, Example, Region, difference};
+pub(crate) use conditions::{Client, Conditions, Field, Languages};
+pub(crate) use language::{Domain, Language, Search, search};
+pub(crate) use region::{Answer, Budget, Example, Region, difference};

@@ -7,7 +7,7 @@ use super::value::{Test, Values, values};
 
 /// What is allowed to be spent on one question.
 #[derive(Debug, Clone, Copy)]
-pub struct Budget {
+pub(crate) struct Budget {
     /// Steps of automata.
     pub steps: u32,
     /// Cases.
@@ -22,16 +22,16 @@ impl Default for Budget {
 
 /// The requests for which all tests of all fields come out as wanted.
 #[derive(Debug, Clone, Default)]
-pub struct Region {
+pub(crate) struct Region {
     fields: BTreeMap<Field, Vec<(Test, bool)>>,
 }
 
 /// Example values by field; no value: the field is absent.
-pub type Example = BTreeMap<Field, Vec<Vec<u8>>>;
+pub(crate) type Example = BTreeMap<Field, Vec<Vec<u8>>>;
 
 /// What came of a question about sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// Such requests exist, as far as the sets tell; one of them.
     Some(Example),
     /// Proven: there is none.
@@ -42,7 +42,7 @@ pub enum Answer {
 
 impl Region {
     /// The requests that satisfy all of several conditions.
-    pub fn all_of<'c>(conditions: impl IntoIterator<Item = &'c Conditions>) -> Region {
+    pub(crate) fn all_of<'c>(conditions: impl IntoIterator<Item = &'c Conditions>) -> Region {
         let mut region = Region::default();
         for literal in conditions.into_iter().flat_map(|c| &c.literals) {
             region.add(literal, literal.holds);
@@ -72,7 +72,7 @@ impl Region {
     }
 
     /// Whether there is such a request, and one of them.
-    pub fn example(&self, budget: &mut Budget) -> Answer {
+    pub(crate) fn example(&self, budget: &mut Budget) -> Answer {
         let mut example = Example::new();
         let mut unknown = false;
         for field in self.fields.keys() {
@@ -89,7 +89,7 @@ impl Region {
 }
 
 /// Looks for a request of `region` that satisfies none of `others`.
-pub fn difference(region: &Region, others: &[&Conditions], budget: &mut Budget) -> Answer {
+pub(crate) fn difference(region: &Region, others: &[&Conditions], budget: &mut Budget) -> Answer {
     match region.example(budget) {
         Answer::Some(_) => without(region, others, budget),
         answer => answer,

@@ -4,7 +4,7 @@ use super::language::{Domain, Language, Search, search};
 
 /// A test of a header or the like: some value of it is in the language.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Test {
+pub(super) struct Test {
     pub language: Language,
     /// It holds where the part is absent as well.
     pub absent: bool,

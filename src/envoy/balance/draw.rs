@@ -5,7 +5,7 @@
 ///
 /// Idle hosts are therefore equally likely. Without hosts there is nothing to share.
 #[must_use]
-pub fn least_request_shares(active: &[u64]) -> Vec<f64> {
+pub(crate) fn least_request_shares(active: &[u64]) -> Vec<f64> {
     let total = active.len() as f64;
     let mut sorted = active.to_vec();
     sorted.sort_unstable();
@@ -23,7 +23,7 @@ pub fn least_request_shares(active: &[u64]) -> Vec<f64> {
 
 /// The probability of each of `host_count` hosts under `RANDOM`: all are equal, whatever their weights.
 #[must_use]
-pub fn random_shares(host_count: usize) -> Vec<f64> {
+pub(crate) fn random_shares(host_count: usize) -> Vec<f64> {
     vec![1.0 / host_count as f64; host_count]
 }
 

@@ -4,7 +4,7 @@ use twox_hash::XxHash64;
 
 /// The hash function of a ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum HashFunction {
+pub(crate) enum HashFunction {
     /// XXH64 with seed 0: the default, and what Maglev and hash policies always use.
     #[default]
     XxHash,
@@ -15,7 +15,7 @@ pub enum HashFunction {
 impl HashFunction {
     /// The hash of `bytes`.
     #[must_use]
-    pub fn hash(self, bytes: &[u8]) -> u64 {
+    pub(crate) fn hash(self, bytes: &[u8]) -> u64 {
         match self {
             HashFunction::XxHash => xx_hash(bytes),
             HashFunction::Murmur2 => murmur2(bytes),
@@ -25,19 +25,19 @@ impl HashFunction {
 
 /// XXH64 with seed 0.
 #[must_use]
-pub fn xx_hash(bytes: &[u8]) -> u64 {
+pub(crate) fn xx_hash(bytes: &[u8]) -> u64 {
     XxHash64::oneshot(0, bytes)
 }
 
 /// XXH64 with a seed.
 #[must_use]
-pub fn xx_hash_seeded(bytes: &[u8], seed: u64) -> u64 {
+pub(crate) fn xx_hash_seeded(bytes: &[u8], seed: u64) -> u64 {
     XxHash64::oneshot(seed, bytes)
 }
 
 /// The hash of bytes in libstdc++ (64 bits), with the seed that Envoy gives it.
 #[must_use]
-pub fn murmur2(bytes: &[u8]) -> u64 {
+pub(crate) fn murmur2(bytes: &[u8]) -> u64 {
     const MULTIPLIER: u64 = 0xc6a4_a793_5bd1_e995;
     const SEED: u64 = 0xc70f_6907;
     let shift_mix = |x: u64| x ^ (x >> 47);
@@ -57,7 +57,7 @@ pub fn murmur2(bytes: &[u8]) -> u64 {
 /// The hash of a header policy: of the fields of that name, in any order. Nothing where there is no such field; an empty
 /// value counts.
 #[must_use]
-pub fn header_hash<'v>(values: impl IntoIterator<Item = &'v [u8]>) -> Option<u64> {
+pub(crate) fn header_hash<'v>(values: impl IntoIterator<Item = &'v [u8]>) -> Option<u64> {
     let mut values = values.into_iter();
     let first = values.next()?;
     let Some(second) = values.next() else {
@@ -72,7 +72,7 @@ pub fn header_hash<'v>(values: impl IntoIterator<Item = &'v [u8]>) -> Option<u64
 /// The value of the first cookie called `name` in the given `cookie` fields, without its quotes; an empty one is no
 /// cookie. Blanks count, except those before the name.
 #[must_use]
-pub fn cookie_value<'v>(fields: impl IntoIterator<Item = &'v [u8]>, name: &[u8]) -> Option<&'v [u8]> {
+pub(crate) fn cookie_value<'v>(fields: impl IntoIterator<Item = &'v [u8]>, name: &[u8]) -> Option<&'v [u8]> {
     let pairs = fields.into_iter().flat_map(|field| field.split(|b| *b == b';'));
     let mut values = pairs.filter_map(|pair| {
         let at = memchr::memchr(b'=', pair)?;
@@ -86,32 +86,32 @@ pub fn cookie_value<'v>(fields: impl IntoIterator<Item = &'v [u8]>, name: &[u8])
 
 /// The hash of a cookie policy for a request that brings the cookie.
 #[must_use]
-pub fn cookie_hash<'v>(fields: impl IntoIterator<Item = &'v [u8]>, name: &[u8]) -> Option<u64> {
+pub(crate) fn cookie_hash<'v>(fields: impl IntoIterator<Item = &'v [u8]>, name: &[u8]) -> Option<u64> {
     cookie_value(fields, name).map(xx_hash)
 }
 
 /// The value of a cookie that Envoy makes for a policy with a `ttl`: 16 hexadecimal digits from the two addresses of the
 /// connection, each `ip:port`. The policy's hash is that of this value.
 #[must_use]
-pub fn generated_cookie(client: &str, local: &str) -> String {
+pub(crate) fn generated_cookie(client: &str, local: &str) -> String {
     format!("{:016x}", xx_hash([client, local].concat().as_bytes()))
 }
 
 /// The hash of a source address policy; `ip` is the textual address without port.
 #[must_use]
-pub fn source_ip_hash(ip: &str) -> u64 {
+pub(crate) fn source_ip_hash(ip: &str) -> u64 {
     xx_hash(ip.as_bytes())
 }
 
 /// The hash of a query parameter policy, of the first parameter called `name`, undecoded; an empty value counts.
 #[must_use]
-pub fn query_hash(path: &[u8], name: &[u8]) -> Option<u64> {
+pub(crate) fn query_hash(path: &[u8], name: &[u8]) -> Option<u64> {
     crate::envoy::path::query::first_value(path, name).map(xx_hash)
 }
 
 /// One policy's part in the hash of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PolicyHash {
+pub(crate) struct PolicyHash {
     /// What the policy gave.
     pub hash: Option<u64>,
     /// Whether the list ends here, if there is a hash by then.
@@ -120,7 +120,7 @@ pub struct PolicyHash {
 
 /// The hash of a request under a list of policies. Nothing where none of them gave one: then the pick is random.
 #[must_use]
-pub fn combine(policies: impl IntoIterator<Item = PolicyHash>) -> Option<u64> {
+pub(crate) fn combine(policies: impl IntoIterator<Item = PolicyHash>) -> Option<u64> {
     let mut sum: Option<u64> = None;
     for policy in policies {
         if let Some(hash) = policy.hash {

@@ -7,7 +7,7 @@ use super::normalize;
 ///
 /// Building takes time in proportion to the size of the table, a pick is one look-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Maglev {
+pub(crate) struct Maglev {
     slots: Vec<u32>,
     host_count: usize,
 }
@@ -24,9 +24,9 @@ struct Filler {
 
 impl Maglev {
     /// Envoy's default for the size of the table.
-    pub const DEFAULT_TABLE_SIZE: u64 = 65_537;
+    pub(crate) const DEFAULT_TABLE_SIZE: u64 = 65_537;
     /// The largest table that Envoy accepts.
-    pub const MAX_TABLE_SIZE: u64 = 5_000_011;
+    pub(crate) const MAX_TABLE_SIZE: u64 = 5_000_011;
 
     /// Builds the table of `hosts`: their keys and weights, with keys as for [`super::RingHash::new`].
     ///
@@ -34,7 +34,7 @@ impl Maglev {
     /// is lowered to that, a size of 0 or 1 gives a table of one slot. Without hosts, or with weights of 0 alone, the
     /// table is empty.
     #[must_use]
-    pub fn new(hosts: &[(String, u32)], table_size: u64) -> Maglev {
+    pub(crate) fn new(hosts: &[(String, u32)], table_size: u64) -> Maglev {
         let empty = Maglev { slots: Vec::new(), host_count: hosts.len() };
         let Some(weights) = normalize(hosts.iter().map(|h| h.1)) else {
             return empty;
@@ -90,7 +90,7 @@ impl Maglev {
 
     /// The number of slots.
     #[must_use]
-    pub fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.slots.len()
     }
 
@@ -99,7 +99,7 @@ impl Maglev {
     /// `attempt` is 0 at first. When the picked host is refused by a retry predicate Envoy asks again with 1, 2 and so on
     /// (envoy-matching 7.5), which changes the hash.
     #[must_use]
-    pub fn pick(&self, hash: u64, attempt: u32) -> usize {
+    pub(crate) fn pick(&self, hash: u64, attempt: u32) -> usize {
         // For attempt 0 the change is 2⁶⁴, which is none.
         let hash = hash ^ 0u64.wrapping_sub(u64::from(attempt));
         let index = hash.checked_rem(self.slots.len() as u64).unwrap_or(0);
@@ -108,7 +108,7 @@ impl Maglev {
 
     /// How many slots belong to each host.
     #[must_use]
-    pub fn slot_counts(&self) -> Vec<u64> {
+    pub(crate) fn slot_counts(&self) -> Vec<u64> {
         let mut counts = vec![0; self.host_count];
         for host in &self.slots {
             if let Some(count) = counts.get_mut(*host as usize) {
@@ -122,7 +122,7 @@ impl Maglev {
     ///
     /// That is the share of slots; that 2⁶⁴ hashes do not divide evenly among them changes less than 10⁻¹².
     #[must_use]
-    pub fn endpoint_shares(&self) -> Vec<f64> {
+    pub(crate) fn endpoint_shares(&self) -> Vec<f64> {
         let size = self.slots.len().max(1) as f64;
         self.slot_counts().into_iter().map(|count| count as f64 / size).collect()
     }

@@ -9,16 +9,15 @@
 //! are in the list (health, priority, panic) is decided elsewhere.
 
 mod draw;
-pub mod hash;
+pub(crate) mod hash;
 mod maglev;
 mod ring_hash;
 mod round_robin;
 
-pub use draw::{least_request_shares, random_shares};
-pub use hash::HashFunction;
-pub use maglev::Maglev;
-pub use ring_hash::RingHash;
-pub use round_robin::RoundRobin;
+pub(crate) use hash::HashFunction;
+pub(crate) use maglev::Maglev;
+pub(crate) use ring_hash::RingHash;
+pub(crate) use round_robin::RoundRobin;
 
 /// Weights scaled so that they sum to 1, and the smallest and the largest of them.
 struct Normalized {

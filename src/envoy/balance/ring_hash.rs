@@ -7,7 +7,7 @@ use super::normalize;
 ///
 /// Building takes `O(size log size)`, a pick `O(log size)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RingHash {
+pub(crate) struct RingHash {
     /// Ascending by hash.
     entries: Vec<(u64, u32)>,
     host_count: usize,
@@ -15,9 +15,9 @@ pub struct RingHash {
 
 impl RingHash {
     /// Envoy's default for the smallest size of a ring, in entries.
-    pub const DEFAULT_MIN_SIZE: u64 = 1024;
+    pub(crate) const DEFAULT_MIN_SIZE: u64 = 1024;
     /// Envoy's default for the largest size of a ring, in entries, and the most that it accepts.
-    pub const DEFAULT_MAX_SIZE: u64 = 8_388_608;
+    pub(crate) const DEFAULT_MAX_SIZE: u64 = 8_388_608;
 
     /// Builds the ring of `hosts`: their keys and weights.
     ///
@@ -25,7 +25,7 @@ impl RingHash {
     /// `ip:port`. The ring has about `min_size` entries or more, so that the lightest host gets whole entries, but not
     /// more than about `max_size`. Without hosts, or with weights of 0 alone, the ring is empty.
     #[must_use]
-    pub fn new(hosts: &[(String, u32)], min_size: u64, max_size: u64, function: HashFunction) -> RingHash {
+    pub(crate) fn new(hosts: &[(String, u32)], min_size: u64, max_size: u64, function: HashFunction) -> RingHash {
         let mut entries: Vec<(u64, u32)> = Vec::new();
         if let Some(weights) = normalize(hosts.iter().map(|h| h.1)) {
             let max_size = max_size.min(Self::DEFAULT_MAX_SIZE);
@@ -59,7 +59,7 @@ impl RingHash {
 
     /// The number of entries.
     #[must_use]
-    pub fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.entries.len()
     }
 
@@ -68,7 +68,7 @@ impl RingHash {
     /// `attempt` is 0 at first. When the picked host is refused by a retry predicate Envoy asks again with 1, 2 and so on
     /// (envoy-matching 7.5), which goes on to the next entries.
     #[must_use]
-    pub fn pick(&self, hash: u64, attempt: u32) -> usize {
+    pub(crate) fn pick(&self, hash: u64, attempt: u32) -> usize {
         let first = self.entries.partition_point(|entry| entry.0 < hash);
         let first = if first < self.entries.len() { first } else { 0 };
         let index = (first + attempt as usize).checked_rem(self.entries.len()).unwrap_or(0);
@@ -77,7 +77,7 @@ impl RingHash {
 
     /// How many of the 2⁶⁴ hashes lead to each host at the first attempt. All are 0 where the ring is empty.
     #[must_use]
-    pub fn hash_counts(&self) -> Vec<u128> {
+    pub(crate) fn hash_counts(&self) -> Vec<u128> {
         let mut counts = vec![0u128; self.host_count];
         let mut add = |host: u32, count: u128| {
             if let Some(sum) = counts.get_mut(host as usize) {
@@ -102,7 +102,7 @@ impl RingHash {
 
     /// The share of each host when hashes are uniform: the requests that end there in the long run, between 0 and 1.
     #[must_use]
-    pub fn endpoint_shares(&self) -> Vec<f64> {
+    pub(crate) fn endpoint_shares(&self) -> Vec<f64> {
         self.hash_counts().into_iter().map(|count| count as f64 / 2f64.powi(64)).collect()
     }
 }

@@ -12,7 +12,7 @@ use std::collections::BinaryHeap;
 ///
 /// `LEAST_REQUEST` with unequal weights walks the same cycle while all hosts are idle (envoy-matching 10.8).
 #[derive(Debug, Clone)]
-pub struct RoundRobin {
+pub(crate) struct RoundRobin {
     state: State,
 }
 
@@ -63,7 +63,7 @@ impl RoundRobin {
     /// The cycle of hosts with these weights, from its beginning. A weight of 0, which Envoy's validation refuses, is
     /// never picked.
     #[must_use]
-    pub fn new(weights: &[u32]) -> RoundRobin {
+    pub(crate) fn new(weights: &[u32]) -> RoundRobin {
         let equal = weights.iter().all(|w| Some(w) == weights.first() && *w > 0);
         let state = if equal {
             State::Equal { next: 0, count: weights.len() }
@@ -80,7 +80,7 @@ impl RoundRobin {
 
     /// The share of each host over whole cycles, between 0 and 1. All are 0 where no host has a weight.
     #[must_use]
-    pub fn endpoint_shares(weights: &[u32]) -> Vec<f64> {
+    pub(crate) fn endpoint_shares(weights: &[u32]) -> Vec<f64> {
         let sum: u64 = weights.iter().map(|w| u64::from(*w)).sum();
         weights.iter().map(|w| if sum == 0 { 0.0 } else { f64::from(*w) / sum as f64 }).collect()
     }

@@ -5,7 +5,7 @@ use crate::envoy::table::{Cluster, ClusterName, DiscoveryType, Endpoint, Health,
 
 /// The end of requests to one cluster.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ClusterEnd<'t> {
+pub(crate) struct ClusterEnd<'t> {
     pub outcome: Outcome,
     pub status: u16,
     /// Envoy's response flags, `-` for none.
@@ -15,7 +15,7 @@ pub struct ClusterEnd<'t> {
 }
 
 /// What a request to the cluster meets: an endpoint, none (UH), or no such cluster (NC) (envoy-matching 6.3).
-pub fn cluster_end<'t>(table: &'t RouteTable, name: &ClusterName) -> ClusterEnd<'t> {
+pub(crate) fn cluster_end<'t>(table: &'t RouteTable, name: &ClusterName) -> ClusterEnd<'t> {
     let end = |outcome, status, flags, endpoints| ClusterEnd { outcome, status, flags, endpoints };
     match name {
         ClusterName::BlackHole => return end(Outcome::BlackholeCluster, 503, "UH", Vec::new()),
@@ -45,7 +45,7 @@ pub fn cluster_end<'t>(table: &'t RouteTable, name: &ClusterName) -> ClusterEnd<
 ///
 /// Priorities that get no load have none. Where too few are healthy for the panic threshold, all of a priority are used;
 /// a threshold of 0, Istio's default, switches that off.
-pub fn usable_endpoints(cluster: &Cluster) -> Vec<&Endpoint> {
+pub(crate) fn usable_endpoints(cluster: &Cluster) -> Vec<&Endpoint> {
     let loads = priority_loads(cluster);
     let takes = |e: &&Endpoint| loads.iter().any(|load| load.takes(e));
     cluster.endpoints.iter().filter(takes).collect()
@@ -53,7 +53,7 @@ pub fn usable_endpoints(cluster: &Cluster) -> Vec<&Endpoint> {
 
 /// What one priority of a cluster's endpoints gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PriorityLoad {
+pub(crate) struct PriorityLoad {
     pub priority: u32,
     /// Of all requests to the cluster; those of all priorities add up to 100.
     pub percent: u64,
@@ -63,13 +63,13 @@ pub struct PriorityLoad {
 
 impl PriorityLoad {
     /// Whether this endpoint shares the load.
-    pub fn takes(&self, e: &Endpoint) -> bool {
+    pub(crate) fn takes(&self, e: &Endpoint) -> bool {
         e.priority == self.priority && (self.panics || e.health == Health::Healthy)
     }
 }
 
 /// The priorities that get requests, highest first (10.2, 10.3).
-pub fn priority_loads(cluster: &Cluster) -> Vec<PriorityLoad> {
+pub(crate) fn priority_loads(cluster: &Cluster) -> Vec<PriorityLoad> {
     let mut priorities: Vec<u32> = cluster.endpoints.iter().map(|e| e.priority).collect();
     priorities.sort_unstable();
     priorities.dedup();

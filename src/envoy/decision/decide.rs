@@ -23,7 +23,7 @@ const VIRTUAL_OUTBOUND_PORT: u16 = 15001;
 
 /// How much of a decision is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
+pub(crate) enum Detail {
     /// The outcome without the way to it: no steps and no hints.
     Outcome,
     /// Also every route that was tried, and what would have to be different. Costs time for each route.
@@ -33,7 +33,7 @@ pub enum Detail {
 /// Decides one request: exact shares instead of draws.
 ///
 /// Source: envoy-matching 6 and 9. Mirrors change nothing; retries and time-outs concern answers, not decisions.
-pub fn decide(router: &Router, request: &Request, detail: Detail) -> Decision {
+pub(crate) fn decide(router: &Router, request: &Request, detail: Detail) -> Decision {
     let view = RequestView::from(request);
     let found = router.find(&view);
     let mut decision = match found {

@@ -10,7 +10,7 @@ use crate::manifest::source::SourceMap;
 
 /// One line of `explain -o jsonl`. Every key is always there, null where it doesn't apply.
 #[derive(Debug, Clone, Serialize)]
-pub struct DecisionJson<'a> {
+pub(crate) struct DecisionJson<'a> {
     id: &'a serde_json::Value,
     proxy: &'a str,
     listener: Option<&'a str>,
@@ -60,7 +60,7 @@ struct StepJson<'a> {
 
 /// Where a route was written: object, file, line from 1, and indexes of rule and match from 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SourceJson<'a> {
+pub(crate) struct SourceJson<'a> {
     kind: &'a str,
     namespace: &'a str,
     name: &'a str,
@@ -73,7 +73,7 @@ pub struct SourceJson<'a> {
 }
 
 impl<'a> SourceJson<'a> {
-    pub fn new(source: &'a RouteSource, sources: &'a SourceMap) -> SourceJson<'a> {
+    pub(crate) fn new(source: &'a RouteSource, sources: &'a SourceMap) -> SourceJson<'a> {
         let known = source.at.is_known();
         SourceJson {
             kind: source.object.kind.as_str(),
@@ -89,7 +89,7 @@ impl<'a> SourceJson<'a> {
 
 impl<'a> DecisionJson<'a> {
     /// The decision that `proxy` takes about `request`; `sources` knows the names of files.
-    pub fn new(
+    pub(crate) fn new(
         decision: &'a Decision,
         request: &'a Request,
         proxy: &'a Proxy,

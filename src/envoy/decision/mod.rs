@@ -15,9 +15,9 @@ mod tests;
 mod upstream;
 mod variant;
 
-pub use clusters::{ClusterEnd, PriorityLoad, cluster_end, priority_loads, usable_endpoints};
-pub use decide::{Detail, decide};
-pub use json::{DecisionJson, SourceJson};
-pub use outcome::*;
-pub use sent::sent;
-pub use variant::{Variant, variant};
+pub(crate) use clusters::{cluster_end, priority_loads};
+pub(crate) use decide::{Detail, decide};
+pub(crate) use json::{DecisionJson, SourceJson};
+pub(crate) use outcome::*;
+pub(crate) use sent::sent;
+pub(crate) use variant::{Variant, variant};

@@ -7,7 +7,7 @@ use crate::envoy::table::{ClusterName, RouteSource};
 /// How a request ends. Each class says how it is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub(crate) enum Outcome {
     Delivered,
     Redirect,
     DirectResponse,
@@ -25,7 +25,7 @@ pub enum Outcome {
 /// What an outcome is counted as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Counted {
+pub(crate) enum Counted {
     /// Traffic of a subset.
     Subset,
     /// Answered by the proxy itself.
@@ -37,7 +37,7 @@ pub enum Counted {
 
 impl Outcome {
     /// All outcomes, in the order reports list them.
-    pub const ALL: [Outcome; 12] = [
+    pub(crate) const ALL: [Outcome; 12] = [
         Outcome::Delivered,
         Outcome::Redirect,
         Outcome::DirectResponse,
@@ -52,7 +52,7 @@ impl Outcome {
         Outcome::BadRequest,
     ];
 
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Outcome::Delivered => "delivered",
             Outcome::Redirect => "redirect",
@@ -69,7 +69,7 @@ impl Outcome {
         }
     }
 
-    pub fn counted(self) -> Counted {
+    pub(crate) fn counted(self) -> Counted {
         match self {
             Outcome::Delivered | Outcome::Tcp => Counted::Subset,
             Outcome::Redirect | Outcome::DirectResponse | Outcome::FaultAbort => Counted::Answered,
@@ -82,7 +82,7 @@ impl Outcome {
 
 /// The decision about one request, complete: exact shares instead of draws, and the way to it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Decision {
+pub(crate) struct Decision {
     /// `ADDRESS:PORT` of the listener; None: nothing listens.
     pub listener: Option<SmolStr>,
     pub route_config: Option<SmolStr>,
@@ -122,7 +122,7 @@ impl Decision {
 
 /// One cluster that can be drawn.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ClusterShare {
+pub(crate) struct ClusterShare {
     pub name: ClusterName,
     pub weight: u32,
     /// Exact probability given that the request came to this route and no fault fired.
@@ -138,7 +138,7 @@ pub struct ClusterShare {
 
 /// The request as it arrives at the endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upstream {
+pub(crate) struct Upstream {
     pub path: String,
     pub authority: String,
     /// The request's own headers after the route's header operations.
@@ -147,7 +147,7 @@ pub struct Upstream {
 
 /// One route that was tried.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Step {
+pub(crate) struct Step {
     pub virtual_host: SmolStr,
     pub route_index: u32,
     pub matched: bool,

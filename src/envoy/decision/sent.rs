@@ -11,7 +11,7 @@ use crate::envoy::table::{ForwardTo, RouteAction};
 ///
 /// The decision itself says how a request arrives, so it says nothing where the cluster is missing or empty; this is what
 /// would arrive if it were not (envoy-matching 6.2, 6.6). Faults and CORS are not looked at.
-pub fn sent(router: &Router, request: &Request) -> Vec<Upstream> {
+pub(crate) fn sent(router: &Router, request: &Request) -> Vec<Upstream> {
     let view = RequestView::from(request);
     let Found::Http { end: HttpEnd::Route { config, virtual_host, route }, .. } = router.find(&view) else {
         return Vec::new();

@@ -26,7 +26,7 @@ pub(super) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    pub fn new(request: &'a Seen<'a>, route: &'a Route, server_name: Option<&'a str>) -> Draft<'a> {
+    pub(super) fn new(request: &'a Seen<'a>, route: &'a Route, server_name: Option<&'a str>) -> Draft<'a> {
         let upgrade = request.asks_for_upgrade();
         let mut headers: Vec<(String, String)> = Vec::new();
         for (name, value) in request.headers {
@@ -50,7 +50,7 @@ impl<'a> Draft<'a> {
     /// Applies one level's operations: removals, then sets, then additions (HD-2). An empty value is not sent.
     ///
     /// All values are formatted before the first one is written, so they see the removals and earlier levels only.
-    pub fn mutate(&mut self, mutations: &HeaderMutations) {
+    pub(super) fn mutate(&mut self, mutations: &HeaderMutations) {
         for name in &mutations.remove {
             self.headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
         }
@@ -69,11 +69,11 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub fn set_authority(&mut self, authority: &str) {
+    pub(super) fn set_authority(&mut self, authority: &str) {
         self.authority = authority.to_string();
     }
 
-    pub fn finish(self, path: String) -> Upstream {
+    pub(super) fn finish(self, path: String) -> Upstream {
         Upstream { path, authority: self.authority, headers: self.headers }
     }
 }

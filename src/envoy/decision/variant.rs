@@ -6,7 +6,7 @@ use crate::envoy::table::{Cors, ValueMatch};
 /// Two requests of one variant that were found at the same place of a table end alike: with the same outcomes, statuses and
 /// clusters, by the same shares. What arrives upstream and where redirects lead still depends on each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Variant {
+pub(crate) struct Variant {
     /// A CORS preflight that the proxy answers.
     preflight: bool,
     /// Local answers to gRPC have another status (6.4).
@@ -14,7 +14,7 @@ pub struct Variant {
 }
 
 /// The variant of a request that was found there.
-pub fn variant(router: &Router, request: &RequestView<'_>, found: Found) -> Variant {
+pub(crate) fn variant(router: &Router, request: &RequestView<'_>, found: Found) -> Variant {
     let Found::Http { end, .. } = found else { return Variant::default() };
     let seen = router.seen(request, request.path);
     let preflight = match end {

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The downstream protocol. The two codecs refuse different things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Codec {
+pub(crate) enum Codec {
     /// HTTP/1.1.
     #[default]
     Http1,
@@ -14,7 +14,7 @@ pub enum Codec {
 
 /// Why a request never reaches a route table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// HTTP/1: a control byte in the request line or a header field.
     InvalidCharacters,
     /// HTTP/1: a request line or a field name that cannot be read, an unknown method, a byte from 80 up in the target.
@@ -36,7 +36,7 @@ pub enum Refusal {
 impl Refusal {
     /// The status of the answer; 0 where the stream is reset instead, as the access log shows it.
     #[must_use]
-    pub fn status(self) -> u16 {
+    pub(crate) fn status(self) -> u16 {
         match self {
             Refusal::InvalidHeaderField => 0,
             Refusal::AbsolutePathRejected => 404,
@@ -46,13 +46,13 @@ impl Refusal {
 
     /// Whether the response flag is `DPE`; otherwise there is none.
     #[must_use]
-    pub fn is_protocol_error(self) -> bool {
+    pub(crate) fn is_protocol_error(self) -> bool {
         !matches!(self, Refusal::AbsolutePathRejected | Refusal::MissingHost)
     }
 
     /// `RESPONSE_CODE_DETAILS` in the access log.
     #[must_use]
-    pub fn details(self) -> &'static str {
+    pub(crate) fn details(self) -> &'static str {
         match self {
             Refusal::InvalidCharacters => "http1.invalid_characters",
             Refusal::CodecError => "http1.codec_error",
@@ -76,7 +76,7 @@ impl std::error::Error for Refusal {}
 
 /// What a request line asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Target<'t> {
+pub(crate) struct Target<'t> {
     /// The authority that the target itself names; it overrides the `host` field. Its user information is gone.
     pub authority: Option<&'t [u8]>,
     /// The path with its query. Empty for CONNECT, which has none.
@@ -89,7 +89,7 @@ pub struct Target<'t> {
 ///
 /// # Errors
 /// The codec refuses the method or the target.
-pub fn check_request_line<'t>(codec: Codec, method: &[u8], target: &'t [u8]) -> Result<Target<'t>, Refusal> {
+pub(crate) fn check_request_line<'t>(codec: Codec, method: &[u8], target: &'t [u8]) -> Result<Target<'t>, Refusal> {
     check_method(codec, method)?;
     check_target_bytes(codec, target)?;
     let path_only = |path| Ok(Target { authority: None, path });
@@ -208,7 +208,7 @@ const HTTP1_METHODS: &[&str] = &[
 ///
 /// # Errors
 /// The codec refuses the method.
-pub fn check_method(codec: Codec, method: &[u8]) -> Result<(), Refusal> {
+pub(crate) fn check_method(codec: Codec, method: &[u8]) -> Result<(), Refusal> {
     match codec {
         Codec::Http1 if HTTP1_METHODS.iter().any(|known| known.as_bytes() == method) => Ok(()),
         Codec::Http1 => Err(Refusal::CodecError),
@@ -223,7 +223,7 @@ pub fn check_method(codec: Codec, method: &[u8]) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// The codec refuses the authority.
-pub fn check_authority(codec: Codec, authority: Option<&[u8]>) -> Result<(), Refusal> {
+pub(crate) fn check_authority(codec: Codec, authority: Option<&[u8]>) -> Result<(), Refusal> {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"!$%&'()*+,-.:;=[]_~".contains(&byte);
     match (codec, authority) {
         (Codec::Http1, None) => Err(Refusal::MissingHost),
@@ -244,7 +244,7 @@ pub fn check_authority(codec: Codec, authority: Option<&[u8]>) -> Result<(), Ref
 ///
 /// # Errors
 /// The codec refuses the name.
-pub fn check_header_name(codec: Codec, name: &[u8]) -> Result<(), Refusal> {
+pub(crate) fn check_header_name(codec: Codec, name: &[u8]) -> Result<(), Refusal> {
     match codec {
         Codec::Http1 if is_token(name) => Ok(()),
         Codec::Http1 => {
@@ -261,7 +261,7 @@ pub fn check_header_name(codec: Codec, name: &[u8]) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// The codec refuses the value.
-pub fn check_header_value(codec: Codec, value: &[u8]) -> Result<(), Refusal> {
+pub(crate) fn check_header_value(codec: Codec, value: &[u8]) -> Result<(), Refusal> {
     for &byte in value {
         match (codec, byte) {
             (_, b'\t') | (Codec::Http1, b'\r') => {}

@@ -9,18 +9,18 @@
 //!
 //! Not here: redirects, whose `Location` is built where redirects are decided.
 
-pub mod codec;
+pub(crate) mod codec;
 mod normalize;
-pub mod query;
+pub(crate) mod query;
 mod rewrite;
 
-pub use normalize::{BadPath, EscapedSlashes, Fragment, PathNormalization, PathOptions, normalize, normalize_str};
-pub use rewrite::{rewrite_prefix, rewrite_regex};
+pub(crate) use normalize::{Fragment, PathNormalization, PathOptions, normalize_str};
+pub(crate) use rewrite::{rewrite_prefix, rewrite_regex};
 use std::borrow::Cow;
 
 /// The text that path matchers see: up to the first `?` or `#` (envoy-matching 2.3).
 #[must_use]
-pub fn path_part(path: &[u8]) -> &[u8] {
+pub(crate) fn path_part(path: &[u8]) -> &[u8] {
     let end = memchr::memchr2(b'?', b'#', path).unwrap_or(path.len());
     path.get(..end).unwrap_or(path)
 }
@@ -30,7 +30,7 @@ pub fn path_part(path: &[u8]) -> &[u8] {
 /// This is what routes with `ignore_path_parameters_in_path_matching` see (envoy-matching 2.3). Gives back the input
 /// where it has no parameters.
 #[must_use]
-pub fn without_parameters(path_part: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn without_parameters(path_part: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(b';', path_part).is_none() {
         return Cow::Borrowed(path_part);
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// `meshConfig.pathNormalization.normalization`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum PathNormalization {
+pub(crate) enum PathNormalization {
     /// `NONE`: paths are taken as they come.
     None,
     /// `BASE`, and `DEFAULT`: escapes, backslashes and dot segments are resolved.
@@ -18,7 +18,7 @@ pub enum PathNormalization {
 
 /// What becomes of a `#` in a path (`http_reject_path_with_fragment`, envoy-matching 0.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Fragment {
+pub(crate) enum Fragment {
     /// Everything from the first `#` on is cut off, also where it stands behind a `?`. Istio's bootstrap sets this.
     #[default]
     Cut,
@@ -28,7 +28,7 @@ pub enum Fragment {
 
 /// `path_with_escaped_slashes_action`. The redirecting action, which Istio cannot set, is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum EscapedSlashes {
+pub(crate) enum EscapedSlashes {
     /// `%2F` and `%5C` stay.
     #[default]
     Keep,
@@ -40,7 +40,7 @@ pub enum EscapedSlashes {
 
 /// What the connection manager does to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PathOptions {
+pub(crate) struct PathOptions {
     /// What becomes of a fragment.
     pub fragment: Fragment,
     /// What becomes of escaped slashes.
@@ -77,7 +77,7 @@ impl From<PathNormalization> for PathOptions {
 
 /// Why a path is answered 400 before any route sees it, with the details `path_normalization_failed` and no flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum BadPath {
+pub(crate) enum BadPath {
     /// It has a fragment, and the options refuse fragments.
     #[error("path has a fragment")]
     Fragment,
@@ -91,7 +91,7 @@ pub enum BadPath {
 
 impl BadPath {
     /// `RESPONSE_CODE_DETAILS` of the answer.
-    pub const DETAILS: &'static str = "path_normalization_failed";
+    pub(crate) const DETAILS: &'static str = "path_normalization_failed";
 }
 
 /// Normalises a path with its query. Only what stands before the first `?` changes, apart from the cut fragment.
@@ -102,7 +102,7 @@ impl BadPath {
 ///
 /// # Errors
 /// The path is answered 400 for one of the reasons of [`BadPath`].
-pub fn normalize<'p>(path: &'p [u8], options: &PathOptions) -> Result<Cow<'p, [u8]>, BadPath> {
+pub(crate) fn normalize<'p>(path: &'p [u8], options: &PathOptions) -> Result<Cow<'p, [u8]>, BadPath> {
     let mut path = path;
     if let Some(at) = memchr::memchr(b'#', path) {
         match options.fragment {
@@ -143,7 +143,7 @@ pub fn normalize<'p>(path: &'p [u8], options: &PathOptions) -> Result<Cow<'p, [u
 ///
 /// # Errors
 /// As [`normalize`].
-pub fn normalize_str<'p>(path: &'p str, options: &PathOptions) -> Result<Cow<'p, str>, BadPath> {
+pub(crate) fn normalize_str<'p>(path: &'p str, options: &PathOptions) -> Result<Cow<'p, str>, BadPath> {
     match normalize(path.as_bytes(), options)? {
         // Cuts fall on ASCII characters, so what is left is still text.
         Cow::Borrowed(bytes) => Ok(path.get(..bytes.len()).map_or(Cow::Borrowed(path), Cow::Borrowed)),

@@ -5,7 +5,7 @@
 /// The text behind the first `?` is split at `&`, each piece at its first `=`; a piece without `=` has an empty value.
 /// Nothing is decoded; `;` and further `?` are data. Empty pieces come with an empty name. A path without `?` has no
 /// parameters.
-pub fn params(path: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+pub(crate) fn params(path: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let query = memchr::memchr(b'?', path).and_then(|at| path.get(at + 1..));
     query.into_iter().flat_map(|query| query.split(|b| *b == b'&')).map(|piece| {
         let at = memchr::memchr(b'=', piece).unwrap_or(piece.len());
@@ -17,7 +17,7 @@ pub fn params(path: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 /// The value of the first parameter called `name`: the only one that matchers and hash policies see
 /// (envoy-matching 4.2 and 10.6).
 #[must_use]
-pub fn first_value<'p>(path: &'p [u8], name: &[u8]) -> Option<&'p [u8]> {
+pub(crate) fn first_value<'p>(path: &'p [u8], name: &[u8]) -> Option<&'p [u8]> {
     params(path).find(|(found, _)| *found == name).map(|(_, value)| value)
 }
 

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 /// path part for exact and regex matches; a length beyond the path part counts as that. There is no logic of slashes:
 /// prefix `/abc` by `/` makes `//d` of `/abc/d`. The query is kept.
 #[must_use]
-pub fn rewrite_prefix(path: &[u8], matched_len: usize, replacement: &str) -> Vec<u8> {
+pub(crate) fn rewrite_prefix(path: &[u8], matched_len: usize, replacement: &str) -> Vec<u8> {
     let rest = path.get(matched_len.min(path_part(path).len())..).unwrap_or_default();
     [replacement.as_bytes(), rest].concat()
 }
@@ -21,7 +21,7 @@ pub fn rewrite_prefix(path: &[u8], matched_len: usize, replacement: &str) -> Vec
 /// `x-envoy-original-path`. Gives the path itself where nothing matched or the substitution names a missing group: then
 /// the path stays, but `x-envoy-original-path` is sent. A result without a leading `/` is sent as it is.
 #[must_use]
-pub fn rewrite_regex<'p>(path: &'p [u8], pattern: &Re2, substitution: &str) -> Option<Cow<'p, [u8]>> {
+pub(crate) fn rewrite_regex<'p>(path: &'p [u8], pattern: &Re2, substitution: &str) -> Option<Cow<'p, [u8]>> {
     let part = path_part(path);
     let Some(mut rewritten) = pattern.replace_all(part, substitution) else {
         return if part.is_empty() { None } else { Some(Cow::Borrowed(path)) };

@@ -25,7 +25,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Hir, HirKind, Look};
 use rewrite::Template;
-pub use size::ProgramSize;
+pub(crate) use size::ProgramSize;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use translate::Groups;
@@ -34,7 +34,7 @@ use translate::Groups;
 ///
 /// Envoy 1.40 sees bytes (`re2_use_latin1_mode`, envoy-matching 0.4), older proxies see UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Encoding {
+pub(crate) enum Encoding {
     /// Every byte is a character, of the code point 00–FF. A literal in the pattern is its UTF-8 bytes.
     #[default]
     Latin1,
@@ -54,7 +54,7 @@ impl Encoding {
 /// Why a pattern is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct Error {
+pub(crate) struct Error {
     /// Where the fault begins, in bytes from the start of the pattern; at most its length.
     pub offset: usize,
     /// The words of RE2, or of Go for [`check_go`], such as ``missing ): a(``.
@@ -65,7 +65,7 @@ pub struct Error {
 ///
 /// Reading a pattern costs time in proportion to its length; its automata are built when they are first asked for.
 #[derive(Clone)]
-pub struct Re2 {
+pub(crate) struct Re2 {
     inner: Arc<Inner>,
 }
 
@@ -97,7 +97,7 @@ impl Re2 {
     /// # Errors
     /// Everything that makes RE2 refuse a pattern, with its words and the place. An empty pattern is fine here; Envoy's
     /// validation refuses it before RE2 sees it (envoy-matching 2.4.8).
-    pub fn new(pattern: &str, encoding: Encoding) -> Result<Re2, Error> {
+    pub(crate) fn new(pattern: &str, encoding: Encoding) -> Result<Re2, Error> {
         let ast = parse::parse(pattern, encoding.dialect())?;
         let size = size::program_size(&ast, encoding);
         if size.instructions() > MAX_PROGRAM {
@@ -119,7 +119,7 @@ impl Re2 {
     ///
     /// Does not allocate once it has run on a text of the kind.
     #[must_use]
-    pub fn full_match(&self, text: &[u8]) -> bool {
+    pub(crate) fn full_match(&self, text: &[u8]) -> bool {
         match self.inner.matcher.get_or_init(|| self.build_matcher()) {
             Matcher::Literal(literal) => **literal == *text,
             Matcher::Automaton(regex) => regex.is_match(Input::new(text).anchored(Anchored::Yes)),
@@ -129,25 +129,25 @@ impl Re2 {
 
     /// The pattern as it was given.
     #[must_use]
-    pub fn pattern(&self) -> &str {
+    pub(crate) fn pattern(&self) -> &str {
         &self.inner.pattern
     }
 
     /// What one character is.
     #[must_use]
-    pub fn encoding(&self) -> Encoding {
+    pub(crate) fn encoding(&self) -> Encoding {
         self.inner.encoding
     }
 
     /// The number of capturing groups, not counting the whole match.
     #[must_use]
-    pub fn group_count(&self) -> u32 {
+    pub(crate) fn group_count(&self) -> u32 {
         self.inner.ast.captures
     }
 
     /// The number of instructions that RE2 compiles the pattern to, which Envoy limits (envoy-matching 0.4 and 2.4.7).
     #[must_use]
-    pub fn program_size(&self) -> ProgramSize {
+    pub(crate) fn program_size(&self) -> ProgramSize {
         self.inner.size
     }
 
@@ -155,7 +155,7 @@ impl Re2 {
     ///
     /// It has no capturing groups. For the language of [`Re2::full_match`] put it between `Look::Start` and `Look::End`.
     #[must_use]
-    pub fn hir(&self) -> &Hir {
+    pub(crate) fn hir(&self) -> &Hir {
         self.inner.hir.get_or_init(|| translate::to_hir(&self.inner.ast.root, self.inner.encoding, Groups::Drop))
     }
 
@@ -166,7 +166,7 @@ impl Re2 {
     /// ends the substitution there. Returns `None` where nothing matched, and where the substitution names a group that
     /// the pattern does not have.
     #[must_use]
-    pub fn replace_all(&self, text: &[u8], substitution: &str) -> Option<Vec<u8>> {
+    pub(crate) fn replace_all(&self, text: &[u8], substitution: &str) -> Option<Vec<u8>> {
         let template = Template::parse(substitution);
         if template.max_group() > usize::try_from(self.inner.ast.captures).unwrap_or(usize::MAX) {
             return None;
@@ -267,7 +267,7 @@ impl Eq for Re2 {}
 ///
 /// # Errors
 /// What RE2 would refuse, in its words.
-pub fn check(pattern: &str) -> Result<(), Error> {
+pub(crate) fn check(pattern: &str) -> Result<(), Error> {
     Re2::new(pattern, Encoding::Latin1).map(drop)
 }
 
@@ -278,7 +278,7 @@ pub fn check(pattern: &str) -> Result<(), Error> {
 ///
 /// # Errors
 /// What Go would refuse, in its words.
-pub fn check_go(pattern: &str) -> Result<(), Error> {
+pub(crate) fn check_go(pattern: &str) -> Result<(), Error> {
     parse::parse(pattern, Dialect::Go).map(drop)
 }
 

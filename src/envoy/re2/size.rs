@@ -9,7 +9,7 @@ use super::class::CodeSet;
 
 /// A number of RE2 instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ProgramSize {
+pub(crate) enum ProgramSize {
     /// RE2 has this very number.
     Exact(u64),
     /// A good guess: mostly within a tenth, seldom off by a half. Near a limit it decides nothing.
@@ -19,7 +19,7 @@ pub enum ProgramSize {
 impl ProgramSize {
     /// The number, however it was found.
     #[must_use]
-    pub fn instructions(self) -> u64 {
+    pub(crate) fn instructions(self) -> u64 {
         match self {
             ProgramSize::Exact(n) | ProgramSize::Estimate(n) => n,
         }

@@ -8,7 +8,7 @@ use super::hosts::lower_case;
 /// The text before the last `:` that is not inside `[...]`, whatever stands behind it.
 ///
 /// This is Envoy's `ignore_port_in_host_matching`, which all of Istio's tables set (envoy-matching 1.4, 1.5).
-pub fn without_port(authority: &str) -> &str {
+pub(crate) fn without_port(authority: &str) -> &str {
     match authority.rfind(':') {
         Some(colon) if !authority[colon..].contains(']') => &authority[..colon],
         _ => authority,
@@ -16,13 +16,13 @@ pub fn without_port(authority: &str) -> &str {
 }
 
 /// The port that an authority names, if it is one.
-pub fn port(authority: &str) -> Option<u16> {
+pub(crate) fn port(authority: &str) -> Option<u16> {
     let host = without_port(authority);
     authority.get(host.len() + 1..)?.parse().ok()
 }
 
 /// The address that an authority's host is, where it is no name.
-pub fn literal_address(authority: &str) -> Option<IpAddr> {
+pub(crate) fn literal_address(authority: &str) -> Option<IpAddr> {
     let host = without_port(authority);
     if let Ok(address) = host.parse() {
         return Some(address);
@@ -32,7 +32,7 @@ pub fn literal_address(authority: &str) -> Option<IpAddr> {
 }
 
 /// The name that a TLS client asks for by default: the authority's host, lower case; None for addresses.
-pub fn default_sni(authority: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn default_sni(authority: &str) -> Option<Cow<'_, str>> {
     if literal_address(authority).is_some() {
         return None;
     }

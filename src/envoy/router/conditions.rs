@@ -34,7 +34,7 @@ impl PathTest {
         }
     }
 
-    pub fn holds(&self, path: &str) -> bool {
+    pub(super) fn holds(&self, path: &str) -> bool {
         match self {
             PathTest::Prefix(prefix) => path.as_bytes().starts_with(prefix.as_bytes()),
             PathTest::Exact(exact) => path == exact,
@@ -59,7 +59,7 @@ pub(crate) enum ValueTest {
 }
 
 impl ValueTest {
-    pub fn new(test: &ValueMatch, patterns: &mut Patterns) -> ValueTest {
+    pub(super) fn new(test: &ValueMatch, patterns: &mut Patterns) -> ValueTest {
         match test {
             ValueMatch::Present => ValueTest::Present,
             ValueMatch::Exact(text) => ValueTest::Exact(text.clone()),
@@ -68,7 +68,7 @@ impl ValueTest {
         }
     }
 
-    pub fn holds(&self, value: &str) -> bool {
+    pub(super) fn holds(&self, value: &str) -> bool {
         match self {
             ValueTest::Present => true,
             ValueTest::Exact(text) => value == text,
@@ -99,7 +99,7 @@ pub(crate) enum Condition {
 }
 
 impl Condition {
-    pub fn header(matcher: &HeaderMatcher, patterns: &mut Patterns) -> Condition {
+    pub(super) fn header(matcher: &HeaderMatcher, patterns: &mut Patterns) -> Condition {
         Condition::Header {
             key: HeaderKey::new(&matcher.name),
             test: ValueTest::new(&matcher.test, patterns),
@@ -108,7 +108,7 @@ impl Condition {
         }
     }
 
-    pub fn holds(&self, request: &Seen<'_>) -> bool {
+    pub(super) fn holds(&self, request: &Seen<'_>) -> bool {
         match self {
             Condition::Header { key, test: ValueTest::Present, invert, missing_as_empty } => {
                 let found = request.values(key, |_| true);
@@ -136,7 +136,7 @@ pub(crate) struct RouteTest {
 }
 
 impl RouteTest {
-    pub fn new(matcher: &RouteMatch, patterns: &mut Patterns) -> RouteTest {
+    pub(super) fn new(matcher: &RouteMatch, patterns: &mut Patterns) -> RouteTest {
         let path = PathTest::new(matcher, patterns);
         let headers = matcher.headers.iter().map(|h| Condition::header(h, patterns)).collect::<Vec<_>>();
         let query = matcher
@@ -150,12 +150,12 @@ impl RouteTest {
 
     /// All conditions but the path.
     #[inline]
-    pub fn rest_holds(&self, request: &Seen<'_>) -> bool {
+    pub(super) fn rest_holds(&self, request: &Seen<'_>) -> bool {
         self.conditions.iter().all(|c| c.holds(request))
     }
 
     #[inline]
-    pub fn holds(&self, request: &Seen<'_>) -> bool {
+    pub(super) fn holds(&self, request: &Seen<'_>) -> bool {
         self.path.holds(request.bare_path) && self.rest_holds(request)
     }
 }

@@ -7,7 +7,7 @@ use crate::manifest::kinds::PathNormalizationType;
 
 /// Why a request is answered before routing (envoy-matching 0.7). Unless said otherwise with 400.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum BadRequest {
+pub(crate) enum BadRequest {
     /// TLS spoken to a port that expects plain HTTP.
     TlsToPlainPort,
     /// No such method in HTTP/1.1; methods are compared with case.
@@ -26,7 +26,7 @@ pub enum BadRequest {
 
 impl BadRequest {
     /// Status and response flags.
-    pub fn answer(self) -> (u16, &'static str) {
+    pub(crate) fn answer(self) -> (u16, &'static str) {
         match self {
             BadRequest::AsteriskPath => (404, "-"),
             BadRequest::PathNormalization | BadRequest::MissingHost => (400, "-"),
@@ -40,7 +40,7 @@ impl BadRequest {
     }
 
     /// The cause in plain words.
-    pub fn reason(self) -> &'static str {
+    pub(crate) fn reason(self) -> &'static str {
         match self {
             BadRequest::TlsToPlainPort => "TLS was spoken to a port that expects plain HTTP",
             BadRequest::UnknownMethod => "the method is none that HTTP/1.1 knows (methods are upper case)",

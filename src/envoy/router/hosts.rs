@@ -10,7 +10,7 @@ use crate::envoy::table::RouteConfiguration;
 
 /// How a domain took an authority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DomainKind {
+pub(crate) enum DomainKind {
     Exact,
     /// `*S`.
     Suffix,
@@ -42,7 +42,7 @@ pub(crate) struct HostIndex {
 
 impl HostIndex {
     /// Also gives the domains that come twice, for which Envoy refuses the configuration (1.3).
-    pub fn new(config: &RouteConfiguration) -> (HostIndex, Vec<SmolStr>) {
+    pub(super) fn new(config: &RouteConfiguration) -> (HostIndex, Vec<SmolStr>) {
         let mut index = HostIndex::default();
         let mut suffixes: FxHashMap<usize, FxHashMap<SmolStr, u32>> = FxHashMap::default();
         let mut prefixes: FxHashMap<usize, FxHashMap<SmolStr, u32>> = FxHashMap::default();
@@ -68,7 +68,7 @@ impl HostIndex {
     }
 
     /// The virtual host of an authority: exact domain, longest suffix, longest prefix, `*` (1.1). The port is ignored (1.5).
-    pub fn find(&self, authority: &str) -> Option<u32> {
+    pub(super) fn find(&self, authority: &str) -> Option<u32> {
         let host = lower_case(without_port(authority));
         if let Some(found) = self.exact.get(host.as_ref()) {
             return Some(*found);
@@ -89,7 +89,7 @@ impl HostIndex {
     }
 
     /// The same answer by looking at every domain in turn; with the domain and how it took the authority.
-    pub fn plain<'t>(config: &'t RouteConfiguration, authority: &str) -> Option<(u32, DomainKind, &'t str)> {
+    pub(super) fn plain<'t>(config: &'t RouteConfiguration, authority: &str) -> Option<(u32, DomainKind, &'t str)> {
         let host = lower_case(without_port(authority));
         let mut best: Option<(u32, DomainKind, &str)> = None;
         for (i, virtual_host) in (0u32..).zip(&config.virtual_hosts) {

@@ -6,7 +6,7 @@
 //!
 //! Not here: what the route then does with the request (room `decision`), and which cluster a weighted route draws.
 
-pub mod authority;
+pub(crate) mod authority;
 mod conditions;
 mod entry;
 mod hosts;
@@ -36,13 +36,12 @@ use listeners::{Connection, ListenerIndex};
 use path_index::PathIndex;
 use regex::Patterns;
 
-pub use entry::BadRequest;
-pub use hosts::DomainKind;
-pub use listeners::ChainId;
-pub use rejected::{Part, Rejection};
-pub use switches::Switches;
-pub use trials::Trial;
-pub use view::RequestView;
+pub(crate) use entry::BadRequest;
+pub(crate) use listeners::ChainId;
+pub(crate) use rejected::{Part, Rejection};
+pub(crate) use switches::Switches;
+pub(crate) use trials::Trial;
+pub(crate) use view::RequestView;
 pub(crate) use view::{HeaderKey, Seen, is_joined, is_removed, trim};
 
 use crate::envoy::path::{PathOptions, normalize_str};
@@ -55,7 +54,7 @@ const SCAN_BELOW: usize = 12;
 
 /// Where a request ended up, as positions in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Found {
+pub(crate) enum Found {
     /// Nothing listens on that address and port.
     NothingListens,
     /// The listener closes the connection: no filter chain takes it.
@@ -72,7 +71,7 @@ pub enum Found {
 
 /// How far an HTTP request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum HttpEnd {
+pub(crate) enum HttpEnd {
     /// Refused before routing.
     Refused(BadRequest),
     /// The table has no such route configuration.
@@ -100,7 +99,7 @@ pub enum HttpEnd {
 
 /// One proxy's table, compiled for deciding requests.
 #[derive(Debug)]
-pub struct Router {
+pub(crate) struct Router {
     table: Arc<RouteTable>,
     switches: Switches,
     listeners: ListenerIndex,
@@ -128,7 +127,7 @@ struct VirtualHostIndex {
 impl Router {
     /// Compiles a table. Nothing fails: what Envoy would refuse is listed in [`Router::rejected`], and conditions that cannot
     /// be compiled never hold.
-    pub fn new(table: Arc<RouteTable>, switches: &Switches) -> Router {
+    pub(crate) fn new(table: Arc<RouteTable>, switches: &Switches) -> Router {
         let mut patterns = Patterns::new(switches);
         let mut rejected = Vec::new();
         let mut tests: FxHashMap<*const Route, Arc<RouteTest>> = FxHashMap::default();
@@ -175,24 +174,24 @@ impl Router {
         }
     }
 
-    pub fn table(&self) -> &Arc<RouteTable> {
+    pub(crate) fn table(&self) -> &Arc<RouteTable> {
         &self.table
     }
 
-    pub fn switches(&self) -> &Switches {
+    pub(crate) fn switches(&self) -> &Switches {
         &self.switches
     }
 
     /// What Envoy refuses about route configurations and listeners; it then keeps what it had before (2.5).
     ///
     /// Requests are decided as if Envoy had taken everything.
-    pub fn rejected(&self) -> &[Rejection] {
+    pub(crate) fn rejected(&self) -> &[Rejection] {
         &self.rejected
     }
 
     /// Decides where a request goes, with indexes: in time that doesn't depend on the number of routes, as a rule, and
     /// without allocation for ordinary requests.
-    pub fn find(&self, request: &RequestView<'_>) -> Found {
+    pub(crate) fn find(&self, request: &RequestView<'_>) -> Found {
         self.decide(request, |config, seen| {
             let Some(index) = self.configs.get(config as usize) else { return HttpEnd::NoRouteConfig };
             let Some(virtual_host) = index.hosts.find(seen.authority) else { return HttpEnd::NoVirtualHost { config } };
@@ -203,7 +202,7 @@ impl Router {
     }
 
     /// The same answer as [`Router::find`], by trying domains and routes in order.
-    pub fn plain(&self, request: &RequestView<'_>) -> Found {
+    pub(crate) fn plain(&self, request: &RequestView<'_>) -> Found {
         self.decide(request, |config, seen| {
             let Some(table) = self.config(config) else { return HttpEnd::NoRouteConfig };
             let Some((virtual_host, _, _)) = HostIndex::plain(table, seen.authority) else {
@@ -258,7 +257,7 @@ impl Router {
 
     /// The address that a request dials: its own, else what the mesh's DNS answers for the dialled host, else that host if
     /// it is an address; None: one outside the mesh.
-    pub fn address(&self, request: &RequestView<'_>) -> Option<IpAddr> {
+    pub(crate) fn address(&self, request: &RequestView<'_>) -> Option<IpAddr> {
         if request.address.is_some() || self.table.proxy.kind == ProxyKind::Gateway {
             return request.address;
         }
@@ -268,7 +267,7 @@ impl Router {
 
     /// The name that a TLS client asks for (SNI), lower case: the request's, else the dialled host; None without TLS and
     /// for addresses.
-    pub fn server_name<'a>(&self, request: &RequestView<'a>) -> Option<Cow<'a, str>> {
+    pub(crate) fn server_name<'a>(&self, request: &RequestView<'a>) -> Option<Cow<'a, str>> {
         sni(request).filter(|_| request.tls)
     }
 
@@ -291,11 +290,11 @@ impl Router {
         }
     }
 
-    pub fn listener(&self, listener: u32) -> Option<&Listener> {
+    pub(crate) fn listener(&self, listener: u32) -> Option<&Listener> {
         self.table.listeners.get(listener as usize)
     }
 
-    pub fn chain(&self, listener: u32, chain: ChainId) -> Option<&FilterChain> {
+    pub(crate) fn chain(&self, listener: u32, chain: ChainId) -> Option<&FilterChain> {
         let listener = self.listener(listener)?;
         match chain {
             ChainId::Chain(i) => listener.filter_chains.get(i as usize),
@@ -311,15 +310,15 @@ impl Router {
         }
     }
 
-    pub fn config(&self, config: u32) -> Option<&RouteConfiguration> {
+    pub(crate) fn config(&self, config: u32) -> Option<&RouteConfiguration> {
         self.table.route_configs.get(config as usize)
     }
 
-    pub fn virtual_host(&self, config: u32, virtual_host: u32) -> Option<&VirtualHost> {
+    pub(crate) fn virtual_host(&self, config: u32, virtual_host: u32) -> Option<&VirtualHost> {
         self.config(config)?.virtual_hosts.get(virtual_host as usize)
     }
 
-    pub fn route(&self, config: u32, virtual_host: u32, route: u32) -> Option<&Arc<Route>> {
+    pub(crate) fn route(&self, config: u32, virtual_host: u32, route: u32) -> Option<&Arc<Route>> {
         self.virtual_host(config, virtual_host)?.routes.get(route as usize)
     }
 
@@ -336,7 +335,7 @@ impl Router {
 
 impl Found {
     /// The listener that took the connection; None: none, or the virtual outbound one.
-    pub fn listener(self) -> Option<u32> {
+    pub(crate) fn listener(self) -> Option<u32> {
         match self {
             Found::NothingListens | Found::VirtualOutbound => None,
             Found::NoChain { listener }
@@ -347,7 +346,7 @@ impl Found {
     }
 
     /// Route configuration and virtual host whose routes were tried.
-    pub fn virtual_host(self) -> Option<(u32, u32)> {
+    pub(crate) fn virtual_host(self) -> Option<(u32, u32)> {
         match self {
             Found::Http { end: HttpEnd::NoRoute { config, virtual_host }, .. }
             | Found::Http { end: HttpEnd::Route { config, virtual_host, .. }, .. } => Some((config, virtual_host)),
@@ -398,7 +397,7 @@ fn sni<'a>(request: &RequestView<'a>) -> Option<Cow<'a, str>> {
 }
 
 /// The dialled port: the request's, else the authority's, else 443 with TLS, else 80.
-pub fn dialled_port(request: &RequestView<'_>) -> u16 {
+pub(crate) fn dialled_port(request: &RequestView<'_>) -> u16 {
     let default = if request.tls { 443 } else { 80 };
     request.port.or_else(|| authority::port(request.authority)).unwrap_or(default)
 }

@@ -59,7 +59,7 @@ struct Key {
 }
 
 impl PathIndex {
-    pub fn new(routes: &[Arc<RouteTest>]) -> PathIndex {
+    pub(super) fn new(routes: &[Arc<RouteTest>]) -> PathIndex {
         let mut sensitive: BTreeMap<Vec<u8>, Key> = BTreeMap::new();
         let mut folded: BTreeMap<Vec<u8>, Key> = BTreeMap::new();
         for (i, route) in (0u32..).zip(routes) {
@@ -89,7 +89,7 @@ impl PathIndex {
     }
 
     /// The first route whose conditions all hold.
-    pub fn find(&self, routes: &[Arc<RouteTest>], request: &Seen<'_>) -> Option<u32> {
+    pub(super) fn find(&self, routes: &[Arc<RouteTest>], request: &Seen<'_>) -> Option<u32> {
         let mut best = u32::MAX;
         let path = request.bare_path.as_bytes();
         let mut visit = |list: u32| {

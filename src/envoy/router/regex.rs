@@ -20,16 +20,16 @@ pub(crate) struct Pattern {
 }
 
 impl Pattern {
-    pub fn is_match(&self, text: &str) -> bool {
+    pub(super) fn is_match(&self, text: &str) -> bool {
         self.re2.full_match(text.as_bytes())
     }
 
     /// What every match begins with; may be empty.
-    pub fn literal_prefix(&self) -> &[u8] {
+    pub(super) fn literal_prefix(&self) -> &[u8] {
         &self.literal_prefix
     }
 
-    pub fn re2(&self) -> &Re2 {
+    pub(super) fn re2(&self) -> &Re2 {
         &self.re2
     }
 }
@@ -59,7 +59,7 @@ pub(crate) struct Patterns {
 }
 
 impl Patterns {
-    pub fn new(switches: &Switches) -> Patterns {
+    pub(super) fn new(switches: &Switches) -> Patterns {
         Patterns {
             encoding: if switches.regex_latin1 { Encoding::Latin1 } else { Encoding::Utf8 },
             max_size: u64::from(switches.regex_max_program_size),
@@ -68,17 +68,17 @@ impl Patterns {
     }
 
     /// The compiled regex; None where Envoy refuses it.
-    pub fn get(&mut self, text: &SmolStr) -> Option<Arc<Pattern>> {
+    pub(super) fn get(&mut self, text: &SmolStr) -> Option<Arc<Pattern>> {
         self.compile(text).as_ref().ok().cloned()
     }
 
     /// A regex that was compiled before.
-    pub fn compiled(&self, text: &str) -> Option<&Re2> {
+    pub(super) fn compiled(&self, text: &str) -> Option<&Re2> {
         self.by_text.get(text)?.as_ref().ok().map(|p| p.re2())
     }
 
     /// Why Envoy refuses a regex, if it does.
-    pub fn refusal(&mut self, text: &SmolStr) -> Option<&str> {
+    pub(super) fn refusal(&mut self, text: &SmolStr) -> Option<&str> {
         self.compile(text).as_ref().err().map(String::as_str)
     }
 
@@ -112,7 +112,7 @@ type NewSet =
 
 impl PatternSet {
     /// None without patterns, and where they are too large together.
-    pub fn new(patterns: &[&Pattern]) -> Option<PatternSet> {
+    pub(super) fn new(patterns: &[&Pattern]) -> Option<PatternSet> {
         if patterns.is_empty() {
             return None;
         }
@@ -133,7 +133,7 @@ impl PatternSet {
     }
 
     /// Calls `visit` with the positions of the patterns that match `text`, in order, until it says false.
-    pub fn for_each_match(&self, text: &[u8], mut visit: impl FnMut(usize) -> bool) {
+    pub(super) fn for_each_match(&self, text: &[u8], mut visit: impl FnMut(usize) -> bool) {
         let mut found = self.found.get();
         found.clear();
         self.regex.which_overlapping_matches(&Input::new(text).anchored(Anchored::Yes), &mut found);

@@ -11,14 +11,14 @@ use crate::envoy::table::{
 
 /// The part of a proxy's configuration that Envoy takes or refuses as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     RouteConfig(SmolStr),
     Listener(SmolStr),
 }
 
 /// One reason for which Envoy refuses a part of the configuration. A running proxy keeps what it had before.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Rejection {
+pub(crate) struct Rejection {
     pub part: Part,
     /// Empty where it isn't about one.
     pub virtual_host: SmolStr,

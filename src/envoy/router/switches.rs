@@ -13,7 +13,7 @@
 /// | `regexMaxProgramSize` | 32768 | larger compiled regexes make Envoy refuse the table |
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Switches {
+pub(crate) struct Switches {
     /// `envoy.reloadable_features.match_headers_individually`.
     pub match_headers_individually: bool,
     /// `envoy.reloadable_features.re2_use_latin1_mode`.

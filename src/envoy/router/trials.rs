@@ -14,7 +14,7 @@ use crate::envoy::table::{ClaimMatcher, HeaderMatcher, PathMatch, QueryParameter
 
 /// What came of trying one route.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trial {
+pub(crate) struct Trial {
     /// Index within the virtual host.
     pub route: u32,
     pub matched: bool,
@@ -29,7 +29,12 @@ impl Router {
     ///
     /// # Errors
     /// The path cannot be normalised, so that no route is ever tried.
-    pub fn trials(&self, request: &RequestView<'_>, config: u32, virtual_host: u32) -> Result<Vec<Trial>, BadRequest> {
+    pub(crate) fn trials(
+        &self,
+        request: &RequestView<'_>,
+        config: u32,
+        virtual_host: u32,
+    ) -> Result<Vec<Trial>, BadRequest> {
         let path = self.normalize(request.path)?;
         let seen = self.seen(request, &path);
         let mut trials = Vec::new();
@@ -46,7 +51,7 @@ impl Router {
     }
 
     /// Routes behind `route` that would take the request too, if it weren't there; at most `limit`.
-    pub fn also_matching(
+    pub(crate) fn also_matching(
         &self,
         request: &RequestView<'_>,
         config: u32,
@@ -61,7 +66,7 @@ impl Router {
     }
 
     /// The routes (first and last) that stand behind one that matches every request.
-    pub fn unreachable_behind(&self, config: u32, virtual_host: u32, route: u32) -> Option<(u32, u32)> {
+    pub(crate) fn unreachable_behind(&self, config: u32, virtual_host: u32, route: u32) -> Option<(u32, u32)> {
         let tests = self.tests(config, virtual_host);
         let test = tests.get(route as usize)?;
         let every = test.conditions.is_empty()
@@ -74,7 +79,7 @@ impl Router {
     }
 
     /// Why no domain takes an authority: the nearest one, where the two differ in little.
-    pub fn host_hint(&self, config: u32, authority: &str) -> Option<String> {
+    pub(crate) fn host_hint(&self, config: u32, authority: &str) -> Option<String> {
         let host = super::authority::without_port(authority).to_ascii_lowercase();
         let config = self.config(config)?;
         if let Some(bare) = host.strip_suffix('.')

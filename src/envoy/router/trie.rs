@@ -36,7 +36,7 @@ pub(crate) struct Lists {
 
 impl Trie {
     /// `keys` sorted by their bytes, each once.
-    pub fn new(keys: &[(Vec<u8>, Lists)]) -> Trie {
+    pub(super) fn new(keys: &[(Vec<u8>, Lists)]) -> Trie {
         let mut trie = Trie::default();
         if keys.is_empty() {
             return trie;
@@ -85,7 +85,7 @@ impl Trie {
 
     /// Visits the lists that concern `text`, shortest key first. `fold` lowers its ASCII letters on the way.
     #[inline]
-    pub fn walk(&self, text: &[u8], fold: bool, mut visit: impl FnMut(u32)) {
+    pub(super) fn walk(&self, text: &[u8], fold: bool, mut visit: impl FnMut(u32)) {
         let lower = |byte: u8| if fold { byte.to_ascii_lowercase() } else { byte };
         let mut rest = text;
         let Some(mut node) = self.nodes.first() else { return };

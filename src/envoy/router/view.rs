@@ -9,7 +9,7 @@ use crate::envoy::request::Request;
 
 /// One HTTP/1.1 request, borrowed. Building one allocates nothing.
 #[derive(Debug, Clone, Copy)]
-pub struct RequestView<'a> {
+pub(crate) struct RequestView<'a> {
     pub method: &'a str,
     /// `:authority` as sent, port included.
     pub authority: &'a str,
@@ -154,7 +154,7 @@ const GONE: [&str; 26] = [
 
 impl HeaderKey {
     /// The key of a name in any case.
-    pub fn new(name: &str) -> HeaderKey {
+    pub(crate) fn new(name: &str) -> HeaderKey {
         let lower = name.to_ascii_lowercase();
         match lower.as_str() {
             ":method" => HeaderKey::Method,
@@ -186,7 +186,7 @@ impl<'a> Seen<'a> {
     /// Calls `visit` with each value of a header until it says true; gives whether the header exists and whether it did.
     ///
     /// Repeated fields come one by one, or joined where Envoy joins them (3.1, 3.2). Blanks around a value are not part of it.
-    pub fn values(&self, key: &HeaderKey, mut visit: impl FnMut(&str) -> bool) -> Values {
+    pub(crate) fn values(&self, key: &HeaderKey, mut visit: impl FnMut(&str) -> bool) -> Values {
         let one = |value: &str, visit: &mut dyn FnMut(&str) -> bool| Values { exists: true, accepted: visit(value) };
         match key {
             HeaderKey::Method => one(self.method, &mut visit),
@@ -229,7 +229,7 @@ impl<'a> Seen<'a> {
     }
 
     /// All values of a header joined by `,`; borrowed where there is only one.
-    pub fn joined(&self, name: &str) -> Option<Cow<'a, str>> {
+    pub(crate) fn joined(&self, name: &str) -> Option<Cow<'a, str>> {
         let headers = self.headers;
         let mut values = headers.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, v)| trim(v));
         let first = values.next()?;
@@ -247,13 +247,13 @@ impl<'a> Seen<'a> {
     }
 
     /// `x-forwarded-proto`: a sidecar believes the client's, a gateway says what the connection is (RT-10).
-    pub fn forwarded_proto(&self) -> Cow<'a, str> {
+    pub(crate) fn forwarded_proto(&self) -> Cow<'a, str> {
         let sent = if self.edge { None } else { self.joined("x-forwarded-proto") };
         sent.unwrap_or(Cow::Borrowed(self.connection_scheme()))
     }
 
     /// `:scheme`, which follows `x-forwarded-proto` where that is one (0.7).
-    pub fn scheme(&self) -> &'static str {
+    pub(crate) fn scheme(&self) -> &'static str {
         let forwarded = self.forwarded_proto();
         if forwarded.eq_ignore_ascii_case("https") {
             "https"
@@ -269,24 +269,24 @@ impl<'a> Seen<'a> {
     }
 
     /// True where `connection` lists `upgrade` and `upgrade` says to what.
-    pub fn asks_for_upgrade(&self) -> bool {
+    pub(crate) fn asks_for_upgrade(&self) -> bool {
         self.joined("connection").is_some_and(|v| v.split(',').any(|t| t.trim().eq_ignore_ascii_case("upgrade")))
             && self.joined("upgrade").is_some()
     }
 
     /// The query: what follows the first `?` (4.1).
-    pub fn query(&self) -> Option<&'a str> {
+    pub(crate) fn query(&self) -> Option<&'a str> {
         self.path.split_once('?').map(|(_, query)| query)
     }
 
     /// The first occurrence of a query parameter, undecoded (4.1, 4.2).
-    pub fn query_parameter(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn query_parameter(&self, name: &str) -> Option<&'a str> {
         let pieces = self.query()?.split('&');
         pieces.map(|piece| piece.split_once('=').unwrap_or((piece, ""))).find(|(n, _)| *n == name).map(|(_, v)| v)
     }
 
     /// True for a gRPC request by its content type (2.2): local replies to it are HTTP 200 with a `grpc-status`.
-    pub fn is_grpc(&self) -> bool {
+    pub(crate) fn is_grpc(&self) -> bool {
         self.joined("content-type").is_some_and(|v| v == "application/grpc" || v.starts_with("application/grpc+"))
     }
 }

@@ -10,7 +10,7 @@ use crate::manifest::source::Position;
 
 /// The name of a cluster, in parts (CN-1 to CN-4). Ordered by its text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum ClusterName {
+pub(crate) enum ClusterName {
     Outbound {
         port: u16,
         /// Empty: no subset.
@@ -32,12 +32,12 @@ pub enum ClusterName {
 }
 
 impl ClusterName {
-    pub fn outbound(port: u16, subset: &str, host: &str) -> ClusterName {
+    pub(crate) fn outbound(port: u16, subset: &str, host: &str) -> ClusterName {
         ClusterName::Outbound { port, subset: subset.into(), host: host.into() }
     }
 
     /// The name that `text` is, as Envoy shows and logs it; None for clusters that no route table of ours has.
-    pub fn parse(text: &str) -> Option<ClusterName> {
+    pub(crate) fn parse(text: &str) -> Option<ClusterName> {
         let fixed = [
             ClusterName::BlackHole,
             ClusterName::Passthrough,
@@ -61,7 +61,7 @@ impl ClusterName {
     }
 
     /// Host, subset and port of an outbound cluster, in either form.
-    pub fn parts(&self) -> Option<(&str, &str, u16)> {
+    pub(crate) fn parts(&self) -> Option<(&str, &str, u16)> {
         match self {
             ClusterName::Outbound { port, subset, host } | ClusterName::SniDnat { port, subset, host } => {
                 Some((host, subset, *port))
@@ -109,7 +109,7 @@ impl PartialOrd for ClusterName {
 
 /// An Envoy Cluster with its endpoints.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Cluster {
+pub(crate) struct Cluster {
     pub name: ClusterName,
     pub discovery: DiscoveryType,
     pub lb: LbPolicy,
@@ -131,7 +131,7 @@ pub struct Cluster {
 
 /// Where the policies of a cluster were written.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PolicySource {
+pub(crate) struct PolicySource {
     pub object: ObjectId,
     pub at: Position,
     /// The further DestinationRules merged into it (DS-5).
@@ -139,7 +139,7 @@ pub struct PolicySource {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DiscoveryType {
+pub(crate) enum DiscoveryType {
     Eds,
     StrictDns,
     LogicalDns,
@@ -150,7 +150,7 @@ pub enum DiscoveryType {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LbPolicy {
+pub(crate) enum LbPolicy {
     RoundRobin,
     LeastRequest,
     Random,
@@ -167,7 +167,7 @@ pub enum LbPolicy {
 
 /// Thresholds of the default priority; None: 4294967295.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct CircuitBreakers {
+pub(crate) struct CircuitBreakers {
     pub max_connections: Option<u32>,
     pub max_pending_requests: Option<u32>,
     pub max_requests: Option<u32>,
@@ -176,14 +176,14 @@ pub struct CircuitBreakers {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct RetryBudget {
+pub(crate) struct RetryBudget {
     pub percent: Option<f64>,
     pub min_retry_concurrency: Option<u32>,
 }
 
 /// CL-7; None: Envoy's own default.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct OutlierDetection {
+pub(crate) struct OutlierDetection {
     pub consecutive_5xx: Option<u32>,
     pub consecutive_gateway_failure: Option<u32>,
     pub split_external_local_origin_errors: bool,
@@ -195,7 +195,7 @@ pub struct OutlierDetection {
 
 /// Which HTTP version goes upstream, and limits (CL-6).
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct HttpProtocolOptions {
+pub(crate) struct HttpProtocolOptions {
     pub protocol: UpstreamProtocol,
     pub max_requests_per_connection: Option<u32>,
     pub idle_timeout: Option<Nanos>,
@@ -204,7 +204,7 @@ pub struct HttpProtocolOptions {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum UpstreamProtocol {
+pub(crate) enum UpstreamProtocol {
     #[default]
     Http1,
     Http2,
@@ -213,7 +213,7 @@ pub enum UpstreamProtocol {
 
 /// One address that requests can go to.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     /// An IP address, or a host name in DNS clusters, or a path in those of unix sockets.
     pub address: SmolStr,
     pub port: u16,
@@ -241,7 +241,7 @@ impl fmt::Display for Endpoint {
 
 /// EP-4, EP-6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Health {
+pub(crate) enum Health {
     Healthy,
     Unhealthy,
     Draining,

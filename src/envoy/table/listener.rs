@@ -9,7 +9,7 @@ use super::{ClusterName, RouteSource};
 
 /// An outbound or gateway listener.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Listener {
+pub(crate) struct Listener {
     /// Istio's name, for example `0.0.0.0_80`.
     pub name: SmolStr,
     pub address: IpAddr,
@@ -21,7 +21,7 @@ pub struct Listener {
 
 /// One chain: conditions on the connection and what serves it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct FilterChain {
+pub(crate) struct FilterChain {
     pub matcher: FilterChainMatch,
     pub tls: Option<DownstreamTls>,
     pub action: ChainAction,
@@ -30,7 +30,7 @@ pub struct FilterChain {
 
 /// EV-9. Empty lists and None are no condition.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
-pub struct FilterChainMatch {
+pub(crate) struct FilterChainMatch {
     pub prefix_ranges: Vec<IpNet>,
     /// SNI patterns: exact or `*.suffix`.
     pub server_names: Vec<SmolStr>,
@@ -39,14 +39,14 @@ pub struct FilterChainMatch {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TransportProtocol {
+pub(crate) enum TransportProtocol {
     RawBuffer,
     Tls,
 }
 
 /// TLS termination on a gateway (GW-17).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DownstreamTls {
+pub(crate) enum DownstreamTls {
     Simple,
     Mutual,
     OptionalMutual,
@@ -54,7 +54,7 @@ pub enum DownstreamTls {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum ChainAction {
+pub(crate) enum ChainAction {
     /// HTTP connection manager with the named route configuration.
     Http { route_config: SmolStr },
     /// TCP proxy.
@@ -62,7 +62,7 @@ pub enum ChainAction {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum TcpDestination {
+pub(crate) enum TcpDestination {
     Cluster(ClusterName),
     /// Weights above 0, in input order (TC-2).
     Weighted(Vec<(ClusterName, u32)>),
@@ -70,7 +70,7 @@ pub enum TcpDestination {
 
 /// What happens to connections that no listener takes (LI-4).
 #[derive(Debug, Clone, PartialEq)]
-pub struct VirtualOutbound {
+pub(crate) struct VirtualOutbound {
     /// PassthroughCluster, BlackHoleCluster, or an egress proxy's cluster.
     pub cluster: ClusterName,
 }

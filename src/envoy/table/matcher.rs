@@ -4,7 +4,7 @@ use smol_str::SmolStr;
 
 /// All conditions must hold (envoy-matching 2.2).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct RouteMatch {
+pub(crate) struct RouteMatch {
     pub path: PathMatch,
     /// Written to Envoy only where a match entry exists (RT-6); None means true. Without effect on regexes.
     pub case_sensitive: Option<bool>,
@@ -18,7 +18,7 @@ pub struct RouteMatch {
 
 /// Tests of the path without query (envoy-matching 2.3).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum PathMatch {
+pub(crate) enum PathMatch {
     Prefix(SmolStr),
     Exact(SmolStr),
     /// RE2; the whole path must match.
@@ -27,7 +27,7 @@ pub enum PathMatch {
 
 /// A condition on one header (envoy-matching 3).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct HeaderMatcher {
+pub(crate) struct HeaderMatcher {
     /// As written; compared ignoring case. Pseudo headers start with `:`.
     pub name: SmolStr,
     pub test: ValueMatch,
@@ -37,7 +37,7 @@ pub struct HeaderMatcher {
 
 /// A test of one value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum ValueMatch {
+pub(crate) enum ValueMatch {
     /// `present_match: true`.
     Present,
     Exact(SmolStr),
@@ -48,14 +48,14 @@ pub enum ValueMatch {
 
 /// A condition on the first occurrence of a query parameter (envoy-matching 4).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct QueryParameterMatcher {
+pub(crate) struct QueryParameterMatcher {
     pub name: SmolStr,
     pub test: ValueMatch,
 }
 
 /// A condition on a claim of a verified JWT; without claims the positive form never holds and the inverted one always.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ClaimMatcher {
+pub(crate) struct ClaimMatcher {
     /// Key segments below `payload`.
     pub path: Vec<SmolStr>,
     pub test: ValueMatch,

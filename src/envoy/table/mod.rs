@@ -12,19 +12,19 @@ mod source;
 
 use std::sync::Arc;
 
-pub use cluster::*;
-pub use listener::*;
-pub use matcher::*;
-pub use names::*;
-pub use route::*;
-pub use source::*;
+pub(crate) use cluster::*;
+pub(crate) use listener::*;
+pub(crate) use matcher::*;
+pub(crate) use names::*;
+pub(crate) use route::*;
+pub(crate) use source::*;
 
 use crate::envoy::proxy::Proxy;
 use crate::manifest::kinds::PathNormalizationType;
 
 /// Everything one proxy has: listeners, route configurations, clusters with their endpoints.
 #[derive(Debug, Clone)]
-pub struct RouteTable {
+pub(crate) struct RouteTable {
     pub proxy: Arc<Proxy>,
     /// Sorted by address and port; without the virtual inbound and outbound listeners.
     pub listeners: Vec<Listener>,
@@ -44,18 +44,18 @@ pub struct RouteTable {
 }
 
 impl RouteTable {
-    pub fn route_config(&self, name: &str) -> Option<&RouteConfiguration> {
+    pub(crate) fn route_config(&self, name: &str) -> Option<&RouteConfiguration> {
         let i = self.route_configs.binary_search_by(|r| r.name.as_str().cmp(name)).ok()?;
         self.route_configs.get(i)
     }
 
     /// The port that a client dials to get to the one that the proxy listens on: that of a Service before a gateway, else the same.
-    pub fn dialled_port(&self, listening: u16) -> u16 {
+    pub(crate) fn dialled_port(&self, listening: u16) -> u16 {
         self.service_ports.iter().find(|(_, target)| *target == listening).map_or(listening, |(port, _)| *port)
     }
 
     /// True if a service of that host has a cluster, whatever the port and subset. Costs a search for each port of the mesh.
-    pub fn has_cluster_of(&self, host: &str) -> bool {
+    pub(crate) fn has_cluster_of(&self, host: &str) -> bool {
         let mut rest = self.clusters.as_slice();
         // Outbound clusters come first, sorted by port and then host; an SNI form always has a twin among them.
         while let Some(Cluster { name: ClusterName::Outbound { port, .. }, .. }) = rest.first() {
@@ -70,7 +70,7 @@ impl RouteTable {
     }
 
     /// The cluster of that name; routes may name clusters that don't exist.
-    pub fn cluster(&self, name: &ClusterName) -> Option<&Cluster> {
+    pub(crate) fn cluster(&self, name: &ClusterName) -> Option<&Cluster> {
         let i = self.clusters.binary_search_by(|c| c.name.cmp(name)).ok()?;
         self.clusters.get(i)
     }

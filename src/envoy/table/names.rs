@@ -9,13 +9,13 @@ use smol_str::SmolStr;
 ///
 /// Services without an address of their own have no entry; a request to such a name dials an address outside the mesh.
 #[derive(Debug, Clone, Default)]
-pub struct NameTable {
+pub(crate) struct NameTable {
     pub addresses: FxHashMap<SmolStr, Vec<IpAddr>>,
 }
 
 impl NameTable {
     /// The first address of `name`, which is compared ignoring case.
-    pub fn resolve(&self, name: &str) -> Option<IpAddr> {
+    pub(crate) fn resolve(&self, name: &str) -> Option<IpAddr> {
         let found = if name.bytes().any(|b| b.is_ascii_uppercase()) {
             self.addresses.get(name.to_ascii_lowercase().as_str())
         } else {

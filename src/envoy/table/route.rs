@@ -9,14 +9,14 @@ use crate::manifest::kinds::Nanos;
 
 /// An Envoy RouteConfiguration. All of Istio's ignore the port of the Host header (RC-2, GW-13).
 #[derive(Debug, Clone, PartialEq)]
-pub struct RouteConfiguration {
+pub(crate) struct RouteConfiguration {
     pub name: SmolStr,
     pub virtual_hosts: Vec<VirtualHost>,
 }
 
 /// An Envoy VirtualHost.
 #[derive(Debug, Clone, PartialEq)]
-pub struct VirtualHost {
+pub(crate) struct VirtualHost {
     pub name: SmolStr,
     /// In Istio's order; lower case.
     pub domains: Vec<SmolStr>,
@@ -28,7 +28,7 @@ pub struct VirtualHost {
 
 /// An Envoy Route.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Route {
+pub(crate) struct Route {
     /// Empty: unnamed.
     pub name: SmolStr,
     pub matcher: RouteMatch,
@@ -48,7 +48,7 @@ pub struct Route {
 
 /// What a route does.
 #[derive(Debug, Clone, PartialEq)]
-pub enum RouteAction {
+pub(crate) enum RouteAction {
     Forward(Box<Forward>),
     Redirect(Redirect),
     DirectResponse(DirectResponse),
@@ -58,7 +58,7 @@ pub enum RouteAction {
 
 /// An Envoy RouteAction.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Forward {
+pub(crate) struct Forward {
     pub destination: ForwardTo,
     /// Zero: no limit (TO-1).
     pub timeout: Nanos,
@@ -73,7 +73,7 @@ pub struct Forward {
 
 /// One cluster, or several by weight.
 #[derive(Debug, Clone, PartialEq)]
-pub enum ForwardTo {
+pub(crate) enum ForwardTo {
     Cluster(Destination),
     /// In input order; weights are above 0 and need not add up to 100 (WT-2).
     Weighted(Vec<WeightedCluster>),
@@ -81,14 +81,14 @@ pub enum ForwardTo {
 
 /// A cluster with the line that names it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Destination {
+pub(crate) struct Destination {
     pub cluster: ClusterName,
     /// The `destination` entry; None for default routes.
     pub at: Option<crate::manifest::source::Position>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct WeightedCluster {
+pub(crate) struct WeightedCluster {
     pub destination: Destination,
     /// Above 0.
     pub weight: u32,
@@ -99,34 +99,34 @@ pub struct WeightedCluster {
 
 /// Header operations of one level and direction; removals come first, then `add` in order (HD-2).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct HeaderMutations {
+pub(crate) struct HeaderMutations {
     pub remove: Vec<SmolStr>,
     pub add: Vec<HeaderValueOption>,
 }
 
 impl HeaderMutations {
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.remove.is_empty() && self.add.is_empty()
     }
 }
 
 /// One header to write; the value may hold Envoy's `%...%` formatters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct HeaderValueOption {
+pub(crate) struct HeaderValueOption {
     pub name: SmolStr,
     pub value: SmolStr,
     pub append: AppendAction,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AppendAction {
+pub(crate) enum AppendAction {
     AppendIfExistsOrAdd,
     OverwriteIfExistsOrAdd,
 }
 
 /// RE-1, RE-2.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RetryPolicy {
+pub(crate) struct RetryPolicy {
     pub retry_on: SmolStr,
     pub num_retries: u32,
     pub per_try_timeout: Option<Nanos>,
@@ -138,7 +138,7 @@ pub struct RetryPolicy {
 
 /// How the path is rewritten before it goes upstream (RW-1).
 #[derive(Debug, Clone, PartialEq, Default)]
-pub enum PathRewrite {
+pub(crate) enum PathRewrite {
     #[default]
     None,
     Prefix(SmolStr),
@@ -150,21 +150,21 @@ pub enum PathRewrite {
 
 /// A share of requests: `numerator` of `denominator` (100, 10 000 or 1 000 000).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Fraction {
+pub(crate) struct Fraction {
     pub numerator: u32,
     pub denominator: u32,
 }
 
 /// MI-1, MI-2.
 #[derive(Debug, Clone, PartialEq)]
-pub struct MirrorPolicy {
+pub(crate) struct MirrorPolicy {
     pub destination: Destination,
     pub fraction: Fraction,
 }
 
 /// HA-2.
 #[derive(Debug, Clone, PartialEq)]
-pub enum HashPolicy {
+pub(crate) enum HashPolicy {
     Header(SmolStr),
     Cookie {
         name: SmolStr,
@@ -180,7 +180,7 @@ pub enum HashPolicy {
 
 /// RD-1, RD-2.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Redirect {
+pub(crate) struct Redirect {
     pub scheme: Option<SmolStr>,
     pub host: Option<SmolStr>,
     pub port: Option<u32>,
@@ -190,7 +190,7 @@ pub struct Redirect {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum RedirectPath {
+pub(crate) enum RedirectPath {
     /// `path_redirect`; empty keeps the path.
     Replace(SmolStr),
     /// `prefix_rewrite`.
@@ -199,13 +199,13 @@ pub enum RedirectPath {
 
 /// DI-1.
 #[derive(Debug, Clone, PartialEq)]
-pub struct DirectResponse {
+pub(crate) struct DirectResponse {
     pub status: u32,
     pub body: Body,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum Body {
+pub(crate) enum Body {
     None,
     String(SmolStr),
     Bytes(Vec<u8>),
@@ -213,34 +213,34 @@ pub enum Body {
 
 /// FA-1. Both parts None: an empty fault remains.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Fault {
+pub(crate) struct Fault {
     pub delay: Option<FaultDelay>,
     pub abort: Option<FaultAbort>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct FaultDelay {
+pub(crate) struct FaultDelay {
     pub fixed: Nanos,
     /// None: never.
     pub fraction: Option<Fraction>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct FaultAbort {
+pub(crate) struct FaultAbort {
     pub status: AbortStatus,
     /// None: never.
     pub fraction: Option<Fraction>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AbortStatus {
+pub(crate) enum AbortStatus {
     Http(u32),
     Grpc(u32),
 }
 
 /// CO-1.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Cors {
+pub(crate) struct Cors {
     pub allow_origins: Vec<super::ValueMatch>,
     pub allow_methods: SmolStr,
     pub allow_headers: SmolStr,

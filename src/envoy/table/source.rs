@@ -7,7 +7,7 @@ use crate::manifest::source::Position;
 
 /// Where a route, filter chain or policy was written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct RouteSource {
+pub(crate) struct RouteSource {
     pub object: ObjectId,
     /// The match entry, else the rule, else the object.
     pub at: Position,
@@ -22,7 +22,7 @@ pub struct RouteSource {
 /// What kind of thing happened to a part of the manifests on its way into the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum NoteKind {
+pub(crate) enum NoteKind {
     /// Parts of several objects became one (DestinationRules, gateway virtual hosts, delegates).
     Merged,
     /// A route stands elsewhere than it was written (gateway catch-alls go last).
@@ -39,7 +39,7 @@ pub enum NoteKind {
 
 /// One such event, for the reader of `routes`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Note {
+pub(crate) struct Note {
     pub kind: NoteKind,
     /// Rule of the translation that did it, for example `RT-3`.
     pub rule: &'static str,

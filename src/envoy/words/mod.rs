@@ -9,7 +9,7 @@ use crate::manifest::source::{Position, SourceMap};
 
 /// What can be said about a cluster that a route names.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum ClusterState<'t> {
+pub(crate) enum ClusterState<'t> {
     /// The proxy has no cluster of that name: 503 `NC`.
     Missing(MissingCluster),
     /// No endpoint can take requests: 503 `UH`.
@@ -19,7 +19,7 @@ pub enum ClusterState<'t> {
 
 /// Why a cluster is missing, as far as the table shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MissingCluster {
+pub(crate) enum MissingCluster {
     /// Host and port exist, the subset doesn't.
     UndefinedSubset,
     /// The host exists on other ports.
@@ -29,7 +29,7 @@ pub enum MissingCluster {
 
 impl MissingCluster {
     /// In three words.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             MissingCluster::UndefinedSubset => "subset not defined",
             MissingCluster::UnknownPort => "no such port",
@@ -44,7 +44,7 @@ fn needs_no_endpoints(c: &Cluster) -> bool {
 }
 
 /// Looks `name` up in the table.
-pub fn cluster_state<'t>(table: &'t RouteTable, name: &ClusterName) -> ClusterState<'t> {
+pub(crate) fn cluster_state<'t>(table: &'t RouteTable, name: &ClusterName) -> ClusterState<'t> {
     match table.cluster(name) {
         Some(c) if needs_no_endpoints(c) || c.endpoints.iter().any(|e| e.health == Health::Healthy) => {
             ClusterState::Ready(c)
@@ -66,7 +66,7 @@ fn missing(table: &RouteTable, name: &ClusterName) -> MissingCluster {
 }
 
 /// A cluster name for people: `reviews.shop (v2) :9080`, with the usual suffix left away.
-pub fn cluster(name: &ClusterName) -> String {
+pub(crate) fn cluster(name: &ClusterName) -> String {
     match name.parts() {
         Some((host, "", port)) => format!("{}:{port}", short_host(host)),
         Some((host, subset, port)) => format!("{}:{port} subset {subset}", short_host(host)),
@@ -75,12 +75,12 @@ pub fn cluster(name: &ClusterName) -> String {
 }
 
 /// `reviews.shop` for `reviews.shop.svc.cluster.local`; other hosts as they are.
-pub fn short_host(host: &str) -> &str {
+pub(crate) fn short_host(host: &str) -> &str {
     host.strip_suffix(".svc.cluster.local").unwrap_or(host)
 }
 
 /// The state in a few words: `2 pods`, `503 NC: subset not defined`.
-pub fn state(state: ClusterState<'_>) -> String {
+pub(crate) fn state(state: ClusterState<'_>) -> String {
     match state {
         ClusterState::Missing(why) => format!("503 NC: {}", why.as_str()),
         ClusterState::Empty(c) if c.endpoints.is_empty() => "503 UH: no pod matches".to_owned(),
@@ -103,7 +103,7 @@ fn endpoints(n: usize) -> String {
 }
 
 /// A load balancing policy as DestinationRules call it.
-pub fn load_balancer(lb: LbPolicy) -> &'static str {
+pub(crate) fn load_balancer(lb: LbPolicy) -> &'static str {
     match lb {
         LbPolicy::RoundRobin => "round robin",
         LbPolicy::LeastRequest => "least request",
@@ -115,7 +115,7 @@ pub fn load_balancer(lb: LbPolicy) -> &'static str {
 }
 
 /// The conditions of a route, one a line; the path comes first.
-pub fn conditions(m: &RouteMatch) -> Vec<String> {
+pub(crate) fn conditions(m: &RouteMatch) -> Vec<String> {
     let ignore_case =
         if m.case_sensitive == Some(false) && !matches!(m.path, PathMatch::Regex(_)) { " (any case)" } else { "" };
     let path = match &m.path {
@@ -138,7 +138,7 @@ pub fn conditions(m: &RouteMatch) -> Vec<String> {
 }
 
 /// One header condition: `header x-user = jason`, `method = GET`, `header x-a absent`.
-pub fn header_condition(h: &HeaderMatcher) -> String {
+pub(crate) fn header_condition(h: &HeaderMatcher) -> String {
     let name = match h.name.as_str() {
         ":method" => "method".to_owned(),
         ":authority" => "authority".to_owned(),
@@ -164,7 +164,7 @@ fn value(v: &ValueMatch) -> String {
 
 /// One destination of a route and the share of requests it gets.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Target<'t> {
+pub(crate) struct Target<'t> {
     pub cluster: &'t ClusterName,
     /// 0 to 1.
     pub share: f64,
@@ -172,7 +172,7 @@ pub struct Target<'t> {
 }
 
 /// The clusters that a forwarding route can pick, with exact shares.
-pub fn targets(f: &Forward) -> Vec<Target<'_>> {
+pub(crate) fn targets(f: &Forward) -> Vec<Target<'_>> {
     match &f.destination {
         ForwardTo::Cluster(d) => vec![Target { cluster: &d.cluster, share: 1.0, at: d.at }],
         ForwardTo::Weighted(all) => {
@@ -190,7 +190,7 @@ pub fn targets(f: &Forward) -> Vec<Target<'_>> {
 }
 
 /// What a route does besides choosing clusters, in short phrases: rewrites, timeouts, faults, mirrors.
-pub fn treatment(route: &Route) -> Vec<String> {
+pub(crate) fn treatment(route: &Route) -> Vec<String> {
     let mut out = Vec::new();
     match &route.action {
         RouteAction::Forward(f) => {
@@ -271,7 +271,7 @@ fn header_operations(m: &HeaderMutations, direction: &str) -> Option<String> {
 }
 
 /// A redirect in words: `301 to https://new.example/path`.
-pub fn redirect(r: &Redirect) -> String {
+pub(crate) fn redirect(r: &Redirect) -> String {
     let scheme = r.scheme.as_deref().map(|s| format!("{s}://")).unwrap_or_default();
     let host = r.host.as_deref().unwrap_or(if scheme.is_empty() { "" } else { "(same host)" });
     let port = r.port.map(|p| format!(":{p}")).unwrap_or_default();
@@ -288,18 +288,18 @@ fn fraction(f: crate::envoy::table::Fraction) -> f64 {
 }
 
 /// A share as a percentage with as many digits as it needs, at most three: `90 %`, `33.333 %`.
-pub fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     let text = format!("{:.3}", share * 100.0);
     format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// `file:line` of a place, or the empty text where nobody wrote it.
-pub fn place(at: Position, sources: &SourceMap) -> String {
+pub(crate) fn place(at: Position, sources: &SourceMap) -> String {
     if at.is_known() { format!("{}:{}", sources.name(at.file), at.line) } else { String::new() }
 }
 
 /// `VirtualService shop/reviews rule 1 match 0`.
-pub fn written_by(source: &RouteSource) -> String {
+pub(crate) fn written_by(source: &RouteSource) -> String {
     let rule = source.rule.map(|r| format!(" rule {r}")).unwrap_or_default();
     let entry = source.match_index.map(|m| format!(" match {m}")).unwrap_or_default();
     let root = source.root.as_ref().map(|r| format!(" (delegate of {})", r.object)).unwrap_or_default();
@@ -307,7 +307,7 @@ pub fn written_by(source: &RouteSource) -> String {
 }
 
 /// A request on one line: `GET http://host/path -H 'name: value'`.
-pub fn request(r: &crate::envoy::request::Request) -> String {
+pub(crate) fn request(r: &crate::envoy::request::Request) -> String {
     let scheme = if r.tls { "https" } else { "http" };
     let default_port = if r.tls { 443 } else { 80 };
     let port = match r.port {

@@ -48,7 +48,7 @@ use report::{Place, Report};
 ///
 /// The order within an object is fixed: metadata, then the fields as Istio looks at them. Cost: linear in the size of the
 /// manifests, on all threads; the result does not depend on their number.
-pub fn review(manifests: &Manifests) -> Vec<Finding> {
+pub(crate) fn review(manifests: &Manifests) -> Vec<Finding> {
     let mut reviewed = each(&manifests.virtual_services, virtual_service::review);
     reviewed.extend(each(&manifests.destination_rules, destination_rule::review));
     reviewed.extend(each(&manifests.gateways, gateway::review));
@@ -60,7 +60,7 @@ pub fn review(manifests: &Manifests) -> Vec<Finding> {
 }
 
 /// Leaves out the objects that a finding rejects, by their id and document: another document with the same id stays.
-pub fn admit(mut manifests: Manifests, findings: &[Finding]) -> Manifests {
+pub(crate) fn admit(mut manifests: Manifests, findings: &[Finding]) -> Manifests {
     let rejected: FxHashSet<(&ObjectId, Document)> = findings
         .iter()
         .filter(|f| f.is_rejection())

@@ -25,22 +25,22 @@ enum Step<'a> {
 
 impl<'a> Place<'a> {
     /// The first step, such as `spec` or `metadata`, of an object found at `at`.
-    pub fn root(key: &'a str, at: Position) -> Place<'a> {
+    pub(super) fn root(key: &'a str, at: Position) -> Place<'a> {
         Place { parent: None, step: Step::Key(key), at }
     }
 
     /// The value of a key of this map or message.
-    pub fn key<'b>(&'b self, key: &'b str) -> Place<'b> {
+    pub(super) fn key<'b>(&'b self, key: &'b str) -> Place<'b> {
         Place { parent: Some(self), step: Step::Key(key), at: self.at }
     }
 
     /// The entry at `index`, counted from 0, of this list.
-    pub fn index<'b>(&'b self, index: usize) -> Place<'b> {
+    pub(super) fn index<'b>(&'b self, index: usize) -> Place<'b> {
         Place { parent: Some(self), step: Step::Index(index), at: self.at }
     }
 
     /// The same place, with its own line where the typed object knows one.
-    pub fn at(mut self, at: Position) -> Place<'a> {
+    pub(super) fn at(mut self, at: Position) -> Place<'a> {
         if at.is_known() {
             self.at = at;
         }
@@ -48,7 +48,7 @@ impl<'a> Place<'a> {
     }
 
     /// The field path, such as `spec.http[0].match[0].headers[x.user]`.
-    pub fn path(&self) -> String {
+    pub(super) fn path(&self) -> String {
         let mut path = self.parent.map(Place::path).unwrap_or_default();
         match self.step {
             Step::Key(key) => push_key(&mut path, key),
@@ -68,16 +68,16 @@ pub(super) struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    pub fn new(object: &'a ObjectId) -> Report<'a> {
+    pub(super) fn new(object: &'a ObjectId) -> Report<'a> {
         Report { object, findings: Vec::new(), warnings_are_lost: false }
     }
 
-    pub fn into_findings(self) -> Vec<Finding> {
+    pub(super) fn into_findings(self) -> Vec<Finding> {
         self.findings
     }
 
     /// Istio's admission refuses the object because of this.
-    pub fn reject(&mut self, id: &str, place: &Place<'_>, message: impl Into<String>, hint: impl Into<String>) {
+    pub(super) fn reject(&mut self, id: &str, place: &Place<'_>, message: impl Into<String>, hint: impl Into<String>) {
         let mut finding = self.finding(id, Severity::Error, place, message.into(), hint.into());
         finding.admission = Some(Admission::Rejected);
         finding.peers.push("IST0106");
@@ -85,12 +85,12 @@ impl<'a> Report<'a> {
     }
 
     /// Istio's admission lets the object in and warns, unless it loses warnings here: then the warning is ours alone.
-    pub fn warn(&mut self, id: &str, place: &Place<'_>, message: impl Into<String>, hint: impl Into<String>) {
+    pub(super) fn warn(&mut self, id: &str, place: &Place<'_>, message: impl Into<String>, hint: impl Into<String>) {
         self.warn_as("IST0133", Severity::Warning, id, place, message, hint);
     }
 
     /// As [`Report::warn`], for the warnings that `istioctl analyze` reports under a code and severity of their own.
-    pub fn warn_as(
+    pub(super) fn warn_as(
         &mut self,
         peer: &'static str,
         severity: Severity,
@@ -108,20 +108,20 @@ impl<'a> Report<'a> {
     }
 
     /// A warning that Istio's admission does not give.
-    pub fn advise(&mut self, id: &str, place: &Place<'_>, message: impl Into<String>, hint: impl Into<String>) {
+    pub(super) fn advise(&mut self, id: &str, place: &Place<'_>, message: impl Into<String>, hint: impl Into<String>) {
         let finding = self.finding(id, Severity::Warning, place, message.into(), hint.into());
         self.findings.push(finding);
     }
 
     /// Rejects `value` where its check failed; the message reads "`noun` `value` is not …".
-    pub fn check(&mut self, id: &str, place: &Place<'_>, noun: &str, value: impl Display, checked: Checked) {
+    pub(super) fn check(&mut self, id: &str, place: &Place<'_>, noun: &str, value: impl Display, checked: Checked) {
         if let Err(wrong) = checked {
             self.reject(id, place, format!("{noun} `{value}` {}", wrong.what), wrong.hint);
         }
     }
 
     /// Judges a block whose warnings Istio loses.
-    pub fn losing_warnings(&mut self, judge: impl FnOnce(&mut Self)) {
+    pub(super) fn losing_warnings(&mut self, judge: impl FnOnce(&mut Self)) {
         let before = std::mem::replace(&mut self.warnings_are_lost, true);
         judge(self);
         self.warnings_are_lost = before;

@@ -263,7 +263,7 @@ pub(super) enum Protocol {
 
 impl Protocol {
     /// Reads a protocol in any case.
-    pub fn parse(s: &str) -> Option<Protocol> {
+    pub(super) fn parse(s: &str) -> Option<Protocol> {
         const NAMES: [(&str, Protocol); 12] = [
             ("tcp", Protocol::Tcp),
             ("udp", Protocol::Udp),
@@ -281,19 +281,19 @@ impl Protocol {
         NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(s)).map(|(_, protocol)| *protocol)
     }
 
-    pub fn is_http(self) -> bool {
+    pub(super) fn is_http(self) -> bool {
         matches!(self, Protocol::Http | Protocol::Http2 | Protocol::HttpProxy | Protocol::Grpc | Protocol::GrpcWeb)
     }
 
     /// TCP, and all that is carried by it without being HTTP; HTTPS and TLS count.
-    pub fn is_tcp(self) -> bool {
+    pub(super) fn is_tcp(self) -> bool {
         matches!(
             self,
             Protocol::Tcp | Protocol::Https | Protocol::Tls | Protocol::Mongo | Protocol::Redis | Protocol::MySql
         )
     }
 
-    pub fn is_tls(self) -> bool {
+    pub(super) fn is_tls(self) -> bool {
         matches!(self, Protocol::Https | Protocol::Tls)
     }
 }

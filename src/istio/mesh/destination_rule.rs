@@ -11,7 +11,7 @@ use crate::manifest::source::Position;
 
 /// One rule after merging (DS-5).
 #[derive(Debug, Clone)]
-pub struct MergedDestinationRule {
+pub(crate) struct MergedDestinationRule {
     /// The first rule, which gave its name and (if it had one) its traffic policy.
     pub object: ObjectId,
     pub at: Position,
@@ -27,7 +27,7 @@ pub struct MergedDestinationRule {
 }
 
 impl MergedDestinationRule {
-    pub fn subset(&self, name: &str) -> Option<&Subset> {
+    pub(crate) fn subset(&self, name: &str) -> Option<&Subset> {
         self.subsets.iter().find(|s| s.name == name)
     }
 }
@@ -37,7 +37,7 @@ type RuleList = Vec<MergedDestinationRule>;
 
 /// DS-4.
 #[derive(Debug, Default)]
-pub struct DestinationRuleIndex {
+pub(crate) struct DestinationRuleIndex {
     root_namespace: SmolStr,
     local: FxHashMap<SmolStr, HostTable<RuleList>>,
     exported: FxHashMap<SmolStr, HostTable<RuleList>>,
@@ -74,7 +74,12 @@ impl DestinationRuleIndex {
     }
 
     /// The rule for a service with `hostname` in namespace `service_namespace`, seen by `proxy` (DS-7, DS-8).
-    pub fn select(&self, proxy: &Proxy, hostname: &str, service_namespace: &str) -> Option<&MergedDestinationRule> {
+    pub(crate) fn select(
+        &self,
+        proxy: &Proxy,
+        hostname: &str,
+        service_namespace: &str,
+    ) -> Option<&MergedDestinationRule> {
         let own = if proxy.namespace == self.root_namespace {
             self.root_local.most_specific(hostname)
         } else {

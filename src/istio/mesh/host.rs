@@ -5,12 +5,12 @@ use std::cmp::Ordering;
 use smol_str::{SmolStr, format_smolstr};
 
 /// HP-1.
-pub fn is_wildcard(host: &str) -> bool {
+pub(crate) fn is_wildcard(host: &str) -> bool {
     host.starts_with('*')
 }
 
 /// HP-3: symmetric overlap of a VirtualService host with a service or import.
-pub fn matches(a: &str, b: &str) -> bool {
+pub(crate) fn matches(a: &str, b: &str) -> bool {
     match (a.strip_prefix('*'), b.strip_prefix('*')) {
         (None, None) => a == b,
         (Some(suffix), None) => b.ends_with(suffix),
@@ -26,7 +26,7 @@ pub fn matches(a: &str, b: &str) -> bool {
 }
 
 /// HP-4: everything that `a` denotes is denoted by `b`.
-pub fn is_subset_of(a: &str, b: &str) -> bool {
+pub(crate) fn is_subset_of(a: &str, b: &str) -> bool {
     match (a.strip_prefix('*'), b.strip_prefix('*')) {
         (None, None) => a == b,
         (Some(_), None) => false,
@@ -36,12 +36,12 @@ pub fn is_subset_of(a: &str, b: &str) -> bool {
 }
 
 /// HP-5: the more specific host comes first (`Less`).
-pub fn by_specificity(a: &str, b: &str) -> Ordering {
+pub(crate) fn by_specificity(a: &str, b: &str) -> Ordering {
     is_wildcard(a).cmp(&is_wildcard(b)).then_with(|| b.len().cmp(&a.len())).then_with(|| a.cmp(b))
 }
 
 /// HP-7.
-pub fn intersect(outer: &[SmolStr], inner: &[SmolStr]) -> Vec<SmolStr> {
+pub(crate) fn intersect(outer: &[SmolStr], inner: &[SmolStr]) -> Vec<SmolStr> {
     let mut out: Vec<SmolStr> = Vec::new();
     for x in outer {
         for y in inner {
@@ -61,7 +61,7 @@ pub fn intersect(outer: &[SmolStr], inner: &[SmolStr]) -> Vec<SmolStr> {
 }
 
 /// FQ-1: the full name of `host` written in an object of `namespace`.
-pub fn fqdn(host: &str, namespace: &str, cluster_domain: &str) -> SmolStr {
+pub(crate) fn fqdn(host: &str, namespace: &str, cluster_domain: &str) -> SmolStr {
     if host.is_empty() || host == "*" || host.contains('.') || host.parse::<std::net::IpAddr>().is_ok() {
         SmolStr::new(host)
     } else {

@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 
 /// Values by host; wildcard hosts and exact ones are kept apart (HP-6).
 #[derive(Debug, Clone)]
-pub struct HostTable<T> {
+pub(crate) struct HostTable<T> {
     exact: FxHashMap<SmolStr, T>,
     /// Keys without their `*`.
     wildcard: FxHashMap<SmolStr, T>,
@@ -21,7 +21,7 @@ impl<T> Default for HostTable<T> {
 
 impl<T> HostTable<T> {
     /// The value of exactly this host pattern, made with `default` where it is new.
-    pub fn entry(&mut self, host: &str, default: impl FnOnce() -> T) -> &mut T {
+    pub(crate) fn entry(&mut self, host: &str, default: impl FnOnce() -> T) -> &mut T {
         match host.strip_prefix('*') {
             None => self.exact.entry(host.into()).or_insert_with(default),
             Some(suffix) => {
@@ -36,7 +36,7 @@ impl<T> HostTable<T> {
     /// The value of the most specific host that covers `needle` (HP-6).
     ///
     /// Wildcards of one length that cover the same needle are equal, so the longest suffix found is the most specific.
-    pub fn most_specific(&self, needle: &str) -> Option<&T> {
+    pub(crate) fn most_specific(&self, needle: &str) -> Option<&T> {
         let tail = match needle.strip_prefix('*') {
             None => {
                 if let Some(found) = self.exact.get(needle) {
@@ -53,7 +53,7 @@ impl<T> HostTable<T> {
     }
 
     /// All values, in no particular order.
-    pub fn values(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
         self.exact.values().chain(self.wildcard.values())
     }
 }

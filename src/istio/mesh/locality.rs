@@ -16,7 +16,7 @@ const LOCALITY: &str = "istio-locality";
 const DEFAULT_CLUSTER: &str = "Kubernetes";
 
 /// The locality that labels tell: the topology labels, else `istio-locality`, where dots may stand for slashes. Empty when unknown.
-pub fn of_labels(labels: &Labels) -> SmolStr {
+pub(crate) fn of_labels(labels: &Labels) -> SmolStr {
     let parts = [REGION, ZONE, SUBZONE].map(|key| labels.get(key).unwrap_or_default());
     if parts.iter().any(|part| !part.is_empty()) {
         return join(parts);
@@ -29,7 +29,7 @@ pub fn of_labels(labels: &Labels) -> SmolStr {
 }
 
 /// Region, zone and subzone of a locality; missing ones are empty.
-pub fn parts(locality: &str) -> [&str; 3] {
+pub(crate) fn parts(locality: &str) -> [&str; 3] {
     let mut all = locality.splitn(3, '/');
     std::array::from_fn(|_| all.next().unwrap_or_default())
 }
@@ -43,7 +43,7 @@ fn join(parts: [&str; 3]) -> SmolStr {
 }
 
 /// `labels` with those that say where the workload is (EP-2). Empty values are unknown; a network label already there stays.
-pub fn with_topology(labels: &Labels, locality: &str, node: &str, network: &str) -> Labels {
+pub(crate) fn with_topology(labels: &Labels, locality: &str, node: &str, network: &str) -> Labels {
     let [region, zone, subzone] = parts(locality);
     let network = if labels.get(NETWORK).is_some_and(|n| !n.is_empty()) { "" } else { network };
     let known = [
@@ -59,7 +59,7 @@ pub fn with_topology(labels: &Labels, locality: &str, node: &str, network: &str)
 }
 
 /// The node of a proxy that doesn't say: its host name label.
-pub fn node_of_labels(labels: &Labels) -> &str {
+pub(crate) fn node_of_labels(labels: &Labels) -> &str {
     labels.get(HOSTNAME).unwrap_or_default()
 }
 

@@ -22,21 +22,21 @@ mod virtual_service;
 
 use std::sync::Arc;
 
-pub use destination_rule::*;
-pub use endpoint::*;
-pub use host::*;
-pub use host_table::*;
-pub use scope::*;
-pub use service::*;
-pub use service_index::*;
-pub use virtual_service::*;
+pub(crate) use destination_rule::*;
+pub(crate) use endpoint::*;
+pub(crate) use host::*;
+pub(crate) use host_table::*;
+pub(crate) use scope::*;
+pub(crate) use service::*;
+pub(crate) use service_index::*;
+pub(crate) use virtual_service::*;
 
 use crate::envoy::table::Note;
 use crate::manifest::kinds::{Gateway, Manifests, MeshConfig, Object, Sidecar};
 
 /// All that was loaded and admitted, resolved as far as it doesn't depend on a proxy.
 #[derive(Debug)]
-pub struct Mesh {
+pub(crate) struct Mesh {
     pub config: MeshConfig,
     /// In the order ORD-2.
     pub services: Vec<Arc<Service>>,
@@ -58,7 +58,7 @@ impl Mesh {
     /// Resolves admitted manifests. Never fails: references to things that don't exist stay what they are.
     ///
     /// Services and pods that have no address yet get one.
-    pub fn build(mut manifests: Manifests) -> Mesh {
+    pub(crate) fn build(mut manifests: Manifests) -> Mesh {
         let mut notes = Vec::new();
         registry::assign_cluster_ips(&mut manifests.services);
         pod::assign_addresses(&mut manifests.pods);
@@ -96,7 +96,7 @@ impl Mesh {
     }
 
     /// The services visible to a namespace: private and explicitly exported ones, then public ones, each in order ORD-2 (EX-5).
-    pub fn services_visible_to(&self, namespace: &str) -> Vec<Arc<Service>> {
+    pub(crate) fn services_visible_to(&self, namespace: &str) -> Vec<Arc<Service>> {
         self.service_index.visible_to(namespace)
     }
 }

@@ -11,7 +11,7 @@ use crate::manifest::source::Position;
 
 /// One registry service: a Kubernetes Service, or one (host, address) pair of a ServiceEntry (SE-1).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Service {
+pub(crate) struct Service {
     /// As written; sidecars lower-case it for tables (CS-1).
     pub hostname: SmolStr,
     pub namespace: SmolStr,
@@ -43,7 +43,7 @@ pub struct Service {
 
 /// Preference for near endpoints, from `trafficDistribution` or the annotation `networking.istio.io/traffic-distribution`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum TrafficDistribution {
+pub(crate) enum TrafficDistribution {
     #[default]
     Any,
     /// Also written `PreferClose`.
@@ -53,14 +53,14 @@ pub enum TrafficDistribution {
 
 /// Where a service comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Registry {
+pub(crate) enum Registry {
     Kubernetes,
     ServiceEntry,
 }
 
 /// How endpoints are found (SV-2, SE-4).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Resolution {
+pub(crate) enum Resolution {
     /// EDS.
     Static,
     /// Headless Service, or resolution NONE: the dialled address.
@@ -74,14 +74,14 @@ pub enum Resolution {
 
 /// An address that clients dial to reach a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Address {
+pub(crate) enum Address {
     Ip(IpAddr),
     Cidr(IpNet),
 }
 
 /// A service port.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Port {
+pub(crate) struct Port {
     pub number: u16,
     pub name: SmolStr,
     pub protocol: Protocol,
@@ -90,7 +90,7 @@ pub struct Port {
 
 /// What a port speaks, as its name or `appProtocol` says (SV-4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Protocol {
+pub(crate) enum Protocol {
     Tcp,
     Udp,
     Grpc,
@@ -109,7 +109,7 @@ pub enum Protocol {
 
 impl Protocol {
     /// Parses a protocol name ignoring case; anything unknown is `Unsupported` (SE-3).
-    pub fn parse(name: &str) -> Protocol {
+    pub(crate) fn parse(name: &str) -> Protocol {
         match name.to_ascii_lowercase().as_str() {
             "tcp" => Protocol::Tcp,
             "udp" => Protocol::Udp,
@@ -128,7 +128,7 @@ impl Protocol {
     }
 
     /// What a Kubernetes service port speaks (SV-4): `appProtocol` decides where it is given, even empty, else the port's name.
-    pub fn of_kubernetes_port(number: u16, name: &str, app_protocol: Option<&str>) -> Protocol {
+    pub(crate) fn of_kubernetes_port(number: u16, name: &str, app_protocol: Option<&str>) -> Protocol {
         let parsed = match app_protocol {
             Some("kubernetes.io/h2c") => Protocol::Http2,
             Some("kubernetes.io/ws") => Protocol::Http,
@@ -150,38 +150,38 @@ impl Protocol {
         Protocol::parse(text.split('-').next().unwrap_or_default())
     }
 
-    pub fn is_http(self) -> bool {
+    pub(crate) fn is_http(self) -> bool {
         matches!(self, Protocol::Http | Protocol::Http2 | Protocol::HttpProxy | Protocol::Grpc | Protocol::GrpcWeb)
     }
 
-    pub fn is_http2(self) -> bool {
+    pub(crate) fn is_http2(self) -> bool {
         matches!(self, Protocol::Http2 | Protocol::Grpc | Protocol::GrpcWeb)
     }
 
-    pub fn is_tcp(self) -> bool {
+    pub(crate) fn is_tcp(self) -> bool {
         matches!(
             self,
             Protocol::Tcp | Protocol::Https | Protocol::Tls | Protocol::Mongo | Protocol::Redis | Protocol::Mysql
         )
     }
 
-    pub fn is_tls(self) -> bool {
+    pub(crate) fn is_tls(self) -> bool {
         matches!(self, Protocol::Https | Protocol::Tls)
     }
 
-    pub fn is_sniffed(self) -> bool {
+    pub(crate) fn is_sniffed(self) -> bool {
         self == Protocol::Unsupported
     }
 
     /// Membership in route tables.
-    pub fn is_http_or_sniffed(self) -> bool {
+    pub(crate) fn is_http_or_sniffed(self) -> bool {
         self.is_http() || self.is_sniffed()
     }
 }
 
 /// Who may see a service or VirtualService (EX-2, EX-3), with `.` already replaced and mesh defaults applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Visibility {
+pub(crate) enum Visibility {
     Public,
     Nobody,
     /// Sorted, without repetition.
@@ -192,7 +192,7 @@ impl Visibility {
     /// Resolves an `exportTo` list of an object in namespace `own` (EX-1 to EX-3): an empty list means the mesh default.
     ///
     /// `*` makes the object public whatever else is listed; otherwise `~` hides it from everyone.
-    pub fn resolve(declared: &[SmolStr], default: &[SmolStr], own: &str) -> Visibility {
+    pub(crate) fn resolve(declared: &[SmolStr], default: &[SmolStr], own: &str) -> Visibility {
         let list = if declared.is_empty() { default } else { declared };
         if list.iter().any(|n| n == "*") {
             return Visibility::Public;
@@ -206,7 +206,7 @@ impl Visibility {
         Visibility::Namespaces(all)
     }
 
-    pub fn allows(&self, namespace: &str) -> bool {
+    pub(crate) fn allows(&self, namespace: &str) -> bool {
         match self {
             Visibility::Public => true,
             Visibility::Nobody => false,
@@ -216,16 +216,16 @@ impl Visibility {
 }
 
 impl Service {
-    pub fn port(&self, number: u16) -> Option<&Port> {
+    pub(crate) fn port(&self, number: u16) -> Option<&Port> {
         self.ports.iter().find(|p| p.number == number)
     }
 
-    pub fn is_alias(&self) -> bool {
+    pub(crate) fn is_alias(&self) -> bool {
         matches!(self.resolution, Resolution::Alias(_))
     }
 
     /// This service with only those of its ports that `keep` accepts; None where none is left. Shared where all are.
-    pub fn with_ports(self: &Arc<Self>, keep: impl Fn(&Port) -> bool) -> Option<Arc<Service>> {
+    pub(crate) fn with_ports(self: &Arc<Self>, keep: impl Fn(&Port) -> bool) -> Option<Arc<Service>> {
         if self.ports.iter().all(&keep) && !self.ports.is_empty() {
             return Some(self.clone());
         }
@@ -234,7 +234,7 @@ impl Service {
     }
 
     /// Kubernetes headless service.
-    pub fn is_headless(&self) -> bool {
+    pub(crate) fn is_headless(&self) -> bool {
         self.registry == Registry::Kubernetes && self.resolution == Resolution::Passthrough
     }
 }

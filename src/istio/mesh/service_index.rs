@@ -9,7 +9,7 @@ use super::{Registry, Service, Visibility};
 
 /// Lists of services, each in the order ORD-2.
 #[derive(Debug, Default)]
-pub struct ServiceIndex {
+pub(crate) struct ServiceIndex {
     public: Vec<Arc<Service>>,
     /// Services that are not public, by each namespace that sees them.
     shown_to: FxHashMap<SmolStr, Vec<Arc<Service>>>,
@@ -36,18 +36,18 @@ impl ServiceIndex {
     }
 
     /// EX-5: services private to the namespace or exported to it, then public ones.
-    pub fn visible_to(&self, namespace: &str) -> Vec<Arc<Service>> {
+    pub(crate) fn visible_to(&self, namespace: &str) -> Vec<Arc<Service>> {
         let shown = self.shown_to.get(namespace).map(Vec::as_slice).unwrap_or_default();
         shown.iter().chain(&self.public).cloned().collect()
     }
 
     /// All services of that hostname, case as written, in the order ORD-2 and whoever may see them.
-    pub fn by_hostname(&self, hostname: &str) -> &[Arc<Service>] {
+    pub(crate) fn by_hostname(&self, hostname: &str) -> &[Arc<Service>] {
         self.by_hostname.get(hostname).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The service that owns a hostname in a namespace: the oldest one, but a Kubernetes one before others.
-    pub fn in_namespace(&self, hostname: &str, namespace: &str) -> Option<&Arc<Service>> {
+    pub(crate) fn in_namespace(&self, hostname: &str, namespace: &str) -> Option<&Arc<Service>> {
         preferred(self.by_hostname(hostname).iter().filter(|s| s.namespace == namespace))
     }
 }

@@ -13,11 +13,11 @@ use crate::manifest::kinds::{self, CreationTime, HttpRoute, MeshConfig, Object, 
 use crate::manifest::source::Position;
 
 /// The reserved gateway name that means all sidecars (GR-1).
-pub const MESH_GATEWAY: SmolStr = SmolStr::new_static("mesh");
+pub(crate) const MESH_GATEWAY: SmolStr = SmolStr::new_static("mesh");
 
 /// A VirtualService with hosts. Destinations are FQDNs (FQ-3, FQ-4), gateway names `ns/name` or `mesh` (GR-1).
 #[derive(Debug, Clone)]
-pub struct VirtualService {
+pub(crate) struct VirtualService {
     pub object: ObjectId,
     /// Start of its document.
     pub at: Position,
@@ -34,7 +34,7 @@ pub struct VirtualService {
 
 /// One HTTP rule after delegate merging, with its provenance.
 #[derive(Debug, Clone)]
-pub struct HttpRule {
+pub(crate) struct HttpRule {
     pub route: HttpRoute,
     /// The rule; `match_index` is None here. For a delegate's rule `root` is the rule that delegated.
     pub source: RouteSource,
@@ -45,7 +45,7 @@ pub struct HttpRule {
 
 /// All VirtualServices with hosts, and who consumes them (VS-2, VS-3).
 #[derive(Debug, Default)]
-pub struct VirtualServiceIndex {
+pub(crate) struct VirtualServiceIndex {
     /// In creation order.
     pub all: Vec<Arc<VirtualService>>,
     by_gateway: FxHashMap<SmolStr, Consumers>,
@@ -64,7 +64,7 @@ struct Consumers {
 impl VirtualServiceIndex {
     /// The VirtualServices bound to `gateway` (`mesh`, or `ns/name`) that namespace `namespace` sees: private ones, then
     /// explicitly exported ones, then public ones, each in creation order (SC-9, VS-3).
-    pub fn bound_to(&self, gateway: &str, namespace: &str) -> Vec<Arc<VirtualService>> {
+    pub(crate) fn bound_to(&self, gateway: &str, namespace: &str) -> Vec<Arc<VirtualService>> {
         let Some(consumers) = self.by_gateway.get(gateway) else { return Vec::new() };
         let listed = |by_namespace: &FxHashMap<SmolStr, Vec<Arc<VirtualService>>>| {
             by_namespace.get(namespace).cloned().unwrap_or_default()
@@ -103,7 +103,7 @@ impl VirtualServiceIndex {
 /// delegates into their roots (DG-1 to DG-7) and indexes them by gateway name and visibility (VS-2, EX-3).
 ///
 /// Delegates themselves (no `hosts`) are not part of the index (VS-1). Rules that a root loses on the way are told in `notes`.
-pub fn index(
+pub(crate) fn index(
     mut virtual_services: Vec<Object<kinds::VirtualService>>,
     config: &MeshConfig,
     notes: &mut Vec<Note>,

@@ -37,7 +37,7 @@ impl Context<'_> {
 }
 
 /// The route table of one proxy.
-pub fn route_table(mesh: &Mesh, proxy: &Arc<Proxy>) -> RouteTable {
+pub(crate) fn route_table(mesh: &Mesh, proxy: &Arc<Proxy>) -> RouteTable {
     let cx = Context { mesh, proxy, scope: mesh.scope(proxy), notes: RefCell::new(mesh.notes.clone()) };
     let (listeners, virtual_outbound, mut route_configs) = match proxy.kind {
         ProxyKind::Sidecar => {

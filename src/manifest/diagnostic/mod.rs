@@ -1,7 +1,7 @@
 //! Findings: what is to be said about manifests and scenarios. Every room may make them; only the room `report` renders them.
 //! [`place`] finds where they stand.
 
-pub mod place;
+pub(crate) mod place;
 
 use smol_str::SmolStr;
 
@@ -11,7 +11,7 @@ use crate::manifest::source::Position;
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Severity {
+pub(crate) enum Severity {
     Info,
     Warning,
     Error,
@@ -20,7 +20,7 @@ pub enum Severity {
 /// What Istio's admission does with the object because of this finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Admission {
+pub(crate) enum Admission {
     Rejected,
     Warned,
 }
@@ -28,7 +28,7 @@ pub enum Admission {
 /// Whether a finding is certain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Evidence {
+pub(crate) enum Evidence {
     #[default]
     Proven,
     Possible,
@@ -36,7 +36,7 @@ pub enum Evidence {
 
 /// Another place that a finding speaks of.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Related {
+pub(crate) struct Related {
     pub message: String,
     pub at: Position,
     pub object: Option<ObjectId>,
@@ -46,7 +46,7 @@ pub struct Related {
 ///
 /// Messages are lower case without a full stop, the user's own text in back-quotes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// Id of the check, for example `M117`; `load` for sources that cannot be read at all.
     pub id: SmolStr,
     pub severity: Severity,
@@ -68,7 +68,7 @@ pub struct Finding {
 
 impl Finding {
     /// A finding with the parts every finding has.
-    pub fn new(id: &str, severity: Severity, message: impl Into<String>) -> Finding {
+    pub(crate) fn new(id: &str, severity: Severity, message: impl Into<String>) -> Finding {
         Finding {
             id: SmolStr::new(id),
             severity,
@@ -86,43 +86,43 @@ impl Finding {
     }
 
     #[must_use]
-    pub fn on(mut self, object: ObjectId) -> Finding {
+    pub(crate) fn on(mut self, object: ObjectId) -> Finding {
         self.object = Some(object);
         self
     }
 
     #[must_use]
-    pub fn at(mut self, at: Position) -> Finding {
+    pub(crate) fn at(mut self, at: Position) -> Finding {
         self.at = at;
         self
     }
 
     #[must_use]
-    pub fn path(mut self, path: impl Into<String>) -> Finding {
+    pub(crate) fn path(mut self, path: impl Into<String>) -> Finding {
         self.path = path.into();
         self
     }
 
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Finding {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Finding {
         self.hint = Some(hint.into());
         self
     }
 
     #[must_use]
-    pub fn rejected(mut self) -> Finding {
+    pub(crate) fn rejected(mut self) -> Finding {
         self.admission = Some(Admission::Rejected);
         self
     }
 
     #[must_use]
-    pub fn warned(mut self) -> Finding {
+    pub(crate) fn warned(mut self) -> Finding {
         self.admission = Some(Admission::Warned);
         self
     }
 
     /// What is said about which object, for people: `VirtualService store/shop: ...`, and whether it is certain.
-    pub fn statement(&self) -> String {
+    pub(crate) fn statement(&self) -> String {
         let doubt = if self.evidence == Evidence::Possible { "perhaps: " } else { "" };
         match &self.object {
             Some(object) => format!("{object}: {doubt}{}", self.message),
@@ -131,7 +131,7 @@ impl Finding {
     }
 
     /// True where Istio would refuse the object.
-    pub fn is_rejection(&self) -> bool {
+    pub(crate) fn is_rejection(&self) -> bool {
         self.admission == Some(Admission::Rejected)
     }
 }

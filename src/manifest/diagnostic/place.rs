@@ -8,7 +8,7 @@ use crate::manifest::yaml::{self, LineIndex, Node, Span};
 
 /// A place with the bytes it covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     pub file: FileId,
     /// From 1.
     pub line: u32,
@@ -20,7 +20,7 @@ pub struct Place {
 
 /// Finds places; keeps what it learnt about files, since findings come in bunches.
 #[derive(Debug)]
-pub struct Locator<'s> {
+pub(crate) struct Locator<'s> {
     sources: &'s SourceMap,
     files: FxHashMap<FileId, FileParts<'s>>,
     /// The document that was asked for last: a list may hold thousands of objects with findings.
@@ -42,7 +42,7 @@ struct FileParts<'s> {
 }
 
 impl<'s> Locator<'s> {
-    pub fn new(sources: &'s SourceMap) -> Locator<'s> {
+    pub(crate) fn new(sources: &'s SourceMap) -> Locator<'s> {
         Locator { sources, files: FxHashMap::default(), parsed: None }
     }
 
@@ -56,12 +56,12 @@ impl<'s> Locator<'s> {
     }
 
     /// The lines of a file.
-    pub fn lines(&mut self, file: FileId) -> Option<&LineIndex<'s>> {
+    pub(crate) fn lines(&mut self, file: FileId) -> Option<&LineIndex<'s>> {
         self.parts(file).map(|p| &p.lines)
     }
 
     /// The place of a finding: where its field path leads, else where it points itself. None: it has no place.
-    pub fn find(&mut self, finding: &Finding) -> Option<Place> {
+    pub(crate) fn find(&mut self, finding: &Finding) -> Option<Place> {
         if !finding.at.is_known() {
             return None;
         }

@@ -8,35 +8,35 @@ use crate::manifest::source::Position;
 
 /// Labels or annotations: unique keys, sorted by key (bytes).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Labels(Vec<(SmolStr, SmolStr)>);
+pub(crate) struct Labels(Vec<(SmolStr, SmolStr)>);
 
 impl Labels {
     /// The value of `key`.
-    pub fn get(&self, key: &str) -> Option<&str> {
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
         let i = self.0.binary_search_by(|(k, _)| k.as_str().cmp(key)).ok()?;
         self.0.get(i).map(|(_, v)| v.as_str())
     }
 
     /// `selector ⊆ labels` (LB-1): every entry of `self` is in `labels` with the same value. The empty selector fits all.
-    pub fn is_subset_of(&self, labels: &Labels) -> bool {
+    pub(crate) fn is_subset_of(&self, labels: &Labels) -> bool {
         self.0.iter().all(|(k, v)| labels.get(k) == Some(v))
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Entries in key order.
-    pub fn iter(&self) -> impl Iterator<Item = (&SmolStr, &SmolStr)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&SmolStr, &SmolStr)> {
         self.0.iter().map(|(k, v)| (k, v))
     }
 
     /// These labels overlaid by `other`, whose values win.
-    pub fn overlaid(&self, other: &Labels) -> Labels {
+    pub(crate) fn overlaid(&self, other: &Labels) -> Labels {
         self.0.iter().chain(&other.0).cloned().collect()
     }
 }
@@ -66,15 +66,15 @@ impl fmt::Display for Labels {
 /// A length of time in nanoseconds, read from Go's form (`1h30m`, `1.5s`, `10ms`). May be negative or zero as written;
 /// admission says where that is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct Nanos(pub i64);
+pub(crate) struct Nanos(pub i64);
 
 impl Nanos {
-    pub const fn seconds(s: i64) -> Nanos {
+    pub(crate) const fn seconds(s: i64) -> Nanos {
         Nanos(s * 1_000_000_000)
     }
 
     /// The protobuf JSON form that Envoy takes: `1.500s`, `0s`.
-    pub fn to_proto(self) -> String {
+    pub(crate) fn to_proto(self) -> String {
         let (sign, n) = if self.0 < 0 { ("-", self.0.unsigned_abs()) } else { ("", self.0.unsigned_abs()) };
         let (s, frac) = (n / 1_000_000_000, n % 1_000_000_000);
         if frac == 0 {
@@ -109,7 +109,7 @@ impl fmt::Display for Nanos {
 
 /// Istio's StringMatch.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum StringMatch {
+pub(crate) enum StringMatch {
     Exact(SmolStr),
     Prefix(SmolStr),
     Regex(SmolStr),
@@ -119,11 +119,11 @@ pub enum StringMatch {
 
 /// A percentage from 0 to 100 as written (admission checks the range).
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
-pub struct Percent(pub f64);
+pub(crate) struct Percent(pub f64);
 
 /// `destination` of a route or mirror.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Destination {
+pub(crate) struct Destination {
     pub host: SmolStr,
     pub subset: SmolStr,
     /// `port.number`; `Some(None)` is `port: {}` (refused by VS36).
@@ -133,7 +133,7 @@ pub struct Destination {
 
 impl Destination {
     /// The explicit port, where one is given (DP-3 step 1).
-    pub fn port_number(&self) -> Option<u16> {
+    pub(crate) fn port_number(&self) -> Option<u16> {
         self.port.flatten().and_then(|p| u16::try_from(p).ok())
     }
 }

@@ -7,7 +7,7 @@ use crate::manifest::source::Position;
 
 /// How requests are treated once their host is chosen: subsets and policies.
 #[derive(Debug, Clone, Default)]
-pub struct DestinationRule {
+pub(crate) struct DestinationRule {
     pub host: SmolStr,
     pub traffic_policy: Option<TrafficPolicy>,
     pub subsets: Vec<Subset>,
@@ -17,7 +17,7 @@ pub struct DestinationRule {
 }
 
 #[derive(Debug, Clone, Default)]
-pub struct Subset {
+pub(crate) struct Subset {
     pub name: SmolStr,
     pub labels: Labels,
     pub traffic_policy: Option<TrafficPolicy>,
@@ -25,7 +25,7 @@ pub struct Subset {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct TrafficPolicy {
+pub(crate) struct TrafficPolicy {
     pub load_balancer: Option<LoadBalancer>,
     pub connection_pool: Option<ConnectionPool>,
     pub outlier_detection: Option<OutlierDetection>,
@@ -38,7 +38,7 @@ pub struct TrafficPolicy {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct PortTrafficPolicy {
+pub(crate) struct PortTrafficPolicy {
     /// `port.number`; None: no `port`, or `port: {}`.
     pub port: Option<i64>,
     pub load_balancer: Option<LoadBalancer>,
@@ -48,7 +48,7 @@ pub struct PortTrafficPolicy {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct LoadBalancer {
+pub(crate) struct LoadBalancer {
     pub policy: LbPolicy,
     pub locality_lb_setting: Option<LocalityLb>,
     pub zone_aware_lb_setting: Option<ZoneAwareLb>,
@@ -59,7 +59,7 @@ pub struct LoadBalancer {
 
 /// `simple` or `consistentHash`.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub enum LbPolicy {
+pub(crate) enum LbPolicy {
     #[default]
     Unset,
     Simple(SimpleLb),
@@ -67,7 +67,7 @@ pub enum LbPolicy {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum SimpleLb {
+pub(crate) enum SimpleLb {
     #[default]
     Unspecified,
     /// Deprecated name of LEAST_REQUEST.
@@ -79,7 +79,7 @@ pub enum SimpleLb {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ConsistentHash {
+pub(crate) struct ConsistentHash {
     pub key: Option<HashKey>,
     pub algorithm: HashAlgorithm,
     /// Deprecated `minimumRingSize`; None when not given.
@@ -87,7 +87,7 @@ pub struct ConsistentHash {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum HashKey {
+pub(crate) enum HashKey {
     HttpHeaderName(SmolStr),
     HttpCookie(HttpCookie),
     UseSourceIp(bool),
@@ -95,7 +95,7 @@ pub enum HashKey {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct HttpCookie {
+pub(crate) struct HttpCookie {
     pub name: SmolStr,
     pub path: SmolStr,
     pub ttl: Option<Nanos>,
@@ -103,7 +103,7 @@ pub struct HttpCookie {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum HashAlgorithm {
+pub(crate) enum HashAlgorithm {
     #[default]
     Unset,
     RingHash {
@@ -115,7 +115,7 @@ pub enum HashAlgorithm {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct LocalityLb {
+pub(crate) struct LocalityLb {
     pub distribute: Vec<LocalityDistribute>,
     pub failover: Vec<LocalityFailover>,
     pub failover_priority: Vec<SmolStr>,
@@ -123,19 +123,19 @@ pub struct LocalityLb {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct LocalityDistribute {
+pub(crate) struct LocalityDistribute {
     pub from: SmolStr,
     pub to: Vec<(SmolStr, u32)>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct LocalityFailover {
+pub(crate) struct LocalityFailover {
     pub from: SmolStr,
     pub to: SmolStr,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ZoneAwareLb {
+pub(crate) struct ZoneAwareLb {
     pub enabled: Option<bool>,
     pub failover: Vec<LocalityFailover>,
     pub failover_priority: Vec<SmolStr>,
@@ -144,20 +144,20 @@ pub struct ZoneAwareLb {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Warmup {
+pub(crate) struct Warmup {
     pub duration: Option<Nanos>,
     pub minimum_percent: Option<f64>,
     pub aggression: Option<f64>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ConnectionPool {
+pub(crate) struct ConnectionPool {
     pub tcp: Option<TcpPool>,
     pub http: Option<HttpPool>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct TcpPool {
+pub(crate) struct TcpPool {
     pub max_connections: i64,
     pub connect_timeout: Option<Nanos>,
     pub tcp_keepalive: Option<TcpKeepalive>,
@@ -166,14 +166,14 @@ pub struct TcpPool {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct TcpKeepalive {
+pub(crate) struct TcpKeepalive {
     pub probes: u32,
     pub time: Option<Nanos>,
     pub interval: Option<Nanos>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct HttpPool {
+pub(crate) struct HttpPool {
     pub http1_max_pending_requests: i64,
     pub http2_max_requests: i64,
     pub max_requests_per_connection: i64,
@@ -186,13 +186,13 @@ pub struct HttpPool {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Http2KeepAlive {
+pub(crate) struct Http2KeepAlive {
     pub interval: Option<Nanos>,
     pub timeout: Option<Nanos>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum H2UpgradePolicy {
+pub(crate) enum H2UpgradePolicy {
     #[default]
     Default,
     DoNotUpgrade,
@@ -200,7 +200,7 @@ pub enum H2UpgradePolicy {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct OutlierDetection {
+pub(crate) struct OutlierDetection {
     /// Deprecated and ignored (CL-7, DR9).
     pub consecutive_errors: i64,
     pub consecutive_5xx_errors: Option<u32>,
@@ -216,7 +216,7 @@ pub struct OutlierDetection {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ClientTls {
+pub(crate) struct ClientTls {
     pub mode: ClientTlsMode,
     pub client_certificate: SmolStr,
     pub private_key: SmolStr,
@@ -229,7 +229,7 @@ pub struct ClientTls {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ClientTlsMode {
+pub(crate) enum ClientTlsMode {
     #[default]
     Disable,
     Simple,
@@ -238,14 +238,14 @@ pub enum ClientTlsMode {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Tunnel {
+pub(crate) struct Tunnel {
     pub protocol: SmolStr,
     pub target_host: SmolStr,
     pub target_port: i64,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct RetryBudget {
+pub(crate) struct RetryBudget {
     pub percent: Option<f64>,
     pub min_retry_concurrency: u32,
     pub budget_interval: Option<Nanos>,

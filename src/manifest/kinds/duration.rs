@@ -7,7 +7,7 @@ impl Nanos {
     /// `us`, `ns`), each with an optional fraction; `0` alone needs no unit. `None` for anything else, also beyond ±292 years.
     ///
     /// Source: VA-1; the API server and Istio's reader both use this form, so `1h30m` and `1.5s` are fine and `1d` is not.
-    pub fn parse(text: &str) -> Option<Nanos> {
+    pub(crate) fn parse(text: &str) -> Option<Nanos> {
         let (negative, mut rest) = match text.as_bytes().first()? {
             b'-' => (true, text.get(1..)?),
             b'+' => (false, text.get(1..)?),

@@ -6,14 +6,14 @@ use super::Labels;
 use crate::manifest::source::Position;
 
 #[derive(Debug, Clone, Default)]
-pub struct Gateway {
+pub(crate) struct Gateway {
     pub servers: Vec<Server>,
     /// Absent or empty: all gateway workloads (GW-1).
     pub selector: Labels,
 }
 
 #[derive(Debug, Clone, Default)]
-pub struct Server {
+pub(crate) struct Server {
     pub port: Option<ServerPort>,
     pub bind: SmolStr,
     pub hosts: Vec<SmolStr>,
@@ -24,7 +24,7 @@ pub struct Server {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ServerPort {
+pub(crate) struct ServerPort {
     pub number: i64,
     pub protocol: SmolStr,
     pub name: SmolStr,
@@ -32,7 +32,7 @@ pub struct ServerPort {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ServerTls {
+pub(crate) struct ServerTls {
     pub https_redirect: bool,
     pub mode: ServerTlsMode,
     pub server_certificate: SmolStr,
@@ -52,14 +52,14 @@ pub struct ServerTls {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct TlsCertificate {
+pub(crate) struct TlsCertificate {
     pub server_certificate: SmolStr,
     pub private_key: SmolStr,
     pub ca_certificates: SmolStr,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ServerTlsMode {
+pub(crate) enum ServerTlsMode {
     #[default]
     Passthrough,
     Simple,

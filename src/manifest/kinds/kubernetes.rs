@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use super::Labels;
 
 #[derive(Debug, Clone, Default)]
-pub struct Service {
+pub(crate) struct Service {
     pub kind: ServiceType,
     /// `clusterIPs`, else `clusterIP`, as written; `None` for a headless service is the text `None`.
     pub cluster_ips: Vec<SmolStr>,
@@ -23,7 +23,7 @@ pub struct Service {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ServiceType {
+pub(crate) enum ServiceType {
     #[default]
     ClusterIp,
     NodePort,
@@ -32,7 +32,7 @@ pub enum ServiceType {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ServicePort {
+pub(crate) struct ServicePort {
     pub name: SmolStr,
     pub port: u16,
     pub target_port: TargetPort,
@@ -43,7 +43,7 @@ pub struct ServicePort {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum TargetPort {
+pub(crate) enum TargetPort {
     /// Absent: the service's own port.
     #[default]
     SameAsPort,
@@ -52,7 +52,7 @@ pub enum TargetPort {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum TransportProtocol {
+pub(crate) enum TransportProtocol {
     #[default]
     Tcp,
     Udp,
@@ -61,7 +61,7 @@ pub enum TransportProtocol {
 
 /// A pod: one of the manifests, or one that a workload or scenario stands for (`NAME-0` ...).
 #[derive(Debug, Clone, Default)]
-pub struct Pod {
+pub(crate) struct Pod {
     /// Empty where no address is known yet; the mesh gives such pods one.
     pub ips: Vec<IpAddr>,
     pub node_name: SmolStr,
@@ -77,7 +77,7 @@ pub struct Pod {
 
 /// A Deployment, StatefulSet, DaemonSet, ReplicaSet or Rollout: a number of like pods.
 #[derive(Debug, Clone, Default)]
-pub struct Workload {
+pub(crate) struct Workload {
     /// 1 where the manifest doesn't say.
     pub replicas: u32,
     /// Labels of the pods.
@@ -93,7 +93,7 @@ pub struct Workload {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum PodPhase {
+pub(crate) enum PodPhase {
     #[default]
     Unknown,
     Pending,
@@ -103,7 +103,7 @@ pub enum PodPhase {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ContainerPort {
+pub(crate) struct ContainerPort {
     pub name: SmolStr,
     pub port: u16,
     pub protocol: TransportProtocol,
@@ -111,7 +111,7 @@ pub struct ContainerPort {
 
 /// An EndpointSlice; Endpoints objects are read into the same form, one slice per subset.
 #[derive(Debug, Clone, Default)]
-pub struct EndpointSlice {
+pub(crate) struct EndpointSlice {
     /// Label `kubernetes.io/service-name`; for Endpoints the object's name.
     pub service_name: SmolStr,
     pub address_type: AddressType,
@@ -122,7 +122,7 @@ pub struct EndpointSlice {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum AddressType {
+pub(crate) enum AddressType {
     #[default]
     Ipv4,
     Ipv6,
@@ -130,7 +130,7 @@ pub enum AddressType {
 }
 
 #[derive(Debug, Clone, Default)]
-pub struct SliceEndpoint {
+pub(crate) struct SliceEndpoint {
     pub addresses: Vec<SmolStr>,
     pub ready: Option<bool>,
     pub serving: Option<bool>,
@@ -142,7 +142,7 @@ pub struct SliceEndpoint {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct SlicePort {
+pub(crate) struct SlicePort {
     pub name: SmolStr,
     /// None: all ports; such an entry names no port to send to.
     pub port: Option<u16>,
@@ -152,4 +152,4 @@ pub struct SlicePort {
 
 /// Only its labels matter (they are in the metadata).
 #[derive(Debug, Clone, Default)]
-pub struct Namespace {}
+pub(crate) struct Namespace {}

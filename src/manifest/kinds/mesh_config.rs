@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 use super::{ConnectionPool, HttpRetry, LocalityLb, Nanos, OutboundMode, OutlierDetection, TcpKeepalive};
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct MeshConfig {
+pub(crate) struct MeshConfig {
     pub root_namespace: SmolStr,
     /// `trustDomain` doesn't matter here; this is the cluster domain, `cluster.local`.
     pub cluster_domain: SmolStr,
@@ -31,20 +31,20 @@ pub struct MeshConfig {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct DefaultTrafficPolicy {
+pub(crate) struct DefaultTrafficPolicy {
     pub connection_pool: Option<ConnectionPool>,
     pub outlier_detection: Option<OutlierDetection>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ServiceEntryVisibility {
+pub(crate) enum ServiceEntryVisibility {
     Namespace,
     None,
 }
 
 /// `pathNormalization.normalization`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum PathNormalizationType {
+pub(crate) enum PathNormalizationType {
     /// Same as `Base`.
     #[default]
     Default,

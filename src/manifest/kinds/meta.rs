@@ -9,7 +9,7 @@ use crate::manifest::source::Position;
 
 /// The kinds of objects that towtank reads, and the `Other` ones it only names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
+pub(crate) enum Kind {
     VirtualService,
     DestinationRule,
     Gateway,
@@ -34,7 +34,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kind as manifests write it.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         match self {
             Kind::VirtualService => "VirtualService",
             Kind::DestinationRule => "DestinationRule",
@@ -72,7 +72,7 @@ impl serde::Serialize for Kind {
 
 /// Names one object of the mesh. `namespace` is empty for kinds without one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
-pub struct ObjectId {
+pub(crate) struct ObjectId {
     pub kind: Kind,
     pub namespace: SmolStr,
     pub name: SmolStr,
@@ -92,7 +92,7 @@ impl fmt::Display for ObjectId {
 ///
 /// Objects without a timestamp are younger than all that have one, and equally old among themselves (ORD-1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub enum CreationTime {
+pub(crate) enum CreationTime {
     At(i64),
     #[default]
     Now,
@@ -100,7 +100,7 @@ pub enum CreationTime {
 
 /// Metadata that bears on routing.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ObjectMeta {
+pub(crate) struct ObjectMeta {
     pub name: SmolStr,
     /// Never empty for namespaced kinds: the namespace option stands in where a document names none.
     pub namespace: SmolStr,
@@ -115,7 +115,7 @@ pub struct ObjectMeta {
 
 /// What a controller says of an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Condition {
+pub(crate) struct Condition {
     /// For example `Reconciled`, `istio.io/WaypointBound`.
     pub name: SmolStr,
     /// `True`, `False` or `Unknown`.
@@ -126,7 +126,7 @@ pub struct Condition {
 
 /// One typed object with its metadata and its place in the sources.
 #[derive(Debug, Clone)]
-pub struct Object<T> {
+pub(crate) struct Object<T> {
     pub id: ObjectId,
     pub meta: ObjectMeta,
     /// Line and column of the document's first key; `at.document` finds the whole document again.
@@ -136,7 +136,7 @@ pub struct Object<T> {
 
 impl<T> Object<T> {
     /// Key of the creation order: time, then name, then namespace (ORD-1).
-    pub fn creation_order(&self) -> (CreationTime, &str, &str) {
+    pub(crate) fn creation_order(&self) -> (CreationTime, &str, &str) {
         (self.meta.created, &self.meta.name, &self.meta.namespace)
     }
 }

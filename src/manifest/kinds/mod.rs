@@ -21,23 +21,23 @@ mod virtual_service;
 
 use crate::manifest::source::Position;
 
-pub use common::*;
-pub use destination_rule::*;
-pub use gateway::*;
-pub use kubernetes::*;
-pub use mesh_config::*;
-pub use meta::*;
-pub use security::*;
-pub use service_entry::*;
-pub use sidecar::*;
-pub use virtual_service::*;
+pub(crate) use common::*;
+pub(crate) use destination_rule::*;
+pub(crate) use gateway::*;
+pub(crate) use kubernetes::*;
+pub(crate) use mesh_config::*;
+pub(crate) use meta::*;
+pub(crate) use security::*;
+pub(crate) use service_entry::*;
+pub(crate) use sidecar::*;
+pub(crate) use virtual_service::*;
 
 /// Every object of the loaded sources that bears on routing, by kind, in the order they were read.
 ///
 /// The same (kind, namespace, name) occurs at most once: a later document replaced the earlier one and kept its
 /// creation timestamp (ORD-1).
 #[derive(Debug, Default, Clone)]
-pub struct Manifests {
+pub(crate) struct Manifests {
     pub virtual_services: Vec<Object<VirtualService>>,
     pub destination_rules: Vec<Object<DestinationRule>>,
     pub gateways: Vec<Object<Gateway>>,
@@ -64,7 +64,7 @@ pub struct Manifests {
 
 impl Manifests {
     /// Identity and place of every Istio object, kind by kind in input order.
-    pub fn istio_objects(&self) -> impl Iterator<Item = (&ObjectId, Position)> {
+    pub(crate) fn istio_objects(&self) -> impl Iterator<Item = (&ObjectId, Position)> {
         fn of<T>(objects: &[Object<T>]) -> impl Iterator<Item = (&ObjectId, Position)> {
             objects.iter().map(|o| (&o.id, o.at))
         }

@@ -7,7 +7,7 @@ use super::Labels;
 
 /// A Secret without what is secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Secret {
+pub(crate) struct Secret {
     /// Such as `kubernetes.io/tls`; empty where it is not written.
     pub kind: SmolStr,
     /// Names in `data` and `stringData`.
@@ -16,7 +16,7 @@ pub struct Secret {
 
 /// What a workload wants of connections to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum MutualTlsMode {
+pub(crate) enum MutualTlsMode {
     /// As the next wider policy says; PERMISSIVE where none does.
     #[default]
     Unset,
@@ -27,7 +27,7 @@ pub enum MutualTlsMode {
 
 /// Who may speak to a workload, and how. Without selector it is for the namespace, in the root namespace for the mesh.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PeerAuthentication {
+pub(crate) struct PeerAuthentication {
     pub selector: Labels,
     pub mode: MutualTlsMode,
     /// Modes of single ports of the pods.
@@ -36,13 +36,13 @@ pub struct PeerAuthentication {
 
 /// Whose tokens a workload verifies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RequestAuthentication {
+pub(crate) struct RequestAuthentication {
     pub selector: Labels,
 }
 
 /// An HTTPRoute or GRPCRoute.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ServiceRoute {
+pub(crate) struct ServiceRoute {
     /// Namespace and name of each Service among its parents.
     pub services: Vec<(SmolStr, SmolStr)>,
 }

@@ -6,7 +6,7 @@ use super::Labels;
 use crate::manifest::source::Position;
 
 #[derive(Debug, Clone, Default)]
-pub struct ServiceEntry {
+pub(crate) struct ServiceEntry {
     pub hosts: Vec<SmolStr>,
     pub addresses: Vec<SmolStr>,
     pub ports: Vec<ServiceEntryPort>,
@@ -22,7 +22,7 @@ pub struct ServiceEntry {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ServiceEntryPort {
+pub(crate) struct ServiceEntryPort {
     pub number: i64,
     pub protocol: SmolStr,
     pub name: SmolStr,
@@ -32,14 +32,14 @@ pub struct ServiceEntryPort {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Location {
+pub(crate) enum Location {
     #[default]
     MeshExternal,
     MeshInternal,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Resolution {
+pub(crate) enum Resolution {
     #[default]
     None,
     Static,
@@ -50,7 +50,7 @@ pub enum Resolution {
 
 /// A WorkloadEntry, or an entry of `endpoints` of a ServiceEntry.
 #[derive(Debug, Clone, Default)]
-pub struct WorkloadEntry {
+pub(crate) struct WorkloadEntry {
     pub address: SmolStr,
     pub ports: Vec<(SmolStr, i64)>,
     pub labels: Labels,

@@ -6,7 +6,7 @@ use super::{Labels, ServerPort};
 use crate::manifest::source::Position;
 
 #[derive(Debug, Clone, Default)]
-pub struct Sidecar {
+pub(crate) struct Sidecar {
     /// `workloadSelector.labels`.
     pub workload_selector: Option<Labels>,
     pub egress: Vec<EgressListener>,
@@ -16,7 +16,7 @@ pub struct Sidecar {
 }
 
 #[derive(Debug, Clone, Default)]
-pub struct EgressListener {
+pub(crate) struct EgressListener {
     pub port: Option<ServerPort>,
     pub bind: SmolStr,
     pub capture_mode: SmolStr,
@@ -25,7 +25,7 @@ pub struct EgressListener {
 }
 
 #[derive(Debug, Clone, Default)]
-pub struct IngressListener {
+pub(crate) struct IngressListener {
     pub port: Option<ServerPort>,
     pub bind: SmolStr,
     pub capture_mode: SmolStr,
@@ -37,7 +37,7 @@ pub struct IngressListener {
 
 /// `outboundTrafficPolicy` of a Sidecar or of the mesh.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct OutboundTrafficPolicy {
+pub(crate) struct OutboundTrafficPolicy {
     pub mode: OutboundMode,
     pub egress_proxy: Option<super::Destination>,
     /// Written as `{}`: the mode was perhaps not meant.
@@ -46,7 +46,7 @@ pub struct OutboundTrafficPolicy {
 
 /// An empty block means `RegistryOnly`: it is the enum's zero value (IN-1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum OutboundMode {
+pub(crate) enum OutboundMode {
     #[default]
     RegistryOnly,
     AllowAny,

@@ -7,7 +7,7 @@ use crate::manifest::source::Position;
 
 /// Where requests for a set of hosts go.
 #[derive(Debug, Clone, Default)]
-pub struct VirtualService {
+pub(crate) struct VirtualService {
     pub hosts: Vec<SmolStr>,
     pub gateways: Vec<SmolStr>,
     pub http: Vec<HttpRoute>,
@@ -18,7 +18,7 @@ pub struct VirtualService {
 
 /// One entry of `http`.
 #[derive(Debug, Clone, Default)]
-pub struct HttpRoute {
+pub(crate) struct HttpRoute {
     pub name: SmolStr,
     pub matches: Vec<HttpMatch>,
     pub route: Vec<HttpRouteDestination>,
@@ -41,7 +41,7 @@ pub struct HttpRoute {
 
 /// One entry of `http[].match`: all conditions must hold.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct HttpMatch {
+pub(crate) struct HttpMatch {
     pub name: SmolStr,
     pub uri: Option<StringMatch>,
     pub scheme: Option<StringMatch>,
@@ -63,7 +63,7 @@ pub struct HttpMatch {
 
 /// One entry of `http[].route`.
 #[derive(Debug, Clone, Default)]
-pub struct HttpRouteDestination {
+pub(crate) struct HttpRouteDestination {
     /// None where the field is missing (refused by the schema).
     pub destination: Option<Destination>,
     /// 0 where it is not written.
@@ -75,14 +75,14 @@ pub struct HttpRouteDestination {
 
 /// `headers` of a rule or destination.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Headers {
+pub(crate) struct Headers {
     pub request: HeaderOperations,
     pub response: HeaderOperations,
 }
 
 /// Header operations of one direction. `set` and `add` are sorted by key (HD-2), `remove` in source order.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct HeaderOperations {
+pub(crate) struct HeaderOperations {
     pub set: Vec<(SmolStr, SmolStr)>,
     pub add: Vec<(SmolStr, SmolStr)>,
     pub remove: Vec<SmolStr>,
@@ -90,13 +90,13 @@ pub struct HeaderOperations {
 
 /// `delegate` of a root rule.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Delegate {
+pub(crate) struct Delegate {
     pub name: SmolStr,
     pub namespace: SmolStr,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct HttpRedirect {
+pub(crate) struct HttpRedirect {
     /// `None` differs from `Some("")` (VS30).
     pub uri: SmolStr,
     pub prefix_rewrite: SmolStr,
@@ -109,7 +109,7 @@ pub struct HttpRedirect {
 
 /// `port` or `derivePort` of a redirect.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum RedirectPort {
+pub(crate) enum RedirectPort {
     #[default]
     Unset,
     Port(u32),
@@ -118,13 +118,13 @@ pub enum RedirectPort {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct HttpDirectResponse {
+pub(crate) struct HttpDirectResponse {
     pub status: u32,
     pub body: Option<DirectBody>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum DirectBody {
+pub(crate) enum DirectBody {
     String(SmolStr),
     Bytes(Vec<u8>),
     /// `body: {}`.
@@ -132,20 +132,20 @@ pub enum DirectBody {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct HttpRewrite {
+pub(crate) struct HttpRewrite {
     pub uri: SmolStr,
     pub authority: SmolStr,
     pub uri_regex_rewrite: Option<RegexRewrite>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct RegexRewrite {
+pub(crate) struct RegexRewrite {
     pub pattern: SmolStr,
     pub rewrite: SmolStr,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct HttpRetry {
+pub(crate) struct HttpRetry {
     pub attempts: i32,
     pub per_try_timeout: Option<Nanos>,
     pub retry_on: SmolStr,
@@ -155,13 +155,13 @@ pub struct HttpRetry {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct HttpFault {
+pub(crate) struct HttpFault {
     pub delay: Option<FaultDelay>,
     pub abort: Option<FaultAbort>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct FaultDelay {
+pub(crate) struct FaultDelay {
     pub fixed_delay: Option<Nanos>,
     pub exponential_delay: Option<Nanos>,
     pub percentage: Option<Percent>,
@@ -170,13 +170,13 @@ pub struct FaultDelay {
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct FaultAbort {
+pub(crate) struct FaultAbort {
     pub error: AbortError,
     pub percentage: Option<Percent>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub enum AbortError {
+pub(crate) enum AbortError {
     #[default]
     Unset,
     HttpStatus(i32),
@@ -186,13 +186,13 @@ pub enum AbortError {
 
 /// One entry of `mirrors`.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct HttpMirror {
+pub(crate) struct HttpMirror {
     pub destination: Option<Destination>,
     pub percentage: Option<Percent>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct CorsPolicy {
+pub(crate) struct CorsPolicy {
     /// Deprecated `allowOrigin`.
     pub allow_origin: Vec<SmolStr>,
     pub allow_origins: Vec<StringMatch>,
@@ -205,7 +205,7 @@ pub struct CorsPolicy {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum UnmatchedPreflights {
+pub(crate) enum UnmatchedPreflights {
     #[default]
     Unspecified,
     Forward,
@@ -214,14 +214,14 @@ pub enum UnmatchedPreflights {
 
 /// One entry of `tls`.
 #[derive(Debug, Clone, Default)]
-pub struct TlsRoute {
+pub(crate) struct TlsRoute {
     pub matches: Vec<TlsMatch>,
     pub route: Vec<RouteDestination>,
     pub at: Position,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct TlsMatch {
+pub(crate) struct TlsMatch {
     pub sni_hosts: Vec<SmolStr>,
     pub destination_subnets: Vec<SmolStr>,
     pub port: u32,
@@ -233,14 +233,14 @@ pub struct TlsMatch {
 
 /// One entry of `tcp`.
 #[derive(Debug, Clone, Default)]
-pub struct TcpRoute {
+pub(crate) struct TcpRoute {
     pub matches: Vec<TcpMatch>,
     pub route: Vec<RouteDestination>,
     pub at: Position,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct TcpMatch {
+pub(crate) struct TcpMatch {
     pub destination_subnets: Vec<SmolStr>,
     pub source_subnet: SmolStr,
     pub port: u32,
@@ -252,7 +252,7 @@ pub struct TcpMatch {
 
 /// One entry of `tcp[].route` or `tls[].route`.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct RouteDestination {
+pub(crate) struct RouteDestination {
     pub destination: Option<Destination>,
     pub weight: i64,
     pub at: Position,

@@ -14,7 +14,7 @@ use crate::manifest::source::Position;
 /// It takes the place of the first one in the list and keeps its creation timestamp, as an update does (ORD-1). Each
 /// replacement is a warning that names both places. To be called after objects that admission refuses were taken out: a
 /// refused update leaves the earlier object in force. `O(objects)`.
-pub fn replace_duplicates(mut manifests: Manifests) -> (Manifests, Vec<Finding>) {
+pub(crate) fn replace_duplicates(mut manifests: Manifests) -> (Manifests, Vec<Finding>) {
     let mut findings = Vec::new();
     manifests.virtual_services = latest(manifests.virtual_services, &mut findings);
     manifests.destination_rules = latest(manifests.destination_rules, &mut findings);

@@ -83,7 +83,12 @@ fn within_text(start: Position, inner: Position) -> Position {
 /// Reads a mesh configuration from a file of its own: the bare fields, a ConfigMap `istio` or an IstioOperator.
 ///
 /// What is given is laid over `config`; findings that are rejections or of severity error leave it as it was.
-pub fn read_mesh_config(sources: &SourceMap, file: FileId, options: &Options, config: &mut MeshConfig) -> Vec<Finding> {
+pub(crate) fn read_mesh_config(
+    sources: &SourceMap,
+    file: FileId,
+    options: &Options,
+    config: &mut MeshConfig,
+) -> Vec<Finding> {
     let Some(source) = sources.file(file) else {
         return vec![Finding::new("load", Severity::Error, "no such source")];
     };
@@ -169,7 +174,7 @@ pub(super) fn check(
 /// Lays a node of a file, such as `mesh` of a scenario, over `config`. `path` is the node's own, for messages.
 ///
 /// `text` is the whole text of the file. Findings that are rejections leave `config` as it was.
-pub fn apply_mesh_config(
+pub(crate) fn apply_mesh_config(
     node: &Node<'_>,
     path: &str,
     file: FileId,

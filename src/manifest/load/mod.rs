@@ -28,17 +28,17 @@ use crate::manifest::kinds::{Manifests, ObjectId};
 use crate::manifest::source::{FileId, Position, SourceMap};
 use crate::manifest::yaml;
 
-pub use crate::manifest::schema::UnknownFields;
-pub use duplicates::replace_duplicates;
-pub use mesh_config::{apply_mesh_config, read_mesh_config};
-pub use scenario::{ScenarioPods, add_scenario_pods};
+pub(crate) use crate::manifest::schema::UnknownFields;
+pub(crate) use duplicates::replace_duplicates;
+pub(crate) use mesh_config::{apply_mesh_config, read_mesh_config};
+pub(crate) use scenario::{ScenarioPods, add_scenario_pods};
 
 /// The most pods that one workload or scenario entry is taken to have.
-pub const PODS_MAX: u32 = 10_000;
+pub(crate) const PODS_MAX: u32 = 10_000;
 
 /// How to read documents.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub(crate) struct Options {
     /// Namespace of documents that name none.
     pub namespace: SmolStr,
     pub unknown_fields: UnknownFields,
@@ -52,7 +52,7 @@ impl Default for Options {
 
 /// What came of reading.
 #[derive(Debug, Clone, Default)]
-pub struct Loaded {
+pub(crate) struct Loaded {
     /// In input order; the same object may be there several times, see [`replace_duplicates`].
     pub manifests: Manifests,
     /// In input order. Those with the id `load` and severity error are about sources that cannot be read at all.
@@ -68,7 +68,7 @@ pub struct Loaded {
 ///
 /// Mesh configuration that is found on the way (a ConfigMap `istio`, an IstioOperator) is laid over the defaults, later
 /// objects over earlier ones, field by field.
-pub fn read(sources: &SourceMap, files: &[FileId], options: &Options) -> Loaded {
+pub(crate) fn read(sources: &SourceMap, files: &[FileId], options: &Options) -> Loaded {
     let files: Vec<_> = files.iter().filter_map(|&id| Some((id, sources.file(id)?.text.as_ref()))).collect();
     let files: Vec<_> =
         files.par_iter().map(|&(id, text)| (FilePlaces::new(id, text), yaml::documents(text))).collect();

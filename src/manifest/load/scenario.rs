@@ -8,7 +8,7 @@ use crate::manifest::source::Position;
 
 /// One entry of a scenario's `pods`.
 #[derive(Debug, Clone, Default)]
-pub struct ScenarioPods {
+pub(crate) struct ScenarioPods {
     pub name: SmolStr,
     pub namespace: SmolStr,
     pub labels: Labels,
@@ -20,7 +20,7 @@ pub struct ScenarioPods {
 }
 
 /// Adds the pods that the entries stand for: `NAME-0` to `NAME-(count-1)`, or `NAME` alone where no count is given.
-pub fn add_scenario_pods(manifests: &mut Manifests, entries: &[ScenarioPods]) {
+pub(crate) fn add_scenario_pods(manifests: &mut Manifests, entries: &[ScenarioPods]) {
     for entry in entries {
         match entry.count {
             None => manifests.pods.push(pod(entry, entry.name.clone())),

@@ -13,7 +13,7 @@ use crate::manifest::yaml::{Node, Span, Value, push_index, push_key};
 
 /// What to do about a field that the kind does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum UnknownFields {
+pub(crate) enum UnknownFields {
     /// The document is refused, as `kubectl apply` does it.
     #[default]
     Error,

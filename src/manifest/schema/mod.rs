@@ -20,7 +20,7 @@ mod virtual_service;
 
 use crate::manifest::yaml::Node;
 
-pub use check::UnknownFields;
+pub(crate) use check::UnknownFields;
 pub(crate) use check::{Checker, nearest};
 pub(crate) use mesh_config::MESH_CONFIG;
 

@@ -6,11 +6,11 @@ use smol_str::SmolStr;
 
 /// Index of a file in a [`SourceMap`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct FileId(pub u32);
+pub(crate) struct FileId(pub u32);
 
 /// A place in the sources. `line` and `column` count from 1, columns in characters; line 0 means "nowhere" (made by towtank).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct Position {
+pub(crate) struct Position {
     pub file: FileId,
     pub line: u32,
     pub column: u32,
@@ -20,46 +20,46 @@ pub struct Position {
 
 impl Position {
     /// True unless the thing was made by towtank itself.
-    pub fn is_known(&self) -> bool {
+    pub(crate) fn is_known(&self) -> bool {
         self.line > 0
     }
 }
 
 /// One text with the name that messages show for it.
 #[derive(Debug, Clone)]
-pub struct SourceFile {
+pub(crate) struct SourceFile {
     pub name: SmolStr,
     pub text: Arc<str>,
 }
 
 /// All texts of a run, in the order they were given.
 #[derive(Debug, Clone, Default)]
-pub struct SourceMap {
+pub(crate) struct SourceMap {
     files: Vec<SourceFile>,
 }
 
 impl SourceMap {
     /// Adds a text and returns its id.
-    pub fn add(&mut self, name: impl Into<SmolStr>, text: impl Into<Arc<str>>) -> FileId {
+    pub(crate) fn add(&mut self, name: impl Into<SmolStr>, text: impl Into<Arc<str>>) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
         self.files.push(SourceFile { name: name.into(), text: text.into() });
         id
     }
 
-    pub fn file(&self, id: FileId) -> Option<&SourceFile> {
+    pub(crate) fn file(&self, id: FileId) -> Option<&SourceFile> {
         self.files.get(id.0 as usize)
     }
 
     /// The name of a file, or `-` for an unknown id.
-    pub fn name(&self, id: FileId) -> &str {
+    pub(crate) fn name(&self, id: FileId) -> &str {
         self.file(id).map_or("-", |f| f.name.as_str())
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
         (0..).map(FileId).zip(&self.files)
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
 }

@@ -5,7 +5,7 @@
 /// Building it reads the text once (`O(bytes)`); each question costs a binary search and, where the
 /// text is not all ASCII, the length of one line. So it is made when there is something to report, not for every file.
 #[derive(Clone, Debug)]
-pub struct LineIndex<'t> {
+pub(crate) struct LineIndex<'t> {
     text: &'t str,
     /// Offset at which each line starts; never empty. A byte order mark is no part of the first line.
     starts: Vec<u32>,
@@ -15,7 +15,7 @@ pub struct LineIndex<'t> {
 
 /// A place for people: line and column, both counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Position {
+pub(crate) struct Position {
     /// Line, from 1.
     pub line: u32,
     /// Column in characters (Unicode scalar values), from 1. A tab is one character; a byte order
@@ -25,20 +25,20 @@ pub struct Position {
 
 impl<'t> LineIndex<'t> {
     /// The index of `text`. Lines end at `\n`, so that they are those an editor shows.
-    pub fn new(text: &'t str) -> LineIndex<'t> {
+    pub(crate) fn new(text: &'t str) -> LineIndex<'t> {
         let mut starts = vec![if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() as u32 } else { 0 }];
         starts.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at as u32 + 1));
         LineIndex { text, starts, ascii: text.is_ascii() }
     }
 
     /// The line of `offset`, from 1. Offsets behind the text count as its end.
-    pub fn line_of(&self, offset: u32) -> u32 {
+    pub(crate) fn line_of(&self, offset: u32) -> u32 {
         self.starts.partition_point(|&start| start <= offset).max(1) as u32
     }
 
     /// Line and column of `offset`. Offsets behind the text count as its end, offsets inside a
     /// character as its start.
-    pub fn position(&self, offset: u32) -> Position {
+    pub(crate) fn position(&self, offset: u32) -> Position {
         let line = self.line_of(offset);
         let start = self.start_of(line) as usize;
         if self.ascii {
@@ -51,7 +51,7 @@ impl<'t> LineIndex<'t> {
     }
 
     /// The offset of a place; the end of its line where that has no such column.
-    pub fn offset(&self, place: Position) -> u32 {
+    pub(crate) fn offset(&self, place: Position) -> u32 {
         let (start, line) = (self.start_of(place.line), self.line(place.line));
         let before = place.column.saturating_sub(1) as usize;
         let skipped =
@@ -61,7 +61,7 @@ impl<'t> LineIndex<'t> {
 
     /// The text of a line (from 1) without its line break; the empty text where there is no such
     /// line.
-    pub fn line(&self, line: u32) -> &'t str {
+    pub(crate) fn line(&self, line: u32) -> &'t str {
         if line == 0 || line > self.line_count() {
             return "";
         }
@@ -73,14 +73,14 @@ impl<'t> LineIndex<'t> {
 
     /// The offset at which a line (from 1) starts; the last line's start where there is no such
     /// line.
-    pub fn start_of(&self, line: u32) -> u32 {
+    pub(crate) fn start_of(&self, line: u32) -> u32 {
         let index = (line.max(1) as usize - 1).min(self.starts.len() - 1);
         self.starts.get(index).copied().unwrap_or(0)
     }
 
     /// How many lines the text has. An empty text has one, and so has the place behind a final line
     /// break.
-    pub fn line_count(&self) -> u32 {
+    pub(crate) fn line_count(&self) -> u32 {
         self.starts.len() as u32
     }
 }

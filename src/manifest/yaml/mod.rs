@@ -37,17 +37,17 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-pub use lines::{LineIndex, Position};
-pub use node::{Entry, Node, Span, Value};
-pub use path::{push_index, push_key};
-pub use problem::{Problem, ProblemKind};
-pub use split::{RawDocument, documents};
+pub(crate) use lines::{LineIndex, Position};
+pub(crate) use node::{Entry, Node, Span, Value};
+pub(crate) use path::{push_index, push_key};
+pub(crate) use problem::{Problem, ProblemKind};
+pub(crate) use split::{RawDocument, documents};
 
 use split::Format;
 
 /// How large a document may become. The size of its text is the caller's business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// The most values in a document, counted again at each use of an alias. Go's own rule against
     /// alias bombs holds in any case: of 400 000 values 99 % may come from aliases, of 4 000 000
     /// and more 10 %.
@@ -66,7 +66,7 @@ impl Default for Limits {
 
 /// A document as a tree.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Document<'a> {
+pub(crate) struct Document<'a> {
     /// The value of the document; never null.
     pub root: Node<'a>,
     /// The piece of the file that the document was read from.
@@ -85,7 +85,7 @@ pub struct Document<'a> {
 /// What makes the document unreadable, at least one [`Problem`] and in source order. A syntax error
 /// is always the last one, for nothing is read behind it. Problems that are `strict_only` never
 /// come as errors.
-pub fn parse<'a>(raw: &RawDocument<'a>, limits: &Limits) -> Result<Option<Document<'a>>, Vec<Problem>> {
+pub(crate) fn parse<'a>(raw: &RawDocument<'a>, limits: &Limits) -> Result<Option<Document<'a>>, Vec<Problem>> {
     if let Some(problem) = &raw.problem {
         return Err(vec![Problem::clone(problem)]);
     }

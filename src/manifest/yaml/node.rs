@@ -6,7 +6,7 @@ use std::borrow::Cow;
 ///
 /// Both ends lie on character boundaries of the text that was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Span {
+pub(crate) struct Span {
     /// Offset of the first byte.
     pub start: u32,
     /// Offset behind the last byte; equal to `start` for a value that is not written out (`key:`
@@ -16,7 +16,7 @@ pub struct Span {
 
 impl Span {
     /// The span from `start` up to, but without, `end`.
-    pub fn new(start: u32, end: u32) -> Span {
+    pub(crate) fn new(start: u32, end: u32) -> Span {
         Span { start, end }
     }
 
@@ -26,7 +26,7 @@ impl Span {
     }
 
     /// The text at this span, or the empty text where the span is not one of `text`.
-    pub fn slice(self, text: &str) -> &str {
+    pub(crate) fn slice(self, text: &str) -> &str {
         text.get(self.start as usize..self.end as usize).unwrap_or("")
     }
 }
@@ -36,7 +36,7 @@ impl Span {
 /// The span of a value that an alias (`*name`) or a merge key (`<<`) put here is where the value is
 /// *written*, at its anchor; the `key_span` of the entry that holds it is where it is *used*.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Node<'a> {
+pub(crate) struct Node<'a> {
     /// Where the value is written, quotes and brackets included, tags and anchors left out. With
     /// the text of the file it gives the value as its author spelt it: `1.10` for the number 1.1.
     pub span: Span,
@@ -46,7 +46,7 @@ pub struct Node<'a> {
 
 /// What a node holds: the JSON value that the API server gets to see.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value<'a> {
+pub(crate) enum Value<'a> {
     /// `null`, `~`, or nothing at all.
     Null,
     /// `true`, and also `yes`, `on`, `y` without quotes.
@@ -67,7 +67,7 @@ pub enum Value<'a> {
 
 /// One key of an object with its value.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     /// The key as the JSON key it becomes: `yes` is `true`, `0777` is `511`.
     pub key: Cow<'a, str>,
     /// Where the key is written. For entries that came by a merge key this is the key in the merged
@@ -79,18 +79,18 @@ pub struct Entry<'a> {
 
 impl<'a> Node<'a> {
     /// The value of `key`, if this is an object that has it.
-    pub fn get(&self, key: &str) -> Option<&Node<'a>> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Node<'a>> {
         self.entry(key).map(|entry| &entry.value)
     }
 
     /// The entry of `key` with the place of the key, if this is an object that has it.
-    pub fn entry(&self, key: &str) -> Option<&Entry<'a>> {
+    pub(crate) fn entry(&self, key: &str) -> Option<&Entry<'a>> {
         self.as_map()?.iter().find(|entry| entry.key == key)
     }
 
     /// The text, if this is a string. Numbers and booleans are no strings, even where a cluster
     /// would convert them; see [`Node::to_text`].
-    pub fn as_str(&self) -> Option<&str> {
+    pub(crate) fn as_str(&self) -> Option<&str> {
         match &self.value {
             Value::Str(text) => Some(text),
             _ => None,
@@ -99,7 +99,7 @@ impl<'a> Node<'a> {
 
     /// The whole number, if this is one that fits. A float without a fraction counts, for JSON has
     /// only one kind of number: `90.0` arrives as `90`.
-    pub fn as_i64(&self) -> Option<i64> {
+    pub(crate) fn as_i64(&self) -> Option<i64> {
         match self.value {
             Value::Int(number) => Some(number),
             Value::Float(number) => {
@@ -112,7 +112,7 @@ impl<'a> Node<'a> {
     }
 
     /// The number, if this is one, as the nearest float.
-    pub fn as_f64(&self) -> Option<f64> {
+    pub(crate) fn as_f64(&self) -> Option<f64> {
         match self.value {
             Value::Int(number) => Some(number as f64),
             Value::UInt(number) => Some(number as f64),
@@ -122,7 +122,7 @@ impl<'a> Node<'a> {
     }
 
     /// The truth value, if this is one.
-    pub fn as_bool(&self) -> Option<bool> {
+    pub(crate) fn as_bool(&self) -> Option<bool> {
         match self.value {
             Value::Bool(value) => Some(value),
             _ => None,
@@ -130,7 +130,7 @@ impl<'a> Node<'a> {
     }
 
     /// The items, if this is a list.
-    pub fn as_seq(&self) -> Option<&[Node<'a>]> {
+    pub(crate) fn as_seq(&self) -> Option<&[Node<'a>]> {
         match &self.value {
             Value::Seq(items) => Some(items),
             _ => None,
@@ -138,7 +138,7 @@ impl<'a> Node<'a> {
     }
 
     /// The entries in source order, if this is an object.
-    pub fn as_map(&self) -> Option<&[Entry<'a>]> {
+    pub(crate) fn as_map(&self) -> Option<&[Entry<'a>]> {
         match &self.value {
             Value::Map(entries) => Some(entries),
             _ => None,
@@ -146,12 +146,12 @@ impl<'a> Node<'a> {
     }
 
     /// Whether this is `null`, which the API server treats as an absent field.
-    pub fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         matches!(self.value, Value::Null)
     }
 
     /// The kind in the words of an API: `string`, `number`, `boolean`, `list`, `object` or `null`.
-    pub fn kind_name(&self) -> &'static str {
+    pub(crate) fn kind_name(&self) -> &'static str {
         match self.value {
             Value::Null => "null",
             Value::Bool(_) => "boolean",
@@ -168,7 +168,7 @@ impl<'a> Node<'a> {
     ///
     /// Source: sigs.k8s.io/yaml 1.6.0, `convertToJSONableObject`, which prints floats with the
     /// digits of a 32-bit float.
-    pub fn to_text(&self) -> Option<Cow<'_, str>> {
+    pub(crate) fn to_text(&self) -> Option<Cow<'_, str>> {
         match &self.value {
             Value::Str(text) => Some(Cow::Borrowed(text)),
             Value::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),

@@ -18,13 +18,13 @@ use std::fmt::Write as _;
 use super::node::{Node, Span, Value};
 
 /// Appends the step to the item `index` (from 0) of a list.
-pub fn push_index(path: &mut String, index: usize) {
+pub(crate) fn push_index(path: &mut String, index: usize) {
     // Writing to a string cannot fail.
     let _ = write!(path, "[{index}]");
 }
 
 /// Appends the step to the key `key` of an object, in the plainest form that reads back.
-pub fn push_key(path: &mut String, key: &str) {
+pub(crate) fn push_key(path: &mut String, key: &str) {
     let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/');
     let needs_quotes = |c: char| matches!(c, '[' | ']' | '"' | '\\') || c.is_control();
     if key.is_empty() || key.contains(needs_quotes) {
@@ -53,7 +53,7 @@ impl<'a> Node<'a> {
     /// place of the key that leads to it where the last step is a key.
     ///
     /// `None` where the path leads nowhere or is not a path.
-    pub fn at(&self, path: &str) -> Option<(&Node<'a>, Option<Span>)> {
+    pub(crate) fn at(&self, path: &str) -> Option<(&Node<'a>, Option<Span>)> {
         let mut node = self;
         let mut key_span = None;
         let mut rest = path;

@@ -4,7 +4,7 @@ use super::node::Span;
 
 /// Something wrong with the text of a document, at a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// The place to change.
     pub span: Span,
     /// What is wrong: one line, lower case, no full stop, the user's text in back-quotes.
@@ -20,7 +20,7 @@ pub struct Problem {
 
 /// The sorts of problems, for readers that treat them differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ProblemKind {
+pub(crate) enum ProblemKind {
     /// The text is no YAML (or JSON) as Go reads it.
     Syntax,
     /// The text is YAML, but has no JSON value: a null key, `.inf`, a tag that does not fit.

@@ -20,7 +20,7 @@ use super::problem::{Problem, ProblemKind, shown};
 
 /// A piece of a file that is read as a document of its own; it may turn out empty.
 #[derive(Clone, Debug)]
-pub struct RawDocument<'a> {
+pub(crate) struct RawDocument<'a> {
     /// The text of the document.
     pub text: &'a str,
     /// Where it starts in the file, in bytes.
@@ -50,7 +50,7 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 /// A separator line that is not allowed begins a document of its own, of which
 /// [`parse`](super::parse) then reports the line; where kubectl stops reading, the documents behind
 /// it are still found.
-pub fn documents(text: &str) -> Vec<RawDocument<'_>> {
+pub(crate) fn documents(text: &str) -> Vec<RawDocument<'_>> {
     let mut splitter = Splitter { text, found: Vec::new() };
     if text.len() > TEXT_MAX {
         let problem = Problem::new(ProblemKind::Limit, Span::default(), "the file is larger than 4 GiB");

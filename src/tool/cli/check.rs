@@ -14,7 +14,7 @@ use crate::tool::report::{self, check_text, diagnostics};
 use crate::traffic::workspace;
 
 #[derive(Debug, Args)]
-pub struct CheckArgs {
+pub(super) struct CheckArgs {
     #[command(flatten)]
     common: CommonArgs,
 

@@ -18,7 +18,7 @@ use crate::traffic::request_text;
 use crate::traffic::workspace::Workspace;
 
 #[derive(Debug, Args)]
-pub struct ExplainArgs {
+pub(super) struct ExplainArgs {
     #[command(flatten)]
     common: CommonArgs,
 

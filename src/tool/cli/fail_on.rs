@@ -21,7 +21,7 @@ pub(super) enum What {
 
 impl What {
     /// What such requests are, in messages.
-    pub fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             What::Counted(Counted::Blackholed) => "lost",
             What::Counted(Counted::Unmatched) => "unmatched",
@@ -34,7 +34,7 @@ impl What {
 
 impl Condition {
     /// Whether this much is too much. Shares are sums of products, so the last bits don't count.
-    pub fn holds(&self, share: f64) -> bool {
+    pub(super) fn holds(&self, share: f64) -> bool {
         share > self.above + 1e-12
     }
 }

@@ -7,13 +7,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Try Istio routing before it is applied: which subset gets which share, what matches nothing, what is lost.
 #[derive(Debug, Parser)]
 #[command(name = "towtank", version, about, max_term_width = 100, disable_help_subcommand = true)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(subcommand)]
     pub command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Replay streams of requests: shares of each subset, unmatched and lost traffic
     Simulate(super::simulate::SimulateArgs),
     /// Print the effective route table of a proxy
@@ -38,7 +38,7 @@ pub enum Command {
 /// Options that every command with manifests takes.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common options")]
-pub struct CommonArgs {
+pub(super) struct CommonArgs {
     /// Files, folders or scenario folders; `-` is standard input
     #[arg(value_name = "PATH", required = true, help_heading = None::<&str>)]
     pub paths: Vec<PathBuf>,
@@ -85,7 +85,7 @@ pub struct CommonArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Invalid {
+pub(super) enum Invalid {
     /// Report all of them and stop
     Reject,
     /// Leave each out with a warning
@@ -93,7 +93,7 @@ pub enum Invalid {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum UnknownFieldsArg {
+pub(super) enum UnknownFieldsArg {
     /// As `kubectl apply`: the document is invalid
     Error,
     /// As the API server for other clients: ignore the field with a warning
@@ -101,13 +101,13 @@ pub enum UnknownFieldsArg {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum AssumeServices {
+pub(super) enum AssumeServices {
     Auto,
     Never,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ColorArg {
+pub(super) enum ColorArg {
     Auto,
     Always,
     Never,

@@ -9,7 +9,7 @@ use crate::istio::translate;
 use crate::tool::report;
 
 #[derive(Debug, Args)]
-pub struct RoutesArgs {
+pub(super) struct RoutesArgs {
     #[command(flatten)]
     common: CommonArgs,
 

@@ -6,7 +6,7 @@ use super::{Exit, output};
 use crate::tool::report::schema;
 
 #[derive(Debug, Args)]
-pub struct SchemaArgs {
+pub(super) struct SchemaArgs {
     /// scenario is that of scenario.yaml; test that of test files and of `test -o json`; the others are those of `-o json`
     #[arg(value_enum)]
     name: Name,

@@ -20,7 +20,7 @@ use crate::traffic::workspace::{Inputs, Workspace};
 const GOLDEN_FILE: &str = "towtank.golden";
 
 #[derive(Debug, Args)]
-pub struct TestArgs {
+pub(super) struct TestArgs {
     #[command(flatten)]
     common: CommonArgs,
 

@@ -17,7 +17,7 @@ use crate::traffic::request_text;
 use crate::traffic::workspace::Workspace;
 
 #[derive(Debug, Args)]
-pub struct VerifyArgs {
+pub(super) struct VerifyArgs {
     #[command(flatten)]
     common: CommonArgs,
 

@@ -7,7 +7,7 @@ use crate::manifest::diagnostic::{Admission, Evidence, Finding, Severity};
 use crate::manifest::source::SourceMap;
 
 /// The whole document, ending in a line end.
-pub fn to_json(
+pub(crate) fn to_json(
     findings: &[Finding],
     not_evaluated: &[NotEvaluated],
     checklist: &[Question],

@@ -9,7 +9,7 @@ use crate::analysis::checks::{Answer, NotEvaluated, Question};
 use crate::manifest::diagnostic::Severity;
 
 /// The checks that were not made, by what they need.
-pub fn not_evaluated(list: &[NotEvaluated], color: bool) -> String {
+pub(crate) fn not_evaluated(list: &[NotEvaluated], color: bool) -> String {
     let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
     for n in list {
         let needs = needs(n);
@@ -51,13 +51,13 @@ fn runs(ids: &[&str]) -> Vec<String> {
 }
 
 /// `Services or ServiceEntries, Namespaces`.
-pub fn needs(n: &NotEvaluated) -> String {
+pub(crate) fn needs(n: &NotEvaluated) -> String {
     let needs: Vec<&str> = n.needs.iter().map(|i| i.describe()).collect();
     needs.join(", ")
 }
 
 /// The operator's checklist.
-pub fn checklist(questions: &[Question], color: bool) -> String {
+pub(crate) fn checklist(questions: &[Question], color: bool) -> String {
     let mut out = format!("{}\n", paint("Before going live", Style::Title, color));
     let mut number = 0;
     for q in questions {
@@ -75,7 +75,7 @@ pub fn checklist(questions: &[Question], color: bool) -> String {
 }
 
 /// The manual of one check, with its example.
-pub fn explain(check: &Check, color: bool) -> String {
+pub(crate) fn explain(check: &Check, color: bool) -> String {
     let severity = match check.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",

@@ -10,7 +10,7 @@ use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::SourceMap;
 
 /// All findings, in order, each followed by an empty line. Empty text where there are none.
-pub fn to_text(findings: &[Finding], sources: &SourceMap, color: bool) -> String {
+pub(crate) fn to_text(findings: &[Finding], sources: &SourceMap, color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut locator = Locator::new(sources);
     let mut out = String::new();
@@ -21,7 +21,7 @@ pub fn to_text(findings: &[Finding], sources: &SourceMap, color: bool) -> String
 }
 
 /// `2 errors, 1 warning`.
-pub fn summary(findings: &[Finding]) -> String {
+pub(crate) fn summary(findings: &[Finding]) -> String {
     let count = |s: Severity| findings.iter().filter(|f| f.severity == s).count();
     let mut parts = Vec::new();
     for (n, word) in

@@ -11,7 +11,7 @@ use crate::manifest::source::SourceMap;
 
 /// How it is shown.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct View {
+pub(crate) struct View {
     pub color: bool,
 }
 
@@ -19,7 +19,13 @@ pub struct View {
 const STEPS_MAX: usize = 40;
 
 /// The whole story of one request, ending in a line end.
-pub fn to_text(decision: &Decision, request: &Request, table: &RouteTable, sources: &SourceMap, view: View) -> String {
+pub(crate) fn to_text(
+    decision: &Decision,
+    request: &Request,
+    table: &RouteTable,
+    sources: &SourceMap,
+    view: View,
+) -> String {
     let mut out = String::new();
     let title = words::request(request);
     let _ = writeln!(out, "{}", paint(&title, Style::Title, view.color));

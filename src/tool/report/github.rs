@@ -7,7 +7,7 @@ use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::SourceMap;
 
 /// One line for each finding.
-pub fn to_text(findings: &[Finding], sources: &SourceMap) -> String {
+pub(crate) fn to_text(findings: &[Finding], sources: &SourceMap) -> String {
     let mut locator = Locator::new(sources);
     let mut out = String::new();
     for f in findings {

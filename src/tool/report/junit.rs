@@ -6,7 +6,7 @@ use super::test::{Entry, EntryFailure, Suite};
 use super::visible::visible;
 
 /// One document for all suites, ending in a line end. It has no times: results are the same on every run.
-pub fn to_junit(suites: &[Suite<'_>]) -> String {
+pub(crate) fn to_junit(suites: &[Suite<'_>]) -> String {
     let entries: Vec<(&Suite<'_>, Vec<Entry>)> = suites.iter().map(|s| (s, s.entries())).collect();
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let _ = writeln!(out, "<testsuites name=\"towtank\"{}>", counts(entries.iter().flat_map(|(_, e)| e)));

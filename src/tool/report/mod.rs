@@ -2,24 +2,24 @@
 //!
 //! Everything here takes results of other rooms and gives text; nothing here decides anything or touches files.
 
-pub mod check;
-pub mod check_text;
-pub mod diagnostics;
-pub mod envoy;
-pub mod explain;
-pub mod github;
+pub(crate) mod check;
+pub(crate) mod check_text;
+pub(crate) mod diagnostics;
+pub(crate) mod envoy;
+pub(crate) mod explain;
+pub(crate) mod github;
 mod json_writer;
-pub mod junit;
-pub mod routes;
-pub mod routes_json;
-pub mod sarif;
-pub mod schema;
-pub mod simulate;
-pub mod style;
-pub mod tap;
-pub mod test;
-pub mod test_github;
-pub mod test_json;
-pub mod verify;
-pub mod verify_json;
+pub(crate) mod junit;
+pub(crate) mod routes;
+pub(crate) mod routes_json;
+pub(crate) mod sarif;
+pub(crate) mod schema;
+pub(crate) mod simulate;
+pub(crate) mod style;
+pub(crate) mod tap;
+pub(crate) mod test;
+pub(crate) mod test_github;
+pub(crate) mod test_json;
+pub(crate) mod verify;
+pub(crate) mod verify_json;
 mod visible;

@@ -15,7 +15,7 @@ use crate::manifest::source::SourceMap;
 
 /// What to show and how.
 #[derive(Debug, Clone, Default)]
-pub struct View {
+pub(crate) struct View {
     /// Only virtual hosts with a domain or name that holds this text; compared ignoring case.
     pub host: Option<String>,
     /// Only tables and listeners of this port.
@@ -26,7 +26,7 @@ pub struct View {
 }
 
 /// The whole view of one proxy, ending in a line end.
-pub fn to_text(table: &RouteTable, sources: &SourceMap, view: &View) -> String {
+pub(crate) fn to_text(table: &RouteTable, sources: &SourceMap, view: &View) -> String {
     let mut out = String::new();
     heading(&mut out, &table.proxy, view);
     listeners(&mut out, table, view);

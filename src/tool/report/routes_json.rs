@@ -10,7 +10,7 @@ use crate::envoy::words::{self, ClusterState};
 use crate::manifest::source::{Position, SourceMap};
 
 /// One JSON object without line end: proxy, listeners, route configurations in match order, clusters, notes.
-pub fn to_json(table: &RouteTable, sources: &SourceMap, view: &View) -> Vec<u8> {
+pub(crate) fn to_json(table: &RouteTable, sources: &SourceMap, view: &View) -> Vec<u8> {
     let mut json = JsonWriter::default();
     json.object(|o| {
         o.object("proxy", |o| {

@@ -8,7 +8,7 @@ use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::SourceMap;
 
 /// The whole log, ending in a line end: one document, however many runs there are.
-pub fn to_json(runs: &[Value]) -> Vec<u8> {
+pub(crate) fn to_json(runs: &[Value]) -> Vec<u8> {
     let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -20,7 +20,7 @@ pub fn to_json(runs: &[Value]) -> Vec<u8> {
 }
 
 /// What was found in one set of manifests.
-pub fn run(findings: &[Finding], sources: &SourceMap) -> Value {
+pub(crate) fn run(findings: &[Finding], sources: &SourceMap) -> Value {
     let mut locator = Locator::new(sources);
     let mut ids: Vec<&str> = findings.iter().map(|f| f.id.as_str()).collect();
     ids.sort_unstable();

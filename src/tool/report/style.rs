@@ -5,7 +5,7 @@ use comfy_table::TableStyle;
 
 /// What a piece of text is; each has one look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
+pub(crate) enum Style {
     Plain,
     Title,
     Host,
@@ -17,7 +17,7 @@ pub enum Style {
 }
 
 /// `text` in its style, or as it is without colour.
-pub fn paint(text: &str, style: Style, color: bool) -> String {
+pub(crate) fn paint(text: &str, style: Style, color: bool) -> String {
     let ansi = match style {
         Style::Plain => return text.to_owned(),
         Style::Title => Ansi::new().bold(),
@@ -32,6 +32,6 @@ pub fn paint(text: &str, style: Style, color: bool) -> String {
 }
 
 /// Columns by blanks alone.
-pub fn plain_columns() -> TableStyle {
+pub(crate) fn plain_columns() -> TableStyle {
     comfy_table::presets::NOTHING
 }

@@ -6,7 +6,7 @@ use super::test::{Entry, EntryFailure, Suite};
 use super::visible::visible;
 
 /// All suites as one stream of tests, ending in a line end.
-pub fn to_tap(suites: &[Suite<'_>]) -> String {
+pub(crate) fn to_tap(suites: &[Suite<'_>]) -> String {
     let entries: Vec<Entry> = suites.iter().flat_map(Suite::entries).collect();
     let mut out = format!("TAP version 14\n1..{}\n", entries.len());
     for (i, e) in entries.iter().enumerate() {

@@ -12,7 +12,7 @@ use crate::manifest::source::{Position, SourceMap};
 
 /// Everything about the tests of one mesh.
 #[derive(Debug, Clone)]
-pub struct Suite<'a> {
+pub(crate) struct Suite<'a> {
     /// The scenario's folder; empty for plain manifests.
     pub name: &'a str,
     pub results: &'a [TestResult],
@@ -25,7 +25,7 @@ pub struct Suite<'a> {
 
 /// The golden file and how it compares.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Golden {
+pub(crate) struct Golden {
     pub path: String,
     /// As it is on disk.
     pub old: String,
@@ -35,7 +35,7 @@ pub struct Golden {
 
 impl Golden {
     /// Whether the lines are the same; version control may have changed their ends.
-    pub fn is_same(&self) -> bool {
+    pub(crate) fn is_same(&self) -> bool {
         self.old.lines().eq(self.new.lines())
     }
 }
@@ -45,7 +45,7 @@ const SHOWN_MAX: usize = 20;
 
 /// One line of a list of tests, in formats that know no requests.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
+pub(crate) struct Entry {
     pub suite: String,
     pub name: String,
     /// Empty: not in a file.
@@ -64,7 +64,7 @@ pub struct Entry {
 
 /// One difference of an [`Entry`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EntryFailure {
+pub(crate) struct EntryFailure {
     pub message: String,
     pub file: String,
     /// From 1; 0: none.
@@ -73,12 +73,12 @@ pub struct EntryFailure {
 
 impl Suite<'_> {
     /// Whether everything that can fail did not.
-    pub fn passed(&self) -> bool {
+    pub(crate) fn passed(&self) -> bool {
         self.results.iter().all(TestResult::passed) && self.golden.as_ref().is_none_or(Golden::is_same) && self.covers()
     }
 
     /// Whether the coverage reaches what it must.
-    pub fn covers(&self) -> bool {
+    pub(crate) fn covers(&self) -> bool {
         match (&self.coverage, self.least) {
             (Some(coverage), Some(least)) => coverage.reaches(least),
             _ => true,
@@ -90,7 +90,7 @@ impl Suite<'_> {
     }
 
     /// Tests, then the golden and the coverage that must be reached, as a plain list.
-    pub fn entries(&self) -> Vec<Entry> {
+    pub(crate) fn entries(&self) -> Vec<Entry> {
         let mut out: Vec<Entry> = self.results.iter().map(|r| self.entry(r)).collect();
         let pseudo = |name: &str, file: &str, failures, detail| Entry {
             suite: self.name.to_owned(),
@@ -167,7 +167,7 @@ fn rule(case: &Case, sources: &SourceMap) -> Option<String> {
 }
 
 /// The report for people, ending in a line end: every test, all failures with their steps, coverage, the sum.
-pub fn to_text(suite: &Suite<'_>, view: View) -> String {
+pub(crate) fn to_text(suite: &Suite<'_>, view: View) -> String {
     let mut out = String::new();
     if !suite.name.is_empty() {
         let _ = writeln!(out, "{}", paint(suite.name, Style::Title, view.color));

@@ -7,7 +7,7 @@ use super::visible::visible;
 
 /// An `::error` line for each expectation that failed, at its line; a `::notice` where all is well. GitHub shows ten of a
 /// step, so an expectation that fails for many requests is one annotation, with the first of them.
-pub fn to_github(suites: &[Suite<'_>]) -> String {
+pub(crate) fn to_github(suites: &[Suite<'_>]) -> String {
     let mut out = String::new();
     let entries: Vec<_> = suites.iter().flat_map(Suite::entries).collect();
     for entry in &entries {

@@ -105,7 +105,7 @@ struct ItemJson<'a> {
 ///
 /// # Errors
 /// None in practice: what is written is plain data.
-pub fn to_json(suites: &[Suite<'_>]) -> serde_json::Result<Vec<u8>> {
+pub(crate) fn to_json(suites: &[Suite<'_>]) -> serde_json::Result<Vec<u8>> {
     let results = || suites.iter().flat_map(|s| s.results);
     let document = Document {
         suites: suites.iter().map(suite).collect(),

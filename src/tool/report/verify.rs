@@ -8,14 +8,14 @@ use crate::tool::verify::{DifferingRequest, ProxyResult, ShareTest, Sums};
 
 /// How to show it.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct View {
+pub(crate) struct View {
     pub color: bool,
     /// Also the shares that agree.
     pub verbose: bool,
 }
 
 /// All proxies of one mesh. `scenario` is empty for plain manifests.
-pub fn to_text(scenario: &str, envoy: &str, results: &[ProxyResult], view: View) -> String {
+pub(crate) fn to_text(scenario: &str, envoy: &str, results: &[ProxyResult], view: View) -> String {
     let mut out = String::new();
     if !scenario.is_empty() {
         let _ = writeln!(out, "{}", paint(scenario, Style::Title, view.color));

@@ -100,7 +100,7 @@ struct WayJson<'a> {
 }
 
 /// One line. `scenario` is empty for plain manifests.
-pub fn to_json(scenario: &str, envoy: &str, results: &[ProxyResult]) -> Vec<u8> {
+pub(crate) fn to_json(scenario: &str, envoy: &str, results: &[ProxyResult]) -> Vec<u8> {
     let sums = Sums::of(results);
     let run = RunJson {
         scenario: Some(scenario).filter(|s| !s.is_empty()),

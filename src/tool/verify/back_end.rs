@@ -41,7 +41,7 @@ struct Shared {
 impl BackEnd {
     /// # Errors
     /// The socket cannot be made.
-    pub fn start(path: &Path) -> io::Result<BackEnd> {
+    pub(super) fn start(path: &Path) -> io::Result<BackEnd> {
         let listener = UnixListener::bind(path)?;
         let shared = Arc::new(Shared::default());
         let mut threads = Vec::with_capacity(THREADS);
@@ -53,7 +53,7 @@ impl BackEnd {
     }
 
     /// Takes what arrived under a number.
-    pub fn take(&self, number: u64) -> Option<Head> {
+    pub(super) fn take(&self, number: u64) -> Option<Head> {
         self.shared.arrivals.lock().unwrap_or_else(PoisonError::into_inner).remove(&number)
     }
 }

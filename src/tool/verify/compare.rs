@@ -11,7 +11,7 @@ use crate::envoy::table::{AbortStatus, ClusterName, ForwardTo, Route, RouteActio
 
 /// A part of a decision in which Envoy decided otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// For example `status` or `upstream path`.
     pub part: &'static str,
     /// What was decided here.

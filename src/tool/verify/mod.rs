@@ -32,15 +32,15 @@ use smol_str::SmolStr;
 
 use crate::envoy::request::Request;
 
-pub use compare::Difference;
-pub use plan::{CLASSES_MAX, Plan, plan};
-pub use program::{MODELLED_VERSION, NoProgram, Program};
-pub use run::{Options, Sums, judge_shares, run};
-pub use shares::{SIGNIFICANCE, ShareTest, Way};
+pub(crate) use compare::Difference;
+pub(crate) use plan::plan;
+pub(crate) use program::{MODELLED_VERSION, Program};
+pub(crate) use run::{Options, Sums, judge_shares, run};
+pub(crate) use shares::ShareTest;
 
 /// What came of one proxy's requests.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ProxyResult {
+pub(crate) struct ProxyResult {
     pub proxy: SmolStr,
     /// Requests that were held against Envoy.
     pub requests: u64,
@@ -58,7 +58,7 @@ pub struct ProxyResult {
 
 /// A request that Envoy decided otherwise.
 #[derive(Debug, Clone, PartialEq)]
-pub struct DifferingRequest {
+pub(crate) struct DifferingRequest {
     pub request: Request,
     /// At least one.
     pub differences: Vec<Difference>,
@@ -66,7 +66,7 @@ pub struct DifferingRequest {
 
 /// A listener, route configuration or cluster that Envoy refuses against expectation, or takes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PartDifference {
+pub(crate) struct PartDifference {
     /// For example `listener 0.0.0.0_80`.
     pub what: String,
     pub difference: Difference,

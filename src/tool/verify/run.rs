@@ -24,7 +24,7 @@ const BATCH: usize = 256;
 
 /// What a run needs besides the requests.
 #[derive(Debug, Clone, Copy)]
-pub struct Options {
+pub(crate) struct Options {
     /// Draws for each request that can end in several ways; 0: none.
     pub draws: u32,
 }
@@ -50,7 +50,7 @@ struct Sent<'c, 'r> {
 ///
 /// # Errors
 /// Envoy cannot be started, or ends, or stops answering.
-pub fn run(
+pub(crate) fn run(
     program: &Program,
     exported: &Value,
     router: &Arc<Router>,
@@ -229,7 +229,7 @@ impl ProxyResult {
 
 /// Sums over proxies.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sums {
+pub(crate) struct Sums {
     pub requests: u64,
     pub agreed: u64,
     pub not_evaluated: u64,
@@ -239,7 +239,7 @@ pub struct Sums {
 }
 
 impl Sums {
-    pub fn of(results: &[ProxyResult]) -> Sums {
+    pub(crate) fn of(results: &[ProxyResult]) -> Sums {
         let mut sums = Sums::default();
         for result in results {
             sums.requests += result.requests;
@@ -253,13 +253,13 @@ impl Sums {
     }
 
     /// Envoy decided everything as foretold.
-    pub fn agree(self) -> bool {
+    pub(crate) fn agree(self) -> bool {
         self.agreed == self.requests && self.shares_agreed == self.shares && self.configuration == 0
     }
 }
 
 /// Settles the share tests of all proxies of a run together: the more there are, the more one may stray.
-pub fn judge_shares(results: &mut [ProxyResult]) {
+pub(crate) fn judge_shares(results: &mut [ProxyResult]) {
     let count = results.iter().map(|r| r.shares.len()).sum();
     for result in results {
         shares::judge(&mut result.shares, count);

@@ -95,7 +95,7 @@ impl Session {
     ///
     /// # Errors
     /// No place for files, or Envoy doesn't start.
-    pub fn start(program: &Program, exported: &Value, router: &Router, has_ipv6: bool) -> io::Result<Session> {
+    pub(super) fn start(program: &Program, exported: &Value, router: &Router, has_ipv6: bool) -> io::Result<Session> {
         let mut process = Process::prepare(program)?;
         let folder = process.folder().to_path_buf();
         for file in bootstrap::files(exported, bootstrap::Site { router, folder: &folder, has_ipv6 }) {
@@ -113,7 +113,7 @@ impl Session {
         })
     }
 
-    pub fn process(&self) -> &Process {
+    pub(super) fn process(&self) -> &Process {
         &self.process
     }
 
@@ -121,7 +121,7 @@ impl Session {
     ///
     /// # Errors
     /// Envoy doesn't take it.
-    pub fn connect(&mut self, dial: &Dial) -> io::Result<Connection> {
+    pub(super) fn connect(&mut self, dial: &Dial) -> io::Result<Connection> {
         let socket = match &dial.tls {
             Tls::Plain => bootstrap::ENTRY_SOCKET,
             Tls::Client(Some(_)) => bootstrap::TUNNEL_SOCKET,
@@ -142,7 +142,7 @@ impl Session {
     }
 
     /// What arrived at the back end for an answer; None: the answer is Envoy's own.
-    pub fn arrival(&self, answer: &Answer) -> Option<Head> {
+    pub(super) fn arrival(&self, answer: &Answer) -> Option<Head> {
         self.back_end.take(answer.head.field(ARRIVAL_HEADER)?.parse().ok()?)
     }
 
@@ -150,7 +150,7 @@ impl Session {
     ///
     /// # Errors
     /// Envoy is gone, writes what cannot be read, or doesn't write at all.
-    pub fn settle(&mut self) -> io::Result<()> {
+    pub(super) fn settle(&mut self) -> io::Result<()> {
         while !self.pending.is_empty() {
             let Some(line) = self.process.access_log_line(PATIENCE)? else {
                 let count = self.pending.len();
@@ -184,14 +184,14 @@ impl Session {
     }
 
     /// How a connection ended, after [`Session::settle`].
-    pub fn take_ended(&mut self, peer: SocketAddr) -> Option<Ended> {
+    pub(super) fn take_ended(&mut self, peer: SocketAddr) -> Option<Ended> {
         self.ended.remove(&peer)
     }
 }
 
 impl Connection {
     /// The address under which Envoy knows the client of this connection.
-    pub fn peer(&self) -> SocketAddr {
+    pub(super) fn peer(&self) -> SocketAddr {
         self.peer
     }
 
@@ -199,7 +199,7 @@ impl Connection {
     ///
     /// # Errors
     /// There is no answer in time.
-    pub fn ask(&mut self, request: &[u8], is_head: bool) -> io::Result<Option<Answer>> {
+    pub(super) fn ask(&mut self, request: &[u8], is_head: bool) -> io::Result<Option<Answer>> {
         let closed = |e: &io::Error| {
             matches!(
                 e.kind(),

@@ -8,11 +8,11 @@ use crate::traffic::stats::{self, Fit};
 
 /// Below this probability, divided by the number of tests, shares count as different. So small, because nobody should have
 /// to look into a difference that is chance: one run in a million.
-pub const SIGNIFICANCE: f64 = 1e-6;
+pub(crate) const SIGNIFICANCE: f64 = 1e-6;
 
 /// One way a request can end.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Way {
+pub(crate) struct Way {
     /// Name of the cluster, or what else answers.
     pub name: String,
     /// Exact probability, 0 to 1. 0: Envoy did what was thought impossible.
@@ -23,7 +23,7 @@ pub struct Way {
 
 /// The draws of one route, or of one TCP listener.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ShareTest {
+pub(crate) struct ShareTest {
     pub listener: SmolStr,
     /// Empty for TCP.
     pub route_config: SmolStr,

@@ -106,7 +106,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    pub fn field(&self, name: &str) -> Option<&str> {
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
@@ -181,7 +181,7 @@ pub(super) struct Answer {
 
 impl Answer {
     /// True where the connection can carry another request.
-    pub fn keeps_alive(&self) -> bool {
+    pub(super) fn keeps_alive(&self) -> bool {
         !self.head.field("connection").is_some_and(|v| v.eq_ignore_ascii_case("close"))
     }
 }

@@ -26,7 +26,7 @@ pub(super) type Numbered = (u64, Result<Entry, BadLine>);
 /// Some lines of a log, in order. Reading them needs nothing else and changes nothing, so that batches can be read on any
 /// thread.
 #[derive(Debug, Clone)]
-pub struct Batch {
+pub(crate) struct Batch {
     pub(super) reading: Arc<Reading>,
     pub(super) first_line: u64,
     pub(super) lines: u64,
@@ -45,17 +45,17 @@ pub(super) enum Content {
 
 impl Batch {
     /// Number of the first line, from 1; of a HAR, of the first entry.
-    pub fn first_line(&self) -> u64 {
+    pub(crate) fn first_line(&self) -> u64 {
         self.first_line
     }
 
     /// How many lines (rows of CSV, entries of a HAR) there are; blank ones count.
-    pub fn lines(&self) -> u64 {
+    pub(crate) fn lines(&self) -> u64 {
         self.lines
     }
 
     /// What the lines are, with their numbers, in order. Blank lines are left out.
-    pub fn entries(&self) -> Box<dyn Iterator<Item = (u64, Result<Entry, BadLine>)> + '_> {
+    pub(crate) fn entries(&self) -> Box<dyn Iterator<Item = (u64, Result<Entry, BadLine>)> + '_> {
         match &self.content {
             Content::Lines { bytes, follows_own } => {
                 let valid = match std::str::from_utf8(bytes) {

@@ -10,7 +10,7 @@ pub(super) enum Compression {
 }
 
 impl Compression {
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Compression::Gzip => "gzip",
             Compression::Zstandard => "zstd",

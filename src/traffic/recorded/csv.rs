@@ -187,7 +187,7 @@ fn column(cell: &str) -> Result<Column, String> {
 
 impl Columns {
     /// Reads one row.
-    pub fn entry(&self, row: &ByteRecord, line: u64, settings: &Settings) -> Result<Entry, Fault> {
+    pub(super) fn entry(&self, row: &ByteRecord, line: u64, settings: &Settings) -> Result<Entry, Fault> {
         if row == &self.header {
             return Ok(Entry::PassedOver(Reason::HeaderRow));
         }

@@ -19,7 +19,7 @@ pub(super) struct Rows<R> {
 
 impl<R: Read> Rows<R> {
     /// A line feed ends a row; a carriage return before it is a blank of the last cell.
-    pub fn new(input: R, delimiter: u8) -> Rows<R> {
+    pub(super) fn new(input: R, delimiter: u8) -> Rows<R> {
         let reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -33,7 +33,7 @@ impl<R: Read> Rows<R> {
     ///
     /// # Errors
     /// That of the input, and the line that was reached.
-    pub fn next(&mut self) -> Result<Option<(u64, ByteRecord)>, (u64, io::Error)> {
+    pub(super) fn next(&mut self) -> Result<Option<(u64, ByteRecord)>, (u64, io::Error)> {
         loop {
             self.reader.get_mut().budget = LONGEST_LINE;
             let mut row = ByteRecord::new();

@@ -25,7 +25,7 @@ const HAR_ENTRIES: usize = 4096;
 type Input = Box<dyn Read + Send>;
 
 /// A log that is read from its beginning to its end.
-pub struct Log {
+pub(crate) struct Log {
     name: String,
     reading: Arc<Reading>,
     source: Source,
@@ -58,7 +58,7 @@ impl Log {
     /// # Errors
     /// A log that is empty, has an unknown format or compression, is cut off or corrupt at its beginning, lacks a column
     /// or a setting, or, as HAR, is invalid anywhere.
-    pub fn open(name: &str, mut input: Input, settings: Settings) -> Result<Log, Unreadable> {
+    pub(crate) fn open(name: &str, mut input: Input, settings: Settings) -> Result<Log, Unreadable> {
         let unreadable = |message: String| Unreadable { name: name.to_owned(), line: None, message, hint: None };
         let mut head = Vec::new();
         input.by_ref().take(16).read_to_end(&mut head).map_err(|e| unreadable(e.to_string()))?;
@@ -96,7 +96,7 @@ impl Log {
         Ok(Log { name: name.to_owned(), reading, source, line: 1 })
     }
 
-    pub fn format(&self) -> Format {
+    pub(crate) fn format(&self) -> Format {
         self.reading.format
     }
 
@@ -105,7 +105,7 @@ impl Log {
     /// # Errors
     /// What makes the rest unreadable: compressed data that is corrupt or ends too early, a failing input, a line of
     /// more than 16 MiB.
-    pub fn next_batch(&mut self) -> Result<Option<Batch>, Unreadable> {
+    pub(crate) fn next_batch(&mut self) -> Result<Option<Batch>, Unreadable> {
         let bytes = self.reading.settings.batch_bytes.max(1);
         let first_line = self.line;
         let next = match &mut self.source {

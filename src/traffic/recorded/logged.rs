@@ -21,12 +21,12 @@ pub(super) enum Field<'a> {
 
 impl<'a> Field<'a> {
     /// Of a field's text: `-` and nothing are the log's words for "none".
-    pub fn text(text: impl Into<Cow<'a, str>>) -> Field<'a> {
+    pub(super) fn text(text: impl Into<Cow<'a, str>>) -> Field<'a> {
         let text = text.into();
         if text.is_empty() || text == "-" { Field::None } else { Field::Some(text) }
     }
 
-    pub fn get(&self) -> Option<&str> {
+    pub(super) fn get(&self) -> Option<&str> {
         match self {
             Field::Some(text) => Some(text),
             Field::Missing | Field::None => None,
@@ -34,7 +34,7 @@ impl<'a> Field<'a> {
     }
 
     /// `-` for none; None where the log has no such field.
-    pub fn said(&self) -> Option<SmolStr> {
+    pub(super) fn said(&self) -> Option<SmolStr> {
         match self {
             Field::Some(text) => Some(SmolStr::new(text)),
             Field::None => Some(SmolStr::new_static("-")),
@@ -75,7 +75,7 @@ impl Logged<'_> {
     ///   is only passed on are logged as TCP, without a method.
     /// - A gateway puts its peer's address behind `x-forwarded-for` before it logs; it does so again in the replay, so a
     ///   last address that is the peer's is taken away.
-    pub fn entry(&mut self, line: u64, settings: &Settings) -> Result<Entry, Fault> {
+    pub(super) fn entry(&mut self, line: u64, settings: &Settings) -> Result<Entry, Fault> {
         if is_inbound(self.upstream_cluster.get().unwrap_or_default()) {
             return Ok(Entry::PassedOver(Reason::Inbound));
         }

@@ -21,6 +21,8 @@ mod csv_rows;
 mod detect;
 mod envoy_text;
 mod har;
+#[cfg(test)]
+mod laws;
 mod log;
 mod logged;
 mod nginx;
@@ -31,14 +33,14 @@ use std::net::IpAddr;
 
 use smol_str::SmolStr;
 
-pub use batch::Batch;
-pub use log::Log;
+pub(crate) use batch::Batch;
+pub(crate) use log::Log;
 
 use crate::envoy::request::Request;
 
 /// One request of a log, and where it went then, as far as the log says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub(crate) struct Record {
     /// Its `id` is the log's own, else the number of the line (of the entry in a HAR).
     pub request: Request,
     /// The address that the request came from.
@@ -49,7 +51,7 @@ pub struct Record {
 
 /// Where a request went. In texts `-` is the log's word for "none"; None: the log doesn't say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Went {
+pub(crate) struct Went {
     /// Envoy's name, such as `outbound|9080|v2|reviews.default.svc.cluster.local`; without the `;` that Istio 1.23 put
     /// behind it.
     pub cluster: Option<SmolStr>,
@@ -73,14 +75,14 @@ impl Went {
     clippy::large_enum_variant,
     reason = "nearly all are requests, and a box would be one more allocation for each"
 )]
-pub enum Entry {
+pub(crate) enum Entry {
     Request(Record),
     PassedOver(Reason),
 }
 
 /// Why a well-formed line is no request that a proxy routed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Reason {
+pub(crate) enum Reason {
     /// A sidecar's log has the requests to its own workload too (cluster `inbound|...`).
     Inbound,
     /// A connection that was proxied as TCP.
@@ -114,7 +116,7 @@ impl fmt::Display for Reason {
 
 /// The formats of logs that are understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
+pub(crate) enum Format {
     /// Request files of the command line's contract.
     JsonLines,
     /// Envoy's default text.
@@ -146,14 +148,14 @@ impl fmt::Display for Format {
 impl Format {
     /// True where ports are those of the proxy's socket. A sidecar's is the one that was dialled; a gateway's the one it
     /// listens on, behind the port of its Service.
-    pub fn ports_are_local(self) -> bool {
+    pub(crate) fn ports_are_local(self) -> bool {
         matches!(self, Format::IstioText | Format::AccessLogJson)
     }
 }
 
 /// What a reader of logs has to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// `HOST[:PORT]` of requests whose log names no host, as nginx's doesn't.
     pub default_authority: Option<SmolStr>,
     /// About how many bytes of lines make a batch; at least one line does. Decides no result.
@@ -169,7 +171,7 @@ impl Default for Settings {
 
 /// A line that can't be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadLine {
+pub(crate) struct BadLine {
     /// From 1; of a HAR, the number of the entry.
     pub line: u64,
     /// Byte of the line, from 1, where that is known.
@@ -192,7 +194,7 @@ impl fmt::Display for BadLine {
 
 /// Why a log can't be read, or not any further.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct Unreadable {
+pub(crate) struct Unreadable {
     /// Name of the log, as it was given.
     pub name: String,
     /// The line that was reached, from 1.

@@ -51,7 +51,7 @@ impl Simulation {
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn access_log(&self, seed: u64, stop: impl Fn() -> bool, out: &mut impl Write) -> io::Result<()> {
+    pub(crate) fn access_log(&self, seed: u64, stop: impl Fn() -> bool, out: &mut impl Write) -> io::Result<()> {
         for stream in &self.streams {
             if let Some(view) = self.views.get(stream.view) {
                 write_stream(stream, view, seed, &stop, out)?;

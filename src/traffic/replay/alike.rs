@@ -18,7 +18,7 @@ use crate::envoy::table::{LbPolicy, RouteAction};
 use crate::traffic::streams::Class;
 
 /// Sessions that are kept apart; more are put together, so that memory stays within bounds.
-pub const SESSIONS_MAX: usize = 1 << 17;
+pub(crate) const SESSIONS_MAX: usize = 1 << 17;
 
 /// Unmatched requests that are kept apart by what they ask for, to be shown as examples.
 const NAMES_MAX: usize = 1 << 12;

@@ -7,11 +7,11 @@ use super::run::{Purpose, rng};
 use crate::traffic::scenario::{Amount, Arrival, Extent, REQUESTS_MAX};
 
 /// Requests of a stream whose number nobody gave.
-pub const COUNT_DEFAULT: u64 = 10_000;
+pub(crate) const COUNT_DEFAULT: u64 = 10_000;
 
 /// Given on the command line for all streams, instead of what they say.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Override {
+pub(crate) struct Override {
     pub count: Option<u64>,
     pub per_second: Option<f64>,
     pub seconds: Option<f64>,

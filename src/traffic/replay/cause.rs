@@ -8,7 +8,7 @@ pub(super) const REGISTRY_ONLY: &str = "add a ServiceEntry for the host, or set 
 
 /// Why traffic to a cluster is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Cause {
+pub(crate) enum Cause {
     UndefinedSubset,
     UnknownPort,
     UnknownHost,
@@ -24,7 +24,7 @@ pub enum Cause {
 
 impl Cause {
     /// In machine-readable forms.
-    pub fn id(self) -> &'static str {
+    pub(crate) fn id(self) -> &'static str {
         match self {
             Cause::UndefinedSubset => "undefined_subset",
             Cause::UnknownPort => "unknown_port",
@@ -37,7 +37,7 @@ impl Cause {
     }
 
     /// In a few words.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Cause::UndefinedSubset => "undefined subset",
             Cause::UnknownPort => "unknown port",
@@ -51,7 +51,7 @@ impl Cause {
 }
 
 /// Why requests to `name` are lost, and what would be right. None where they aren't.
-pub fn hint(table: &RouteTable, name: &ClusterName) -> Option<(Cause, String)> {
+pub(crate) fn hint(table: &RouteTable, name: &ClusterName) -> Option<(Cause, String)> {
     match name {
         ClusterName::BlackHole => {
             return Some((Cause::RegistryOnly, REGISTRY_ONLY.to_owned()));

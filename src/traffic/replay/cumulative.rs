@@ -5,7 +5,7 @@
 /// Unlike other ways to draw quickly, this one keeps what is drawn together: where the weights of a few neighbours change
 /// and their sum doesn't, words that led to others lead to them still. So two runs with the same words send the same requests.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CumulativeTable {
+pub(crate) struct CumulativeTable {
     /// For each index the sum of weights up to and with its own, of 2^64.
     upper: Vec<u64>,
     /// For each of as many equal parts of all words: the first index that some word of the part can lead to.
@@ -16,7 +16,7 @@ pub struct CumulativeTable {
 
 impl CumulativeTable {
     /// For weights of at least 0 that are not all 0. Each index comes with probability weight / sum, within 2^-52.
-    pub fn new(weights: &[f64]) -> CumulativeTable {
+    pub(crate) fn new(weights: &[f64]) -> CumulativeTable {
         let total: f64 = weights.iter().sum();
         let mut sum = 0.0;
         let upper: Vec<u64> = weights
@@ -41,7 +41,7 @@ impl CumulativeTable {
 
     /// The index for one random word.
     #[inline]
-    pub fn pick(&self, word: u64) -> u32 {
+    pub(crate) fn pick(&self, word: u64) -> u32 {
         let part = (u128::from(word) * self.guide.len() as u128) >> 64;
         let Some(&first) = usize::try_from(part).ok().and_then(|p| self.guide.get(p)) else { return 0 };
         let mut i = first;

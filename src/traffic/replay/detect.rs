@@ -13,11 +13,11 @@ use crate::traffic::stats::{Comparison, as_f64};
 const STAGES: [[u8; 2]; 4] = [[90, 10], [70, 30], [50, 50], [0, 100]];
 
 /// The share of requests that fail anyway, where nobody said.
-pub const ERROR_RATE_DEFAULT: f64 = 0.01;
+pub(crate) const ERROR_RATE_DEFAULT: f64 = 0.01;
 
 /// What a stream can show.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Detection {
+pub(crate) struct Detection {
     /// The rise of the error rate that is looked for, above 0.
     pub rise: f64,
     /// The share of requests that fail anyway.
@@ -34,7 +34,7 @@ pub struct Detection {
 
 /// One subset that is compared with its siblings.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SubsetPower {
+pub(crate) struct SubsetPower {
     pub cluster: ClusterName,
     /// Its share of the host's requests, above 0 and up to 1.
     pub weight: f64,
@@ -43,7 +43,7 @@ pub struct SubsetPower {
 
 /// One stage of a rollout.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct StagePower {
+pub(crate) struct StagePower {
     /// Percent of the old and of the new subset.
     pub weights: [u8; 2],
     pub power: Power,
@@ -51,7 +51,7 @@ pub struct StagePower {
 
 /// What a split can tell.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Power {
+pub(crate) struct Power {
     /// Requests of the stream after which the rise shows; None: never.
     pub requests_needed: Option<u64>,
     /// How long that takes at the stream's rate.
@@ -64,7 +64,7 @@ pub struct Power {
 
 impl Detection {
     /// True where all of the watched subset's traffic is its own: there is nothing at the same time to compare it with.
-    pub fn is_alone(weight: f64) -> bool {
+    pub(crate) fn is_alone(weight: f64) -> bool {
         weight >= 1.0 - 1e-12
     }
 }

@@ -7,7 +7,7 @@ use crate::envoy::table::{Cluster, ClusterName, Endpoint, LbPolicy, RouteTable};
 
 /// The endpoints of one cluster with the share each gets.
 #[derive(Debug, Clone, PartialEq)]
-pub struct EndpointPlan {
+pub(crate) struct EndpointPlan {
     /// `NAMESPACE/POD:PORT` or `ADDRESS:PORT`, in the table's order.
     pub names: Vec<String>,
     /// `ADDRESS:PORT`, in the same order.
@@ -22,7 +22,7 @@ pub struct EndpointPlan {
 
 /// How an endpoint is found for a request without a hash.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Pick {
+pub(crate) enum Pick {
     /// There is none to find (passthrough, or no endpoint).
     None,
     /// In turn, by weight: counts follow from the cluster's own count (10.7).
@@ -83,7 +83,7 @@ fn hash_key(e: &Endpoint) -> String {
 
 impl EndpointPlan {
     /// The endpoint of requests with this hash; None where the policy takes no hashes, or there is no endpoint.
-    pub fn of_hash(&self, hash: u64) -> Option<u32> {
+    pub(crate) fn of_hash(&self, hash: u64) -> Option<u32> {
         let hashing = self.hashing.as_ref()?;
         let x = 1 + hash % 100;
         let (_, members, consistent) = hashing.priorities.iter().find(|(up_to, _, _)| x <= *up_to)?;
@@ -91,7 +91,7 @@ impl EndpointPlan {
     }
 
     /// Whether requests with the same hash stay together.
-    pub fn is_sticky(&self) -> bool {
+    pub(crate) fn is_sticky(&self) -> bool {
         self.hashing.is_some()
     }
 
@@ -101,7 +101,7 @@ impl EndpointPlan {
 }
 
 /// The plan for requests to `name`.
-pub fn endpoint_plan(table: &RouteTable, name: &ClusterName) -> EndpointPlan {
+pub(super) fn endpoint_plan(table: &RouteTable, name: &ClusterName) -> EndpointPlan {
     let Some(cluster) = table.cluster(name) else { return EndpointPlan::none() };
     if cluster_end(table, name).endpoints.is_empty() {
         return EndpointPlan::none();
@@ -145,7 +145,7 @@ fn shares(cluster: &Cluster, endpoints: &[&Endpoint]) -> Vec<f64> {
 }
 
 /// How many of `total` requests each endpoint gets in turn: whole rounds by weight, then the rest in Envoy's order.
-pub fn in_turn(weights: &[u32], total: u64) -> Vec<u64> {
+pub(crate) fn in_turn(weights: &[u32], total: u64) -> Vec<u64> {
     /// Longest part of a round that is walked step by step.
     const WALK_MAX: u64 = 1 << 20;
     let divisor = weights.iter().fold(0, |a, w| gcd(a, *w)).max(1);

@@ -11,6 +11,8 @@ mod cause;
 mod cumulative;
 mod detect;
 mod endpoints;
+#[cfg(test)]
+mod laws;
 mod plan;
 mod recorded;
 mod run;
@@ -23,22 +25,22 @@ mod unused;
 mod view;
 mod wanted;
 
-pub use alike::SESSIONS_MAX;
-pub use arrivals::{COUNT_DEFAULT, Override};
-pub use cause::{Cause, hint};
-pub use cumulative::CumulativeTable;
-pub use detect::{Detection, ERROR_RATE_DEFAULT, Power, StagePower, SubsetPower};
-pub use endpoints::{EndpointPlan, Pick, in_turn};
-pub use plan::{Group, Kept, Leaf, Plan};
-pub use recorded::{Kind, Lens, Lenses, Recorded, Sorted, read, streams};
-pub use run::{Progress, Tally, run};
+pub(crate) use alike::SESSIONS_MAX;
+pub(crate) use arrivals::Override;
+pub(crate) use cause::{Cause, hint};
+pub(crate) use cumulative::CumulativeTable;
+pub(crate) use detect::{Detection, Power};
+pub(crate) use endpoints::EndpointPlan;
+pub(crate) use plan::{Group, Leaf, Plan};
+pub(crate) use recorded::{Kind, Lens, Lenses, Recorded, Sorted, read, streams};
+pub(crate) use run::{Progress, Tally};
 use simulation::settle;
-pub use simulation::{NotPossible, Pair, Prepared, Settings, Simulation};
-pub use summarize::{answer_status, request_text};
-pub use summary::{
+pub(crate) use simulation::{NotPossible, Pair, Prepared, Settings, Simulation};
+pub(crate) use summarize::{answer_status, request_text};
+pub(crate) use summary::{
     Answer, BlackholeCause, Count, Destination, EndpointCount, Example, RouteCount, Sticky, StreamSummary,
 };
-pub use totals::totals;
-pub use unused::{Unused, unused};
-pub use view::View;
-pub use wanted::SAMPLE;
+pub(crate) use totals::totals;
+pub(crate) use unused::unused;
+pub(crate) use view::View;
+pub(crate) use wanted::SAMPLE;

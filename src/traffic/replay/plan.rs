@@ -12,7 +12,7 @@ use crate::traffic::streams::{CLASSES_MAX, Class, Mixing};
 
 /// One way that requests of one class can end.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Leaf {
+pub(crate) struct Leaf {
     /// Index of the class.
     pub class: u32,
     pub outcome: Outcome,
@@ -26,7 +26,7 @@ pub struct Leaf {
 
 /// The endpoint that a hash leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kept {
+pub(crate) struct Kept {
     pub hash: u64,
     /// Index within the cluster's endpoints.
     pub endpoint: u32,
@@ -34,7 +34,7 @@ pub struct Kept {
 
 /// All leaves of a stream. Shares add up to 1.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub(crate) struct Plan {
     pub leaves: Vec<Leaf>,
     pub clusters: Vec<(ClusterName, EndpointPlan)>,
     /// At least one; each draws from leaves of its own.
@@ -45,7 +45,7 @@ pub struct Plan {
 
 /// Requests that draw from the same leaves.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Group {
+pub(crate) struct Group {
     /// How many they are; None: the stream's, spread evenly over all groups.
     pub requests: Option<u64>,
     /// Index of the first of its leaves, which stand side by side.
@@ -57,7 +57,7 @@ pub struct Group {
 
 impl Group {
     /// Its part of something that stands in the order of leaves.
-    pub fn of<'s, T>(&self, all: &'s [T]) -> &'s [T] {
+    pub(crate) fn of<'s, T>(&self, all: &'s [T]) -> &'s [T] {
         let first = self.first as usize;
         all.get(first..first + self.leaves as usize).unwrap_or_default()
     }
@@ -115,7 +115,7 @@ impl Plan {
     }
 
     /// Exact shares of each cluster's endpoints, of the stream's requests.
-    pub fn endpoint_shares(&self) -> Vec<Vec<f64>> {
+    pub(crate) fn endpoint_shares(&self) -> Vec<Vec<f64>> {
         let mut out: Vec<Vec<f64>> = self.clusters.iter().map(|(_, e)| vec![0.0; e.names.len()]).collect();
         for leaf in &self.leaves {
             let Some(cluster) = leaf.cluster.map(|c| c as usize) else { continue };

@@ -19,7 +19,7 @@ const WORDS: usize = 2;
 
 /// Counts of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tally {
+pub(crate) struct Tally {
     pub requests: u64,
     /// By leaf of the plan.
     pub leaves: Vec<u64>,
@@ -31,7 +31,7 @@ pub struct Tally {
 
 impl Tally {
     /// Nothing counted yet.
-    pub fn none(plan: &Plan) -> Tally {
+    pub(crate) fn none(plan: &Plan) -> Tally {
         Tally {
             requests: 0,
             leaves: vec![0; plan.leaves.len()],
@@ -43,7 +43,7 @@ impl Tally {
 
 /// Shared between the run and whoever watches it.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// Requests done so far.
     pub done: AtomicU64,
     /// Anything but 0 stops the run at the next chunk.
@@ -54,7 +54,7 @@ pub struct Progress {
 ///
 /// The randomness of a request is ChaCha8 keyed by seed, stream and its own number: it depends neither on the number of
 /// threads nor on other streams. Cost: a few nanoseconds a request; memory independent of `count`.
-pub fn run(plan: &Plan, seed: u64, stream: u64, count: u64, progress: &Progress) -> Tally {
+pub(crate) fn run(plan: &Plan, seed: u64, stream: u64, count: u64, progress: &Progress) -> Tally {
     let empty = || Tally::none(plan);
     let spans = spans(plan, count);
     let chunks = spans.last().map_or(0, |s| s.first_chunk + s.requests.div_ceil(CHUNK));

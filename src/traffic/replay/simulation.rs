@@ -20,7 +20,7 @@ use crate::traffic::streams::{CLASSES_MAX, Class};
 
 /// What a run is made with.
 #[derive(Debug, Clone, Default)]
-pub struct Settings {
+pub(crate) struct Settings {
     pub seed: u64,
     /// How many requests, and when, instead of what the streams say.
     pub amount: Override,
@@ -37,7 +37,7 @@ pub struct Settings {
 
 /// Why a run cannot begin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotPossible {
+pub(crate) enum NotPossible {
     #[error("stream `{stream}` goes through the proxy `{proxy}`, which is not there; there are {known}")]
     UnknownProxy { stream: SmolStr, proxy: SmolStr, known: String },
     #[error(
@@ -55,7 +55,7 @@ pub enum NotPossible {
 
 /// A stream whose classes are decided.
 #[derive(Debug)]
-pub struct Prepared {
+pub(crate) struct Prepared {
     pub name: SmolStr,
     /// Index of its proxy's view.
     pub view: usize,
@@ -92,14 +92,14 @@ impl Prepared {
 
 /// Views and streams of one mesh.
 #[derive(Debug)]
-pub struct Simulation {
+pub(crate) struct Simulation {
     pub views: Vec<Arc<View>>,
     pub streams: Vec<Prepared>,
 }
 
 /// The same requests on two meshes: streams, classes and random words stand in the same order in both.
 #[derive(Debug)]
-pub struct Pair {
+pub(crate) struct Pair {
     pub before: Simulation,
     pub now: Simulation,
 }
@@ -111,7 +111,7 @@ impl Pair {
     ///
     /// # Errors
     /// As [`Simulation::prepare`].
-    pub fn prepare(
+    pub(crate) fn prepare(
         before: &Mesh,
         now: &Mesh,
         proxies: &[Arc<Proxy>],
@@ -133,7 +133,7 @@ impl Simulation {
     ///
     /// # Errors
     /// Streams through unknown proxies, or whose length nobody knows.
-    pub fn prepare(
+    pub(crate) fn prepare(
         mesh: &Mesh,
         proxies: &[Arc<Proxy>],
         scenario: Option<&Scenario>,
@@ -144,17 +144,17 @@ impl Simulation {
     }
 
     /// Requests of all streams together.
-    pub fn requests(&self) -> u64 {
+    pub(crate) fn requests(&self) -> u64 {
         self.streams.iter().map(|s| s.requests).fold(0, u64::saturating_add)
     }
 
     /// Runs every stream, in parallel, and sums up each. The same seed gives the same summaries.
-    pub fn run(&self, seed: u64, progress: &Progress) -> Vec<StreamSummary> {
+    pub(crate) fn run(&self, seed: u64, progress: &Progress) -> Vec<StreamSummary> {
         self.summaries(|s| run::run(&s.plan, seed, s.key, s.requests, progress))
     }
 
     /// Draws nothing: only expected shares.
-    pub fn exact(&self) -> Vec<StreamSummary> {
+    pub(crate) fn exact(&self) -> Vec<StreamSummary> {
         self.summaries(|s| Tally::none(&s.plan))
     }
 

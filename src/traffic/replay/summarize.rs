@@ -146,7 +146,7 @@ fn answers(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<An
 }
 
 /// The status of an answer that the proxy itself gives with this outcome; None where it gives none.
-pub fn answer_status(view: &View, decision: &Decision, outcome: Outcome) -> Option<u16> {
+pub(crate) fn answer_status(view: &View, decision: &Decision, outcome: Outcome) -> Option<u16> {
     match outcome.counted() {
         // Of a request that matches nothing, the outcome says it all.
         Counted::Unmatched | Counted::Blackholed => None,
@@ -190,7 +190,7 @@ fn authority_port(authority: &str) -> Option<u16> {
 }
 
 /// `GET http://host/path -H 'name: value'`. Without `x-request-id`, which says nothing and which every request has.
-pub fn request_text(r: &Request) -> String {
+pub(crate) fn request_text(r: &Request) -> String {
     let scheme = if r.tls { "https" } else { "http" };
     let port = match r.port {
         Some(p) if authority_port(&r.authority).is_none() && p != if r.tls { 443 } else { 80 } => {

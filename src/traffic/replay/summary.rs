@@ -12,7 +12,7 @@ use crate::traffic::stats::{Fit, share, wilson95};
 
 /// How often something happened, and how often it should.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Count {
+pub(crate) struct Count {
     pub requests: u64,
     /// Exact share of the stream's requests, 0 to 1; computed without drawing.
     pub expected_share: f64,
@@ -20,25 +20,25 @@ pub struct Count {
 
 impl Count {
     /// Both parts added.
-    pub fn add(&mut self, other: Count) {
+    pub(crate) fn add(&mut self, other: Count) {
         self.requests += other.requests;
         self.expected_share += other.expected_share;
     }
 
     /// The measured share of `total` requests; 0 where there were none.
-    pub fn share(self, total: u64) -> f64 {
+    pub(crate) fn share(self, total: u64) -> f64 {
         share(self.requests, total)
     }
 
     /// Wilson's 95 % interval around the measured share.
-    pub fn ci95(self, total: u64) -> [f64; 2] {
+    pub(crate) fn ci95(self, total: u64) -> [f64; 2] {
         wilson95(self.requests, total)
     }
 }
 
 /// Everything that is reported about one stream, or about all of them together.
 #[derive(Debug, Clone, Default)]
-pub struct StreamSummary {
+pub(crate) struct StreamSummary {
     /// Empty for the sum over streams, and likewise `proxy`.
     pub name: SmolStr,
     pub proxy: SmolStr,
@@ -72,7 +72,7 @@ pub struct StreamSummary {
 
 impl StreamSummary {
     /// All outcomes that are counted as `wanted`.
-    pub fn counted(&self, wanted: Counted) -> Count {
+    pub(crate) fn counted(&self, wanted: Counted) -> Count {
         let mut sum = Count::default();
         self.outcomes.iter().filter(|(o, _)| o.counted() == wanted).for_each(|(_, c)| sum.add(*c));
         // Shares are sums of products; a whole is a whole.
@@ -81,7 +81,7 @@ impl StreamSummary {
     }
 
     /// Requests of an outcome that came to no cluster: those that its destinations got are left out.
-    pub fn without_destination(&self, outcome: Outcome) -> Count {
+    pub(crate) fn without_destination(&self, outcome: Outcome) -> Count {
         let mut rest = self.outcomes.get(&outcome).copied().unwrap_or_default();
         let mut of_destinations = Count::default();
         self.destinations.iter().filter(|d| d.outcome == outcome).for_each(|d| of_destinations.add(d.count));
@@ -93,7 +93,7 @@ impl StreamSummary {
 
 /// One cluster and what it got.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Destination {
+pub(crate) struct Destination {
     pub cluster: ClusterName,
     pub outcome: Outcome,
     pub count: Count,
@@ -104,7 +104,7 @@ pub struct Destination {
 
 /// What a hash keeps together is judged as one: the requests of a session say no more about shares than the session does.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sticky {
+pub(crate) struct Sticky {
     /// Different hashes that were seen.
     pub sessions: u64,
     /// Share (0 to 1) of the cluster's requests whose sessions were put together because there were too many: their endpoints are
@@ -120,14 +120,14 @@ pub struct Sticky {
 
 /// One endpoint of a cluster; shares are of the stream's requests.
 #[derive(Debug, Clone, PartialEq)]
-pub struct EndpointCount {
+pub(crate) struct EndpointCount {
     pub endpoint: String,
     pub count: Count,
 }
 
 /// One answer that the proxy gives itself: a redirect, a direct response, an injected abort.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub outcome: Outcome,
     pub status: Option<u16>,
     /// Where a redirect leads, for the first request that was met.
@@ -141,7 +141,7 @@ pub struct Answer {
 
 /// A request that matched nothing.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Example {
+pub(crate) struct Example {
     /// `GET http://host/path`, with its headers behind.
     pub request: String,
     pub outcome: Outcome,
@@ -152,7 +152,7 @@ pub struct Example {
 
 /// Lost traffic of one cause.
 #[derive(Debug, Clone, PartialEq)]
-pub struct BlackholeCause {
+pub(crate) struct BlackholeCause {
     pub outcome: Outcome,
     pub cause: Cause,
     /// None where the proxy answers without looking for a cluster (`block_all`).
@@ -168,7 +168,7 @@ pub struct BlackholeCause {
 
 /// One route and how often it was taken.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RouteCount {
+pub(crate) struct RouteCount {
     pub proxy: SmolStr,
     pub route_config: SmolStr,
     pub virtual_host: SmolStr,

@@ -8,7 +8,7 @@ use super::{Count, StreamSummary};
 use crate::traffic::stats::{Fit, as_f64, fit_of_sum};
 
 /// All streams together. Expected shares are weighted by the requests that each stream was to make.
-pub fn totals(streams: &[StreamSummary]) -> StreamSummary {
+pub(crate) fn totals(streams: &[StreamSummary]) -> StreamSummary {
     let planned = streams.iter().map(|s| s.planned).fold(0, u64::saturating_add);
     let mut out = StreamSummary {
         planned,

@@ -13,7 +13,7 @@ use crate::manifest::source::Position;
 
 /// A VirtualService that is in none of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unused {
+pub(crate) struct Unused {
     pub object: ObjectId,
     pub at: Position,
     /// Gateways that it names, `NAMESPACE/NAME`, and that are not among the manifests.
@@ -21,7 +21,7 @@ pub struct Unused {
 }
 
 /// Those of the mesh, in creation order. Delegates are looked at through the VirtualServices that name them.
-pub fn unused(mesh: &Mesh, views: &[Arc<View>]) -> Vec<Unused> {
+pub(crate) fn unused(mesh: &Mesh, views: &[Arc<View>]) -> Vec<Unused> {
     let mut used: FxHashSet<&ObjectId> = FxHashSet::default();
     for view in views {
         let table = view.table();

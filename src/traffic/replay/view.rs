@@ -14,7 +14,7 @@ use crate::istio::translate;
 
 /// A router, and an index of its table by the names that decisions carry.
 #[derive(Debug)]
-pub struct View {
+pub(crate) struct View {
     pub router: Router,
     /// By route configuration and virtual host.
     hosts: FxHashMap<SmolStr, FxHashMap<SmolStr, (u32, u32)>>,
@@ -22,7 +22,7 @@ pub struct View {
 
 impl View {
     /// Resolves the proxy's table and compiles it.
-    pub fn new(mesh: &Mesh, proxy: &Arc<Proxy>, switches: &Switches) -> View {
+    pub(crate) fn new(mesh: &Mesh, proxy: &Arc<Proxy>, switches: &Switches) -> View {
         let table = Arc::new(translate::route_table(mesh, proxy));
         let mut hosts: FxHashMap<SmolStr, FxHashMap<SmolStr, (u32, u32)>> = FxHashMap::default();
         for (c, config) in (0u32..).zip(&table.route_configs) {
@@ -34,7 +34,7 @@ impl View {
         View { router: Router::new(table, switches), hosts }
     }
 
-    pub fn table(&self) -> &RouteTable {
+    pub(crate) fn table(&self) -> &RouteTable {
         self.router.table()
     }
 

@@ -122,7 +122,7 @@ fn classes(stream: &Stream, now: &View, before: Option<&View>, settings: &Settin
 const AT_ONCE: usize = 1 << 14;
 
 /// Requests that stand for a stream with too many combinations. A share is then right within a few thousandths.
-pub const SAMPLE: usize = 1 << 18;
+pub(crate) const SAMPLE: usize = 1 << 18;
 
 fn sampled(stream: &Stream, now: &View, before: Option<&View>, seed: u64, key: u64) -> Vec<Class> {
     let sampler = Sampler::new(stream);

@@ -13,7 +13,7 @@ const USER_AGENT: &str = "curl/8.0.0";
 
 /// A request with what should be said about the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CurlRequest {
+pub(crate) struct CurlRequest {
     pub request: Request,
     /// Options without meaning here that a reader might count on.
     pub notes: Vec<String>,
@@ -24,7 +24,7 @@ pub struct CurlRequest {
 /// # Errors
 /// Unbalanced quotes, options that are unknown or would make another kind of request, a missing or second URL, and
 /// arguments that cannot be read; the message names the part.
-pub fn parse_curl(text: &str) -> Result<CurlRequest, RequestError> {
+pub(crate) fn parse_curl(text: &str) -> Result<CurlRequest, RequestError> {
     let joined = text.replace("\\\r\n", " ").replace("\\\n", " ");
     let words = shlex::split(&joined)
         .ok_or_else(|| RequestError::new("the command line has an open quote or ends with a backslash"))?;

@@ -122,7 +122,7 @@ const OPTIONS: &[(&str, Option<char>, Meaning)] = &[
 ];
 
 impl Meaning {
-    pub fn has_argument(self) -> bool {
+    pub(super) fn has_argument(self) -> bool {
         match self {
             Meaning::Flag
             | Meaning::FlagNoted(_)

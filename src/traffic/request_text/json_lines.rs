@@ -34,7 +34,7 @@ struct Line {
 /// Reads a request file. Blank lines are passed over; a bad line becomes an error with its number, and reading goes on.
 ///
 /// Requests without `id` get their position among the file's requests, from 0, bad lines counted.
-pub fn parse_json_lines(text: &str) -> (Vec<Request>, Vec<RequestError>) {
+pub(crate) fn parse_json_lines(text: &str) -> (Vec<Request>, Vec<RequestError>) {
     let mut requests = Vec::new();
     let mut errors = Vec::new();
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());

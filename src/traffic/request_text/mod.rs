@@ -10,15 +10,15 @@ mod url;
 
 use crate::envoy::request::Request;
 
-pub use curl::{CurlRequest, parse_curl};
-pub use json_lines::parse_json_lines;
+pub(crate) use curl::parse_curl;
+pub(crate) use json_lines::parse_json_lines;
 pub(crate) use json_lines::{json_error, read_line};
 pub(crate) use url::{Url, from_url, take_host};
-pub use url::{for_url, parse_request};
+pub(crate) use url::{for_url, parse_request};
 
 /// Why a request could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct RequestError {
+pub(crate) struct RequestError {
     /// Lower case, without a full stop; names the part at fault in back-quotes.
     pub message: String,
     /// Line of a request file, from 1; None elsewhere.

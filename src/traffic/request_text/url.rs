@@ -23,7 +23,7 @@ pub(crate) struct Url<'a> {
 
 impl<'a> Url<'a> {
     /// Reads `[http[s]://][user@]host[:port][/path][?query]`.
-    pub fn parse(text: &'a str) -> Result<Url<'a>, RequestError> {
+    pub(crate) fn parse(text: &'a str) -> Result<Url<'a>, RequestError> {
         let fault = |what: &str| RequestError::new(format!("URL `{text}` {what}"));
         let (tls, rest) = match text.split_once("://") {
             None => (false, text),
@@ -62,7 +62,7 @@ impl<'a> Url<'a> {
     }
 
     /// The address that the host is, where it is no name.
-    pub fn address(&self) -> Option<IpAddr> {
+    pub(crate) fn address(&self) -> Option<IpAddr> {
         self.host.trim_start_matches('[').trim_end_matches(']').parse().ok()
     }
 }
@@ -76,7 +76,7 @@ const METHODS: [&str; 9] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATC
 ///
 /// # Errors
 /// A part of the text that is no request; the message names it.
-pub fn parse_request(text: &str, headers: &[String]) -> Result<Request, RequestError> {
+pub(crate) fn parse_request(text: &str, headers: &[String]) -> Result<Request, RequestError> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let (method, url) = match words.as_slice() {
         [method] if METHODS.contains(method) => {
@@ -112,7 +112,7 @@ pub fn parse_request(text: &str, headers: &[String]) -> Result<Request, RequestE
 ///
 /// # Errors
 /// A URL that is none; the message names the part.
-pub fn for_url(method: &str, url: &str) -> Result<Request, RequestError> {
+pub(crate) fn for_url(method: &str, url: &str) -> Result<Request, RequestError> {
     Ok(from_url(method, &Url::parse(url)?))
 }
 

@@ -30,7 +30,7 @@ const SCENARIO: &[&str] = &[
 ///
 /// # Errors
 /// Everything that is wrong with it, in the order of the text.
-pub fn decode(file: FileId, text: &str) -> Result<Scenario, Vec<Finding>> {
+pub(crate) fn decode(file: FileId, text: &str) -> Result<Scenario, Vec<Finding>> {
     let lines = LineIndex::new(text);
     let mut reader = Reader { what: "scenario", file, document: 0, lines: &lines, text, findings: Vec::new() };
     let mut scenario = Scenario::default();

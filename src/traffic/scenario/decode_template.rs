@@ -172,6 +172,6 @@ fn url_parses(r: &mut Reader<'_>, w: &Written, declared: &Declared) {
 }
 
 /// The names in `{...}`, in order.
-pub fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn placeholders(text: &str) -> impl Iterator<Item = &str> {
     text.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
 }

@@ -20,17 +20,17 @@ pub(super) struct Declared {
 
 impl Declared {
     /// Every name that is there, understood or not.
-    pub fn names(&self) -> Vec<&str> {
+    pub(super) fn names(&self) -> Vec<&str> {
         self.names.iter().chain(&self.session).map(SmolStr::as_str).collect()
     }
 
     /// A variable that is understood.
-    pub fn values(&self, name: &str) -> Option<&Values> {
+    pub(super) fn values(&self, name: &str) -> Option<&Values> {
         self.variables.iter().find(|v| v.name == name).map(|v| &v.values)
     }
 
     /// True where nobody knows what a variable's values are, for it is broken.
-    pub fn is_broken(&self, name: &str) -> bool {
+    pub(super) fn is_broken(&self, name: &str) -> bool {
         self.names.iter().any(|n| n == name) && self.values(name).is_none()
     }
 }

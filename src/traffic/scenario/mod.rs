@@ -11,10 +11,10 @@ pub(crate) mod fields;
 mod quantity;
 mod stream;
 
-pub use decode::decode;
-pub use decode_template::placeholders;
-pub use quantity::{parse_rate, parse_seconds, parse_share};
-pub use stream::*;
+pub(crate) use decode::decode;
+pub(crate) use decode_template::placeholders;
+pub(crate) use quantity::{parse_rate, parse_seconds, parse_share};
+pub(crate) use stream::*;
 
 use std::net::IpAddr;
 
@@ -26,7 +26,7 @@ use crate::manifest::source::Position;
 
 /// A scenario as its author wrote it.
 #[derive(Debug, Clone, Default)]
-pub struct Scenario {
+pub(crate) struct Scenario {
     /// For readers.
     pub description: String,
     /// Names of rules it is about, for readers.
@@ -46,7 +46,7 @@ pub struct Scenario {
 
 /// One entry of `proxies`.
 #[derive(Debug, Clone)]
-pub struct ScenarioProxy {
+pub(crate) struct ScenarioProxy {
     pub name: SmolStr,
     pub kind: ProxyKind,
     pub namespace: SmolStr,
@@ -57,7 +57,7 @@ pub struct ScenarioProxy {
 
 /// One entry of `pods`: a label set, `count` times.
 #[derive(Debug, Clone)]
-pub struct ScenarioPod {
+pub(crate) struct ScenarioPod {
     pub name: SmolStr,
     /// Empty: the namespace option.
     pub namespace: SmolStr,

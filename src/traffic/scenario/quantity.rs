@@ -1,7 +1,7 @@
 //! Quantities as people write them: rates, lengths of time, shares.
 
 /// A rate in requests per second: `200`, `200/s`, `12/m`, `3.5/h`.
-pub fn parse_rate(text: &str) -> Option<f64> {
+pub(crate) fn parse_rate(text: &str) -> Option<f64> {
     let (number, unit) = text.split_once('/').unwrap_or((text, "s"));
     let number: f64 = number.trim().parse().ok()?;
     let divisor = match unit.trim() {
@@ -14,7 +14,7 @@ pub fn parse_rate(text: &str) -> Option<f64> {
 }
 
 /// Seconds of `90s`, `5m`, `1h30m`, `250ms` or a plain number.
-pub fn parse_seconds(text: &str) -> Option<f64> {
+pub(crate) fn parse_seconds(text: &str) -> Option<f64> {
     if let Ok(plain) = text.trim().parse::<f64>() {
         return (plain > 0.0 && plain.is_finite()).then_some(plain);
     }
@@ -40,7 +40,7 @@ pub fn parse_seconds(text: &str) -> Option<f64> {
 }
 
 /// A share from 0 to 1, written as `0.01` or `1%`.
-pub fn parse_share(text: &str) -> Option<f64> {
+pub(crate) fn parse_share(text: &str) -> Option<f64> {
     let value = match text.trim().strip_suffix('%') {
         Some(percent) => percent.trim().parse::<f64>().ok()? / 100.0,
         None => text.trim().parse::<f64>().ok()?,

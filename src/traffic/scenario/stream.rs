@@ -5,11 +5,11 @@ use smol_str::SmolStr;
 use crate::manifest::source::Position;
 
 /// Requests of one stream, at most: at 50 million a second they take the better part of a year.
-pub const REQUESTS_MAX: u64 = 1_000_000_000_000_000;
+pub(crate) const REQUESTS_MAX: u64 = 1_000_000_000_000_000;
 
 /// One reproducible sequence of requests.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Stream {
+pub(crate) struct Stream {
     pub name: SmolStr,
     /// Name of the proxy that the requests pass; empty: the first one.
     pub proxy: SmolStr,
@@ -25,7 +25,7 @@ pub struct Stream {
 
 /// How many requests come, and when.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Amount {
+pub(crate) struct Amount {
     pub extent: Extent,
     /// Requests a second, above 0; None: nobody said.
     pub per_second: Option<f64>,
@@ -34,7 +34,7 @@ pub struct Amount {
 
 /// Where a stream ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub enum Extent {
+pub(crate) enum Extent {
     /// After as many requests as the run gives to streams that don't say.
     #[default]
     Default,
@@ -46,7 +46,7 @@ pub enum Extent {
 
 /// A rise of the error rate that a stream should be able to show. Both are shares, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Detect {
+pub(crate) struct Detect {
     /// By how much more requests fail, above 0.
     pub rise: f64,
     /// The share that fails anyway; None: that of the run.
@@ -55,7 +55,7 @@ pub struct Detect {
 
 /// Spacing of requests in time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Arrival {
+pub(crate) enum Arrival {
     /// Exponential gaps: the number of requests varies from seed to seed.
     #[default]
     Poisson,
@@ -64,7 +64,7 @@ pub enum Arrival {
 
 /// Clients that send several requests each.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sessions {
+pub(crate) struct Sessions {
     /// How many clients there are, 1 or more.
     pub count: u64,
     /// Name of a variable that holds the client's id (`s0` ...); empty: `session`.
@@ -73,7 +73,7 @@ pub struct Sessions {
 
 /// A named value that templates use as `{name}`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Variable {
+pub(crate) struct Variable {
     pub name: SmolStr,
     pub values: Values,
     pub at: Position,
@@ -81,7 +81,7 @@ pub struct Variable {
 
 /// Where a variable's value comes from, anew for each request.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Values {
+pub(crate) enum Values {
     /// One of these, by weight (above or equal 0, not all 0).
     Choice(Vec<(SmolStr, f64)>),
     /// A whole number, bounds included.
@@ -94,7 +94,7 @@ pub enum Values {
 
 /// One kind of request of a stream.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Template {
+pub(crate) struct Template {
     /// Above or equal 0; shares are weight over sum.
     pub weight: f64,
     pub method: SmolStr,
@@ -108,7 +108,7 @@ pub struct Template {
 
 /// A header of a template.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TemplateHeader {
+pub(crate) struct TemplateHeader {
     pub name: SmolStr,
     /// May hold `{variable}`.
     pub value: SmolStr,

@@ -2,12 +2,12 @@
 
 mod sample_size;
 
-pub use sample_size::{CONFIDENCE, Comparison, POWER};
+pub(crate) use sample_size::{CONFIDENCE, Comparison, POWER};
 
 use statrs::distribution::{ChiSquared, ContinuousCDF, Normal};
 
 /// The two-sided 95 % quantile of the normal distribution.
-pub fn z95() -> f64 {
+pub(crate) fn z95() -> f64 {
     // A normal distribution with these parameters always exists.
     Normal::new(0.0, 1.0).map_or(1.959_963_984_540_054, |n| n.inverse_cdf(0.975))
 }
@@ -15,7 +15,7 @@ pub fn z95() -> f64 {
 /// Wilson's 95 % interval for a share, `hits` of `total`. `[0, 1]` where nothing was counted.
 ///
 /// Closed form, good at shares of 0 and 1 and at any `total`; both bounds lie within 0 and 1 and enclose the measured share.
-pub fn wilson95(hits: u64, total: u64) -> [f64; 2] {
+pub(crate) fn wilson95(hits: u64, total: u64) -> [f64; 2] {
     if total == 0 {
         return [0.0, 1.0];
     }
@@ -29,7 +29,7 @@ pub fn wilson95(hits: u64, total: u64) -> [f64; 2] {
 
 /// Outcome of a goodness-of-fit test.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
-pub struct Fit {
+pub(crate) struct Fit {
     /// Pearson's chi-square.
     pub statistic: f64,
     pub degrees_of_freedom: u64,
@@ -41,7 +41,7 @@ pub struct Fit {
 ///
 /// Kinds with an expected count below 5 are pooled into one, for which the approximation holds better. A count of a kind
 /// that cannot occur makes the fit impossible: p = 0.
-pub fn chi_square(counts: &[u64], shares: &[f64]) -> Option<Fit> {
+pub(crate) fn chi_square(counts: &[u64], shares: &[f64]) -> Option<Fit> {
     let total: u64 = counts.iter().sum();
     if total == 0 {
         return None;
@@ -71,7 +71,7 @@ pub fn chi_square(counts: &[u64], shares: &[f64]) -> Option<Fit> {
 }
 
 /// The fit of several independent samples together: statistics and degrees of freedom add up. None without any.
-pub fn fit_of_sum(fits: &[Fit]) -> Option<Fit> {
+pub(crate) fn fit_of_sum(fits: &[Fit]) -> Option<Fit> {
     let degrees_of_freedom: u64 = fits.iter().map(|f| f.degrees_of_freedom).sum();
     if degrees_of_freedom == 0 {
         return None;
@@ -93,7 +93,7 @@ fn tail(statistic: f64, degrees_of_freedom: u64) -> f64 {
 
 /// The Kolmogorov-Smirnov statistic of a sample against the uniform distribution on 0 to 1, times the root of its size: above
 /// 1.63 in one case of a hundred, above 1.95 in one of a thousand, where the sample is uniform.
-pub fn kolmogorov_smirnov_uniform(sample: &[f64]) -> f64 {
+pub(crate) fn kolmogorov_smirnov_uniform(sample: &[f64]) -> f64 {
     let mut sorted = sample.to_vec();
     sorted.sort_by(f64::total_cmp);
     let n = as_f64(sorted.len() as u64);
@@ -106,12 +106,12 @@ pub fn kolmogorov_smirnov_uniform(sample: &[f64]) -> f64 {
 
 /// A count as a float; exact up to 2^53, far above what is ever counted.
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
-pub fn as_f64(n: u64) -> f64 {
+pub(crate) fn as_f64(n: u64) -> f64 {
     n as f64
 }
 
 /// `part` of `whole`; 0 where there is no whole.
-pub fn share(part: u64, whole: u64) -> f64 {
+pub(crate) fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { as_f64(part) / as_f64(whole) }
 }
 

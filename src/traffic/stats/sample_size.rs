@@ -5,14 +5,14 @@ use statrs::distribution::{ContinuousCDF, Normal};
 use super::{as_f64, z95};
 
 /// Confidence of the test, two-sided: what is called a difference is chance in one case of twenty.
-pub const CONFIDENCE: f64 = 0.95;
+pub(crate) const CONFIDENCE: f64 = 0.95;
 
 /// A difference that is there is found in four cases of five.
-pub const POWER: f64 = 0.8;
+pub(crate) const POWER: f64 = 0.8;
 
 /// Two groups of requests that are compared, or one that is held against a known rate.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     /// Share of the requests that the watched group gets, above 0 and up to 1. At 1 there is no other group: its error rate
     /// is held against `error_rate` as a known number.
     pub weight: f64,
@@ -26,7 +26,7 @@ impl Comparison {
     ///
     /// Normal approximation with a pooled variance under the null hypothesis and no continuity correction, as in R's
     /// `power.prop.test`. With less than about five expected errors it is a rough number.
-    pub fn requests_needed(&self, rise: f64) -> Option<u64> {
+    pub(crate) fn requests_needed(&self, rise: f64) -> Option<u64> {
         let possible = self.weight > 0.0 && self.weight <= 1.0 && rise > 0.0 && self.error_rate >= 0.0;
         if !possible || self.error_rate + rise > 1.0 + 1e-12 {
             return None;
@@ -36,7 +36,7 @@ impl Comparison {
     }
 
     /// The power of the test with so many requests, 0 to 1.
-    pub fn power(&self, rise: f64, requests: u64) -> f64 {
+    pub(crate) fn power(&self, rise: f64, requests: u64) -> f64 {
         let (null, alternative) = self.deviations(rise);
         if alternative <= 0.0 {
             return if requests > 0 && rise > 0.0 { 1.0 } else { 0.0 };
@@ -45,7 +45,7 @@ impl Comparison {
     }
 
     /// The smallest rise that so many requests show with [`POWER`]. None where they show not even that everything fails.
-    pub fn smallest_rise(&self, requests: u64) -> Option<f64> {
+    pub(crate) fn smallest_rise(&self, requests: u64) -> Option<f64> {
         let (mut low, mut high) = (0.0, 1.0 - self.error_rate);
         if !(self.weight > 0.0 && high > 0.0) || self.power(high, requests) < POWER {
             return None;

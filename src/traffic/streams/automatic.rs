@@ -14,7 +14,7 @@ use crate::envoy::table::{ChainAction, ClusterName, FilterChain, Listener, Route
 
 /// One host's stream.
 #[derive(Debug, Clone, PartialEq)]
-pub struct HostStream {
+pub(crate) struct HostStream {
     /// Name of the virtual host, or the address of a TCP listener.
     pub name: SmolStr,
     /// One class for each route that can be reached, in route order.
@@ -25,7 +25,7 @@ pub struct HostStream {
 ///
 /// A route for which no request can be made has no class: a route above takes all its requests, or its conditions cannot
 /// be met by anything this builder knows.
-pub fn automatic(router: &Router) -> Vec<HostStream> {
+pub(crate) fn automatic(router: &Router) -> Vec<HostStream> {
     let table = router.table();
     let mut seen = std::collections::BTreeSet::new();
     let mut out = Vec::new();

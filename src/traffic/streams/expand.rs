@@ -7,12 +7,12 @@ use crate::traffic::request_text::{for_url, take_host};
 use crate::traffic::scenario::{Stream, Template, TemplateHeader, Values, Variable, placeholders};
 
 /// The most classes a stream may have.
-pub const CLASSES_MAX: u64 = 1 << 20;
+pub(crate) const CLASSES_MAX: u64 = 1 << 20;
 
 /// A stream has more combinations than are looked at one by one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("stream `{stream}` has {combinations} combinations of variables, more than {CLASSES_MAX}")]
-pub struct TooMany {
+pub(crate) struct TooMany {
     pub stream: SmolStr,
     pub combinations: u64,
 }
@@ -21,7 +21,7 @@ pub struct TooMany {
 ///
 /// # Errors
 /// Where the values of variables multiply beyond [`CLASSES_MAX`].
-pub fn expand(stream: &Stream) -> Result<Vec<Class>, TooMany> {
+pub(crate) fn expand(stream: &Stream) -> Result<Vec<Class>, TooMany> {
     let mut out = Vec::new();
     expand_each(stream, &mut |class| out.push(class))?;
     Ok(out)
@@ -32,7 +32,7 @@ pub fn expand(stream: &Stream) -> Result<Vec<Class>, TooMany> {
 ///
 /// # Errors
 /// Where the values of variables multiply beyond [`CLASSES_MAX`]; `each` was not called then.
-pub fn expand_each(stream: &Stream, each: &mut dyn FnMut(Class)) -> Result<(), TooMany> {
+pub(crate) fn expand_each(stream: &Stream, each: &mut dyn FnMut(Class)) -> Result<(), TooMany> {
     let sequences = sequences(stream);
     let period = sequences.iter().fold(1u64, |period, s| least_common_multiple(period, s.length()));
     let of_templates = stream.requests.iter().fold(0u64, |sum, t| sum.saturating_add(count(stream, t)));

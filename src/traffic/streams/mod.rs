@@ -8,9 +8,9 @@ mod expand;
 mod sample;
 mod witness;
 
-pub use automatic::{HostStream, automatic};
-pub use expand::{CLASSES_MAX, TooMany, expand, expand_each};
-pub use sample::Sampler;
+pub(crate) use automatic::{HostStream, automatic};
+pub(crate) use expand::{CLASSES_MAX, TooMany, expand, expand_each};
+pub(crate) use sample::Sampler;
 
 use std::net::IpAddr;
 
@@ -18,7 +18,7 @@ use crate::envoy::request::Request;
 
 /// Requests that differ in nothing that was drawn, and their share of the stream.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Class {
+pub(crate) struct Class {
     /// Above 0; a stream's weights need not add up to anything in particular.
     pub weight: f64,
     /// One of the requests.
@@ -37,14 +37,14 @@ pub struct Class {
 
 impl Class {
     /// A class of requests like this one, of which nothing more is known.
-    pub fn new(weight: f64, request: Request) -> Class {
+    pub(crate) fn new(weight: f64, request: Request) -> Class {
         Class { weight, request, template: 0, session: None, client: None, alike: true, phase: 0 }
     }
 }
 
 /// In which way a stream's requests are spread over its classes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Mixing {
+pub(crate) enum Mixing {
     /// Each request is of a class that is drawn by weight.
     #[default]
     Drawn,
@@ -56,7 +56,7 @@ pub enum Mixing {
 
 impl Mixing {
     /// That of a described stream's classes, which stand in the order of their phases.
-    pub fn of(classes: &[Class]) -> Mixing {
+    pub(crate) fn of(classes: &[Class]) -> Mixing {
         match classes.last().map(|c| c.phase) {
             None | Some(0) => Mixing::Drawn,
             Some(last) => Mixing::InTurn { period: last + 1 },

@@ -10,14 +10,14 @@ use crate::traffic::scenario::{Stream, Template, Values};
 
 /// Draws requests of one stream.
 #[derive(Debug)]
-pub struct Sampler<'s> {
+pub(crate) struct Sampler<'s> {
     stream: &'s Stream,
     /// Templates with a weight, each with its own and all before it.
     templates: Vec<(u32, &'s Template, f64)>,
 }
 
 impl<'s> Sampler<'s> {
-    pub fn new(stream: &'s Stream) -> Sampler<'s> {
+    pub(crate) fn new(stream: &'s Stream) -> Sampler<'s> {
         let mut sum = 0.0;
         let templates = (0..)
             .zip(&stream.requests)
@@ -31,7 +31,7 @@ impl<'s> Sampler<'s> {
     }
 
     /// The stream's request of that number, as a class of one; None for a stream without any.
-    pub fn draw(&self, number: u64, rng: &mut impl Rng) -> Option<Class> {
+    pub(crate) fn draw(&self, number: u64, rng: &mut impl Rng) -> Option<Class> {
         let (_, _, total) = self.templates.last()?;
         let at = unit(rng) * total;
         let chosen = self.templates.partition_point(|(_, _, sum)| *sum <= at).min(self.templates.len() - 1);

@@ -23,7 +23,7 @@ use crate::traffic::scenario::Scenario;
 
 /// How inputs are taken.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub(crate) struct Options {
     /// Namespace of documents and scenario entries that name none.
     pub namespace: SmolStr,
     pub unknown_fields: load::UnknownFields,
@@ -37,7 +37,7 @@ pub struct Options {
 
 /// The texts of one mesh.
 #[derive(Debug, Clone, Default)]
-pub struct Inputs {
+pub(crate) struct Inputs {
     /// Shown in reports of several scenarios; empty for plain manifests.
     pub name: String,
     pub sources: SourceMap,
@@ -52,7 +52,7 @@ pub struct Inputs {
 
 /// A resolved mesh, ready for every command.
 #[derive(Debug)]
-pub struct Workspace {
+pub(crate) struct Workspace {
     pub name: String,
     pub sources: SourceMap,
     pub scenario: Option<Scenario>,
@@ -71,7 +71,7 @@ pub struct Workspace {
 
 /// Why there is no workspace.
 #[derive(Debug)]
-pub struct Refused {
+pub(crate) struct Refused {
     pub sources: SourceMap,
     /// At least one error.
     pub findings: Vec<Finding>,
@@ -79,7 +79,7 @@ pub struct Refused {
 
 /// What `check` needs of inputs that may be refused: everything that was found, and the ids.
 #[derive(Debug)]
-pub struct Reviewed {
+pub(crate) struct Reviewed {
     pub sources: SourceMap,
     pub findings: Vec<Finding>,
     /// Objects that admission would refuse.
@@ -178,7 +178,7 @@ fn scenario_pods(scenario: &Scenario, namespace: &SmolStr) -> Vec<load::Scenario
 ///
 /// # Errors
 /// Unreadable inputs, refused documents (unless they are to be skipped), unknown proxies.
-pub fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refused> {
+pub(crate) fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refused> {
     let Admitted { mut manifests, mut findings, documents } = admit(&inputs, options);
     let Inputs { name, sources, scenario, .. } = inputs;
     let scenario = scenario.map(|(_, s)| s);
@@ -210,7 +210,7 @@ impl Workspace {
     ///
     /// # Errors
     /// No proxy is called that.
-    pub fn proxy(&self, name: &str, namespace: &str) -> Result<Arc<Proxy>, Box<Finding>> {
+    pub(crate) fn proxy(&self, name: &str, namespace: &str) -> Result<Arc<Proxy>, Box<Finding>> {
         if let Some(known) = self.proxies.iter().find(|p| p.name == name) {
             return Ok(known.clone());
         }
@@ -219,7 +219,7 @@ impl Workspace {
 }
 
 /// Only reads and reviews; refused documents are findings like all others.
-pub fn review(inputs: Inputs, options: &Options) -> Reviewed {
+pub(crate) fn review(inputs: Inputs, options: &Options) -> Reviewed {
     let mut admitted = admit(&inputs, options);
     let base = (!inputs.base.is_empty()).then(|| {
         let before =

@@ -24,29 +24,29 @@ pub(in crate::analysis::checks) struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    pub fn written(&self) -> Option<&'a HttpMatch> {
+    pub(crate) fn written(&self) -> Option<&'a HttpMatch> {
         self.match_index.and_then(|i| self.route.matches.get(i))
     }
 
     /// The field path of the match, or of the rule.
-    pub fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         path(self.source)
     }
 
     /// The field path of the rule.
-    pub fn rule_path(&self) -> String {
+    pub(crate) fn rule_path(&self) -> String {
         format!("spec.http[{}]", self.source.rule.unwrap_or_default())
     }
 
     /// `rule 2`, `rule 2 (canary)`, counted as paths do.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let place = self.path();
         let place = place.strip_prefix("spec.").unwrap_or(&place);
         if self.route.name.is_empty() { format!("`{place}`") } else { format!("`{place}` ({})", self.route.name) }
     }
 
     /// Takes every request: the path is all, and nothing else is asked.
-    pub fn is_catch_all(&self) -> bool {
+    pub(crate) fn is_catch_all(&self) -> bool {
         self.conditions.is_path_only()
             && match self.conditions.path() {
                 Some(Language::All) | None => true,
@@ -61,14 +61,14 @@ impl<'a> Entry<'a> {
 
     /// Whether no client that gets this entry is sent the later one: Istio ends the table behind a catch-all (RT-3), so that
     /// not even requests without a path (`OPTIONS *`) come to what stands there.
-    pub fn ends_table_of(&self, later: &Entry<'_>) -> bool {
+    pub(crate) fn ends_table_of(&self, later: &Entry<'_>) -> bool {
         ends_table(&self.matcher)
             && std::ptr::eq(self.vs, later.vs)
             && (self.client == Client::default() || self.client == later.client)
     }
 
     /// Whether two entries do the same with a request.
-    pub fn same_action(&self, other: &Entry<'_>) -> bool {
+    pub(crate) fn same_action(&self, other: &Entry<'_>) -> bool {
         let (a, b) = (self.route, other.route);
         let destinations = |r: &HttpRoute| -> Vec<(SmolStr, SmolStr, Option<Option<i64>>, i64)> {
             r.route
@@ -91,7 +91,7 @@ impl<'a> Entry<'a> {
     }
 
     /// What becomes of a request that this entry takes.
-    pub fn action(&self) -> String {
+    pub(crate) fn action(&self) -> String {
         let r = self.route;
         if r.redirect.is_some() {
             return "a redirect".into();

@@ -16,7 +16,7 @@ pub(in crate::analysis::checks) struct RuleHomes<'a> {
 }
 
 impl<'a> RuleHomes<'a> {
-    pub fn new(subject: &Subject<'a>) -> RuleHomes<'a> {
+    pub(crate) fn new(subject: &Subject<'a>) -> RuleHomes<'a> {
         let mut homes = RuleHomes { exact: FxHashMap::default(), wildcard: Vec::new() };
         for dr in &subject.manifests.destination_rules {
             let host = subject.fqdn(&dr.spec.host, &dr.meta.namespace);
@@ -30,7 +30,7 @@ impl<'a> RuleHomes<'a> {
     }
 
     /// Every DestinationRule for a host, wherever it lives.
-    pub fn of(&self, host: &str) -> Vec<&'a Object<DestinationRule>> {
+    pub(crate) fn of(&self, host: &str) -> Vec<&'a Object<DestinationRule>> {
         let mut all = self.exact.get(host).cloned().unwrap_or_default();
         all.extend(self.wildcard.iter().filter(|(w, _)| matches(w, host)).map(|(_, dr)| *dr));
         all

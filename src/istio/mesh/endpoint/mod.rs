@@ -16,11 +16,11 @@ use crate::envoy::proxy::Proxy;
 use crate::envoy::table::{Endpoint, Health};
 use crate::manifest::kinds::{Labels, Manifests, MeshConfig, Object, Pod, WorkloadEntry};
 
-pub use targets::ServiceTarget;
+pub(crate) use targets::ServiceTarget;
 
 /// All endpoints of all services, pooled by (hostname, namespace) (EP-9).
 #[derive(Debug, Default)]
-pub struct EndpointIndex {
+pub(crate) struct EndpointIndex {
     /// By hostname; usually one namespace each.
     pools: FxHashMap<SmolStr, Vec<(SmolStr, Pool)>>,
     targets: targets::TargetIndex,
@@ -42,7 +42,7 @@ struct PortEndpoints {
 
 /// What narrows the endpoints of a cluster.
 #[derive(Debug, Clone, Copy)]
-pub struct EndpointFilter<'a> {
+pub(crate) struct EndpointFilter<'a> {
     /// Labels of the subset; empty: all (EP-7).
     pub subset: &'a Labels,
     /// False where unhealthy endpoints are left out (EP-6).
@@ -62,7 +62,13 @@ impl EndpointIndex {
     }
 
     /// The endpoints of one port of a service for a proxy, terminating ones left out, in Istio's order.
-    pub fn of(&self, service: &Service, port: &Port, proxy: &Proxy, filter: EndpointFilter<'_>) -> Arc<[Endpoint]> {
+    pub(crate) fn of(
+        &self,
+        service: &Service,
+        port: &Port,
+        proxy: &Proxy,
+        filter: EndpointFilter<'_>,
+    ) -> Arc<[Endpoint]> {
         let Some(found) = self.port(service, &port.name) else { return Arc::default() };
         let by_dns = matches!(service.resolution, Resolution::Dns | Resolution::DnsRoundRobin);
         let list = if by_dns { &found.all } else { &found.eds };

@@ -14,7 +14,7 @@ use crate::manifest::kinds::{ContainerPort, Labels, Object, Pod, TargetPort, Tra
 
 /// One service port as a proxy's own workload serves it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ServiceTarget {
+pub(crate) struct ServiceTarget {
     pub service: Arc<Service>,
     pub port: u16,
     pub target_port: u16,
@@ -73,7 +73,7 @@ impl EndpointIndex {
     /// ordered by creation time, then hostname (GW-3, IB-1).
     ///
     /// UDP ports are left out, and so are target ports by name that the proxy's pod doesn't have.
-    pub fn service_targets(&self, proxy: &Proxy) -> Vec<ServiceTarget> {
+    pub(crate) fn service_targets(&self, proxy: &Proxy) -> Vec<ServiceTarget> {
         let Some(services) = self.targets.services.get(&proxy.namespace) else { return Vec::new() };
         let mut own_ports: Option<&[ContainerPort]> = None;
         let mut targets = Vec::new();

@@ -17,7 +17,7 @@ use imports::Imports;
 
 /// The part of the mesh that one proxy gets.
 #[derive(Debug, Clone)]
-pub struct Scope {
+pub(crate) struct Scope {
     /// The Sidecar resource that was chosen (SC-1); None: the implicit default, and on gateways.
     pub sidecar: Option<ObjectId>,
     /// At least one for sidecars; exactly one for gateways, without VirtualServices (SC-2).
@@ -30,7 +30,7 @@ pub struct Scope {
 
 /// One egress listener: its own services and VirtualServices (SC-4).
 #[derive(Debug, Clone)]
-pub struct EgressScope {
+pub(crate) struct EgressScope {
     /// None: serves all ports that no other listener names.
     pub port: Option<ServerPort>,
     pub bind: SmolStr,
@@ -43,7 +43,7 @@ pub struct EgressScope {
 
 impl Mesh {
     /// What `proxy` sees (SC-1 to SC-13; SC-2 for gateways).
-    pub fn scope(&self, proxy: &Proxy) -> Scope {
+    pub(crate) fn scope(&self, proxy: &Proxy) -> Scope {
         let visible = self.services_visible_to(&proxy.namespace);
         match proxy.kind {
             ProxyKind::Gateway => self.gateway_scope(visible),

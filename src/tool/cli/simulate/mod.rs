@@ -29,7 +29,7 @@ Exit status: 0 fine; 1 a condition of --fail-on holds; 2 wrong usage or unusable
 
 #[derive(Debug, Args)]
 #[command(after_help = ENDINGS)]
-pub struct SimulateArgs {
+pub(super) struct SimulateArgs {
     /// Requests of each stream; 10,000 where neither this nor the scenario says
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=REQUESTS_MAX), conflicts_with = "duration", help_heading = STREAMS)]
     count: Option<u64>,

@@ -38,7 +38,7 @@ pub(super) struct Done {
 impl Task<'_> {
     /// Streams of a log where one is given, else described or automatic ones; on one mesh or on both. None where Ctrl-C came
     /// before anything was counted.
-    pub fn run(&self, access_log: Option<&mut BufWriter<File>>) -> anyhow::Result<Option<Done>> {
+    pub(super) fn run(&self, access_log: Option<&mut BufWriter<File>>) -> anyhow::Result<Option<Done>> {
         let settings = self.settings()?;
         if let Some(path) = &self.args.requests {
             return self.log(path, &settings);

@@ -9,7 +9,7 @@ use crate::envoy::table::{Cluster, Listener, RouteSource, RouteTable, VirtualOut
 use crate::manifest::source::SourceMap;
 
 /// One line of JSON: `{"proxy": ..., "listeners": [...], "routes": [...], "clusters": [...], "endpoints": [...]}`, without line end.
-pub fn to_json(table: &RouteTable, sources: &SourceMap) -> Vec<u8> {
+pub(crate) fn to_json(table: &RouteTable, sources: &SourceMap) -> Vec<u8> {
     let mut json = JsonWriter::default();
     json.object(|o| {
         o.str("proxy", &table.proxy.name);

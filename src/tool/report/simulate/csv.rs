@@ -41,7 +41,7 @@ const WHAT_IF_COLUMNS: [&str; 14] = [
 ///
 /// # Errors
 /// None that a writer into memory could have.
-pub fn to_csv(all: &[Results<'_>]) -> Result<Vec<u8>, csv::Error> {
+pub(crate) fn to_csv(all: &[Results<'_>]) -> Result<Vec<u8>, csv::Error> {
     let mut out = csv::Writer::from_writer(Vec::new());
     if all.iter().any(|r| r.against.is_some()) {
         out.write_record(WHAT_IF_COLUMNS)?;

@@ -9,7 +9,7 @@ use crate::traffic::replay::{Count, Detection, Power, StreamSummary};
 use crate::traffic::stats::{CONFIDENCE, Fit, POWER};
 
 /// One line, without line end.
-pub fn to_json(results: &Results<'_>) -> Vec<u8> {
+pub(crate) fn to_json(results: &Results<'_>) -> Vec<u8> {
     let mut json = JsonWriter::default();
     json.object(|o| {
         match results.scenario {

@@ -10,9 +10,9 @@ mod log;
 mod table;
 mod what_if;
 
-pub use self::csv::to_csv;
-pub use json::to_json;
-pub use table::{Show, to_text};
+pub(crate) use self::csv::to_csv;
+pub(crate) use json::to_json;
+pub(crate) use table::{Show, to_text};
 
 use crate::analysis::compare::{LogResult, WhatIf};
 use crate::envoy::decision::Outcome;
@@ -21,7 +21,7 @@ use crate::traffic::replay::{StreamSummary, totals};
 
 /// The results of one scenario, or of plain manifests.
 #[derive(Debug)]
-pub struct Results<'a> {
+pub(crate) struct Results<'a> {
     /// The scenario's folder where there are several; else empty.
     pub scenario: &'a str,
     pub seed: u64,
@@ -38,7 +38,7 @@ pub struct Results<'a> {
 }
 
 impl<'a> Results<'a> {
-    pub fn new(
+    pub(crate) fn new(
         scenario: &'a str,
         seed: u64,
         exact: bool,

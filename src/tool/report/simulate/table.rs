@@ -11,7 +11,7 @@ use crate::traffic::stats::Fit;
 
 /// How the report is shown.
 #[derive(Debug, Clone, Copy)]
-pub struct Show {
+pub(crate) struct Show {
     /// Columns; 0: no limit.
     pub width: u16,
     pub color: bool,
@@ -23,7 +23,7 @@ pub struct Show {
 const ENDPOINTS_MAX: usize = 12;
 
 /// Everything about one scenario, ending in a line end.
-pub fn to_text(results: &Results<'_>, show: &Show) -> String {
+pub(crate) fn to_text(results: &Results<'_>, show: &Show) -> String {
     let mut out = Writer { out: String::new(), results, show };
     if !results.scenario.is_empty() {
         out.line(&paint(&format!("=== {}", results.scenario), Style::Title, show.color));

@@ -10,7 +10,7 @@ use crate::traffic::replay::View;
 
 /// One proxy, as it is now and, for a what-if, as it was before.
 #[derive(Debug)]
-pub struct Lens {
+pub(crate) struct Lens {
     pub now: Arc<View>,
     pub before: Option<Arc<View>>,
 }
@@ -18,7 +18,7 @@ pub struct Lens {
 type MakeLens<'m> = dyn Fn(&str) -> Option<Lens> + Sync + Send + 'm;
 
 /// The lenses of all proxies, each made when the first request asks for it: a table of a large mesh takes its time.
-pub struct Lenses<'m> {
+pub(crate) struct Lenses<'m> {
     make: Box<MakeLens<'m>>,
     known: Mutex<FxHashMap<SmolStr, Option<Arc<Lens>>>>,
     /// Names of the proxies that requests pass which name none; one or more.
@@ -33,12 +33,12 @@ impl fmt::Debug for Lenses<'_> {
 
 impl<'m> Lenses<'m> {
     /// `make` resolves a proxy by its name; None where there is none of that name.
-    pub fn new(defaults: Vec<SmolStr>, make: impl Fn(&str) -> Option<Lens> + Sync + Send + 'm) -> Lenses<'m> {
+    pub(crate) fn new(defaults: Vec<SmolStr>, make: impl Fn(&str) -> Option<Lens> + Sync + Send + 'm) -> Lenses<'m> {
         Lenses { make: Box::new(make), known: Mutex::default(), defaults }
     }
 
     /// The lens of a proxy; None where there is none of that name.
-    pub fn get(&self, name: &str) -> Option<Arc<Lens>> {
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<Lens>> {
         // Nothing is left half done where making one panics.
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lens) = known.get(name) {

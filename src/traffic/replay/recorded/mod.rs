@@ -9,9 +9,9 @@ use indexmap::IndexMap;
 use rayon::prelude::*;
 use smol_str::SmolStr;
 
-pub use lens::{Lens, Lenses};
+pub(crate) use lens::{Lens, Lenses};
 use sorting::sort;
-pub use sorting::{Kind, Sorted};
+pub(crate) use sorting::{Kind, Sorted};
 
 use super::wanted::{Wanted, detect, key};
 use super::{NotPossible, Pair, Progress, Settings, Simulation, settle};
@@ -28,7 +28,7 @@ const BATCHES_PER_THREAD: usize = 16;
 ///
 /// # Errors
 /// What makes the log unreadable from some line on.
-pub fn read(log: &mut Log, lenses: &Lenses<'_>, progress: &Progress) -> Result<Sorted, Unreadable> {
+pub(crate) fn read(log: &mut Log, lenses: &Lenses<'_>, progress: &Progress) -> Result<Sorted, Unreadable> {
     let format = log.format();
     let at_once = rayon::current_num_threads().max(1) * BATCHES_PER_THREAD;
     let mut out = Sorted::default();
@@ -60,7 +60,7 @@ fn next(log: &mut Log, count: usize) -> Result<Vec<Batch>, Unreadable> {
 
 /// A log's requests on one mesh or, for a what-if, on two.
 #[derive(Debug)]
-pub enum Recorded {
+pub(crate) enum Recorded {
     One(Simulation),
     Two(Pair),
 }
@@ -69,7 +69,12 @@ pub enum Recorded {
 ///
 /// # Errors
 /// None of those that concern described streams; see [`NotPossible`].
-pub fn streams(name: &str, sorted: &Sorted, lenses: &Lenses<'_>, settings: &Settings) -> Result<Recorded, NotPossible> {
+pub(crate) fn streams(
+    name: &str,
+    sorted: &Sorted,
+    lenses: &Lenses<'_>,
+    settings: &Settings,
+) -> Result<Recorded, NotPossible> {
     let mut proxies: IndexMap<SmolStr, Vec<Class>> = IndexMap::new();
     for kind in sorted.kinds() {
         let class = Class::new(crate::traffic::stats::as_f64(kind.count), kind.request.clone());

@@ -31,11 +31,11 @@ struct Key {
 }
 
 /// Requests by where the log says they went.
-pub type WentCounts = IndexMap<Went, u64, FxBuildHasher>;
+pub(super) type WentCounts = IndexMap<Went, u64, FxBuildHasher>;
 
 /// Requests that end alike.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Kind {
+pub(crate) struct Kind {
     pub proxy: SmolStr,
     /// The first of them.
     pub request: Request,
@@ -49,7 +49,7 @@ pub struct Kind {
 
 /// What was read of a log so far.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Sorted {
+pub(crate) struct Sorted {
     kinds: IndexMap<Key, Kind, FxBuildHasher>,
     room: Room,
     /// Requests that were put together because there were too many sessions.
@@ -66,17 +66,17 @@ pub struct Sorted {
 
 impl Sorted {
     /// In the order of their first requests.
-    pub fn kinds(&self) -> impl Iterator<Item = &Kind> {
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &Kind> {
         self.kinds.values()
     }
 
     /// Share of bad lines among bad lines and requests, 0 to 1.
-    pub fn bad_share(&self) -> f64 {
+    pub(crate) fn bad_share(&self) -> f64 {
         crate::traffic::stats::share(self.bad, self.bad + self.requests)
     }
 
     /// Adds what stood behind it in the log.
-    pub fn merge(&mut self, later: Sorted) {
+    pub(crate) fn merge(&mut self, later: Sorted) {
         self.lumped += later.lumped;
         self.lines += later.lines;
         self.requests += later.requests;
@@ -147,7 +147,7 @@ fn add_went(all: &mut WentCounts, went: Went, n: u64) {
 }
 
 /// Sorts the lines of one batch.
-pub fn sort(batch: &Batch, format: Format, lenses: &Lenses<'_>) -> Sorted {
+pub(super) fn sort(batch: &Batch, format: Format, lenses: &Lenses<'_>) -> Sorted {
     let mut out = Sorted { lines: batch.lines(), ..Sorted::default() };
     let mut known: FxHashMap<SmolStr, Option<Arc<Lens>>> = FxHashMap::default();
     let defaults: Vec<(SmolStr, Option<Arc<Lens>>)> =

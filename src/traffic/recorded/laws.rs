@@ -3,11 +3,12 @@
 
 use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use crate::testing::open;
+use crate::traffic::recorded::{BadLine, Entry, Format, Log, Reason, Record, Settings, Unreadable};
+use crate::traffic::replay::{self, Override, Simulation};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use towtank::traffic::recorded::{BadLine, Entry, Format, Log, Reason, Record, Settings, Unreadable};
 
 #[test]
 fn logs_are_read_as_expected() {
@@ -237,18 +238,15 @@ fn open_quotes_spoil_their_row_and_no_memory() {
 /// What `simulate --access-log` writes is a log that can be replayed.
 #[test]
 fn our_own_access_logs_are_read_back() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut requests = 0;
     for scenario in ["scenarios/bookshop", "scenarios/blackhole-undefined-subset", "scenarios/egress"] {
-        let file = folder.path().join("access.log");
-        let done = Command::new(env!("CARGO_BIN_EXE_towtank"))
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .args(["simulate", scenario, "--count", "500", "-q", "--access-log"])
-            .arg(&file)
-            .output()
-            .expect("the program runs");
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        let text = std::fs::read(&file).expect("the log was written");
+        let workspace = open(&root.join(scenario)).expect("a good scenario");
+        let amount = Override { count: Some(500), ..Override::default() };
+        let how = replay::Settings { seed: 1, amount, keep_apart: true, ..replay::Settings::default() };
+        let simulation = Simulation::prepare(&workspace.mesh, &workspace.proxies, workspace.scenario.as_ref(), &how);
+        let mut text = Vec::new();
+        simulation.expect("streams").access_log(1, || false, &mut text).expect("memory takes all");
         let written: Vec<Value> =
             text.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(|l| serde_json::from_slice(l).unwrap()).collect();
         let (format, lines, unreadable) = read(&text, settings(None, 1 << 12));

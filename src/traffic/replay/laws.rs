@@ -1,19 +1,16 @@
 //! Laws of replay that hold for every mesh: checked on all scenarios and on all meshes whose routing is recorded.
 
-#[path = "support/meshes.rs"]
-mod meshes;
-
 use std::path::Path;
 
-use meshes::{folders, open, open_edited, without};
+use crate::analysis::compare;
+use crate::envoy::decision::{Decision, Detail, decide};
+use crate::envoy::router::Switches;
+use crate::testing::{folders, open, open_edited, without};
+use crate::traffic::replay::{CumulativeTable, Override, Progress, Settings, Simulation, View, in_turn};
+use crate::traffic::request_text::parse_json_lines;
+use crate::traffic::stats::kolmogorov_smirnov_uniform;
+use crate::traffic::workspace::Workspace;
 use proptest::prelude::*;
-use towtank::analysis::compare;
-use towtank::envoy::decision::{Decision, Detail, decide};
-use towtank::envoy::router::Switches;
-use towtank::traffic::replay::{CumulativeTable, Override, Progress, Settings, Simulation, View, in_turn};
-use towtank::traffic::request_text::parse_json_lines;
-use towtank::traffic::stats::kolmogorov_smirnov_uniform;
-use towtank::traffic::workspace::Workspace;
 
 /// Automatic streams of every mesh: each request reaches the route it was made for, shares are shares of one whole, every
 /// request is counted once, and threads change nothing.

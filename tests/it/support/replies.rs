@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::canon::canon_tcp;
+use super::canon::canon_tcp;
 
 /// The first thing in which the decision rules out what was seen.
 pub fn difference(want: &Value, got: &Value) -> Option<String> {

@@ -1,13 +1,10 @@
 //! Input that is broken, odd or huge: each is either understood or refused, with the place, the line, what is wrong and what
 //! would be right. Nothing panics, hangs or eats memory; `support/run.rs` holds that against every run.
 
-#[path = "support/run.rs"]
-mod run;
-
 use std::fmt::Write as _;
 use std::path::Path;
 
-use run::{Ran, towtank_in};
+use crate::support::run::{Ran, towtank_in};
 use tempfile::TempDir;
 
 /// A folder with files of these names and contents.

@@ -1,12 +1,9 @@
 //! `towtank simulate --requests`: logs replayed, alone and against another mesh.
 
-#[path = "support/run.rs"]
-mod run;
-
 use std::io::Write as _;
 use std::path::Path;
 
-use run::{Ran, towtank_in};
+use crate::support::run::{Ran, towtank_in};
 use serde_json::Value;
 
 fn root() -> &'static Path {
@@ -19,7 +16,7 @@ fn towtank(arguments: &[&str]) -> Ran {
 
 fn document(ran: Ran) -> Value {
     let document: Value = serde_json::from_str(&ran.ends_with(0).out).expect("JSON");
-    let schema: Value = serde_json::from_str(towtank::tool::report::schema::SIMULATE).expect("the schema is JSON");
+    let schema: Value = serde_json::from_str(crate::support::schema::SIMULATE).expect("the schema is JSON");
     let validator = jsonschema::validator_for(&schema).expect("the schema is one");
     let errors: Vec<String> = validator.iter_errors(&document).map(|e| e.to_string()).collect();
     assert!(errors.is_empty(), "{errors:?}");
@@ -86,7 +83,7 @@ fn a_log_by_hand_is_reported_with_what_is_none_of_its_requests() {
     for width in ["80", "120"] {
         let arguments = ["simulate", CASE, "--requests", "tests/log/access.log", "--width", width, "--max-bad", "20%"];
         let ran = towtank(&arguments).ends_with(0).says(&["warning: tests/log/access.log:7"]);
-        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "../snapshots", omit_expression => true }, {
             insta::assert_snapshot!(format!("log-{width}"), ran.out);
         });
     }

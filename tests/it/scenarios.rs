@@ -67,7 +67,7 @@ fn every_report_is_as_it_was() {
             let output = towtank(&["simulate", &folder.display().to_string(), "--width", width]);
             let report = text(&output.stdout);
             assert!(output.status.success(), "{name}: {}", text(&output.stderr));
-            insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "../snapshots", omit_expression => true }, {
                 insta::assert_snapshot!(format!("simulate-{name}-{width}"), report);
             });
         }
@@ -76,7 +76,7 @@ fn every_report_is_as_it_was() {
 
 #[test]
 fn every_json_fits_the_schema() {
-    let schema: Value = serde_json::from_str(towtank::tool::report::schema::SIMULATE).expect("the schema is JSON");
+    let schema: Value = serde_json::from_str(crate::support::schema::SIMULATE).expect("the schema is JSON");
     let validator = jsonschema::validator_for(&schema).expect("the schema is one");
     for folder in folders() {
         for options in [&[][..], &["--exact"], &["--count", "77"]] {

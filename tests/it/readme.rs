@@ -32,7 +32,7 @@ fn shown(readme: &str) -> Vec<Shown> {
 
 #[test]
 fn the_readme_shows_what_towtank_prints() {
-    let blocks = shown(include_str!("../README.md"));
+    let blocks = shown(include_str!("../../README.md"));
     assert!(blocks.len() >= 4, "the README shows what towtank does");
     for block in blocks {
         let arguments = shlex::split(&block.command).expect("a command line");

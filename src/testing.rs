@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use towtank::manifest::load::UnknownFields;
-use towtank::manifest::source::SourceMap;
-use towtank::tool::files;
-use towtank::traffic::scenario;
-use towtank::traffic::workspace::{self, Inputs, Options, Workspace};
+use crate::manifest::load::UnknownFields;
+use crate::manifest::source::SourceMap;
+use crate::tool::files;
+use crate::traffic::scenario;
+use crate::traffic::workspace::{self, Inputs, Options, Workspace};
 
 /// Opens the scenario in `folder`. None where it is refused on purpose.
 pub fn open(folder: &Path) -> Option<Workspace> {

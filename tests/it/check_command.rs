@@ -1,12 +1,9 @@
 //! `towtank check` as people and machines call it: exit status, silences, formats.
 
-#[path = "support/run.rs"]
-mod run;
-
 use std::fs;
 use std::path::Path;
 
-use run::{Ran, towtank_in};
+use crate::support::run::{Ran, towtank_in};
 use serde_json::Value;
 
 const MANIFESTS: &str = "\

@@ -1,29 +1,26 @@
 //! Laws of what-ifs and of logs that hold for every mesh: checked on all scenarios and on all meshes whose routing is recorded,
 //! each beside itself with one object left out.
 
-#[path = "support/meshes.rs"]
-mod meshes;
-
 use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
-use meshes::{folders, open, open_edited, without};
-use smol_str::SmolStr;
-use towtank::analysis::compare::{self, Flow, StreamChange, change};
-use towtank::envoy::decision::{Decision, Outcome, Upstream};
-use towtank::envoy::request::Request;
-use towtank::envoy::router::Switches;
-use towtank::manifest::source::Position;
-use towtank::traffic::recorded::{self, Log};
-use towtank::traffic::replay::{
+use crate::analysis::compare::{self, Flow, StreamChange, change};
+use crate::envoy::decision::{Decision, Outcome, Upstream};
+use crate::envoy::request::Request;
+use crate::envoy::router::Switches;
+use crate::manifest::source::Position;
+use crate::testing::{folders, open, open_edited, without};
+use crate::traffic::recorded::{self, Log};
+use crate::traffic::replay::{
     self, Lens, Lenses, Override, Pair, Prepared, Progress, Recorded, Settings, Simulation, StreamSummary, View,
     answer_status,
 };
-use towtank::traffic::request_text::{for_url, parse_json_lines};
-use towtank::traffic::scenario::{Amount, Extent, Scenario, Stream, Template, TemplateHeader};
-use towtank::traffic::workspace::Workspace;
+use crate::traffic::request_text::{for_url, parse_json_lines};
+use crate::traffic::scenario::{Amount, Extent, Scenario, Stream, Template, TemplateHeader};
+use crate::traffic::workspace::Workspace;
+use smol_str::SmolStr;
 
 fn settings() -> Settings {
     Settings { seed: 5, amount: Override { count: Some(300), ..Override::default() }, ..Settings::default() }
@@ -300,8 +297,7 @@ fn access_logs_go_where_they_went() {
             let keeps_host = |t: &Template| {
                 let request = for_url(&t.method, &t.url).expect("a request");
                 let seen = view(&now, &now, &stream.proxy).expect("a proxy");
-                let d =
-                    towtank::envoy::decision::decide(&seen.router, &request, towtank::envoy::decision::Detail::Outcome);
+                let d = crate::envoy::decision::decide(&seen.router, &request, crate::envoy::decision::Detail::Outcome);
                 let arrives = d.clusters.iter().filter_map(|c| c.upstream.as_ref()).chain(&d.upstream);
                 arrives.into_iter().all(|u| u.authority == request.authority)
             };

@@ -25,5 +25,5 @@ fn findings_of_the_scenarios_are_the_reviewed_ones() {
             );
         }
     }
-    assert_eq!(found, include_str!("checks/scenarios.txt"));
+    assert_eq!(found, include_str!("../checks/scenarios.txt"));
 }

@@ -1,40 +1,34 @@
-//! Holds the binary against recorded answers of Istio's control plane and of a real Envoy, one test a case.
+//! Holds the binary against recorded answers of Istio's control plane and of a real Envoy, all cases in one test.
 //!
 //! A case is a folder below `tests/conformance` with `scenario.yaml`, `manifests/`, `requests.jsonl`, and the answers:
 //! `expected.json` (tables, clusters, listeners, refused documents) and `replies.jsonl` (a line for each request). Every
-//! case is compared in five parts, and no reply may contradict what `check` proves; the test's message names the first difference of each part. What is compared, and what
+//! case is compared in five parts, and no reply may contradict what `check` proves; its message names the first difference of each part. What is compared, and what
 //! is noise, stands beside the functions below. `TOWTANK_CONFORMANCE` names another folder with cases.
-
-#[path = "support/canon.rs"]
-mod canon;
-#[path = "support/replies.rs"]
-mod replies;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use canon::{canon_cluster, canon_listener, canon_route_configs, first_difference, from_envoy};
-use libtest_mimic::{Arguments, Failed, Trial};
+use crate::support::canon::{canon_cluster, canon_listener, canon_route_configs, first_difference, from_envoy};
+use rayon::prelude::*;
 use serde_json::Value;
 
 /// As Istio reads manifests: nothing assumed, unknown fields dropped.
 const AS_ISTIO: [&str; 4] = ["--assume-services", "never", "--unknown-fields", "warn"];
 
-fn main() {
-    let arguments = Arguments::from_args();
+#[test]
+fn every_recorded_answer_is_ours() {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
     let root = std::env::var_os("TOWTANK_CONFORMANCE").map_or(own, PathBuf::from);
     let mut folders = case_folders(&root);
     folders.sort();
     assert!(!folders.is_empty(), "no conformance case below {}", root.display());
-    let trials = folders
-        .into_iter()
-        .map(|folder| {
-            let name = folder.strip_prefix(&root).unwrap_or(&folder).display().to_string();
-            Trial::test(name, move || run_case(&folder))
-        })
-        .collect();
-    libtest_mimic::run(&arguments, trials).exit();
+    let run = |folder: &PathBuf| {
+        let name = folder.strip_prefix(&root).unwrap_or(folder).display();
+        run_case(folder).err().map(|differences| format!("{name}\n{differences}"))
+    };
+    let wrong: Vec<String> = folders.par_iter().filter_map(run).collect();
+    println!("{} of {} cases agree", folders.len() - wrong.len(), folders.len());
+    assert!(wrong.is_empty(), "{} of {} cases differ:\n{}", wrong.len(), folders.len(), wrong.join("\n\n"));
 }
 
 /// Folders with an `expected.json`.
@@ -58,7 +52,7 @@ fn read_json(path: &Path) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-fn run_case(folder: &Path) -> Result<(), Failed> {
+fn run_case(folder: &Path) -> Result<(), String> {
     let case = folder.to_str().ok_or("the case's path is not UTF-8")?;
     let expected = read_json(&folder.join("expected.json"));
     let mut differences = Vec::new();
@@ -69,7 +63,7 @@ fn run_case(folder: &Path) -> Result<(), Failed> {
     if folder.join("replies.jsonl").is_file() {
         compare_replies(case, folder, &dead, &mut differences);
     }
-    if differences.is_empty() { Ok(()) } else { Err(differences.join("\n").into()) }
+    if differences.is_empty() { Ok(()) } else { Err(differences.join("\n")) }
 }
 
 fn compare_tables(case: &str, proxy: &str, want: &Value, differences: &mut Vec<String>) {
@@ -171,7 +165,9 @@ fn compare_replies(case: &str, folder: &Path, dead: &[Rule], differences: &mut V
         let found = answers.iter().find(|a| a["id"] == want["id"]);
         let difference = match found {
             None => Some("no answer".to_owned()),
-            Some(got) => replies::difference(&want, got).or_else(|| taken_by_the_dead(&want, got, dead)),
+            Some(got) => {
+                crate::support::replies::difference(&want, got).or_else(|| taken_by_the_dead(&want, got, dead))
+            }
         };
         if let Some(d) = difference {
             differences.push(format!("request {}: {d}", want["id"]));

@@ -31,7 +31,7 @@ fn parts(output: &Output) -> (Option<i32>, String, String) {
 }
 
 fn snapshot(name: &str, text: &str) {
-    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+    insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "../snapshots", omit_expression => true }, {
         insta::assert_snapshot!(format!("test-{name}"), text);
     });
 }
@@ -342,7 +342,7 @@ fn scenarios_with_tests_pass_them() {
 
 #[test]
 fn test_files_and_reports_fit_the_schema() {
-    let schema: Value = serde_json::from_str(towtank::tool::report::schema::TEST).expect("the schema is JSON");
+    let schema: Value = serde_json::from_str(crate::support::schema::TEST).expect("the schema is JSON");
     let validator = jsonschema::validator_for(&schema).expect("the schema is one");
     let check = |name: &str, value: &Value| {
         let errors: Vec<String> = validator.iter_errors(value).map(|e| format!("{}: {e}", e.instance_path())).collect();
@@ -357,7 +357,7 @@ fn test_files_and_reports_fit_the_schema() {
     let (_, out, _) = run(&["mesh", "router-check", "-o", "json"]);
     check("report with parts not evaluated", &serde_json::from_str(&out).expect("output is JSON"));
     assert!(!validator.is_valid(&serde_json::json!({"tests": []})));
-    let scenario: Value = serde_json::from_str(towtank::tool::report::schema::SCENARIO).expect("the schema is JSON");
+    let scenario: Value = serde_json::from_str(crate::support::schema::SCENARIO).expect("the schema is JSON");
     for part in ["test", "expect"] {
         assert_eq!(scenario["$defs"][part], schema["$defs"][part], "one format, wherever tests stand");
     }

@@ -1,11 +1,8 @@
 //! What `towtank simulate` makes of traffic that is asked for on the command line: how much, how long, and what it can tell.
 
-#[path = "support/run.rs"]
-mod run;
-
 use std::path::Path;
 
-use run::{Ran, towtank_in};
+use crate::support::run::{Ran, towtank_in};
 use serde_json::Value;
 
 fn towtank(arguments: &[&str]) -> Ran {
@@ -13,7 +10,7 @@ fn towtank(arguments: &[&str]) -> Ran {
 }
 
 fn fits_the_schema(document: &Value) {
-    let schema: Value = serde_json::from_str(towtank::tool::report::schema::SIMULATE).expect("the schema is JSON");
+    let schema: Value = serde_json::from_str(crate::support::schema::SIMULATE).expect("the schema is JSON");
     let validator = jsonschema::validator_for(&schema).expect("the schema is one");
     let errors: Vec<String> = validator.iter_errors(document).map(|e| e.to_string()).collect();
     assert!(errors.is_empty(), "{errors:?}");
@@ -44,7 +41,7 @@ fn rate_and_duration_say_how_many_requests_come() {
 fn detect_says_what_a_split_can_tell() {
     for width in ["80", "120"] {
         let ran = towtank(&["simulate", CANARY, "--detect", "1%", "--rate", "200/s", "--width", width]).ends_with(0);
-        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "../snapshots", omit_expression => true }, {
             insta::assert_snapshot!(format!("detect-{width}"), ran.out);
         });
     }
@@ -224,7 +221,7 @@ fn a_what_if_says_what_moves_what_is_lost_and_what_is_proven_to_stay() {
     };
     for width in ["80", "120"] {
         let ran = run(&["--width", width]).ends_with(0);
-        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "../snapshots", omit_expression => true }, {
             insta::assert_snapshot!(format!("what-if-{width}"), ran.out);
         });
     }

@@ -1,13 +1,10 @@
 //! Manifests that nobody here wrote: every folder and every file below `../shared/corpus` (or `TOWTANK_CORPUS`) is loaded and
 //! simulated, or refused with the place and what would be right. Skipped, with a line that says so, where that folder isn't.
 
-#[path = "support/run.rs"]
-mod run;
-
 use std::path::{Path, PathBuf};
 
+use crate::support::run::{Ran, towtank_in};
 use rayon::prelude::*;
-use run::{Ran, towtank_in};
 
 /// The folders with manifests, each a project of its own.
 fn projects() -> Vec<PathBuf> {

@@ -1,0 +1,14 @@
+//! The tests that stand outside: the program as people and scripts run it. One binary, so that it is linked once.
+
+mod bad_input;
+mod check_command;
+mod check_scenarios;
+mod conformance;
+mod corpus;
+mod corpus_findings;
+mod log;
+mod readme;
+mod scenarios;
+mod support;
+mod test_command;
+mod traffic;

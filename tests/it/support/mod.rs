@@ -1,0 +1,12 @@
+//! What the tests share.
+
+pub mod canon;
+pub mod replies;
+pub mod run;
+
+/// The schemas of the outputs, as `towtank schema` prints them.
+pub mod schema {
+    pub const SCENARIO: &str = include_str!("../../../src/tool/report/schema/scenario.json");
+    pub const SIMULATE: &str = include_str!("../../../src/tool/report/schema/simulate.json");
+    pub const TEST: &str = include_str!("../../../src/tool/report/schema/test.json");
+}
