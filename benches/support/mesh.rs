@@ -61,8 +61,19 @@ fn workload(out: &mut String, service: usize) {
     );
 }
 
-/// Items of a VirtualService's `http`.
+/// Items of a VirtualService's `http`; the last one takes what is left.
 fn rules(out: &mut String, service: usize) {
+    narrow_rules(out, service);
+    rest(out, service, "");
+}
+
+/// The same for one of many services on a host: the last one takes what is left of the service's own prefix.
+fn rules_below(out: &mut String, service: usize) {
+    narrow_rules(out, service);
+    rest(out, service, &format!("match: [{{uri: {{prefix: /s{service}/}}}}]\n    "));
+}
+
+fn narrow_rules(out: &mut String, service: usize) {
     let (path, host) = (format!("/s{service}"), host(service));
     let matches = [
         format!("    - uri: {{prefix: {path}/r0/}}\n"),
@@ -74,9 +85,51 @@ fn rules(out: &mut String, service: usize) {
         let subset = 1 + rule % 2;
         let _ = write!(out, "  - match:\n{text}    route:\n    - destination: {{host: {host}, subset: v{subset}}}\n");
     }
+}
+
+fn rest(out: &mut String, service: usize, condition: &str) {
+    let host = host(service);
     let _ = write!(
         out,
-        "  - route:\n    - destination: {{host: {host}, subset: v1}}\n      weight: 90\n    - destination: {{host: \
+        "  - {condition}route:\n    - destination: {{host: {host}, subset: v1}}\n      weight: 90\n    - destination: {{host: \
          {host}, subset: v2}}\n      weight: 10\n"
     );
+}
+
+/// Every service has its own prefix of one host, in a VirtualService of its own.
+pub fn shared_host(services: usize) -> String {
+    let mut out =
+        "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: edge, namespace: istio-system}\nspec:\n  \
+                   selector: {istio: ingressgateway}\n  servers: [{hosts: [api.example.com], port: {number: 80, name: \
+                   http, protocol: HTTP}}]\n"
+            .to_owned();
+    for service in 0..services {
+        let _ = write!(
+            out,
+            "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: vs{service}, namespace: \
+             ns}}\nspec:\n  hosts: [api.example.com]\n  gateways: [istio-system/edge]\n  http:\n  - match: [{{uri: \
+             {{prefix: /s{service}/}}}}]\n    route: [{{destination: {{host: svc{service}}}}}]\n"
+        );
+    }
+    out
+}
+
+/// One gateway host whose one VirtualService has five rules for each service.
+pub fn one_host(services: usize) -> String {
+    let mut out =
+        "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: edge, namespace: istio-system}\nspec:\n  \
+         selector: {istio: ingressgateway}\n  servers: [{hosts: [shop.example.com], port: {number: 80, name: http, protocol: \
+         HTTP}}]\n---\n"
+            .to_owned();
+    for service in 0..services {
+        workload(&mut out, service);
+    }
+    out.push_str(
+        "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: shop, namespace: istio-system}\nspec:\n  hosts: \
+         [shop.example.com]\n  gateways: [edge]\n  http:\n",
+    );
+    for service in 0..services {
+        rules_below(&mut out, service);
+    }
+    out
 }

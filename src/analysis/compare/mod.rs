@@ -36,6 +36,11 @@ pub(crate) struct WhatIf {
 }
 
 impl WhatIf {
+    /// True where a request of the streams is treated otherwise, or a table differs.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.changes.iter().any(|c| c.changed() > 0.0) || self.tables.iter().any(|t| !t.is_identical())
+    }
+
     /// Compares everything about a pair. `before` is what its older side counted.
     pub(crate) fn new(pair: &Pair, before: Vec<StreamSummary>) -> WhatIf {
         let (old, new) = (&pair.before, &pair.now);

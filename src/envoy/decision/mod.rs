@@ -18,6 +18,7 @@ mod variant;
 pub(crate) use clusters::{cluster_end, priority_loads};
 pub(crate) use decide::{Detail, decide};
 pub(crate) use json::{DecisionJson, SourceJson};
+pub use outcome::Outcome;
 pub(crate) use outcome::*;
 pub(crate) use sent::sent;
 pub(crate) use variant::{Variant, variant};

@@ -7,18 +7,31 @@ use crate::envoy::table::{ClusterName, RouteSource};
 /// How a request ends. Each class says how it is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Outcome {
+#[non_exhaustive]
+pub enum Outcome {
+    /// An endpoint gets it: traffic of a subset.
     Delivered,
+    /// The proxy answers with a redirect.
     Redirect,
+    /// The proxy answers with a configured status, or a CORS preflight with 200.
     DirectResponse,
+    /// A fault's abort answers.
     FaultAbort,
+    /// 404 `NR`: no virtual host or no route takes it. Unmatched.
     NoRoute,
+    /// Nothing listens on that port or for that name: the connection is refused or closed. Unmatched.
     NoListener,
+    /// 503 `NC`: the route names a cluster that the proxy doesn't have, as for an undefined subset. Blackholed.
     NoCluster,
+    /// 503 `UH`: the cluster has no ready endpoint. Blackholed.
     NoEndpoints,
+    /// Unknown to the mesh, and the outbound policy lets nothing else out. Blackholed.
     BlackholeCluster,
+    /// Unknown to the mesh, and let out as dialled.
     Passthrough,
+    /// The connection is proxied as TCP; no HTTP rule is looked at.
     Tcp,
+    /// 400: refused before routing. Unmatched.
     BadRequest,
 }
 
@@ -52,7 +65,8 @@ impl Outcome {
         Outcome::BadRequest,
     ];
 
-    pub(crate) fn as_str(self) -> &'static str {
+    /// As JSON outputs write it: `no_cluster`.
+    pub fn as_str(self) -> &'static str {
         match self {
             Outcome::Delivered => "delivered",
             Outcome::Redirect => "redirect",
@@ -67,6 +81,16 @@ impl Outcome {
             Outcome::Tcp => "tcp",
             Outcome::BadRequest => "bad_request",
         }
+    }
+
+    /// True where the request is blackholed: routed, and then lost.
+    pub fn is_lost(self) -> bool {
+        self.counted() == Counted::Blackholed
+    }
+
+    /// True where nothing took the request.
+    pub fn is_unmatched(self) -> bool {
+        self.counted() == Counted::Unmatched
     }
 
     pub(crate) fn counted(self) -> Counted {

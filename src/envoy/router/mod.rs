@@ -345,6 +345,11 @@ impl Found {
         }
     }
 
+    /// True where a route of a virtual host took it.
+    pub(crate) fn has_route(self) -> bool {
+        matches!(self, Found::Http { end: HttpEnd::Route { .. }, .. })
+    }
+
     /// Route configuration and virtual host whose routes were tried.
     pub(crate) fn virtual_host(self) -> Option<(u32, u32)> {
         match self {

@@ -40,26 +40,6 @@ pub(crate) fn by_specificity(a: &str, b: &str) -> Ordering {
     is_wildcard(a).cmp(&is_wildcard(b)).then_with(|| b.len().cmp(&a.len())).then_with(|| a.cmp(b))
 }
 
-/// HP-7.
-pub(crate) fn intersect(outer: &[SmolStr], inner: &[SmolStr]) -> Vec<SmolStr> {
-    let mut out: Vec<SmolStr> = Vec::new();
-    for x in outer {
-        for y in inner {
-            let hit = if is_subset_of(x, y) {
-                x
-            } else if is_subset_of(y, x) {
-                y
-            } else {
-                continue;
-            };
-            if !out.contains(hit) {
-                out.push(hit.clone());
-            }
-        }
-    }
-    out
-}
-
 /// FQ-1: the full name of `host` written in an object of `namespace`.
 pub(crate) fn fqdn(host: &str, namespace: &str, cluster_domain: &str) -> SmolStr {
     if host.is_empty() || host == "*" || host.contains('.') || host.parse::<std::net::IpAddr>().is_ok() {

@@ -8,12 +8,16 @@ use smol_str::SmolStr;
 use crate::manifest::kinds::ObjectId;
 use crate::manifest::source::Position;
 
-/// How bad a finding is.
+/// How bad a finding is, from the least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Severity {
+#[non_exhaustive]
+pub enum Severity {
+    /// Worth knowing.
     Info,
+    /// Probably not what was meant, or dangerous.
     Warning,
+    /// Does not work, or would be refused.
     Error,
 }
 
@@ -112,12 +116,6 @@ impl Finding {
     #[must_use]
     pub(crate) fn rejected(mut self) -> Finding {
         self.admission = Some(Admission::Rejected);
-        self
-    }
-
-    #[must_use]
-    pub(crate) fn warned(mut self) -> Finding {
-        self.admission = Some(Admission::Warned);
         self
     }
 

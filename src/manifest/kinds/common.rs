@@ -26,10 +26,6 @@ impl Labels {
         self.0.is_empty()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// Entries in key order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&SmolStr, &SmolStr)> {
         self.0.iter().map(|(k, v)| (k, v))

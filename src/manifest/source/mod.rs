@@ -58,8 +58,4 @@ impl SourceMap {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
         (0..).map(FileId).zip(&self.files)
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.files.is_empty()
-    }
 }

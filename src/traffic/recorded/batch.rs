@@ -44,11 +44,6 @@ pub(super) enum Content {
 }
 
 impl Batch {
-    /// Number of the first line, from 1; of a HAR, of the first entry.
-    pub(crate) fn first_line(&self) -> u64 {
-        self.first_line
-    }
-
     /// How many lines (rows of CSV, entries of a HAR) there are; blank ones count.
     pub(crate) fn lines(&self) -> u64 {
         self.lines

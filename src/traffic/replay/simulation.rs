@@ -63,8 +63,6 @@ pub(crate) struct Prepared {
     /// Requests to make.
     pub requests: u64,
     pub classes: Vec<Class>,
-    /// Clients that come back; None: every request is a client of its own.
-    pub sessions: Option<u64>,
     /// About each class, in order.
     pub decisions: Vec<Decision>,
     pub plan: Plan,
@@ -244,7 +242,6 @@ fn prepared(wanted: Wanted, view: &View) -> Result<Option<Prepared>, NotPossible
             automatic,
             requests,
             classes,
-            sessions,
             decisions,
             plan,
             amount,

@@ -93,6 +93,7 @@ fn tail(statistic: f64, degrees_of_freedom: u64) -> f64 {
 
 /// The Kolmogorov-Smirnov statistic of a sample against the uniform distribution on 0 to 1, times the root of its size: above
 /// 1.63 in one case of a hundred, above 1.95 in one of a thousand, where the sample is uniform.
+#[cfg(test)]
 pub(crate) fn kolmogorov_smirnov_uniform(sample: &[f64]) -> f64 {
     let mut sorted = sample.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -77,13 +77,11 @@ pub(crate) struct Refused {
     pub findings: Vec<Finding>,
 }
 
-/// What `check` needs of inputs that may be refused: everything that was found, and the ids.
+/// What `check` needs of inputs that may be refused: everything that was found.
 #[derive(Debug)]
 pub(crate) struct Reviewed {
     pub sources: SourceMap,
     pub findings: Vec<Finding>,
-    /// Objects that admission would refuse.
-    pub refused: Vec<(ObjectId, Position)>,
     /// What is left of the documents: the objects that would be in force, with Services assumed where that was asked for.
     pub manifests: Manifests,
     /// The objects of the inputs' `base` that are in force, where there is one; what is refused there is in force nowhere.
@@ -229,18 +227,9 @@ pub(crate) fn review(inputs: Inputs, options: &Options) -> Reviewed {
         manifests
     });
     let assumed = if options.assume_services { assume::services(&mut admitted.manifests) } else { Vec::new() };
-    let mut refused: Vec<(ObjectId, Position)> = Vec::new();
-    for f in admitted.findings.iter().filter(|f| f.is_rejection()) {
-        if let Some(object) = &f.object
-            && refused.iter().all(|(o, at)| o != object || at.document != f.at.document || at.file != f.at.file)
-        {
-            refused.push((object.clone(), f.at));
-        }
-    }
     Reviewed {
         sources: inputs.sources,
         findings: admitted.findings,
-        refused,
         manifests: admitted.manifests,
         base,
         assumed,

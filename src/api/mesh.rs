@@ -1,0 +1,285 @@
+//! A mesh: manifests read, judged and resolved.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::{Error, Finding, Options, Report, Settings, Table};
+use crate::analysis::checks::{self, registry::Profile};
+use crate::analysis::compare::{LogResult, WhatIf, logged};
+use crate::envoy::proxy;
+use crate::envoy::router::{Router, Switches};
+use crate::istio::translate;
+use crate::manifest::load::UnknownFields;
+use crate::manifest::source::SourceMap;
+use crate::traffic::recorded::{self, Log};
+use crate::traffic::replay::{self, Lens, Lenses, Override, Pair, Progress, Recorded, Simulation, View};
+use crate::traffic::scenario;
+use crate::traffic::workspace::{self, Inputs, Workspace};
+
+/// Name of a text that is a scenario instead of manifests.
+const SCENARIO: &str = "scenario.yaml";
+
+/// Everything that was given, as Istio would resolve it: what all questions are asked of.
+///
+/// ```
+/// use towtank::{Mesh, Options};
+///
+/// let manifests = "
+/// apiVersion: networking.istio.io/v1
+/// kind: VirtualService
+/// metadata: {name: reviews}
+/// spec:
+///   hosts: [reviews]
+///   http:
+///   - route:
+///     - {destination: {host: reviews, port: {number: 9080}, subset: v1}, weight: 90}
+///     - {destination: {host: reviews, port: {number: 9080}, subset: v2}, weight: 10}
+/// ";
+/// let mesh = Mesh::from_texts([("reviews.yaml", manifests)], &Options::default())?;
+/// let table = mesh.table(&mesh.proxies()[0]);
+/// let request = "GET http://reviews:9080/1".parse()?;
+/// // No DestinationRule defines the subsets: both are lost.
+/// let lost: f64 = table.decide(&request).shares().filter(|(_, _, o)| o.is_lost()).map(|(_, share, _)| share).sum();
+/// assert_eq!(lost, 1.0);
+/// # Ok::<(), towtank::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Mesh {
+    workspace: Workspace,
+    sources: Arc<SourceMap>,
+    switches: Switches,
+    namespace: String,
+    /// What it was opened with, for what is asked of the manifests as they were written.
+    inputs: Inputs,
+    options: workspace::Options,
+}
+
+/// A point of view: one Envoy, a sidecar or a gateway. There is no such thing as the route table of a mesh, only that of a proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proxy {
+    inner: Arc<proxy::Proxy>,
+}
+
+impl Proxy {
+    /// As reports show it, and as `--proxy` and [`Mesh::proxy`] take it.
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// The namespace whose resources it sees.
+    pub fn namespace(&self) -> &str {
+        &self.inner.namespace
+    }
+
+    /// False for a sidecar.
+    pub fn is_gateway(&self) -> bool {
+        self.inner.kind == proxy::ProxyKind::Gateway
+    }
+}
+
+impl Mesh {
+    /// Opens a mesh of texts, each with the name that messages show for it. A text named `scenario.yaml` is a scenario: its proxies,
+    /// pods, mesh settings and streams count; the other texts are its manifests, whatever its `manifests` lists.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where a text can't be read, or a document would be refused and [`Options::skip_invalid`] isn't set;
+    /// [`Error::Proxy`] for a point of view that there isn't.
+    pub fn from_texts<N, T>(texts: impl IntoIterator<Item = (N, T)>, options: &Options) -> Result<Mesh, Error>
+    where
+        N: AsRef<str>,
+        T: AsRef<str>,
+    {
+        let mut inputs = Inputs::default();
+        for (name, text) in texts {
+            let file = inputs.sources.add(name.as_ref(), text.as_ref());
+            if name.as_ref().rsplit('/').next() != Some(SCENARIO) {
+                inputs.manifests.push(file);
+                continue;
+            }
+            match scenario::decode(file, text.as_ref()) {
+                Ok(scenario) => inputs.scenario = Some((file, scenario)),
+                Err(findings) => inputs.findings.extend(findings),
+            }
+        }
+        Mesh::open_inputs(inputs, options)
+    }
+
+    fn open_inputs(inputs: Inputs, options: &Options) -> Result<Mesh, Error> {
+        let how = workspace::Options {
+            namespace: SmolStr::new(&options.namespace),
+            unknown_fields: match options.ignore_unknown_fields {
+                true => UnknownFields::Warn,
+                false => UnknownFields::Error,
+            },
+            skip_invalid: options.skip_invalid,
+            assume_services: options.assume_services,
+            proxies: options.proxies.clone(),
+        };
+        let workspace = workspace::open(inputs.clone(), &how).map_err(|refused| {
+            match refused.findings.iter().find(|f| f.id == "proxy") {
+                Some(proxy) => Error::Proxy(with_hint(proxy)),
+                None => Error::Refused(Finding::all(&refused.findings, &refused.sources)),
+            }
+        })?;
+        let switches = match &workspace.scenario {
+            None => Switches::default(),
+            Some(scenario) => serde_json::from_value(serde_json::Value::Object(scenario.switches.clone()))
+                .map_err(|e| Error::Streams(format!("scenario: `envoy`: {e}")))?,
+        };
+        let sources = Arc::new(workspace.sources.clone());
+        Ok(Mesh { workspace, sources, switches, namespace: options.namespace.clone(), inputs, options: how })
+    }
+
+    /// The points of view: those that were asked for, else the scenario's, else the mesh's own.
+    pub fn proxies(&self) -> Vec<Proxy> {
+        self.workspace.proxies.iter().map(|p| Proxy { inner: p.clone() }).collect()
+    }
+
+    /// A point of view by name, or by description: `sidecar:NAMESPACE:app=web`, `pod:NAMESPACE/NAME`, `gateway:NAMESPACE:key=value`.
+    ///
+    /// # Errors
+    /// [`Error::Proxy`] where none is called that.
+    pub fn proxy(&self, name: &str) -> Result<Proxy, Error> {
+        let found = self.workspace.proxy(name, &self.namespace);
+        found.map(|inner| Proxy { inner }).map_err(|finding| Error::Proxy(with_hint(&finding)))
+    }
+
+    /// What there is to say about the manifests that were read, besides what [`Mesh::check`] finds. None is an error.
+    pub fn findings(&self) -> Vec<Finding> {
+        Finding::all(&self.workspace.findings, &self.sources)
+    }
+
+    /// Hosts that got an assumed Service, sorted.
+    pub fn assumed(&self) -> impl Iterator<Item = &str> {
+        self.workspace.assumed.iter().map(SmolStr::as_str)
+    }
+
+    /// The route table of one proxy, compiled.
+    pub fn table(&self, proxy: &Proxy) -> Table {
+        let table = Arc::new(translate::route_table(&self.workspace.mesh, &proxy.inner));
+        Table { router: Arc::new(Router::new(table, &self.switches)), sources: self.sources.clone() }
+    }
+
+    /// Replays the streams of the scenario, else one for each host of each point of view, spread over its routes.
+    ///
+    /// # Errors
+    /// [`Error::Streams`] where a stream can't be run.
+    pub fn simulate(&self, settings: &Settings) -> Result<Report, Error> {
+        let proxies = &self.workspace.proxies;
+        let how = self.replay_settings(settings);
+        let simulation = Simulation::prepare(&self.workspace.mesh, proxies, self.workspace.scenario.as_ref(), &how);
+        let streams = counted(&simulation.map_err(streams_error)?, settings);
+        Ok(self.report(settings, streams, None, None))
+    }
+
+    /// Replays the same requests on this mesh and on `older`, which was in force before.
+    ///
+    /// # Errors
+    /// [`Error::Streams`] where a stream can't be run.
+    pub fn diff(&self, older: &Mesh, settings: &Settings) -> Result<Report, Error> {
+        let (new, old) = (&self.workspace, &older.workspace);
+        let scenario = new.scenario.as_ref().or(old.scenario.as_ref());
+        let how = self.replay_settings(settings);
+        let pair = Pair::prepare(&old.mesh, &new.mesh, &new.proxies, scenario, &how).map_err(streams_error)?;
+        let what_if = WhatIf::new(&pair, counted(&pair.before, settings));
+        Ok(self.report(settings, counted(&pair.now, settings), Some(what_if), None))
+    }
+
+    /// Replays the requests of a log (any format that `--requests` takes), through the first point of view where a request names none.
+    ///
+    /// # Errors
+    /// [`Error::Log`] where it can't be read or has no request, [`Error::Streams`] where there is no proxy.
+    pub fn simulate_log(
+        &self,
+        name: &str,
+        log: impl Read + Send + 'static,
+        settings: &Settings,
+    ) -> Result<Report, Error> {
+        let authority = settings.authority.as_deref().map(SmolStr::new);
+        let reading = recorded::Settings { default_authority: authority, ..recorded::Settings::default() };
+        let mut log = Log::open(name, Box::new(log), reading).map_err(log_error)?;
+        let how = self.replay_settings(settings);
+        let first = self.workspace.proxies.first().ok_or_else(|| streams_error(replay::NotPossible::NoProxy))?;
+        let view = |name: &str| {
+            let proxy = self.workspace.proxy(name, &self.namespace).ok()?;
+            Some(Lens { now: Arc::new(View::new(&self.workspace.mesh, &proxy, &self.switches)), before: None })
+        };
+        let lenses = Lenses::new(vec![first.name.clone()], view);
+        let sorted = replay::read(&mut log, &lenses, &Progress::default()).map_err(log_error)?;
+        if sorted.requests == 0 {
+            return Err(Error::Log(format!("{name}: there is no request in it")));
+        }
+        let recorded = replay::streams(name, &sorted, &lenses, &how).map_err(streams_error)?;
+        let simulation = match &recorded {
+            Recorded::One(simulation) => simulation,
+            Recorded::Two(pair) => &pair.now,
+        };
+        let of = |stream: &replay::Prepared| {
+            let view = simulation.views.get(stream.view)?;
+            let proxy = view.table().proxy.name.clone();
+            Some(logged(stream, view, sorted.kinds().filter(|k| k.proxy == proxy)))
+        };
+        let changes = simulation.streams.iter().filter_map(of).collect();
+        let streams = counted(simulation, settings);
+        let log = LogResult { name: name.to_owned(), format: log.format(), changes, sorted };
+        Ok(self.report(settings, streams, None, Some(log)))
+    }
+
+    /// What will probably not do what was meant, and what Istio's admission refuses or warns about, by place.
+    pub fn check(&self) -> Vec<Finding> {
+        let reviewed = workspace::review(self.inputs.clone(), &self.options);
+        let mut findings = reviewed.findings;
+        let found = checks::run(checks::Inputs {
+            manifests: reviewed.manifests,
+            assumed: !reviewed.assumed.is_empty(),
+            scenario: reviewed.scenario.as_ref(),
+            sources: &reviewed.sources,
+            base: reviewed.base,
+            profile: Profile::Default,
+            earlier: &findings,
+        });
+        for index in found.repeated.into_iter().rev() {
+            findings.remove(index);
+        }
+        findings.extend(found.findings);
+        Finding::all(&findings, &self.sources)
+    }
+
+    fn replay_settings(&self, settings: &Settings) -> replay::Settings {
+        replay::Settings {
+            seed: settings.seed,
+            amount: Override { count: settings.requests, ..Override::default() },
+            chosen_proxies: !self.options.proxies.is_empty(),
+            switches: self.switches.clone(),
+            ..replay::Settings::default()
+        }
+    }
+
+    fn report(
+        &self,
+        settings: &Settings,
+        streams: Vec<replay::StreamSummary>,
+        against: Option<WhatIf>,
+        log: Option<LogResult>,
+    ) -> Report {
+        Report { seed: settings.seed, exact: settings.exact, streams, against, log, sources: self.sources.clone() }
+    }
+}
+
+fn counted(simulation: &Simulation, settings: &Settings) -> Vec<replay::StreamSummary> {
+    if settings.exact { simulation.exact() } else { simulation.run(settings.seed, &Progress::default()) }
+}
+
+fn streams_error(error: replay::NotPossible) -> Error {
+    Error::Streams(error.to_string())
+}
+
+fn log_error(error: recorded::Unreadable) -> Error {
+    Error::Log(error.hint.as_ref().map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}")))
+}
+
+fn with_hint(finding: &crate::manifest::diagnostic::Finding) -> String {
+    finding.hint.as_ref().map_or_else(|| finding.message.clone(), |hint| format!("{}; {hint}", finding.message))
+}

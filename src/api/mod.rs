@@ -1,0 +1,22 @@
+//! The front door: what a program in Rust does with a mesh. Everything here stands at the library's root.
+//!
+//! In: texts (or paths). Out: a [`Mesh`], and what can be asked of it. The types wrap what the rooms make, so that those may
+//! change; whatever has no method of its own is in the JSON that each of them gives, in the form of `towtank schema`.
+
+mod decision;
+mod error;
+mod finding;
+mod mesh;
+mod options;
+mod report;
+mod request;
+mod table;
+
+pub use decision::Decision;
+pub use error::Error;
+pub use finding::{Finding, Severity};
+pub use mesh::{Mesh, Proxy};
+pub use options::{Options, Settings};
+pub use report::Report;
+pub use request::Request;
+pub use table::Table;
