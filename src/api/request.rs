@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::Error;
-use crate::envoy::{request, words};
+use crate::envoy::request;
+use crate::envoy::words;
 use crate::traffic::request_text;
 
 /// A request as a client sends it.

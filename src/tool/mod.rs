@@ -3,4 +3,5 @@
 pub(crate) mod cli;
 pub(crate) mod files;
 pub(crate) mod report;
+pub(crate) mod rules;
 pub(crate) mod verify;

@@ -63,13 +63,32 @@ fn ids_that_do_not_exist_are_refused_with_a_suggestion() {
     let ran = check(folder.path(), &["--ignore", "R160"]);
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("there is no check `R160`"), "{}", ran.err);
-    let ran = towtank_in(folder.path(), &["check", "--explain", "KIA1107"], b"");
+    let ran = towtank_in(folder.path(), &["check", "--explain", "RT-33"], b"");
     assert_eq!(ran.code, 2);
-    assert!(ran.err.contains("did you mean R106?"), "{}", ran.err);
-    for id in ["R106", "m107", "S901"] {
-        let ran = towtank_in(folder.path(), &["check", "--explain", id], b"");
-        assert!(ran.code == 0 && ran.out.starts_with(&id.to_uppercase()), "{id}: {}{}", ran.out, ran.err);
+    assert!(ran.err.contains("there is no check and no rule `RT-33`; did you mean RT-3?"), "{}", ran.err);
+}
+
+#[test]
+fn manuals_of_checks_and_rules_are_printed_by_id() {
+    let folder = folder(MANIFESTS);
+    let starts = [
+        ("R106", "R106"),
+        ("m107", "M107"),
+        ("S901", "S901"),
+        ("rt-3", "RT-3 "),
+        ("envoy-matching 2.6", "envoy-matching 2.6 "),
+        // Codes of other tools lead to ours.
+        ("KIA1107", "R106"),
+    ];
+    for (id, start) in starts {
+        for arguments in [&["check", "--explain", id][..], &["explain", id]] {
+            let ran = towtank_in(folder.path(), arguments, b"");
+            assert!(ran.code == 0 && ran.out.starts_with(start), "{arguments:?}: {}{}", ran.out, ran.err);
+        }
     }
+    // A file of that name is manifests.
+    fs::write(folder.path().join("RT-3"), "").expect("it can be written");
+    assert_eq!(towtank_in(folder.path(), &["explain", "RT-3"], b"").code, 2);
 }
 
 #[test]

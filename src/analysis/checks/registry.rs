@@ -166,14 +166,18 @@ pub(crate) fn find(id: &str) -> Option<&'static Check> {
     all().find(|c| c.id.eq_ignore_ascii_case(id))
 }
 
+/// The checks for what other tools report under that code, whatever the case of its letters.
+pub(crate) fn of_peer(code: &str) -> impl Iterator<Item = &'static Check> {
+    all().filter(move |c| c.peers.iter().any(|peer| peer.eq_ignore_ascii_case(code)))
+}
+
 /// `; did you mean ...?` for an id that is none: the nearest ids, or a check whose title has the word.
 pub(crate) fn suggestion(id: &str) -> String {
     let wanted = id.trim().to_ascii_uppercase();
     let by_title = all().filter(|c| id.len() > 4 && c.title.to_ascii_uppercase().contains(&wanted));
-    let peer = all().filter(|c| c.peers.iter().any(|p| *p == wanted));
     let mut near: Vec<(usize, &str)> = all().map(|c| (strsim::levenshtein(&wanted, c.id), c.id)).collect();
     near.sort_unstable();
-    let mut found: Vec<&str> = peer.chain(by_title).map(|c| c.id).filter(|id| !id.starts_with('M')).take(3).collect();
+    let mut found: Vec<&str> = by_title.map(|c| c.id).filter(|id| !id.starts_with('M')).take(3).collect();
     if found.is_empty() {
         found = near.iter().filter(|(distance, _)| *distance <= 1).map(|(_, id)| *id).take(3).collect();
     }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::options::CommonArgs;
-use super::{Exit, input, output};
-use crate::analysis::checks::registry::{self, Profile};
+use super::{Exit, input, manual, output};
+use crate::analysis::checks::registry::Profile;
 use crate::analysis::checks::silence::{self, Ignore};
 use crate::analysis::checks::{self, Outcome};
 use crate::manifest::diagnostic::{Finding, Severity};
@@ -42,7 +42,7 @@ pub(super) struct CheckArgs {
     #[arg(long, value_name = "ID[=KIND/NS/NAME]")]
     ignore: Vec<Ignore>,
 
-    /// Print the manual of a check with an example, and nothing else
+    /// Print the manual of a check or rule and nothing else; codes of istioctl and Kiali lead to ours
     #[arg(long, value_name = "ID", exclusive = true)]
     explain: Option<String>,
 }
@@ -80,7 +80,7 @@ enum ProfileArg {
 
 pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     if let Some(id) = &args.explain {
-        return explain(id, output::color(args.common.color));
+        return manual::print(id, output::color(args.common.color));
     }
     let profile = match args.profile {
         ProfileArg::Default => Profile::Default,
@@ -149,13 +149,4 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
 fn summary(findings: &[Finding]) -> String {
     let summary = diagnostics::summary(findings);
     if summary.is_empty() { "nothing found".to_owned() } else { summary }
-}
-
-fn explain(id: &str, color: bool) -> anyhow::Result<Exit> {
-    let Some(check) = registry::find(id) else {
-        let known: Vec<&str> = registry::all().map(|c| c.id).collect();
-        anyhow::bail!("there is no check `{id}`{}\nthere are {}", registry::suggestion(id), known.join(" "));
-    };
-    output::write(check_text::explain(check, color).as_bytes())?;
-    Ok(Exit::Fine)
 }

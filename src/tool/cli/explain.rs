@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use rayon::prelude::*;
 
 use super::options::CommonArgs;
-use super::{Exit, input, output};
+use super::{Exit, input, manual, output};
 use crate::envoy::decision::{Decision, DecisionJson, Detail};
 use crate::envoy::proxy::Proxy;
 use crate::envoy::request::Request;
@@ -57,6 +57,9 @@ struct Case<'w> {
 }
 
 pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
+    if let Some(id) = asked_id(args) {
+        return manual::print(&id, output::color(args.common.color));
+    }
     let (requests, mut exit) = gather_requests(args)?;
     for inputs in input::gather(&args.common)? {
         let Some(workspace) = input::open(inputs, &args.common) else {
@@ -76,6 +79,15 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
         write(args, &workspace, &cases, &decisions)?;
     }
     Ok(exit)
+}
+
+/// `towtank explain RT-3` asks for a rule: nothing but an id is given, and no file is called that.
+fn asked_id(args: &ExplainArgs) -> Option<String> {
+    let asks = args.request.is_empty() && args.curl.is_empty() && args.requests.is_none();
+    let words: Vec<&str> = args.common.paths.iter().filter_map(|p| p.to_str()).collect();
+    let id = words.join(" ");
+    let is_file = args.common.paths.iter().any(|p| p.exists());
+    (asks && !is_file && words.len() <= 2 && crate::tool::rules::is_id(&id)).then_some(id)
 }
 
 /// The requests of all options, in the order -r, --curl, --requests; what can't be read is said and passed over.

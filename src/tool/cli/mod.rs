@@ -4,6 +4,7 @@ mod check;
 mod explain;
 mod fail_on;
 mod input;
+mod manual;
 mod options;
 mod output;
 mod progress;

@@ -36,7 +36,7 @@ fn pod(name: &str, rest: &str) -> String {
 const WEB: &str = "spec: {containers: [{name: c, image: x, ports: [{name: web, containerPort: 8080}]}]}";
 
 #[test]
-fn ep1_named_target_ports_are_looked_up_in_each_pod() {
+fn ib1_ep1_named_target_ports_are_looked_up_in_each_pod() {
     let udp = "spec: {containers: [{name: c, image: x, ports: [{name: web, containerPort: 1, protocol: UDP}]}]}";
     let native = "spec: {initContainers: [{name: i, image: x, restartPolicy: Always, ports: [{name: web, containerPort: 9090}]}]}";
     let init = "spec: {initContainers: [{name: i, image: x, ports: [{name: web, containerPort: 9}]}]}";
