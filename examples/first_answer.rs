@@ -1,5 +1,7 @@
 //! Who gets which share, and what is lost: `cargo run --example first_answer -- manifests.yaml ...`.
 
+#![allow(clippy::disallowed_methods, reason = "a program of its own reads its files")]
+
 use std::fs;
 
 use towtank::{Mesh, Options, Settings};

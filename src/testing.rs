@@ -9,12 +9,12 @@ use crate::traffic::scenario;
 use crate::traffic::workspace::{self, Inputs, Options, Workspace};
 
 /// Opens the scenario in `folder`. None where it is refused on purpose.
-pub fn open(folder: &Path) -> Option<Workspace> {
+pub(crate) fn open(folder: &Path) -> Option<Workspace> {
     open_edited(folder, |text| text)
 }
 
 /// The same with manifests that were changed before they are read.
-pub fn open_edited(folder: &Path, edit: impl Fn(String) -> String) -> Option<Workspace> {
+pub(crate) fn open_edited(folder: &Path, edit: impl Fn(String) -> String) -> Option<Workspace> {
     let mut inputs = Inputs::default();
     let text = std::fs::read_to_string(folder.join("scenario.yaml")).expect("a scenario");
     let file = inputs.sources.add("scenario.yaml", text.as_str());
@@ -41,7 +41,7 @@ pub fn open_edited(folder: &Path, edit: impl Fn(String) -> String) -> Option<Wor
     workspace::open(inputs, &options).ok()
 }
 
-pub fn folders() -> Vec<PathBuf> {
+pub(crate) fn folders() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found: Vec<PathBuf> = ["scenarios", "tests/conformance"]
         .iter()
@@ -55,7 +55,7 @@ pub fn folders() -> Vec<PathBuf> {
 }
 
 /// Leaves out the `k`-th document of a kind that routes depend on; None beyond the last.
-pub fn without(text: &str, k: usize) -> Option<String> {
+pub(crate) fn without(text: &str, k: usize) -> Option<String> {
     let documents: Vec<&str> = text.split("\n---\n").collect();
     let kinds = ["kind: VirtualService", "kind: DestinationRule", "kind: Gateway", "kind: Service\n", "kind: Sidecar"];
     let counts = |d: &&&str| kinds.iter().any(|kind| d.contains(kind));

@@ -1,5 +1,7 @@
 //! The tests that stand outside: the program as people and scripts run it. One binary, so that it is linked once.
 
+#![allow(clippy::disallowed_methods, reason = "tests read their cases and start the program")]
+
 mod bad_input;
 mod check_command;
 mod check_scenarios;

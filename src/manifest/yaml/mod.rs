@@ -4,19 +4,7 @@
 //! YAML 1.1, whose result is turned into JSON. To be right about a manifest is to read it as that
 //! library does: `no` and `y` are booleans, `0777` is 511, a merge key behind a key overwrites it.
 //!
-//! Two steps, so that the documents of a large file may be parsed in parallel:
-//!
-//! ```
-//! use towtank::yaml::{Limits, documents, parse};
-//!
-//! let text = "kind: A\n---\nkind: B\nspec: {ports: [80, 0x50]}\n";
-//! let pieces = documents(text);
-//! assert_eq!(pieces.len(), 2);
-//! let document = parse(&pieces[1], &Limits::default()).expect("valid").expect("not empty");
-//! let (port, _) = document.root.at("spec.ports[1]").expect("is there");
-//! assert_eq!(port.as_i64(), Some(80));
-//! assert_eq!(port.span.slice(text), "0x50");
-//! ```
+//! Two steps, so that the documents of a large file may be parsed in parallel: [`documents`] cuts a text, [`parse`] reads a piece.
 //!
 //! What comes in is text; what goes out are trees ([`Node`]) and [`Problem`]s with places. Not
 //! here: files, what the keys of a kind are, how a problem looks on a screen.

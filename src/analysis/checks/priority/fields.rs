@@ -272,6 +272,7 @@ fn named_paths<'m>(subject: &Subject<'m>) -> Paths<'m> {
             }
         }
     }
+    #[expect(clippy::iter_over_hash_type, reason = "each list is sorted by itself")]
     for known in paths.values_mut() {
         known.sort_unstable();
         known.dedup();

@@ -190,6 +190,7 @@ impl Collector {
 
     fn finish(self) -> FxHashMap<SmolStr, Vec<(SmolStr, Pool)>> {
         let mut all: FxHashMap<SmolStr, Vec<(SmolStr, Pool)>> = FxHashMap::default();
+        #[expect(clippy::iter_over_hash_type, reason = "a pool is looked up by hostname and namespace")]
         for ((hostname, namespace), ports) in self.pools {
             let pool = ports.into_iter().map(|(name, found)| (name, in_order(found))).collect();
             all.entry(hostname).or_default().push((namespace, pool));

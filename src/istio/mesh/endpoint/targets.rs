@@ -44,6 +44,7 @@ impl TargetIndex {
                 index.services.entry(service.namespace.clone()).or_default().push(service.clone());
             }
         }
+        #[expect(clippy::iter_over_hash_type, reason = "each list is sorted by itself")]
         for list in index.services.values_mut() {
             list.sort_by(|a, b| (a.created, &a.hostname).cmp(&(b.created, &b.hostname)));
         }

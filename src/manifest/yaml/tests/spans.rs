@@ -83,3 +83,14 @@ fn trees_may_be_made_in_parallel() {
     is_send::<RawDocument<'static>>();
     is_send::<Problem>();
 }
+
+#[test]
+fn a_text_is_cut_into_documents_and_each_is_read_by_itself() {
+    let text = "kind: A\n---\nkind: B\nspec: {ports: [80, 0x50]}\n";
+    let pieces = documents(text);
+    assert_eq!(pieces.len(), 2);
+    let document = parse(&pieces[1], &Limits::default()).expect("valid").expect("not empty");
+    let (port, _) = document.root.at("spec.ports[1]").expect("is there");
+    assert_eq!(port.as_i64(), Some(80));
+    assert_eq!(port.span.slice(text), "0x50");
+}
