@@ -7,6 +7,7 @@ mod conformance;
 mod corpus;
 mod corpus_findings;
 mod log;
+mod picture;
 mod readme;
 mod rules;
 mod scenarios;
