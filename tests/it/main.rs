@@ -6,6 +6,7 @@ mod check_scenarios;
 mod conformance;
 mod corpus;
 mod corpus_findings;
+mod docs;
 mod log;
 mod picture;
 mod readme;
