@@ -65,3 +65,8 @@ pub use envoy::decision::Outcome;
 pub mod cli {
     pub use crate::tool::cli::main;
 }
+
+/// The reference's example is run with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/library.md")]
+struct Reference;

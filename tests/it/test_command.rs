@@ -371,26 +371,46 @@ fn test_files_and_reports_fit_the_schema() {
     }
 }
 
+/// The block of `text` that begins with this line, without its indentation.
+fn block(text: &str, first: &str) -> String {
+    let lines = text.lines().skip_while(|l| l.trim_start() != first).take_while(|l| l.starts_with("    "));
+    lines.map(|l| format!("{}\n", &l[4..])).collect()
+}
+
 #[test]
-fn the_readme_s_tests_workflow_and_hook_run() {
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the README");
-    let block = |first: &str| {
-        let lines = readme.lines().skip_while(|l| l.trim_start() != first).take_while(|l| l.starts_with("    "));
-        lines.map(|l| format!("{}\n", &l[4..])).collect::<String>()
-    };
+fn the_reference_s_tests_workflow_and_hook_run() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).expect("a text of the repository");
+    let yaml = |text: &str| serde_yaml::from_str::<serde_yaml::Value>(text).expect("YAML");
     let example = tempfile::NamedTempFile::with_suffix(".test.yaml").expect("a file");
-    std::fs::write(example.path(), block("tests:")).expect("a file");
-    let bookshop = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/bookshop");
+    std::fs::write(example.path(), block(&read("docs/tests.md"), "tests:")).expect("a file");
+    let bookshop = root.join("scenarios/bookshop");
     let (status, out, err) =
         parts(&test_in(&bookshop, &[".", &example.path().to_string_lossy(), "--filter", ".test.yaml"]));
     assert_eq!(status, Some(0), "{out}{err}");
     assert!(out.ends_with("2 tests, 5 requests: all passed\n"), "{out}");
-    let workflow: serde_yaml::Value = serde_yaml::from_str(&block("on: pull_request")).expect("YAML");
+
+    let ci = read("docs/ci.md");
+    let workflow = yaml(&block(&ci, "on: pull_request"));
     let steps = workflow["jobs"]["routing"]["steps"].as_sequence().expect("steps");
-    let runs: Vec<&str> = steps.iter().filter_map(|s| s["run"].as_str()).collect();
-    let hook = block("#!/bin/sh");
-    let commands: Vec<&str> = runs.iter().copied().chain(hook.lines().skip(1).flat_map(|l| l.split(" && "))).collect();
-    let commands: Vec<&str> = commands.into_iter().filter_map(|c| c.strip_prefix("towtank ")).collect();
+    let action = yaml(&read("action.yml"));
+    let mut commands = Vec::new();
+    for with in steps.iter().filter(|s| s["uses"].as_str().is_some_and(|u| u.contains("/towtank@"))).map(|s| &s["with"])
+    {
+        let inputs = with.as_mapping().expect("inputs");
+        assert!(inputs.keys().all(|k| !action["inputs"][k].is_null()), "inputs of action.yml: {with:?}");
+        let text = |key: &str| with[key].as_str().expect("text");
+        commands.push(format!("{} {}", text("command"), text("paths")));
+    }
+    let hooks = yaml(&read(".pre-commit-hooks.yaml"));
+    let known: Vec<&str> = hooks.as_sequence().expect("hooks").iter().filter_map(|h| h["id"].as_str()).collect();
+    let used = yaml(&block(&ci, "repos:"));
+    for hook in used["repos"][0]["hooks"].as_sequence().expect("hooks") {
+        assert!(hook["id"].as_str().is_some_and(|id| known.contains(&id)), "{hook:?} is none of {known:?}");
+    }
+    let hook = block(&ci, "#!/bin/sh");
+    let of_hook = hook.lines().skip(1).flat_map(|l| l.split(" && ")).filter_map(|c| c.strip_prefix("towtank "));
+    commands.extend(of_hook.map(str::to_owned));
     assert_eq!(commands.len(), 4, "{commands:?}");
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("manifests")).expect("a folder");

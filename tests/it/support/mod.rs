@@ -3,6 +3,7 @@
 pub mod canon;
 pub mod replies;
 pub mod run;
+pub mod texts;
 
 /// The schemas of the outputs, as `towtank schema` prints them.
 pub mod schema {
