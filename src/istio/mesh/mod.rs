@@ -1,6 +1,6 @@
 //! The mesh: services with their endpoints, configuration objects indexed by visibility, and proxies.
 //!
-//! In: admitted [`Manifests`](crate::manifest::kinds::Manifests). Out: a closed [`Mesh`] in which short names are made full,
+//! In: admitted [`Manifests`]. Out: a closed [`Mesh`] in which short names are made full,
 //! delegates are merged, DestinationRules are indexed and merged, and every service knows its endpoints. It knows what one
 //! proxy may see ([`Scope`]) but nothing of Envoy's virtual hosts and routes, and nothing of requests.
 

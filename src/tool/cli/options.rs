@@ -43,8 +43,12 @@ pub(super) struct CommonArgs {
     #[arg(value_name = "PATH", required = true, help_heading = None::<&str>)]
     pub paths: Vec<PathBuf>,
 
-    /// The point of view: a proxy of the scenario, sidecar:NS[:labels], pod:NS/NAME or gateway:NS:labels (repeatable)
-    #[arg(long, value_name = "NAME")]
+    // In a doc comment the brackets would be a link.
+    #[arg(
+        long,
+        value_name = "NAME",
+        help = "The point of view: a proxy of the scenario, sidecar:NS[:labels], pod:NS/NAME or gateway:NS:labels (repeatable)"
+    )]
     pub proxy: Vec<String>,
 
     /// Namespace of documents that name none

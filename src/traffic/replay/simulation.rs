@@ -31,7 +31,7 @@ pub(crate) struct Settings {
     pub keep_apart: bool,
     /// What every stream should be able to show, instead of what it says.
     pub detect: Option<Detect>,
-    /// Share of requests that fail anyway, for streams that don't say; None: [`ERROR_RATE_DEFAULT`].
+    /// Share of requests that fail anyway, for streams that don't say; None: 1 %.
     pub error_rate: Option<f64>,
 }
 
