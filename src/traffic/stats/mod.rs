@@ -39,35 +39,48 @@ pub(crate) struct Fit {
 
 /// Holds counts against expected shares (which add up to 1). None where there are fewer than two kinds to compare.
 ///
-/// Kinds with an expected count below 5 are pooled into one, for which the approximation holds better. A count of a kind
-/// that cannot occur makes the fit impossible: p = 0.
+/// Kinds with an expected count below 5 are pooled into one, for which the approximation holds better; where that one is below 5 too,
+/// it joins the smallest of the others. A count of a kind that cannot occur makes the fit impossible: p = 0.
 pub(crate) fn chi_square(counts: &[u64], shares: &[f64]) -> Option<Fit> {
-    let total: u64 = counts.iter().sum();
-    if total == 0 {
-        return None;
-    }
-    let n = as_f64(total);
-    let (mut kinds, mut statistic, mut impossible) = (0u64, 0.0, false);
-    let (mut rest_count, mut rest_expected) = (0.0, 0.0);
+    let n = as_f64(counts.iter().sum());
+    let (mut kinds, mut impossible) = (Vec::new(), false);
+    let mut rest = Kind::default();
     for (&count, &share) in counts.iter().zip(shares) {
-        let expected = share * n;
+        let kind = Kind { count: as_f64(count), expected: share * n };
         if share <= 0.0 {
             impossible |= count > 0;
-        } else if expected < 5.0 {
-            rest_count += as_f64(count);
-            rest_expected += expected;
+        } else if kind.expected < EXPECTED_MIN {
+            rest.add(kind);
         } else {
-            kinds += 1;
-            statistic += (as_f64(count) - expected).powi(2) / expected;
+            kinds.push(kind);
         }
     }
-    if rest_expected > 0.0 {
-        kinds += 1;
-        statistic += (rest_count - rest_expected).powi(2) / rest_expected;
+    if rest.expected >= EXPECTED_MIN {
+        kinds.push(rest);
+    } else {
+        kinds.iter_mut().min_by(|a, b| a.expected.total_cmp(&b.expected))?.add(rest);
     }
-    let degrees_of_freedom = kinds.checked_sub(1).filter(|&d| d > 0)?;
+    let degrees_of_freedom = (kinds.len() as u64).checked_sub(1).filter(|&d| d > 0)?;
+    let statistic = kinds.iter().map(|k| (k.count - k.expected).powi(2) / k.expected).sum();
     let p_value = if impossible { 0.0 } else { tail(statistic, degrees_of_freedom) };
     Some(Fit { statistic, degrees_of_freedom, p_value })
+}
+
+/// Pearson's rule of thumb: with fewer expected, a count is no normal variable.
+const EXPECTED_MIN: f64 = 5.0;
+
+/// One kind of a test of fit, or several put together.
+#[derive(Debug, Clone, Copy, Default)]
+struct Kind {
+    count: f64,
+    expected: f64,
+}
+
+impl Kind {
+    fn add(&mut self, other: Kind) {
+        self.count += other.count;
+        self.expected += other.expected;
+    }
 }
 
 /// The fit of several independent samples together: statistics and degrees of freedom add up. None without any.
@@ -145,6 +158,27 @@ mod tests {
         // All at one end: the distance is 1.
         assert!((kolmogorov_smirnov_uniform(&[0.0; 100]) - 10.0).abs() < 1e-12);
         assert_eq!(kolmogorov_smirnov_uniform(&[]), 0.0);
+    }
+
+    #[test]
+    fn rare_kinds_are_pooled_until_five_are_expected() {
+        let fit =
+            |counts: &[u64], shares: &[f64]| chi_square(counts, shares).map(|f| (f.statistic, f.degrees_of_freedom));
+        // 3 and 2 are put together; 5 stands alone.
+        assert_eq!(fit(&[95, 5, 0], &[0.95, 0.03, 0.02]), Some((0.0, 1)));
+        assert_eq!(fit(&[90, 5, 5], &[0.9, 0.05, 0.05]), Some((0.0, 2)));
+        // What is put together and still below 5 joins the smallest other kind: (41-40)^2/40 is that of 41 of 4,000.
+        let (statistic, degrees) = fit(&[3959, 40, 1], &[0.99, 0.0099, 0.0001]).unwrap();
+        assert!((statistic - (1.0 / 40.0 + 1.0 / 3960.0)).abs() < 1e-9 && degrees == 1, "{statistic} {degrees}");
+        // Alone beside one other, it can't be tested at all.
+        assert_eq!(fit(&[9998, 2], &[0.9999, 0.0001]), None);
+        assert_eq!(fit(&[1, 3], &[0.25, 0.75]), None);
+    }
+
+    #[test]
+    fn a_kind_that_cannot_occur_and_does_not_changes_nothing() {
+        assert_eq!(chi_square(&[50, 50, 0], &[0.5, 0.5, 0.0]), chi_square(&[50, 50], &[0.5, 0.5]));
+        assert_eq!(chi_square(&[50, 50, 0], &[0.5, 0.5, 0.0]).unwrap().p_value, 1.0);
     }
 
     #[test]
