@@ -6,10 +6,11 @@ use std::fmt::Write as _;
 
 use super::run::TestResult;
 use super::subject::{End, in_words};
+use crate::envoy::cluster_state::ClusterState;
 use crate::envoy::decision::Decision;
 use crate::envoy::router::Router;
 use crate::envoy::table::{ChainAction, ClusterName, Route, RouteAction, RouteTable, TcpDestination};
-use crate::envoy::words::{self, ClusterState};
+use crate::envoy::words;
 
 /// The text for these tables and decisions, ending in a line end.
 pub(crate) fn golden<'r>(routers: impl Iterator<Item = &'r Router>, results: &[TestResult]) -> String {
@@ -73,13 +74,11 @@ fn table(out: &mut String, table: &RouteTable) {
 
 /// A cluster by name, with what is wrong with it; how many pods it has is no matter of routing.
 fn to_cluster(table: &RouteTable, name: &ClusterName) -> String {
-    let state = words::cluster_state(table, name);
-    match state {
-        ClusterState::Ready(_) => words::cluster(name),
-        ClusterState::Missing(_) | ClusterState::Empty(_) => {
-            format!("{} ({})", words::cluster(name), words::state(state))
-        }
+    let state = ClusterState::of(table, name);
+    if state.cause().is_none() {
+        return words::cluster(name);
     }
+    format!("{} ({})", words::cluster(name), words::state(&state))
 }
 
 fn route(r: &Route, table: &RouteTable) -> String {

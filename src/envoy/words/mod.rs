@@ -1,69 +1,11 @@
 //! Parts of a route table in plain words; every human-readable report says the same thing the same way.
 
+use crate::envoy::cluster_state::{Cause, ClusterState};
 use crate::envoy::table::{
-    AbortStatus, Cluster, ClusterName, DiscoveryType, Forward, ForwardTo, HeaderMatcher, HeaderMutations, Health,
-    LbPolicy, PathMatch, PathRewrite, Redirect, RedirectPath, Route, RouteAction, RouteMatch, RouteSource, RouteTable,
-    ValueMatch,
+    AbortStatus, ClusterName, Forward, ForwardTo, HeaderMatcher, HeaderMutations, Health, LbPolicy, PathMatch,
+    PathRewrite, Redirect, RedirectPath, Route, RouteAction, RouteMatch, RouteSource, ValueMatch,
 };
 use crate::manifest::source::{Position, SourceMap};
-
-/// What can be said about a cluster that a route names.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum ClusterState<'t> {
-    /// The proxy has no cluster of that name: 503 `NC`.
-    Missing(MissingCluster),
-    /// No endpoint can take requests: 503 `UH`.
-    Empty(&'t Cluster),
-    Ready(&'t Cluster),
-}
-
-/// Why a cluster is missing, as far as the table shows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MissingCluster {
-    /// Host and port exist, the subset doesn't.
-    UndefinedSubset,
-    /// The host exists on other ports.
-    UnknownPort,
-    UnknownHost,
-}
-
-impl MissingCluster {
-    /// In three words.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            MissingCluster::UndefinedSubset => "subset not defined",
-            MissingCluster::UnknownPort => "no such port",
-            MissingCluster::UnknownHost => "unknown host",
-        }
-    }
-}
-
-/// True where the cluster's endpoints can't run out: the dialled address, or a name looked up per request.
-fn needs_no_endpoints(c: &Cluster) -> bool {
-    matches!(c.discovery, DiscoveryType::OriginalDst | DiscoveryType::DynamicForwardProxy)
-}
-
-/// Looks `name` up in the table.
-pub(crate) fn cluster_state<'t>(table: &'t RouteTable, name: &ClusterName) -> ClusterState<'t> {
-    match table.cluster(name) {
-        Some(c) if needs_no_endpoints(c) || c.endpoints.iter().any(|e| e.health == Health::Healthy) => {
-            ClusterState::Ready(c)
-        }
-        Some(c) => ClusterState::Empty(c),
-        None => ClusterState::Missing(missing(table, name)),
-    }
-}
-
-fn missing(table: &RouteTable, name: &ClusterName) -> MissingCluster {
-    let Some((host, subset, port)) = name.parts() else { return MissingCluster::UnknownHost };
-    if !subset.is_empty() && table.cluster(&ClusterName::outbound(port, "", host)).is_some() {
-        MissingCluster::UndefinedSubset
-    } else if table.has_cluster_of(host) {
-        MissingCluster::UnknownPort
-    } else {
-        MissingCluster::UnknownHost
-    }
-}
 
 /// A cluster name for people: `reviews.shop (v2) :9080`, with the usual suffix left away.
 pub(crate) fn cluster(name: &ClusterName) -> String {
@@ -80,16 +22,24 @@ pub(crate) fn short_host(host: &str) -> &str {
 }
 
 /// The state in a few words: `2 pods`, `503 NC: subset not defined`.
-pub(crate) fn state(state: ClusterState<'_>) -> String {
+pub(crate) fn state(state: &ClusterState<'_>) -> String {
     match state {
-        ClusterState::Missing(why) => format!("503 NC: {}", why.as_str()),
-        ClusterState::Empty(c) if c.endpoints.is_empty() => "503 UH: no pod matches".to_owned(),
-        ClusterState::Empty(c) => format!("503 UH: {} not ready", pods(c.endpoints.len())),
-        ClusterState::Ready(c) if needs_no_endpoints(c) => "as dialled".to_owned(),
-        ClusterState::Ready(c) => {
+        ClusterState::KeptIn => "503 UH: kept in by the outbound policy".to_owned(),
+        ClusterState::Missing(Cause::UndefinedSubset) => "503 NC: subset not defined".to_owned(),
+        ClusterState::Missing(Cause::UnknownPort) => "503 NC: no such port".to_owned(),
+        ClusterState::Missing(_) => "503 NC: unknown host".to_owned(),
+        ClusterState::Empty(c, Cause::NoReadyPods) => format!("503 UH: {} not ready", pods(c.endpoints.len())),
+        ClusterState::Empty(..) => "503 UH: no pod matches".to_owned(),
+        ClusterState::LetOut | ClusterState::AsDialled(_) => "as dialled".to_owned(),
+        ClusterState::Ready(c, used) => {
+            let count = if c.endpoints.iter().any(|e| e.pod.is_some()) { pods } else { endpoints };
+            let unready = state.used_unready();
+            if unready > 0 {
+                return format!("{}, {unready} of them not ready: panic mode, all are used", count(used.len()));
+            }
             let ready = c.endpoints.iter().filter(|e| e.health == Health::Healthy).count();
-            let word = if c.endpoints.iter().any(|e| e.pod.is_some()) { pods(ready) } else { endpoints(ready) };
-            if ready < c.endpoints.len() { format!("{word}, {} not ready", c.endpoints.len() - ready) } else { word }
+            let rest = c.endpoints.len() - ready;
+            if rest > 0 { format!("{}, {rest} not ready", count(ready)) } else { count(ready) }
         }
     }
 }

@@ -162,7 +162,7 @@ fn clusters(out: &mut String, d: &Decision, table: &RouteTable, sources: &Source
         if !c.endpoints.is_empty() {
             let _ = writeln!(out, "            {}", endpoints(&c.endpoints));
         }
-        if lost && let Some((_, hint)) = crate::traffic::replay::hint(table, &c.name) {
+        if lost && let Some(hint) = crate::envoy::cluster_state::remedy(table, &c.name) {
             let _ = writeln!(out, "            {}", paint(&hint, Style::Note, view.color));
         }
         if let Some(up) = &c.upstream {

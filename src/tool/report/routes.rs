@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};
 
 use super::style::{Style, paint};
+use crate::envoy::cluster_state::ClusterState;
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::table::{
     ChainAction, Cluster, Listener, Note, Route, RouteAction, RouteConfiguration, RouteTable, TcpDestination,
     VirtualHost,
 };
-use crate::envoy::words::{self, ClusterState};
+use crate::envoy::words;
 use crate::manifest::source::SourceMap;
 
 /// What to show and how.
@@ -174,15 +175,18 @@ fn row(route: &Route, table: &RouteTable, sources: &SourceMap, view: &View) -> R
     match &route.action {
         RouteAction::Forward(f) => {
             for t in words::targets(f) {
-                let state = words::cluster_state(table, t.cluster);
+                let state = ClusterState::of(table, t.cluster);
                 let share = if t.share < 1.0 { format!("{:>5}  ", words::percent(t.share)) } else { String::new() };
-                let style = if matches!(state, ClusterState::Ready(_)) { Style::Plain } else { Style::Bad };
-                let fixed = t.cluster.parts().is_none() && matches!(state, ClusterState::Ready(_));
-                let suffix = if fixed { String::new() } else { format!(", {}", words::state(state)) };
+                let good = state.cause().is_none();
+                let style = match state.used_unready() {
+                    0 if good => Style::Plain,
+                    0 => Style::Bad,
+                    _ => Style::Warning,
+                };
+                let fixed = t.cluster.parts().is_none() && good;
+                let suffix = if fixed { String::new() } else { format!(", {}", words::state(&state)) };
                 does.push(paint(&format!("{share}{}{suffix}", words::cluster(t.cluster)), style, view.color));
-                if let ClusterState::Ready(c) | ClusterState::Empty(c) = state {
-                    policies.extend(policy_line(c, sources));
-                }
+                policies.extend(table.cluster(t.cluster).and_then(|c| policy_line(c, sources)));
             }
         }
         RouteAction::Redirect(r) => does.push(words::redirect(r)),

@@ -2,11 +2,12 @@
 
 use super::json_writer::{JsonWriter, Object};
 use super::routes::View;
+use crate::envoy::cluster_state::ClusterState;
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::table::{
     ChainAction, FilterChain, Listener, Note, Route, RouteAction, RouteTable, TcpDestination, VirtualHost,
 };
-use crate::envoy::words::{self, ClusterState};
+use crate::envoy::words;
 use crate::manifest::source::{Position, SourceMap};
 
 /// One JSON object without line end: proxy, listeners, route configurations in match order, clusters, notes.
@@ -89,13 +90,13 @@ fn route(o: &mut Object<'_>, index: usize, route: &Route, table: &RouteTable, so
         RouteAction::Forward(f) => o.objects("clusters", words::targets(f), |o, t| {
             o.text("name", t.cluster);
             o.float("share", t.share);
-            let (state, cluster) = match words::cluster_state(table, t.cluster) {
-                ClusterState::Missing(_) => ("no_cluster", None),
-                ClusterState::Empty(c) => ("no_endpoints", Some(c)),
-                ClusterState::Ready(c) => ("ready", Some(c)),
+            let state = match ClusterState::of(table, t.cluster) {
+                ClusterState::Missing(_) => "no_cluster",
+                ClusterState::Empty(..) | ClusterState::KeptIn => "no_endpoints",
+                ClusterState::LetOut | ClusterState::AsDialled(_) | ClusterState::Ready(..) => "ready",
             };
             o.str("state", state);
-            o.number("endpoints", cluster.map_or(0, |c| c.endpoints.len() as u64));
+            o.number("endpoints", table.cluster(t.cluster).map_or(0, |c| c.endpoints.len() as u64));
             place(o, "at", t.at.unwrap_or_default(), sources);
         }),
         RouteAction::Redirect(r) => o.text("redirect", words::redirect(r)),

@@ -2,7 +2,7 @@
 
 use super::CumulativeTable;
 use crate::envoy::balance::{HashFunction, Maglev, RingHash, RoundRobin};
-use crate::envoy::decision::{cluster_end, priority_loads};
+use crate::envoy::cluster_state::{ClusterState, priority_loads};
 use crate::envoy::table::{Cluster, ClusterName, Endpoint, LbPolicy, RouteTable};
 
 /// The endpoints of one cluster with the share each gets.
@@ -16,6 +16,8 @@ pub(crate) struct EndpointPlan {
     /// spread evenly.
     pub shares: Vec<f64>,
     pub pick: Pick,
+    /// How many of the endpoints are not ready, and used all the same (panic mode, 10.3).
+    pub unready: usize,
     /// Finds the endpoint of a hash; None where the policy takes no hashes.
     hashing: Option<Hashing>,
 }
@@ -96,18 +98,23 @@ impl EndpointPlan {
     }
 
     fn none() -> EndpointPlan {
-        EndpointPlan { names: Vec::new(), addresses: Vec::new(), shares: Vec::new(), pick: Pick::None, hashing: None }
+        EndpointPlan {
+            names: Vec::new(),
+            addresses: Vec::new(),
+            shares: Vec::new(),
+            pick: Pick::None,
+            unready: 0,
+            hashing: None,
+        }
     }
 }
 
 /// The plan for requests to `name`.
 pub(super) fn endpoint_plan(table: &RouteTable, name: &ClusterName) -> EndpointPlan {
-    let Some(cluster) = table.cluster(name) else { return EndpointPlan::none() };
-    if cluster_end(table, name).endpoints.is_empty() {
-        return EndpointPlan::none();
-    }
+    let state = ClusterState::of(table, name);
+    let ClusterState::Ready(cluster, _) = &state else { return EndpointPlan::none() };
     let loads = priority_loads(cluster);
-    let mut plan = EndpointPlan::none();
+    let mut plan = EndpointPlan { unready: state.used_unready(), ..EndpointPlan::none() };
     let mut priorities = Vec::new();
     let mut up_to = 0;
     let mut weights = Vec::new();

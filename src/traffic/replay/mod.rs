@@ -7,7 +7,6 @@
 mod access_log;
 mod alike;
 mod arrivals;
-mod cause;
 mod cumulative;
 mod detect;
 mod endpoints;
@@ -27,7 +26,6 @@ mod wanted;
 
 pub(crate) use alike::SESSIONS_MAX;
 pub(crate) use arrivals::Override;
-pub(crate) use cause::{Cause, hint};
 pub(crate) use cumulative::CumulativeTable;
 pub(crate) use detect::{Detection, Power};
 pub(crate) use endpoints::EndpointPlan;

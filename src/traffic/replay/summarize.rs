@@ -7,9 +7,10 @@ use smol_str::SmolStr;
 
 use super::detect::detection;
 use super::{
-    Answer, BlackholeCause, Cause, Count, Destination, EndpointCount, EndpointPlan, Example, Group, Leaf, Prepared,
-    RouteCount, Sticky, StreamSummary, Tally, View, hint,
+    Answer, BlackholeCause, Count, Destination, EndpointCount, EndpointPlan, Example, Group, Leaf, Prepared,
+    RouteCount, Sticky, StreamSummary, Tally, View,
 };
+use crate::envoy::cluster_state::{Cause, ClusterState, remedy};
 use crate::envoy::decision::{Counted, Decision, Detail, Outcome, decide};
 use crate::envoy::request::Request;
 use crate::envoy::table::{AbortStatus, ClusterName, ForwardTo, RouteAction, RouteSource};
@@ -88,7 +89,7 @@ fn destinations(stream: &Prepared, tally: &Tally, kinds: &IndexMap<(Option<u32>,
             };
             let endpoints = plan.names.iter().zip(requests).zip(shares).map(endpoint).collect();
             let sticky = if plan.is_sticky() { sticky(stream, tally, index, plan) } else { None };
-            Some(Destination { cluster: name.clone(), outcome, count, endpoints, sticky })
+            Some(Destination { cluster: name.clone(), outcome, count, endpoints, unready: plan.unready, sticky })
         })
         .collect()
 }
@@ -216,8 +217,10 @@ fn causes(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<Bla
     found
         .into_iter()
         .map(|((outcome, cluster, source), (example, count))| {
-            let known = cluster.as_ref().and_then(|c| hint(view.table(), c));
-            let (cause, hint) = known.unwrap_or_else(|| (Cause::RegistryOnly, super::cause::REGISTRY_ONLY.to_owned()));
+            // Without a cluster, it was the outbound policy's own virtual host that answered.
+            let lost = cluster.as_ref().unwrap_or(&ClusterName::BlackHole);
+            let cause = ClusterState::of(view.table(), lost).cause().unwrap_or(Cause::RegistryOnly);
+            let hint = remedy(view.table(), lost).unwrap_or_default();
             BlackholeCause { outcome, cause, cluster, count, source, hint, example }
         })
         .collect()

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::{Cause, Detection};
+use super::Detection;
+use crate::envoy::cluster_state::Cause;
 use crate::envoy::decision::{Counted, Outcome};
 use crate::envoy::table::{ClusterName, Route, RouteSource};
 use crate::traffic::stats::{Fit, share, wilson95};
@@ -98,6 +99,8 @@ pub(crate) struct Destination {
     pub outcome: Outcome,
     pub count: Count,
     pub endpoints: Vec<EndpointCount>,
+    /// How many of the endpoints are not ready, and used all the same (panic mode, envoy-matching 10.3).
+    pub unready: usize,
     /// Where hashes keep requests together; None also for the sum over streams.
     pub sticky: Option<Sticky>,
 }

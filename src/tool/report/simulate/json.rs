@@ -76,6 +76,7 @@ fn summary(o: &mut Object<'_>, s: &StreamSummary, sources: &SourceMap) {
             o.str("endpoint", &e.endpoint);
             count(o, e.count, s);
         });
+        o.number("unready_endpoints", d.unready as u64);
         match &d.sticky {
             Some(sticky) => o.object("sticky", |o| {
                 o.number("sessions", sticky.sessions);

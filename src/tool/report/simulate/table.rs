@@ -74,6 +74,7 @@ fn is_plain(s: &StreamSummary) -> bool {
         && s.routes.len() <= 1
         && s.outcomes.len() == 1
         && s.destinations.len() == 1
+        && s.destinations.iter().all(|d| d.unready == 0)
         && { s.outcomes.keys().all(|o| o.counted() == Counted::Subset) }
 }
 
@@ -117,6 +118,7 @@ impl Writer<'_> {
         self.line(&format!("{name}  {how_many} through {}", s.proxy));
         self.out.push_str(&grid(&self.rows(s, true), &self.look(s)));
         self.sampled(s);
+        self.unready(s);
         self.answers(s);
         self.causes(s);
         self.examples(s);
@@ -135,6 +137,22 @@ impl Writer<'_> {
                  thousandths",
                 thousands(combinations),
                 thousands(SAMPLE as u64)
+            );
+            self.out.push('\n');
+            self.line(&self.paint(&wrap(&text, self.show.width, 4), Style::Warning));
+        }
+    }
+
+    /// Where requests go to endpoints that may well refuse them (panic mode, envoy-matching 10.3).
+    fn unready(&mut self, s: &StreamSummary) {
+        for d in s.destinations.iter().filter(|d| d.unready > 0) {
+            let are = if d.unready == 1 { "is" } else { "are" };
+            let text = format!(
+                "  {}: {} of the {} endpoints in use {are} not ready; fewer than minHealthPercent are, so Envoy uses all of them \
+                 (panic mode), and requests to them may fail",
+                destination(d),
+                d.unready,
+                d.endpoints.len()
             );
             self.out.push('\n');
             self.line(&self.paint(&wrap(&text, self.show.width, 4), Style::Warning));
