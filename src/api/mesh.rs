@@ -123,11 +123,7 @@ impl Mesh {
                 None => Error::Refused(Finding::all(&refused.findings, &refused.sources)),
             }
         })?;
-        let switches = match &workspace.scenario {
-            None => Switches::default(),
-            Some(scenario) => serde_json::from_value(serde_json::Value::Object(scenario.switches.clone()))
-                .map_err(|e| Error::Streams(format!("scenario: `envoy`: {e}")))?,
-        };
+        let switches = workspace.switches().map_err(Error::Streams)?;
         let sources = Arc::new(workspace.sources.clone());
         Ok(Mesh { workspace, sources, switches, namespace: options.namespace.clone(), inputs, options: how })
     }
@@ -236,6 +232,7 @@ impl Mesh {
             assumed: !reviewed.assumed.is_empty(),
             scenario: reviewed.scenario.as_ref(),
             sources: &reviewed.sources,
+            gateways: reviewed.gateways,
             base: reviewed.base,
             profile: Profile::Default,
             earlier: &findings,

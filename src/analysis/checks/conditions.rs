@@ -2,8 +2,7 @@
 
 use crate::analysis::checks::report::Report;
 use crate::analysis::checks::subject::Subject;
-use crate::manifest::kinds::{Manifests, ObjectId, ObjectMeta};
-use crate::manifest::source::Position;
+use crate::manifest::kinds::{Header, Kind, Manifests};
 
 /// Conditions that are good news where they are `True`; without the prefix `istio.io/` that some have.
 const GOOD: [&str; 8] = [
@@ -18,19 +17,14 @@ const GOOD: [&str; 8] = [
 ];
 
 /// The objects whose status Istio writes. Pods and workloads have conditions of their own, which say something else.
-pub(super) fn objects(m: &Manifests) -> impl Iterator<Item = (&ObjectId, &ObjectMeta, Position)> {
-    let one = |id, meta, at| (id, meta, at);
-    let services = m.services.iter().map(move |o| one(&o.id, &o.meta, o.at));
-    let virtual_services = m.virtual_services.iter().map(move |o| one(&o.id, &o.meta, o.at));
-    let destination_rules = m.destination_rules.iter().map(move |o| one(&o.id, &o.meta, o.at));
-    let gateways = m.gateways.iter().map(move |o| one(&o.id, &o.meta, o.at));
-    let service_entries = m.service_entries.iter().map(move |o| one(&o.id, &o.meta, o.at));
-    let sidecars = m.sidecars.iter().map(move |o| one(&o.id, &o.meta, o.at));
-    services.chain(virtual_services).chain(destination_rules).chain(gateways).chain(service_entries).chain(sidecars)
+pub(super) fn objects(m: &Manifests) -> impl Iterator<Item = Header<'_>> {
+    const BY_ISTIO: [Kind; 6] =
+        [Kind::Service, Kind::VirtualService, Kind::DestinationRule, Kind::Gateway, Kind::ServiceEntry, Kind::Sidecar];
+    m.objects().filter(|o| BY_ISTIO.contains(&o.id.kind))
 }
 
 pub(super) fn run(subject: &Subject<'_>, report: &mut Report) {
-    for (id, meta, at) in objects(subject.manifests) {
+    for Header { id, meta, at } in objects(subject.manifests) {
         for (i, c) in meta.conditions.iter().flatten().enumerate() {
             let name = c.name.strip_prefix("istio.io/").unwrap_or(&c.name);
             if c.status != "False" || GOOD.binary_search(&name).is_err() {

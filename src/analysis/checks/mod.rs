@@ -29,8 +29,11 @@ mod tests;
 mod visibility;
 mod walk;
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
+use crate::envoy::proxy::Proxy;
 use crate::istio::mesh::Mesh;
 use crate::manifest::diagnostic::Finding;
 use crate::manifest::kinds::Manifests;
@@ -146,6 +149,8 @@ pub(crate) struct Inputs<'a> {
     pub assumed: bool,
     pub scenario: Option<&'a Scenario>,
     pub sources: &'a SourceMap,
+    /// Gateway workloads: the scenario's, and one for each distinct selector besides.
+    pub gateways: Vec<Arc<Proxy>>,
     /// What is in force now, where that is to be compared with.
     pub base: Option<Manifests>,
     pub profile: Profile,
@@ -181,7 +186,8 @@ pub(crate) fn run(inputs: Inputs<'_>) -> Outcome {
         let mesh = Mesh::build(base.clone());
         (base, mesh)
     });
-    let mut subject = Subject::new(&inputs.manifests, &mesh, inputs.scenario, inputs.assumed, inputs.sources);
+    let mut subject =
+        Subject::new(&inputs.manifests, &mesh, inputs.scenario, inputs.assumed, inputs.sources, inputs.gateways);
     subject.base = before.as_ref().map(|(manifests, mesh)| Base::new(manifests, mesh));
     let mut report = Report::default();
     let runs: Vec<_> = FAMILIES.iter().flat_map(|f| f.runs).collect();

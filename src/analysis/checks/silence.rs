@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 use super::registry;
 use crate::manifest::diagnostic::place::Locator;
 use crate::manifest::diagnostic::{Finding, Severity};
-use crate::manifest::kinds::{Labels, Manifests, ObjectId};
+use crate::manifest::kinds::{Header, Manifests, ObjectId};
 use crate::manifest::source::{FileId, Position, SourceMap};
 
 /// Annotation that silences checks on its object: `P204 because of ...; R108 ...`.
@@ -155,31 +155,10 @@ pub(crate) fn apply(findings: &mut Vec<Finding>, ignores: &[Ignore], manifests: 
     }
 }
 
-/// Every object that may carry a silence, with its annotations and place.
-fn objects(m: &Manifests) -> Vec<(&ObjectId, &Labels, Position)> {
-    let mut all = Vec::new();
-    macro_rules! each {
-        ($($list:ident),*) => { $( all.extend(m.$list.iter().map(|o| (&o.id, &o.meta.annotations, o.at))); )* };
-    }
-    each!(
-        virtual_services,
-        destination_rules,
-        gateways,
-        service_entries,
-        workload_entries,
-        sidecars,
-        services,
-        pods,
-        workloads,
-        peer_authentications
-    );
-    all
-}
-
 fn annotations(m: &Manifests) -> Vec<Written<'_>> {
     let mut all = Vec::new();
-    for (object, annotations, at) in objects(m) {
-        let text = annotations.get(ANNOTATION).unwrap_or_default();
+    for Header { id: object, meta, at } in m.objects() {
+        let text = meta.annotations.get(ANNOTATION).unwrap_or_default();
         for entry in text.split([';', '\n']) {
             let mut words = entry.split_whitespace();
             let Some(id) = words.next() else { continue };
@@ -206,7 +185,7 @@ fn comments<'m>(m: &'m Manifests, sources: &'m SourceMap) -> Vec<Written<'m>> {
             continue;
         }
         let places = places.get_or_insert_with(|| {
-            let mut places: Vec<_> = objects(m).into_iter().map(|(id, _, at)| (at.file, at.line, id)).collect();
+            let mut places: Vec<_> = m.objects().map(|o| (o.at.file, o.at.line, o.id)).collect();
             places.sort_unstable();
             places
         });

@@ -44,7 +44,7 @@ pub(super) struct Subject<'a> {
     workload_entries: LabelIndex<'a>,
     /// Languages of all regexes in matches.
     pub languages: Languages,
-    /// Gateway workloads: one for each distinct selector.
+    /// Gateway workloads.
     pub gateway_proxies: Vec<Arc<Proxy>>,
     /// Namespaces that a Namespace object or any other object names, sorted.
     pub namespaces: Vec<SmolStr>,
@@ -68,6 +68,7 @@ impl<'a> Subject<'a> {
         scenario: Option<&'a Scenario>,
         assumed: bool,
         sources: &'a SourceMap,
+        gateway_proxies: Vec<Arc<Proxy>>,
     ) -> Subject<'a> {
         let mut wildcard_hosts = HostTable::default();
         for host in manifests.service_entries.iter().flat_map(|e| &e.spec.hosts).filter(|h| h.starts_with('*')) {
@@ -97,7 +98,7 @@ impl<'a> Subject<'a> {
                 manifests.workload_entries.iter().map(|w| (w.meta.namespace.as_str(), &w.spec.labels)),
             ),
             languages: Languages::of_regexes(regexes(mesh)),
-            gateway_proxies: gateway_proxies(manifests, scenario),
+            gateway_proxies,
             namespaces: namespaces(manifests, scenario),
             manifests,
             mesh,
@@ -138,7 +139,7 @@ impl<'a> Subject<'a> {
                     .filter(|vs| vs.http.iter().any(|r| r.route.redirect.is_some()));
                 redirects.flat_map(|vs| &vs.gateways).all(|g| *g == MESH_GATEWAY || self.gateways.contains_key(g))
             }
-            Input::Status => super::conditions::objects(m).any(|(_, meta, _)| meta.conditions.is_some()),
+            Input::Status => super::conditions::objects(m).any(|o| o.meta.conditions.is_some()),
             Input::Rates | Input::Run => false,
         }
     }
@@ -293,44 +294,6 @@ fn regexes(mesh: &Mesh) -> impl Iterator<Item = &SmolStr> {
         single.chain(maps.map(|(_, test)| test))
     });
     parts.filter_map(|test| if let StringMatch::Regex(text) = test { Some(text) } else { None })
-}
-
-/// The scenario's gateways, and one for each Gateway selector that none of them carries.
-fn gateway_proxies(manifests: &Manifests, scenario: Option<&Scenario>) -> Vec<Arc<Proxy>> {
-    let mut proxies: Vec<Arc<Proxy>> = Vec::new();
-    for p in scenario.iter().flat_map(|s| &s.proxies).filter(|p| p.kind == ProxyKind::Gateway) {
-        let namespace = if p.namespace.is_empty() { "default".into() } else { p.namespace.clone() };
-        proxies.push(Arc::new(Proxy {
-            name: p.name.clone(),
-            kind: ProxyKind::Gateway,
-            namespace,
-            labels: p.labels.clone(),
-            ips: p.ip.into_iter().collect(),
-            node: SmolStr::default(),
-        }));
-    }
-    let mut selectors: Vec<&Labels> = manifests.gateways.iter().map(|g| &g.spec.selector).collect();
-    selectors.sort();
-    selectors.dedup();
-    for selector in selectors {
-        if proxies.iter().any(|p| selector.is_subset_of(&p.labels)) {
-            continue;
-        }
-        let pod = manifests.pods.iter().find(|p| !selector.is_empty() && selector.is_subset_of(&p.meta.labels));
-        let (namespace, labels) = match pod {
-            Some(p) => (p.meta.namespace.clone(), p.meta.labels.clone()),
-            None => (manifests.mesh_config.root_namespace.clone(), selector.clone()),
-        };
-        proxies.push(Arc::new(Proxy {
-            name: format_smolstr!("gateway:{namespace}:{selector}"),
-            kind: ProxyKind::Gateway,
-            namespace,
-            labels,
-            ips: pod.map(|p| p.spec.ips.clone()).unwrap_or_default(),
-            node: pod.map(|p| p.spec.node_name.clone()).unwrap_or_default(),
-        }));
-    }
-    proxies
 }
 
 fn namespaces(m: &Manifests, scenario: Option<&Scenario>) -> Vec<SmolStr> {

@@ -38,6 +38,7 @@ fn check_change(text: &str, base: &str) -> (Vec<Finding>, Outcome) {
         assumed: !reviewed.assumed.is_empty(),
         scenario: None,
         sources: &reviewed.sources,
+        gateways: reviewed.gateways.clone(),
         base: reviewed.base.clone(),
         profile: Profile::Ops,
         earlier: &reviewed.findings,

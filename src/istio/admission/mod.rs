@@ -69,17 +69,7 @@ pub(crate) fn admit(mut manifests: Manifests, findings: &[Finding]) -> Manifests
     if rejected.is_empty() {
         return manifests;
     }
-    retain(&mut manifests.virtual_services, &rejected);
-    retain(&mut manifests.destination_rules, &rejected);
-    retain(&mut manifests.gateways, &rejected);
-    retain(&mut manifests.service_entries, &rejected);
-    retain(&mut manifests.workload_entries, &rejected);
-    retain(&mut manifests.sidecars, &rejected);
-    retain(&mut manifests.services, &rejected);
-    retain(&mut manifests.pods, &rejected);
-    retain(&mut manifests.workloads, &rejected);
-    retain(&mut manifests.endpoint_slices, &rejected);
-    retain(&mut manifests.namespaces, &rejected);
+    manifests.retain(|id, at| !rejected.contains(&(id, document(at))));
     manifests
 }
 
@@ -88,10 +78,6 @@ type Document = (crate::manifest::source::FileId, u32);
 
 fn document(at: Position) -> Document {
     (at.file, at.document)
-}
-
-fn retain<T>(objects: &mut Vec<Object<T>>, rejected: &FxHashSet<(&ObjectId, Document)>) {
-    objects.retain(|object| !rejected.contains(&(&object.id, document(object.at))));
 }
 
 type Judge<T> = fn(&Object<T>, &mut Report<'_>);

@@ -18,8 +18,7 @@ mod security;
 mod service_entry;
 mod sidecar;
 mod virtual_service;
-
-use crate::manifest::source::Position;
+mod walk;
 
 pub(crate) use common::*;
 pub(crate) use destination_rule::*;
@@ -31,6 +30,7 @@ pub(crate) use security::*;
 pub(crate) use service_entry::*;
 pub(crate) use sidecar::*;
 pub(crate) use virtual_service::*;
+pub(crate) use walk::{Header, Visit, VisitBoth};
 
 /// Every object of the loaded sources that bears on routing, by kind, in the order they were read.
 ///
@@ -60,19 +60,4 @@ pub(crate) struct Manifests {
     pub not_modelled: Vec<ObjectId>,
     /// MeshConfig found in a ConfigMap `istio`, an IstioOperator or the option `--mesh-config`; defaults where there is none.
     pub mesh_config: MeshConfig,
-}
-
-impl Manifests {
-    /// Identity and place of every Istio object, kind by kind in input order.
-    pub(crate) fn istio_objects(&self) -> impl Iterator<Item = (&ObjectId, Position)> {
-        fn of<T>(objects: &[Object<T>]) -> impl Iterator<Item = (&ObjectId, Position)> {
-            objects.iter().map(|o| (&o.id, o.at))
-        }
-        of(&self.virtual_services)
-            .chain(of(&self.destination_rules))
-            .chain(of(&self.gateways))
-            .chain(of(&self.service_entries))
-            .chain(of(&self.workload_entries))
-            .chain(of(&self.sidecars))
-    }
 }

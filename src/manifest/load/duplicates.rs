@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Loaded;
 use crate::manifest::diagnostic::{Finding, Related, Severity};
-use crate::manifest::kinds::{Manifests, Object, ObjectId};
+use crate::manifest::kinds::{Header, Manifests, Object, ObjectId, Pod, Visit};
 use crate::manifest::source::Position;
 
 /// Leaves one object of each kind, namespace and name: the last one, as `kubectl apply` of the sources in their order would.
@@ -16,31 +16,21 @@ use crate::manifest::source::Position;
 /// refused update leaves the earlier object in force. `O(objects)`.
 pub(crate) fn replace_duplicates(mut manifests: Manifests) -> (Manifests, Vec<Finding>) {
     let mut findings = Vec::new();
-    manifests.virtual_services = latest(manifests.virtual_services, &mut findings);
-    manifests.destination_rules = latest(manifests.destination_rules, &mut findings);
-    manifests.gateways = latest(manifests.gateways, &mut findings);
-    manifests.service_entries = latest(manifests.service_entries, &mut findings);
-    manifests.workload_entries = latest(manifests.workload_entries, &mut findings);
-    manifests.sidecars = latest(manifests.sidecars, &mut findings);
-    manifests.services = latest(manifests.services, &mut findings);
-    manifests.namespaces = latest(manifests.namespaces, &mut findings);
-    manifests.secrets = latest(manifests.secrets, &mut findings);
-    manifests.peer_authentications = latest(manifests.peer_authentications, &mut findings);
-    manifests.request_authentications = latest(manifests.request_authentications, &mut findings);
-    manifests.service_routes = latest(manifests.service_routes, &mut findings);
+    // These two are not settled one by one: the pods of a workload that was replaced go with it, and slices come in groups.
+    let pods = std::mem::take(&mut manifests.pods);
+    let endpoint_slices = std::mem::take(&mut manifests.endpoint_slices);
+    manifests.visit(&mut Latest(&mut findings));
 
-    // The pods of a workload that was replaced go with it.
-    manifests.workloads = latest(manifests.workloads, &mut findings);
     let in_force: FxHashMap<&ObjectId, Position> =
         manifests.workloads.iter().map(|workload| (&workload.id, workload.at)).collect();
-    manifests.pods.retain(|pod| {
+    let is_of_its_workload = |pod: &Object<Pod>| {
         let workload = pod.spec.workload.as_ref();
         workload.is_none_or(|id| in_force.get(id).is_none_or(|at| *at == pod.at))
-    });
-    drop(in_force);
-    manifests.pods = latest(manifests.pods, &mut findings);
+    };
+    let pods: Vec<Object<Pod>> = pods.into_iter().filter(is_of_its_workload).collect();
+    manifests.pods = latest(pods, &mut findings);
 
-    manifests.endpoint_slices = latest_groups(manifests.endpoint_slices, &mut findings);
+    manifests.endpoint_slices = latest_groups(endpoint_slices, &mut findings);
     manifests.not_modelled = distinct(manifests.not_modelled);
     findings.sort_by_key(|finding| finding.at);
     (manifests, findings)
@@ -55,12 +45,12 @@ pub(super) fn withdraw_superseded(loaded: &mut Loaded) {
     }
     let ids: FxHashSet<&ObjectId> = loaded.refused.iter().map(|(id, _)| id).collect();
     let mut accepted: FxHashMap<&ObjectId, Position> = FxHashMap::default();
-    each_object(&loaded.manifests, |id, at| {
+    for Header { id, at, .. } in loaded.manifests.objects() {
         if ids.contains(id) {
             let last = accepted.entry(id).or_insert(at);
             *last = at.max(*last);
         }
-    });
+    }
     let superseded = |id: &ObjectId, at: Position| accepted.get(id).is_some_and(|last| *last > at);
     for finding in loaded.findings.iter_mut().filter(|finding| finding.is_rejection()) {
         if let Some(id) = &finding.object
@@ -74,21 +64,13 @@ pub(super) fn withdraw_superseded(loaded: &mut Loaded) {
     loaded.refused.retain(|_| keep.next().unwrap_or(true));
 }
 
-fn each_object<'m>(manifests: &'m Manifests, mut visit: impl FnMut(&'m ObjectId, Position)) {
-    fn all<'m, T>(objects: &'m [Object<T>], visit: &mut impl FnMut(&'m ObjectId, Position)) {
-        objects.iter().for_each(|object| visit(&object.id, object.at));
+/// Settles the list of each kind.
+struct Latest<'f>(&'f mut Vec<Finding>);
+
+impl Visit for Latest<'_> {
+    fn list<T: Clone>(&mut self, objects: &mut Vec<Object<T>>) {
+        *objects = latest(std::mem::take(objects), self.0);
     }
-    all(&manifests.virtual_services, &mut visit);
-    all(&manifests.destination_rules, &mut visit);
-    all(&manifests.gateways, &mut visit);
-    all(&manifests.service_entries, &mut visit);
-    all(&manifests.workload_entries, &mut visit);
-    all(&manifests.sidecars, &mut visit);
-    all(&manifests.services, &mut visit);
-    all(&manifests.pods, &mut visit);
-    all(&manifests.workloads, &mut visit);
-    all(&manifests.endpoint_slices, &mut visit);
-    all(&manifests.namespaces, &mut visit);
 }
 
 fn latest<T>(objects: Vec<Object<T>>, findings: &mut Vec<Finding>) -> Vec<Object<T>> {

@@ -101,6 +101,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
             assumed: !reviewed.assumed.is_empty(),
             scenario: reviewed.scenario.as_ref(),
             sources: &reviewed.sources,
+            gateways: reviewed.gateways.clone(),
             base: reviewed.base.clone(),
             profile,
             earlier: &findings,

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use crate::envoy::proxy::Proxy;
+use crate::envoy::router::Switches;
 use crate::istio::admission;
 use crate::istio::mesh::Mesh;
 use crate::manifest::diagnostic::{Finding, Severity};
@@ -89,6 +90,8 @@ pub(crate) struct Reviewed {
     /// Hosts that got an assumed Service, sorted.
     pub assumed: Vec<SmolStr>,
     pub scenario: Option<Scenario>,
+    /// All gateway workloads that the scenario or a Gateway tells of.
+    pub gateways: Vec<Arc<Proxy>>,
 }
 
 /// The documents of `inputs` as the API server would leave them, and all that is to be said about them.
@@ -204,6 +207,16 @@ pub(crate) fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refus
 }
 
 impl Workspace {
+    /// The switches of the modelled Envoy: the scenario's over the defaults.
+    ///
+    /// # Errors
+    /// A switch that doesn't exist.
+    pub(crate) fn switches(&self) -> Result<Switches, String> {
+        let Some(scenario) = &self.scenario else { return Ok(Switches::default()) };
+        serde_json::from_value(serde_json::Value::Object(scenario.switches.clone()))
+            .map_err(|e| format!("scenario: `envoy`: {e}"))
+    }
+
     /// A point of view by name: one of the run's, else what `--proxy` takes.
     ///
     /// # Errors
@@ -227,12 +240,15 @@ pub(crate) fn review(inputs: Inputs, options: &Options) -> Reviewed {
         manifests
     });
     let assumed = if options.assume_services { assume::services(&mut admitted.manifests) } else { Vec::new() };
+    let scenario = inputs.scenario.map(|(_, scenario)| scenario);
+    let gateways = proxies::gateways(scenario.as_ref(), &admitted.manifests, &options.namespace);
     Reviewed {
         sources: inputs.sources,
         findings: admitted.findings,
         manifests: admitted.manifests,
         base,
         assumed,
-        scenario: inputs.scenario.map(|(_, scenario)| scenario),
+        scenario,
+        gateways,
     }
 }

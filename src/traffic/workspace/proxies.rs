@@ -47,25 +47,44 @@ fn defaults(manifests: &Manifests, namespace: &str) -> Vec<Arc<Proxy>> {
         node: SmolStr::default(),
     };
     let mut out = vec![Arc::new(client)];
+    out.extend(of_gateways(manifests).map(|(_, proxy)| Arc::new(proxy)));
+    out
+}
+
+/// All gateways that the run knows of: the scenario's, and one for each distinct Gateway selector that none of them carries.
+pub(super) fn gateways(scenario: Option<&Scenario>, manifests: &Manifests, namespace: &str) -> Vec<Arc<Proxy>> {
+    let described = scenario.iter().flat_map(|s| &s.proxies).filter(|p| p.kind == ProxyKind::Gateway);
+    let mut out: Vec<Arc<Proxy>> = described.map(|p| Arc::new(of_scenario(p, namespace))).collect();
+    for (selector, proxy) in of_gateways(manifests) {
+        if !out.iter().any(|p| selector.is_subset_of(&p.labels)) {
+            out.push(Arc::new(proxy));
+        }
+    }
+    out
+}
+
+/// A gateway for each distinct Gateway selector: with the labels, and in the namespace, of a pod that matches it, else of the
+/// selector itself in `istio-system` (section 3 of the contract).
+fn of_gateways(manifests: &Manifests) -> impl Iterator<Item = (&Labels, Proxy)> {
     let mut selectors: Vec<&Labels> = manifests.gateways.iter().map(|g| &g.spec.selector).collect();
     selectors.sort();
     selectors.dedup();
-    for selector in selectors {
+    selectors.into_iter().map(|selector| {
         let pod = manifests.pods.iter().find(|p| !selector.is_empty() && selector.is_subset_of(&p.meta.labels));
         let (namespace, labels) = match pod {
             Some(p) => (p.meta.namespace.clone(), p.meta.labels.clone()),
             None => (SmolStr::new_static("istio-system"), selector.clone()),
         };
-        out.push(Arc::new(Proxy {
+        let proxy = Proxy {
             name: format_smolstr!("gateway:{namespace}:{selector}"),
             kind: ProxyKind::Gateway,
             namespace,
             labels,
             ips: pod.map(|p| p.spec.ips.clone()).unwrap_or_default(),
             node: pod.map(|p| p.spec.node_name.clone()).unwrap_or_default(),
-        }));
-    }
-    out
+        };
+        (selector, proxy)
+    })
 }
 
 pub(super) fn named(
@@ -152,4 +171,36 @@ pub(crate) fn parse_labels(text: &str) -> Option<Labels> {
             (!key.trim().is_empty()).then(|| (SmolStr::new(key.trim()), SmolStr::new(value.trim())))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::load;
+    use crate::manifest::source::SourceMap;
+    use crate::traffic::scenario;
+
+    #[test]
+    fn gateways_are_the_scenario_s_and_one_for_each_other_selector() {
+        let text = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: NAME}\nspec:\n  selector: {istio: NAME}\n  \
+                    servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]\n";
+        let mut sources = SourceMap::default();
+        let file = sources.add("g.yaml", format!("{}---\n{}", text.replace("NAME", "in"), text.replace("NAME", "out")));
+        let options = load::Options { namespace: "shop".into(), unknown_fields: load::UnknownFields::Error };
+        let manifests = load::read(&sources, &[file], &options).manifests;
+        let described =
+            "apiVersion: towtank/v1\nkind: Scenario\nproxies: [{name: gw, type: gateway, labels: {istio: in}}]\n";
+        let scenario = scenario::decode(sources.add("scenario.yaml", described), described).expect("a scenario");
+        let told = |p: &Arc<Proxy>| format!("{} in {}", p.name, p.namespace);
+        let all = gateways(Some(&scenario), &manifests, "shop");
+        assert_eq!(
+            all.iter().map(told).collect::<Vec<_>>(),
+            ["gw in shop", "gateway:istio-system:istio=out in istio-system"]
+        );
+        assert_eq!(
+            all.last().map(|p| told(p)),
+            defaults(&manifests, "shop").last().map(told),
+            "the same for every command"
+        );
+    }
 }

@@ -17,7 +17,7 @@ use crate::envoy::table::{ChainAction, ClusterName, ForwardTo, RouteAction, Rout
 use crate::istio::mesh::{Mesh, fqdn};
 use crate::istio::translate;
 use crate::manifest::diagnostic::Severity;
-use crate::manifest::kinds::{HttpRoute, Labels, Manifests, Object, ObjectId, VirtualService};
+use crate::manifest::kinds::{HttpRoute, Labels, Manifests, Object, ObjectId, VirtualService, VisitBoth};
 use crate::manifest::source::{FileId, Position};
 
 checks! {
@@ -226,29 +226,24 @@ fn put_back(new: &Manifests, base: &Manifests, set: &[&(FileId, Vec<FileId>)]) -
     let gone: BTreeSet<FileId> = set.iter().map(|(f, _)| *f).collect();
     let back: BTreeSet<FileId> = set.iter().flat_map(|(_, olds)| olds.iter().copied()).collect();
     let mut result = new.clone();
-    macro_rules! each {
-        ($($list:ident),*) => { $(
-            result.$list.retain(|o| !gone.contains(&o.at.file));
-            for old in base.$list.iter().filter(|o| back.contains(&o.at.file)) {
-                result.$list.retain(|o| o.id != old.id);
-                result.$list.push(old.clone());
-            }
-        )* };
-    }
-    each!(
-        virtual_services,
-        destination_rules,
-        gateways,
-        service_entries,
-        workload_entries,
-        sidecars,
-        services,
-        pods,
-        workloads,
-        endpoint_slices,
-        namespaces
-    );
+    result.visit_both(base, &mut PutBack { gone: &gone, back: &back });
     result
+}
+
+/// Takes the objects of the files that are gone out, and puts those of the files that come back in.
+struct PutBack<'a> {
+    gone: &'a BTreeSet<FileId>,
+    back: &'a BTreeSet<FileId>,
+}
+
+impl VisitBoth for PutBack<'_> {
+    fn lists<T: Clone>(&mut self, mine: &mut Vec<Object<T>>, others: &[Object<T>]) {
+        mine.retain(|o| !self.gone.contains(&o.at.file));
+        for old in others.iter().filter(|o| self.back.contains(&o.at.file)) {
+            mine.retain(|o| o.id != old.id);
+            mine.push(old.clone());
+        }
+    }
 }
 
 /// What requests get, by point of view and virtual host or chain; without names of objects and places.
