@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Request, Table};
-use crate::envoy::decision::{self, DecisionJson, Outcome};
+use crate::envoy::decision::{self, Outcome};
 use crate::tool::report::explain;
 
 /// What becomes of one request, complete: exact shares instead of draws.
@@ -53,8 +53,7 @@ impl Decision<'_> {
     /// As a line of `towtank explain -o jsonl`; its steps are there if it was made by [`Table::explain`].
     pub fn to_json(&self) -> String {
         let table = self.table.router.table();
-        let json = DecisionJson::new(&self.inner, &self.request.inner, &table.proxy, &self.table.sources);
-        serde_json::to_string(&json).unwrap_or_default()
+        explain::line(&self.inner, &self.request.inner, &table.proxy, &self.table.sources)
     }
 }
 

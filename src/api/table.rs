@@ -37,7 +37,7 @@ impl Table {
     /// As `towtank routes -o json` prints it.
     pub fn to_json(&self) -> String {
         let view = report::routes::View::default();
-        text(report::routes_json::to_json(self.router.table(), &self.sources, &view))
+        text(report::routes::to_json(self.router.table(), &self.sources, &view))
     }
 
     /// In Envoy's own form, as `towtank routes -o envoy` prints it.

@@ -6,7 +6,7 @@ use crate::envoy::table::{ClusterName, Endpoint, RouteTable};
 
 /// The end of requests to one cluster.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ClusterEnd<'t> {
+pub(super) struct ClusterEnd<'t> {
     pub outcome: Outcome,
     pub status: u16,
     /// Envoy's response flags, `-` for none.
@@ -16,7 +16,7 @@ pub(crate) struct ClusterEnd<'t> {
 }
 
 /// What a request to the cluster meets: an endpoint, none (UH), or no such cluster (NC) (envoy-matching 6.3).
-pub(crate) fn cluster_end<'t>(table: &'t RouteTable, name: &ClusterName) -> ClusterEnd<'t> {
+pub(super) fn cluster_end<'t>(table: &'t RouteTable, name: &ClusterName) -> ClusterEnd<'t> {
     let end = |outcome, status, flags, endpoints| ClusterEnd { outcome, status, flags, endpoints };
     match ClusterState::of(table, name) {
         ClusterState::KeptIn => end(Outcome::BlackholeCluster, 503, "UH", Vec::new()),

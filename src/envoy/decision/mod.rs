@@ -15,7 +15,6 @@ mod tests;
 mod upstream;
 mod variant;
 
-pub(crate) use clusters::cluster_end;
 pub(crate) use decide::{Detail, decide};
 pub(crate) use json::{DecisionJson, SourceJson};
 pub use outcome::Outcome;

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::options::CommonArgs;
-use super::{Exit, input, manual, output};
+use super::common::CommonArgs;
+use super::exit::Exit;
+use super::{input, manual, output};
 use crate::analysis::checks::registry::Profile;
 use crate::analysis::checks::silence::{self, Ignore};
 use crate::analysis::checks::{self, Outcome};
 use crate::manifest::diagnostic::{Finding, Severity};
-use crate::tool::report::{self, check_text, diagnostics};
+use crate::tool::files;
+use crate::tool::report::{self, diagnostics};
 use crate::traffic::workspace;
 
 #[derive(Debug, Args)]
@@ -88,8 +90,8 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     };
     let mut exit = Exit::Fine;
     let mut runs = Vec::new();
-    for mut inputs in input::gather(&args.common)? {
-        input::add_base(&args.base, &mut inputs);
+    for mut inputs in input::gather(&args.common) {
+        files::add_base(&args.base, &mut inputs);
         let name = inputs.name.clone();
         let reviewed = workspace::review(inputs, &input::options(&args.common));
         let mut findings = reviewed.findings;
@@ -128,8 +130,8 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
                     let partial = "not everything could be read, so there is no checklist";
                     output::write(format!("{title}{text}{summary}; {partial}\n").as_bytes())?;
                 } else {
-                    let missing = check_text::not_evaluated(&not_evaluated, color);
-                    let questions = check_text::checklist(&checklist, color);
+                    let missing = report::check::not_evaluated(&not_evaluated, color);
+                    let questions = report::check::checklist(&checklist, color);
                     output::write(format!("{title}{text}{missing}{summary}\n\n{questions}").as_bytes())?;
                 }
             }

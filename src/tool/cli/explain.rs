@@ -6,13 +6,15 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use rayon::prelude::*;
 
-use super::options::CommonArgs;
-use super::{Exit, input, manual, output};
-use crate::envoy::decision::{Decision, DecisionJson, Detail};
+use super::common::CommonArgs;
+use super::exit::Exit;
+use super::{input, manual, output};
+use crate::envoy::decision::{Decision, Detail};
 use crate::envoy::proxy::Proxy;
 use crate::envoy::request::Request;
 use crate::envoy::router::{Router, Switches};
 use crate::istio::translate;
+use crate::tool::files;
 use crate::tool::report;
 use crate::traffic::request_text;
 use crate::traffic::workspace::Workspace;
@@ -61,7 +63,7 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
         return manual::print(&id, output::color(args.common.color));
     }
     let (requests, mut exit) = gather_requests(args)?;
-    for inputs in input::gather(&args.common)? {
+    for inputs in input::gather(&args.common) {
         let Some(workspace) = input::open(inputs, &args.common) else {
             exit = Exit::Unusable;
             continue;
@@ -110,7 +112,7 @@ fn gather_requests(args: &ExplainArgs) -> anyhow::Result<(Vec<Request>, Exit)> {
         }
     }
     if let Some(path) = &args.requests {
-        let (read, errors) = request_text::parse_json_lines(&input::read_text(path)?);
+        let (read, errors) = request_text::parse_json_lines(&files::read_any(path).map_err(anyhow::Error::msg)?);
         requests.extend(read);
         problems.extend(errors.iter().map(|e| format!("{}: {e}", path.display())));
     }
@@ -166,27 +168,15 @@ fn assign<'w>(
 }
 
 fn write(args: &ExplainArgs, workspace: &Workspace, cases: &[Case<'_>], decisions: &[Decision]) -> anyhow::Result<()> {
-    let json = |(case, decision): (&Case<'_>, &Decision)| {
-        serde_json::to_string(&DecisionJson::new(
-            decision,
-            case.request,
-            &case.router.table().proxy,
-            &workspace.sources,
-        ))
+    let lines = || -> Vec<String> {
+        let line = |(case, decision): (&Case<'_>, &Decision)| {
+            report::explain::line(decision, case.request, &case.router.table().proxy, &workspace.sources)
+        };
+        cases.iter().zip(decisions).map(line).collect()
     };
     match args.output {
-        Format::Json => {
-            let items: Vec<String> = cases.iter().zip(decisions).map(json).collect::<Result<_, _>>()?;
-            output::write(format!("[{}]\n", items.join(",\n")).as_bytes())
-        }
-        Format::Jsonl => {
-            let mut text = String::new();
-            for pair in cases.iter().zip(decisions) {
-                text.push_str(&json(pair)?);
-                text.push('\n');
-            }
-            output::write(text.as_bytes())
-        }
+        Format::Json => output::write(report::explain::to_json(&lines()).as_bytes()),
+        Format::Jsonl => output::write(report::explain::to_jsonl(&lines()).as_bytes()),
         Format::Table => {
             let view = report::explain::View { color: output::color(args.common.color) };
             let texts: Vec<String> = cases

@@ -1,223 +1,34 @@
-//! From paths to inputs: files, folders, scenario folders and standard input are read here and nowhere else.
+//! From arguments to a mesh: the options of reading, and what is said about what was read.
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use smol_str::SmolStr;
 
-use super::options::{AssumeServices, CommonArgs, Invalid, UnknownFieldsArg};
+use super::common::{AssumeServices, CommonArgs, Invalid, UnknownFieldsArg};
 use super::output;
 use crate::envoy::router::Switches;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::load::UnknownFields;
-use crate::manifest::source::{FileId, SourceMap};
-use crate::tool::files;
+use crate::manifest::source::SourceMap;
+use crate::tool::files::Places;
 use crate::tool::report::diagnostics;
-use crate::traffic::scenario;
 use crate::traffic::workspace::{self, Inputs, Options, Workspace};
 
-/// File name that makes a folder a scenario.
-const SCENARIO_FILE: &str = "scenario.yaml";
-
-/// Gathers the texts of each mesh that the paths mean: one for all plain paths together, or one for each scenario.
-///
-/// # Errors
-/// Only what makes all further work pointless: a path that doesn't exist.
-pub(super) fn gather(args: &CommonArgs) -> anyhow::Result<Vec<Inputs>> {
-    let (scenarios, plain) = part(&args.paths);
-    if scenarios.is_empty() {
-        let mut inputs = Inputs::default();
-        add_manifests(&plain, &mut inputs);
-        add_mesh_config(args, &mut inputs);
-        return Ok(vec![inputs]);
-    }
-    let several = scenarios.len() > 1;
-    Ok(scenarios
-        .iter()
-        .map(|folder| {
-            let mut inputs = of_scenario(folder, &plain, Own::Included);
-            if several {
-                inputs.name = folder.display().to_string();
-            }
-            add_mesh_config(args, &mut inputs);
-            inputs
-        })
-        .collect())
+fn places(args: &CommonArgs) -> Places<'_> {
+    Places { paths: &args.paths, mesh_config: args.mesh_config.as_deref() }
 }
 
-/// Gathers what `gather` does for `args`, each beside the texts that stood in `against` before.
-///
-/// A scenario's proxies, pods and mesh settings count for both sides where the other side has none: plain manifests against a
-/// scenario replace its manifests. Several scenarios on both sides belong together by their folders' names.
+/// The texts of each mesh that the arguments mean.
+pub(super) fn gather(args: &CommonArgs) -> Vec<Inputs> {
+    places(args).gather()
+}
+
+/// The same, each beside the texts that stood in `against` before.
 ///
 /// # Errors
 /// A scenario without a counterpart.
 pub(super) fn gather_pairs(args: &CommonArgs, against: &[PathBuf]) -> anyhow::Result<Vec<(Inputs, Inputs)>> {
-    let older = CommonArgs { paths: against.to_vec(), ..args.clone() };
-    let (new_scenarios, new_plain) = part(&args.paths);
-    let (old_scenarios, old_plain) = part(against);
-    let several = new_scenarios.len().max(old_scenarios.len()) > 1;
-    let named = |folder: &Path, mut inputs: Inputs| {
-        if several {
-            inputs.name = folder.display().to_string();
-        }
-        add_mesh_config(args, &mut inputs);
-        inputs
-    };
-    let of = |folder: &Path, extra: &[PathBuf], own: Own| named(folder, of_scenario(folder, extra, own));
-    if new_scenarios.is_empty() && old_scenarios.is_empty() {
-        return Ok(gather(args)?.into_iter().zip(gather(&older)?).collect());
-    }
-    if old_scenarios.is_empty() {
-        let pair = |f: &PathBuf| (of(f, &new_plain, Own::Included), of(f, &old_plain, Own::LeftOut));
-        return Ok(new_scenarios.iter().map(pair).collect());
-    }
-    if new_scenarios.is_empty() {
-        let pair = |f: &PathBuf| (of(f, &new_plain, Own::LeftOut), of(f, &old_plain, Own::Included));
-        return Ok(old_scenarios.iter().map(pair).collect());
-    }
-    let counterpart = |folder: &PathBuf| match old_scenarios.as_slice() {
-        [only] => Ok(only),
-        all => all.iter().find(|o| o.file_name() == folder.file_name()).ok_or_else(|| {
-            anyhow::anyhow!("--against: no scenario there is called like the folder of {}", folder.display())
-        }),
-    };
-    new_scenarios
-        .iter()
-        .map(|f| {
-            let old = counterpart(f)?;
-            Ok((of(f, &new_plain, Own::Included), named(f, of_scenario(old, &old_plain, Own::Included))))
-        })
-        .collect()
-}
-
-/// Whether a scenario's own manifests are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Own {
-    Included,
-    /// Others stand in for them.
-    LeftOut,
-}
-
-/// The scenario folders among the paths or below them, and the other paths.
-fn part(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<PathBuf>) {
-    let mut scenarios: Vec<PathBuf> = Vec::new();
-    let mut plain: Vec<PathBuf> = Vec::new();
-    for path in paths {
-        let below = scenario_folders(path);
-        if below.is_empty() { plain.push(path.clone()) } else { scenarios.extend(below) }
-    }
-    (scenarios, plain)
-}
-
-/// The folder itself if it is a scenario, else the scenarios below it, sorted. A `scenario.yaml` named as a file counts.
-fn scenario_folders(path: &Path) -> Vec<PathBuf> {
-    if path.file_name().is_some_and(|n| n == SCENARIO_FILE) && path.is_file() {
-        return vec![path.parent().map(Path::to_path_buf).unwrap_or_default()];
-    }
-    if !path.is_dir() {
-        return Vec::new();
-    }
-    if path.join(SCENARIO_FILE).is_file() {
-        return vec![path.to_path_buf()];
-    }
-    let mut found: Vec<PathBuf> = walkdir::WalkDir::new(path)
-        .follow_links(true)
-        .into_iter()
-        .filter_map(Result::ok)
-        .filter(|e| e.file_name() == SCENARIO_FILE)
-        .filter_map(|e| e.path().parent().map(Path::to_path_buf))
-        .collect();
-    found.sort();
-    found
-}
-
-fn of_scenario(folder: &Path, extra: &[PathBuf], own: Own) -> Inputs {
-    let mut inputs = Inputs::default();
-    let Some(file) = add_file(&folder.join(SCENARIO_FILE), &mut inputs) else { return inputs };
-    let text = inputs.sources.file(file).map(|f| f.text.clone()).unwrap_or_default();
-    match scenario::decode(file, &text) {
-        Ok(s) => {
-            let mut paths: Vec<PathBuf> = match &s.manifests {
-                _ if own == Own::LeftOut => Vec::new(),
-                Some(list) => list.iter().map(|p| folder.join(p.as_str())).collect(),
-                None => other_manifests(folder),
-            };
-            paths.extend(extra.iter().cloned());
-            add_manifests(&paths, &mut inputs);
-            inputs.scenario = Some((file, s));
-        }
-        Err(findings) => inputs.findings.extend(findings),
-    }
-    inputs
-}
-
-/// What stands in a scenario's folder besides the scenario itself; a scenario may have no manifests at all.
-fn other_manifests(folder: &Path) -> Vec<PathBuf> {
-    let mut ignored = Vec::new();
-    let all = files::manifest_files(folder, &mut ignored);
-    let is_ours = |p: &PathBuf| {
-        let name = p.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-        name == SCENARIO_FILE || name.ends_with(".test.yaml") || name.ends_with(".test.yml")
-    };
-    all.into_iter().filter(|p| !is_ours(p)).collect()
-}
-
-/// Adds manifests; `-` is standard input.
-fn add_manifests(paths: &[PathBuf], inputs: &mut Inputs) {
-    for path in paths {
-        if path.as_os_str() == "-" {
-            let file = add_standard_input(inputs);
-            inputs.manifests.extend(file);
-        } else {
-            let (files, findings) = files::add_paths(&mut inputs.sources, std::slice::from_ref(path));
-            inputs.manifests.extend(files);
-            inputs.findings.extend(findings);
-        }
-    }
-}
-
-/// Adds the manifests that are in force now.
-pub(super) fn add_base(paths: &[PathBuf], inputs: &mut Inputs) {
-    let (files, findings) = files::add_paths(&mut inputs.sources, paths);
-    if files.is_empty() && findings.is_empty() && !paths.is_empty() {
-        let empty = Finding::new("load", Severity::Error, "there are no manifests to compare with below --base");
-        inputs.findings.push(empty.hint("name the file or folder that is in force now"));
-    }
-    inputs.base = files;
-    inputs.findings.extend(findings);
-}
-
-fn add_standard_input(inputs: &mut Inputs) -> Option<FileId> {
-    let mut bytes = Vec::new();
-    let text = match std::io::stdin().lock().read_to_end(&mut bytes) {
-        Ok(_) => files::text_of(bytes),
-        Err(error) => Err(error.to_string()),
-    };
-    match text {
-        Ok(text) if text.trim().is_empty() => {
-            let empty = Finding::new("load", Severity::Error, "standard input is empty");
-            inputs.findings.push(empty.hint("pipe manifests into it: did the command before the pipe fail?"));
-            None
-        }
-        Ok(text) => Some(inputs.sources.add("<stdin>", text)),
-        Err(error) => {
-            inputs.findings.push(Finding::new("load", Severity::Error, format!("standard input {error}")));
-            None
-        }
-    }
-}
-
-fn add_file(path: &Path, inputs: &mut Inputs) -> Option<FileId> {
-    let (files, findings) = files::add_paths(&mut inputs.sources, &[path]);
-    inputs.findings.extend(findings);
-    files.first().copied()
-}
-
-fn add_mesh_config(args: &CommonArgs, inputs: &mut Inputs) {
-    if let Some(path) = &args.mesh_config {
-        inputs.mesh_config = add_file(path, inputs);
-    }
+    places(args).gather_pairs(against).map_err(|error| anyhow::anyhow!("--against: {error}"))
 }
 
 /// The options of the stages behind reading.
@@ -292,20 +103,5 @@ fn say_findings(findings: &[Finding], sources: &SourceMap, args: &CommonArgs) {
 /// # Errors
 /// A switch that doesn't exist.
 pub(super) fn switches(workspace: &Workspace) -> anyhow::Result<Switches> {
-    let Some(scenario) = &workspace.scenario else { return Ok(Switches::default()) };
-    serde_json::from_value(serde_json::Value::Object(scenario.switches.clone()))
-        .map_err(|e| anyhow::anyhow!("scenario: `envoy`: {e}"))
-}
-
-/// The text of a file, or of standard input for `-`.
-///
-/// # Errors
-/// What the system says about it.
-pub(super) fn read_text(path: &Path) -> anyhow::Result<String> {
-    if path.as_os_str() == "-" {
-        let mut text = String::new();
-        std::io::stdin().lock().read_to_string(&mut text)?;
-        return Ok(text);
-    }
-    files::read_text(path).map_err(|finding| anyhow::anyhow!("{}", finding.message))
+    workspace.switches().map_err(|error| anyhow::anyhow!(error))
 }

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{Exit, output};
+use super::exit::Exit;
+use super::output;
 use crate::analysis::checks::registry::{self, Check};
-use crate::tool::report::check_text;
+use crate::tool::report;
 use crate::tool::rules;
 
 /// Prints what is known under an id: a rule of `docs/rules`, a check, or the checks that other tools' code stands for.
@@ -25,7 +26,7 @@ pub(super) fn print(id: &str, color: bool) -> anyhow::Result<Exit> {
     if checks.is_empty() {
         anyhow::bail!("{}", unknown(id));
     }
-    let texts: Vec<String> = checks.iter().map(|check| check_text::explain(check, color)).collect();
+    let texts: Vec<String> = checks.iter().map(|check| report::check::explain(check, color)).collect();
     output::write(texts.join("\n").as_bytes())?;
     Ok(Exit::Fine)
 }

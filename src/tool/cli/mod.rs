@@ -1,11 +1,14 @@
 //! The command line: arguments, files, terminal and exit status. One file a command; the rules of routing are elsewhere.
+//!
+//! Only this file knows the commands; they use what stands below them (`exit`, `common`, `input`, `output`, `progress`).
 
 mod check;
+mod common;
+mod exit;
 mod explain;
 mod fail_on;
 mod input;
 mod manual;
-mod options;
 mod output;
 mod progress;
 mod routes;
@@ -16,32 +19,39 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use options::{Arguments, Command};
+use exit::Exit;
 
-/// How a run ends, as an exit status (section 2 of the contract).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Exit {
-    /// 0.
-    Fine,
-    /// 1: the answer is no.
-    No,
-    /// 2: wrong usage or unusable input.
-    Unusable,
-    /// 130: stopped by Ctrl-C; what was found until then is reported. 128 and the signal's number, as shells have it.
-    Interrupted,
+/// Try Istio routing before it is applied: which subset gets which share, what matches nothing, what is lost.
+#[derive(Debug, Parser)]
+#[command(name = "towtank", version, about, max_term_width = 100, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> ExitCode {
-        match exit {
-            Exit::Fine => ExitCode::from(0),
-            Exit::No => ExitCode::from(1),
-            Exit::Unusable => ExitCode::from(2),
-            Exit::Interrupted => ExitCode::from(130),
-        }
-    }
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Replay streams of requests: shares of each subset, unmatched and lost traffic
+    Simulate(simulate::SimulateArgs),
+    /// Print the effective route table of a proxy
+    Routes(routes::RoutesArgs),
+    /// Say step by step why each request goes where it goes
+    Explain(explain::ExplainArgs),
+    /// Run regression tests; exit 1 when one fails
+    Test(test::TestArgs),
+    /// Findings in manifests before they are applied
+    Check(check::CheckArgs),
+    /// Hold the decisions against a real Envoy that is given the exported configuration
+    Verify(verify::VerifyArgs),
+    /// Print a JSON Schema: of scenario.yaml or of a JSON output
+    Schema(schema::SchemaArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 /// Runs the command that the process was started with.

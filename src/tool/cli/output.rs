@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::tool::cli::options::ColorArg;
+use super::common::ColorArg;
 
 /// Writes a result.
 ///

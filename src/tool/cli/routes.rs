@@ -3,8 +3,9 @@
 use clap::{Args, ValueEnum};
 use rayon::prelude::*;
 
-use super::options::CommonArgs;
-use super::{Exit, input, output};
+use super::common::CommonArgs;
+use super::exit::Exit;
+use super::{input, output};
 use crate::istio::translate;
 use crate::tool::report;
 
@@ -36,7 +37,7 @@ enum Format {
 
 pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
     let mut exit = Exit::Fine;
-    let all = input::gather(&args.common)?;
+    let all = input::gather(&args.common);
     let only_one = all.len() == 1;
     for inputs in all {
         let Some(workspace) = input::open(inputs, &args.common) else {
@@ -56,8 +57,8 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
                 let table = translate::route_table(&workspace.mesh, proxy);
                 let text = match args.output {
                     Format::Table => report::routes::to_text(&table, &workspace.sources, &view).into_bytes(),
-                    Format::Json => report::routes_json::to_json(&table, &workspace.sources, &view),
-                    Format::Yaml => yaml_document(&report::routes_json::to_json(&table, &workspace.sources, &view)),
+                    Format::Json => report::routes::to_json(&table, &workspace.sources, &view),
+                    Format::Yaml => yaml_document(&report::routes::to_json(&table, &workspace.sources, &view)),
                     Format::Envoy => report::envoy::to_json(&table, &workspace.sources),
                 };
                 if only_one && workspace.proxies.len() == 1 {

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use smol_str::SmolStr;
 
-use super::options::CommonArgs;
-use super::{Exit, input, output};
+use super::common::CommonArgs;
+use super::exit::Exit;
+use super::{input, output};
 use crate::analysis::expect::{self, Percent, Test, TestResult};
 use crate::manifest::diagnostic::Finding;
 use crate::manifest::source::{FileId, SourceMap};
 use crate::tool::files;
 use crate::tool::report::explain::View;
-use crate::tool::report::test::{Golden, Suite};
-use crate::tool::report::{diagnostics, github, junit, tap, test, test_github, test_json};
+use crate::tool::report::test::{self, Golden, Suite};
+use crate::tool::report::{diagnostics, github};
 use crate::traffic::workspace::{Inputs, Workspace};
 
 /// Name of the golden beside the scenario or the first test file. It is no YAML, so nobody takes it for a manifest.
@@ -79,7 +80,7 @@ pub(super) fn run(args: &TestArgs) -> anyhow::Result<Exit> {
     let mut exit = Exit::Fine;
     let mut all = Vec::new();
     let mut found_tests = false;
-    for inputs in input::gather(&args.common)? {
+    for inputs in input::gather(&args.common) {
         let outcome = of_mesh(inputs, args);
         found_tests |= !matches!(outcome, Ok(Outcome::NoTests));
         match outcome {
@@ -289,10 +290,10 @@ fn say(findings: &[Finding], sources: &SourceMap, args: &TestArgs) {
 
 fn write(args: &TestArgs, suites: &[Suite<'_>]) -> anyhow::Result<()> {
     let text = match args.output {
-        Format::Json => test_json::to_json(suites)?,
-        Format::Junit => junit::to_junit(suites).into_bytes(),
-        Format::Tap => tap::to_tap(suites).into_bytes(),
-        Format::Github => test_github::to_github(suites).into_bytes(),
+        Format::Json => test::to_json(suites)?,
+        Format::Junit => test::to_junit(suites).into_bytes(),
+        Format::Tap => test::to_tap(suites).into_bytes(),
+        Format::Github => test::to_github(suites).into_bytes(),
         Format::Table => {
             let view = View { color: output::color(args.common.color) };
             let texts: Vec<String> = suites.iter().map(|s| test::to_text(s, view)).collect();

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use super::options::CommonArgs;
-use super::{Exit, input, output};
+use super::common::CommonArgs;
+use super::exit::Exit;
+use super::{input, output};
 use crate::envoy::proxy::Proxy;
 use crate::envoy::request::Request;
 use crate::envoy::router::Router;
 use crate::istio::translate;
+use crate::tool::files;
 use crate::tool::report;
 use crate::tool::verify::{self, MODELLED_VERSION, Program, ProxyResult, Sums};
 use crate::traffic::request_text;
@@ -61,13 +63,14 @@ pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
     }
     let (file_requests, mut exit) = match &args.requests {
         Some(path) => {
-            let (requests, errors) = request_text::parse_json_lines(&input::read_text(path)?);
+            let (requests, errors) =
+                request_text::parse_json_lines(&files::read_any(path).map_err(anyhow::Error::msg)?);
             errors.iter().for_each(|e| output::message(&format!("error: {}: {e}", path.display())));
             (Some(requests), if errors.is_empty() { Exit::Fine } else { Exit::Unusable })
         }
         None => (None, Exit::Fine),
     };
-    for inputs in input::gather(&args.common)? {
+    for inputs in input::gather(&args.common) {
         let Some(workspace) = input::open(inputs, &args.common) else {
             exit = Exit::Unusable;
             continue;
@@ -158,7 +161,7 @@ fn result(program: &Program, job: &Job, workspace: &Workspace, args: &VerifyArgs
 
 fn write(args: &VerifyArgs, program: &Program, workspace: &Workspace, results: &[ProxyResult]) -> anyhow::Result<()> {
     match args.output {
-        Format::Json => output::write(&report::verify_json::to_json(&workspace.name, &program.version, results)),
+        Format::Json => output::write(&report::verify::to_json(&workspace.name, &program.version, results)),
         Format::Table => {
             let color = output::color(args.common.color);
             let view = report::verify::View { color, verbose: args.common.verbose };

@@ -1,25 +1,20 @@
-//! What people and machines see: tables, JSON, CSV and Envoy's own configuration form. One file or folder a format.
+//! What people and machines see, by command and then by format.
 //!
-//! Everything here takes results of other rooms and gives text; nothing here decides anything or touches files.
+//! Everything here takes results of other rooms and gives text; nothing here decides anything or touches files. Beside the
+//! commands stand the pieces that they share: colours, columns, excerpts, a writer of JSON, the forms that code hosts read.
 
 pub(crate) mod check;
-pub(crate) mod check_text;
 pub(crate) mod diagnostics;
 pub(crate) mod envoy;
 pub(crate) mod explain;
 pub(crate) mod github;
+mod grid;
 mod json_writer;
-pub(crate) mod junit;
 pub(crate) mod routes;
-pub(crate) mod routes_json;
 pub(crate) mod sarif;
 pub(crate) mod schema;
 pub(crate) mod simulate;
 pub(crate) mod style;
-pub(crate) mod tap;
 pub(crate) mod test;
-pub(crate) mod test_github;
-pub(crate) mod test_json;
 pub(crate) mod verify;
-pub(crate) mod verify_json;
 mod visible;

@@ -11,9 +11,10 @@ use clap::{Args, ValueEnum};
 
 use task::{Done, Task};
 
+use super::common::CommonArgs;
+use super::exit::Exit;
 use super::fail_on::What;
-use super::options::CommonArgs;
-use super::{Exit, fail_on, input, output, progress};
+use super::{fail_on, input, output, progress};
 use crate::analysis::compare::{LogResult, StreamChange, WhatIf};
 use crate::tool::report::simulate::{Results, Show, to_csv, to_json, to_text};
 use crate::traffic::replay::StreamSummary;
@@ -244,7 +245,7 @@ fn usable(args: &SimulateArgs) -> anyhow::Result<()> {
 /// Each mesh, with --against beside the one it was before.
 fn gather(args: &SimulateArgs) -> anyhow::Result<Vec<(Inputs, Option<Inputs>)>> {
     if args.against.is_empty() {
-        return Ok(input::gather(&args.common)?.into_iter().map(|inputs| (inputs, None)).collect());
+        return Ok(input::gather(&args.common).into_iter().map(|inputs| (inputs, None)).collect());
     }
     let pairs = input::gather_pairs(&args.common, &args.against)?;
     Ok(pairs.into_iter().map(|(now, before)| (now, Some(before))).collect())

@@ -1,14 +1,8 @@
 //! What a replay showed (`towtank simulate`): a table for people, JSON and CSV for machines.
 
 mod csv;
-mod detection;
-mod grid;
 mod json;
-mod json_log;
-mod json_what_if;
-mod log;
 mod table;
-mod what_if;
 
 pub(crate) use self::csv::to_csv;
 pub(crate) use json::to_json;

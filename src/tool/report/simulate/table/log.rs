@@ -1,12 +1,12 @@
 //! A log that was replayed: what was read of it, and what went elsewhere then.
 
-use super::grid::{counted, thousands, wrap};
-use super::outcome;
-use super::table::Writer;
+use super::Writer;
 use super::what_if::end;
 use crate::analysis::compare::{LogChange, LogResult, Logged};
 use crate::envoy::table::ClusterName;
 use crate::envoy::words;
+use crate::tool::report::grid::{counted, thousands, wrap};
+use crate::tool::report::simulate::outcome;
 use crate::tool::report::style::Style;
 use crate::traffic::recorded::Format;
 use crate::traffic::replay::{SESSIONS_MAX, StreamSummary};

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::style::{Style, paint};
 use crate::envoy::request::Request;
+use crate::tool::report::style::{Style, paint};
 use crate::tool::verify::{DifferingRequest, ProxyResult, ShareTest, Sums};
 
 /// How to show it.

@@ -1,7 +1,6 @@
 //! The route table of a proxy for programs (`routes -o json`): what the table for people shows, as data.
 
-use super::json_writer::{JsonWriter, Object};
-use super::routes::View;
+use super::View;
 use crate::envoy::cluster_state::ClusterState;
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::table::{
@@ -9,6 +8,8 @@ use crate::envoy::table::{
 };
 use crate::envoy::words;
 use crate::manifest::source::{Position, SourceMap};
+use crate::tool::report::json_writer::{JsonWriter, Object};
+use crate::tool::report::envoy;
 
 /// One JSON object without line end: proxy, listeners, route configurations in match order, clusters, notes.
 pub(crate) fn to_json(table: &RouteTable, sources: &SourceMap, view: &View) -> Vec<u8> {
@@ -105,7 +106,7 @@ fn route(o: &mut Object<'_>, index: usize, route: &Route, table: &RouteTable, so
     }
     o.strings("treatment", words::treatment(route));
     match &route.source {
-        Some(s) => super::envoy::source(o, "source", s, sources),
+        Some(s) => envoy::source(o, "source", s, sources),
         None => o.null("source"),
     }
 }

@@ -1,39 +1,8 @@
-//! The arguments as they are given.
+//! The options that every command with manifests takes.
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-
-/// Try Istio routing before it is applied: which subset gets which share, what matches nothing, what is lost.
-#[derive(Debug, Parser)]
-#[command(name = "towtank", version, about, max_term_width = 100, disable_help_subcommand = true)]
-pub(super) struct Arguments {
-    #[command(subcommand)]
-    pub command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    /// Replay streams of requests: shares of each subset, unmatched and lost traffic
-    Simulate(super::simulate::SimulateArgs),
-    /// Print the effective route table of a proxy
-    Routes(super::routes::RoutesArgs),
-    /// Say step by step why each request goes where it goes
-    Explain(super::explain::ExplainArgs),
-    /// Run regression tests; exit 1 when one fails
-    Test(super::test::TestArgs),
-    /// Findings in manifests before they are applied
-    Check(super::check::CheckArgs),
-    /// Hold the decisions against a real Envoy that is given the exported configuration
-    Verify(super::verify::VerifyArgs),
-    /// Print a JSON Schema: of scenario.yaml or of a JSON output
-    Schema(super::schema::SchemaArgs),
-    /// Print a completion script for a shell
-    Completions {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
-}
+use clap::{Args, ValueEnum};
 
 /// Options that every command with manifests takes.
 #[derive(Debug, Clone, Args)]

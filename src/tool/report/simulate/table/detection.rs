@@ -2,9 +2,9 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
-use super::grid::{percent, thousands, wrap};
-use super::table::Show;
+use super::Show;
 use crate::envoy::words;
+use crate::tool::report::grid::{percent, thousands, wrap};
 use crate::tool::report::style::{Style, paint, plain_columns};
 use crate::traffic::replay::{Detection, Power};
 

@@ -1,4 +1,4 @@
-//! The edge to the file system: which files a path stands for, and their texts.
+//! Which files a path stands for, and their texts.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -99,6 +99,19 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Box<Finding>> {
         return Err(refuse(format!("`{}` is larger than {} MiB", path.display(), FILE_BYTES_MAX >> 20)));
     }
     text_of(bytes).map_err(|message| refuse(format!("`{}` {message}", path.display())))
+}
+
+/// The text of a file, or of standard input for `-`.
+///
+/// # Errors
+/// What is wrong with it, or what the system says about it.
+pub(crate) fn read_any(path: &Path) -> Result<String, String> {
+    if path.as_os_str() == "-" {
+        let mut text = String::new();
+        io::stdin().lock().read_to_string(&mut text).map_err(|error| error.to_string())?;
+        return Ok(text);
+    }
+    read_text(path).map_err(|finding| finding.message)
 }
 
 /// Checks that bytes, for example of standard input, are text.

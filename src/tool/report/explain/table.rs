@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::style::{Style, paint};
 use crate::envoy::decision::{Counted, Decision, Outcome, Step, Upstream};
 use crate::envoy::request::Request;
 use crate::envoy::table::{ClusterName, RouteTable};
 use crate::envoy::words;
 use crate::manifest::source::SourceMap;
+use crate::tool::report::style::{Style, paint};
 
 /// How it is shown.
 #[derive(Debug, Clone, Copy, Default)]

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::test::{Entry, EntryFailure, Suite};
-use super::visible::visible;
+use super::{Entry, EntryFailure, Suite};
+use crate::tool::report::visible::visible;
 
 /// All suites as one stream of tests, ending in a line end.
 pub(crate) fn to_tap(suites: &[Suite<'_>]) -> String {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::test::Suite;
+use super::Suite;
 use crate::analysis::expect::{Case, Failure, ItemKind, NotEvaluated, TestResult};
 use crate::envoy::decision::{DecisionJson, SourceJson};
 use crate::manifest::source::{Position, SourceMap};

@@ -1,6 +1,9 @@
 //! The results as one JSON document (`simulate -o json`; its schema is `schema/simulate.json`).
 
-use super::{Results, json_log, json_what_if};
+mod log;
+mod what_if;
+
+use super::Results;
 use crate::envoy::decision::Counted;
 use crate::envoy::table::{ClusterName, RouteSource};
 use crate::manifest::source::SourceMap;
@@ -38,21 +41,21 @@ pub(crate) fn to_json(results: &Results<'_>) -> Vec<u8> {
                 None => o.null("detection"),
             }
             match difference {
-                Some((before, change)) => o.object("against", |o| json_what_if::stream(o, before, s, change)),
+                Some((before, change)) => o.object("against", |o| what_if::stream(o, before, s, change)),
                 None => o.null("against"),
             }
             match logged {
-                Some(change) => o.object("logged", |o| json_log::change(o, change)),
+                Some(change) => o.object("logged", |o| log::change(o, change)),
                 None => o.null("logged"),
             }
         });
         o.object("totals", |o| summary(o, &results.totals, results.sources));
         match results.against {
-            Some(what_if) => o.objects("tables", &what_if.tables, json_what_if::table),
+            Some(two) => o.objects("tables", &two.tables, what_if::table),
             None => o.null("tables"),
         }
         match results.log {
-            Some(log) => o.object("log", |o| json_log::log(o, log)),
+            Some(log) => o.object("log", |o| log::log(o, log)),
             None => o.null("log"),
         }
     });

@@ -1,10 +1,11 @@
 //! Findings for machines: `check -o json` (section 7 of the contract).
 
-use super::json_writer::{JsonWriter, Object};
+use super::table::needs;
 use crate::analysis::checks::{Answer, NotEvaluated, Question};
 use crate::manifest::diagnostic::place::Locator;
 use crate::manifest::diagnostic::{Admission, Evidence, Finding, Severity};
 use crate::manifest::source::SourceMap;
+use crate::tool::report::json_writer::{JsonWriter, Object};
 
 /// The whole document, ending in a line end.
 pub(crate) fn to_json(
@@ -19,7 +20,7 @@ pub(crate) fn to_json(
         o.objects("findings", findings, |o, f| finding(o, f, &mut locator, sources));
         o.objects("not_evaluated", not_evaluated, |o, n| {
             o.str("id", n.check.id);
-            o.str("needs", &super::check_text::needs(n));
+            o.str("needs", &needs(n));
         });
         o.objects("checklist", checklist, |o, q| {
             o.str("question", q.text);

@@ -1,6 +1,6 @@
 //! The parts of `simulate -o json` that a second mesh adds (`--against`).
 
-use super::json::{bounded, cluster_parts};
+use super::{bounded, cluster_parts};
 use crate::analysis::compare::{End, HostChange, Row, StreamChange, TableChange, rows};
 use crate::tool::report::json_writer::Object;
 use crate::traffic::replay::{Count, StreamSummary};

@@ -1,6 +1,6 @@
 //! The parts of `simulate -o json` that a log adds (`--requests`).
 
-use super::json_what_if::end;
+use super::what_if::end;
 use crate::analysis::compare::{LogChange, LogResult, Logged};
 use crate::tool::report::json_writer::Object;
 

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::style::{Style, paint};
 use crate::analysis::checks::admission_manual;
 use crate::analysis::checks::registry::{self, Check, Profile};
 use crate::analysis::checks::{Answer, NotEvaluated, Question};
 use crate::manifest::diagnostic::Severity;
+use crate::tool::report::style::{Style, paint};
 
 /// The checks that were not made, by what they need.
 pub(crate) fn not_evaluated(list: &[NotEvaluated], color: bool) -> String {
@@ -51,7 +51,7 @@ fn runs(ids: &[&str]) -> Vec<String> {
 }
 
 /// `Services or ServiceEntries, Namespaces`.
-pub(crate) fn needs(n: &NotEvaluated) -> String {
+pub(super) fn needs(n: &NotEvaluated) -> String {
     let needs: Vec<&str> = n.needs.iter().map(|i| i.describe()).collect();
     needs.join(", ")
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::test::{Entry, EntryFailure, Suite};
-use super::visible::visible;
+use super::{Entry, EntryFailure, Suite};
+use crate::tool::report::visible::visible;
 
 /// One document for all suites, ending in a line end. It has no times: results are the same on every run.
 pub(crate) fn to_junit(suites: &[Suite<'_>]) -> String {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::test::{EntryFailure, Suite};
-use super::visible::visible;
+use super::{EntryFailure, Suite};
+use crate::tool::report::visible::visible;
 
 /// An `::error` line for each expectation that failed, at its line; a `::notice` where all is well. GitHub shows ten of a
 /// step, so an expectation that fails for many requests is one annotation, with the first of them.

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};
 
-use super::style::{Style, paint};
 use crate::envoy::cluster_state::ClusterState;
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::table::{
@@ -13,6 +12,7 @@ use crate::envoy::table::{
 };
 use crate::envoy::words;
 use crate::manifest::source::SourceMap;
+use crate::tool::report::style::{Style, paint, plain_columns};
 
 /// What to show and how.
 #[derive(Debug, Clone, Default)]
@@ -263,7 +263,7 @@ fn note_line(note: &Note, sources: &SourceMap) -> String {
 
 fn grid(view: &View) -> Table {
     let mut table = Table::new();
-    table.load_style(super::style::plain_columns());
+    table.load_style(plain_columns());
     table.set_content_arrangement(ContentArrangement::Dynamic);
     if view.width > 0 {
         table.set_width(view.width);

@@ -1,0 +1,222 @@
+//! From paths to the inputs of each mesh: scenario folders, plain manifests, pairs of them, and standard input.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::texts;
+use crate::manifest::diagnostic::{Finding, Severity};
+use crate::manifest::source::FileId;
+use crate::traffic::scenario;
+use crate::traffic::workspace::Inputs;
+
+/// File name that makes a folder a scenario.
+const SCENARIO_FILE: &str = "scenario.yaml";
+
+/// What the texts of a run are gathered from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Places<'a> {
+    /// Files, folders and scenario folders; `-` is standard input.
+    pub paths: &'a [PathBuf],
+    /// A file with a MeshConfig, which counts for all of them.
+    pub mesh_config: Option<&'a Path>,
+}
+
+/// A scenario of which there is none by that name on the other side.
+#[derive(Debug, thiserror::Error)]
+#[error("no scenario there is called like the folder of {}", .0.display())]
+pub(crate) struct NoCounterpart(PathBuf);
+
+impl Places<'_> {
+    /// Gathers the texts of each mesh that the paths mean: one for all plain paths together, or one for each scenario.
+    ///
+    /// What can't be read is among the findings of the inputs.
+    pub(crate) fn gather(&self) -> Vec<Inputs> {
+        let (scenarios, plain) = part(self.paths);
+        if scenarios.is_empty() {
+            let mut inputs = Inputs::default();
+            add_manifests(&plain, &mut inputs);
+            self.add_mesh_config(&mut inputs);
+            return vec![inputs];
+        }
+        let several = scenarios.len() > 1;
+        scenarios.iter().map(|folder| self.scenario(folder, &plain, Own::Included, several)).collect()
+    }
+
+    /// Gathers what [`Places::gather`] does, each beside the texts that stood in `against` before.
+    ///
+    /// A scenario's proxies, pods and mesh settings count for both sides where the other side has none: plain manifests against a
+    /// scenario replace its manifests. Several scenarios on both sides belong together by their folders' names.
+    ///
+    /// # Errors
+    /// A scenario without a counterpart.
+    pub(crate) fn gather_pairs(&self, against: &[PathBuf]) -> Result<Vec<(Inputs, Inputs)>, NoCounterpart> {
+        let older = Places { paths: against, ..*self };
+        let (new_scenarios, new_plain) = part(self.paths);
+        let (old_scenarios, old_plain) = part(against);
+        let several = new_scenarios.len().max(old_scenarios.len()) > 1;
+        let of = |folder: &Path, extra: &[PathBuf], own: Own| self.scenario(folder, extra, own, several);
+        if new_scenarios.is_empty() && old_scenarios.is_empty() {
+            return Ok(self.gather().into_iter().zip(older.gather()).collect());
+        }
+        if old_scenarios.is_empty() {
+            let pair = |f: &PathBuf| (of(f, &new_plain, Own::Included), of(f, &old_plain, Own::LeftOut));
+            return Ok(new_scenarios.iter().map(pair).collect());
+        }
+        if new_scenarios.is_empty() {
+            let pair = |f: &PathBuf| (of(f, &new_plain, Own::LeftOut), of(f, &old_plain, Own::Included));
+            return Ok(old_scenarios.iter().map(pair).collect());
+        }
+        let counterpart = |folder: &PathBuf| match old_scenarios.as_slice() {
+            [only] => Ok(only),
+            all => {
+                let same = all.iter().find(|o| o.file_name() == folder.file_name());
+                same.ok_or_else(|| NoCounterpart(folder.clone()))
+            }
+        };
+        let pair = |f: &PathBuf| {
+            let mut old = of(counterpart(f)?, &old_plain, Own::Included);
+            let new = of(f, &new_plain, Own::Included);
+            old.name.clone_from(&new.name);
+            Ok((new, old))
+        };
+        new_scenarios.iter().map(pair).collect()
+    }
+
+    fn scenario(&self, folder: &Path, extra: &[PathBuf], own: Own, several: bool) -> Inputs {
+        let mut inputs = of_scenario(folder, extra, own);
+        if several {
+            inputs.name = folder.display().to_string();
+        }
+        self.add_mesh_config(&mut inputs);
+        inputs
+    }
+
+    fn add_mesh_config(&self, inputs: &mut Inputs) {
+        if let Some(path) = self.mesh_config {
+            inputs.mesh_config = add_file(path, inputs);
+        }
+    }
+}
+
+/// Whether a scenario's own manifests are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Own {
+    Included,
+    /// Others stand in for them.
+    LeftOut,
+}
+
+/// The scenario folders among the paths or below them, and the other paths.
+fn part(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let mut scenarios: Vec<PathBuf> = Vec::new();
+    let mut plain: Vec<PathBuf> = Vec::new();
+    for path in paths {
+        let below = scenario_folders(path);
+        if below.is_empty() { plain.push(path.clone()) } else { scenarios.extend(below) }
+    }
+    (scenarios, plain)
+}
+
+/// The folder itself if it is a scenario, else the scenarios below it, sorted. A `scenario.yaml` named as a file counts.
+fn scenario_folders(path: &Path) -> Vec<PathBuf> {
+    if path.file_name().is_some_and(|n| n == SCENARIO_FILE) && path.is_file() {
+        return vec![path.parent().map(Path::to_path_buf).unwrap_or_default()];
+    }
+    if !path.is_dir() {
+        return Vec::new();
+    }
+    if path.join(SCENARIO_FILE).is_file() {
+        return vec![path.to_path_buf()];
+    }
+    let mut found: Vec<PathBuf> = walkdir::WalkDir::new(path)
+        .follow_links(true)
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter(|e| e.file_name() == SCENARIO_FILE)
+        .filter_map(|e| e.path().parent().map(Path::to_path_buf))
+        .collect();
+    found.sort();
+    found
+}
+
+fn of_scenario(folder: &Path, extra: &[PathBuf], own: Own) -> Inputs {
+    let mut inputs = Inputs::default();
+    let Some(file) = add_file(&folder.join(SCENARIO_FILE), &mut inputs) else { return inputs };
+    let text = inputs.sources.file(file).map(|f| f.text.clone()).unwrap_or_default();
+    match scenario::decode(file, &text) {
+        Ok(s) => {
+            let mut paths: Vec<PathBuf> = match &s.manifests {
+                _ if own == Own::LeftOut => Vec::new(),
+                Some(list) => list.iter().map(|p| folder.join(p.as_str())).collect(),
+                None => other_manifests(folder),
+            };
+            paths.extend(extra.iter().cloned());
+            add_manifests(&paths, &mut inputs);
+            inputs.scenario = Some((file, s));
+        }
+        Err(findings) => inputs.findings.extend(findings),
+    }
+    inputs
+}
+
+/// What stands in a scenario's folder besides the scenario itself; a scenario may have no manifests at all.
+fn other_manifests(folder: &Path) -> Vec<PathBuf> {
+    let mut ignored = Vec::new();
+    let all = texts::manifest_files(folder, &mut ignored);
+    let is_ours = |p: &PathBuf| {
+        let name = p.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        name == SCENARIO_FILE || name.ends_with(".test.yaml") || name.ends_with(".test.yml")
+    };
+    all.into_iter().filter(|p| !is_ours(p)).collect()
+}
+
+/// Adds manifests; `-` is standard input.
+fn add_manifests(paths: &[PathBuf], inputs: &mut Inputs) {
+    for path in paths {
+        if path.as_os_str() == "-" {
+            let file = add_standard_input(inputs);
+            inputs.manifests.extend(file);
+        } else {
+            let (files, findings) = texts::add_paths(&mut inputs.sources, std::slice::from_ref(path));
+            inputs.manifests.extend(files);
+            inputs.findings.extend(findings);
+        }
+    }
+}
+
+/// Adds the manifests that are in force now.
+pub(crate) fn add_base(paths: &[PathBuf], inputs: &mut Inputs) {
+    let (files, findings) = texts::add_paths(&mut inputs.sources, paths);
+    if files.is_empty() && findings.is_empty() && !paths.is_empty() {
+        let empty = Finding::new("load", Severity::Error, "there are no manifests to compare with below --base");
+        inputs.findings.push(empty.hint("name the file or folder that is in force now"));
+    }
+    inputs.base = files;
+    inputs.findings.extend(findings);
+}
+
+fn add_standard_input(inputs: &mut Inputs) -> Option<FileId> {
+    let mut bytes = Vec::new();
+    let text = match std::io::stdin().lock().read_to_end(&mut bytes) {
+        Ok(_) => texts::text_of(bytes),
+        Err(error) => Err(error.to_string()),
+    };
+    match text {
+        Ok(text) if text.trim().is_empty() => {
+            let empty = Finding::new("load", Severity::Error, "standard input is empty");
+            inputs.findings.push(empty.hint("pipe manifests into it: did the command before the pipe fail?"));
+            None
+        }
+        Ok(text) => Some(inputs.sources.add("<stdin>", text)),
+        Err(error) => {
+            inputs.findings.push(Finding::new("load", Severity::Error, format!("standard input {error}")));
+            None
+        }
+    }
+}
+
+fn add_file(path: &Path, inputs: &mut Inputs) -> Option<FileId> {
+    let (files, findings) = texts::add_paths(&mut inputs.sources, &[path]);
+    inputs.findings.extend(findings);
+    files.first().copied()
+}

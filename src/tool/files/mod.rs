@@ -1,0 +1,11 @@
+//! The edge to the file system: which files a path stands for, their texts, and which of them make up a mesh.
+//!
+//! In: paths, and nothing of how they were given. Out: [`Inputs`](crate::traffic::workspace::Inputs) for each mesh.
+
+mod meshes;
+mod texts;
+
+pub(crate) use meshes::{Places, add_base};
+#[cfg(test)]
+pub(crate) use texts::manifest_files;
+pub(crate) use texts::{add_paths, read_any, read_text};

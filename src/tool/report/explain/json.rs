@@ -1,0 +1,22 @@
+//! Decisions for programs (`explain -o json`, an array, and `-o jsonl`, a line each).
+
+use crate::envoy::decision::{Decision, DecisionJson};
+use crate::envoy::proxy::Proxy;
+use crate::envoy::request::Request;
+use crate::manifest::source::SourceMap;
+
+/// One decision of a proxy about a request as an object on one line, without line end.
+pub(crate) fn line(decision: &Decision, request: &Request, proxy: &Proxy, sources: &SourceMap) -> String {
+    // Structs of texts and numbers always serialize.
+    serde_json::to_string(&DecisionJson::new(decision, request, proxy, sources)).unwrap_or_default()
+}
+
+/// An array of the lines, ending in a line end.
+pub(crate) fn to_json(lines: &[String]) -> String {
+    format!("[{}]\n", lines.join(",\n"))
+}
+
+/// The lines, each with its end.
+pub(crate) fn to_jsonl(lines: &[String]) -> String {
+    lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
+}

@@ -1,0 +1,7 @@
+//! Why requests go where they go (`towtank explain`).
+
+mod json;
+mod table;
+
+pub(crate) use json::{line, to_json, to_jsonl};
+pub(crate) use table::{View, to_text};
