@@ -15,6 +15,7 @@ mod picture;
 mod readme;
 mod rules;
 mod scenarios;
+mod schemas;
 mod support;
 mod test_command;
 mod tidy;

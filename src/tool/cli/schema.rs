@@ -2,7 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{Exit, output};
+use super::exit::Exit;
+use super::output;
 use crate::tool::report::schema;
 
 #[derive(Debug, Args)]
@@ -20,6 +21,7 @@ enum Name {
     Explain,
     Check,
     Test,
+    Verify,
 }
 
 pub(super) fn run(args: &SchemaArgs) -> anyhow::Result<Exit> {
@@ -30,6 +32,7 @@ pub(super) fn run(args: &SchemaArgs) -> anyhow::Result<Exit> {
         Name::Explain => schema::EXPLAIN,
         Name::Check => schema::CHECK,
         Name::Test => schema::TEST,
+        Name::Verify => schema::VERIFY,
     };
     output::write(text.as_bytes())?;
     Ok(Exit::Fine)

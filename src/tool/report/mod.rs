@@ -18,3 +18,6 @@ pub(crate) mod style;
 pub(crate) mod test;
 pub(crate) mod verify;
 mod visible;
+
+/// Version of the JSON outputs, their first key: it grows when a key goes, or means something else, not when one is added.
+const VERSION: u32 = 1;

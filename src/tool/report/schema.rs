@@ -10,5 +10,7 @@ pub(crate) const ROUTES: &str = include_str!("schema/routes.json");
 pub(crate) const EXPLAIN: &str = include_str!("schema/explain.json");
 /// `check -o json`.
 pub(crate) const CHECK: &str = include_str!("schema/check.json");
+/// `verify -o json`.
+pub(crate) const VERIFY: &str = include_str!("schema/verify.json");
 /// Test files, and `test -o json`.
 pub(crate) const TEST: &str = include_str!("schema/test.json");

@@ -37,6 +37,8 @@ pub(crate) use plan::plan;
 pub(crate) use program::{MODELLED_VERSION, Program};
 pub(crate) use run::{Options, Sums, judge_shares, run};
 pub(crate) use shares::ShareTest;
+#[cfg(test)]
+pub(crate) use shares::Way;
 
 /// What came of one proxy's requests.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -5,6 +5,7 @@ use crate::analysis::checks::{Answer, NotEvaluated, Question};
 use crate::manifest::diagnostic::place::Locator;
 use crate::manifest::diagnostic::{Admission, Evidence, Finding, Severity};
 use crate::manifest::source::SourceMap;
+use crate::tool::report::VERSION;
 use crate::tool::report::json_writer::{JsonWriter, Object};
 
 /// The whole document, ending in a line end.
@@ -17,6 +18,7 @@ pub(crate) fn to_json(
     let mut locator = Locator::new(sources);
     let mut json = JsonWriter::default();
     json.object(|o| {
+        o.number("version", VERSION);
         o.objects("findings", findings, |o, f| finding(o, f, &mut locator, sources));
         o.objects("not_evaluated", not_evaluated, |o, n| {
             o.str("id", n.check.id);

@@ -1,14 +1,25 @@
 //! Decisions for programs (`explain -o json`, an array, and `-o jsonl`, a line each).
 
+use serde::Serialize;
+
 use crate::envoy::decision::{Decision, DecisionJson};
 use crate::envoy::proxy::Proxy;
 use crate::envoy::request::Request;
 use crate::manifest::source::SourceMap;
+use crate::tool::report::VERSION;
+
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    version: u32,
+    #[serde(flatten)]
+    decision: DecisionJson<'a>,
+}
 
 /// One decision of a proxy about a request as an object on one line, without line end.
 pub(crate) fn line(decision: &Decision, request: &Request, proxy: &Proxy, sources: &SourceMap) -> String {
+    let line = Line { version: VERSION, decision: DecisionJson::new(decision, request, proxy, sources) };
     // Structs of texts and numbers always serialize.
-    serde_json::to_string(&DecisionJson::new(decision, request, proxy, sources)).unwrap_or_default()
+    serde_json::to_string(&line).unwrap_or_default()
 }
 
 /// An array of the lines, ending in a line end.

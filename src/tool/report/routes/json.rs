@@ -9,12 +9,13 @@ use crate::envoy::table::{
 use crate::envoy::words;
 use crate::manifest::source::{Position, SourceMap};
 use crate::tool::report::json_writer::{JsonWriter, Object};
-use crate::tool::report::envoy;
+use crate::tool::report::{VERSION, envoy};
 
 /// One JSON object without line end: proxy, listeners, route configurations in match order, clusters, notes.
 pub(crate) fn to_json(table: &RouteTable, sources: &SourceMap, view: &View) -> Vec<u8> {
     let mut json = JsonWriter::default();
     json.object(|o| {
+        o.number("version", VERSION);
         o.object("proxy", |o| {
             o.str("name", &table.proxy.name);
             o.str("type", if table.proxy.kind == ProxyKind::Sidecar { "sidecar" } else { "gateway" });

@@ -6,9 +6,11 @@ use super::Suite;
 use crate::analysis::expect::{Case, Failure, ItemKind, NotEvaluated, TestResult};
 use crate::envoy::decision::{DecisionJson, SourceJson};
 use crate::manifest::source::{Position, SourceMap};
+use crate::tool::report::VERSION;
 
 #[derive(Serialize)]
 struct Document<'a> {
+    version: u32,
     suites: Vec<SuiteJson<'a>>,
     summary: Summary,
 }
@@ -108,6 +110,7 @@ struct ItemJson<'a> {
 pub(crate) fn to_json(suites: &[Suite<'_>]) -> serde_json::Result<Vec<u8>> {
     let results = || suites.iter().flat_map(|s| s.results);
     let document = Document {
+        version: VERSION,
         suites: suites.iter().map(suite).collect(),
         summary: Summary {
             tests: results().count(),

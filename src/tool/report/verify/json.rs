@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::envoy::request::Request;
+use crate::tool::report::VERSION;
 use crate::tool::verify::{Difference, DifferingRequest, PartDifference, ProxyResult, ShareTest, Sums};
 use crate::traffic::stats::Fit;
 
 #[derive(Debug, Serialize)]
 struct RunJson<'a> {
+    version: u32,
     /// Null for plain manifests.
     scenario: Option<&'a str>,
     envoy: &'a str,
@@ -103,6 +105,7 @@ struct WayJson<'a> {
 pub(crate) fn to_json(scenario: &str, envoy: &str, results: &[ProxyResult]) -> Vec<u8> {
     let sums = Sums::of(results);
     let run = RunJson {
+        version: VERSION,
         scenario: Some(scenario).filter(|s| !s.is_empty()),
         envoy,
         agrees: sums.agree(),
@@ -192,4 +195,56 @@ impl<'a> ShareJson<'a> {
 
 fn reasons(all: &BTreeMap<String, u64>) -> Vec<ReasonJson<'_>> {
     all.iter().map(|(reason, requests)| ReasonJson { reason, requests: *requests }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tool::verify::Way;
+    use crate::traffic::request_text;
+
+    /// No Envoy is needed to see the form of what it says.
+    #[test]
+    fn every_part_is_what_the_schema_says() {
+        let difference = || Difference { part: "status", towtank: "200".to_owned(), envoy: "503".to_owned() };
+        let request =
+            request_text::parse_request("GET http://shop/?a=b", &["x-user: jason".to_owned()]).expect("a request");
+        let way = |name: &str, share, count| Way { name: name.to_owned(), share, count };
+        let split = ShareTest {
+            listener: "0.0.0.0:80".into(),
+            route_config: "80".into(),
+            virtual_host: "shop:80".into(),
+            route_index: Some(0),
+            ways: vec![way("outbound|80|v1|shop", 0.9, 90), way("outbound|80|v2|shop", 0.1, 10)],
+            fit: Some(Fit { statistic: 0.0, degrees_of_freedom: 1, p_value: 1.0 }),
+            agrees: true,
+        };
+        let tcp = ShareTest {
+            route_config: "".into(),
+            virtual_host: "".into(),
+            route_index: None,
+            fit: None,
+            ..split.clone()
+        };
+        let result = ProxyResult {
+            proxy: "client".into(),
+            requests: 2,
+            agreed: 1,
+            differing: vec![DifferingRequest { request, differences: vec![difference()] }],
+            not_evaluated: BTreeMap::from([("no such address".to_owned(), 1)]),
+            parts_not_evaluated: BTreeMap::from([("location".to_owned(), 1)]),
+            configuration: vec![PartDifference { what: "listener 0.0.0.0_80".into(), difference: difference() }],
+            shares: vec![split, tcp],
+        };
+        let schema = serde_json::from_str(crate::tool::report::schema::VERIFY).expect("the schema is JSON");
+        let validator = jsonschema::validator_for(&schema).expect("the schema is one");
+        for (scenario, results) in [("", &[][..]), ("scenarios/shop", &[result])] {
+            let json = to_json(scenario, "1.40.0", results);
+            assert!(json.starts_with(b"{\"version\":1,"));
+            let document: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
+            let errors: Vec<String> =
+                validator.iter_errors(&document).map(|e| format!("{e} at {}", e.instance_path())).collect();
+            assert!(errors.is_empty(), "{errors:#?}");
+        }
+    }
 }

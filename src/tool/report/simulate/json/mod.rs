@@ -7,6 +7,7 @@ use super::Results;
 use crate::envoy::decision::Counted;
 use crate::envoy::table::{ClusterName, RouteSource};
 use crate::manifest::source::SourceMap;
+use crate::tool::report::VERSION;
 use crate::tool::report::json_writer::{JsonWriter, Object};
 use crate::traffic::replay::{Count, Detection, Power, StreamSummary};
 use crate::traffic::stats::{CONFIDENCE, Fit, POWER};
@@ -15,6 +16,7 @@ use crate::traffic::stats::{CONFIDENCE, Fit, POWER};
 pub(crate) fn to_json(results: &Results<'_>) -> Vec<u8> {
     let mut json = JsonWriter::default();
     json.object(|o| {
+        o.number("version", VERSION);
         match results.scenario {
             "" => o.null("scenario"),
             name => o.str("scenario", name),
