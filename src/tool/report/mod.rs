@@ -4,6 +4,7 @@
 
 pub(crate) mod check;
 pub(crate) mod check_text;
+mod columns;
 pub(crate) mod diagnostics;
 pub(crate) mod envoy;
 pub(crate) mod explain;

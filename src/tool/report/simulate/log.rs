@@ -1,12 +1,13 @@
 //! A log that was replayed: what was read of it, and what went elsewhere then.
 
-use super::grid::{counted, thousands, wrap};
+use super::grid::{counted, thousands};
 use super::outcome;
 use super::table::Writer;
 use super::what_if::end;
 use crate::analysis::compare::{LogChange, LogResult, Logged};
 use crate::envoy::table::ClusterName;
 use crate::envoy::words;
+use crate::tool::report::columns::wrap;
 use crate::tool::report::style::Style;
 use crate::traffic::recorded::Format;
 use crate::traffic::replay::{SESSIONS_MAX, StreamSummary};

@@ -1,10 +1,11 @@
 //! The results for people (`simulate -o table`): per stream where requests go, what is lost and what to change.
 
-use super::grid::{Look, Row, counted, percent, thousands, to_text as grid, wrap};
+use super::grid::{Look, Row, counted, percent, thousands, to_text as grid};
 use super::{Results, detection, outcome};
 use crate::envoy::decision::{Counted, Outcome};
 use crate::envoy::words;
 use crate::manifest::source::SourceMap;
+use crate::tool::report::columns::wrap;
 use crate::tool::report::style::{Style, paint};
 use crate::traffic::replay::{Answer, Count, Destination, SAMPLE, StreamSummary};
 use crate::traffic::stats::Fit;

@@ -1,11 +1,12 @@
 //! Two meshes side by side (`simulate --against`): shares before and now, what moves, what is proven to stay.
 
-use super::grid::{Line, counted, lay_out, percent, thousands, wrap};
+use super::grid::{Line, counted, lay_out, percent, thousands};
 use super::outcome;
 use super::table::Writer;
 use crate::analysis::compare::{Altered, End, Flow, HostChange, Row, StreamChange, TableChange, WhatIf, rows};
 use crate::envoy::decision::{Counted, Outcome};
 use crate::envoy::words;
+use crate::tool::report::columns::wrap;
 use crate::tool::report::style::Style;
 use crate::traffic::replay::StreamSummary;
 
