@@ -29,7 +29,7 @@ mod tests;
 mod visibility;
 mod walk;
 
-use rayon::prelude::*;
+use crate::parallel::prelude::*;
 
 use crate::istio::mesh::Mesh;
 use crate::manifest::diagnostic::Finding;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::parallel::prelude::*;
 use clap::{Args, ValueEnum};
-use rayon::prelude::*;
 
 use super::options::CommonArgs;
 use super::{Exit, input, manual, output};

@@ -12,6 +12,7 @@ mod routes;
 mod schema;
 mod simulate;
 mod test;
+#[cfg(all(feature = "verify", unix))]
 mod verify;
 
 use std::process::ExitCode;
@@ -52,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Routes(args) => routes::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
+        #[cfg(all(feature = "verify", unix))]
         Command::Verify(args) => verify::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Schema(args) => schema::run(&args),

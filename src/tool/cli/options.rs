@@ -24,6 +24,7 @@ pub(super) enum Command {
     Test(super::test::TestArgs),
     /// Findings in manifests before they are applied
     Check(super::check::CheckArgs),
+    #[cfg(all(feature = "verify", unix))]
     /// Hold the decisions against a real Envoy that is given the exported configuration
     Verify(super::verify::VerifyArgs),
     /// Print a JSON Schema: of scenario.yaml or of a JSON output

@@ -1,7 +1,7 @@
 //! `towtank routes`.
 
+use crate::parallel::prelude::*;
 use clap::{Args, ValueEnum};
-use rayon::prelude::*;
 
 use super::options::CommonArgs;
 use super::{Exit, input, output};

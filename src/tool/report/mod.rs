@@ -21,6 +21,8 @@ pub(crate) mod tap;
 pub(crate) mod test;
 pub(crate) mod test_github;
 pub(crate) mod test_json;
+#[cfg(all(feature = "verify", unix))]
 pub(crate) mod verify;
+#[cfg(all(feature = "verify", unix))]
 pub(crate) mod verify_json;
 mod visible;

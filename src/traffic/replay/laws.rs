@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::endpoints::in_turn;
+use crate::parallel;
 use crate::testing::{folders, open};
 use crate::traffic::replay::{CumulativeTable, Override, Progress, Settings, Simulation};
 use crate::traffic::stats::kolmogorov_smirnov_uniform;
@@ -30,7 +31,7 @@ fn laws_of_automatic_streams() {
             }
         }
         let on = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            let pool = parallel::Pool::new(threads).expect("threads");
             pool.install(|| simulation.run(3, &Progress::default()))
         };
         let one = on(1);
