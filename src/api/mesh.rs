@@ -1,6 +1,8 @@
 //! A mesh: manifests read, judged and resolved.
 
 use std::io::Read;
+#[cfg(feature = "files")]
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use smol_str::SmolStr;
@@ -11,8 +13,12 @@ use crate::analysis::compare::{LogResult, WhatIf, logged};
 use crate::envoy::proxy;
 use crate::envoy::router::{Router, Switches};
 use crate::istio::translate;
+#[cfg(feature = "files")]
+use crate::manifest::diagnostic;
 use crate::manifest::load::UnknownFields;
 use crate::manifest::source::SourceMap;
+#[cfg(feature = "files")]
+use crate::tool::folders::{self, Own};
 use crate::traffic::recorded::{self, Log};
 use crate::traffic::replay::{self, Lens, Lenses, Override, Pair, Progress, Recorded, Simulation, View};
 use crate::traffic::scenario;
@@ -103,6 +109,36 @@ impl Mesh {
                 Err(findings) => inputs.findings.extend(findings),
             }
         }
+        Mesh::open_inputs(inputs, options)
+    }
+
+    /// Opens a mesh of files and folders: of plain manifests, or of one scenario, which is a folder with a `scenario.yaml`, and
+    /// manifests beside its own.
+    ///
+    /// ```
+    /// use towtank::{Mesh, Options};
+    ///
+    /// let mesh = Mesh::from_paths(["scenarios/match-priority"], &Options::default())?;
+    /// assert_eq!(mesh.proxies()[0].namespace(), "default");
+    /// # Ok::<(), towtank::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Mesh::from_texts`]; [`Error::Refused`] also where a path can't be read, and where there are several scenarios.
+    #[cfg(feature = "files")]
+    pub fn from_paths<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>, options: &Options) -> Result<Mesh, Error> {
+        let paths: Vec<PathBuf> = paths.into_iter().map(|p| p.as_ref().to_owned()).collect();
+        let (scenarios, plain) = folders::part(&paths);
+        let mut inputs = match scenarios.as_slice() {
+            [] => Inputs::default(),
+            [one] => folders::scenario(one, Own::Included),
+            [_, other, ..] => {
+                let message = format!("`{}` is a second scenario: a mesh is of one", other.display());
+                let finding = diagnostic::Finding::new("load", diagnostic::Severity::Error, message);
+                return Err(Error::Refused(Finding::all(&[finding], &SourceMap::default())));
+            }
+        };
+        folders::add_manifests(&plain, &mut inputs);
         Mesh::open_inputs(inputs, options)
     }
 

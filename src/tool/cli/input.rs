@@ -12,19 +12,16 @@ use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::load::UnknownFields;
 use crate::manifest::source::{FileId, SourceMap};
 use crate::tool::files;
+use crate::tool::folders::{self, Own};
 use crate::tool::report::diagnostics;
-use crate::traffic::scenario;
 use crate::traffic::workspace::{self, Inputs, Options, Workspace};
-
-/// File name that makes a folder a scenario.
-const SCENARIO_FILE: &str = "scenario.yaml";
 
 /// Gathers the texts of each mesh that the paths mean: one for all plain paths together, or one for each scenario.
 ///
 /// # Errors
 /// Only what makes all further work pointless: a path that doesn't exist.
 pub(super) fn gather(args: &CommonArgs) -> anyhow::Result<Vec<Inputs>> {
-    let (scenarios, plain) = part(&args.paths);
+    let (scenarios, plain) = folders::part(&args.paths);
     if scenarios.is_empty() {
         let mut inputs = Inputs::default();
         add_manifests(&plain, &mut inputs);
@@ -54,8 +51,8 @@ pub(super) fn gather(args: &CommonArgs) -> anyhow::Result<Vec<Inputs>> {
 /// A scenario without a counterpart.
 pub(super) fn gather_pairs(args: &CommonArgs, against: &[PathBuf]) -> anyhow::Result<Vec<(Inputs, Inputs)>> {
     let older = CommonArgs { paths: against.to_vec(), ..args.clone() };
-    let (new_scenarios, new_plain) = part(&args.paths);
-    let (old_scenarios, old_plain) = part(against);
+    let (new_scenarios, new_plain) = folders::part(&args.paths);
+    let (old_scenarios, old_plain) = folders::part(against);
     let several = new_scenarios.len().max(old_scenarios.len()) > 1;
     let named = |folder: &Path, mut inputs: Inputs| {
         if several {
@@ -91,76 +88,13 @@ pub(super) fn gather_pairs(args: &CommonArgs, against: &[PathBuf]) -> anyhow::Re
         .collect()
 }
 
-/// Whether a scenario's own manifests are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Own {
-    Included,
-    /// Others stand in for them.
-    LeftOut,
-}
-
-/// The scenario folders among the paths or below them, and the other paths.
-fn part(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<PathBuf>) {
-    let mut scenarios: Vec<PathBuf> = Vec::new();
-    let mut plain: Vec<PathBuf> = Vec::new();
-    for path in paths {
-        let below = scenario_folders(path);
-        if below.is_empty() { plain.push(path.clone()) } else { scenarios.extend(below) }
-    }
-    (scenarios, plain)
-}
-
-/// The folder itself if it is a scenario, else the scenarios below it, sorted. A `scenario.yaml` named as a file counts.
-fn scenario_folders(path: &Path) -> Vec<PathBuf> {
-    if path.file_name().is_some_and(|n| n == SCENARIO_FILE) && path.is_file() {
-        return vec![path.parent().map(Path::to_path_buf).unwrap_or_default()];
-    }
-    if !path.is_dir() {
-        return Vec::new();
-    }
-    if path.join(SCENARIO_FILE).is_file() {
-        return vec![path.to_path_buf()];
-    }
-    let mut found: Vec<PathBuf> = walkdir::WalkDir::new(path)
-        .follow_links(true)
-        .into_iter()
-        .filter_map(Result::ok)
-        .filter(|e| e.file_name() == SCENARIO_FILE)
-        .filter_map(|e| e.path().parent().map(Path::to_path_buf))
-        .collect();
-    found.sort();
-    found
-}
-
+/// A scenario's folder with manifests beside its own.
 fn of_scenario(folder: &Path, extra: &[PathBuf], own: Own) -> Inputs {
-    let mut inputs = Inputs::default();
-    let Some(file) = add_file(&folder.join(SCENARIO_FILE), &mut inputs) else { return inputs };
-    let text = inputs.sources.file(file).map(|f| f.text.clone()).unwrap_or_default();
-    match scenario::decode(file, &text) {
-        Ok(s) => {
-            let mut paths: Vec<PathBuf> = match &s.manifests {
-                _ if own == Own::LeftOut => Vec::new(),
-                Some(list) => list.iter().map(|p| folder.join(p.as_str())).collect(),
-                None => other_manifests(folder),
-            };
-            paths.extend(extra.iter().cloned());
-            add_manifests(&paths, &mut inputs);
-            inputs.scenario = Some((file, s));
-        }
-        Err(findings) => inputs.findings.extend(findings),
+    let mut inputs = folders::scenario(folder, own);
+    if inputs.scenario.is_some() {
+        add_manifests(extra, &mut inputs);
     }
     inputs
-}
-
-/// What stands in a scenario's folder besides the scenario itself; a scenario may have no manifests at all.
-fn other_manifests(folder: &Path) -> Vec<PathBuf> {
-    let mut ignored = Vec::new();
-    let all = files::manifest_files(folder, &mut ignored);
-    let is_ours = |p: &PathBuf| {
-        let name = p.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-        name == SCENARIO_FILE || name.ends_with(".test.yaml") || name.ends_with(".test.yml")
-    };
-    all.into_iter().filter(|p| !is_ours(p)).collect()
 }
 
 /// Adds manifests; `-` is standard input.
@@ -170,9 +104,7 @@ fn add_manifests(paths: &[PathBuf], inputs: &mut Inputs) {
             let file = add_standard_input(inputs);
             inputs.manifests.extend(file);
         } else {
-            let (files, findings) = files::add_paths(&mut inputs.sources, std::slice::from_ref(path));
-            inputs.manifests.extend(files);
-            inputs.findings.extend(findings);
+            folders::add_manifests(std::slice::from_ref(path), inputs);
         }
     }
 }
@@ -208,15 +140,9 @@ fn add_standard_input(inputs: &mut Inputs) -> Option<FileId> {
     }
 }
 
-fn add_file(path: &Path, inputs: &mut Inputs) -> Option<FileId> {
-    let (files, findings) = files::add_paths(&mut inputs.sources, &[path]);
-    inputs.findings.extend(findings);
-    files.first().copied()
-}
-
 fn add_mesh_config(args: &CommonArgs, inputs: &mut Inputs) {
     if let Some(path) = &args.mesh_config {
-        inputs.mesh_config = add_file(path, inputs);
+        inputs.mesh_config = folders::add_file(path, inputs);
     }
 }
 
