@@ -18,7 +18,7 @@ use crate::manifest::diagnostic;
 use crate::manifest::load::UnknownFields;
 use crate::manifest::source::SourceMap;
 #[cfg(feature = "files")]
-use crate::tool::folders::{self, Own};
+use crate::tool::files::folders::{self, Own};
 use crate::traffic::recorded::{self, Log};
 use crate::traffic::replay::{self, Lens, Lenses, Override, Pair, Progress, Recorded, Simulation, View};
 use crate::traffic::scenario;

@@ -6,8 +6,6 @@ pub(crate) mod cli;
 #[cfg(feature = "files")]
 #[expect(clippy::disallowed_methods, reason = "this is where manifests are read from disk")]
 pub(crate) mod files;
-#[cfg(feature = "files")]
-pub(crate) mod folders;
 pub(crate) mod report;
 #[cfg(feature = "cli")]
 pub(crate) mod rules;

@@ -12,7 +12,7 @@ use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::load::UnknownFields;
 use crate::manifest::source::{FileId, SourceMap};
 use crate::tool::files;
-use crate::tool::folders::{self, Own};
+use crate::tool::files::folders::{self, Own};
 use crate::tool::report::diagnostics;
 use crate::traffic::workspace::{self, Inputs, Options, Workspace};
 

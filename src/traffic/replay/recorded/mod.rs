@@ -14,7 +14,8 @@ pub(crate) use sorting::{Kind, Sorted};
 
 use super::wanted::{Wanted, detect, key};
 use super::{NotPossible, Pair, Progress, Settings, Simulation, settle};
-use crate::parallel::{self, prelude::*};
+use crate::parallel;
+use crate::parallel::prelude::*;
 use crate::traffic::recorded::{Batch, Log, Unreadable};
 use crate::traffic::scenario::{Amount, Extent};
 use crate::traffic::streams::{Class, Mixing};

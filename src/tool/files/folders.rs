@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::files;
+use super::{add_paths, manifest_files};
 use crate::manifest::source::FileId;
 use crate::traffic::scenario;
 use crate::traffic::workspace::Inputs;
@@ -74,7 +74,7 @@ pub(crate) fn scenario(folder: &Path, own: Own) -> Inputs {
 /// What stands in a scenario's folder besides the scenario itself; a scenario may have no manifests at all.
 fn other_manifests(folder: &Path) -> Vec<PathBuf> {
     let mut ignored = Vec::new();
-    let all = files::manifest_files(folder, &mut ignored);
+    let all = manifest_files(folder, &mut ignored);
     let is_ours = |p: &PathBuf| {
         let name = p.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         name == SCENARIO_FILE || name.ends_with(".test.yaml") || name.ends_with(".test.yml")
@@ -85,7 +85,7 @@ fn other_manifests(folder: &Path) -> Vec<PathBuf> {
 /// Adds manifests in files and folders, and what can't be read of them as findings.
 pub(crate) fn add_manifests(paths: &[PathBuf], inputs: &mut Inputs) {
     for path in paths {
-        let (files, findings) = files::add_paths(&mut inputs.sources, std::slice::from_ref(path));
+        let (files, findings) = add_paths(&mut inputs.sources, std::slice::from_ref(path));
         inputs.manifests.extend(files);
         inputs.findings.extend(findings);
     }
@@ -93,7 +93,7 @@ pub(crate) fn add_manifests(paths: &[PathBuf], inputs: &mut Inputs) {
 
 /// Adds the text of one file, to whatever use.
 pub(crate) fn add_file(path: &Path, inputs: &mut Inputs) -> Option<FileId> {
-    let (files, findings) = files::add_paths(&mut inputs.sources, &[path]);
+    let (files, findings) = add_paths(&mut inputs.sources, &[path]);
     inputs.findings.extend(findings);
     files.first().copied()
 }

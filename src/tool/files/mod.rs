@@ -1,5 +1,7 @@
 //! The edge to the file system: which files a path stands for, and their texts.
 
+pub(crate) mod folders;
+
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
