@@ -33,7 +33,7 @@ compare() {
     outside=$(printf '%s\n' "$1" | "$towtank" explain "$scenario" -o jsonl --requests -)
     diff <(printf '%s\n' "$inside") <(printf '%s\n' "$outside") || { echo "WebAssembly answers otherwise"; exit 1; }
 }
-compare '{"authority": "reviews", "path": "/beta", "headers": {"x-user": "jason"}}'
+compare '{"authority": "reviews", "path": "/beta", "headers": [["x-user", "jason"]]}'
 compare '{"authority": "reviews", "path": "/items/42"}'
 compare '{"authority": "ratings", "path": "/stars", "method": "POST"}'
 compare '{"authority": "elsewhere.example", "path": "/"}'
