@@ -52,6 +52,7 @@ mod api;
 mod envoy;
 mod istio;
 mod manifest;
+mod parallel;
 mod tool;
 mod traffic;
 
@@ -62,6 +63,7 @@ pub use api::{Decision, Error, Finding, Mesh, Options, Proxy, Report, Request, S
 pub use envoy::decision::Outcome;
 
 /// The command line.
+#[cfg(feature = "cli")]
 pub mod cli {
     pub use crate::tool::cli::main;
 }

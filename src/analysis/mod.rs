@@ -2,5 +2,6 @@
 
 pub(crate) mod checks;
 pub(crate) mod compare;
+#[cfg(feature = "cli")]
 pub(crate) mod expect;
 pub(crate) mod symbolic;

@@ -1,6 +1,8 @@
 //! A mesh: manifests read, judged and resolved.
 
 use std::io::Read;
+#[cfg(feature = "files")]
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use smol_str::SmolStr;
@@ -11,8 +13,12 @@ use crate::analysis::compare::{LogResult, WhatIf, logged};
 use crate::envoy::proxy;
 use crate::envoy::router::{Router, Switches};
 use crate::istio::translate;
+#[cfg(feature = "files")]
+use crate::manifest::diagnostic;
 use crate::manifest::load::UnknownFields;
 use crate::manifest::source::SourceMap;
+#[cfg(feature = "files")]
+use crate::tool::files::Places;
 use crate::traffic::recorded::{self, Log};
 use crate::traffic::replay::{self, Lens, Lenses, Override, Pair, Progress, Recorded, Simulation, View};
 use crate::traffic::scenario;
@@ -104,6 +110,32 @@ impl Mesh {
             }
         }
         Mesh::open_inputs(inputs, options)
+    }
+
+    /// Opens a mesh of files and folders: of plain manifests, or of one scenario, which is a folder with a `scenario.yaml`, and
+    /// manifests beside its own.
+    ///
+    /// ```
+    /// use towtank::{Mesh, Options};
+    ///
+    /// let mesh = Mesh::from_paths(["scenarios/match-priority"], &Options::default())?;
+    /// assert_eq!(mesh.proxies()[0].namespace(), "default");
+    /// # Ok::<(), towtank::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Mesh::from_texts`]; [`Error::Refused`] also where a path can't be read, and where there are several scenarios.
+    #[cfg(feature = "files")]
+    pub fn from_paths<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>, options: &Options) -> Result<Mesh, Error> {
+        let paths: Vec<PathBuf> = paths.into_iter().map(|p| p.as_ref().to_owned()).collect();
+        let mut meshes = Places { paths: &paths, mesh_config: None }.gather();
+        if meshes.len() > 1 {
+            let names: Vec<&str> = meshes.iter().map(|m| m.name.as_str()).collect();
+            let message = format!("a mesh is of one scenario, and there are {}", names.join(", "));
+            let finding = diagnostic::Finding::new("load", diagnostic::Severity::Error, message);
+            return Err(Error::Refused(Finding::all(&[finding], &SourceMap::default())));
+        }
+        Mesh::open_inputs(meshes.pop().unwrap_or_default(), options)
     }
 
     fn open_inputs(inputs: Inputs, options: &Options) -> Result<Mesh, Error> {

@@ -1,10 +1,14 @@
 //! The edge: files, processes, terminals, and every form in which results are shown.
 
+#[cfg(feature = "cli")]
 #[expect(clippy::disallowed_methods, reason = "the command line owns files, terminal and signals")]
 pub(crate) mod cli;
+#[cfg(feature = "files")]
 #[expect(clippy::disallowed_methods, reason = "this is where manifests are read from disk")]
 pub(crate) mod files;
 pub(crate) mod report;
+#[cfg(feature = "cli")]
 pub(crate) mod rules;
+#[cfg(all(feature = "verify", unix))]
 #[expect(clippy::disallowed_methods, reason = "a real Envoy is a process on loopback, waited for with a clock")]
 pub(crate) mod verify;

@@ -12,6 +12,7 @@ pub(crate) enum Answer {
     Unknown,
 }
 
+#[cfg(feature = "cli")]
 impl Answer {
     pub(crate) fn as_str(self) -> &'static str {
         match self {

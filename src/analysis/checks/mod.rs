@@ -7,7 +7,9 @@
 //!
 //! Not here: what admission says (room `admission`), and how findings are shown (room `report`).
 
-pub(crate) mod admission_manual;
+#[cfg(feature = "cli")]
+pub(crate) mod admission_cases;
+mod admission_manual;
 mod base;
 mod checklist;
 mod conditions;
@@ -21,6 +23,7 @@ mod references;
 pub(crate) mod registry;
 mod report;
 mod senders;
+#[cfg(feature = "cli")]
 pub(crate) mod silence;
 mod simulated;
 mod subject;
@@ -31,7 +34,7 @@ mod walk;
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
+use crate::parallel::prelude::*;
 
 use crate::envoy::proxy::Proxy;
 use crate::istio::mesh::Mesh;
@@ -44,7 +47,9 @@ use registry::{Check, Input, Profile};
 use report::Report;
 use subject::Subject;
 
-pub(crate) use checklist::{Answer, Question};
+#[cfg(feature = "cli")]
+pub(crate) use checklist::Answer;
+pub(crate) use checklist::Question;
 
 /// Checks that belong together, and what makes them.
 struct Family {
@@ -171,10 +176,12 @@ pub(crate) struct NotEvaluated {
 pub(crate) struct Outcome {
     /// In the order of the sources; findings of one place by id.
     pub findings: Vec<Finding>,
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the front door shows findings alone"))]
     pub not_evaluated: Vec<NotEvaluated>,
     /// Indexes of earlier findings that a finding here says better: Istio's warnings about rules that are not used.
     pub repeated: Vec<usize>,
     /// The questions an operator asks before going live, and the usual mistakes.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the front door shows findings alone"))]
     pub checklist: Vec<Question>,
 }
 

@@ -90,6 +90,7 @@ pub(crate) struct Check {
     pub example: &'static str,
 }
 
+#[cfg(feature = "cli")]
 /// The parts of a check's example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Example<'a> {
@@ -103,6 +104,7 @@ pub(crate) struct Example<'a> {
     pub good: &'a str,
 }
 
+#[cfg(feature = "cli")]
 impl Check {
     /// The example, taken apart.
     pub(crate) fn example(&self) -> Example<'static> {
@@ -119,6 +121,7 @@ impl Check {
     }
 }
 
+#[cfg(feature = "cli")]
 /// Pieces of `text` behind lines that are one of the titles.
 fn parts(text: &'static str) -> Vec<(&'static str, &'static str)> {
     const TITLES: [(&str, &str); 4] =
@@ -166,11 +169,13 @@ pub(crate) fn find(id: &str) -> Option<&'static Check> {
     all().find(|c| c.id.eq_ignore_ascii_case(id))
 }
 
+#[cfg(feature = "cli")]
 /// The checks for what other tools report under that code, whatever the case of its letters.
 pub(crate) fn of_peer(code: &str) -> impl Iterator<Item = &'static Check> {
     all().filter(move |c| c.peers.iter().any(|peer| peer.eq_ignore_ascii_case(code)))
 }
 
+#[cfg(feature = "cli")]
 /// `; did you mean ...?` for an id that is none: the nearest ids, or a check whose title has the word.
 pub(crate) fn suggestion(id: &str) -> String {
     let wanted = id.trim().to_ascii_uppercase();

@@ -20,7 +20,7 @@ pub(crate) use logged::{LogChange, LogResult, Logged, logged};
 pub(crate) use stream::{Altered, Row, StreamChange, change, rows};
 pub(crate) use tables::{HostChange, TableChange, tables};
 
-use rayon::prelude::*;
+use crate::parallel::prelude::*;
 
 use crate::traffic::replay::{Pair, StreamSummary};
 

@@ -6,6 +6,7 @@ use super::model::{Check, Ending, Format, Part, Side, Target, Test, TextKind, Te
 use super::requests;
 use crate::envoy::re2::{Encoding, Re2};
 use crate::manifest::yaml::{Node, Span, Value};
+use crate::traffic::request_text;
 use crate::traffic::scenario::fields::{Fields, Reader, nearest};
 use crate::traffic::scenario::parse_share;
 
@@ -305,7 +306,7 @@ fn never(r: &mut Reader<'_>, node: &Node<'_>, path: &str, checks: &mut Vec<Check
 
 /// Whether a request can have such a header; `:path` and `:authority` are what they are called in HTTP/2.
 fn is_header_name(name: &str) -> bool {
-    matches!(name, ":path" | ":authority") || http::HeaderName::from_bytes(name.as_bytes()).is_ok()
+    matches!(name, ":path" | ":authority") || request_text::is_token(name)
 }
 
 fn text_test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<TextTest> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
+use crate::parallel::prelude::*;
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 

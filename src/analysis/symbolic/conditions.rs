@@ -1,6 +1,6 @@
 //! Conditions of a route as a list of tests, one part of the request each.
 
-use rayon::prelude::*;
+use crate::parallel::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, format_smolstr};
 

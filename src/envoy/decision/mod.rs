@@ -9,6 +9,7 @@ mod formatter;
 mod json;
 mod outcome;
 mod redirect;
+#[cfg(feature = "cli")]
 mod sent;
 #[cfg(test)]
 mod tests;
@@ -16,8 +17,11 @@ mod upstream;
 mod variant;
 
 pub(crate) use decide::{Detail, decide};
-pub(crate) use json::{DecisionJson, SourceJson};
+pub(crate) use json::DecisionJson;
+#[cfg(feature = "cli")]
+pub(crate) use json::SourceJson;
 pub use outcome::Outcome;
 pub(crate) use outcome::*;
+#[cfg(feature = "cli")]
 pub(crate) use sent::sent;
 pub(crate) use variant::{Variant, variant};

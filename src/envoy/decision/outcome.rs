@@ -50,7 +50,7 @@ pub(crate) enum Counted {
 
 impl Outcome {
     /// All outcomes, in the order reports list them.
-    pub(crate) const ALL: [Outcome; 12] = [
+    pub const ALL: [Outcome; 12] = [
         Outcome::Delivered,
         Outcome::Redirect,
         Outcome::DirectResponse,

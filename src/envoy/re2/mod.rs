@@ -127,6 +127,7 @@ impl Re2 {
         }
     }
 
+    #[cfg(feature = "cli")]
     /// The pattern as it was given.
     #[must_use]
     pub(crate) fn pattern(&self) -> &str {

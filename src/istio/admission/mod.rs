@@ -36,7 +36,7 @@ mod traffic_policy;
 mod values;
 mod virtual_service;
 
-use rayon::prelude::*;
+use crate::parallel::prelude::*;
 use rustc_hash::FxHashSet;
 
 use crate::manifest::diagnostic::Finding;

@@ -33,6 +33,7 @@ pub(crate) use virtual_service::*;
 
 use crate::envoy::table::Note;
 use crate::manifest::kinds::{Gateway, Manifests, MeshConfig, Object, Sidecar};
+use crate::parallel;
 
 /// All that was loaded and admitted, resolved as far as it doesn't depend on a proxy.
 #[derive(Debug)]
@@ -71,10 +72,10 @@ impl Mesh {
             .collect();
         let virtual_services = std::mem::take(&mut manifests.virtual_services);
         let (mut rule_notes, mut virtual_service_notes) = (Vec::new(), Vec::new());
-        let (endpoints, (destination_rules, virtual_services)) = rayon::join(
+        let (endpoints, (destination_rules, virtual_services)) = parallel::join(
             || EndpointIndex::build(&manifests, &services, &config),
             || {
-                rayon::join(
+                parallel::join(
                     || DestinationRuleIndex::build(&manifests.destination_rules, &config, &mut rule_notes),
                     || virtual_service::index(virtual_services, &config, &mut virtual_service_notes),
                 )

@@ -19,7 +19,7 @@ mod scenario;
 mod tests;
 mod workload;
 
-use rayon::prelude::*;
+use crate::parallel::prelude::*;
 use smol_str::SmolStr;
 
 use crate::manifest::diagnostic::Finding;

@@ -26,7 +26,9 @@ mod split;
 mod tests;
 
 pub(crate) use lines::{LineIndex, Position};
-pub(crate) use node::{Entry, Node, Span, Value};
+#[cfg(feature = "cli")]
+pub(crate) use node::Entry;
+pub(crate) use node::{Node, Span, Value};
 pub(crate) use path::{push_index, push_key};
 pub(crate) use problem::{Problem, ProblemKind};
 pub(crate) use split::{RawDocument, documents};

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::parallel::prelude::*;
 use clap::{Args, ValueEnum};
-use rayon::prelude::*;
 
 use super::common::CommonArgs;
 use super::exit::Exit;

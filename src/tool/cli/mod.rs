@@ -15,6 +15,7 @@ mod routes;
 mod schema;
 mod simulate;
 mod test;
+#[cfg(all(feature = "verify", unix))]
 mod verify;
 
 use std::process::ExitCode;
@@ -44,6 +45,7 @@ enum Command {
     /// Findings in manifests before they are applied
     Check(check::CheckArgs),
     /// Hold the decisions against a real Envoy that is given the exported configuration
+    #[cfg(all(feature = "verify", unix))]
     Verify(verify::VerifyArgs),
     /// Print a JSON Schema: of scenario.yaml or of a JSON output
     Schema(schema::SchemaArgs),
@@ -62,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Routes(args) => routes::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
+        #[cfg(all(feature = "verify", unix))]
         Command::Verify(args) => verify::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Schema(args) => schema::run(&args),

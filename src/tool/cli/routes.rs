@@ -1,7 +1,7 @@
 //! `towtank routes`.
 
+use crate::parallel::prelude::*;
 use clap::{Args, ValueEnum};
-use rayon::prelude::*;
 
 use super::common::CommonArgs;
 use super::exit::Exit;

@@ -20,6 +20,7 @@ pub(crate) fn to_text(findings: &[Finding], sources: &SourceMap, color: bool) ->
     out
 }
 
+#[cfg(feature = "cli")]
 /// `2 errors, 1 warning`.
 pub(crate) fn summary(findings: &[Finding]) -> String {
     let count = |s: Severity| findings.iter().filter(|f| f.severity == s).count();

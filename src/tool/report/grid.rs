@@ -1,8 +1,7 @@
 //! Rows of a name and numbers, aligned over a whole stream, that fit any width.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table};
-
-use crate::tool::report::style::{Style, paint, plain_columns};
+use crate::tool::report::columns::{self, Cell, Side};
+use crate::tool::report::style::Style;
 use crate::traffic::replay::Count;
 
 /// What a row says beside its numbers.
@@ -67,26 +66,14 @@ pub(super) fn lay_out(heads: &[&str], lines: &[Line<'_>], width: u16, color: boo
         0 => NAME_MAX,
         width => usize::from(width).saturating_sub(taken).clamp(NAME_MIN, NAME_MAX),
     };
-    let mut table = Table::new();
-    table.load_style(plain_columns());
-    table.set_content_arrangement(ContentArrangement::Disabled);
-    let dim = |text: &str| paint(text, Style::Dim, color);
-    table.add_row(std::iter::once(String::new()).chain(heads.iter().map(|h| dim(h))));
-    for line in lines {
-        let name: Vec<String> =
-            wrapped_name(line.text, line.depth, room).iter().map(|l| paint(l, line.style, color)).collect();
+    let head = |text: &str| Cell::line(text, Style::Dim);
+    let mut rows = vec![std::iter::once(head("")).chain(heads.iter().map(|h| head(h))).collect::<Vec<_>>()];
+    rows.extend(lines.iter().map(|line| {
+        let name = Cell { lines: wrapped_name(line.text, line.depth, room), style: line.style };
         let style = if line.style == Style::Dim { Style::Dim } else { Style::Plain };
-        let numbers = line.numbers.iter().map(|n| paint(n, style, color));
-        table.add_row(std::iter::once(name.join("\n")).chain(numbers));
-    }
-    for (i, column) in table.column_iter_mut().enumerate() {
-        // Two blanks between columns, none at the left edge.
-        column.set_padding((if i == 0 { 0 } else { 2 }, 0));
-        if i > 0 {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table.lines().map(|l| format!("{}\n", l.trim_end())).collect()
+        std::iter::once(name).chain(line.numbers.iter().map(|n| Cell::line(n, style))).collect()
+    }));
+    columns::lines(&rows, Side::Right, color).iter().map(|l| format!("{l}\n")).collect()
 }
 
 fn numbers(row: &Row, look: &Look) -> Vec<String> {
@@ -156,27 +143,6 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive([' ', '.', '-', '/', ':', '|'])
 }
 
-/// Text in lines of at most `width` columns (0: one line), the first as it is and the others behind `indent` blanks.
-pub(super) fn wrap(text: &str, width: u16, indent: usize) -> String {
-    if width == 0 {
-        return text.to_owned();
-    }
-    let mut out = String::new();
-    let mut column = 0;
-    for word in text.split_inclusive(' ') {
-        let length = word.trim_end().chars().count();
-        if column > indent && column + length > usize::from(width) {
-            out.truncate(out.trim_end().len());
-            out.push('\n');
-            out.push_str(&" ".repeat(indent));
-            column = indent;
-        }
-        out.push_str(word);
-        column += word.chars().count();
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,11 +162,5 @@ mod tests {
     fn names_break_where_they_have_parts() {
         assert_eq!(wrapped_name("default/reviews-v1-0:9080", 1, 40), ["  default/reviews-v1-0:9080"]);
         assert_eq!(wrapped_name("default/reviews-v1-0:9080", 1, 20), ["  default/reviews-", "      v1-0:9080"]);
-    }
-
-    #[test]
-    fn sentences_break_at_blanks() {
-        assert_eq!(wrap("  one two three", 9, 4), "  one two\n    three");
-        assert_eq!(wrap("one two", 0, 4), "one two");
     }
 }

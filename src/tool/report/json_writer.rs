@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use rayon::prelude::*;
+use crate::parallel::prelude::*;
 
 /// Objects that one thread writes at a time when an array is written in parallel.
 const OBJECTS_AT_A_TIME: usize = 128;

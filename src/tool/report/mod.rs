@@ -3,20 +3,28 @@
 //! Everything here takes results of other rooms and gives text; nothing here decides anything or touches files. Beside the
 //! commands stand the pieces that they share: colours, columns, excerpts, a writer of JSON, the forms that code hosts read.
 
+#[cfg(feature = "cli")]
 pub(crate) mod check;
+mod columns;
 pub(crate) mod diagnostics;
 pub(crate) mod envoy;
 pub(crate) mod explain;
+#[cfg(feature = "cli")]
 pub(crate) mod github;
 mod grid;
 mod json_writer;
 pub(crate) mod routes;
+#[cfg(feature = "cli")]
 pub(crate) mod sarif;
+#[cfg(feature = "cli")]
 pub(crate) mod schema;
 pub(crate) mod simulate;
 pub(crate) mod style;
+#[cfg(feature = "cli")]
 pub(crate) mod test;
+#[cfg(all(feature = "verify", unix))]
 pub(crate) mod verify;
+#[cfg(feature = "cli")]
 mod visible;
 
 /// Version of the JSON outputs, their first key: it grows when a key goes, or means something else, not when one is added.

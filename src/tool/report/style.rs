@@ -1,11 +1,11 @@
-//! Colours and table borders, one place for all reports.
+//! Colours, one place for all reports.
 
 use anstyle::{AnsiColor, Style as Ansi};
-use comfy_table::TableStyle;
 
 /// What a piece of text is; each has one look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Style {
+    #[default]
     Plain,
     Title,
     Host,
@@ -29,9 +29,4 @@ pub(crate) fn paint(text: &str, style: Style, color: bool) -> String {
         Style::Warning => Ansi::new().fg_color(Some(AnsiColor::Yellow.into())),
     };
     if color { format!("{ansi}{text}{ansi:#}") } else { text.to_owned() }
-}
-
-/// Columns by blanks alone.
-pub(crate) fn plain_columns() -> TableStyle {
-    comfy_table::presets::NOTHING
 }

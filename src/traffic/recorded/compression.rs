@@ -18,15 +18,22 @@ impl Compression {
     }
 }
 
+/// Without the feature `compression` no log is opened that is compressed.
+const OPENS: bool = cfg!(feature = "compression");
+
 /// How the first bytes say that a log is compressed.
 ///
 /// # Errors
 /// What the bytes are if they can't be opened here, and the command that can.
 pub(super) fn of(head: &[u8]) -> Result<Option<Compression>, (&'static str, &'static str)> {
     Ok(match head {
-        [0x1f, 0x8b, ..] => Some(Compression::Gzip),
+        [0x1f, 0x8b, ..] if OPENS => Some(Compression::Gzip),
+        [0x1f, 0x8b, ..] => return Err(("is compressed by gzip", "gzip -dc")),
         // The second is a frame to be skipped, as parallel compressors begin with.
-        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Compression::Zstandard),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] if OPENS => Some(Compression::Zstandard),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
+            return Err(("is compressed by zstd", "zstd -dc"));
+        }
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => return Err(("is compressed by xz", "xz -dc")),
         [b'B', b'Z', b'h', b'1'..=b'9', ..] => return Err(("is compressed by bzip2", "bzip2 -dc")),
         [0x04, 0x22, 0x4d, 0x18, ..] => return Err(("is compressed by lz4", "lz4 -dc")),
@@ -40,8 +47,12 @@ pub(super) fn of(head: &[u8]) -> Result<Option<Compression>, (&'static str, &'st
 pub(super) fn open(compression: Option<Compression>, input: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
     Ok(match compression {
         None => input,
+        #[cfg(feature = "compression")]
         Some(Compression::Gzip) => Box::new(flate2::read::MultiGzDecoder::new(input)),
+        #[cfg(feature = "compression")]
         Some(Compression::Zstandard) => Box::new(zstd::stream::read::Decoder::new(input)?),
+        #[cfg(not(feature = "compression"))]
+        Some(other) => return Err(io::Error::new(io::ErrorKind::Unsupported, other.name())),
     })
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::endpoints::Pick;
 use super::run::Draws;
+use super::times::Arrivals;
 use super::{Leaf, Prepared, Simulation, View};
 use crate::envoy::balance::RoundRobin;
 use crate::envoy::balance::hash::{xx_hash, xx_hash_seeded};
@@ -77,8 +78,8 @@ fn write_stream(
             Pick::None | Pick::Drawn(_) => None,
         })
         .collect();
-    let mut draws = Draws::new(&stream.plan, seed, stream.key(), stream.requests);
-    let mut clock = stream.arrivals(seed);
+    let mut draws = Draws::new(&stream.plan, seed, stream.key, stream.requests);
+    let mut clock = Arrivals::new(&stream.amount, seed, stream.key);
     for number in 0..stream.requests {
         if stop() {
             return Ok(());
@@ -99,7 +100,7 @@ fn write_stream(
         };
         let plan = cluster.and_then(|c| stream.plan.clusters.get(c));
         let host = plan.and_then(|(_, e)| e.addresses.get(endpoint?)).map(String::as_str);
-        let id = request_id(seed, stream.key(), number);
+        let id = request_id(seed, stream.key, number);
         let name = plan.map(|(name, _)| name);
         let line = line(&class.request, decision, view, leaf, name, host, id, timestamp(seconds));
         serde_json::to_writer(&mut *out, &line)?;

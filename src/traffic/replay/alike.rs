@@ -4,8 +4,8 @@
 
 use std::net::IpAddr;
 
+use crate::parallel::prelude::*;
 use indexmap::IndexMap;
-use rayon::prelude::*;
 use rustc_hash::FxBuildHasher;
 
 use super::sticky::{self, Client};

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::endpoints::in_turn;
+use crate::parallel;
 use crate::testing::{folders, open};
 use crate::traffic::replay::{CumulativeTable, Override, Progress, Settings, Simulation};
 use crate::traffic::stats::kolmogorov_smirnov_uniform;
@@ -30,7 +31,7 @@ fn laws_of_automatic_streams() {
             }
         }
         let on = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            let pool = parallel::Pool::new(threads).expect("threads");
             pool.install(|| simulation.run(3, &Progress::default()))
         };
         let one = on(1);
@@ -60,13 +61,14 @@ fn p_values_over_200_seeds_are_uniform() {
         let amount = Override { count: Some(5_000), ..Override::default() };
         let settings = Settings { amount, ..Settings::default() };
         let (mesh, proxies) = (&workspace.mesh, &workspace.proxies);
-        let simulation = Simulation::prepare(mesh, proxies, workspace.scenario.as_ref(), &settings).expect("prepared");
+        let mut simulation =
+            Simulation::prepare(mesh, proxies, workspace.scenario.as_ref(), &settings).expect("prepared");
+        // Where only one thing can happen there is nothing to draw, whatever the seed.
+        let mut is_drawn = simulation.run(1, &Progress::default()).into_iter().map(|s| s.fit.is_some());
+        simulation.streams.retain(|_| is_drawn.next() == Some(true));
         let runs: Vec<_> = (1..=200).map(|seed| simulation.run(seed, &Progress::default())).collect();
         for i in 0..simulation.streams.len() {
             let p_values: Vec<f64> = runs.iter().filter_map(|run| run[i].fit).map(|fit| fit.p_value).collect();
-            if p_values.is_empty() {
-                continue; // Only one thing can happen.
-            }
             assert_eq!(p_values.len(), 200);
             streams += 1;
             let distance = kolmogorov_smirnov_uniform(&p_values);
@@ -79,12 +81,12 @@ fn p_values_over_200_seeds_are_uniform() {
     assert!(distance < ONE_IN_TEN_THOUSAND, "the p values of all streams together are not uniform: {distance}");
 }
 
-/// The share of indexes, by walking through evenly spaced random words.
+/// The share of indexes, by walking through evenly spaced random words: off by at most one step for each piece of a share.
 fn shares_of(table: &CumulativeTable, n: usize) -> Vec<f64> {
-    const STEPS: u64 = 1 << 20;
+    const STEPS: u64 = 1 << 16;
     let mut counts = vec![0u32; n];
     for i in 0..STEPS {
-        counts[table.pick(i << 44) as usize] += 1;
+        counts[table.pick(i << 48) as usize] += 1;
     }
     counts.iter().map(|c| f64::from(*c) / STEPS as f64).collect()
 }

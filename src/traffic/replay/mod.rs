@@ -4,6 +4,7 @@
 //! and cause, the same for the same seed on any number of threads. A *leaf* is one way a request of one class can end: a
 //! cluster that is drawn, a fault that answers, or the one answer there is. Not here: how it is shown.
 
+#[cfg(feature = "cli")]
 mod access_log;
 mod alike;
 mod arrivals;
@@ -19,7 +20,10 @@ mod simulation;
 mod sticky;
 mod summarize;
 mod summary;
+#[cfg(feature = "cli")]
+mod times;
 mod totals;
+#[cfg(feature = "cli")]
 mod unused;
 mod view;
 mod wanted;
@@ -39,6 +43,7 @@ pub(crate) use summary::{
     Answer, BlackholeCause, Count, Destination, EndpointCount, Example, RouteCount, Sticky, StreamSummary,
 };
 pub(crate) use totals::totals;
+#[cfg(feature = "cli")]
 pub(crate) use unused::unused;
 pub(crate) use view::View;
 pub(crate) use wanted::SAMPLE;

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::parallel::prelude::*;
 use rand::Rng;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
 
 use super::endpoints::{EndpointPlan, Pick, in_turn};
 use super::plan::NOT_DRAWN;
@@ -136,6 +136,7 @@ pub(super) enum Purpose {
     Requests = 0,
     /// How many requests come.
     Amount = 1,
+    #[cfg(feature = "cli")]
     /// When they come.
     Times = 2,
     /// What they ask for, where that is drawn request by request.
@@ -192,6 +193,7 @@ fn run_chunk(plan: &Plan, group: &Group, mut rng: ChaCha8Rng, requests: u64, tal
     tally.requests += requests;
 }
 
+#[cfg(feature = "cli")]
 /// The draws of a stream one by one: what [`run`] counts, in the order of the requests.
 ///
 /// Where groups come in turn, each has a generator of its own; they are at the numbers that [`run`] gives its requests.
@@ -202,6 +204,7 @@ pub(super) struct Draws<'p> {
     next: usize,
 }
 
+#[cfg(feature = "cli")]
 impl<'p> Draws<'p> {
     pub(super) fn new(plan: &'p Plan, seed: u64, stream: u64, count: u64) -> Draws<'p> {
         let groups = spans(plan, count).into_iter().map(|s| (s.group, generator(seed, stream, s.number))).collect();

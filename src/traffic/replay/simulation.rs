@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
+use crate::parallel::prelude::*;
 use smol_str::SmolStr;
 
-use super::arrivals::{Arrivals, Override};
+use super::arrivals::Override;
 use super::plan::NoPlan;
 use super::run::{self, Progress, Tally};
 use super::summarize::summarize;
@@ -74,18 +74,7 @@ pub(crate) struct Prepared {
     /// those of the sample.
     pub sampled_of: Option<u64>,
     /// Keys the stream's randomness; made of its name and proxy, so that other streams don't matter.
-    key: u64,
-}
-
-impl Prepared {
-    pub(super) fn key(&self) -> u64 {
-        self.key
-    }
-
-    /// When its requests come.
-    pub(super) fn arrivals(&self, seed: u64) -> Arrivals {
-        Arrivals::new(&self.amount, seed, self.key)
-    }
+    pub(super) key: u64,
 }
 
 /// Views and streams of one mesh.
@@ -141,6 +130,7 @@ impl Simulation {
         Ok(Simulation { streams: settle(wanted, &views)?, views })
     }
 
+    #[cfg(feature = "cli")]
     /// Requests of all streams together.
     pub(crate) fn requests(&self) -> u64 {
         self.streams.iter().map(|s| s.requests).fold(0, u64::saturating_add)

@@ -13,6 +13,7 @@ mod stream;
 
 pub(crate) use decode::decode;
 pub(crate) use decode_template::placeholders;
+#[cfg(feature = "cli")]
 pub(crate) use quantity::{parse_rate, parse_seconds, parse_share};
 pub(crate) use stream::*;
 

@@ -54,6 +54,7 @@ pub(crate) struct Inputs {
 /// A resolved mesh, ready for every command.
 #[derive(Debug)]
 pub(crate) struct Workspace {
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command line shows it"))]
     pub name: String,
     pub sources: SourceMap,
     pub scenario: Option<Scenario>,
@@ -65,6 +66,7 @@ pub(crate) struct Workspace {
     /// Hosts that got an assumed Service, sorted.
     pub assumed: Vec<SmolStr>,
     /// Documents that were read.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command line shows it"))]
     pub documents: usize,
     /// The pods of the manifests, for points of view that name one.
     pub pods: Vec<Object<Pod>>,

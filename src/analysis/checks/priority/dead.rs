@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rayon::prelude::*;
+use crate::parallel::prelude::*;
 use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 

@@ -16,6 +16,7 @@ use super::exit::Exit;
 use super::fail_on::What;
 use super::{fail_on, input, output, progress};
 use crate::analysis::compare::{LogResult, StreamChange, WhatIf};
+use crate::parallel;
 use crate::tool::report::simulate::{Results, Show, to_csv, to_json, to_text};
 use crate::traffic::replay::StreamSummary;
 use crate::traffic::request_text;
@@ -142,7 +143,7 @@ struct Finished {
 
 pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
     usable(args)?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.map_or(0, usize::from)).build()?;
+    let pool = parallel::Pool::new(args.threads.map_or(0, usize::from))?;
     let mut exit = Exit::Fine;
     let mut finished = Vec::new();
     let mut access_log: Option<BufWriter<File>> = None;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::analysis::checks::admission_manual;
+use crate::analysis::checks::admission_cases;
 use crate::analysis::checks::registry::{self, Check, Profile};
 use crate::analysis::checks::{Answer, NotEvaluated, Question};
 use crate::manifest::diagnostic::Severity;
@@ -96,7 +96,7 @@ pub(crate) fn explain(check: &Check, color: bool) -> String {
     if !check.peers.is_empty() {
         let _ = writeln!(out, "Elsewhere: {}", check.peers.join(", "));
     }
-    if let Some(case) = admission_manual::case(check.id).filter(|_| check.example.is_empty()) {
+    if let Some(case) = admission_cases::case(check.id).filter(|_| check.example.is_empty()) {
         for (title, spec) in [("Found in", Some(case.bad)), ("Not found in", case.good)] {
             let Some(spec) = spec else { continue };
             let _ = writeln!(out, "\n{}\n\n  kind: {}", paint(title, Style::Title, color), case.kind);

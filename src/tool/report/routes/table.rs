@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};
-
 use crate::envoy::cluster_state::ClusterState;
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::table::{
@@ -12,7 +10,8 @@ use crate::envoy::table::{
 };
 use crate::envoy::words;
 use crate::manifest::source::SourceMap;
-use crate::tool::report::style::{Style, paint, plain_columns};
+use crate::tool::report::columns::{self, Cell, Side, wrap};
+use crate::tool::report::style::{Style, paint};
 
 /// What to show and how.
 #[derive(Debug, Clone, Default)]
@@ -79,6 +78,9 @@ fn heading(out: &mut String, proxy: &Proxy, view: &View) {
     let _ = writeln!(out, "{name}  {kind} in namespace {}, {labels}", proxy.namespace);
 }
 
+/// What a listener serves has so many columns, however narrow the terminal.
+const SERVES_MIN: u16 = 24;
+
 fn listeners(out: &mut String, table: &RouteTable, view: &View) {
     let shown: Vec<&Listener> = table.listeners.iter().filter(|l| view.port.is_none_or(|p| p == l.port)).collect();
     if shown.is_empty() {
@@ -89,13 +91,21 @@ fn listeners(out: &mut String, table: &RouteTable, view: &View) {
         return;
     }
     let _ = writeln!(out, "\n{}", paint("listeners", Style::Title, view.color));
-    let mut grid = grid(view);
-    for l in shown {
+    let address = |l: &Listener| format!("   {}:{}", l.address, l.port);
+    let widest = shown.iter().map(|l| address(l).len()).max().unwrap_or(0);
+    let room = match view.width {
+        0 => 0,
+        width => width.saturating_sub(u16::try_from(widest + columns::GAP).unwrap_or(width)).max(SERVES_MIN),
+    };
+    let row = |l: &&Listener| {
         let mut serves: Vec<String> = l.filter_chains.iter().chain(&l.default_filter_chain).map(chain).collect();
         serves.dedup();
-        grid.add_row(vec![format!("  {}:{}", l.address, l.port), serves.join("\n")]);
+        let lines = serves.iter().flat_map(|text| wrap(text, room, 2).lines().map(str::to_owned).collect::<Vec<_>>());
+        vec![Cell::line(address(l), Style::Plain), Cell { lines: lines.collect(), style: Style::Plain }]
+    };
+    for line in columns::lines(&shown.iter().map(row).collect::<Vec<_>>(), Side::Left, view.color) {
+        let _ = writeln!(out, "{line}");
     }
-    let _ = writeln!(out, "{}", trimmed(&grid));
     if let Some(v) = &table.virtual_outbound {
         let _ = writeln!(out, "  any other address and port: {}", v.cluster);
     }
@@ -259,22 +269,4 @@ fn note_line(note: &Note, sources: &SourceMap) -> String {
     let at = words::place(note.at, sources);
     let at = if at.is_empty() { String::new() } else { format!("  {at}") };
     format!("{} ({}){at}", note.message, note.rule)
-}
-
-fn grid(view: &View) -> Table {
-    let mut table = Table::new();
-    table.load_style(plain_columns());
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    if view.width > 0 {
-        table.set_width(view.width);
-    } else {
-        table.set_content_arrangement(ContentArrangement::Disabled);
-    }
-    table.set_constraints([ColumnConstraint::LowerBoundary(Width::Fixed(4))]);
-    table
-}
-
-/// The table's text without blanks at line ends.
-fn trimmed(table: &Table) -> String {
-    table.lines().map(|l| l.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }

@@ -6,7 +6,6 @@ mod sorting;
 use std::sync::atomic::Ordering;
 
 use indexmap::IndexMap;
-use rayon::prelude::*;
 use smol_str::SmolStr;
 
 pub(crate) use lens::{Lens, Lenses};
@@ -15,6 +14,8 @@ pub(crate) use sorting::{Kind, Sorted};
 
 use super::wanted::{Wanted, detect, key};
 use super::{NotPossible, Pair, Progress, Settings, Simulation, settle};
+use crate::parallel;
+use crate::parallel::prelude::*;
 use crate::traffic::recorded::{Batch, Log, Unreadable};
 use crate::traffic::scenario::{Amount, Extent};
 use crate::traffic::streams::{Class, Mixing};
@@ -30,11 +31,11 @@ const BATCHES_PER_THREAD: usize = 16;
 /// What makes the log unreadable from some line on.
 pub(crate) fn read(log: &mut Log, lenses: &Lenses<'_>, progress: &Progress) -> Result<Sorted, Unreadable> {
     let format = log.format();
-    let at_once = rayon::current_num_threads().max(1) * BATCHES_PER_THREAD;
+    let at_once = parallel::current_num_threads().max(1) * BATCHES_PER_THREAD;
     let mut out = Sorted::default();
     let mut batches = next(log, at_once)?;
     while !batches.is_empty() && progress.stop.load(Ordering::Relaxed) == 0 {
-        let (sorted, following) = rayon::join(
+        let (sorted, following) = parallel::join(
             || -> Vec<Sorted> { batches.par_iter().map(|b| sort(b, format, lenses)).collect() },
             || next(log, at_once),
         );

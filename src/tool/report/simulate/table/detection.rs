@@ -1,11 +1,10 @@
 //! What a stream can tell about a subset that fails more often: a table for people.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table};
-
 use super::Show;
 use crate::envoy::words;
-use crate::tool::report::grid::{percent, thousands, wrap};
-use crate::tool::report::style::{Style, paint, plain_columns};
+use crate::tool::report::columns::{self, Cell, Side, wrap};
+use crate::tool::report::grid::{percent, thousands};
+use crate::tool::report::style::{Style, paint};
 use crate::traffic::replay::{Detection, Power};
 
 /// Errors that the normal approximation wants to see; with fewer its numbers are rough.
@@ -38,14 +37,14 @@ pub(super) fn to_text(d: &Detection, show: &Show) -> String {
         let [old, new] = s.weights;
         row(&format!("      {old}/{new}"), f64::from(new) / 100.0, s.power, d)
     }));
-    let table = table(d, rows, show);
-    let mut lines = table.lines();
+    let table = table(d, rows, show.color);
+    let mut lines = table.iter();
     for text in lines.by_ref().take(1 + own) {
-        line(text.trim_end());
+        line(text);
     }
     line(&paint("    in the usual stages, of all requests to one host", Style::Dim, show.color));
     for text in lines {
-        line(text.trim_end());
+        line(text);
     }
     let stages = d.stages.iter().map(|s| (f64::from(s.weights[1]) / 100.0, s.power));
     let all = d.subsets.iter().map(|s| (s.weight, s.power)).chain(stages);
@@ -80,22 +79,14 @@ fn row(name: &str, weight: f64, power: Power, d: &Detection) -> Vec<String> {
     cells
 }
 
-fn table(d: &Detection, rows: Vec<Vec<String>>, show: &Show) -> Table {
+fn table(d: &Detection, rows: Vec<Vec<String>>, color: bool) -> Vec<String> {
     let mut heads = vec![String::new(), "weight".to_owned(), "requests".to_owned()];
     heads.extend(d.per_second.map(|rate| format!("at {}/s", short(rate))));
     heads.push(format!("{} show", thousands(d.planned)));
-    let mut table = Table::new();
-    table.load_style(plain_columns());
-    table.set_content_arrangement(ContentArrangement::Disabled);
-    table.add_row(heads.iter().map(|h| paint(h, Style::Dim, show.color)));
-    table.add_rows(rows);
-    for (i, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((if i == 0 { 0 } else { 2 }, 0));
-        if i > 0 {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
+    let cells = |row: Vec<String>, style: Style| row.into_iter().map(|text| Cell::line(text, style)).collect();
+    let mut all: Vec<Vec<Cell>> = vec![cells(heads, Style::Dim)];
+    all.extend(rows.into_iter().map(|row| cells(row, Style::Plain)));
+    columns::lines(&all, Side::Right, color)
 }
 
 /// `200`, `0.5`: as many digits as it has, up to three behind the point.

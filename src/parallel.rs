@@ -1,0 +1,153 @@
+//! Work on all processors where the feature `parallel` is on, and one piece after another where it isn't.
+//!
+//! The rooms write the calls of rayon either way: `use crate::parallel::prelude::*`. Results never depend on which it is.
+
+#[cfg(feature = "parallel")]
+pub(crate) use rayon::{current_num_threads, join, prelude};
+#[cfg(not(feature = "parallel"))]
+pub(crate) use sequential::{current_num_threads, join};
+
+/// Threads that work is done on.
+#[cfg(any(test, feature = "cli"))]
+#[derive(Debug)]
+pub(crate) struct Pool {
+    #[cfg(feature = "parallel")]
+    threads: rayon::ThreadPool,
+}
+
+#[cfg(any(test, feature = "cli"))]
+impl Pool {
+    /// So many threads; 0: one for each processor. Without the feature `parallel` it is one, whatever is asked for.
+    ///
+    /// # Errors
+    /// The system gives no threads.
+    #[cfg(feature = "parallel")]
+    pub(crate) fn new(threads: usize) -> Result<Pool, rayon::ThreadPoolBuildError> {
+        Ok(Pool { threads: rayon::ThreadPoolBuilder::new().num_threads(threads).build()? })
+    }
+
+    #[cfg(not(feature = "parallel"))]
+    pub(crate) fn new(_: usize) -> Result<Pool, std::convert::Infallible> {
+        Ok(Pool {})
+    }
+
+    /// Does work on these threads, with everything that it does in parallel.
+    #[cfg(feature = "parallel")]
+    pub(crate) fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.threads.install(work)
+    }
+
+    #[cfg(not(feature = "parallel"))]
+    pub(crate) fn install<T>(&self, work: impl FnOnce() -> T) -> T {
+        work()
+    }
+}
+
+#[cfg(not(feature = "parallel"))]
+pub(crate) mod prelude {
+    pub(crate) use super::sequential::{AsParallel as _, ByChunks as _, ByRef as _};
+}
+
+/// The part of rayon's calls that is used here, on one thread.
+#[cfg(not(feature = "parallel"))]
+mod sequential {
+    pub(crate) fn current_num_threads() -> usize {
+        1
+    }
+
+    pub(crate) fn join<A, B>(a: impl FnOnce() -> A, b: impl FnOnce() -> B) -> (A, B) {
+        (a(), b())
+    }
+
+    pub(crate) trait AsParallel: IntoIterator + Sized {
+        fn into_par_iter(self) -> Sequential<Self::IntoIter> {
+            Sequential(self.into_iter())
+        }
+    }
+
+    impl<I: IntoIterator> AsParallel for I {}
+
+    pub(crate) trait ByRef<'a> {
+        type Items: Iterator;
+
+        fn par_iter(&'a self) -> Sequential<Self::Items>;
+    }
+
+    impl<'a, C: ?Sized + 'a> ByRef<'a> for C
+    where
+        &'a C: IntoIterator,
+    {
+        type Items = <&'a C as IntoIterator>::IntoIter;
+
+        fn par_iter(&'a self) -> Sequential<Self::Items> {
+            Sequential(self.into_iter())
+        }
+    }
+
+    pub(crate) trait ByChunks<T> {
+        /// # Panics
+        /// `size` of 0.
+        fn par_chunks(&self, size: usize) -> Sequential<std::slice::Chunks<'_, T>>;
+    }
+
+    impl<T> ByChunks<T> for [T] {
+        fn par_chunks(&self, size: usize) -> Sequential<std::slice::Chunks<'_, T>> {
+            Sequential(self.chunks(size))
+        }
+    }
+
+    /// An iterator that is no [`Iterator`]: what is called like a method of both does what rayon's does.
+    #[derive(Debug)]
+    pub(crate) struct Sequential<I>(I);
+
+    impl<I: Iterator> Sequential<I> {
+        pub(crate) fn map<B>(self, f: impl FnMut(I::Item) -> B) -> Sequential<impl Iterator<Item = B>> {
+            Sequential(self.0.map(f))
+        }
+
+        pub(crate) fn filter_map<B>(self, f: impl FnMut(I::Item) -> Option<B>) -> Sequential<impl Iterator<Item = B>> {
+            Sequential(self.0.filter_map(f))
+        }
+
+        pub(crate) fn flat_map_iter<B: IntoIterator>(
+            self,
+            f: impl FnMut(I::Item) -> B,
+        ) -> Sequential<impl Iterator<Item = B::Item>> {
+            Sequential(self.0.flat_map(f))
+        }
+
+        pub(crate) fn enumerate(self) -> Sequential<impl Iterator<Item = (usize, I::Item)>> {
+            Sequential(self.0.enumerate())
+        }
+
+        pub(crate) fn zip<J: IntoIterator>(self, other: J) -> Sequential<impl Iterator<Item = (I::Item, J::Item)>> {
+            Sequential(self.0.zip(other))
+        }
+
+        /// How small a piece of work may be; here there is but one.
+        pub(crate) fn with_min_len(self, _: usize) -> Self {
+            self
+        }
+
+        /// One total, of which [`Sequential::reduce`] makes the result.
+        pub(crate) fn fold<T>(
+            self,
+            identity: impl Fn() -> T,
+            f: impl FnMut(T, I::Item) -> T,
+        ) -> Sequential<std::iter::Once<T>> {
+            Sequential(std::iter::once(self.0.fold(identity(), f)))
+        }
+
+        pub(crate) fn reduce(
+            self,
+            identity: impl Fn() -> I::Item,
+            f: impl FnMut(I::Item, I::Item) -> I::Item,
+        ) -> I::Item {
+            self.0.reduce(f).unwrap_or_else(identity)
+        }
+
+        pub(crate) fn collect<C: FromIterator<I::Item>>(self) -> C {
+            self.0.collect()
+        }
+    }
+}
