@@ -31,7 +31,7 @@ impl Table {
 
     /// Whether any route takes the request: the table's quickest answer, without clusters and endpoints.
     pub fn has_route(&self, request: &Request) -> bool {
-        self.router.find(&RequestView::from(&request.inner)).has_route()
+        self.router.find(&RequestView::from(&request.inner)).route().is_some()
     }
 
     /// As `towtank routes -o json` prints it.

@@ -1,8 +1,10 @@
 //! The machine: one proxy's route table as plain data, and what Envoy does with a request on it.
 
+pub(crate) mod authority;
 pub(crate) mod balance;
 pub(crate) mod cluster_state;
 pub(crate) mod decision;
+pub(crate) mod outcome;
 pub(crate) mod path;
 pub(crate) mod proxy;
 pub(crate) mod re2;

@@ -124,8 +124,8 @@ fn essence(d: &Decision, view: &View, request: &Request) -> String {
         // A connection is passed on as it is.
         let sent = || {
             let headers =
-                request.headers.iter().map(|(name, value)| (name.to_lowercase(), value.to_string())).collect();
-            Upstream { path: request.path.to_string(), authority: request.authority.to_string(), headers }
+                request.headers.iter().map(|(name, value)| (name.to_lowercase().into(), value.clone())).collect();
+            Upstream { path: request.path.clone(), authority: request.authority.clone(), headers }
         };
         let arrives = c.upstream.clone().or(d.upstream.clone()).unwrap_or_else(sent);
         *ways.entry(format!("{} {:?} {arrives:?}", c.name, c.outcome)).or_default() += c.share;

@@ -1,7 +1,7 @@
 //! One stream on two meshes, side by side.
 
 use indexmap::IndexMap;
-use smol_str::SmolStr;
+use smol_str::{SmolStr, StrExt};
 
 use super::end::{self, End};
 use super::flows::{Flow, Flows, NOTHING};
@@ -121,9 +121,9 @@ fn difference(end: &End, (before, now): (&Decision, &Decision), request: &Reques
     };
     let ((part, was), (_, is)) = (more(&old, &new)?, more(&new, &old)?);
     let (what, before, now) = if was.path != is.path {
-        ("path", was.path, is.path)
+        ("path", was.path.to_string(), is.path.to_string())
     } else if was.authority != is.authority {
-        ("authority", was.authority, is.authority)
+        ("authority", was.authority.to_string(), is.authority.to_string())
     } else {
         ("headers", missing(&was, &is), missing(&is, &was))
     };
@@ -148,9 +148,9 @@ fn arrivals(cluster: &ClusterName, d: &Decision, request: &Request) -> Vec<(Upst
 
 fn as_sent(request: &Request) -> Upstream {
     Upstream {
-        path: request.path.to_string(),
-        authority: request.authority.to_string(),
-        headers: request.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.to_string())).collect(),
+        path: request.path.clone(),
+        authority: request.authority.clone(),
+        headers: request.headers.iter().map(|(name, value)| (name.to_ascii_lowercase_smolstr(), value.clone())).collect(),
     }
 }
 

@@ -136,7 +136,7 @@ fn holds(want: &Want, s: &Subject<'_>) -> Difference {
             differs(good, format!("delegate {name}"), &|| written_by(s))
         }
         Want::Cluster(name) => {
-            let found = match (s.picked(), d.clusters.as_slice()) {
+            let found = match (s.picked(), &*d.clusters) {
                 (Some(c), _) => c.name.to_string(),
                 (None, [one]) => one.name.to_string(),
                 (None, _) => String::new(),
@@ -193,7 +193,7 @@ fn written_by(s: &Subject<'_>) -> String {
     }
 }
 
-fn sent_as(s: &Subject<'_>, wanted: &str, part: impl Fn(&Upstream) -> &String) -> Difference {
+fn sent_as(s: &Subject<'_>, wanted: &str, part: impl Fn(&Upstream) -> &SmolStr) -> Difference {
     let forms = s.forms();
     let good = if forms.is_empty() { wanted.is_empty() } else { forms.iter().all(|u| part(u) == wanted) };
     if good {

@@ -3,7 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, format_smolstr};
 
-use crate::envoy::router::authority;
+use crate::envoy::authority::without_port;
 use crate::envoy::table::{Note, NoteKind, RouteTable};
 use crate::istio::mesh::Mesh;
 
@@ -47,7 +47,7 @@ impl LeftOut {
     /// What the table's notes tell of VirtualServices that claim this authority, and, where no rule took the request, which
     /// of them have no gateway.
     pub(super) fn about(&self, text: &str, table: &RouteTable, taken: bool) -> Vec<String> {
-        let host = authority::without_port(text).to_ascii_lowercase();
+        let host = without_port(text).to_ascii_lowercase();
         let full = format!("{host}.{}.", table.proxy.namespace);
         // Names and the wildcards above them; a short name is also looked up in the proxy's namespace.
         let mut claims: Vec<SmolStr> =

@@ -10,11 +10,12 @@ use super::judge::{judge, shares, unknown_subset};
 use super::left_out::LeftOut;
 use super::model::{Check, Format, NotEvaluated, Part, Target, Test, Traffic, Want};
 use super::names::{HostProblem, Names};
-use super::subject::{Subject, route_of};
+use super::subject::Subject;
+use crate::envoy::authority::Authority;
 use crate::envoy::decision::{Decision, Detail, decide};
 use crate::envoy::proxy::Proxy;
 use crate::envoy::request::Request;
-use crate::envoy::router::{Found, HttpEnd, RequestView, Router, Switches, authority};
+use crate::envoy::router::{RequestView, Router, Switches};
 use crate::envoy::table::ChainAction;
 use crate::istio::translate;
 use crate::manifest::diagnostic::{Finding, Severity};
@@ -283,7 +284,7 @@ fn entries(router: &Router, request: &Request) -> Vec<(u16, bool)> {
         let port = dialled(l.port);
         http.then_some([(port, false)]).into_iter().flatten().chain(secure.then_some((port, true)))
     });
-    let mut all: Vec<(u16, bool)> = match authority::port(&request.authority) {
+    let mut all: Vec<(u16, bool)> = match Authority::of(&request.authority).port() {
         Some(port) => vec![(port, request.tls), (port, !request.tls)],
         None => usual.into_iter().chain(listeners).collect(),
     };
@@ -299,13 +300,7 @@ fn entries(router: &Router, request: &Request) -> Vec<(u16, bool)> {
 
 fn suits(router: &Router, request: &Request) -> Suits {
     let found = router.find(&RequestView::from(request));
-    let by_rule = match found {
-        Found::Http { end: HttpEnd::Route { config, virtual_host, route }, .. } => {
-            router.route(config, virtual_host, route).is_some_and(|r| r.source.is_some())
-        }
-        _ => false,
-    };
-    if by_rule {
+    if router.taken(found).is_some_and(|r| r.source.is_some()) {
         return Suits::Rule;
     }
     let has_rules = found.virtual_host().and_then(|(c, v)| router.virtual_host(c, v));
@@ -418,7 +413,7 @@ fn subject<'c>(case: &'c Case, view: &'c View, test: &Test) -> Subject<'c> {
         request: &case.request,
         names: &view.names,
         decision: &case.decision,
-        route: route_of(&view.router, &case.request),
+        route: view.router.taken(case.decision.found),
         random: test.random,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::names::Names;
 use crate::envoy::decision::{ClusterShare, Decision, Outcome, Upstream, sent};
 use crate::envoy::request::Request;
-use crate::envoy::router::{Found, HttpEnd, RequestView, Router};
+use crate::envoy::router::Router;
 use crate::envoy::table::{AbortStatus, Route};
 use crate::envoy::words;
 
@@ -29,16 +29,6 @@ pub(super) struct End<'a> {
     pub outcome: Outcome,
     pub status: Option<u16>,
     pub cluster: Option<&'a ClusterShare>,
-}
-
-/// The route that takes a request.
-pub(super) fn route_of<'r>(router: &'r Router, request: &Request) -> Option<&'r Arc<Route>> {
-    match router.find(&RequestView::from(request)) {
-        Found::Http { end: HttpEnd::Route { config, virtual_host, route }, .. } => {
-            router.route(config, virtual_host, route)
-        }
-        _ => None,
-    }
 }
 
 impl<'a> Subject<'a> {

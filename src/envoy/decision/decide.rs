@@ -1,20 +1,20 @@
 //! From where a request ended up to what becomes of it.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::clusters::{cluster_end, cluster_hint};
 use super::redirect::{https_location, location, own_location};
-use super::upstream::{Draft, rewrite_path};
+use super::upstream::{arrival, rewrite_path};
 use super::variant::is_answered_preflight;
-use super::{ClusterShare, Counted, Decision, Outcome, Step, Upstream};
+use super::{ClusterShare, Counted, Decision, Outcome, ResponseFlags, Step};
+use crate::envoy::outcome::{cluster_hint, cluster_shares};
 use crate::envoy::request::Request;
-use crate::envoy::router::{ChainId, Found, HttpEnd, Part, RequestView, Router, Seen, dialled_port};
+use crate::envoy::router::{BadRequest, Found, HttpEnd, Part, RequestView, Router, Seen, Visit, dialled_port};
 use crate::envoy::table::{
-    AbortStatus, ChainAction, ClusterName, Forward, ForwardTo, HeaderMutations, Listener, Route, RouteAction,
-    TcpDestination, WeightedCluster,
+    AbortStatus, ChainAction, ClusterName, Forward, ForwardTo, Listener, Route, RouteAction, TcpDestination,
+    WeightedCluster,
 };
 
 /// Address of the listener that takes what no other does (LI-4).
@@ -35,15 +35,19 @@ pub(crate) enum Detail {
 /// Source: envoy-matching 6 and 9. Mirrors change nothing; retries and time-outs concern answers, not decisions.
 pub(crate) fn decide(router: &Router, request: &Request, detail: Detail) -> Decision {
     let view = RequestView::from(request);
-    let found = router.find(&view);
+    let visit = router.visit(&view);
+    let found = visit.found;
     let mut decision = match found {
-        Found::NothingListens | Found::NoChain { .. } | Found::PlainToTls { .. } => closed(router, found, &view),
+        Found::NothingListens | Found::NoChain { .. } | Found::PlainToTls { .. } => {
+            Decision::ended(Outcome::NoListener, None)
+        }
         Found::VirtualOutbound => {
             let policy = router.table().virtual_outbound.as_ref().map(|v| v.cluster.clone());
             // Whoever dials the virtual outbound listener itself must not get back to it.
             let own_port = dialled_port(&view) == VIRTUAL_OUTBOUND_PORT;
             let cluster = policy.filter(|_| !own_port).unwrap_or(ClusterName::BlackHole);
-            Decision { listener: Some(VIRTUAL_OUTBOUND.into()), ..tcp(router, &TcpDestination::Cluster(cluster)) }
+            let listener = Some(SmolStr::new_static(VIRTUAL_OUTBOUND));
+            Decision { listener, ..tcp(router, &TcpDestination::Cluster(cluster)) }
         }
         Found::Tcp { listener, chain } => match router.chain(listener, chain) {
             Some(filter_chain) => {
@@ -55,29 +59,31 @@ pub(crate) fn decide(router: &Router, request: &Request, detail: Detail) -> Deci
             }
             None => Decision::ended(Outcome::NoListener, None),
         },
-        Found::Http { listener, chain, end } => http(router, &view, listener, chain, end),
+        Found::Http { listener, chain, end } => {
+            let mut decision = http(router, &view, &visit, end);
+            decision.route_config = router.chain(listener, chain).and_then(|c| match &c.action {
+                ChainAction::Http { route_config } => Some(route_config.clone()),
+                ChainAction::Tcp(_) => None,
+            });
+            decision
+        }
     };
-    if let Some(listener) = found.listener().and_then(|l| router.listener(l)) {
-        decision.listener = Some(listener_address(listener));
+    decision.found = found;
+    if let Some(address) = found.listener().and_then(|l| router.listener_address(l)) {
+        decision.listener = Some(address.clone());
     }
     if detail == Detail::Steps {
-        decision.steps = steps(router, &view, found);
-        hints(router, &view, found, &mut decision);
+        decision.steps = steps(router, &visit);
+        hints(router, &view, &visit, &mut decision);
     } else {
         decision.hints = Vec::new();
     }
     decision
 }
 
-fn listener_address(listener: &Listener) -> SmolStr {
-    match listener.address {
-        IpAddr::V4(address) => format!("{address}:{}", listener.port).into(),
-        IpAddr::V6(address) => format!("[{address}]:{}", listener.port).into(),
-    }
-}
-
-fn closed(router: &Router, found: Found, request: &RequestView<'_>) -> Decision {
-    let hint = match found {
+/// Why a connection is closed.
+fn closed_hint(router: &Router, found: Found, request: &RequestView<'_>) -> String {
+    match found {
         Found::PlainToTls { .. } => "plain text was sent to a port that expects TLS".to_string(),
         Found::NoChain { listener } if request.tls => {
             let name = router.server_name(request).unwrap_or_default();
@@ -101,8 +107,7 @@ fn closed(router: &Router, found: Found, request: &RequestView<'_>) -> Decision 
                 )
             }
         }
-    };
-    Decision { hints: vec![hint], ..Decision::ended(Outcome::NoListener, None) }
+    }
 }
 
 fn tcp(router: &Router, destination: &TcpDestination) -> Decision {
@@ -110,7 +115,7 @@ fn tcp(router: &Router, destination: &TcpDestination) -> Decision {
         TcpDestination::Cluster(cluster) => vec![(cluster, 100)],
         TcpDestination::Weighted(clusters) => clusters.iter().map(|(c, w)| (c, *w)).collect(),
     };
-    let mut shares = shares(router, &clusters);
+    let mut shares = cluster_shares(router.table(), &clusters);
     for share in &mut shares {
         // A connection has no status; its end is that of the cluster.
         share.status = None;
@@ -120,52 +125,27 @@ fn tcp(router: &Router, destination: &TcpDestination) -> Decision {
     }
     let passes = |outcome| !shares.is_empty() && shares.iter().all(|s| s.outcome == outcome);
     let outcome = [Outcome::Passthrough, Outcome::BlackholeCluster].into_iter().find(|o| passes(*o));
-    Decision { clusters: shares, ..Decision::ended(outcome.unwrap_or(Outcome::Tcp), None) }
+    Decision { clusters: shares.into(), ..Decision::ended(outcome.unwrap_or(Outcome::Tcp), None) }
 }
 
-/// The clusters that can be drawn, each with its weight over the sum of all (6.1).
-fn shares(router: &Router, clusters: &[(&ClusterName, u32)]) -> Vec<ClusterShare> {
-    let total: u64 = clusters.iter().map(|(_, w)| u64::from(*w)).sum();
-    let share = |(name, weight): &(&ClusterName, u32)| {
-        let end = cluster_end(router.table(), name);
-        ClusterShare {
-            name: (*name).clone(),
-            weight: *weight,
-            share: if total == 0 { 0.0 } else { f64::from(*weight) / total as f64 },
-            outcome: end.outcome,
-            status: Some(end.status),
-            flags: end.flags,
-            endpoints: end.endpoints.iter().map(ToString::to_string).collect(),
-            upstream: None,
-        }
-    };
-    clusters.iter().map(share).collect()
+/// A request that an HTTP filter chain took.
+fn http(router: &Router, request: &RequestView<'_>, visit: &Visit<'_>, end: HttpEnd) -> Decision {
+    match (end, &visit.seen) {
+        (HttpEnd::Refused(reason), _) => Decision::ended(Outcome::BadRequest, Some(reason.answer())),
+        (_, Some(seen)) => routed(router, request, seen, end),
+        // Requests without a path to look at have been refused.
+        (_, None) => Decision::ended(Outcome::BadRequest, Some(BadRequest::NoPath.answer())),
+    }
 }
 
-fn http(router: &Router, request: &RequestView<'_>, listener: u32, chain: ChainId, end: HttpEnd) -> Decision {
-    let route_config = router.chain(listener, chain).and_then(|c| match &c.action {
-        ChainAction::Http { route_config } => Some(route_config.clone()),
-        ChainAction::Tcp(_) => None,
-    });
-    let decision = match (end, router.normalize(request.path)) {
-        (HttpEnd::Refused(reason), _) => {
-            let (status, flags) = reason.answer();
-            Decision {
-                hints: vec![reason.reason().to_string()],
-                ..Decision::ended(Outcome::BadRequest, Some((status, flags)))
-            }
-        }
-        (_, Err(reason)) => Decision::ended(Outcome::BadRequest, Some(reason.answer())),
-        (_, Ok(path)) => routed(router, request, &router.seen(request, &path), end),
-    };
-    Decision { route_config, ..decision }
+/// Status of a local answer: to gRPC requests it is HTTP 200 with a grpc-status (6.4).
+fn local(seen: &Seen<'_>, status: u32) -> u16 {
+    u16::try_from(if seen.is_grpc() { 200 } else { status }).unwrap_or(u16::MAX)
 }
 
 /// A request that was let in to a route configuration.
 fn routed(router: &Router, request: &RequestView<'_>, seen: &Seen<'_>, end: HttpEnd) -> Decision {
-    // Local answers to gRPC requests are HTTP 200 with a grpc-status (6.4).
-    let local = |status: u32| u16::try_from(if seen.is_grpc() { 200 } else { status }).unwrap_or(u16::MAX);
-    let no_route = || Decision::ended(Outcome::NoRoute, Some((local(404), "NR")));
+    let no_route = || Decision::ended(Outcome::NoRoute, Some((local(seen, 404), ResponseFlags::NoRoute)));
     match end {
         HttpEnd::Refused(_) | HttpEnd::NoRouteConfig | HttpEnd::NoVirtualHost { .. } => no_route(),
         HttpEnd::NoRoute { config, virtual_host } => {
@@ -175,17 +155,17 @@ fn routed(router: &Router, request: &RequestView<'_>, seen: &Seen<'_>, end: Http
         HttpEnd::RequireTls { config, virtual_host } => Decision {
             virtual_host: router.virtual_host(config, virtual_host).map(|v| v.name.clone()),
             location: Some(https_location(seen)),
-            ..Decision::ended(Outcome::Redirect, Some((local(301), "-")))
+            ..Decision::ended(Outcome::Redirect, Some((local(seen, 301), ResponseFlags::None)))
         },
         HttpEnd::Route { config, virtual_host, route: index } => {
-            let Some(route) = router.route(config, virtual_host, index) else { return no_route() };
-            let host = router.virtual_host(config, virtual_host).map(|v| v.name.clone());
-            let server_name = router.server_name(request).filter(|_| seen.secure);
-            let mut decision =
-                answered(router, route, seen, server_name.as_deref(), host.as_deref().unwrap_or_default(), &local);
-            decision.virtual_host = host;
+            let Some(host) = router.virtual_host(config, virtual_host) else { return no_route() };
+            let Some(route) = host.routes.get(index as usize) else { return no_route() };
+            let server_name = router.server_name(request);
+            let clusters = || router.clusters(config, virtual_host, index).cloned().unwrap_or_default();
+            let mut decision = answered(router, route, seen, server_name.as_deref(), &host.name, clusters);
+            decision.virtual_host = Some(host.name.clone());
             decision.route_index = Some(index);
-            decision.route_name = Some(route.name.clone()).filter(|n| !n.is_empty());
+            decision.route_name = if route.name.is_empty() { None } else { Some(route.name.clone()) };
             decision.source = route.source.clone();
             decision
         }
@@ -199,16 +179,22 @@ fn answered(
     seen: &Seen<'_>,
     server_name: Option<&str>,
     virtual_host: &str,
-    local: &impl Fn(u32) -> u16,
+    clusters: impl FnOnce() -> Arc<[ClusterShare]>,
 ) -> Decision {
     let mut decision = if route.cors.as_ref().is_some_and(|cors| is_answered_preflight(router, cors, seen)) {
         let hint = "a CORS preflight, answered by the proxy";
-        Decision { hints: vec![hint.into()], ..Decision::ended(Outcome::DirectResponse, Some((200, "-"))) }
+        Decision {
+            hints: vec![hint.into()],
+            ..Decision::ended(Outcome::DirectResponse, Some((200, ResponseFlags::None)))
+        }
     } else {
         match &route.action {
             RouteAction::Redirect(redirect) => Decision {
                 location: Some(location(seen, &route.matcher.path, redirect)),
-                ..Decision::ended(Outcome::Redirect, Some((local(u32::from(redirect.status)), "-")))
+                ..Decision::ended(
+                    Outcome::Redirect,
+                    Some((local(seen, u32::from(redirect.status)), ResponseFlags::None)),
+                )
             },
             RouteAction::DirectResponse(response) => {
                 // The answer of REGISTRY_ONLY to hosts the mesh doesn't know (VH-14).
@@ -216,14 +202,14 @@ fn answered(
                 let outcome = if blocked { Outcome::BlackholeCluster } else { Outcome::DirectResponse };
                 Decision {
                     location: own_location(seen, response.status),
-                    ..Decision::ended(outcome, Some((local(response.status), "-")))
+                    ..Decision::ended(outcome, Some((local(seen, response.status), ResponseFlags::None)))
                 }
             }
             RouteAction::Nothing => Decision {
                 hints: vec!["the route has no action; Envoy refuses its whole table".into()],
-                ..Decision::ended(Outcome::NoRoute, Some((local(404), "NR")))
+                ..Decision::ended(Outcome::NoRoute, Some((local(seen, 404), ResponseFlags::NoRoute)))
             },
-            RouteAction::Forward(forward) => forwarded(router, route, forward, seen, server_name, local),
+            RouteAction::Forward(forward) => forwarded(router, route, forward, seen, server_name, clusters()),
         }
     };
     if let Some(abort) = route.fault.as_ref().and_then(|f| f.abort.as_ref()) {
@@ -231,17 +217,22 @@ fn answered(
         decision.fault_share = abort.fraction.map_or(0.0, share).min(1.0);
         if decision.fault_share >= 1.0 {
             let status = match abort.status {
-                AbortStatus::Http(status) => local(status),
+                AbortStatus::Http(status) => local(seen, status),
                 AbortStatus::Grpc(_) => 200,
             };
             decision.outcome = Some(Outcome::FaultAbort);
             decision.status = Some(status);
-            decision.flags = Some("FI");
+            decision.flags = Some(ResponseFlags::FaultInjected);
             decision.location = None;
             decision.upstream = None;
         }
     }
     decision
+}
+
+/// Whether requests to this cluster are sent on.
+fn arrives(share: &ClusterShare) -> bool {
+    matches!(share.outcome.counted(), Counted::Subset | Counted::Passthrough)
 }
 
 fn forwarded(
@@ -250,60 +241,47 @@ fn forwarded(
     forward: &Forward,
     seen: &Seen<'_>,
     server_name: Option<&str>,
-    local: &impl Fn(u32) -> u16,
+    mut clusters: Arc<[ClusterShare]>,
 ) -> Decision {
-    let path = rewrite_path(router, seen.path, &route.matcher.path, &forward.rewrite);
+    let path = rewrite_path(router, &seen.path, &route.matcher.path, &forward.rewrite);
     let mut not_evaluated = Vec::new();
-    let mut upstream = |entry: Option<(&HeaderMutations, Option<&SmolStr>)>| -> Upstream {
-        let mut draft = Draft::new(seen, route, server_name);
-        if let Some((headers, host)) = entry {
-            draft.mutate(headers);
-            if let Some(host) = host {
-                draft.set_authority(host);
-            }
-        }
-        draft.mutate(&route.request_headers);
-        if let Some(host) = &forward.host_rewrite {
-            draft.set_authority(host);
-        }
-        not_evaluated.append(&mut draft.not_evaluated);
-        draft.finish(path.clone())
-    };
+    let mut upstream =
+        |entry: Option<&WeightedCluster>| arrival(seen, route, forward, server_name, &path, entry, &mut not_evaluated);
     let common = upstream(None);
-    let mut clusters = match &forward.destination {
-        ForwardTo::Cluster(destination) => shares(router, &[(&destination.cluster, 100)]),
-        ForwardTo::Weighted(entries) => {
-            let names: Vec<_> = entries.iter().map(|e| (&e.destination.cluster, e.weight)).collect();
-            let mut clusters = shares(router, &names);
-            let own = |e: &WeightedCluster| upstream(Some((&e.request_headers, e.host_rewrite.as_ref())));
-            let own: Vec<Upstream> = entries.iter().map(own).collect();
-            for (i, (share, upstream)) in clusters.iter_mut().zip(&own).enumerate() {
-                // Where one cluster stands in several entries, its name alone doesn't tell them apart.
-                let twin = |(j, (name, _)): (usize, &(&ClusterName, u32))| {
-                    j != i && **name == share.name && own.get(j) != Some(upstream)
-                };
-                let ambiguous = names.iter().enumerate().any(twin);
-                share.upstream = (*upstream != common || ambiguous).then(|| upstream.clone());
-            }
-            clusters
-        }
+    let entries = match &forward.destination {
+        ForwardTo::Cluster(_) => &[],
+        ForwardTo::Weighted(entries) => entries.as_slice(),
     };
-    for share in &mut clusters {
-        let arrives = matches!(share.outcome.counted(), Counted::Subset | Counted::Passthrough);
-        if !arrives {
-            share.status = share.status.map(|s| local(u32::from(s)));
-            share.upstream = None;
+    // Most routes send all requests on in one form, so that what is known of their clusters needs no change.
+    if entries.iter().any(|e| !e.request_headers.is_empty() || e.host_rewrite.is_some()) {
+        let own: Vec<_> = entries.iter().map(|e| upstream(Some(e))).collect();
+        let mut shares = clusters.to_vec();
+        for (i, (share, upstream)) in shares.iter_mut().zip(&own).enumerate().filter(|(_, (s, _))| arrives(s)) {
+            // Where one cluster stands in several entries, its name alone doesn't tell them apart.
+            let ambiguous = entries
+                .iter()
+                .zip(&own)
+                .enumerate()
+                .any(|(j, (e, other))| j != i && e.destination.cluster == share.name && other != upstream);
+            share.upstream = (*upstream != common || ambiguous).then(|| upstream.clone());
         }
+        clusters = shares.into();
+    }
+    if !clusters.iter().all(arrives) && seen.is_grpc() {
+        let mut shares = clusters.to_vec();
+        for share in shares.iter_mut().filter(|s| !arrives(s)) {
+            share.status = share.status.map(|s| local(seen, u32::from(s)));
+        }
+        clusters = shares.into();
     }
     not_evaluated.sort_unstable();
     not_evaluated.dedup();
     let hint = |f: &String| format!("`{f}` in a header value is not evaluated: it depends on more than the request");
-    let arrives = clusters.iter().any(|c| matches!(c.outcome.counted(), Counted::Subset | Counted::Passthrough));
     Decision {
         outcome: same(clusters.iter().map(|c| c.outcome)),
         status: same(clusters.iter().map(|c| c.status)).flatten(),
         flags: same(clusters.iter().map(|c| c.flags)),
-        upstream: arrives.then_some(common),
+        upstream: clusters.iter().any(arrives).then_some(common),
         hints: not_evaluated.iter().map(hint).collect(),
         clusters,
         ..Decision::default()
@@ -316,8 +294,10 @@ fn same<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
     values.all(|v| v == first).then_some(first)
 }
 
-fn steps(router: &Router, request: &RequestView<'_>, found: Found) -> Vec<Step> {
-    let Some((config, virtual_host)) = found.virtual_host() else { return Vec::new() };
+fn steps(router: &Router, visit: &Visit<'_>) -> Vec<Step> {
+    let (Some((config, virtual_host)), Some(seen)) = (visit.found.virtual_host(), &visit.seen) else {
+        return Vec::new();
+    };
     let name = router.virtual_host(config, virtual_host).map(|v| v.name.clone()).unwrap_or_default();
     let step = |trial: crate::envoy::router::Trial| Step {
         virtual_host: name.clone(),
@@ -327,39 +307,45 @@ fn steps(router: &Router, request: &RequestView<'_>, found: Found) -> Vec<Step> 
         hints: trial.hints,
         source: router.route(config, virtual_host, trial.route).and_then(|r| r.source.clone()),
     };
-    router.trials(request, config, virtual_host).unwrap_or_default().into_iter().map(step).collect()
+    router.trials(seen, config, virtual_host).into_iter().map(step).collect()
 }
 
 /// What is worth knowing besides: refused tables, missing subsets, routes that would have matched too.
-fn hints(router: &Router, request: &RequestView<'_>, found: Found, decision: &mut Decision) {
+fn hints(router: &Router, request: &RequestView<'_>, visit: &Visit<'_>, decision: &mut Decision) {
+    let found = visit.found;
     let mut hints = Vec::new();
-    for share in &decision.clusters {
+    for share in decision.clusters.iter() {
         hints.extend(cluster_hint(router.table(), &share.name, share.outcome));
     }
     let has_http = |l: &Listener| l.filter_chains.iter().any(|c| matches!(c.action, ChainAction::Http { .. }));
     match found {
+        Found::NothingListens | Found::NoChain { .. } | Found::PlainToTls { .. } => {
+            hints.push(closed_hint(router, found, request));
+        }
         Found::Tcp { listener, .. } if request.tls && router.listener(listener).is_some_and(has_http) => {
             hints.push(
                 "TLS that the proxy doesn't terminate is passed on as TCP: rules for HTTP don't see it".to_string(),
             );
         }
+        Found::Tcp { .. } => {}
         Found::VirtualOutbound => {
             let at =
                 router.address(request).map_or_else(|| "an address outside the mesh".to_string(), |a| a.to_string());
             hints.push(format!("no listener for {at}, port {}", dialled_port(request)));
         }
+        Found::Http { end: HttpEnd::Refused(reason), .. } => hints.push(reason.reason().to_string()),
         Found::Http { .. } => {
-            if let Ok(Cow::Owned(path)) = router.normalize(request.path) {
+            if let Some(Seen { path: Cow::Owned(path), .. }) = &visit.seen {
                 hints.push(format!("the path is `{path}` after normalisation, which comes before matching"));
             }
         }
-        _ => {}
     }
     if let Found::Http { end: HttpEnd::NoVirtualHost { config }, .. } = found {
-        hints.extend(router.host_hint(config, request.authority));
+        hints.extend(visit.seen.as_ref().and_then(|seen| router.host_hint(config, seen.authority)));
     }
-    if let Found::Http { end: HttpEnd::Route { config, virtual_host, route }, .. } = found {
-        let also = router.also_matching(request, config, virtual_host, route, 4);
+    if let (Found::Http { end: HttpEnd::Route { config, virtual_host, route }, .. }, Some(seen)) = (found, &visit.seen)
+    {
+        let also = router.also_matching(seen, config, virtual_host, route, 4);
         let shown: Vec<String> = also.iter().take(3).map(ToString::to_string).collect();
         if let Some(first) = shown.first() {
             let more = if also.len() > shown.len() { " and more" } else { "" };

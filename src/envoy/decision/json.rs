@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{ClusterShare, Decision, Outcome, Step, Upstream};
+use super::{ClusterShare, Decision, Outcome, ResponseFlags, Step, Upstream};
 use crate::envoy::proxy::Proxy;
 use crate::envoy::request::Request;
 use crate::envoy::table::RouteSource;
@@ -105,7 +105,7 @@ impl<'a> DecisionJson<'a> {
             route_name: decision.route_name.as_deref(),
             outcome: decision.outcome,
             status: decision.status,
-            flags: decision.flags,
+            flags: decision.flags.map(ResponseFlags::as_str),
             clusters: decision.clusters.iter().map(ClusterJson::new).collect(),
             fault_share: decision.fault_share,
             upstream: decision.upstream.as_ref().map(UpstreamJson::new),
@@ -124,7 +124,7 @@ impl<'a> ClusterJson<'a> {
             share: share.share,
             outcome: share.outcome,
             status: share.status,
-            flags: share.flags,
+            flags: share.flags.as_str(),
             subset: share.name.parts().map(|(_, subset, _)| subset).filter(|s| !s.is_empty()),
             endpoints: &share.endpoints,
             upstream: share.upstream.as_ref().map(UpstreamJson::new),

@@ -3,11 +3,10 @@
 //! In: a [`Router`](crate::envoy::router::Router) and a request. Out: a [`Decision`] with exact shares, and its JSON form.
 //! Not here: draws from the shares, and how decisions are shown to people.
 
-mod clusters;
 mod decide;
 mod formatter;
 mod json;
-mod outcome;
+mod model;
 mod redirect;
 #[cfg(feature = "cli")]
 mod sent;
@@ -20,8 +19,10 @@ pub(crate) use decide::{Detail, decide};
 pub(crate) use json::DecisionJson;
 #[cfg(feature = "cli")]
 pub(crate) use json::SourceJson;
-pub use outcome::Outcome;
-pub(crate) use outcome::*;
+pub(crate) use model::{Decision, Step};
 #[cfg(feature = "cli")]
 pub(crate) use sent::sent;
 pub(crate) use variant::{Variant, variant};
+
+pub use crate::envoy::outcome::Outcome;
+pub(crate) use crate::envoy::outcome::{ClusterShare, Counted, ResponseFlags, Upstream};

@@ -1,8 +1,9 @@
 //! Where redirects point (envoy-matching 6.4, 6.5; EV-8).
 
 use super::upstream::matched_length;
+use crate::envoy::authority::{Authority, without_port};
 use crate::envoy::path::rewrite_prefix;
-use crate::envoy::router::{Seen, authority};
+use crate::envoy::router::Seen;
 use crate::envoy::table::{PathMatch, Redirect, RedirectPath};
 
 /// The Location of a route's redirect.
@@ -14,7 +15,7 @@ pub(super) fn location(request: &Seen<'_>, matched: &PathMatch, redirect: &Redir
         Some(host) => host.as_str(),
         None => kept_authority(request.authority, port.is_some(), scheme != old_scheme, &old_scheme),
     };
-    let query = request.path.get(request.bare_path.len()..).unwrap_or_default();
+    let query = request.path.get(request.bare_length..).unwrap_or_default();
     let path = match &redirect.path {
         RedirectPath::Replace(path) if path.is_empty() => request.path.to_string(),
         RedirectPath::Replace(path) if path.contains('?') => path.to_string(),
@@ -34,13 +35,13 @@ pub(super) fn location(request: &Seen<'_>, matched: &PathMatch, redirect: &Redir
 /// The request's authority. Its own port goes where the redirect sets one, and where the scheme changes and it is the
 /// default of the old scheme.
 fn kept_authority<'a>(authority: &'a str, port_is_set: bool, scheme_changes: bool, old_scheme: &str) -> &'a str {
-    let default = match authority::port(authority) {
+    let default = match Authority::of(authority).port() {
         None => return authority,
         Some(80) => old_scheme == "http",
         Some(443) => old_scheme == "https",
         Some(_) => false,
     };
-    if port_is_set || (scheme_changes && default) { authority::without_port(authority) } else { authority }
+    if port_is_set || (scheme_changes && default) { without_port(authority) } else { authority }
 }
 
 /// The Location of a plain request that must come again over TLS: the authority stays as it is (1.7, EV-6).
@@ -64,7 +65,7 @@ mod tests {
     }
 
     fn to(authority: &str, redirect: Redirect) -> String {
-        let request = Seen { authority, path: "/abc/d?q=1", bare_path: "/abc/d", ..seen(&[]) };
+        let request = Seen { authority, path: "/abc/d?q=1".into(), bare_length: 6, ..seen(&[]) };
         location(&request, &PathMatch::Prefix("/abc".into()), &redirect)
     }
 

@@ -41,7 +41,7 @@ fn forwards(to: ForwardTo) -> Route {
 #[test]
 fn ev_7_shares_are_weights_over_their_sum_and_errors_keep_their_share() {
     let decision = one(forwards(weighted(&[("v1", 1), ("v3", 2), ("none", 1)])));
-    let ends: Vec<_> = decision.clusters.iter().map(|c| (c.share, c.outcome, c.status, c.flags)).collect();
+    let ends: Vec<_> = decision.clusters.iter().map(|c| (c.share, c.outcome, c.status, c.flags.as_str())).collect();
     assert_eq!(
         ends,
         [
@@ -51,7 +51,7 @@ fn ev_7_shares_are_weights_over_their_sum_and_errors_keep_their_share() {
         ]
     );
     assert_eq!((decision.outcome, decision.status, decision.flags), (None, None, None));
-    assert_eq!(decision.clusters[0].endpoints, ["default/shop-v1-0:8080", "default/shop-v1-1:8080"]);
+    assert_eq!(*decision.clusters[0].endpoints, ["default/shop-v1-0:8080", "default/shop-v1-1:8080"]);
     assert!(decision.upstream.is_some());
 }
 
@@ -183,11 +183,17 @@ fn li_4_connections_nobody_serves_are_tcp_to_the_policy_s_cluster() {
 #[test]
 fn requests_that_come_to_nothing() {
     let decision = decided(one_host(vec![]), &request("/a%00", &[]));
-    assert_eq!((decision.outcome, decision.status, decision.flags), (Some(Outcome::BadRequest), Some(400), Some("-")));
+    assert_eq!(
+        (decision.outcome, decision.status, decision.flags),
+        (Some(Outcome::BadRequest), Some(400), Some(ResponseFlags::None))
+    );
     assert_eq!(decision.route_config.as_deref(), Some("80"));
 
     let decision = decided(one_host(vec![route(prefix("/b"), to("v1"))]), &request("/a", &[]));
-    assert_eq!((decision.outcome, decision.status, decision.flags), (Some(Outcome::NoRoute), Some(404), Some("NR")));
+    assert_eq!(
+        (decision.outcome, decision.status, decision.flags),
+        (Some(Outcome::NoRoute), Some(404), Some(ResponseFlags::NoRoute))
+    );
     assert_eq!(decision.steps.len(), 1);
 
     let decision = decided(table(ProxyKind::Gateway), &request("/", &[]));

@@ -2,35 +2,65 @@
 
 use std::borrow::Cow;
 
+use smol_str::{SmolStr, StrExt, format_smolstr};
+
 use super::Upstream;
 use super::formatter::{FormatSource, format};
 use crate::envoy::path::{rewrite_prefix, rewrite_regex};
 use crate::envoy::router::{HeaderKey, Router, Seen, is_joined, is_removed, trim};
-use crate::envoy::table::{AppendAction, HeaderMutations, PathMatch, PathRewrite, Route};
+use crate::envoy::table::{AppendAction, Forward, HeaderMutations, PathMatch, PathRewrite, Route, WeightedCluster};
 
 /// Headers that Envoy itself sets on the way; they are no part of what is compared or shown.
 fn is_envoys_own(lower_name: &str) -> bool {
     matches!(lower_name, "x-forwarded-proto" | "x-request-id" | "host") || lower_name.starts_with("x-envoy-")
 }
 
+/// The request as a route sends it on, through one of its weighted entries or none; `path` is the rewritten one.
+///
+/// The entry's header operations come before the route's (envoy-matching 6.2). Formatters that were left as they are go to
+/// `not_evaluated`.
+pub(super) fn arrival(
+    seen: &Seen<'_>,
+    route: &Route,
+    forward: &Forward,
+    server_name: Option<&str>,
+    path: &SmolStr,
+    entry: Option<&WeightedCluster>,
+    not_evaluated: &mut Vec<String>,
+) -> Upstream {
+    let mut draft = Draft::new(seen, route, server_name);
+    if let Some(entry) = entry {
+        draft.mutate(&entry.request_headers);
+        if let Some(host) = &entry.host_rewrite {
+            draft.authority = host.clone();
+        }
+    }
+    draft.mutate(&route.request_headers);
+    if let Some(host) = &forward.host_rewrite {
+        draft.authority = host.clone();
+    }
+    not_evaluated.append(&mut draft.not_evaluated);
+    Upstream { path: path.clone(), authority: draft.authority, headers: draft.headers }
+}
+
 /// A request on its way through a route. Header operations see what earlier ones left (envoy-matching 6.2).
-pub(super) struct Draft<'a> {
+struct Draft<'a> {
     request: &'a Seen<'a>,
     route_name: &'a str,
     server_name: Option<&'a str>,
-    authority: String,
+    authority: SmolStr,
     /// Lower-case names.
-    headers: Vec<(String, String)>,
+    headers: Vec<(SmolStr, SmolStr)>,
     /// Formatters that were left as they are.
-    pub not_evaluated: Vec<String>,
+    not_evaluated: Vec<String>,
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(request: &'a Seen<'a>, route: &'a Route, server_name: Option<&'a str>) -> Draft<'a> {
+    fn new(request: &'a Seen<'a>, route: &'a Route, server_name: Option<&'a str>) -> Draft<'a> {
         let upgrade = request.asks_for_upgrade();
-        let mut headers: Vec<(String, String)> = Vec::new();
+        let mut headers: Vec<(SmolStr, SmolStr)> = Vec::new();
         for (name, value) in request.headers {
-            let name = name.to_ascii_lowercase();
+            let name = name.to_ascii_lowercase_smolstr();
             let hop = matches!(name.as_str(), "connection" | "upgrade") && !upgrade;
             if hop || is_removed(&name) || is_envoys_own(&name) {
                 continue;
@@ -41,7 +71,7 @@ impl<'a> Draft<'a> {
             request,
             route_name: &route.name,
             server_name,
-            authority: request.authority.to_string(),
+            authority: request.authority.into(),
             headers,
             not_evaluated: Vec::new(),
         }
@@ -50,44 +80,42 @@ impl<'a> Draft<'a> {
     /// Applies one level's operations: removals, then sets, then additions (HD-2). An empty value is not sent.
     ///
     /// All values are formatted before the first one is written, so they see the removals and earlier levels only.
-    pub(super) fn mutate(&mut self, mutations: &HeaderMutations) {
+    fn mutate(&mut self, mutations: &HeaderMutations) {
+        if mutations.is_empty() {
+            return;
+        }
         for name in &mutations.remove {
             self.headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
         }
         let mut not_evaluated = std::mem::take(&mut self.not_evaluated);
         let values = mutations.add.iter().map(|h| format(&h.value, &*self, &mut not_evaluated));
-        let values: Vec<String> = values.map(|v| trim(&v).to_string()).collect();
+        let values: Vec<SmolStr> = values.map(|v| trim(&v).into()).collect();
         self.not_evaluated = not_evaluated;
         let sends = || mutations.add.iter().zip(&values).filter(|(_, value)| !value.is_empty());
         for (header, value) in sends().filter(|(h, _)| h.append == AppendAction::OverwriteIfExistsOrAdd) {
-            let name = header.name.to_ascii_lowercase();
+            let name = header.name.to_ascii_lowercase_smolstr();
             self.headers.retain(|(n, _)| *n != name);
             self.headers.push((name, value.clone()));
         }
         for (header, value) in sends().filter(|(h, _)| h.append == AppendAction::AppendIfExistsOrAdd) {
-            push(&mut self.headers, header.name.to_ascii_lowercase(), value);
+            push(&mut self.headers, header.name.to_ascii_lowercase_smolstr(), value);
         }
-    }
-
-    pub(super) fn set_authority(&mut self, authority: &str) {
-        self.authority = authority.to_string();
-    }
-
-    pub(super) fn finish(self, path: String) -> Upstream {
-        Upstream { path, authority: self.authority, headers: self.headers }
     }
 }
 
-/// Adds a field, to the one that is there where Envoy keeps only one.
-fn push(headers: &mut Vec<(String, String)>, name: String, value: &str) {
+/// Adds a field, to the one that is there where Envoy keeps only one; that takes no empty values.
+fn push(headers: &mut Vec<(SmolStr, SmolStr)>, name: SmolStr, value: &str) {
     if is_joined(&name)
         && let Some((_, before)) = headers.iter_mut().find(|(n, _)| *n == name)
     {
-        before.push(',');
-        before.push_str(value);
+        if before.is_empty() {
+            *before = value.into();
+        } else if !value.is_empty() {
+            *before = format_smolstr!("{before},{value}");
+        }
         return;
     }
-    headers.push((name, value.to_string()));
+    headers.push((name, value.into()));
 }
 
 impl FormatSource for Draft<'_> {
@@ -125,16 +153,16 @@ impl FormatSource for Draft<'_> {
 }
 
 /// The path sent upstream, query included (envoy-matching 6.6).
-pub(super) fn rewrite_path(router: &Router, path: &str, matched: &PathMatch, rewrite: &PathRewrite) -> String {
+pub(super) fn rewrite_path(router: &Router, path: &str, matched: &PathMatch, rewrite: &PathRewrite) -> SmolStr {
     let rewritten = match rewrite {
-        PathRewrite::None => return path.to_string(),
+        PathRewrite::None => return path.into(),
         PathRewrite::Prefix(with) => rewrite_prefix(path.as_bytes(), matched_length(matched), with),
         PathRewrite::Regex { pattern, substitution } => {
             let rewritten = router.regex(pattern).and_then(|re2| rewrite_regex(path.as_bytes(), re2, substitution));
             rewritten.map_or_else(|| path.as_bytes().to_vec(), Cow::into_owned)
         }
     };
-    String::from_utf8_lossy(&rewritten).into_owned()
+    String::from_utf8_lossy(&rewritten).into()
 }
 
 /// How many bytes a prefix rewrite replaces: a matched prefix, but the whole path of an exact or regex match.
@@ -152,7 +180,7 @@ mod tests {
     use crate::envoy::router::testing::{destination, forward, on, one_host, prefix, route, seen, to};
     use crate::envoy::table::{Forward, ForwardTo, HeaderValueOption, RouteAction};
 
-    fn rewritten(matched: PathMatch, rewrite: PathRewrite, path: &str) -> String {
+    fn rewritten(matched: PathMatch, rewrite: PathRewrite, path: &str) -> SmolStr {
         let forward = Forward { rewrite: rewrite.clone(), ..forward(ForwardTo::Cluster(destination("v1"))) };
         let route = route(on(matched.clone()), RouteAction::Forward(Box::new(forward)));
         let router = Router::new(std::sync::Arc::new(one_host(vec![route])), &Switches::default());
@@ -201,7 +229,7 @@ mod tests {
         for level in levels {
             draft.mutate(level);
         }
-        draft.finish(String::new()).headers.into_iter().map(|(n, v)| format!("{n}: {v}")).collect()
+        draft.headers.into_iter().map(|(n, v)| format!("{n}: {v}")).collect()
     }
 
     fn level(remove: &[&str], set: &[(&str, &str)], add: &[(&str, &str)]) -> HeaderMutations {

@@ -1,6 +1,6 @@
 //! What decides a request's end besides the route that took it.
 
-use crate::envoy::router::{Found, HttpEnd, RequestView, Router, Seen};
+use crate::envoy::router::{Found, HttpEnd, Router, Seen, Visit};
 use crate::envoy::table::{Cors, ValueMatch};
 
 /// Two requests of one variant that were found at the same place of a table end alike: with the same outcomes, statuses and
@@ -13,15 +13,14 @@ pub(crate) struct Variant {
     grpc: bool,
 }
 
-/// The variant of a request that was found there.
-pub(crate) fn variant(router: &Router, request: &RequestView<'_>, found: Found) -> Variant {
-    let Found::Http { end, .. } = found else { return Variant::default() };
-    let seen = router.seen(request, request.path);
+/// The variant of a request that went this way.
+pub(crate) fn variant(router: &Router, visit: &Visit<'_>) -> Variant {
+    let (Found::Http { end, .. }, Some(seen)) = (visit.found, &visit.seen) else { return Variant::default() };
     let preflight = match end {
-        HttpEnd::Route { config, virtual_host, route } if request.method == "OPTIONS" => router
+        HttpEnd::Route { config, virtual_host, route } if seen.method == "OPTIONS" => router
             .route(config, virtual_host, route)
             .and_then(|r| r.cors.as_ref())
-            .is_some_and(|cors| is_answered_preflight(router, cors, &seen)),
+            .is_some_and(|cors| is_answered_preflight(router, cors, seen)),
         _ => false,
     };
     Variant { preflight, grpc: seen.is_grpc() }

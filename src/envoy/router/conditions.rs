@@ -1,11 +1,12 @@
 //! Conditions of routes, compiled: names resolved to what they refer to, regexes built.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use smol_str::SmolStr;
 
 use super::regex::{Pattern, Patterns};
 use super::view::{HeaderKey, Seen};
+use crate::envoy::outcome::ClusterShare;
 use crate::envoy::table::{HeaderMatcher, PathMatch, RouteMatch, ValueMatch};
 
 /// The path condition of a route (envoy-matching 2.3).
@@ -128,11 +129,13 @@ impl Condition {
     }
 }
 
-/// A route's conditions, compiled. Shared by the virtual hosts that share the route.
-#[derive(Debug, Clone)]
+/// A route, compiled. Shared by the virtual hosts that share the route.
+#[derive(Debug)]
 pub(crate) struct RouteTest {
     pub path: PathTest,
     pub conditions: Box<[Condition]>,
+    /// The clusters that the route can draw, found out when they are first asked for.
+    pub clusters: OnceLock<Arc<[ClusterShare]>>,
 }
 
 impl RouteTest {
@@ -145,7 +148,8 @@ impl RouteTest {
             .map(|q| Condition::Query { name: q.name.clone(), test: ValueTest::new(&q.test, patterns) })
             .collect::<Vec<_>>();
         let claims = matcher.claims.iter().map(|c| Condition::Claim { holds: c.invert });
-        RouteTest { path, conditions: headers.into_iter().chain(query).chain(claims).collect() }
+        let conditions = headers.into_iter().chain(query).chain(claims).collect();
+        RouteTest { path, conditions, clusters: OnceLock::new() }
     }
 
     /// All conditions but the path.
@@ -156,7 +160,7 @@ impl RouteTest {
 
     #[inline]
     pub(super) fn holds(&self, request: &Seen<'_>) -> bool {
-        self.path.holds(request.bare_path) && self.rest_holds(request)
+        self.path.holds(request.bare_path()) && self.rest_holds(request)
     }
 }
 

@@ -1,41 +1,45 @@
-//! What Envoy does with a request before any route is looked at: codec checks and the path's normal form.
+//! What Envoy does with a request before any route is looked at: the codec's and the connection manager's checks.
 
 use super::Switches;
-use super::view::{RequestView, trim};
+use super::view::{RequestView, joined};
+use crate::envoy::outcome::ResponseFlags;
+use crate::envoy::path::codec::{self, Refusal, Target};
 use crate::envoy::path::{Fragment, PathNormalization, PathOptions};
 use crate::manifest::kinds::PathNormalizationType;
 
-/// Why a request is answered before routing (envoy-matching 0.7). Unless said otherwise with 400.
+/// Why a request is answered before routing (envoy-matching 0.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum BadRequest {
     /// TLS spoken to a port that expects plain HTTP.
     TlsToPlainPort,
-    /// No such method in HTTP/1.1; methods are compared with case.
-    UnknownMethod,
-    /// Empty path, one without leading slash, or one with a blank, a control character or a byte above 0x7E.
-    InvalidPath,
-    /// `OPTIONS *`: 404.
-    AsteriskPath,
+    /// The codec cannot or will not read it.
+    Codec(Refusal),
+    /// A target without a path: `OPTIONS *`, or a URL that goes from the host to the query.
+    NoPath,
+    /// QUERY without a content type, or with an empty one.
+    QueryWithoutContentType,
     /// The path cannot be normalised: `%00`, or `#` where fragments are refused.
     PathNormalization,
-    MissingHost,
-    InvalidAuthority,
-    InvalidHeaderName,
-    InvalidHeaderValue,
 }
 
 impl BadRequest {
     /// Status and response flags.
-    pub(crate) fn answer(self) -> (u16, &'static str) {
+    pub(crate) fn answer(self) -> (u16, ResponseFlags) {
         match self {
-            BadRequest::AsteriskPath => (404, "-"),
-            BadRequest::PathNormalization | BadRequest::MissingHost => (400, "-"),
-            BadRequest::TlsToPlainPort
-            | BadRequest::UnknownMethod
-            | BadRequest::InvalidPath
-            | BadRequest::InvalidAuthority
-            | BadRequest::InvalidHeaderName
-            | BadRequest::InvalidHeaderValue => (400, "DPE"),
+            BadRequest::TlsToPlainPort | BadRequest::Codec(_) => (400, ResponseFlags::DownstreamProtocolError),
+            BadRequest::NoPath => (404, ResponseFlags::None),
+            BadRequest::QueryWithoutContentType | BadRequest::PathNormalization => (400, ResponseFlags::None),
+        }
+    }
+
+    /// `RESPONSE_CODE_DETAILS` in the access log.
+    pub(crate) fn details(self) -> &'static str {
+        match self {
+            BadRequest::TlsToPlainPort => "http1.codec_error",
+            BadRequest::Codec(refusal) => refusal.details(),
+            BadRequest::NoPath => "absolute_path_rejected",
+            BadRequest::QueryWithoutContentType => "query_missing_content_type",
+            BadRequest::PathNormalization => "path_normalization_failed",
         }
     }
 
@@ -43,124 +47,37 @@ impl BadRequest {
     pub(crate) fn reason(self) -> &'static str {
         match self {
             BadRequest::TlsToPlainPort => "TLS was spoken to a port that expects plain HTTP",
-            BadRequest::UnknownMethod => "the method is none that HTTP/1.1 knows (methods are upper case)",
-            BadRequest::InvalidPath => {
-                "the path is empty, doesn't begin with `/`, or has a blank, a control character or a byte that isn't ASCII"
-            }
-            BadRequest::AsteriskPath => "`*` is no path that can be routed",
+            BadRequest::Codec(refusal) => refusal.reason(),
+            BadRequest::NoPath => "`*`, or a URL without a path, is nothing that can be routed",
+            BadRequest::QueryWithoutContentType => "QUERY needs a `content-type`",
             BadRequest::PathNormalization => "the path cannot be normalised: it has `%00` or a forbidden fragment",
-            BadRequest::MissingHost => "there is no Host header",
-            BadRequest::InvalidAuthority => "the authority has a character that no host can have",
-            BadRequest::InvalidHeaderName => "a header name has a character that no token can have",
-            BadRequest::InvalidHeaderValue => "a header value has a control character",
         }
     }
 }
 
-/// The methods that Envoy's HTTP/1 parser knows.
-const METHODS: [&str; 34] = [
-    "ACL",
-    "BIND",
-    "CHECKOUT",
-    "CONNECT",
-    "COPY",
-    "DELETE",
-    "GET",
-    "HEAD",
-    "LINK",
-    "LOCK",
-    "M-SEARCH",
-    "MERGE",
-    "MKACTIVITY",
-    "MKCALENDAR",
-    "MKCOL",
-    "MOVE",
-    "NOTIFY",
-    "OPTIONS",
-    "PATCH",
-    "POST",
-    "PROPFIND",
-    "PROPPATCH",
-    "PURGE",
-    "PUT",
-    "REBIND",
-    "REPORT",
-    "SEARCH",
-    "SOURCE",
-    "SUBSCRIBE",
-    "TRACE",
-    "UNBIND",
-    "UNLINK",
-    "UNLOCK",
-    "UNSUBSCRIBE",
-];
-
-/// True where the request line is one that Envoy's HTTP/1 parser reads; its protocol detection asks the same.
-pub(crate) fn request_line(request: &RequestView<'_>) -> Result<(), BadRequest> {
-    let known = matches!(request.method, "GET" | "POST" | "PUT" | "DELETE") || METHODS.contains(&request.method);
-    if !known {
-        return Err(BadRequest::UnknownMethod);
+impl From<Refusal> for BadRequest {
+    fn from(refusal: Refusal) -> BadRequest {
+        BadRequest::Codec(refusal)
     }
-    let path = request.path.as_bytes();
-    let begins = path.first() == Some(&b'/') || (path == b"*" && request.method == "OPTIONS");
-    if !begins || path.iter().any(|b| !(0x21..=0x7E).contains(b)) {
-        return Err(BadRequest::InvalidPath);
-    }
-    Ok(())
 }
 
-/// The checks of the codec and the connection manager behind the request line.
-pub(crate) fn rest_of_head(request: &RequestView<'_>) -> Result<(), BadRequest> {
-    if request.path == "*" {
-        return Err(BadRequest::AsteriskPath);
-    }
-    if request.authority.is_empty() {
-        return Err(BadRequest::MissingHost);
-    }
-    if !request.authority.bytes().all(is_authority_byte) {
-        return Err(BadRequest::InvalidAuthority);
-    }
+/// The checks behind the request line, which says `target`.
+pub(super) fn check_head(request: &RequestView<'_>, target: &Target<'_>) -> Result<(), BadRequest> {
+    codec::check_authority(request.authority)?;
     for (name, value) in request.headers {
-        if name.is_empty() || !name.bytes().all(is_token_byte) {
-            return Err(BadRequest::InvalidHeaderName);
-        }
-        // A lone carriage return is dropped by the parser.
-        if trim(value).bytes().any(|b| b < 0x20 && !matches!(b, b'\t' | b'\r') || b == 0x7F) {
-            return Err(BadRequest::InvalidHeaderValue);
-        }
+        codec::check_header(name, value)?;
+    }
+    if !target.path.starts_with('/') && request.method != "CONNECT" {
+        return Err(BadRequest::NoPath);
+    }
+    if request.method == "QUERY" && joined(request.headers, "content-type").is_none_or(|t| t.is_empty()) {
+        return Err(BadRequest::QueryWithoutContentType);
     }
     Ok(())
-}
-
-/// The bytes of `more` and all letters and digits, as a table: this is asked for every byte of every request.
-const fn letters_digits_and(more: &[u8]) -> [bool; 256] {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = (byte as u8).is_ascii_alphanumeric();
-        byte += 1;
-    }
-    let mut at = 0;
-    while at < more.len() {
-        table[more[at] as usize] = true;
-        at += 1;
-    }
-    table
-}
-
-static TOKEN: [bool; 256] = letters_digits_and(b"!#$%&'*+-.^_`|~");
-static AUTHORITY: [bool; 256] = letters_digits_and(b"-._~:[]@!$&'()*+,;=%");
-
-fn is_token_byte(byte: u8) -> bool {
-    TOKEN[usize::from(byte)]
-}
-
-fn is_authority_byte(byte: u8) -> bool {
-    AUTHORITY[usize::from(byte)]
 }
 
 /// How paths are normalised (2.6): the mesh's setting and the proxy's switches.
-pub(crate) fn path_options(kind: PathNormalizationType, switches: &Switches) -> PathOptions {
+pub(super) fn path_options(kind: PathNormalizationType, switches: &Switches) -> PathOptions {
     let mode = match kind {
         PathNormalizationType::Default | PathNormalizationType::Base => PathNormalization::Base,
         PathNormalizationType::None => PathNormalization::None,
@@ -177,53 +94,48 @@ pub(crate) fn path_options(kind: PathNormalizationType, switches: &Switches) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::envoy::request::Request;
 
-    fn view<'a>(method: &'a str, authority: &'a str, path: &'a str) -> RequestView<'a> {
-        RequestView {
-            method,
-            authority,
-            path,
-            address: None,
-            dialled_host: None,
-            port: None,
-            tls: false,
-            sni: None,
-            headers: &[],
-        }
+    fn answer(request: &Request) -> Option<BadRequest> {
+        let view = RequestView::from(request);
+        let target = codec::request_line(view.method, view.path).map_err(BadRequest::from);
+        target.and_then(|target| check_head(&view, &target)).err()
     }
 
     #[test]
     fn s0_7_requests_that_never_reach_the_table() {
+        use BadRequest::*;
         for (method, authority, path, wanted) in [
             ("GET", "a", "/", None),
-            ("get", "a", "/", Some(BadRequest::UnknownMethod)),
-            ("BREW", "a", "/", Some(BadRequest::UnknownMethod)),
-            ("GET", "a", "", Some(BadRequest::InvalidPath)),
-            ("GET", "a", "x", Some(BadRequest::InvalidPath)),
-            ("GET", "a", "*", Some(BadRequest::InvalidPath)),
-            ("OPTIONS", "a", "*", Some(BadRequest::AsteriskPath)),
-            ("GET", "a", "/a b", Some(BadRequest::InvalidPath)),
-            ("GET", "a", "/é", Some(BadRequest::InvalidPath)),
-            ("GET", "", "/", Some(BadRequest::MissingHost)),
-            ("GET", "a b", "/", Some(BadRequest::InvalidAuthority)),
+            ("GET", "", "/", None),
+            ("GET", "a", "http://b/c", None),
+            ("CONNECT", "a", "a:80", None),
+            ("get", "a", "/", Some(Codec(Refusal::UnknownMethod))),
+            ("GET", "a", "*", Some(Codec(Refusal::InvalidUrl))),
+            ("GET", "a b", "/", Some(Codec(Refusal::InvalidAuthority))),
+            ("OPTIONS", "a", "*", Some(NoPath)),
+            ("GET", "a", "http://b?c", Some(NoPath)),
+            ("QUERY", "a", "http://b?c", Some(NoPath)),
+            ("QUERY", "a", "/", Some(QueryWithoutContentType)),
         ] {
-            let request = view(method, authority, path);
-            let got = request_line(&request).and_then(|()| rest_of_head(&request)).err();
-            assert_eq!(got, wanted, "{method} {authority} {path}");
+            assert_eq!(answer(&Request::new(method, authority, path)), wanted, "{method} {authority} {path}");
         }
     }
 
     #[test]
-    fn s0_7_header_names_and_values() {
-        for (name, value, wanted) in [
-            ("x-a", "v\tw", None),
-            ("x_a", "é", None),
-            ("@x", "v", Some(BadRequest::InvalidHeaderName)),
-            ("x-a", "v\u{1}", Some(BadRequest::InvalidHeaderValue)),
-        ] {
-            let headers = [(name.into(), value.into())];
-            let request = RequestView { headers: &headers, ..view("GET", "a", "/") };
-            assert_eq!(rest_of_head(&request).err(), wanted, "{name}: {value}");
+    fn s0_7_query_needs_a_content_type() {
+        for (values, fine) in [(&["a/b"][..], true), (&["", "a/b"], true), (&[""], false), (&["", ""], false)] {
+            let headers = values.iter().map(|v| ("Content-Type".into(), (*v).into())).collect();
+            let request = Request { headers, ..Request::new("QUERY", "a", "/") };
+            assert_eq!(answer(&request).is_none(), fine, "{values:?}");
         }
+    }
+
+    #[test]
+    fn s0_7_answers() {
+        let log = |r: BadRequest| (r.answer().0, r.answer().1.as_str(), r.details());
+        assert_eq!(log(BadRequest::NoPath), (404, "-", "absolute_path_rejected"));
+        assert_eq!(log(BadRequest::PathNormalization), (400, "-", "path_normalization_failed"));
+        assert_eq!(log(Refusal::InvalidAuthority.into()), (400, "DPE", "http.invalid_authority"));
     }
 }

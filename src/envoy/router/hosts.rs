@@ -1,11 +1,9 @@
 //! Which virtual host serves an authority (envoy-matching 1).
 
-use std::borrow::Cow;
-
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
-use super::authority::without_port;
+use crate::envoy::authority::{lower_case, without_port};
 use crate::envoy::table::RouteConfiguration;
 
 /// How a domain took an authority.
@@ -116,14 +114,6 @@ fn longest_first(map: FxHashMap<usize, FxHashMap<SmolStr, u32>>) -> Vec<(usize, 
     let mut all: Vec<_> = map.into_iter().collect();
     all.sort_by_key(|(length, _)| std::cmp::Reverse(*length));
     all
-}
-
-pub(crate) fn lower_case(text: &str) -> Cow<'_, str> {
-    if text.bytes().any(|b| b.is_ascii_uppercase()) {
-        Cow::Owned(text.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(text)
-    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! Which listener, virtual host and route of one proxy's table take a request.
 //!
-//! In: a [`RouteTable`] and requests. Out: [`Found`], positions in the table. [`Router::find`] uses indexes and is made for
-//! streams of requests; [`Router::plain`] gives the same answer by trying everything in order, and
-//! [`Router::trials`] says about each route that was tried why it did or didn't match.
+//! In: a [`RouteTable`] and requests. Out: [`Visit`], positions in the table and the request as routes see it.
+//! [`Router::visit`] uses indexes and is made for streams of requests; in tests `Router::plain` gives the same answer by
+//! trying everything in order. [`Router::trials`] says about each route that was tried why it did or didn't match.
 //!
 //! Not here: what the route then does with the request (room `decision`), and which cluster a weighted route draws.
 
-pub(crate) mod authority;
 mod conditions;
 mod entry;
 mod hosts;
@@ -28,10 +27,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use smol_str::{SmolStr, format_smolstr};
 
 use conditions::RouteTest;
-use entry::{path_options, request_line, rest_of_head};
-use hosts::{HostIndex, lower_case};
+use entry::{check_head, path_options};
+use hosts::HostIndex;
 use listeners::{Connection, ListenerIndex};
 use path_index::PathIndex;
 use regex::Patterns;
@@ -44,18 +44,23 @@ pub(crate) use trials::Trial;
 pub(crate) use view::RequestView;
 pub(crate) use view::{HeaderKey, Seen, is_joined, is_removed, trim};
 
-use crate::envoy::path::{PathOptions, normalize_str};
+use crate::envoy::authority::{Authority, lower_case};
+use crate::envoy::outcome::{ClusterShare, cluster_shares};
+use crate::envoy::path::{PathOptions, codec, normalize_str};
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::re2::Re2;
-use crate::envoy::table::{ChainAction, FilterChain, Listener, Route, RouteConfiguration, RouteTable, VirtualHost};
+use crate::envoy::table::{
+    ChainAction, FilterChain, ForwardTo, Listener, Route, RouteAction, RouteConfiguration, RouteTable, VirtualHost,
+};
 
 /// Virtual hosts with fewer routes than this are searched in order: that is faster than any index.
 const SCAN_BELOW: usize = 12;
 
 /// Where a request ended up, as positions in the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Found {
     /// Nothing listens on that address and port.
+    #[default]
     NothingListens,
     /// The listener closes the connection: no filter chain takes it.
     NoChain { listener: u32 },
@@ -97,12 +102,23 @@ pub(crate) enum HttpEnd {
     },
 }
 
+/// A request on its way through the table.
+#[derive(Debug)]
+pub(crate) struct Visit<'a> {
+    /// Where it ended up.
+    pub found: Found,
+    /// The request as routes see it; None where it is none of HTTP or was refused before routing.
+    pub seen: Option<Seen<'a>>,
+}
+
 /// One proxy's table, compiled for deciding requests.
 #[derive(Debug)]
 pub(crate) struct Router {
     table: Arc<RouteTable>,
     switches: Switches,
     listeners: ListenerIndex,
+    /// `ADDRESS:PORT` of each listener.
+    addresses: Vec<SmolStr>,
     /// By listener: the route configuration of each chain, and of the default chain.
     chain_configs: Vec<(Vec<Option<u32>>, Option<u32>)>,
     configs: Vec<ConfigIndex>,
@@ -164,6 +180,7 @@ impl Router {
         };
         Router {
             listeners: ListenerIndex::new(&table),
+            addresses: table.listeners.iter().map(listener_address).collect(),
             chain_configs: table.listeners.iter().map(configs_of).collect(),
             configs,
             paths: path_options(table.path_normalization, switches),
@@ -189,10 +206,15 @@ impl Router {
         &self.rejected
     }
 
+    /// Where a request goes, as [`Router::visit`] says.
+    pub(crate) fn find(&self, request: &RequestView<'_>) -> Found {
+        self.visit(request).found
+    }
+
     /// Decides where a request goes, with indexes: in time that doesn't depend on the number of routes, as a rule, and
     /// without allocation for ordinary requests.
-    pub(crate) fn find(&self, request: &RequestView<'_>) -> Found {
-        self.decide(request, |config, seen| {
+    pub(crate) fn visit<'a>(&self, request: &RequestView<'a>) -> Visit<'a> {
+        self.enter(request, |config, seen| {
             let Some(index) = self.configs.get(config as usize) else { return HttpEnd::NoRouteConfig };
             let Some(virtual_host) = index.hosts.find(seen.authority) else { return HttpEnd::NoVirtualHost { config } };
             let requires = self.virtual_host(config, virtual_host).is_some_and(|v| v.require_tls);
@@ -202,8 +224,9 @@ impl Router {
     }
 
     /// The same answer as [`Router::find`], by trying domains and routes in order.
+    #[cfg(test)]
     pub(crate) fn plain(&self, request: &RequestView<'_>) -> Found {
-        self.decide(request, |config, seen| {
+        let visit = self.enter(request, |config, seen| {
             let Some(table) = self.config(config) else { return HttpEnd::NoRouteConfig };
             let Some((virtual_host, _, _)) = HostIndex::plain(table, seen.authority) else {
                 return HttpEnd::NoVirtualHost { config };
@@ -212,47 +235,54 @@ impl Router {
             let tests = self.tests(config, virtual_host);
             let first = || tests.iter().position(|t| t.holds(seen)).and_then(|i| u32::try_from(i).ok());
             end(config, virtual_host, requires, seen, first)
-        })
+        });
+        visit.found
     }
 
     /// Listener, chain and the checks before routing, then `http` with the route configuration.
-    fn decide(&self, request: &RequestView<'_>, http: impl FnOnce(u32, &Seen<'_>) -> HttpEnd) -> Found {
-        let readable = request_line(request);
+    fn enter<'a>(&self, request: &RequestView<'a>, http: impl FnOnce(u32, &Seen<'_>) -> HttpEnd) -> Visit<'a> {
+        let nowhere = |found| Visit { found, seen: None };
+        let line = codec::request_line(request.method, request.path);
         let sni = self.server_name(request);
         let connection = Connection {
             address: self.address(request),
             port: dialled_port(request),
             tls: request.tls,
             sni: sni.as_deref(),
-            looks_like_http: readable.is_ok(),
+            looks_like_http: line.is_ok() || codec::looks_like_http(request.method, request.path),
         };
         let Some(listener) = self.listeners.listener(&connection) else {
-            return if self.table.virtual_outbound.is_some() { Found::VirtualOutbound } else { Found::NothingListens };
+            let outbound = self.table.virtual_outbound.is_some();
+            return nowhere(if outbound { Found::VirtualOutbound } else { Found::NothingListens });
         };
-        let Some(chain) = self.listeners.chain(listener, &connection) else { return Found::NoChain { listener } };
-        let Some(filter_chain) = self.chain(listener, chain) else { return Found::NoChain { listener } };
+        let Some(chain) = self.listeners.chain(listener, &connection) else {
+            return nowhere(Found::NoChain { listener });
+        };
+        let Some(filter_chain) = self.chain(listener, chain) else { return nowhere(Found::NoChain { listener }) };
         if filter_chain.tls.is_some() && !request.tls {
-            return Found::PlainToTls { listener, chain };
+            return nowhere(Found::PlainToTls { listener, chain });
         }
         if let ChainAction::Tcp(_) = filter_chain.action {
-            return Found::Tcp { listener, chain };
+            return nowhere(Found::Tcp { listener, chain });
         }
-        let refused = |reason| Found::Http { listener, chain, end: HttpEnd::Refused(reason) };
+        let refused = |reason| nowhere(Found::Http { listener, chain, end: HttpEnd::Refused(reason) });
         if request.tls && filter_chain.tls.is_none() {
             return refused(BadRequest::TlsToPlainPort);
         }
-        if let Err(reason) = readable.and_then(|()| rest_of_head(request)) {
+        let target = match line {
+            Ok(target) => target,
+            Err(reason) => return refused(reason.into()),
+        };
+        if let Err(reason) = check_head(request, &target) {
             return refused(reason);
         }
-        let path = match self.normalize(request.path) {
-            Ok(path) => path,
-            Err(reason) => return refused(reason),
-        };
+        let Ok(path) = normalize_str(target.path, &self.paths) else { return refused(BadRequest::PathNormalization) };
+        let seen = self.seen(request, target.authority.unwrap_or(request.authority), path);
         let end = match self.chain_config(listener, chain) {
-            Some(config) => http(config, &self.seen(request, &path)),
+            Some(config) => http(config, &seen),
             None => HttpEnd::NoRouteConfig,
         };
-        Found::Http { listener, chain, end }
+        Visit { found: Found::Http { listener, chain, end }, seen: Some(seen) }
     }
 
     /// The address that a request dials: its own, else what the mesh's DNS answers for the dialled host, else that host if
@@ -261,33 +291,32 @@ impl Router {
         if request.address.is_some() || self.table.proxy.kind == ProxyKind::Gateway {
             return request.address;
         }
-        let dialled = request.dialled_host.unwrap_or(request.authority);
-        self.table.names.resolve(authority::without_port(dialled)).or_else(|| authority::literal_address(dialled))
+        let dialled = Authority::of(request.dialled_host.unwrap_or(request.authority));
+        self.table.names.resolve(dialled.host).or_else(|| dialled.address())
     }
 
     /// The name that a TLS client asks for (SNI), lower case: the request's, else the dialled host; None without TLS and
     /// for addresses.
     pub(crate) fn server_name<'a>(&self, request: &RequestView<'a>) -> Option<Cow<'a, str>> {
-        sni(request).filter(|_| request.tls)
+        if request.tls { sni(request) } else { None }
     }
 
-    /// The path as it is matched and sent upstream, query included (2.6).
-    pub(crate) fn normalize<'a>(&self, path: &'a str) -> Result<Cow<'a, str>, BadRequest> {
-        normalize_str(path, &self.paths).map_err(|_| BadRequest::PathNormalization)
-    }
-
-    /// The request as conditions see it; `path` is normalised.
-    pub(crate) fn seen<'a>(&self, request: &RequestView<'a>, path: &'a str) -> Seen<'a> {
+    fn seen<'a>(&self, request: &RequestView<'a>, authority: &'a str, path: Cow<'a, str>) -> Seen<'a> {
         Seen {
             method: request.method,
-            authority: request.authority,
+            authority,
+            bare_length: memchr::memchr2(b'?', b'#', path.as_bytes()).unwrap_or(path.len()),
             path,
-            bare_path: path.split_once(['?', '#']).map_or(path, |(bare, _)| bare),
             edge: self.table.proxy.kind == ProxyKind::Gateway,
             secure: request.tls,
             headers: request.headers,
             individually: self.switches.match_headers_individually,
         }
+    }
+
+    /// `ADDRESS:PORT` of a listener.
+    pub(crate) fn listener_address(&self, listener: u32) -> Option<&SmolStr> {
+        self.addresses.get(listener as usize)
     }
 
     pub(crate) fn listener(&self, listener: u32) -> Option<&Listener> {
@@ -322,6 +351,29 @@ impl Router {
         self.virtual_host(config, virtual_host)?.routes.get(route as usize)
     }
 
+    /// The route that took a request.
+    pub(crate) fn taken(&self, found: Found) -> Option<&Arc<Route>> {
+        let (config, virtual_host, route) = found.route()?;
+        self.route(config, virtual_host, route)
+    }
+
+    /// The clusters that a route can draw, with what becomes of requests to them; empty where it forwards nothing.
+    pub(crate) fn clusters(&self, config: u32, virtual_host: u32, route: u32) -> Option<&Arc<[ClusterShare]>> {
+        let test = self.tests(config, virtual_host).get(route as usize)?;
+        Some(test.clusters.get_or_init(|| {
+            let action = self.route(config, virtual_host, route).map(|r| &r.action);
+            let Some(RouteAction::Forward(forward)) = action else { return Arc::new([]) };
+            let shares = match &forward.destination {
+                ForwardTo::Cluster(destination) => cluster_shares(&self.table, &[(&destination.cluster, 100)]),
+                ForwardTo::Weighted(entries) => {
+                    let names: Vec<_> = entries.iter().map(|e| (&e.destination.cluster, e.weight)).collect();
+                    cluster_shares(&self.table, &names)
+                }
+            };
+            shares.into()
+        }))
+    }
+
     /// A regex of the table, compiled; None where Envoy refuses it.
     pub(crate) fn regex(&self, text: &str) -> Option<&Re2> {
         self.patterns.compiled(text)
@@ -345,9 +397,14 @@ impl Found {
         }
     }
 
-    /// True where a route of a virtual host took it.
-    pub(crate) fn has_route(self) -> bool {
-        matches!(self, Found::Http { end: HttpEnd::Route { .. }, .. })
+    /// Positions of the route that took the request: route configuration, virtual host, route.
+    pub(crate) fn route(self) -> Option<(u32, u32, u32)> {
+        match self {
+            Found::Http { end: HttpEnd::Route { config, virtual_host, route }, .. } => {
+                Some((config, virtual_host, route))
+            }
+            _ => None,
+        }
     }
 
     /// Route configuration and virtual host whose routes were tried.
@@ -397,12 +454,19 @@ fn end(
 fn sni<'a>(request: &RequestView<'a>) -> Option<Cow<'a, str>> {
     match request.sni {
         Some(name) => Some(lower_case(name)),
-        None => authority::default_sni(request.dialled_host.unwrap_or(request.authority)),
+        None => Authority::of(request.dialled_host.unwrap_or(request.authority)).server_name(),
     }
 }
 
 /// The dialled port: the request's, else the authority's, else 443 with TLS, else 80.
 pub(crate) fn dialled_port(request: &RequestView<'_>) -> u16 {
     let default = if request.tls { 443 } else { 80 };
-    request.port.or_else(|| authority::port(request.authority)).unwrap_or(default)
+    request.port.or_else(|| Authority::of(request.authority).port()).unwrap_or(default)
+}
+
+fn listener_address(listener: &Listener) -> SmolStr {
+    match listener.address {
+        IpAddr::V4(address) => format_smolstr!("{address}:{}", listener.port),
+        IpAddr::V6(address) => format_smolstr!("[{address}]:{}", listener.port),
+    }
 }

@@ -91,7 +91,7 @@ impl PathIndex {
     /// The first route whose conditions all hold.
     pub(super) fn find(&self, routes: &[Arc<RouteTest>], request: &Seen<'_>) -> Option<u32> {
         let mut best = u32::MAX;
-        let path = request.bare_path.as_bytes();
+        let path = request.bare_path().as_bytes();
         let mut visit = |list: u32| {
             if let Some(list) = self.lists.get(list as usize) {
                 list.improve(&mut best, routes, request);
@@ -220,7 +220,7 @@ impl Entry {
             Check::Rest => routes.get(self.route as usize).is_some_and(|r| r.rest_holds(request)),
             Check::All => routes
                 .get(self.route as usize)
-                .is_some_and(|r| r.rest_holds(request) && r.path.holds(request.bare_path)),
+                .is_some_and(|r| r.rest_holds(request) && r.path.holds(request.bare_path())),
         };
         if holds {
             *best = self.route;

@@ -168,8 +168,8 @@ pub(crate) fn seen<'a>(headers: &'a [(SmolStr, SmolStr)]) -> Seen<'a> {
     Seen {
         method: "GET",
         authority: "Shop:80",
-        path: "/p?q=1&q=2&x&&y=a=b",
-        bare_path: "/p",
+        path: "/p?q=1&q=2&x&&y=a=b".into(),
+        bare_length: 2,
         edge: false,
         secure: false,
         headers,

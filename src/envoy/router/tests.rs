@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::testing::*;
 use super::*;
+use crate::envoy::request::Request;
 use crate::envoy::table::*;
 
 fn router(table: RouteTable) -> Router {
@@ -215,4 +216,53 @@ fn s2_5_what_envoy_refuses_is_listed() {
     let reasons: Vec<_> = router.rejected().iter().map(|r| r.reason.as_str()).collect();
     assert_eq!(reasons.len(), 4, "{reasons:?}");
     assert_eq!(reasons[0], "the domain `b` comes twice");
+}
+
+/// A sidecar's port whose protocol is detected: HTTP goes to the table, anything else on as TCP.
+#[test]
+fn s0_7_detection_takes_any_method_and_the_codec_refuses_it() {
+    let mut table = one_host(vec![route(prefix("/"), to("v1"))]);
+    let listener = &mut table.listeners[0];
+    listener.filter_chains[0].matcher.application_protocols = vec!["http/1.1".into(), "h2c".into()];
+    let action = ChainAction::Tcp(TcpDestination::Cluster(ClusterName::Passthrough));
+    let tcp = FilterChain { matcher: FilterChainMatch::default(), tls: None, action, source: None };
+    listener.filter_chains.push(tcp);
+    let router = router(table);
+    for (method, path, wanted) in [
+        ("GET", "/", "route"),
+        ("MSEARCH", "/", "route"),
+        ("GET", "http://other/x", "route"),
+        ("M-SEARCH", "/", "http1.codec_error"),
+        ("get", "/", "http1.codec_error"),
+        ("PRI", "*", "http1.codec_error"),
+        ("GET", "*", "http1.invalid_url"),
+        ("CONNECT", "/a", "http1.invalid_url"),
+        ("CONNECT", "a:80", "no route"),
+        ("QUERY", "/", "query_missing_content_type"),
+        ("GET", "ftp://other/x", "http1.invalid_scheme"),
+        ("GET", "foo", "tcp"),
+        ("GET", "", "tcp"),
+        ("GE,T", "/", "tcp"),
+    ] {
+        let request = Request { port: Some(80), ..Request::new(method, "shop", path) };
+        let found = match router.find(&RequestView::from(&request)) {
+            Found::Http { end: HttpEnd::Route { .. }, .. } => "route",
+            Found::Http { end: HttpEnd::NoRoute { .. }, .. } => "no route",
+            Found::Http { end: HttpEnd::Refused(reason), .. } => reason.details(),
+            Found::Tcp { .. } => "tcp",
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(found, wanted, "{method} {path}");
+    }
+}
+
+/// A URL as the target names authority and path itself.
+#[test]
+fn s0_7_absolute_targets_override_the_host_field() {
+    let table = one_host(vec![route(prefix("/"), to("v1"))]);
+    let router = router(table);
+    let request = Request { port: Some(80), ..Request::new("GET", "shop", "http://u@Other:81/a/../b?q") };
+    let view = RequestView::from(&request);
+    let seen = router.visit(&view).seen.expect("a request that is let in");
+    assert_eq!((seen.authority, &*seen.path, seen.bare_path()), ("Other:81", "/b?q", "/b"));
 }

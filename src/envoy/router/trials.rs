@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 
 use regex_automata::meta;
 
+use super::Router;
 use super::conditions::{Condition, PathTest, RouteTest, ValueTest};
 use super::hosts::HostIndex;
 use super::regex::Pattern;
-use super::view::{HeaderKey, RequestView, Seen};
-use super::{BadRequest, Router};
+use super::view::{HeaderKey, Seen};
+use crate::envoy::authority::without_port;
 use crate::envoy::table::{ClaimMatcher, HeaderMatcher, PathMatch, QueryParameterMatcher, RouteMatch, ValueMatch};
 
 /// What came of trying one route.
@@ -26,43 +27,31 @@ pub(crate) struct Trial {
 
 impl Router {
     /// Tries the routes of a virtual host in order, up to the first that matches.
-    ///
-    /// # Errors
-    /// The path cannot be normalised, so that no route is ever tried.
-    pub(crate) fn trials(
-        &self,
-        request: &RequestView<'_>,
-        config: u32,
-        virtual_host: u32,
-    ) -> Result<Vec<Trial>, BadRequest> {
-        let path = self.normalize(request.path)?;
-        let seen = self.seen(request, &path);
+    pub(crate) fn trials(&self, seen: &Seen<'_>, config: u32, virtual_host: u32) -> Vec<Trial> {
         let mut trials = Vec::new();
         for (i, test) in (0u32..).zip(self.tests(config, virtual_host)) {
             let Some(route) = self.route(config, virtual_host, i) else { break };
-            let trial = trial(i, &route.matcher, test, &seen);
+            let trial = trial(i, &route.matcher, test, seen);
             let matched = trial.matched;
             trials.push(trial);
             if matched {
                 break;
             }
         }
-        Ok(trials)
+        trials
     }
 
     /// Routes behind `route` that would take the request too, if it weren't there; at most `limit`.
     pub(crate) fn also_matching(
         &self,
-        request: &RequestView<'_>,
+        seen: &Seen<'_>,
         config: u32,
         virtual_host: u32,
         route: u32,
         limit: usize,
     ) -> Vec<u32> {
-        let Ok(path) = self.normalize(request.path) else { return Vec::new() };
-        let seen = self.seen(request, &path);
         let tests = (0u32..).zip(self.tests(config, virtual_host));
-        tests.skip(route as usize + 1).filter(|(_, t)| t.holds(&seen)).map(|(i, _)| i).take(limit).collect()
+        tests.skip(route as usize + 1).filter(|(_, t)| t.holds(seen)).map(|(i, _)| i).take(limit).collect()
     }
 
     /// The routes (first and last) that stand behind one that matches every request.
@@ -80,7 +69,7 @@ impl Router {
 
     /// Why no domain takes an authority: the nearest one, where the two differ in little.
     pub(crate) fn host_hint(&self, config: u32, authority: &str) -> Option<String> {
-        let host = super::authority::without_port(authority).to_ascii_lowercase();
+        let host = without_port(authority).to_ascii_lowercase();
         let config = self.config(config)?;
         if let Some(bare) = host.strip_suffix('.')
             && let Some((_, _, domain)) = HostIndex::plain(config, bare)
@@ -95,7 +84,7 @@ impl Router {
 }
 
 fn trial(route: u32, matcher: &RouteMatch, test: &RouteTest, request: &Seen<'_>) -> Trial {
-    let path_holds = test.path.holds(request.bare_path) && request.method != "CONNECT";
+    let path_holds = test.path.holds(request.bare_path()) && request.method != "CONNECT";
     let failed: Vec<usize> =
         test.conditions.iter().enumerate().filter(|(_, c)| !c.holds(request)).map(|(i, _)| i).collect();
     let matched = path_holds && failed.is_empty();
@@ -104,9 +93,9 @@ fn trial(route: u32, matcher: &RouteMatch, test: &RouteTest, request: &Seen<'_>)
         all_conditions(matcher)
     } else if !path_holds {
         if failed.is_empty() {
-            hints.extend(path_hints(matcher, &test.path, request.bare_path));
+            hints.extend(path_hints(matcher, &test.path, request.bare_path()));
         }
-        format!("path: {}; {:?}", path_text(&matcher.path, matcher.case_sensitive), request.bare_path)
+        format!("path: {}; {:?}", path_text(&matcher.path, matcher.case_sensitive), request.bare_path())
     } else {
         let first = failed.first().copied().unwrap_or_default();
         if let ([_], Some(condition)) = (failed.as_slice(), test.conditions.get(first)) {
@@ -323,13 +312,14 @@ mod tests {
 
     use super::super::testing::*;
     use super::*;
-    use crate::envoy::router::Switches;
+    use crate::envoy::router::{RequestView, Switches};
 
     fn tried(matchers: Vec<RouteMatch>, path: &str, headers: &[(&str, &str)]) -> Vec<Trial> {
         let table = one_host(matchers.into_iter().map(|m| route(m, to("v1"))).collect());
         let router = Router::new(Arc::new(table), &Switches::default());
         let request = request(path, headers);
-        router.trials(&RequestView::from(&request), 0, 0).expect("a path that can be normalised")
+        let visit = router.visit(&RequestView::from(&request));
+        router.trials(&visit.seen.expect("a request that is let in"), 0, 0)
     }
 
     fn one(matcher: RouteMatch, path: &str, headers: &[(&str, &str)]) -> (String, Option<String>) {

@@ -46,14 +46,14 @@ impl<'a> From<&'a Request> for RequestView<'a> {
 
 /// The request as conditions of routes see it: normalised path, Envoy's own headers added, control headers gone
 /// (envoy-matching 0.6, steps 3 and 4).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Seen<'a> {
     pub method: &'a str,
     pub authority: &'a str,
-    /// Normalised path with query.
-    pub path: &'a str,
-    /// `path` up to the query: the text of path conditions (2.3).
-    pub bare_path: &'a str,
+    /// Normalised path with query. Empty for CONNECT.
+    pub path: Cow<'a, str>,
+    /// Bytes of `path` up to the query or fragment.
+    pub bare_length: usize,
     /// True where the proxy is the edge, which believes no forwarding header of the client's.
     pub edge: bool,
     /// True where the proxy terminated TLS.
@@ -183,6 +183,12 @@ pub(crate) fn is_removed(lower_name: &str) -> bool {
 }
 
 impl<'a> Seen<'a> {
+    /// The path up to the query: the text of path conditions (2.3).
+    #[inline]
+    pub(crate) fn bare_path(&self) -> &str {
+        self.path.get(..self.bare_length).unwrap_or(&self.path)
+    }
+
     /// Calls `visit` with each value of a header until it says true; gives whether the header exists and whether it did.
     ///
     /// Repeated fields come one by one, or joined where Envoy joins them (3.1, 3.2). Blanks around a value are not part of it.
@@ -191,59 +197,49 @@ impl<'a> Seen<'a> {
         match key {
             HeaderKey::Method => one(self.method, &mut visit),
             HeaderKey::Authority => one(self.authority, &mut visit),
-            HeaderKey::Path => one(self.path, &mut visit),
+            HeaderKey::Path => one(&self.path, &mut visit),
             HeaderKey::Scheme => one(self.scheme(), &mut visit),
             HeaderKey::ForwardedProto => one(&self.forwarded_proto(), &mut visit),
             HeaderKey::ForwardedFor if self.edge => {
                 let sent = self.joined("x-forwarded-for").map(|v| format!("{v},{UNKNOWN_CLIENT}"));
                 one(sent.as_deref().unwrap_or(UNKNOWN_CLIENT), &mut visit)
             }
-            HeaderKey::ForwardedFor => self.fields("x-forwarded-for", true, &mut visit),
+            HeaderKey::ForwardedFor => self.one_field("x-forwarded-for", &mut visit),
             HeaderKey::RequestId => {
                 one(&self.joined("x-request-id").unwrap_or(GENERATED_REQUEST_ID.into()), &mut visit)
             }
-            HeaderKey::Upgrade(name) if self.asks_for_upgrade() => self.fields(name, true, &mut visit),
+            HeaderKey::Upgrade(name) if self.asks_for_upgrade() => self.one_field(name, &mut visit),
             HeaderKey::Upgrade(_) | HeaderKey::Gone => Values { exists: false, accepted: false },
-            HeaderKey::Field { name, joined } => self.fields(name, *joined || !self.individually, &mut visit),
+            HeaderKey::Field { name, joined: true } => self.one_field(name, &mut visit),
+            HeaderKey::Field { name, joined: false } => self.fields(name, &mut visit),
         }
     }
 
-    fn fields(&self, name: &str, joined: bool, visit: &mut dyn FnMut(&str) -> bool) -> Values {
-        let mut found = Values { exists: false, accepted: false };
-        if joined {
-            if let Some(value) = self.joined(name) {
-                found = Values { exists: true, accepted: visit(&value) };
-            }
+    fn one_field(&self, name: &str, visit: &mut dyn FnMut(&str) -> bool) -> Values {
+        match self.joined(name) {
+            Some(value) => Values { exists: true, accepted: visit(&value) },
+            None => Values { exists: false, accepted: false },
+        }
+    }
+
+    fn fields(&self, name: &str, visit: &mut dyn FnMut(&str) -> bool) -> Values {
+        let mut values = values_of(self.headers, name);
+        if self.individually {
+            let mut found = Values { exists: false, accepted: false };
+            found.accepted = values.any(|value| {
+                found.exists = true;
+                visit(value)
+            });
             return found;
         }
-        for (field, value) in self.headers {
-            if field.eq_ignore_ascii_case(name) {
-                found.exists = true;
-                if visit(trim(value)) {
-                    found.accepted = true;
-                    break;
-                }
-            }
-        }
-        found
+        let Some(first) = values.next() else { return Values { exists: false, accepted: false } };
+        let all = values.fold(Cow::Borrowed(first), |all, value| Cow::Owned(format!("{all},{value}")));
+        Values { exists: true, accepted: visit(&all) }
     }
 
-    /// All values of a header joined by `,`; borrowed where there is only one.
+    /// The value of a header of which Envoy keeps one field.
     pub(crate) fn joined(&self, name: &str) -> Option<Cow<'a, str>> {
-        let headers = self.headers;
-        let mut values = headers.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, v)| trim(v));
-        let first = values.next()?;
-        match values.next() {
-            None => Some(Cow::Borrowed(first)),
-            Some(second) => {
-                let mut all = format!("{first},{second}");
-                for value in values {
-                    all.push(',');
-                    all.push_str(value);
-                }
-                Some(Cow::Owned(all))
-            }
-        }
+        joined(self.headers, name)
     }
 
     /// `x-forwarded-proto`: a sidecar believes the client's, a gateway says what the connection is (RT-10).
@@ -275,12 +271,12 @@ impl<'a> Seen<'a> {
     }
 
     /// The query: what follows the first `?` (4.1).
-    pub(crate) fn query(&self) -> Option<&'a str> {
+    pub(crate) fn query(&self) -> Option<&str> {
         self.path.split_once('?').map(|(_, query)| query)
     }
 
     /// The first occurrence of a query parameter, undecoded (4.1, 4.2).
-    pub(crate) fn query_parameter(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn query_parameter(&self, name: &str) -> Option<&str> {
         let pieces = self.query()?.split('&');
         pieces.map(|piece| piece.split_once('=').unwrap_or((piece, ""))).find(|(n, _)| *n == name).map(|(_, v)| v)
     }
@@ -288,6 +284,31 @@ impl<'a> Seen<'a> {
     /// True for a gRPC request by its content type (2.2): local replies to it are HTTP 200 with a `grpc-status`.
     pub(crate) fn is_grpc(&self) -> bool {
         self.joined("content-type").is_some_and(|v| v == "application/grpc" || v.starts_with("application/grpc+"))
+    }
+}
+
+/// The values of all fields of a name, in any case.
+fn values_of<'a>(headers: &'a [(SmolStr, SmolStr)], name: &str) -> impl Iterator<Item = &'a str> {
+    headers.iter().filter(move |(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| trim(value))
+}
+
+/// The one field that Envoy makes of all fields of a name: their values joined by `,`, without the empty ones. Borrowed
+/// where there is only one.
+pub(crate) fn joined<'a>(headers: &'a [(SmolStr, SmolStr)], name: &str) -> Option<Cow<'a, str>> {
+    let mut values = values_of(headers, name);
+    let mut all = Cow::Borrowed(values.next()?);
+    for value in values {
+        append(&mut all, value);
+    }
+    Some(all)
+}
+
+/// Joins a further value to a field of which Envoy keeps one.
+fn append<'a>(field: &mut Cow<'a, str>, value: &'a str) {
+    if field.is_empty() {
+        *field = Cow::Borrowed(value);
+    } else if !value.is_empty() {
+        *field = Cow::Owned(format!("{field},{value}"));
     }
 }
 
@@ -336,13 +357,25 @@ mod tests {
             ("User-Agent".into(), "b".into()),
             ("cookie".into(), "c".into()),
             ("cookie".into(), "d".into()),
+            ("content-type".into(), "".into()),
+            ("content-type".into(), "".into()),
+            ("accept".into(), "".into()),
+            ("accept".into(), "a".into()),
+            ("accept".into(), "".into()),
+            ("accept".into(), "b".into()),
+            ("x-e".into(), "".into()),
+            ("x-e".into(), "".into()),
         ];
         let request = seen(&headers);
         assert_eq!(all(&request, "x-a"), some(&["v", "w"]));
         assert_eq!(all(&request, "User-Agent"), some(&["a,b"]));
         assert_eq!(all(&request, "cookie"), some(&["c", "d"]));
+        assert_eq!(all(&request, "content-type"), some(&[""]), "empty values are not joined");
+        assert_eq!(all(&request, "accept"), some(&["a,b"]));
+        assert_eq!(all(&request, "x-e"), some(&["", ""]));
         assert_eq!(all(&request, "x-b"), None);
-        assert_eq!(all(&Seen { individually: false, ..request }, "x-a"), some(&["v,w"]));
+        assert_eq!(all(&Seen { individually: false, ..request.clone() }, "x-a"), some(&["v,w"]));
+        assert_eq!(all(&Seen { individually: false, ..request }, "x-e"), some(&[","]));
     }
 
     #[test]
@@ -361,7 +394,7 @@ mod tests {
         let sidecar = seen(&headers);
         assert_eq!(sidecar.scheme(), "https");
         assert_eq!(all(&sidecar, "x-forwarded-proto"), some(&["HTTPS"]));
-        let gateway = Seen { edge: true, ..sidecar };
+        let gateway = Seen { edge: true, ..sidecar.clone() };
         assert_eq!(gateway.scheme(), "http");
         assert_eq!(all(&gateway, "x-forwarded-proto"), some(&["http"]));
     }
@@ -387,6 +420,6 @@ mod tests {
         assert_eq!(request.query_parameter("x"), Some(""));
         assert_eq!(request.query_parameter("y"), Some("a=b"));
         assert_eq!(request.query_parameter("Q"), None);
-        assert_eq!(Seen { path: "/p", ..request }.query_parameter("q"), None);
+        assert_eq!(Seen { path: "/p".into(), ..request.clone() }.query_parameter("q"), None);
     }
 }

@@ -4,7 +4,7 @@ use smol_str::SmolStr;
 
 use super::observed::{Observed, ObservedHttp, Taker, Target};
 use super::wire::Head;
-use crate::envoy::decision::{ClusterShare, Decision, Outcome, Upstream};
+use crate::envoy::decision::{ClusterShare, Decision, Outcome, ResponseFlags, Upstream};
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::router::{ChainId, Found, HttpEnd, Router};
 use crate::envoy::table::{AbortStatus, ClusterName, ForwardTo, Route, RouteAction};
@@ -31,7 +31,8 @@ pub(super) struct Comparison {
 const NOTHING: &str = "-";
 
 /// Holds a decision against an observation.
-pub(super) fn compare(router: &Router, found: Found, decision: &Decision, observed: &Observed) -> Comparison {
+pub(super) fn compare(router: &Router, decision: &Decision, observed: &Observed) -> Comparison {
+    let found = decision.found;
     let mut out = Comparison::default();
     let before = out.differences.len();
     connection(router, found, observed, &mut out);
@@ -42,7 +43,7 @@ pub(super) fn compare(router: &Router, found: Found, decision: &Decision, observ
     match (found, &observed.http) {
         (Found::NothingListens | Found::NoChain { .. } | Found::PlainToTls { .. }, None) => {}
         (Found::VirtualOutbound | Found::Tcp { .. }, None) => tcp(router, decision, &observed.connection, &mut out),
-        (Found::Http { .. }, Some(http)) => request(router, found, decision, http, &mut out),
+        (Found::Http { .. }, Some(http)) => request(router, decision, http, &mut out),
         (Found::Http { .. }, None) => {
             out.differs("answer", status(decision.status), "the connection was closed".into());
         }
@@ -92,13 +93,14 @@ fn tcp(router: &Router, decision: &Decision, target: &Target, out: &mut Comparis
         out.differs("cluster", possible(decision), shown(target));
         return;
     }
-    if drawn.iter().all(|share| share.flags != target.flags) {
-        out.same("flags", drawn.first().map(|s| s.flags.to_owned()), Some(target.flags.clone()));
+    if drawn.iter().all(|share| share.flags.as_str() != target.flags) {
+        out.same("flags", drawn.first().map(|s| s.flags.to_string()), Some(target.flags.clone()));
     }
     endpoint(router, &drawn, target, out);
 }
 
-fn request(router: &Router, found: Found, decision: &Decision, http: &ObservedHttp, out: &mut Comparison) {
+fn request(router: &Router, decision: &Decision, http: &ObservedHttp, out: &mut Comparison) {
+    let found = decision.found;
     out.same("route configuration", decision.route_config.clone(), Some(SmolStr::new(&http.route_config)));
     let position = match found {
         Found::Http { end: HttpEnd::Route { virtual_host, route, .. }, .. } => Some((virtual_host, route)),
@@ -110,33 +112,25 @@ fn request(router: &Router, found: Found, decision: &Decision, http: &ObservedHt
     }
     let name = http.route_name.as_deref().filter(|n| *n != NOTHING).map(SmolStr::new);
     out.same("route name", decision.route_name.clone(), name);
-    if http.target.flags == "FI" && decision.fault_share > 0.0 {
+    if http.target.flags == ResponseFlags::FaultInjected.as_str() && decision.fault_share > 0.0 {
         fault(router, found, http, out);
         return;
     }
     if decision.fault_share >= 1.0 || decision.clusters.is_empty() {
         out.same("status", decision.status, Some(http.status));
-        out.same("flags", decision.flags.map(str::to_owned), Some(http.target.flags.clone()));
+        out.same("flags", decision.flags.map(|f| f.to_string()), Some(http.target.flags.clone()));
         out.same("location", decision.location.clone(), http.location.clone());
         if http.arrival.is_some() {
             out.differs("upstream", "none: answered by the proxy".into(), shown(&http.target));
         }
         return;
     }
-    let taken = match found {
-        Found::Http { end: HttpEnd::Route { config, virtual_host, route }, .. } => {
-            router.route(config, virtual_host, route)
-        }
-        _ => None,
-    };
-    forwarded(router, taken.map(|r| &**r), decision, http, out);
+    forwarded(router, router.taken(found).map(|r| &**r), decision, http, out);
 }
 
 /// A request that an abort fault answered; its cluster was chosen before, and matters no more.
 fn fault(router: &Router, found: Found, http: &ObservedHttp, out: &mut Comparison) {
-    let Found::Http { end: HttpEnd::Route { config, virtual_host, route }, .. } = found else { return };
-    let route = router.route(config, virtual_host, route);
-    let abort = route.and_then(|r| r.fault.as_ref()).and_then(|f| f.abort.as_ref());
+    let abort = router.taken(found).and_then(|r| r.fault.as_ref()).and_then(|f| f.abort.as_ref());
     match abort.map(|a| a.status) {
         // Answers to gRPC requests are 200, with the status in a header of its own.
         Some(AbortStatus::Http(_) | AbortStatus::Grpc(_)) if http.status == 200 => {}
@@ -153,8 +147,8 @@ fn forwarded(router: &Router, route: Option<&Route>, decision: &Decision, http: 
         out.differs("cluster", possible(decision), shown(&http.target));
         return;
     };
-    if drawn.iter().all(|s| s.flags != http.target.flags) {
-        out.same("flags", Some(first.flags.to_owned()), Some(http.target.flags.clone()));
+    if drawn.iter().all(|s| s.flags.as_str() != http.target.flags) {
+        out.same("flags", Some(first.flags.to_string()), Some(http.target.flags.clone()));
     }
     if drawn.iter().all(|s| s.status != Some(http.status)) {
         out.same("status", first.status, Some(http.status));
@@ -321,7 +315,7 @@ mod tests {
     }
 
     fn wanted(headers: &[(&str, &str)]) -> Upstream {
-        let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let headers = headers.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();
         Upstream { path: "/a b".into(), authority: "h:80".into(), headers }
     }
 

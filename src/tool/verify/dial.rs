@@ -3,9 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 use super::session::{Dial, Tls};
+use crate::envoy::authority::Authority;
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::request::Request;
-use crate::envoy::router::{RequestView, Router, authority, dialled_port};
+use crate::envoy::router::{RequestView, Router, dialled_port};
 use crate::envoy::table::RouteTable;
 
 /// Where the connection of a request goes.
@@ -70,7 +71,7 @@ fn server_name(request: &Request) -> Result<Option<String>, &'static str> {
     let dialled = request.dialled_host.as_ref().unwrap_or(&request.authority);
     let name = match &request.sni {
         Some(name) => Some(name.to_string()),
-        None => authority::default_sni(dialled).map(|n| n.into_owned()),
+        None => Authority::of(dialled).server_name().map(|n| n.into_owned()),
     };
     match name {
         Some(name) if name.is_empty() => Ok(None),

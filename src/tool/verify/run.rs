@@ -17,7 +17,7 @@ use super::wire::{self, Answer, Head};
 use super::{DifferingRequest, PartDifference, ProxyResult};
 use crate::envoy::decision::{Decision, Detail, decide};
 use crate::envoy::request::Request;
-use crate::envoy::router::{Found, HttpEnd, RequestView, Router};
+use crate::envoy::router::{Found, HttpEnd, Router};
 
 /// Requests that are on their way before their ends are waited for.
 const BATCH: usize = 256;
@@ -34,7 +34,6 @@ struct Case<'r> {
     request: &'r Request,
     dial: Dial,
     bytes: Vec<u8>,
-    found: Found,
     decision: Decision,
 }
 
@@ -87,16 +86,15 @@ pub(crate) fn run(
 fn case<'r>(router: &Router, request: &'r Request, refusals: &Refusals, has_ipv6: bool) -> Result<Case<'r>, String> {
     let dial = dial(router, request, has_ipv6)?;
     let bytes = wire::request_bytes(request)?;
-    let found = router.find(&RequestView::from(request));
     let decision = decide(router, request, Detail::Outcome);
-    let listener = found.listener().and_then(|l| router.listener(l));
+    let listener = decision.found.listener().and_then(|l| router.listener(l));
     if let Some(listener) = listener.filter(|l| refusals.listeners.contains(&l.name)) {
         return Err(format!("Envoy refuses the listener {}", listener.name));
     }
     if let Some(config) = decision.route_config.as_ref().filter(|c| refusals.route_configs.contains(*c)) {
         return Err(format!("Envoy refuses the route configuration {config}"));
     }
-    Ok(Case { request, dial, bytes, found, decision })
+    Ok(Case { request, dial, bytes, decision })
 }
 
 fn send<'c, 'r>(session: &mut Session, case: &'c Case<'r>) -> io::Result<Sent<'c, 'r>> {
@@ -120,7 +118,7 @@ fn judge(session: &mut Session, router: &Router, sent: Sent<'_, '_>, result: &mu
         return;
     };
     let observed = Observed::new(ended, sent.answer.as_ref(), sent.arrival);
-    let Comparison { differences, not_evaluated } = compare(router, sent.case.found, &sent.case.decision, &observed);
+    let Comparison { differences, not_evaluated } = compare(router, &sent.case.decision, &observed);
     result.requests += 1;
     for part in not_evaluated {
         *result.parts_not_evaluated.entry(part.to_owned()).or_default() += 1;
@@ -138,7 +136,7 @@ fn draw_all(session: &mut Session, cases: &[Case<'_>], draws: u32) -> io::Result
     let mut tests = Vec::new();
     for case in cases {
         let Some(ways) = shares::ways(&case.decision) else { continue };
-        if !seen.insert(place(case.found)) {
+        if !seen.insert(place(case.decision.found)) {
             continue;
         }
         let decision = &case.decision;
@@ -176,7 +174,7 @@ fn draw(session: &mut Session, case: &Case<'_>, draws: u32) -> io::Result<Vec<Ta
     let mut targets = Vec::new();
     let mut connection: Option<Connection> = None;
     let mut peers = Vec::new();
-    let is_http = matches!(case.found, Found::Http { .. });
+    let is_http = matches!(case.decision.found, Found::Http { .. });
     for _ in 0..draws {
         let mut open = match connection.take() {
             Some(open) => open,

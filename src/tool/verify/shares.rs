@@ -59,7 +59,7 @@ pub(super) fn ways(decision: &Decision) -> Option<Vec<Way>> {
     if decision.clusters.is_empty() {
         add(ANSWERED.to_owned(), 1.0 - fault);
     }
-    for cluster in &decision.clusters {
+    for cluster in decision.clusters.iter() {
         let missing = cluster.outcome == Outcome::NoCluster;
         let name = if missing { NO_CLUSTER.to_owned() } else { cluster.name.to_string() };
         add(name, cluster.share * (1.0 - fault));
@@ -100,7 +100,7 @@ pub(super) fn judge(tests: &mut [ShareTest], count: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::envoy::decision::ClusterShare;
+    use crate::envoy::decision::{ClusterShare, ResponseFlags};
     use crate::envoy::table::ClusterName;
 
     fn split(fault_share: f64, clusters: &[(&str, f64, Outcome)]) -> Decision {
@@ -110,8 +110,8 @@ mod tests {
             share: *share,
             outcome: *outcome,
             status: None,
-            flags: "-",
-            endpoints: Vec::new(),
+            flags: ResponseFlags::None,
+            endpoints: [].into(),
             upstream: None,
         };
         Decision { fault_share, clusters: clusters.iter().map(cluster).collect(), ..Decision::default() }

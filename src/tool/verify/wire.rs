@@ -26,9 +26,7 @@ pub(super) fn request_bytes(request: &Request) -> Result<Vec<u8>, &'static str> 
         return Err("HTTP/1.1 cannot carry this authority");
     }
     let mut out = format!("{} {} HTTP/1.1\r\n", request.method, request.path).into_bytes();
-    if !request.authority.is_empty() {
-        push_header(&mut out, "Host", &request.authority);
-    }
+    push_header(&mut out, "Host", &request.authority);
     let mut body = Vec::new();
     for (name, value) in &request.headers {
         if ends_line(name) || name.contains(':') || ends_line(value) {

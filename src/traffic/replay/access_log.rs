@@ -8,11 +8,12 @@ use super::endpoints::Pick;
 use super::run::Draws;
 use super::times::Arrivals;
 use super::{Leaf, Prepared, Simulation, View};
+use crate::envoy::authority::Authority;
 use crate::envoy::balance::RoundRobin;
 use crate::envoy::balance::hash::{xx_hash, xx_hash_seeded};
-use crate::envoy::decision::{Decision, Outcome};
+use crate::envoy::decision::{Decision, Outcome, ResponseFlags};
 use crate::envoy::request::Request;
-use crate::envoy::router::{RequestView, authority};
+use crate::envoy::router::{Found, HttpEnd, RequestView};
 use crate::envoy::table::ClusterName;
 
 /// The fields of Istio's JSON log, in Envoy's order.
@@ -32,7 +33,7 @@ struct Line<'a> {
     requested_server_name: Option<String>,
     response_code: u16,
     response_code_details: &'a str,
-    response_flags: &'a str,
+    response_flags: ResponseFlags,
     route_name: Option<&'a str>,
     start_time: String,
     upstream_cluster: Option<String>,
@@ -122,13 +123,15 @@ fn line<'a>(
 ) -> Line<'a> {
     let share = decision.clusters.iter().find(|c| Some(&c.name) == cluster);
     let (status, flags, details) = match leaf.outcome {
-        Outcome::FaultAbort => {
-            (super::summarize::abort_status(view, decision).unwrap_or(0), "FI", "fault_filter_abort")
-        }
+        Outcome::FaultAbort => (
+            super::summarize::abort_status(view, decision).unwrap_or(0),
+            ResponseFlags::FaultInjected,
+            "fault_filter_abort",
+        ),
         outcome => {
             let status = share.map_or(decision.status, |s| s.status).unwrap_or(0);
-            let flags = share.map(|s| s.flags).or(decision.flags).unwrap_or("-");
-            (status, flags, details(outcome))
+            let flags = share.map(|s| s.flags).or(decision.flags).unwrap_or_default();
+            (status, flags, details(outcome, decision.found))
         }
     };
     let names_cluster = matches!(
@@ -144,7 +147,7 @@ fn line<'a>(
     let address = view.router.address(&asked).unwrap_or(std::net::Ipv4Addr::UNSPECIFIED.into());
     let sni = request.sni.as_deref().map(ToString::to_string).or_else(|| {
         let host = request.dialled_host.as_deref().unwrap_or(&request.authority);
-        if request.tls { authority::default_sni(host).map(|name| name.into_owned()) } else { None }
+        if request.tls { Authority::of(host).server_name().map(|name| name.into_owned()) } else { None }
     });
     Line {
         authority: &request.authority,
@@ -175,7 +178,7 @@ fn line<'a>(
 }
 
 /// Envoy's RESPONSE_CODE_DETAILS.
-fn details(outcome: Outcome) -> &'static str {
+fn details(outcome: Outcome, found: Found) -> &'static str {
     match outcome {
         Outcome::Delivered | Outcome::Passthrough => "via_upstream",
         Outcome::Redirect | Outcome::DirectResponse => "direct_response",
@@ -185,7 +188,10 @@ fn details(outcome: Outcome) -> &'static str {
         Outcome::NoCluster => "cluster_not_found",
         Outcome::NoEndpoints | Outcome::BlackholeCluster => "no_healthy_upstream",
         Outcome::Tcp => "-",
-        Outcome::BadRequest => "http1.codec_error",
+        Outcome::BadRequest => match found {
+            Found::Http { end: HttpEnd::Refused(reason), .. } => reason.details(),
+            _ => "-",
+        },
     }
 }
 

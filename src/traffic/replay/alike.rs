@@ -132,8 +132,9 @@ impl Ends {
 }
 
 fn look(view: &View, request: &RequestView<'_>, sender: Sender<'_>) -> (Place, Told) {
-    let found = view.router.find(request);
-    let place = (found, variant(&view.router, request, found));
+    let visit = view.router.visit(request);
+    let found = visit.found;
+    let place = (found, variant(&view.router, &visit));
     let detail = match found {
         Found::NothingListens | Found::NoChain { .. } | Found::PlainToTls { .. } | Found::VirtualOutbound => {
             name(request, "")
@@ -176,7 +177,7 @@ fn session(view: &View, sender: Sender<'_>) -> Told {
     // Whoever the client is: what the policies see beside it tells requests apart.
     let client = Client::of(&table.proxy, sender.session, sender.client).or_stand_in();
     let mut bytes = Vec::new();
-    for c in &decision.clusters {
+    for c in decision.clusters.iter() {
         let sticky =
             matches!(table.cluster(&c.name).map(|c| c.lb), Some(LbPolicy::RingHash { .. } | LbPolicy::Maglev { .. }));
         if let (true, Some(upstream)) = (sticky, c.upstream.as_ref().or(decision.upstream.as_ref())) {

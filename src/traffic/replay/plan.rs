@@ -178,7 +178,7 @@ impl Making<'_> {
             let outcome = decision.outcome.unwrap_or(Outcome::NoRoute);
             self.leaves.push(leaf(outcome, None, share * let_through));
         }
-        for c in &decision.clusters {
+        for c in decision.clusters.iter() {
             let cluster = self.cluster(&c.name);
             let leaf = leaf(c.outcome, Some(cluster), share * let_through * c.share);
             self.kept(leaf, class, decision, c)?;

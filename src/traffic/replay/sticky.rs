@@ -124,7 +124,7 @@ mod tests {
         Upstream {
             path: "/a?user=jo".into(),
             authority: "shop".into(),
-            headers: headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+            headers: headers.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect(),
         }
     }
 

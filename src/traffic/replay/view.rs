@@ -43,9 +43,8 @@ impl View {
         self.router.virtual_host(config, host)
     }
 
-    /// The route that took a request.
+    /// The route that took a request of this proxy.
     pub(super) fn route(&self, decision: &Decision) -> Option<&Arc<Route>> {
-        let host = self.virtual_host(decision.route_config.as_deref()?, decision.virtual_host.as_deref()?)?;
-        host.routes.get(decision.route_index? as usize)
+        self.router.taken(decision.found)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::envoy::decision::{Counted, Decision, Outcome, Step, Upstream};
+use crate::envoy::decision::{Counted, Decision, Outcome, ResponseFlags, Step, Upstream};
 use crate::envoy::request::Request;
 use crate::envoy::table::{ClusterName, RouteTable};
 use crate::envoy::words;
@@ -65,7 +65,7 @@ fn by_domain(d: &Decision, request: &Request, table: &RouteTable) -> String {
         let config = table.route_config(d.route_config.as_deref()?)?;
         Some(&config.virtual_hosts.iter().find(|h| Some(&h.name) == d.virtual_host.as_ref())?.domains)
     };
-    let authority = crate::envoy::router::authority::without_port(&request.authority).to_ascii_lowercase();
+    let authority = crate::envoy::authority::without_port(&request.authority).to_ascii_lowercase();
     let Some(domains) = domains() else { return String::new() };
     let fits = |domain: &str| match (domain.strip_prefix('*'), domain.strip_suffix('*')) {
         (Some(suffix), _) => authority.len() > suffix.len() && authority.ends_with(suffix),
@@ -124,7 +124,7 @@ fn verdict(d: &Decision, view: View) -> String {
         Counted::Unmatched | Counted::Blackholed => Style::Bad,
     };
     let status = d.status.map(|s| s.to_string()).unwrap_or_default();
-    let flags = d.flags.filter(|f| *f != "-").map(|f| format!(" {f}")).unwrap_or_default();
+    let flags = d.flags.filter(|f| *f != ResponseFlags::None).map(|f| format!(" {f}")).unwrap_or_default();
     let text = match outcome {
         Outcome::Delivered => "delivered".to_owned(),
         Outcome::Redirect => format!("redirected with {status}, by the proxy itself"),
@@ -145,7 +145,7 @@ fn verdict(d: &Decision, view: View) -> String {
 }
 
 fn clusters(out: &mut String, d: &Decision, table: &RouteTable, sources: &SourceMap, view: View) {
-    for c in &d.clusters {
+    for c in d.clusters.iter() {
         let share = if d.clusters.len() > 1 { format!("{:>8}  ", words::percent(c.share)) } else { "  to ".to_owned() };
         let lost = c.outcome.counted() == Counted::Blackholed;
         let end = match c.outcome {

@@ -1,8 +1,19 @@
-//! The classes of outcomes and the decision as data (section 5 and 7 of the command line's contract).
+//! How requests end: the classes of ends, and what becomes of those that are sent to a cluster.
+//!
+//! In: clusters of a table. Out: [`Outcome`], [`ClusterShare`]. Not here: which route a request takes (room `router`), and
+//! the whole decision about it (room `decision`).
+
+mod clusters;
+mod flags;
+
+use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use crate::envoy::table::{ClusterName, RouteSource};
+pub(crate) use clusters::{cluster_hint, cluster_shares};
+pub(crate) use flags::ResponseFlags;
+
+use crate::envoy::table::ClusterName;
 
 /// How a request ends. Each class says how it is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -104,46 +115,6 @@ impl Outcome {
     }
 }
 
-/// The decision about one request, complete: exact shares instead of draws, and the way to it.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Decision {
-    /// `ADDRESS:PORT` of the listener; None: nothing listens.
-    pub listener: Option<SmolStr>,
-    pub route_config: Option<SmolStr>,
-    pub virtual_host: Option<SmolStr>,
-    /// Index within the virtual host, from 0.
-    pub route_index: Option<u32>,
-    /// None: no route, or an unnamed one.
-    pub route_name: Option<SmolStr>,
-    /// None where the clusters differ in theirs; likewise `status` and `flags`.
-    pub outcome: Option<Outcome>,
-    pub status: Option<u16>,
-    /// Envoy's response flags, `-` for none.
-    pub flags: Option<&'static str>,
-    pub clusters: Vec<ClusterShare>,
-    /// Probability that an abort fault answers, 0 to 1.
-    pub fault_share: f64,
-    pub upstream: Option<Upstream>,
-    pub location: Option<String>,
-    pub source: Option<RouteSource>,
-    /// What was tried, in order, up to the match.
-    pub steps: Vec<Step>,
-    /// Remarks for people: causes, near misses, what is not evaluated. Not part of the machine-readable forms.
-    pub hints: Vec<String>,
-}
-
-impl Decision {
-    /// A decision that is over with this outcome, and nothing else known yet.
-    pub(crate) fn ended(outcome: Outcome, answer: Option<(u16, &'static str)>) -> Decision {
-        Decision {
-            outcome: Some(outcome),
-            status: answer.map(|(status, _)| status),
-            flags: answer.map(|(_, flags)| flags),
-            ..Decision::default()
-        }
-    }
-}
-
 /// One cluster that can be drawn.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ClusterShare {
@@ -153,9 +124,9 @@ pub(crate) struct ClusterShare {
     pub share: f64,
     pub outcome: Outcome,
     pub status: Option<u16>,
-    pub flags: &'static str,
+    pub flags: ResponseFlags,
     /// Endpoints that can serve it, in the table's order.
-    pub endpoints: Vec<String>,
+    pub endpoints: Arc<[String]>,
     /// Only where it differs from the route's, or where the same cluster comes again with another one.
     pub upstream: Option<Upstream>,
 }
@@ -163,21 +134,8 @@ pub(crate) struct ClusterShare {
 /// The request as it arrives at the endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Upstream {
-    pub path: String,
-    pub authority: String,
-    /// The request's own headers after the route's header operations.
-    pub headers: Vec<(String, String)>,
-}
-
-/// One route that was tried.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Step {
-    pub virtual_host: SmolStr,
-    pub route_index: u32,
-    pub matched: bool,
-    /// The first condition that failed, with the wanted value and the request's own.
-    pub reason: String,
-    /// What would have to be different for it to match, where little is missing.
-    pub hints: Vec<String>,
-    pub source: Option<RouteSource>,
+    pub path: SmolStr,
+    pub authority: SmolStr,
+    /// The request's own headers, with names in lower case, after the route's header operations.
+    pub headers: Vec<(SmolStr, SmolStr)>,
 }

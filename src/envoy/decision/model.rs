@@ -1,0 +1,64 @@
+//! The decision as data (section 5 and 7 of the command line's contract).
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use crate::envoy::outcome::{ClusterShare, Outcome, ResponseFlags, Upstream};
+use crate::envoy::router::Found;
+use crate::envoy::table::RouteSource;
+
+/// The decision about one request, complete: exact shares instead of draws, and the way to it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Decision {
+    /// The place in the table where the search ended.
+    pub found: Found,
+    /// `ADDRESS:PORT` of the listener; None: nothing listens.
+    pub listener: Option<SmolStr>,
+    pub route_config: Option<SmolStr>,
+    pub virtual_host: Option<SmolStr>,
+    /// Index within the virtual host, from 0.
+    pub route_index: Option<u32>,
+    /// None: no route, or an unnamed one.
+    pub route_name: Option<SmolStr>,
+    /// None where the clusters differ in theirs; likewise `status` and `flags`.
+    pub outcome: Option<Outcome>,
+    pub status: Option<u16>,
+    pub flags: Option<ResponseFlags>,
+    /// Shared by all requests of a route that arrive alike.
+    pub clusters: Arc<[ClusterShare]>,
+    /// Probability that an abort fault answers, 0 to 1.
+    pub fault_share: f64,
+    pub upstream: Option<Upstream>,
+    pub location: Option<String>,
+    pub source: Option<RouteSource>,
+    /// What was tried, in order, up to the match.
+    pub steps: Vec<Step>,
+    /// Remarks for people: causes, near misses, what is not evaluated. Not part of the machine-readable forms.
+    pub hints: Vec<String>,
+}
+
+impl Decision {
+    /// A decision that is over with this outcome, and nothing else known yet.
+    pub(crate) fn ended(outcome: Outcome, answer: Option<(u16, ResponseFlags)>) -> Decision {
+        Decision {
+            outcome: Some(outcome),
+            status: answer.map(|(status, _)| status),
+            flags: answer.map(|(_, flags)| flags),
+            ..Decision::default()
+        }
+    }
+}
+
+/// One route that was tried.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Step {
+    pub virtual_host: SmolStr,
+    pub route_index: u32,
+    pub matched: bool,
+    /// The first condition that failed, with the wanted value and the request's own.
+    pub reason: String,
+    /// What would have to be different for it to match, where little is missing.
+    pub hints: Vec<String>,
+    pub source: Option<RouteSource>,
+}
