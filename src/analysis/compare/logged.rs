@@ -81,7 +81,7 @@ pub(crate) fn logged<'k>(stream: &Prepared, view: &View, kinds: impl Iterator<It
         };
         out.same += of_class(&went, &ends, &mut add);
     }
-    let example = |class: usize| stream.classes.get(class).map(|c| crate::traffic::replay::request_text(&c.request));
+    let example = |class: usize| stream.classes.get(class).map(|c| crate::envoy::words::example(&c.request));
     out.moves = moves
         .into_iter()
         .map(|((from, to), parts)| LogMove {

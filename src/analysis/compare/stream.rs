@@ -9,7 +9,7 @@ use super::parts::Parts;
 use crate::envoy::decision::{Counted, Decision, Upstream};
 use crate::envoy::request::Request;
 use crate::envoy::table::ClusterName;
-use crate::traffic::replay::{Count, Prepared, StreamSummary, View, request_text};
+use crate::traffic::replay::{Count, Prepared, StreamSummary, View};
 
 /// What became different for a stream's requests.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -74,7 +74,8 @@ pub(crate) fn change(before: (&Prepared, &View), now: (&Prepared, &View)) -> Str
             }
         }
     }
-    let example = |class: usize| new.classes.get(class).map(|c| request_text(&c.request)).unwrap_or_default();
+    let example =
+        |class: usize| new.classes.get(class).map(|c| crate::envoy::words::example(&c.request)).unwrap_or_default();
     let altered = |(parts, d): (Parts, Difference)| Altered {
         request: example(parts.class),
         share: parts.sum,
@@ -150,7 +151,11 @@ fn as_sent(request: &Request) -> Upstream {
     Upstream {
         path: request.path.clone(),
         authority: request.authority.clone(),
-        headers: request.headers.iter().map(|(name, value)| (name.to_ascii_lowercase_smolstr(), value.clone())).collect(),
+        headers: request
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_ascii_lowercase_smolstr(), value.clone()))
+            .collect(),
     }
 }
 

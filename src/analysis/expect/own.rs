@@ -4,6 +4,7 @@ use smol_str::SmolStr;
 
 use super::model::{Check, Ending, Format, Part, Side, Target, Test, TextKind, TextTest, Traffic, Want};
 use super::requests;
+use crate::envoy::authority::Authority;
 use crate::envoy::re2::{Encoding, Re2};
 use crate::manifest::yaml::{Node, Span, Value};
 use crate::traffic::request_text;
@@ -220,16 +221,13 @@ fn part(r: &mut Reader<'_>, span: Span, text: &str, path: &str) -> Option<Part> 
         None if !text.contains(':') && !text.is_empty() => return Some(Part::Word(text.into())),
         None => (text, None),
     };
-    let (host, port) = match host.rsplit_once(':') {
-        Some((host, port)) => match port.parse::<u16>() {
-            Ok(port) if port > 0 => (host, Some(port)),
-            _ => {
-                r.problem(span, path, format!("`{port}` is no port"), None);
-                return None;
-            }
-        },
-        None => (host, None),
-    };
+    let authority = Authority::of(host);
+    let port = authority.port().filter(|p| *p > 0);
+    if let (Some(text), None) = (authority.port_text, port) {
+        r.problem(span, path, format!("`{text}` is no port"), None);
+        return None;
+    }
+    let host = authority.host;
     let host = (!host.is_empty()).then(|| SmolStr::new(host));
     Some(Part::Target(Target { host, subset, port }))
 }

@@ -1,5 +1,9 @@
 //! Parts of a route table in plain words; every human-readable report says the same thing the same way.
 
+mod request;
+
+pub(crate) use request::{example, request};
+
 use crate::envoy::cluster_state::{Cause, ClusterState};
 use crate::envoy::table::{
     AbortStatus, ClusterName, Forward, ForwardTo, HeaderMatcher, HeaderMutations, Health, LbPolicy, PathMatch,
@@ -254,16 +258,4 @@ pub(crate) fn written_by(source: &RouteSource) -> String {
     let entry = source.match_index.map(|m| format!(" match {m}")).unwrap_or_default();
     let root = source.root.as_ref().map(|r| format!(" (delegate of {})", r.object)).unwrap_or_default();
     format!("{}{rule}{entry}{root}", source.object)
-}
-
-/// A request on one line: `GET http://host/path -H 'name: value'`.
-pub(crate) fn request(r: &crate::envoy::request::Request) -> String {
-    let scheme = if r.tls { "https" } else { "http" };
-    let default_port = if r.tls { 443 } else { 80 };
-    let port = match r.port {
-        Some(p) if r.authority.rsplit_once(':').is_none() && p != default_port => format!(":{p}"),
-        _ => String::new(),
-    };
-    let headers: String = r.headers.iter().map(|(n, v)| format!(" -H '{n}: {v}'")).collect();
-    format!("{} {scheme}://{}{port}{}{headers}", r.method, r.authority, r.path)
 }

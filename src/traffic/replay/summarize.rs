@@ -12,8 +12,8 @@ use super::{
 };
 use crate::envoy::cluster_state::{Cause, ClusterState, remedy};
 use crate::envoy::decision::{Counted, Decision, Detail, Outcome, decide};
-use crate::envoy::request::Request;
 use crate::envoy::table::{AbortStatus, ClusterName, ForwardTo, RouteAction, RouteSource};
+use crate::envoy::words;
 use crate::traffic::stats::{Fit, chi_square, fit_of_sum};
 
 /// Examples that are kept of unmatched requests.
@@ -178,30 +178,10 @@ fn examples(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<E
             let request = &stream.classes.get(leaf.class as usize)?.request;
             // Asked again with all details, which the many others don't need.
             let reason = decide(&view.router, request, Detail::Steps).hints.into_iter().next();
-            Some(Example { request: request_text(request), outcome: leaf.outcome, reason, count: *count })
+            Some(Example { request: words::example(request), outcome: leaf.outcome, reason, count: *count })
         })
         .take(EXAMPLES_MAX)
         .collect()
-}
-
-/// The port that stands in an authority. IPv6 addresses have colons of their own.
-fn authority_port(authority: &str) -> Option<u16> {
-    let (host, port) = authority.rsplit_once(':')?;
-    if host.contains(':') && !host.ends_with(']') { None } else { port.parse().ok() }
-}
-
-/// `GET http://host/path -H 'name: value'`. Without `x-request-id`, which says nothing and which every request has.
-pub(crate) fn request_text(r: &Request) -> String {
-    let scheme = if r.tls { "https" } else { "http" };
-    let port = match r.port {
-        Some(p) if authority_port(&r.authority).is_none() && p != if r.tls { 443 } else { 80 } => {
-            format!(":{p}")
-        }
-        _ => String::new(),
-    };
-    let told = r.headers.iter().filter(|(n, _)| !n.eq_ignore_ascii_case("x-request-id"));
-    let headers: String = told.map(|(n, v)| format!(" -H '{n}: {v}'")).collect();
-    format!("{} {scheme}://{}{port}{}{headers}", r.method, r.authority, r.path)
 }
 
 fn causes(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<BlackholeCause> {
@@ -211,7 +191,8 @@ fn causes(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<Bla
         let cluster = leaf.cluster.and_then(|c| stream.plan.clusters.get(c as usize)).map(|(name, _)| name.clone());
         let decision = stream.decisions.get(leaf.class as usize);
         let source = decision.and_then(|d| destination_source(view, d, cluster.as_ref()));
-        let example = || stream.classes.get(leaf.class as usize).map(|c| request_text(&c.request)).unwrap_or_default();
+        let example =
+            || stream.classes.get(leaf.class as usize).map(|c| words::example(&c.request)).unwrap_or_default();
         found.entry((leaf.outcome, cluster, source)).or_insert_with(|| (example(), Count::default())).1.add(*count);
     }
     found

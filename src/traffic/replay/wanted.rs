@@ -10,9 +10,10 @@ use super::alike::Merged;
 use super::arrivals::requests;
 use super::detect::ERROR_RATE_DEFAULT;
 use super::run::{Purpose, rng};
-use super::{NotPossible, Settings, View, request_text};
+use super::{NotPossible, Settings, View};
 use crate::envoy::balance::hash::xx_hash;
 use crate::envoy::proxy::Proxy;
+use crate::envoy::words;
 use crate::traffic::scenario::{Amount, Detect, REQUESTS_MAX, Scenario, Stream};
 use crate::traffic::streams::{self, Class, HostStream, Mixing, Sampler, TooMany};
 
@@ -183,8 +184,8 @@ fn add_missing(streams: &mut Vec<HostStream>, others: Vec<HostStream>) {
     for other in others {
         match places.get(&other.name).and_then(|i| streams.get_mut(*i)) {
             Some(same) => {
-                let known: FxHashSet<String> = same.classes.iter().map(|c| request_text(&c.request)).collect();
-                same.classes.extend(other.classes.into_iter().filter(|c| !known.contains(&request_text(&c.request))));
+                let known: FxHashSet<String> = same.classes.iter().map(|c| words::example(&c.request)).collect();
+                same.classes.extend(other.classes.into_iter().filter(|c| !known.contains(&words::example(&c.request))));
             }
             None => streams.push(other),
         }

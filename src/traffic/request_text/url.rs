@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use smol_str::SmolStr;
 
 use super::{Request, RequestError, is_token, parse_header};
+use crate::envoy::authority::Authority;
 
 /// The parts of a URL that a request is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,16 +42,11 @@ impl<'a> Url<'a> {
             Some((user, authority)) => (Some(user), authority),
             None => (None, authority),
         };
-        let (host, port) = match authority.rfind(':') {
-            Some(colon) if !authority[colon..].contains(']') => {
-                let port = &authority[colon + 1..];
-                let number = port.parse::<u16>().ok().filter(|p| *p > 0);
-                let number =
-                    number.ok_or_else(|| fault(&format!("has the port `{port}`")).hint("ports are 1 to 65535"))?;
-                (&authority[..colon], Some(number))
-            }
-            _ => (authority, None),
-        };
+        let Authority { host, port_text } = Authority::of(authority);
+        let port = Authority::of(authority).port().filter(|p| *p > 0);
+        if let (Some(text), None) = (port_text, port) {
+            return Err(fault(&format!("has the port `{text}`")).hint("ports are 1 to 65535"));
+        }
         if host.is_empty() {
             return Err(fault("has no host").hint("write it as `http://host:port/path`"));
         }
@@ -63,21 +59,27 @@ impl<'a> Url<'a> {
 
     /// The address that the host is, where it is no name.
     pub(crate) fn address(&self) -> Option<IpAddr> {
-        self.host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+        Authority::of(self.host).address()
     }
 }
 
 /// Words that are methods and, alone, no hosts.
 const METHODS: [&str; 9] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
 
-/// Reads `METHOD URL` (or a URL alone, for GET) with headers `name: value`.
+/// Reads `METHOD URL` (or a URL alone, for GET) with headers `name: value`, and the lines that reports show requests as:
+/// `METHOD URL -H 'name: value'`, quoted as for a shell.
 ///
 /// The URL's host and port are what the client dials, a `Host` header the authority (default: the URL's).
 ///
 /// # Errors
 /// A part of the text that is no request; the message names it.
 pub(crate) fn parse_request(text: &str, headers: &[String]) -> Result<Request, RequestError> {
-    let words: Vec<&str> = text.split_whitespace().collect();
+    let shown = as_shown(text);
+    let words: Vec<&str> = match &shown {
+        Some((words, _)) => words.iter().map(String::as_str).collect(),
+        None => text.split_whitespace().collect(),
+    };
+    let own = shown.as_ref().map_or(&[][..], |(_, own)| own.as_slice());
     let (method, url) = match words.as_slice() {
         [method] if METHODS.contains(method) => {
             let fault = RequestError::new(format!("`{text}` has a method and no URL"));
@@ -96,7 +98,7 @@ pub(crate) fn parse_request(text: &str, headers: &[String]) -> Result<Request, R
     }
     let url = Url::parse(url)?;
     let mut request = from_url(method, &url);
-    for header in headers {
+    for header in own.iter().chain(headers) {
         let (name, value) = parse_header(header)?;
         if name.starts_with(':') {
             return Err(RequestError::new(format!("`{name}` is no header that a client sends"))
@@ -106,6 +108,20 @@ pub(crate) fn parse_request(text: &str, headers: &[String]) -> Result<Request, R
     }
     take_host(&mut request);
     Ok(request)
+}
+
+/// The words and headers of a line with `-H` or quotes; None for any other text, whose words are what blanks part.
+fn as_shown(text: &str) -> Option<(Vec<String>, Vec<String>)> {
+    let quotes = |word: &str| word.starts_with(['\'', '"']) || word == "-H";
+    if !text.split_whitespace().any(quotes) {
+        return None;
+    }
+    let (mut words, mut headers) = (Vec::new(), Vec::new());
+    let mut all = shlex::split(text)?.into_iter();
+    while let Some(word) = all.next() {
+        if word == "-H" { headers.push(all.next()?) } else { words.push(word) }
+    }
+    Some((words, headers))
 }
 
 /// The request of a client that asks for `url`, without further headers.
@@ -150,7 +166,9 @@ pub(crate) fn take_host(request: &mut Request) {
     let is_host = |(name, _): &(SmolStr, SmolStr)| name.eq_ignore_ascii_case("host");
     let hosts: Vec<&str> = request.headers.iter().filter(|h| is_host(h)).map(|(_, v)| v.as_str()).collect();
     if !hosts.is_empty() {
-        request.authority = hosts.join(",").into();
+        // Envoy drops empty ones of several.
+        let named: Vec<&str> = hosts.into_iter().filter(|h| !h.is_empty()).collect();
+        request.authority = named.join(",").into();
         request.headers.retain(|h| !is_host(h));
     }
 }
@@ -183,6 +201,23 @@ mod tests {
         let request = parse("GET [::1]:81", &[]).unwrap();
         assert_eq!((request.address, request.port, request.path.as_str()), ("::1".parse().ok(), Some(81), "/"));
         assert_eq!(parse("a/?u=http://b", &[]).unwrap().path, "/?u=http://b");
+    }
+
+    #[test]
+    fn lines_of_reports_are_read_back() {
+        for (authority, port, path, value) in [
+            ("h", 80, "/a?b=c&d=e", "v"),
+            ("h", 8080, "/it's/\"x\"", "it's $HOME"),
+            ("[::1]", 8080, "/", ""),
+            ("[::1]:81", 81, "/$(x)", "a\\b"),
+        ] {
+            let headers = vec![("x-a".into(), value.into()), ("x-b".into(), "c".into())];
+            let request = Request { port: Some(port), headers, ..Request::new("PUT", authority, path) };
+            let line = crate::envoy::words::request(&request);
+            let read = parse(&line, &[]).unwrap();
+            assert_eq!((&read.method, &read.path, &read.headers), (&request.method, &request.path, &request.headers));
+            assert_eq!((read.port, crate::envoy::words::request(&read)), (Some(port), line));
+        }
     }
 
     #[test]

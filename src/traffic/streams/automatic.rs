@@ -7,6 +7,7 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::Class;
 use super::witness::{self, Site};
+use crate::envoy::authority::Authority;
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::request::Request;
 use crate::envoy::router::{Found, HttpEnd, RequestView, Router};
@@ -70,7 +71,7 @@ fn is_at_a_foreign_port(host: &VirtualHost, listener: &Listener, table: &RouteTa
     if table.proxy.kind == ProxyKind::Gateway {
         return false;
     }
-    let name = host.name.rsplit_once(':').map_or(host.name.as_str(), |(name, _)| name);
+    let name = Authority::of(&host.name).host;
     let at = |port: u16| table.cluster(&ClusterName::outbound(port, "", name)).is_some();
     !at(listener.port) && table.listeners.iter().any(|l| at(l.port))
 }

@@ -10,6 +10,7 @@ use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::Report;
 use crate::analysis::checks::subject::Subject;
 use crate::analysis::symbolic::{Answer, Budget, Languages, Region};
+use crate::envoy::authority::Authority;
 use crate::envoy::decision::{Detail, Outcome, decide};
 use crate::envoy::proxy::Proxy;
 use crate::envoy::request::Request;
@@ -154,7 +155,7 @@ fn follow(request: &Request, location: &str) -> Option<Request> {
         None => (rest, "/"),
     };
     let tls = scheme == "https";
-    let stated = authority.rsplit_once(':').and_then(|(_, p)| p.parse().ok());
+    let stated = Authority::of(authority).port();
     // A client that was told no port uses the one of the scheme; on an odd port it stays where the scheme stays.
     let same = tls == request.tls && authority == request.authority;
     let port = stated.or(if same { request.port } else { Some(if tls { 443 } else { 80 }) });

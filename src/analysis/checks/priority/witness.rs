@@ -6,6 +6,7 @@ use std::sync::Arc;
 use smol_str::{SmolStr, format_smolstr};
 
 use crate::analysis::symbolic::{Example, Field};
+use crate::envoy::authority::Authority;
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::request::Request;
 use crate::envoy::router::{Found, HttpEnd, RequestView, Router, Switches};
@@ -13,6 +14,7 @@ use crate::envoy::table::{
     ChainAction, ClusterName, FilterChain, FilterChainMatch, HeaderMutations, Listener, NameTable, Route, RouteAction,
     RouteConfiguration, RouteMatch, RouteTable, VirtualHost, VirtualOutbound,
 };
+use crate::envoy::words;
 use crate::istio::mesh::is_subset_of;
 use crate::manifest::kinds::{Labels, PathNormalizationType};
 
@@ -122,11 +124,8 @@ pub(in crate::analysis::checks) fn request(example: &Example, host: &str) -> Opt
 /// `METHOD URL` with headers, and who has to send it where that matters.
 pub(in crate::analysis::checks) fn describe(request: &Request, example: &Example) -> String {
     let port = example.get(&Field::Port).and_then(|v| v.first()).and_then(|v| std::str::from_utf8(v).ok());
-    let port = port.map_or_else(String::new, |p| format!(":{p}"));
-    let mut out = format!("{} http://{}{port}{}", request.method, request.authority, request.path);
-    for (name, value) in &request.headers {
-        out.push_str(&format!(" -H '{name}: {value}'"));
-    }
+    let port = port.and_then(|p| p.parse().ok()).or(request.port);
+    let mut out = words::request(&Request { port, ..request.clone() });
     let mut from: Vec<String> = Vec::new();
     for (field, values) in example {
         let value = values.first().map(|v| String::from_utf8_lossy(v).into_owned());
@@ -174,10 +173,9 @@ fn names(host: &SmolStr) -> Vec<SmolStr> {
 
 /// Whether a client may send this authority for a host; services have short names and addresses.
 pub(in crate::analysis::checks) fn may_be(authority: &str, host: &str) -> bool {
-    let name =
-        authority.rsplit_once(':').filter(|(_, p)| p.bytes().all(|b| b.is_ascii_digit())).map_or(authority, |(n, _)| n);
-    let (name, host) = (name.to_ascii_lowercase(), host.to_ascii_lowercase());
+    let authority = Authority::of(authority);
+    let (name, host) = (authority.host.to_ascii_lowercase(), host.to_ascii_lowercase());
     is_subset_of(&name, &host)
         || host.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('.') && host.contains(".svc."))
-        || (name.parse::<std::net::IpAddr>().is_ok())
+        || authority.address().is_some()
 }

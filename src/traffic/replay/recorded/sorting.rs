@@ -15,7 +15,6 @@ use super::lens::{Lens, Lenses};
 use crate::envoy::request::Request;
 use crate::traffic::recorded::{BadLine, Batch, Entry, Format, Reason, Record, Went};
 use crate::traffic::replay::alike::{Ends, Room, Sender, Told};
-use crate::traffic::replay::request_text;
 
 /// Bad lines that are kept to be shown.
 const BAD_SHOWN: usize = 5;
@@ -169,7 +168,7 @@ pub(super) fn sort(batch: &Batch, format: Format, lenses: &Lenses<'_>) -> Sorted
                     }
                     None => {
                         let message = format!("there is no proxy `{name}`");
-                        let text = request_text(&record.request);
+                        let text = crate::envoy::words::example(&record.request);
                         out.add_bad(BadLine { line, column: None, text, message });
                     }
                 },
