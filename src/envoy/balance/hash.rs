@@ -2,27 +2,6 @@
 
 use twox_hash::XxHash64;
 
-/// The hash function of a ring.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub(crate) enum HashFunction {
-    /// XXH64 with seed 0: the default, and what Maglev and hash policies always use.
-    #[default]
-    XxHash,
-    /// `MURMUR_HASH_2`: the 64-bit variant of libstdc++, with its seed.
-    Murmur2,
-}
-
-impl HashFunction {
-    /// The hash of `bytes`.
-    #[must_use]
-    pub(crate) fn hash(self, bytes: &[u8]) -> u64 {
-        match self {
-            HashFunction::XxHash => xx_hash(bytes),
-            HashFunction::Murmur2 => murmur2(bytes),
-        }
-    }
-}
-
 /// XXH64 with seed 0.
 #[must_use]
 pub(crate) fn xx_hash(bytes: &[u8]) -> u64 {
@@ -33,25 +12,6 @@ pub(crate) fn xx_hash(bytes: &[u8]) -> u64 {
 #[must_use]
 pub(crate) fn xx_hash_seeded(bytes: &[u8], seed: u64) -> u64 {
     XxHash64::oneshot(seed, bytes)
-}
-
-/// The hash of bytes in libstdc++ (64 bits), with the seed that Envoy gives it.
-#[must_use]
-pub(crate) fn murmur2(bytes: &[u8]) -> u64 {
-    const MULTIPLIER: u64 = 0xc6a4_a793_5bd1_e995;
-    const SEED: u64 = 0xc70f_6907;
-    let shift_mix = |x: u64| x ^ (x >> 47);
-    let mut hash = SEED ^ (bytes.len() as u64).wrapping_mul(MULTIPLIER);
-    let (words, tail) = bytes.as_chunks::<8>();
-    for word in words {
-        let word = u64::from_le_bytes(*word).wrapping_mul(MULTIPLIER);
-        hash = (hash ^ shift_mix(word).wrapping_mul(MULTIPLIER)).wrapping_mul(MULTIPLIER);
-    }
-    if !tail.is_empty() {
-        let tail = tail.iter().rev().fold(0, |sum, b| sum << 8 | u64::from(*b));
-        hash = (hash ^ tail).wrapping_mul(MULTIPLIER);
-    }
-    shift_mix(shift_mix(hash).wrapping_mul(MULTIPLIER))
 }
 
 /// The hash of a header policy: of the fields of that name, in any order. Nothing where there is no such field; an empty
@@ -150,24 +110,11 @@ mod tests {
             ("10.0.0.1:80_0", 0x7504_1381_e737_1a08),
         ];
         for (text, hash) in table {
-            assert_eq!(HashFunction::XxHash.hash(text.as_bytes()), *hash, "{text}");
+            assert_eq!(xx_hash(text.as_bytes()), *hash, "{text}");
         }
         let seeded = [("", 0xd5af_ba13_36a3_be4b), ("a", 0xdec2_bc81_c3cd_46c6), ("abc", 0xbea9_ca81_9932_8908)];
         for (text, hash) in seeded {
             assert_eq!(xx_hash_seeded(text.as_bytes(), 1), hash, "{text}");
-        }
-    }
-
-    #[test]
-    fn lb_c_murmur_vectors() {
-        let table: &[(&str, u64)] = &[
-            ("", 0x553e_9390_1e46_2a6e),
-            ("a", 0x454d_dee4_88c1_ed6b),
-            ("abcdefgh", 0x783d_b3e3_8db8_98bb),
-            ("10.0.0.1:80_0", 0xbd8f_6461_ecff_b28c),
-        ];
-        for (text, hash) in table {
-            assert_eq!(HashFunction::Murmur2.hash(text.as_bytes()), *hash, "{text}");
         }
     }
 

@@ -89,7 +89,7 @@ impl Maglev {
     }
 
     /// The number of slots.
-    #[must_use]
+    #[cfg(test)]
     pub(crate) fn size(&self) -> usize {
         self.slots.len()
     }

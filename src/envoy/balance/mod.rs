@@ -2,19 +2,16 @@
 //!
 //! * [`RingHash`] and [`Maglev`] pick reproducibly, and know the exact share of every host;
 //! * [`hash`] makes the hashes that they pick by, and combines those of several policies;
-//! * [`RoundRobin`] walks the cycle of weighted hosts;
-//! * [`least_request_shares`] and [`random_shares`] give the probabilities of the policies that draw.
+//! * [`RoundRobin`] walks the cycle of weighted hosts.
 //!
 //! Hosts are named by their index in the list that was given, which is the order of the endpoint assignment. Which hosts
 //! are in the list (health, priority, panic) is decided elsewhere.
 
-mod draw;
 pub(crate) mod hash;
 mod maglev;
 mod ring_hash;
 mod round_robin;
 
-pub(crate) use hash::HashFunction;
 pub(crate) use maglev::Maglev;
 pub(crate) use ring_hash::RingHash;
 pub(crate) use round_robin::RoundRobin;

@@ -1,6 +1,6 @@
 //! Ketama ring hashing (envoy-matching 10.4).
 
-use super::hash::HashFunction;
+use super::hash::xx_hash;
 use super::normalize;
 
 /// A ring of hashes, each of which leads to a host. The same hosts in the same order make the same ring as in Envoy.
@@ -25,7 +25,7 @@ impl RingHash {
     /// `ip:port`. The ring has about `min_size` entries or more, so that the lightest host gets whole entries, but not
     /// more than about `max_size`. Without hosts, or with weights of 0 alone, the ring is empty.
     #[must_use]
-    pub(crate) fn new(hosts: &[(String, u32)], min_size: u64, max_size: u64, function: HashFunction) -> RingHash {
+    pub(crate) fn new(hosts: &[(String, u32)], min_size: u64, max_size: u64) -> RingHash {
         let mut entries: Vec<(u64, u32)> = Vec::new();
         if let Some(weights) = normalize(hosts.iter().map(|h| h.1)) {
             let max_size = max_size.min(Self::DEFAULT_MAX_SIZE);
@@ -46,7 +46,7 @@ impl RingHash {
                 while current < target {
                     text.truncate(stem);
                     text.extend_from_slice(number.to_string().as_bytes());
-                    entries.push((function.hash(&text), host));
+                    entries.push((xx_hash(&text), host));
                     number += 1;
                     current += 1.0;
                 }
@@ -58,7 +58,7 @@ impl RingHash {
     }
 
     /// The number of entries.
-    #[must_use]
+    #[cfg(test)]
     pub(crate) fn size(&self) -> usize {
         self.entries.len()
     }
@@ -114,7 +114,7 @@ mod tests {
 
     fn ring(weights: &[u32], min: u64) -> RingHash {
         let hosts: Vec<_> = (1..).zip(weights).map(|(i, w)| (format!("10.0.0.{i}:80"), *w)).collect();
-        RingHash::new(&hosts, min, RingHash::DEFAULT_MAX_SIZE, HashFunction::XxHash)
+        RingHash::new(&hosts, min, RingHash::DEFAULT_MAX_SIZE)
     }
 
     fn entry_counts(ring: &RingHash) -> Vec<usize> {
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(ring.pick(0, 0), first.1 as usize);
         assert_eq!(ring.pick(last.0, 0), last.1 as usize);
         assert_eq!(ring.pick(u64::MAX, 0), first.1 as usize);
-        let max = RingHash::new(&[("a".into(), 1), ("b".into(), 1)], 1024, 10, HashFunction::Murmur2);
+        let max = RingHash::new(&[("a".into(), 1), ("b".into(), 1)], 1024, 10);
         assert_eq!(max.size(), 10);
     }
 

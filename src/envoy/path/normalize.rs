@@ -26,14 +26,12 @@ pub(crate) enum Fragment {
     Reject,
 }
 
-/// `path_with_escaped_slashes_action`. The redirecting action, which Istio cannot set, is left out.
+/// `path_with_escaped_slashes_action`, but for the two that Istio cannot set: redirects, and answers with 400.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) enum EscapedSlashes {
     /// `%2F` and `%5C` stay.
     #[default]
     Keep,
-    /// A path with one is answered 400.
-    Reject,
     /// They become `/` and `\`.
     Unescape,
 }
@@ -81,17 +79,9 @@ pub(crate) enum BadPath {
     /// It has a fragment, and the options refuse fragments.
     #[error("path has a fragment")]
     Fragment,
-    /// It has `%2F` or `%5C`, and the options refuse escaped slashes.
-    #[error("path has an escaped slash")]
-    EscapedSlash,
     /// It has `%00`, which normalisation refuses.
     #[error("path has an escaped NUL")]
     EscapedNul,
-}
-
-impl BadPath {
-    /// `RESPONSE_CODE_DETAILS` of the answer.
-    pub(crate) const DETAILS: &'static str = "path_normalization_failed";
 }
 
 /// Normalises a path with its query. Only what stands before the first `?` changes, apart from the cut fragment.
@@ -118,11 +108,6 @@ pub(crate) fn normalize<'p>(path: &'p [u8], options: &PathOptions) -> Result<Cow
     let mut text = Cow::Borrowed(before);
     match options.escaped_slashes {
         EscapedSlashes::Keep => {}
-        EscapedSlashes::Reject => {
-            if before.windows(3).any(|w| escaped_slash(w).is_some()) {
-                return Err(BadPath::EscapedSlash);
-            }
-        }
         EscapedSlashes::Unescape => text = Cow::Owned(unescape_slashes(before)),
     }
     if options.normalize && text.first() == Some(&b'/') {
@@ -401,9 +386,6 @@ mod tests {
         assert_eq!(normalize_str("/a//../b", &merge).as_deref(), Ok("/a/../b"));
         let unescape = PathOptions { escaped_slashes: EscapedSlashes::Unescape, ..plain };
         assert_eq!(normalize_str("/a%2fb%5Cc?%2f", &unescape).as_deref(), Ok(r"/a/b\c?%2f"));
-        let reject = PathOptions { escaped_slashes: EscapedSlashes::Reject, ..plain };
-        assert_eq!(normalize_str("/a%2Fb", &reject), Err(BadPath::EscapedSlash));
-        assert_eq!(normalize_str("/a?%2Fb", &reject).as_deref(), Ok("/a?%2Fb"));
         let old = PathOptions { dot_segments_with_parameters: false, ..PathOptions::default() };
         assert_eq!(normalize_str("/a/..;/b", &old).as_deref(), Ok("/a/..;/b"));
     }

@@ -134,18 +134,6 @@ impl Re2 {
         &self.inner.pattern
     }
 
-    /// What one character is.
-    #[must_use]
-    pub(crate) fn encoding(&self) -> Encoding {
-        self.inner.encoding
-    }
-
-    /// The number of capturing groups, not counting the whole match.
-    #[must_use]
-    pub(crate) fn group_count(&self) -> u32 {
-        self.inner.ast.captures
-    }
-
     /// The number of instructions that RE2 compiles the pattern to, which Envoy limits (envoy-matching 0.4 and 2.4.7).
     #[must_use]
     pub(crate) fn program_size(&self) -> ProgramSize {
@@ -263,14 +251,6 @@ impl PartialEq for Re2 {
 }
 
 impl Eq for Re2 {}
-
-/// Whether Envoy 1.40 would load `pattern`, apart from its limit on the program size.
-///
-/// # Errors
-/// What RE2 would refuse, in its words.
-pub(crate) fn check(pattern: &str) -> Result<(), Error> {
-    Re2::new(pattern, Encoding::Latin1).map(drop)
-}
 
 /// Whether Go's `regexp.Compile` accepts `pattern`, as Istio's admission asks, with the rules of Go 1.25 and newer.
 ///

@@ -1,7 +1,7 @@
 //! Which endpoint of a cluster a request goes to, by the cluster's load balancing (envoy-matching 10).
 
 use super::CumulativeTable;
-use crate::envoy::balance::{HashFunction, Maglev, RingHash, RoundRobin};
+use crate::envoy::balance::{Maglev, RingHash, RoundRobin};
 use crate::envoy::cluster_state::{ClusterState, priority_loads};
 use crate::envoy::table::{Cluster, ClusterName, Endpoint, LbPolicy, RouteTable};
 
@@ -53,7 +53,7 @@ impl Consistent {
         match lb {
             LbPolicy::RingHash { minimum_ring_size } => {
                 let least = minimum_ring_size.unwrap_or(RingHash::DEFAULT_MIN_SIZE);
-                let ring = RingHash::new(&hosts(), least, RingHash::DEFAULT_MAX_SIZE, HashFunction::XxHash);
+                let ring = RingHash::new(&hosts(), least, RingHash::DEFAULT_MAX_SIZE);
                 Some(Consistent::Ring(ring))
             }
             LbPolicy::Maglev { table_size } => {
