@@ -24,6 +24,7 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// `RESPONSE_CODE_DETAILS` in the access log.
+    #[cfg(any(feature = "cli", test))]
     pub(crate) fn details(self) -> &'static str {
         match self {
             Refusal::ControlCharacter => "http1.invalid_characters",

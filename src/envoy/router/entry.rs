@@ -33,6 +33,7 @@ impl BadRequest {
     }
 
     /// `RESPONSE_CODE_DETAILS` in the access log.
+    #[cfg(any(feature = "cli", test))]
     pub(crate) fn details(self) -> &'static str {
         match self {
             BadRequest::TlsToPlainPort => "http1.codec_error",
