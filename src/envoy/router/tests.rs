@@ -113,6 +113,34 @@ proptest! {
     }
 }
 
+/// Routes behind two headers, many of each, are looked up by the value of theirs, and the first of all still wins.
+#[test]
+fn s2_1_two_headers_with_many_values_each_are_looked_up_apart() {
+    let names = ["x-a", "x-b"];
+    let routes = (0..40).map(|i| {
+        let mut matcher = prefix("/");
+        matcher.headers.push(header(names[i % 2], ValueMatch::Exact(format!("v{}", i / 2).into())));
+        route(matcher, to("v1"))
+    });
+    let router = router(one_host(routes.collect()));
+    let taken = |headers: &[(&str, &str)]| {
+        let request = request("/", headers);
+        let view = RequestView::from(&request);
+        let found = router.find(&view);
+        assert_eq!(found, router.plain(&view), "{headers:?}");
+        match found {
+            Found::Http { end: HttpEnd::Route { route, .. }, .. } => Some(route),
+            _ => None,
+        }
+    };
+    assert_eq!(taken(&[("x-a", "v7")]), Some(14));
+    assert_eq!(taken(&[("x-b", "v7")]), Some(15));
+    assert_eq!(taken(&[("x-b", "v3"), ("x-a", "v7")]), Some(7));
+    assert_eq!(taken(&[("x-b", "v7"), ("x-a", "v3")]), Some(6));
+    assert_eq!(taken(&[("x-a", "v20")]), None);
+    assert_eq!(taken(&[]), None);
+}
+
 /// A gateway whose pods' port 8080 is the Service's port 80.
 fn gateway() -> Router {
     let mut table = table(ProxyKind::Gateway);
