@@ -198,7 +198,7 @@ mod tests {
             ["gw in shop", "gateway:istio-system:istio=out in istio-system"]
         );
         assert_eq!(
-            all.last().map(|p| told(p)),
+            all.last().map(told),
             defaults(&manifests, "shop").last().map(told),
             "the same for every command"
         );
