@@ -57,7 +57,7 @@ pub(crate) fn gateway_listeners(cx: &Context<'_>) -> GatewayListeners {
 pub(crate) fn service_ports(cx: &Context<'_>) -> Vec<(u16, u16)> {
     match cx.proxy.kind {
         ProxyKind::Sidecar => Vec::new(),
-        ProxyKind::Gateway => dialled_ports(&cx.mesh.endpoints.service_targets(cx.proxy)),
+        ProxyKind::Gateway => dialled_ports(&cx.mesh.endpoints.service_ports(cx.proxy)),
     }
 }
 
