@@ -60,15 +60,7 @@ fn from_kubernetes(object: &Object<kinds::Service>, config: &MeshConfig) -> Serv
     } else {
         Resolution::Static
     };
-    let export_to: Vec<SmolStr> = meta
-        .annotations
-        .get(EXPORT_TO)
-        .unwrap_or_default()
-        .split(',')
-        .map(str::trim)
-        .filter(|n| !n.is_empty())
-        .map(SmolStr::new)
-        .collect();
+    let export_to: Vec<SmolStr> = exported_to(meta).into_iter().map(SmolStr::new).collect();
     let alias = matches!(resolution, Resolution::Alias(_));
     Service {
         hostname: kubernetes_hostname(meta, config),
@@ -103,6 +95,12 @@ fn from_kubernetes(object: &Object<kinds::Service>, config: &MeshConfig) -> Serv
         persistent_session: SESSION_LABELS.iter().any(|l| meta.labels.get(l).is_some()),
         resolution,
     }
+}
+
+/// To whom a Service says that it is exported (SV-5).
+pub(super) fn exported_to(meta: &ObjectMeta) -> Vec<&str> {
+    let list = meta.annotations.get(EXPORT_TO).unwrap_or_default();
+    list.split(',').map(str::trim).filter(|n| !n.is_empty()).collect()
 }
 
 /// SV-2.
