@@ -197,7 +197,7 @@ impl Site<'_> {
     fn endpoints(&self, policy: &EffectivePolicy<'_>, subset: &Labels) -> Arc<[Endpoint]> {
         let panics = policy.outlier_detection.is_some_and(|o| o.min_health_percent > 0);
         let near = self.service.traffic_distribution != TrafficDistribution::Any;
-        let filter = EndpointFilter { subset, send_unhealthy: near || !panics };
+        let filter = EndpointFilter { subset, send_unhealthy: near || !panics, keep_to_node: true };
         let found = self.cx.mesh.endpoints.of(self.service, self.port, self.cx.proxy, filter);
         self.localities.apply(self.cx, self.service, policy, found)
     }

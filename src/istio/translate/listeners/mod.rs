@@ -203,7 +203,7 @@ impl Builder<'_> {
     /// One listener per pod instead of one on the wildcard address (LI-1).
     fn add_headless(&self, service: &Service, port: &Port, entries: &mut Entries) {
         let listener_port = ListenerPort { number: port.number, protocol: port.protocol };
-        let filter = EndpointFilter { subset: &Labels::default(), send_unhealthy: true };
+        let filter = EndpointFilter { subset: &Labels::default(), send_unhealthy: true, keep_to_node: false };
         let endpoints = self.cx.mesh.endpoints.of(service, port, self.cx.proxy, filter);
         if endpoints.is_empty() {
             // Who selects workloads may get endpoints later, and no wildcard listener must come and go with them.
