@@ -31,11 +31,14 @@ pub(crate) fn clusters(cx: &Context<'_>) -> Vec<Cluster> {
         for port in service.ports.iter().filter(|p| has_cluster(service, p)) {
             let site = Site { cx, localities: &localities, service, port, rule };
             let base = EffectivePolicy::of_port(&cx.mesh.config, rule, port.number);
-            all.extend(site.cluster(&base, None));
+            let of_port = site.cluster(&base, None, false);
+            // Subsets of a port that leads to the address dialled do so too, whatever they ask for (CL-5).
+            let dialled = of_port.as_ref().is_some_and(|c| c.discovery == DiscoveryType::OriginalDst);
+            all.extend(of_port);
             // A wildcard that is resolved when requests come has no endpoints to choose from.
             if service.resolution != Resolution::DynamicDns {
                 for subset in rule.iter().flat_map(|r| &r.subsets) {
-                    all.extend(site.cluster(&base.for_subset(subset, port.number), Some(subset)));
+                    all.extend(site.cluster(&base.for_subset(subset, port.number), Some(subset), dialled));
                 }
             }
         }
@@ -133,9 +136,11 @@ struct Site<'a> {
 
 impl Site<'_> {
     /// The cluster of the port, or of one of its subsets; None where it would have no endpoints and so is not made (CL-8).
-    fn cluster(&self, policy: &EffectivePolicy<'_>, subset: Option<&Subset>) -> Option<Cluster> {
+    ///
+    /// `dialled`: the cluster of the port leads to the address dialled.
+    fn cluster(&self, policy: &EffectivePolicy<'_>, subset: Option<&Subset>, dialled: bool) -> Option<Cluster> {
         let config = &self.cx.mesh.config;
-        let mut discovery = self.discovery();
+        let mut discovery = if dialled { DiscoveryType::OriginalDst } else { self.discovery() };
         let no_labels = Labels::default();
         let labels = subset.map_or(&no_labels, |s| &s.labels);
         let mut endpoints = match discovery {
