@@ -150,6 +150,7 @@ impl Site<'_> {
         if matches!(discovery, DiscoveryType::StrictDns | DiscoveryType::LogicalDns) && endpoints.is_empty() {
             return None;
         }
+        endpoints = self.localities.apply(self.cx, self.service, policy, endpoints);
         let provided = matches!(discovery, DiscoveryType::OriginalDst | DiscoveryType::DynamicForwardProxy);
         let lb = if provided { LbPolicy::ClusterProvided } else { settings::load_balancing(policy.load_balancer) };
         if lb == LbPolicy::ClusterProvided && !provided {
@@ -198,13 +199,12 @@ impl Site<'_> {
         }
     }
 
-    /// EP-6, EP-7, EP-15.
+    /// EP-6, EP-7.
     fn endpoints(&self, policy: &EffectivePolicy<'_>, subset: &Labels) -> Arc<[Endpoint]> {
         let panics = policy.outlier_detection.is_some_and(|o| o.min_health_percent > 0);
         let near = self.service.traffic_distribution != TrafficDistribution::Any;
         let filter = EndpointFilter { subset, send_unhealthy: near || !panics, keep_to_node: true };
-        let found = self.cx.mesh.endpoints.of(self.service, self.port, self.cx.proxy, filter);
-        self.localities.apply(self.cx, self.service, policy, found)
+        self.cx.mesh.endpoints.of(self.service, self.port, self.cx.proxy, filter)
     }
 }
 
