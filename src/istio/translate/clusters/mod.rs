@@ -16,20 +16,23 @@ use crate::envoy::table::{
 use crate::istio::mesh::{
     EndpointFilter, MergedDestinationRule, Port, Protocol, Resolution, Service, TrafficDistribution,
 };
-use crate::manifest::kinds::{Labels, OutboundMode, Server, ServerTlsMode, Subset};
+use crate::istio::translate::gateway;
+use crate::manifest::kinds::{Labels, OutboundMode, Subset};
 use policy::EffectivePolicy;
 
 /// All clusters of the proxy, with their endpoints, in any order.
 pub(crate) fn clusters(cx: &Context<'_>) -> Vec<Cluster> {
     let mut all = Vec::with_capacity(cx.scope.services.len() + 2);
     let localities = locality::Localities::of(cx);
+    let sni_form = gateway::passes_sni_through(cx);
+    let mut by_sni_only = Vec::new();
     for service in cx.scope.services.values().filter(|s| !s.is_alias()) {
         let rule = cx.mesh.destination_rules.select(cx.proxy, &service.hostname, &service.namespace);
         if let Some(rule) = rule {
             locality::note_zone_aware(cx, service, rule);
         }
         for port in service.ports.iter().filter(|p| has_cluster(service, p)) {
-            let site = Site { cx, localities: &localities, service, port, rule };
+            let site = Site { cx, localities: &localities, service, port, rule, by_sni: false };
             let base = EffectivePolicy::of_port(&cx.mesh.config, rule, port.number);
             let of_port = site.cluster(&base, None, false);
             // Subsets of a port that leads to the address dialled do so too, whatever they ask for (CL-5).
@@ -42,27 +45,34 @@ pub(crate) fn clusters(cx: &Context<'_>) -> Vec<Cluster> {
                 }
             }
         }
+        if sni_form && service.resolution == Resolution::DynamicDns {
+            for port in service.ports.iter().filter(|p| p.protocol != Protocol::Udp) {
+                let site = Site { cx, localities: &localities, service, port, rule, by_sni: true };
+                let base = EffectivePolicy::of_port(&cx.mesh.config, rule, port.number);
+                let clusters = site.cluster(&base, None, false).into_iter().chain(
+                    rule.iter()
+                        .flat_map(|r| &r.subsets)
+                        .filter_map(|s| site.cluster(&base.for_subset(s, port.number), Some(s), false)),
+                );
+                by_sni_only.extend(clusters.filter_map(|c| sni_twin(cx, &c)));
+            }
+        }
     }
-    if passes_sni_through(cx) {
-        let twins: Vec<Cluster> = all.iter().filter_map(|c| sni_twin(cx, c)).collect();
+    if sni_form {
+        let twins: Vec<Cluster> = all.iter().filter_map(|c| sni_twin(cx, c)).chain(by_sni_only).collect();
         all.extend(twins);
     }
     all.extend(fixed(cx));
     all
 }
 
-/// True for gateways with a server that finds clusters by SNI (GW-1, GW-16).
-fn passes_sni_through(cx: &Context<'_>) -> bool {
-    cx.proxy.kind == ProxyKind::Gateway
-        && cx.mesh.gateways.iter().filter(|g| g.spec.selector.is_subset_of(&cx.proxy.labels)).any(|g| {
-            let mode = |s: &Server| s.tls.as_ref().is_some_and(|tls| tls.mode == ServerTlsMode::AutoPassthrough);
-            g.spec.servers.iter().any(mode)
-        })
-}
-
-/// The SNI form of an in-mesh service's cluster (CN-3). Its endpoints are those of the plain form, where they are given.
+/// The SNI form of an in-mesh service's cluster (CN-3). Its endpoints are those of the plain form, where they are given;
+/// nothing resolves names there.
 fn sni_twin(cx: &Context<'_>, cluster: &Cluster) -> Option<Cluster> {
     let ClusterName::Outbound { port, subset, host } = &cluster.name else { return None };
+    if cluster.discovery == DiscoveryType::DynamicForwardProxy {
+        return None;
+    }
     if cx.scope.services.get(host).is_none_or(|s| s.mesh_external) {
         return None;
     }
@@ -132,6 +142,8 @@ struct Site<'a> {
     service: &'a Arc<Service>,
     port: &'a Port,
     rule: Option<&'a MergedDestinationRule>,
+    /// For the SNI form of a wildcard that is otherwise resolved when requests come (GW-16).
+    by_sni: bool,
 }
 
 impl Site<'_> {
@@ -195,6 +207,7 @@ impl Site<'_> {
             (Resolution::Static | Resolution::Passthrough | Resolution::Alias(_), _) => DiscoveryType::Eds,
             (Resolution::Dns, _) => DiscoveryType::StrictDns,
             (Resolution::DnsRoundRobin, _) => DiscoveryType::LogicalDns,
+            (Resolution::DynamicDns, _) if self.by_sni => DiscoveryType::Eds,
             (Resolution::DynamicDns, _) => DiscoveryType::DynamicForwardProxy,
         }
     }

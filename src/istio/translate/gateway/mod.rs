@@ -61,6 +61,11 @@ pub(crate) fn service_ports(cx: &Context<'_>) -> Vec<(u16, u16)> {
     }
 }
 
+/// True for gateways that get the clusters in SNI form (GW-16).
+pub(crate) fn passes_sni_through(cx: &Context<'_>) -> bool {
+    cx.proxy.kind == ProxyKind::Gateway && merged_servers(cx.mesh, cx.proxy).0.has_auto_passthrough
+}
+
 /// VirtualServices by the Gateway that they are bound to (VS-3).
 fn bound_services(cx: &Context<'_>, merged: &MergedServers) -> IndexMap<SmolStr, Vec<Arc<VirtualService>>> {
     let mut services = IndexMap::new();

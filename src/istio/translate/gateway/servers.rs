@@ -55,6 +55,11 @@ impl GatewayServer {
         self.tls().is_some_and(|t| matches!(t.mode, ServerTlsMode::Passthrough | ServerTlsMode::AutoPassthrough))
     }
 
+    /// TLS that is passed on by the cluster that SNI names.
+    pub(super) fn is_auto_passthrough(&self) -> bool {
+        self.tls().is_some_and(|t| t.mode == ServerTlsMode::AutoPassthrough)
+    }
+
     pub(super) fn is_https_redirect(&self) -> bool {
         self.tls().is_some_and(|t| t.https_redirect)
     }
@@ -141,6 +146,8 @@ pub(super) struct MergedServers {
     /// In the order in which their first servers came.
     pub groups: Vec<ServerGroup>,
     pub by_route_name: IndexMap<SmolStr, Vec<usize>>,
+    /// A server finds clusters by SNI and was not left out for its hosts; it may still have been for its port.
+    pub has_auto_passthrough: bool,
 }
 
 impl MergedServers {
@@ -251,6 +258,7 @@ impl Merger {
     /// Adds a server, or says why not.
     fn add(&mut self, server: GatewayServer) -> Result<(), String> {
         self.claim_hosts(&server)?;
+        self.merged.has_auto_passthrough |= server.is_auto_passthrough();
         if self.ports.insert(server.listening_port) {
             return self.add_first(server);
         }
