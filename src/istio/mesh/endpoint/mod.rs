@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
+use super::locality::Nodes;
 use super::selector::LabelIndex;
 use super::{Port, Resolution, Service, locality};
 use crate::envoy::proxy::Proxy;
@@ -59,9 +60,14 @@ pub(crate) struct EndpointFilter<'a> {
 
 impl EndpointIndex {
     /// Finds the endpoints of all services of the mesh. Pods have addresses already.
-    pub(super) fn build(manifests: &Manifests, services: &[Arc<Service>], config: &MeshConfig) -> EndpointIndex {
+    pub(super) fn build(
+        manifests: &Manifests,
+        services: &[Arc<Service>],
+        nodes: &Nodes,
+        config: &MeshConfig,
+    ) -> EndpointIndex {
         let workload_labels = workload_labels(&manifests.workload_entries);
-        let inputs = Inputs::new(manifests, &workload_labels);
+        let inputs = Inputs::new(manifests, nodes, &workload_labels);
         let mut collector = Collector::default();
         // Istio sorts the registries by name: "External" comes before "Kubernetes".
         service_entry::collect(manifests, &inputs, &mut collector);
@@ -130,10 +136,10 @@ struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
-    fn new(manifests: &'a Manifests, workload_labels: &'a [Labels]) -> Inputs<'a> {
+    fn new(manifests: &'a Manifests, nodes: &Nodes, workload_labels: &'a [Labels]) -> Inputs<'a> {
         Inputs {
             pods: &manifests.pods,
-            pod_labels: manifests.pods.iter().map(super::pod::endpoint_labels).collect(),
+            pod_labels: manifests.pods.iter().map(|p| super::pod::endpoint_labels(p, nodes)).collect(),
             pods_by_label: LabelIndex::build(
                 manifests.pods.iter().map(|p| (p.meta.namespace.as_str(), &p.meta.labels)),
             ),
@@ -154,7 +160,7 @@ fn workload_labels(entries: &[Object<WorkloadEntry>]) -> Vec<Labels> {
 
 /// The endpoint that a WorkloadEntry, or an entry of a ServiceEntry's `endpoints`, stands for.
 fn workload_endpoint(entry: &WorkloadEntry, labels: &Labels, port: u16) -> Endpoint {
-    let place = if entry.locality.is_empty() { locality::of_labels(labels) } else { entry.locality.clone() };
+    let place = if entry.locality.is_empty() { locality::stated(labels) } else { entry.locality.clone() };
     Endpoint {
         address: unix_path(&entry.address).unwrap_or(&entry.address).into(),
         port,

@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 use super::kubernetes::named_container_port;
 use super::{EndpointIndex, Service};
 use crate::envoy::proxy::Proxy;
-use crate::istio::mesh::{Protocol, Registry};
+use crate::istio::mesh::{Protocol, Registry, locality};
 use crate::manifest::kinds::{ContainerPort, Labels, Object, Pod, TargetPort, TransportProtocol};
 
 /// One service port as a proxy's own workload serves it.
@@ -62,10 +62,11 @@ impl TargetIndex {
     /// The proxy's own pod: by address, else by name, else one with the very same labels.
     fn pod_of(&self, proxy: &Proxy) -> Option<&NamedPorts> {
         let pods = self.pods.get(&proxy.namespace)?;
+        let own = locality::own_labels(&proxy.labels);
         pods.iter()
             .find(|p| p.ips.iter().any(|ip| proxy.ips.contains(ip)))
             .or_else(|| pods.iter().find(|p| p.name == proxy.name))
-            .or_else(|| pods.iter().find(|p| p.labels == proxy.labels))
+            .or_else(|| pods.iter().find(|p| locality::own_labels(&p.labels) == own))
     }
 }
 

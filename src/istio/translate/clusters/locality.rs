@@ -34,7 +34,7 @@ enum Setting<'a> {
 
 impl Localities {
     pub(super) fn of(cx: &Context<'_>) -> Localities {
-        let proxy = locality::of_labels(&cx.proxy.labels);
+        let proxy = cx.mesh.nodes.of_proxy(cx.proxy);
         Localities { proxy_labels: locality::with_topology(&cx.proxy.labels, &proxy, &cx.proxy.node, ""), proxy }
     }
 
