@@ -129,6 +129,7 @@ pub(crate) fn cluster(subset: &str, healthy: usize, unhealthy: usize) -> Cluster
         labels: Labels::default(),
         locality: "".into(),
         priority: 0,
+        mutual_tls: false,
     };
     Cluster {
         name: ClusterName::outbound(80, subset, "shop"),

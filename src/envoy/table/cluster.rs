@@ -230,6 +230,8 @@ pub(crate) struct Endpoint {
     pub locality: SmolStr,
     /// Envoy priority, 0 first.
     pub priority: u32,
+    /// Speaks the mesh's own TLS, which is all that connections by SNI are led to (GW-16).
+    pub mutual_tls: bool,
 }
 
 impl fmt::Display for Endpoint {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, format_smolstr};
 
-use super::{Collector, Inputs, PoolCollector, named_port, workload_endpoint};
+use super::{Collector, Inputs, PoolCollector, named_port, speaks_mutual_tls, workload_endpoint};
 use crate::envoy::table::{Endpoint, Health};
 use crate::istio::mesh::pod;
 use crate::istio::mesh::registry::{SESSION_LABELS, exported_to, is_headless, kubernetes_hostname};
@@ -169,6 +169,7 @@ impl OfService<'_, '_> {
             pod: pod.map(|(p, _)| (p.meta.namespace.clone(), p.meta.name.clone())),
             health,
             weight: 1,
+            mutual_tls: speaks_mutual_tls(&labels).unwrap_or(false),
             labels,
             locality,
             priority: 0,

@@ -170,7 +170,13 @@ fn workload_endpoint(entry: &WorkloadEntry, labels: &Labels, port: u16) -> Endpo
         labels: locality::with_topology(labels, &place, "", &entry.network),
         locality: place,
         priority: 0,
+        mutual_tls: speaks_mutual_tls(labels).unwrap_or(!entry.service_account.is_empty()),
     }
+}
+
+/// What the label that injection sets says; None where it isn't there.
+fn speaks_mutual_tls(labels: &Labels) -> Option<bool> {
+    labels.get("security.istio.io/tlsMode").map(|mode| mode == "istio")
 }
 
 /// The path of a unix socket address.

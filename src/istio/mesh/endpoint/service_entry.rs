@@ -3,7 +3,7 @@
 use smol_str::{SmolStr, format_smolstr};
 
 use super::kubernetes::named_container_port;
-use super::{Collector, Inputs, PoolCollector, named_port, unix_path, workload_endpoint};
+use super::{Collector, Inputs, PoolCollector, named_port, speaks_mutual_tls, unix_path, workload_endpoint};
 use crate::envoy::table::{Endpoint, Health};
 use crate::istio::mesh::pod;
 use crate::istio::mesh::registry::{address_count, by_creation};
@@ -60,6 +60,7 @@ fn itself(host: &SmolStr, port: u16) -> Endpoint {
         labels: Labels::default(),
         locality: SmolStr::default(),
         priority: 0,
+        mutual_tls: false,
     }
 }
 
@@ -137,6 +138,7 @@ fn add_pods<'a>(
                 pod: Some((pod.meta.namespace.clone(), pod.meta.name.clone())),
                 labels: labels.clone(),
                 locality: locality.clone(),
+                mutual_tls: speaks_mutual_tls(labels).unwrap_or(false),
                 ..itself(&SmolStr::default(), number)
             };
             out.push((port, endpoint, pod.spec.node_name.clone()));

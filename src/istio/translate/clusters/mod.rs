@@ -66,8 +66,8 @@ pub(crate) fn clusters(cx: &Context<'_>) -> Vec<Cluster> {
     all
 }
 
-/// The SNI form of an in-mesh service's cluster (CN-3). Its endpoints are those of the plain form, where they are given;
-/// nothing resolves names there.
+/// The SNI form of an in-mesh service's cluster (CN-3). Of the endpoints of the plain form those are left that EDS brings and
+/// that speak the mesh's own TLS: the gateway passes on what the client encrypted.
 fn sni_twin(cx: &Context<'_>, cluster: &Cluster) -> Option<Cluster> {
     let ClusterName::Outbound { port, subset, host } = &cluster.name else { return None };
     if cluster.discovery == DiscoveryType::DynamicForwardProxy {
@@ -78,7 +78,10 @@ fn sni_twin(cx: &Context<'_>, cluster: &Cluster) -> Option<Cluster> {
     }
     Some(Cluster {
         name: ClusterName::SniDnat { port: *port, subset: subset.clone(), host: host.clone() },
-        endpoints: Arc::default(),
+        endpoints: match cluster.discovery {
+            DiscoveryType::Eds => cluster.endpoints.iter().filter(|e| e.mutual_tls).cloned().collect(),
+            _ => Arc::default(),
+        },
         ..cluster.clone()
     })
 }
