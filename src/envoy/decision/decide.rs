@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::redirect::{https_location, location, own_location};
 use super::upstream::{arrival, rewrite_path};
@@ -16,10 +16,6 @@ use crate::envoy::table::{
     AbortStatus, ChainAction, ClusterName, Forward, ForwardTo, Listener, Route, RouteAction, TcpDestination,
     WeightedCluster,
 };
-
-/// Address of the listener that takes what no other does (LI-4).
-const VIRTUAL_OUTBOUND: &str = "0.0.0.0:15001";
-const VIRTUAL_OUTBOUND_PORT: u16 = 15001;
 
 /// How much of a decision is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,11 +38,12 @@ pub(crate) fn decide(router: &Router, request: &Request, detail: Detail) -> Deci
             Decision::ended(Outcome::NoListener, None)
         }
         Found::VirtualOutbound => {
-            let policy = router.table().virtual_outbound.as_ref().map(|v| v.cluster.clone());
+            let outbound = router.table().virtual_outbound.as_ref();
+            let port = outbound.map_or(0, |v| v.port);
             // Whoever dials the virtual outbound listener itself must not get back to it.
-            let own_port = dialled_port(&view) == VIRTUAL_OUTBOUND_PORT;
-            let cluster = policy.filter(|_| !own_port).unwrap_or(ClusterName::BlackHole);
-            let listener = Some(SmolStr::new_static(VIRTUAL_OUTBOUND));
+            let policy = outbound.filter(|_| dialled_port(&view) != port).map(|v| v.cluster.clone());
+            let cluster = policy.unwrap_or(ClusterName::BlackHole);
+            let listener = Some(format_smolstr!("0.0.0.0:{port}"));
             Decision { listener, ..tcp(router, &TcpDestination::Cluster(cluster)) }
         }
         Found::Tcp { listener, chain } => match router.chain(listener, chain) {
