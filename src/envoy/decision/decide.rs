@@ -7,7 +7,7 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::redirect::{https_location, location, own_location};
 use super::upstream::{arrival, rewrite_path};
-use super::variant::is_answered_preflight;
+use super::variant::{acting_cors, is_answered_preflight};
 use super::{ClusterShare, Counted, Decision, Outcome, ResponseFlags, Step};
 use crate::envoy::outcome::{cluster_hint, cluster_shares};
 use crate::envoy::request::Request;
@@ -178,7 +178,7 @@ fn answered(
     virtual_host: &str,
     clusters: impl FnOnce() -> Arc<[ClusterShare]>,
 ) -> Decision {
-    let mut decision = if route.cors.as_ref().is_some_and(|cors| is_answered_preflight(router, cors, seen)) {
+    let mut decision = if acting_cors(route).is_some_and(|cors| is_answered_preflight(router, cors, seen)) {
         let hint = "a CORS preflight, answered by the proxy";
         Decision {
             hints: vec![hint.into()],
