@@ -6,7 +6,7 @@ use std::sync::Arc;
 use smol_str::{SmolStr, format_smolstr};
 
 use super::redirect::{https_location, location, own_location};
-use super::upstream::{arrival, rewrite_path};
+use super::upstream::{answered_location, arrival, rewrite_path};
 use super::variant::{acting_cors, is_answered_preflight};
 use super::{ClusterShare, Counted, Decision, Outcome, ResponseFlags, Step};
 use crate::envoy::outcome::{cluster_hint, cluster_shares};
@@ -187,7 +187,12 @@ fn answered(
     } else {
         match &route.action {
             RouteAction::Redirect(redirect) => Decision {
-                location: Some(location(seen, &route.matcher.path, redirect)),
+                location: answered_location(
+                    seen,
+                    route,
+                    server_name,
+                    Some(location(seen, &route.matcher.path, redirect)),
+                ),
                 ..Decision::ended(
                     Outcome::Redirect,
                     Some((local(seen, u32::from(redirect.status)), ResponseFlags::None)),
@@ -198,7 +203,7 @@ fn answered(
                 let blocked = route.source.is_none() && virtual_host == "block_all";
                 let outcome = if blocked { Outcome::BlackholeCluster } else { Outcome::DirectResponse };
                 Decision {
-                    location: own_location(seen, response.status),
+                    location: answered_location(seen, route, server_name, own_location(seen, response.status)),
                     ..Decision::ended(outcome, Some((local(seen, response.status), ResponseFlags::None)))
                 }
             }
