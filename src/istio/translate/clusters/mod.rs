@@ -208,6 +208,7 @@ impl Site<'_> {
         match (&self.service.resolution, self.cx.proxy.kind) {
             (Resolution::Passthrough, ProxyKind::Sidecar) => DiscoveryType::OriginalDst,
             (Resolution::Static | Resolution::Passthrough | Resolution::Alias(_), _) => DiscoveryType::Eds,
+            (Resolution::Dns, _) if self.service.races_connections => DiscoveryType::LogicalDns,
             (Resolution::Dns, _) => DiscoveryType::StrictDns,
             (Resolution::DnsRoundRobin, _) => DiscoveryType::LogicalDns,
             (Resolution::DynamicDns, _) if self.by_sni => DiscoveryType::Eds,
