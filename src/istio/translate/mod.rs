@@ -22,6 +22,8 @@ use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::table::{Note, RouteTable};
 use crate::istio::mesh::{Mesh, Scope};
 
+pub(crate) use clusters::{Crash, crash};
+
 /// What every step of one proxy's translation reads, and where it leaves its notes.
 pub(crate) struct Context<'a> {
     pub mesh: &'a Mesh,

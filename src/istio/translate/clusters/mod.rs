@@ -1,5 +1,6 @@
 //! Clusters of the services in scope (sections 12.4 and 13.2 of the translation rules).
 
+mod crash;
 mod locality;
 mod policy;
 mod settings;
@@ -20,6 +21,8 @@ use crate::istio::translate::gateway;
 use crate::manifest::kinds::{Labels, OutboundMode, Subset};
 use policy::EffectivePolicy;
 
+pub(crate) use crash::{Crash, crash};
+
 /// All clusters of the proxy, with their endpoints, in any order.
 pub(crate) fn clusters(cx: &Context<'_>) -> Vec<Cluster> {
     let mut all = Vec::with_capacity(cx.scope.services.len() + 2);
@@ -34,6 +37,9 @@ pub(crate) fn clusters(cx: &Context<'_>) -> Vec<Cluster> {
         for port in service.ports.iter().filter(|p| has_cluster(service, p)) {
             let site = Site { cx, localities: &localities, service, port, rule, by_sni: false };
             let base = EffectivePolicy::of_port(&cx.mesh.config, rule, port.number);
+            if let Some(crash) = crash(cx.mesh, cx.proxy, service, port, rule) {
+                crash.note(cx, service, rule);
+            }
             let of_port = site.cluster(&base, None, false);
             // Subsets of a port that leads to the address dialled do so too, whatever they ask for (CL-5).
             let dialled = of_port.as_ref().is_some_and(|c| c.discovery == DiscoveryType::OriginalDst);
@@ -165,7 +171,7 @@ impl Site<'_> {
         if matches!(discovery, DiscoveryType::StrictDns | DiscoveryType::LogicalDns) && endpoints.is_empty() {
             return None;
         }
-        endpoints = self.localities.apply(self.cx, self.service, policy, endpoints);
+        endpoints = self.localities.apply(&self.cx.mesh.config, self.service, policy, endpoints);
         let provided = matches!(discovery, DiscoveryType::OriginalDst | DiscoveryType::DynamicForwardProxy);
         let lb = if provided { LbPolicy::ClusterProvided } else { settings::load_balancing(policy.load_balancer) };
         if lb == LbPolicy::ClusterProvided && !provided {
