@@ -62,7 +62,7 @@ pub(super) fn run(subject: &Subject<'_>, report: &mut Report) {
 fn servers(subject: &Subject<'_>, report: &mut Report) {
     for gateway in &subject.mesh.gateways {
         let proxy = subject.proxies_of(gateway).next();
-        let targets = proxy.map(|p| subject.mesh.endpoints.service_targets(p)).unwrap_or_default();
+        let targets = proxy.map(|p| subject.mesh.endpoints.service_ports(p)).unwrap_or_default();
         for (i, server) in gateway.spec.servers.iter().enumerate() {
             let object = (&gateway.id, if server.at.is_known() { server.at } else { gateway.at });
             let Some(port) = &server.port else { continue };

@@ -120,12 +120,14 @@ static FAMILIES: &[Family] = &[
             policies::retries::CHECKS,
             policies::destination_rules::CHECKS,
             policies::mutual_tls::CHECKS,
+            policies::crashes::CHECKS,
         ],
         runs: &[
             policies::weights::run,
             policies::retries::run,
             policies::destination_rules::run,
             policies::mutual_tls::run,
+            policies::crashes::run,
         ],
     },
     Family {

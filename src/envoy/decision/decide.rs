@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::redirect::{https_location, location, own_location};
-use super::upstream::{arrival, rewrite_path};
-use super::variant::is_answered_preflight;
+use super::upstream::{answered_location, arrival, rewrite_path};
+use super::variant::{acting_cors, is_answered_preflight};
 use super::{ClusterShare, Counted, Decision, Outcome, ResponseFlags, Step};
 use crate::envoy::outcome::{cluster_hint, cluster_shares};
 use crate::envoy::request::Request;
@@ -16,10 +16,6 @@ use crate::envoy::table::{
     AbortStatus, ChainAction, ClusterName, Forward, ForwardTo, Listener, Route, RouteAction, TcpDestination,
     WeightedCluster,
 };
-
-/// Address of the listener that takes what no other does (LI-4).
-const VIRTUAL_OUTBOUND: &str = "0.0.0.0:15001";
-const VIRTUAL_OUTBOUND_PORT: u16 = 15001;
 
 /// How much of a decision is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,11 +38,12 @@ pub(crate) fn decide(router: &Router, request: &Request, detail: Detail) -> Deci
             Decision::ended(Outcome::NoListener, None)
         }
         Found::VirtualOutbound => {
-            let policy = router.table().virtual_outbound.as_ref().map(|v| v.cluster.clone());
+            let outbound = router.table().virtual_outbound.as_ref();
+            let port = outbound.map_or(0, |v| v.port);
             // Whoever dials the virtual outbound listener itself must not get back to it.
-            let own_port = dialled_port(&view) == VIRTUAL_OUTBOUND_PORT;
-            let cluster = policy.filter(|_| !own_port).unwrap_or(ClusterName::BlackHole);
-            let listener = Some(SmolStr::new_static(VIRTUAL_OUTBOUND));
+            let policy = outbound.filter(|_| dialled_port(&view) != port).map(|v| v.cluster.clone());
+            let cluster = policy.unwrap_or(ClusterName::BlackHole);
+            let listener = Some(format_smolstr!("0.0.0.0:{port}"));
             Decision { listener, ..tcp(router, &TcpDestination::Cluster(cluster)) }
         }
         Found::Tcp { listener, chain } => match router.chain(listener, chain) {
@@ -181,7 +178,7 @@ fn answered(
     virtual_host: &str,
     clusters: impl FnOnce() -> Arc<[ClusterShare]>,
 ) -> Decision {
-    let mut decision = if route.cors.as_ref().is_some_and(|cors| is_answered_preflight(router, cors, seen)) {
+    let mut decision = if acting_cors(route).is_some_and(|cors| is_answered_preflight(router, cors, seen)) {
         let hint = "a CORS preflight, answered by the proxy";
         Decision {
             hints: vec![hint.into()],
@@ -190,7 +187,12 @@ fn answered(
     } else {
         match &route.action {
             RouteAction::Redirect(redirect) => Decision {
-                location: Some(location(seen, &route.matcher.path, redirect)),
+                location: answered_location(
+                    seen,
+                    route,
+                    server_name,
+                    Some(location(seen, &route.matcher.path, redirect)),
+                ),
                 ..Decision::ended(
                     Outcome::Redirect,
                     Some((local(seen, u32::from(redirect.status)), ResponseFlags::None)),
@@ -201,7 +203,7 @@ fn answered(
                 let blocked = route.source.is_none() && virtual_host == "block_all";
                 let outcome = if blocked { Outcome::BlackholeCluster } else { Outcome::DirectResponse };
                 Decision {
-                    location: own_location(seen, response.status),
+                    location: answered_location(seen, route, server_name, own_location(seen, response.status)),
                     ..Decision::ended(outcome, Some((local(seen, response.status), ResponseFlags::None)))
                 }
             }

@@ -171,7 +171,7 @@ fn li_4_connections_nobody_serves_are_tcp_to_the_policy_s_cluster() {
         (ClusterName::outbound(80, "v1", "shop"), Outcome::Tcp),
     ] {
         let mut table = table(ProxyKind::Sidecar);
-        table.virtual_outbound = Some(VirtualOutbound { cluster: cluster.clone() });
+        table.virtual_outbound = Some(VirtualOutbound { cluster: cluster.clone(), port: 15001 });
         let decision = decided(table, &request("/", &[]));
         assert_eq!(decision.listener.as_deref(), Some("0.0.0.0:15001"));
         assert_eq!(decision.outcome, Some(outcome));

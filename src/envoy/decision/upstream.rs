@@ -103,6 +103,27 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// The Location of an answer that the route makes itself, after its operations on response headers (envoy-matching 6.4);
+/// `own` is the one that Envoy writes, None where it writes none.
+pub(super) fn answered_location(
+    seen: &Seen<'_>,
+    route: &Route,
+    server_name: Option<&str>,
+    own: Option<String>,
+) -> Option<String> {
+    let is_location = |name: &SmolStr| name.eq_ignore_ascii_case("location");
+    let headers = &route.response_headers;
+    let mut location = Some(own?).filter(|_| !headers.remove.iter().any(is_location));
+    for header in headers.add.iter().filter(|h| is_location(&h.name)) {
+        let value = format(&header.value, &Draft::new(seen, route, server_name), &mut Vec::new());
+        let replaces = header.append == AppendAction::OverwriteIfExistsOrAdd || location.is_none();
+        if replaces && !value.is_empty() {
+            location = Some(value);
+        }
+    }
+    location
+}
+
 /// Adds a field, to the one that is there where Envoy keeps only one; that takes no empty values.
 fn push(headers: &mut Vec<(SmolStr, SmolStr)>, name: SmolStr, value: &str) {
     if is_joined(&name)

@@ -1,7 +1,7 @@
 //! What decides a request's end besides the route that took it.
 
 use crate::envoy::router::{Found, HttpEnd, Router, Seen, Visit};
-use crate::envoy::table::{Cors, ValueMatch};
+use crate::envoy::table::{Cors, Route, RouteAction, ValueMatch};
 
 /// Two requests of one variant that were found at the same place of a table end alike: with the same outcomes, statuses and
 /// clusters, by the same shares. What arrives upstream and where redirects lead still depends on each.
@@ -19,11 +19,16 @@ pub(crate) fn variant(router: &Router, visit: &Visit<'_>) -> Variant {
     let preflight = match end {
         HttpEnd::Route { config, virtual_host, route } if seen.method == "OPTIONS" => router
             .route(config, virtual_host, route)
-            .and_then(|r| r.cors.as_ref())
+            .and_then(|r| acting_cors(r))
             .is_some_and(|cors| is_answered_preflight(router, cors, seen)),
         _ => false,
     };
     Variant { preflight, grpc: seen.is_grpc() }
+}
+
+/// The CORS policy that acts on preflights: that of a route that forwards. Redirects and direct responses come first (CO-1).
+pub(super) fn acting_cors(route: &Route) -> Option<&Cors> {
+    route.cors.as_ref().filter(|_| matches!(route.action, RouteAction::Forward(_)))
 }
 
 /// True for preflights that the CORS filter answers itself (CO-1, envoy-matching 9.5).

@@ -111,7 +111,11 @@ fn route_faults(route: &Route, patterns: &mut Patterns) -> Vec<String> {
         value_fault(&format!("query parameter `{}`", query.name), &query.test, patterns, &mut faults);
     }
     for claim in &route.matcher.claims {
-        value_fault(&format!("claim `{}`", claim.path.join(".")), &claim.test, patterns, &mut faults);
+        let name = claim.path.join(".");
+        if claim.test == ValueMatch::Present {
+            faults.push(format!("claim `{name}` is compared with nothing: presence can't be asked for"));
+        }
+        value_fault(&format!("claim `{name}`"), &claim.test, patterns, &mut faults);
     }
     for origin in route.cors.iter().flat_map(|c| &c.allow_origins) {
         value_fault("an allowed origin", origin, patterns, &mut faults);

@@ -24,7 +24,8 @@ pub(crate) fn table(kind: ProxyKind) -> RouteTable {
     RouteTable {
         proxy: proxy(kind),
         listeners: Vec::new(),
-        virtual_outbound: (kind == ProxyKind::Sidecar).then_some(VirtualOutbound { cluster: ClusterName::Passthrough }),
+        virtual_outbound: (kind == ProxyKind::Sidecar)
+            .then_some(VirtualOutbound { cluster: ClusterName::Passthrough, port: 15001 }),
         route_configs: Vec::new(),
         clusters: Vec::new(),
         path_normalization: PathNormalizationType::Default,
@@ -129,6 +130,7 @@ pub(crate) fn cluster(subset: &str, healthy: usize, unhealthy: usize) -> Cluster
         labels: Labels::default(),
         locality: "".into(),
         priority: 0,
+        mutual_tls: false,
     };
     Cluster {
         name: ClusterName::outbound(80, subset, "shop"),

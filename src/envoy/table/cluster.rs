@@ -177,8 +177,11 @@ pub(crate) struct CircuitBreakers {
 
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct RetryBudget {
-    pub percent: Option<f64>,
-    pub min_retry_concurrency: Option<u32>,
+    /// Share of the requests under way, in percent.
+    pub percent: f64,
+    pub min_retry_concurrency: u32,
+    /// How long a request counts; None: only while it is under way.
+    pub interval: Option<Nanos>,
 }
 
 /// CL-7; None: Envoy's own default.
@@ -227,6 +230,8 @@ pub(crate) struct Endpoint {
     pub locality: SmolStr,
     /// Envoy priority, 0 first.
     pub priority: u32,
+    /// Speaks the mesh's own TLS, which is all that connections by SNI are led to (GW-16).
+    pub mutual_tls: bool,
 }
 
 impl fmt::Display for Endpoint {

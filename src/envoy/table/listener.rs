@@ -73,4 +73,6 @@ pub(crate) enum TcpDestination {
 pub(crate) struct VirtualOutbound {
     /// PassthroughCluster, BlackHoleCluster, or an egress proxy's cluster.
     pub cluster: ClusterName,
+    /// Where redirected connections arrive: 15001, unless the mesh says otherwise.
+    pub port: u16,
 }

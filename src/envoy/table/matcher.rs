@@ -58,6 +58,7 @@ pub(crate) struct QueryParameterMatcher {
 pub(crate) struct ClaimMatcher {
     /// Key segments below `payload`.
     pub path: Vec<SmolStr>,
+    /// `Present` stands for a text matcher without a pattern, which Envoy refuses: Istio knows no presence of claims.
     pub test: ValueMatch,
     pub invert: bool,
 }

@@ -1,8 +1,12 @@
 //! Localities: `region/zone/subzone`, and the labels that tell them.
 
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 use smol_str::{SmolStr, format_smolstr};
 
-use crate::manifest::kinds::Labels;
+use crate::envoy::proxy::Proxy;
+use crate::manifest::kinds::{KubernetesNode, Labels, Object};
 
 const REGION: &str = "topology.kubernetes.io/region";
 const ZONE: &str = "topology.kubernetes.io/zone";
@@ -10,22 +14,63 @@ const SUBZONE: &str = "topology.istio.io/subzone";
 const CLUSTER: &str = "topology.istio.io/cluster";
 const NETWORK: &str = "topology.istio.io/network";
 const HOSTNAME: &str = "kubernetes.io/hostname";
-/// Label with which a workload states its locality itself.
-const LOCALITY: &str = "istio-locality";
+/// Labels with which a workload states its locality itself; the first that is there counts.
+const LOCALITY: [&str; 2] = ["topology.istio.io/locality", "istio-locality"];
+/// Older names of the labels that Kubernetes gives Nodes.
+const BETA_REGION: &str = "failure-domain.beta.kubernetes.io/region";
+const BETA_ZONE: &str = "failure-domain.beta.kubernetes.io/zone";
 /// The name a cluster has when nobody named it.
 const DEFAULT_CLUSTER: &str = "Kubernetes";
 
-/// The locality that labels tell: the topology labels, else `istio-locality`, where dots may stand for slashes. Empty when unknown.
-pub(crate) fn of_labels(labels: &Labels) -> SmolStr {
-    let parts = [REGION, ZONE, SUBZONE].map(|key| labels.get(key).unwrap_or_default());
-    if parts.iter().any(|part| !part.is_empty()) {
-        return join(parts);
-    }
-    match labels.get(LOCALITY) {
+/// The locality that a workload's label states, where dots may stand for slashes; empty where there is none.
+///
+/// The topology labels of Kubernetes say nothing here: Istio reads them on Nodes.
+pub(crate) fn stated(labels: &Labels) -> SmolStr {
+    match LOCALITY.iter().find_map(|key| labels.get(key)) {
         Some(text) if text.contains('/') => text.into(),
         Some(text) => text.replace('.', "/").into(),
         None => SmolStr::default(),
     }
+}
+
+/// Where the Nodes are that the manifests hold.
+#[derive(Debug, Default)]
+pub(crate) struct Nodes(FxHashMap<SmolStr, SmolStr>);
+
+impl Nodes {
+    pub(super) fn new(nodes: &[Object<KubernetesNode>]) -> Nodes {
+        let place = |labels: &Labels| {
+            let label = |key, older| labels.get(key).filter(|v| !v.is_empty()).or_else(|| labels.get(older));
+            let [region, zone] = [(REGION, BETA_REGION), (ZONE, BETA_ZONE)].map(|(key, older)| label(key, older));
+            join([region, zone, labels.get(SUBZONE)].map(Option::unwrap_or_default))
+        };
+        Nodes(nodes.iter().map(|n| (n.meta.name.clone(), place(&n.meta.labels))).collect())
+    }
+
+    /// The locality of a pod (EP-2): what its label states, else where its Node is; empty where neither says.
+    pub(crate) fn of_pod(&self, labels: &Labels, node: &str) -> SmolStr {
+        let place = stated(labels);
+        if place.is_empty() { self.0.get(node).cloned().unwrap_or_default() } else { place }
+    }
+
+    /// The locality of a proxy: its own topology labels tell it first.
+    pub(crate) fn of_proxy(&self, proxy: &Proxy) -> SmolStr {
+        let parts = [REGION, ZONE, SUBZONE].map(|key| proxy.labels.get(key).unwrap_or_default());
+        let own = join(parts);
+        if own.is_empty() { self.of_pod(&proxy.labels, &proxy.node) } else { own }
+    }
+
+    /// The proxy with the labels that Istio gives it, which conditions on labels see: cluster, node and locality (IN-2).
+    pub(crate) fn labelled(&self, proxy: &Arc<Proxy>) -> Arc<Proxy> {
+        let labels = with_topology(&proxy.labels, &self.of_proxy(proxy), &proxy.node, "");
+        Arc::new(Proxy { labels, ..Proxy::clone(proxy) })
+    }
+}
+
+/// `labels` without those that [`Nodes::labelled`] may have added.
+pub(super) fn own_labels(labels: &Labels) -> Labels {
+    let added = [REGION, ZONE, SUBZONE, CLUSTER, HOSTNAME];
+    labels.iter().filter(|(k, _)| !added.contains(&k.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
 /// Region, zone and subzone of a locality; missing ones are empty.
@@ -36,6 +81,7 @@ pub(crate) fn parts(locality: &str) -> [&str; 3] {
 
 fn join(parts: [&str; 3]) -> SmolStr {
     match parts {
+        ["", "", ""] => SmolStr::default(),
         [region, "", ""] => region.into(),
         [region, zone, ""] => format_smolstr!("{region}/{zone}"),
         [region, zone, subzone] => format_smolstr!("{region}/{zone}/{subzone}"),
@@ -73,10 +119,12 @@ mod tests {
 
     #[test]
     fn locality_of_labels() {
-        assert_eq!(of_labels(&labels(&[])), "");
-        assert_eq!(of_labels(&labels(&[(LOCALITY, "r.z.s")])), "r/z/s");
-        assert_eq!(of_labels(&labels(&[(LOCALITY, "r.1/z")])), "r.1/z");
-        assert_eq!(of_labels(&labels(&[(LOCALITY, "x"), (REGION, "r"), (ZONE, "z")])), "r/z");
+        let [new, old] = LOCALITY;
+        assert_eq!(stated(&labels(&[])), "");
+        assert_eq!(stated(&labels(&[(old, "r.z.s")])), "r/z/s");
+        assert_eq!(stated(&labels(&[(old, "r.1/z")])), "r.1/z");
+        assert_eq!(stated(&labels(&[(old, "r.z"), (new, "q")])), "q");
+        assert_eq!(stated(&labels(&[(REGION, "r"), (ZONE, "z")])), "");
         assert_eq!(parts("r/z"), ["r", "z", ""]);
     }
 

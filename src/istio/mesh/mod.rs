@@ -51,6 +51,7 @@ pub(crate) struct Mesh {
     /// In creation order.
     pub sidecars: Vec<Arc<Object<Sidecar>>>,
     pub endpoints: EndpointIndex,
+    pub nodes: locality::Nodes,
     /// What happened while resolving that doesn't depend on a proxy (merged DestinationRules, dropped delegate rules, ...).
     pub notes: Vec<Note>,
 }
@@ -70,10 +71,11 @@ impl Mesh {
             .into_iter()
             .map(Arc::new)
             .collect();
+        let nodes = locality::Nodes::new(&manifests.nodes);
         let virtual_services = std::mem::take(&mut manifests.virtual_services);
         let (mut rule_notes, mut virtual_service_notes) = (Vec::new(), Vec::new());
         let (endpoints, (destination_rules, virtual_services)) = parallel::join(
-            || EndpointIndex::build(&manifests, &services, &config),
+            || EndpointIndex::build(&manifests, &services, &nodes, &config),
             || {
                 parallel::join(
                     || DestinationRuleIndex::build(&manifests.destination_rules, &config, &mut rule_notes),
@@ -91,6 +93,7 @@ impl Mesh {
             gateways: shared_by_creation(manifests.gateways),
             sidecars: shared_by_creation(manifests.sidecars),
             endpoints,
+            nodes,
             notes,
             config,
         }

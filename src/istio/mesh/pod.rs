@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
-use super::locality;
+use super::locality::{self, Nodes};
 use crate::manifest::kinds::{Labels, Object, Pod, PodPhase};
 
 /// First address given to pods without one; the following ones count up from here.
@@ -40,7 +40,7 @@ pub(super) fn is_finished(pod: &Pod) -> bool {
 }
 
 /// Labels of the endpoints that this pod gives, and its locality (EP-2).
-pub(super) fn endpoint_labels(pod: &Object<Pod>) -> (Labels, SmolStr) {
-    let place = locality::of_labels(&pod.meta.labels);
+pub(super) fn endpoint_labels(pod: &Object<Pod>, nodes: &Nodes) -> (Labels, SmolStr) {
+    let place = nodes.of_pod(&pod.meta.labels, &pod.spec.node_name);
     (locality::with_topology(&pod.meta.labels, &place, &pod.spec.node_name, ""), place)
 }

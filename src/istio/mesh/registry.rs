@@ -17,6 +17,8 @@ use crate::manifest::kinds::{
 const EXPORT_TO: &str = "networking.istio.io/exportTo";
 /// Annotation that asks for near endpoints.
 const TRAFFIC_DISTRIBUTION: &str = "networking.istio.io/traffic-distribution";
+/// Annotation of a ServiceEntry that says how the addresses of a name are tried.
+const CONNECT_STRATEGY: &str = "istio.io/connect-strategy";
 /// Labels of services with persistent sessions (EP-4).
 pub(super) const SESSION_LABELS: [&str; 2] = ["istio.io/persistent-session", "istio.io/persistent-session-header"];
 
@@ -60,15 +62,7 @@ fn from_kubernetes(object: &Object<kinds::Service>, config: &MeshConfig) -> Serv
     } else {
         Resolution::Static
     };
-    let export_to: Vec<SmolStr> = meta
-        .annotations
-        .get(EXPORT_TO)
-        .unwrap_or_default()
-        .split(',')
-        .map(str::trim)
-        .filter(|n| !n.is_empty())
-        .map(SmolStr::new)
-        .collect();
+    let export_to: Vec<SmolStr> = exported_to(meta).into_iter().map(SmolStr::new).collect();
     let alias = matches!(resolution, Resolution::Alias(_));
     Service {
         hostname: kubernetes_hostname(meta, config),
@@ -101,8 +95,15 @@ fn from_kubernetes(object: &Object<kinds::Service>, config: &MeshConfig) -> Serv
         node_local: spec.internal_traffic_policy_local,
         traffic_distribution: traffic_distribution(&spec.traffic_distribution, &meta.annotations),
         persistent_session: SESSION_LABELS.iter().any(|l| meta.labels.get(l).is_some()),
+        races_connections: false,
         resolution,
     }
+}
+
+/// To whom a Service says that it is exported (SV-5).
+pub(super) fn exported_to(meta: &ObjectMeta) -> Vec<&str> {
+    let list = meta.annotations.get(EXPORT_TO).unwrap_or_default();
+    list.split(',').map(str::trim).filter(|n| !n.is_empty()).collect()
 }
 
 /// SV-2.
@@ -183,6 +184,7 @@ fn from_service_entry(object: &Object<ServiceEntry>, config: &MeshConfig, out: &
                 node_local: false,
                 traffic_distribution: traffic_distribution("", &meta.annotations),
                 persistent_session: false,
+                races_connections: meta.annotations.get(CONNECT_STRATEGY) == Some("RACE_FIRST_TCP_CONNECT"),
             });
         }
     }

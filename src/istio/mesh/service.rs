@@ -39,6 +39,8 @@ pub(crate) struct Service {
     pub traffic_distribution: TrafficDistribution,
     /// The session labels are set, with which terminating endpoints that still serve are drained instead (EP-4).
     pub persistent_session: bool,
+    /// All addresses that a name resolves to are dialled at once, and the first that answers is kept (SE-4).
+    pub races_connections: bool,
 }
 
 /// Preference for near endpoints, from `trafficDistribution` or the annotation `networking.istio.io/traffic-distribution`.

@@ -22,9 +22,12 @@ use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::table::{Note, RouteTable};
 use crate::istio::mesh::{Mesh, Scope};
 
+pub(crate) use clusters::{Crash, crash};
+
 /// What every step of one proxy's translation reads, and where it leaves its notes.
 pub(crate) struct Context<'a> {
     pub mesh: &'a Mesh,
+    /// With the labels that Istio gives it besides its own.
     pub proxy: &'a Arc<Proxy>,
     pub scope: Scope,
     pub notes: RefCell<Vec<Note>>,
@@ -38,7 +41,8 @@ impl Context<'_> {
 
 /// The route table of one proxy.
 pub(crate) fn route_table(mesh: &Mesh, proxy: &Arc<Proxy>) -> RouteTable {
-    let cx = Context { mesh, proxy, scope: mesh.scope(proxy), notes: RefCell::new(mesh.notes.clone()) };
+    let labelled = mesh.nodes.labelled(proxy);
+    let cx = Context { mesh, proxy: &labelled, scope: mesh.scope(&labelled), notes: RefCell::new(mesh.notes.clone()) };
     let (listeners, virtual_outbound, mut route_configs) = match proxy.kind {
         ProxyKind::Sidecar => {
             let plan = listeners::sidecar_listeners(&cx);

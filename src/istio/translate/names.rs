@@ -72,7 +72,7 @@ fn own_addresses(service: &Service) -> Vec<IpAddr> {
 /// Pods behind a headless Service that get traffic, each once.
 fn pod_addresses(cx: &Context<'_>, service: &Service) -> Vec<IpAddr> {
     let no_labels = Labels::default();
-    let filter = EndpointFilter { subset: &no_labels, send_unhealthy: false };
+    let filter = EndpointFilter { subset: &no_labels, send_unhealthy: false, keep_to_node: false };
     let mut all: Vec<IpAddr> = Vec::new();
     for port in &service.ports {
         for endpoint in cx.mesh.endpoints.of(service, port, cx.proxy, filter).iter() {

@@ -153,3 +153,7 @@ pub(crate) struct SlicePort {
 /// Only its labels matter (they are in the metadata).
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Namespace {}
+
+/// Only its labels matter (they are in the metadata).
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KubernetesNode {}

@@ -22,6 +22,10 @@ pub(crate) struct MeshConfig {
     pub path_normalization: PathNormalizationType,
     /// 0: no `http_proxy` listener.
     pub proxy_http_port: u16,
+    /// Where the proxy takes the connections that its pod makes.
+    pub proxy_listen_port: u16,
+    /// Where the proxy takes the connections that others make to its pod.
+    pub proxy_inbound_listen_port: u16,
     pub default_traffic_policy: Option<DefaultTrafficPolicy>,
     pub tcp_keepalive: Option<TcpKeepalive>,
     /// Narrowing of what ServiceEntries export (EX-6), off where None.
@@ -72,6 +76,8 @@ impl Default for MeshConfig {
             enable_auto_mtls: true,
             path_normalization: PathNormalizationType::Default,
             proxy_http_port: 0,
+            proxy_listen_port: 15001,
+            proxy_inbound_listen_port: 15006,
             default_traffic_policy: None,
             tcp_keepalive: None,
             service_entry_visibility: None,

@@ -26,6 +26,7 @@ pub(crate) enum Kind {
     Endpoints,
     EndpointSlice,
     Namespace,
+    Node,
     ConfigMap,
     /// Pods that a scenario lists under `pods`.
     ScenarioPod,
@@ -52,6 +53,7 @@ impl Kind {
             Kind::Endpoints => "Endpoints",
             Kind::EndpointSlice => "EndpointSlice",
             Kind::Namespace => "Namespace",
+            Kind::Node => "Node",
             Kind::ConfigMap => "ConfigMap",
             Kind::Other(name) => name,
         }

@@ -51,6 +51,8 @@ pub(crate) struct Manifests {
     pub workloads: Vec<Object<Workload>>,
     pub endpoint_slices: Vec<Object<EndpointSlice>>,
     pub namespaces: Vec<Object<Namespace>>,
+    /// Kubernetes' Nodes, which tell by their labels where pods are.
+    pub nodes: Vec<Object<KubernetesNode>>,
     pub secrets: Vec<Object<Secret>>,
     pub peer_authentications: Vec<Object<PeerAuthentication>>,
     pub request_authentications: Vec<Object<RequestAuthentication>>,

@@ -39,6 +39,7 @@ macro_rules! every_kind {
             workloads,
             endpoint_slices,
             namespaces,
+            nodes,
             secrets,
             peer_authentications,
             request_authentications,
@@ -119,6 +120,7 @@ mod tests {
             workloads: _,
             endpoint_slices: _,
             namespaces: _,
+            nodes: _,
             secrets: _,
             peer_authentications: _,
             request_authentications: _,
@@ -135,6 +137,6 @@ mod tests {
         }
         let mut count = Count(0);
         Manifests::default().visit(&mut count);
-        assert_eq!(count.0, 15);
+        assert_eq!(count.0, 16);
     }
 }

@@ -86,6 +86,7 @@ fn core_kind(kind: &str) -> Class {
         "Pod" => Kind::Pod,
         "Endpoints" => Kind::Endpoints,
         "Namespace" => Kind::Namespace,
+        "Node" => Kind::Node,
         "ConfigMap" => Kind::ConfigMap,
         _ => return Class::Foreign,
     })

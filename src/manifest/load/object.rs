@@ -7,9 +7,9 @@ use super::workload;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::decode::{self, Decoder};
 use crate::manifest::kinds::{
-    DestinationRule, EndpointSlice, Gateway, Kind, Manifests, Namespace, Object, ObjectId, PeerAuthentication, Pod,
-    RequestAuthentication, Secret, Service, ServiceEntry, ServiceRoute, Sidecar, VirtualService, Workload,
-    WorkloadEntry,
+    DestinationRule, EndpointSlice, Gateway, Kind, KubernetesNode, Manifests, Namespace, Object, ObjectId,
+    PeerAuthentication, Pod, RequestAuthentication, Secret, Service, ServiceEntry, ServiceRoute, Sidecar,
+    VirtualService, Workload, WorkloadEntry,
 };
 use crate::manifest::schema::{self, Checker};
 use crate::manifest::yaml::Node;
@@ -28,6 +28,7 @@ pub(super) enum Parsed {
     Workload(Object<Workload>, Vec<Object<Pod>>),
     EndpointSlices(Vec<Object<EndpointSlice>>),
     Namespace(Object<Namespace>),
+    Node(Object<KubernetesNode>),
     Secret(Object<Secret>),
     PeerAuthentication(Object<PeerAuthentication>),
     RequestAuthentication(Object<RequestAuthentication>),
@@ -53,6 +54,7 @@ impl Parsed {
             }
             Parsed::EndpointSlices(objects) => manifests.endpoint_slices.extend(objects),
             Parsed::Namespace(object) => manifests.namespaces.push(object),
+            Parsed::Node(object) => manifests.nodes.push(object),
             Parsed::Secret(object) => manifests.secrets.push(object),
             Parsed::PeerAuthentication(object) => manifests.peer_authentications.push(object),
             Parsed::RequestAuthentication(object) => manifests.request_authentications.push(object),
@@ -69,7 +71,7 @@ pub(super) fn id_of(root: &Node<'_>, kind: Kind, namespace: &SmolStr) -> ObjectI
         value.and_then(Node::to_text).filter(|text| !text.is_empty()).map(SmolStr::new)
     };
     let namespace = match kind {
-        Kind::Namespace => SmolStr::default(),
+        Kind::Namespace | Kind::Node => SmolStr::default(),
         _ => part("namespace").unwrap_or_else(|| namespace.clone()),
     };
     ObjectId { kind, namespace, name: part("name").unwrap_or_default() }
@@ -183,6 +185,7 @@ pub(super) fn decode(root: &Node<'_>, id: ObjectId, context: &Context<'_>, findi
             Parsed::EndpointSlices(vec![Object { id, meta, at, spec }])
         }
         Kind::Namespace => Parsed::Namespace(Object { id, meta, at, spec: Namespace {} }),
+        Kind::Node => Parsed::Node(Object { id, meta, at, spec: KubernetesNode {} }),
         Kind::ConfigMap | Kind::Other(_) => Parsed::Nothing,
     }
 }

@@ -160,7 +160,8 @@ static ENDPOINT_CONDITIONS: Shape =
     Shape::of("M100", &[field("ready", Type::Bool), field("serving", Type::Bool), field("terminating", Type::Bool)])
         .open();
 
-pub(super) static NAMESPACE: Shape = Shape::of("M100", &[object("metadata", &METADATA)]).open();
+/// Namespaces and Nodes, of which labels are read.
+pub(super) static METADATA_ONLY: Shape = Shape::of("M100", &[object("metadata", &METADATA)]).open();
 
 /// Data values may be anything: most ConfigMaps do not concern us.
 pub(super) static CONFIG_MAP: Shape =

@@ -274,7 +274,7 @@ fn localities(
     };
     let Some(port) = service.ports.first() else { return };
     let none = Labels::default();
-    let filter = EndpointFilter { subset: labels.unwrap_or(&none), send_unhealthy: true };
+    let filter = EndpointFilter { subset: labels.unwrap_or(&none), send_unhealthy: true, keep_to_node: true };
     let found =
         subject.mesh.endpoints.of(service, port, &Subject::sidecar(&service.namespace, Labels::default()), filter);
     if found.is_empty() {

@@ -57,7 +57,7 @@ pub(in crate::analysis::checks) fn router(matchers: &[&RouteMatch]) -> Router {
             filter_chains: vec![chain],
             default_filter_chain: None,
         }],
-        virtual_outbound: Some(VirtualOutbound { cluster: ClusterName::Passthrough }),
+        virtual_outbound: Some(VirtualOutbound { cluster: ClusterName::Passthrough, port: 15001 }),
         route_configs: vec![RouteConfiguration {
             name: "80".into(),
             virtual_hosts: vec![VirtualHost {

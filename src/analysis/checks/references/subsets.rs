@@ -251,7 +251,7 @@ pub(in crate::analysis::checks) fn endpoints(
 ) -> Vec<String> {
     let Some(port) = service.ports.first() else { return Vec::new() };
     let proxy = Subject::sidecar(&service.namespace, Labels::default());
-    let filter = EndpointFilter { subset: labels, send_unhealthy: health == Health::Any };
+    let filter = EndpointFilter { subset: labels, send_unhealthy: health == Health::Any, keep_to_node: true };
     let found = subject.mesh.endpoints.of(service, port, &proxy, filter);
     found.iter().map(|e| e.to_string()).collect()
 }

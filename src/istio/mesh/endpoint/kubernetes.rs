@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, format_smolstr};
 
-use super::{Collector, Inputs, PoolCollector, named_port, workload_endpoint};
+use super::{Collector, Inputs, PoolCollector, named_port, speaks_mutual_tls, workload_endpoint};
 use crate::envoy::table::{Endpoint, Health};
 use crate::istio::mesh::pod;
-use crate::istio::mesh::registry::{SESSION_LABELS, is_headless, kubernetes_hostname};
+use crate::istio::mesh::registry::{SESSION_LABELS, exported_to, is_headless, kubernetes_hostname};
 use crate::manifest::kinds::{
     AddressType, ContainerPort, EndpointSlice, Manifests, MeshConfig, Object, Pod, Service, ServicePort, ServiceType,
     SliceEndpoint, SlicePort, TargetPort, TransportProtocol,
@@ -30,6 +30,9 @@ pub(super) fn collect<'a>(
     for service in &manifests.services {
         if service.spec.kind == ServiceType::ExternalName {
             continue;
+        }
+        if exported_to(&service.meta).iter().any(|n| *n == "~") {
+            continue; // Istio never asks who serves it, even where `*` beside it makes it visible to all (EX-2)
         }
         let given = slices.get(&(service.meta.namespace.as_str(), service.meta.name.as_str()));
         if service.spec.selector.is_empty() && given.is_none() {
@@ -166,6 +169,7 @@ impl OfService<'_, '_> {
             pod: pod.map(|(p, _)| (p.meta.namespace.clone(), p.meta.name.clone())),
             health,
             weight: 1,
+            mutual_tls: speaks_mutual_tls(&labels).unwrap_or(false),
             labels,
             locality,
             priority: 0,

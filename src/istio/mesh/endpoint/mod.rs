@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
+use super::locality::Nodes;
 use super::selector::LabelIndex;
 use super::{Port, Resolution, Service, locality};
 use crate::envoy::proxy::Proxy;
@@ -26,8 +27,14 @@ pub(crate) struct EndpointIndex {
     targets: targets::TargetIndex,
 }
 
-/// The endpoints of one hostname and namespace by port name, which is what ties them to service ports (EP-2).
-type Pool = Vec<(SmolStr, PortEndpoints)>;
+/// The endpoints of one hostname and namespace.
+#[derive(Debug, Default)]
+struct Pool {
+    /// By port name, which is what ties them to service ports where EDS brings them (EP-2).
+    by_name: Vec<(SmolStr, PortEndpoints)>,
+    /// By the number of the ServiceEntry's port, which is what counts in DNS clusters (EP-9); empty where there is none.
+    by_number: Vec<(u16, PortEndpoints)>,
+}
 
 /// Endpoints in Istio's order: sorted by locality, otherwise as they were found. None of them is terminating.
 #[derive(Debug)]
@@ -47,13 +54,20 @@ pub(crate) struct EndpointFilter<'a> {
     pub subset: &'a Labels,
     /// False where unhealthy endpoints are left out (EP-6).
     pub send_unhealthy: bool,
+    /// True where `internalTrafficPolicy: Local` keeps clients to their own node (EP-8).
+    pub keep_to_node: bool,
 }
 
 impl EndpointIndex {
     /// Finds the endpoints of all services of the mesh. Pods have addresses already.
-    pub(super) fn build(manifests: &Manifests, services: &[Arc<Service>], config: &MeshConfig) -> EndpointIndex {
+    pub(super) fn build(
+        manifests: &Manifests,
+        services: &[Arc<Service>],
+        nodes: &Nodes,
+        config: &MeshConfig,
+    ) -> EndpointIndex {
         let workload_labels = workload_labels(&manifests.workload_entries);
-        let inputs = Inputs::new(manifests, &workload_labels);
+        let inputs = Inputs::new(manifests, nodes, &workload_labels);
         let mut collector = Collector::default();
         // Istio sorts the registries by name: "External" comes before "Kubernetes".
         service_entry::collect(manifests, &inputs, &mut collector);
@@ -69,12 +83,13 @@ impl EndpointIndex {
         proxy: &Proxy,
         filter: EndpointFilter<'_>,
     ) -> Arc<[Endpoint]> {
-        let Some(found) = self.port(service, &port.name) else { return Arc::default() };
         let by_dns = matches!(service.resolution, Resolution::Dns | Resolution::DnsRoundRobin);
+        let Some(found) = self.port(service, port, by_dns) else { return Arc::default() };
         let list = if by_dns { &found.all } else { &found.eds };
         let drop_unhealthy = found.has_unhealthy && !filter.send_unhealthy;
         let first_only = service.resolution == Resolution::DnsRoundRobin && list.len() > 1;
-        if filter.subset.is_empty() && !drop_unhealthy && !service.node_local && !first_only {
+        let keep_to_node = service.node_local && filter.keep_to_node;
+        if filter.subset.is_empty() && !drop_unhealthy && !keep_to_node && !first_only {
             return list.clone();
         }
         let node = if proxy.node.is_empty() { locality::node_of_labels(&proxy.labels) } else { &proxy.node };
@@ -85,17 +100,19 @@ impl EndpointIndex {
             .filter(|(e, at)| {
                 (by_dns || fits_eds(e))
                     && !(drop_unhealthy && e.health == Health::Unhealthy)
-                    && !(service.node_local && *at != node)
+                    && !(keep_to_node && *at != node)
                     && filter.subset.is_subset_of(&e.labels)
             })
             .map(|(e, _)| e.clone());
         if first_only { kept.take(1).collect() } else { kept.collect() }
     }
 
-    fn port(&self, service: &Service, name: &str) -> Option<&PortEndpoints> {
+    fn port(&self, service: &Service, port: &Port, by_dns: bool) -> Option<&PortEndpoints> {
         let namespaces = self.pools.get(&service.hostname)?;
         let (_, pool) = namespaces.iter().find(|(namespace, _)| *namespace == service.namespace)?;
-        pool.iter().find(|(port, _)| port == name).map(|(_, endpoints)| endpoints)
+        let numbered = by_dns.then(|| pool.by_number.iter().find(|(number, _)| *number == port.number)).flatten();
+        let named = || pool.by_name.iter().find(|(name, _)| *name == port.name).map(|(_, endpoints)| endpoints);
+        numbered.map(|(_, endpoints)| endpoints).or_else(named)
     }
 }
 
@@ -119,10 +136,10 @@ struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
-    fn new(manifests: &'a Manifests, workload_labels: &'a [Labels]) -> Inputs<'a> {
+    fn new(manifests: &'a Manifests, nodes: &Nodes, workload_labels: &'a [Labels]) -> Inputs<'a> {
         Inputs {
             pods: &manifests.pods,
-            pod_labels: manifests.pods.iter().map(super::pod::endpoint_labels).collect(),
+            pod_labels: manifests.pods.iter().map(|p| super::pod::endpoint_labels(p, nodes)).collect(),
             pods_by_label: LabelIndex::build(
                 manifests.pods.iter().map(|p| (p.meta.namespace.as_str(), &p.meta.labels)),
             ),
@@ -143,7 +160,7 @@ fn workload_labels(entries: &[Object<WorkloadEntry>]) -> Vec<Labels> {
 
 /// The endpoint that a WorkloadEntry, or an entry of a ServiceEntry's `endpoints`, stands for.
 fn workload_endpoint(entry: &WorkloadEntry, labels: &Labels, port: u16) -> Endpoint {
-    let place = if entry.locality.is_empty() { locality::of_labels(labels) } else { entry.locality.clone() };
+    let place = if entry.locality.is_empty() { locality::stated(labels) } else { entry.locality.clone() };
     Endpoint {
         address: unix_path(&entry.address).unwrap_or(&entry.address).into(),
         port,
@@ -153,7 +170,13 @@ fn workload_endpoint(entry: &WorkloadEntry, labels: &Labels, port: u16) -> Endpo
         labels: locality::with_topology(labels, &place, "", &entry.network),
         locality: place,
         priority: 0,
+        mutual_tls: speaks_mutual_tls(labels).unwrap_or(!entry.service_account.is_empty()),
     }
+}
+
+/// What the label that injection sets says; None where it isn't there.
+fn speaks_mutual_tls(labels: &Labels) -> Option<bool> {
+    labels.get("security.istio.io/tlsMode").map(|mode| mode == "istio")
 }
 
 /// The path of a unix socket address.
@@ -179,8 +202,12 @@ struct Collector {
     pools: FxHashMap<(SmolStr, SmolStr), FoundByPort>,
 }
 
-/// Endpoints by port name, in the order they were found.
-type FoundByPort = Vec<(SmolStr, Vec<Found>)>;
+/// Endpoints by port name, and by port number where DNS clusters ask for it, in the order they were found.
+#[derive(Default)]
+struct FoundByPort {
+    names: Vec<(SmolStr, Vec<Found>)>,
+    numbers: Vec<(u16, Vec<Found>)>,
+}
 
 impl Collector {
     /// The pool of one hostname and namespace.
@@ -192,7 +219,10 @@ impl Collector {
         let mut all: FxHashMap<SmolStr, Vec<(SmolStr, Pool)>> = FxHashMap::default();
         #[expect(clippy::iter_over_hash_type, reason = "a pool is looked up by hostname and namespace")]
         for ((hostname, namespace), ports) in self.pools {
-            let pool = ports.into_iter().map(|(name, found)| (name, in_order(found))).collect();
+            let pool = Pool {
+                by_name: ports.names.into_iter().map(|(name, found)| (name, in_order(found))).collect(),
+                by_number: ports.numbers.into_iter().map(|(number, found)| (number, in_order(found))).collect(),
+            };
             all.entry(hostname).or_default().push((namespace, pool));
         }
         all
@@ -205,11 +235,20 @@ struct PoolCollector<'a> {
 
 impl PoolCollector<'_> {
     fn push(&mut self, port_name: &SmolStr, endpoint: Endpoint, node: SmolStr) {
-        let found = Found { endpoint, node };
-        match self.ports.iter_mut().find(|(name, _)| name == port_name) {
-            Some((_, list)) => list.push(found),
-            None => self.ports.push((port_name.clone(), vec![found])),
-        }
+        add(&mut self.ports.names, port_name, Found { endpoint, node });
+    }
+
+    /// Adds an endpoint for the DNS clusters of a port.
+    fn push_numbered(&mut self, port: u16, endpoint: Endpoint, node: SmolStr) {
+        add(&mut self.ports.numbers, &port, Found { endpoint, node });
+    }
+}
+
+/// Adds to the list under `key`, a new one at the end where there is none.
+fn add<K: PartialEq + Clone>(lists: &mut Vec<(K, Vec<Found>)>, key: &K, found: Found) {
+    match lists.iter_mut().find(|(k, _)| k == key) {
+        Some((_, list)) => list.push(found),
+        None => lists.push((key.clone(), vec![found])),
     }
 }
 

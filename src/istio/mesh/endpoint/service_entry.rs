@@ -3,7 +3,7 @@
 use smol_str::{SmolStr, format_smolstr};
 
 use super::kubernetes::named_container_port;
-use super::{Collector, Inputs, named_port, unix_path, workload_endpoint};
+use super::{Collector, Inputs, PoolCollector, named_port, speaks_mutual_tls, unix_path, workload_endpoint};
 use crate::envoy::table::{Endpoint, Health};
 use crate::istio::mesh::pod;
 use crate::istio::mesh::registry::{address_count, by_creation};
@@ -22,16 +22,23 @@ pub(super) fn collect(manifests: &Manifests, inputs: &Inputs<'_>, collector: &mu
                 if stands_for_itself(&entry.spec) {
                     for port in &entry.spec.ports {
                         if let Some(number) = own_port(port) {
-                            pool.push(&port.name, itself(host, number), SmolStr::default());
+                            push(&mut pool, port, itself(host, number), SmolStr::default());
                         }
                     }
                 }
                 for (port, endpoint, node) in &found {
-                    pool.push(port, endpoint.clone(), node.clone());
+                    push(&mut pool, port, endpoint.clone(), node.clone());
                 }
             }
         }
     }
+}
+
+fn push(pool: &mut PoolCollector<'_>, port: &ServiceEntryPort, endpoint: Endpoint, node: SmolStr) {
+    if let Ok(number) = u16::try_from(port.number) {
+        pool.push_numbered(number, endpoint.clone(), node.clone());
+    }
+    pool.push(&port.name, endpoint, node);
 }
 
 fn by_dns(entry: &ServiceEntry) -> bool {
@@ -53,11 +60,15 @@ fn itself(host: &SmolStr, port: u16) -> Endpoint {
         labels: Labels::default(),
         locality: SmolStr::default(),
         priority: 0,
+        mutual_tls: false,
     }
 }
 
-/// EP-10, EP-11: (port name, endpoint, node), which are the same for each host of the entry.
-fn of_entry(object: &Object<ServiceEntry>, inputs: &Inputs<'_>) -> Vec<(SmolStr, Endpoint, SmolStr)> {
+/// EP-10, EP-11: (port, endpoint, node), which are the same for each host of the entry.
+fn of_entry<'a>(
+    object: &'a Object<ServiceEntry>,
+    inputs: &Inputs<'_>,
+) -> Vec<(&'a ServiceEntryPort, Endpoint, SmolStr)> {
     let entry = &object.spec;
     let mut out = Vec::new();
     for workload in &entry.endpoints {
@@ -68,11 +79,7 @@ fn of_entry(object: &Object<ServiceEntry>, inputs: &Inputs<'_>) -> Vec<(SmolStr,
                 named_port(&workload.ports, &port.name).or_else(|| own_port(port))
             };
             if let Some(number) = number {
-                out.push((
-                    port.name.clone(),
-                    workload_endpoint(workload, &workload.labels, number),
-                    SmolStr::default(),
-                ));
+                out.push((port, workload_endpoint(workload, &workload.labels, number), SmolStr::default()));
             }
         }
     }
@@ -85,11 +92,11 @@ fn of_entry(object: &Object<ServiceEntry>, inputs: &Inputs<'_>) -> Vec<(SmolStr,
     out
 }
 
-fn add_workload_entries(
-    object: &Object<ServiceEntry>,
+fn add_workload_entries<'a>(
+    object: &'a Object<ServiceEntry>,
     selector: &Labels,
     inputs: &Inputs<'_>,
-    out: &mut Vec<(SmolStr, Endpoint, SmolStr)>,
+    out: &mut Vec<(&'a ServiceEntryPort, Endpoint, SmolStr)>,
 ) {
     for i in inputs.workloads_by_label.select(&object.meta.namespace, selector) {
         let (Some(workload), Some(labels)) = (inputs.workloads.get(i), inputs.workload_labels.get(i)) else { continue };
@@ -102,17 +109,17 @@ fn add_workload_entries(
             let number =
                 if unix { Some(0) } else { named_port(&workload.spec.ports, &port.name).or_else(|| own_port(port)) };
             if let Some(number) = number {
-                out.push((port.name.clone(), workload_endpoint(&workload.spec, labels, number), SmolStr::default()));
+                out.push((port, workload_endpoint(&workload.spec, labels, number), SmolStr::default()));
             }
         }
     }
 }
 
-fn add_pods(
-    object: &Object<ServiceEntry>,
+fn add_pods<'a>(
+    object: &'a Object<ServiceEntry>,
     selector: &Labels,
     inputs: &Inputs<'_>,
-    out: &mut Vec<(SmolStr, Endpoint, SmolStr)>,
+    out: &mut Vec<(&'a ServiceEntryPort, Endpoint, SmolStr)>,
 ) {
     for i in inputs.pods_by_label.select(&object.meta.namespace, selector) {
         let (Some(pod), Some((labels, locality))) = (inputs.pods.get(i), inputs.pod_labels.get(i)) else { continue };
@@ -131,9 +138,10 @@ fn add_pods(
                 pod: Some((pod.meta.namespace.clone(), pod.meta.name.clone())),
                 labels: labels.clone(),
                 locality: locality.clone(),
+                mutual_tls: speaks_mutual_tls(labels).unwrap_or(false),
                 ..itself(&SmolStr::default(), number)
             };
-            out.push((port.name.clone(), endpoint, pod.spec.node_name.clone()));
+            out.push((port, endpoint, pod.spec.node_name.clone()));
         }
     }
 }

@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
 use super::kubernetes::named_container_port;
 use super::{EndpointIndex, Service};
 use crate::envoy::proxy::Proxy;
-use crate::istio::mesh::{Protocol, Registry};
+use crate::istio::mesh::{Protocol, Registry, locality};
 use crate::manifest::kinds::{ContainerPort, Labels, Object, Pod, TargetPort, TransportProtocol};
 
 /// One service port as a proxy's own workload serves it.
@@ -62,19 +62,32 @@ impl TargetIndex {
     /// The proxy's own pod: by address, else by name, else one with the very same labels.
     fn pod_of(&self, proxy: &Proxy) -> Option<&NamedPorts> {
         let pods = self.pods.get(&proxy.namespace)?;
+        let own = locality::own_labels(&proxy.labels);
         pods.iter()
             .find(|p| p.ips.iter().any(|ip| proxy.ips.contains(ip)))
             .or_else(|| pods.iter().find(|p| p.name == proxy.name))
-            .or_else(|| pods.iter().find(|p| p.labels == proxy.labels))
+            .or_else(|| pods.iter().find(|p| locality::own_labels(&p.labels) == own))
     }
 }
 
 impl EndpointIndex {
+    /// The service ports that Istio knows to lead to the proxy (GW-3, IB-1): of several ports of one service that lead to
+    /// one container port and speak the same protocol, the first.
+    pub(crate) fn service_targets(&self, proxy: &Proxy) -> Vec<ServiceTarget> {
+        let mut targets = self.service_ports(proxy);
+        let mut seen = FxHashSet::default();
+        targets.retain(|t| {
+            let protocol = t.service.port(t.port).map(|p| p.protocol);
+            seen.insert((t.service.hostname.clone(), t.target_port, protocol))
+        });
+        targets
+    }
+
     /// The (service, port, container port) triples of Kubernetes services that select the proxy's labels in its namespace,
-    /// ordered by creation time, then hostname (GW-3, IB-1).
+    /// ordered by creation time, then hostname: where a connection to the port of a Service arrives.
     ///
     /// UDP ports are left out, and so are target ports by name that the proxy's pod doesn't have.
-    pub(crate) fn service_targets(&self, proxy: &Proxy) -> Vec<ServiceTarget> {
+    pub(crate) fn service_ports(&self, proxy: &Proxy) -> Vec<ServiceTarget> {
         let Some(services) = self.targets.services.get(&proxy.namespace) else { return Vec::new() };
         let mut own_ports: Option<&[ContainerPort]> = None;
         let mut targets = Vec::new();

@@ -7,8 +7,12 @@ use crate::istio::mesh::test_support::{gateway, labels, mesh, sidecar};
 fn list(mesh: &Mesh, host: &str, port: u16, subset: &str, proxy: &Proxy) -> String {
     let service = mesh.service_index.by_hostname(host).first().expect("service");
     let port = service.port(port).expect("port");
-    let found =
-        mesh.endpoints.of(service, port, proxy, EndpointFilter { subset: &labels(subset), send_unhealthy: true });
+    let found = mesh.endpoints.of(
+        service,
+        port,
+        proxy,
+        EndpointFilter { subset: &labels(subset), send_unhealthy: true, keep_to_node: true },
+    );
     let text = |e: &Endpoint| format!("{}{e}", if e.health == Health::Healthy { "" } else { "!" });
     found.iter().map(text).collect::<Vec<_>>().join(" ")
 }
@@ -177,7 +181,7 @@ fn ep9_entries_of_one_host_are_pooled_by_port_name() {
     let all = mesh.service_index.by_hostname("a.com");
     for (service, port) in all.iter().zip([80, 8080]) {
         let port = service.port(port).expect("port");
-        let filter = EndpointFilter { subset: &Labels::default(), send_unhealthy: true };
+        let filter = EndpointFilter { subset: &Labels::default(), send_unhealthy: true, keep_to_node: true };
         let found = mesh.endpoints.of(service, port, &sidecar("default", ""), filter);
         assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.0.0.1:80", "10.0.0.2:8080"]);
     }
@@ -237,7 +241,7 @@ fn equal_lists_are_shared() {
     let mesh = mesh(&format!("{SERVICE}{}", pod("p", WEB)));
     let service = mesh.service_index.by_hostname("a.default.svc.cluster.local").first().expect("service");
     let port = service.port(80).expect("port");
-    let filter = EndpointFilter { subset: &Labels::default(), send_unhealthy: false };
+    let filter = EndpointFilter { subset: &Labels::default(), send_unhealthy: false, keep_to_node: true };
     let [a, b] = [(); 2].map(|()| mesh.endpoints.of(service, port, &sidecar("default", ""), filter));
     assert!(Arc::ptr_eq(&a, &b));
 }

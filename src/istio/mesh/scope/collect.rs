@@ -21,7 +21,7 @@ impl ScopeServices {
         self.services
     }
 
-    /// SC-7.
+    /// SC-7: a Kubernetes service takes the place of a ServiceEntry's, also one that only a VirtualService makes the proxy need.
     pub(super) fn add(&mut self, service: Arc<Service>) {
         match self.services.get_mut(&service.hostname) {
             None => {
@@ -35,7 +35,7 @@ impl ScopeServices {
         }
     }
 
-    /// SC-8: adds the services that VirtualServices of the listener send to. What is there already stays.
+    /// SC-8: adds the services that VirtualServices of the listener send to.
     pub(super) fn infer(&mut self, mesh: &Mesh, listener: &EgressScope, namespace: &str) {
         let needed = needed_port(listener.port.as_ref());
         for vs in &listener.virtual_services {
@@ -47,18 +47,9 @@ impl ScopeServices {
                     None => service.with_ports(|p| ports.contains(&Some(p.number))),
                 };
                 if let Some(trimmed) = trimmed {
-                    self.add_inferred(trimmed);
+                    self.add(trimmed);
                 }
             }
-        }
-    }
-
-    fn add_inferred(&mut self, service: Arc<Service>) {
-        match self.services.get_mut(&service.hostname) {
-            None => {
-                self.services.insert(service.hostname.clone(), service);
-            }
-            Some(present) => add_ports(present, &service),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::policy::EffectivePolicy;
 use crate::envoy::table::{Endpoint, Note, NoteKind};
 use crate::istio::mesh::{MergedDestinationRule, Service, TrafficDistribution, locality};
 use crate::istio::translate::Context;
-use crate::manifest::kinds::{Labels, LoadBalancer, LocalityDistribute, LocalityFailover, LocalityLb};
+use crate::manifest::kinds::{Labels, LoadBalancer, LocalityDistribute, LocalityFailover, LocalityLb, MeshConfig};
 
 const REGION: &str = "topology.kubernetes.io/region";
 const ZONE: &str = "topology.kubernetes.io/zone";
@@ -34,19 +34,19 @@ enum Setting<'a> {
 
 impl Localities {
     pub(super) fn of(cx: &Context<'_>) -> Localities {
-        let proxy = locality::of_labels(&cx.proxy.labels);
+        let proxy = cx.mesh.nodes.of_proxy(cx.proxy);
         Localities { proxy_labels: locality::with_topology(&cx.proxy.labels, &proxy, &cx.proxy.node, ""), proxy }
     }
 
     /// The endpoints with weights and priorities as the proxy should use them; the same list where nothing changes.
     pub(super) fn apply(
         &self,
-        cx: &Context<'_>,
+        config: &MeshConfig,
         service: &Service,
         policy: &EffectivePolicy<'_>,
         endpoints: Arc<[Endpoint]>,
     ) -> Arc<[Endpoint]> {
-        match setting(cx, service, policy) {
+        match setting(config, service, policy) {
             Setting::Off => endpoints,
             Setting::Explicit(lb) if !lb.distribute.is_empty() => self.distribute(&lb.distribute, endpoints),
             Setting::Explicit(lb) if policy.outlier_detection.is_some() && lb.enabled != Some(false) => {
@@ -153,7 +153,7 @@ pub(super) fn note_zone_aware(cx: &Context<'_>, service: &Service, rule: &Merged
 }
 
 /// EP-15: what the DestinationRule says, else the service, else the mesh.
-fn setting<'a>(cx: &'a Context<'_>, service: &Service, policy: &EffectivePolicy<'a>) -> Setting<'a> {
+fn setting<'a>(config: &'a MeshConfig, service: &Service, policy: &EffectivePolicy<'a>) -> Setting<'a> {
     static MESH_DEFAULT: LocalityLb =
         LocalityLb { distribute: Vec::new(), failover: Vec::new(), failover_priority: Vec::new(), enabled: Some(true) };
     let explicit = |lb: &'a LocalityLb| if lb.enabled == Some(false) { Setting::Off } else { Setting::Explicit(lb) };
@@ -163,7 +163,18 @@ fn setting<'a>(cx: &'a Context<'_>, service: &Service, policy: &EffectivePolicy<
     match service.traffic_distribution {
         TrafficDistribution::PreferSameZone => Setting::Distribution(&[NETWORK, REGION, ZONE]),
         TrafficDistribution::PreferSameNode => Setting::Distribution(&[NETWORK, REGION, ZONE, SUBZONE, HOSTNAME]),
-        TrafficDistribution::Any => explicit(cx.mesh.config.locality_lb_setting.as_ref().unwrap_or(&MESH_DEFAULT)),
+        TrafficDistribution::Any => explicit(config.locality_lb_setting.as_ref().unwrap_or(&MESH_DEFAULT)),
+    }
+}
+
+/// True where priorities follow labels of the endpoints rather than their places alone.
+pub(super) fn fails_over_by_labels(config: &MeshConfig, service: &Service, policy: &EffectivePolicy<'_>) -> bool {
+    match setting(config, service, policy) {
+        Setting::Off => false,
+        Setting::Explicit(lb) => {
+            lb.distribute.is_empty() && policy.outlier_detection.is_some() && !lb.failover_priority.is_empty()
+        }
+        Setting::Distribution(_) => true,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Clusters of the services in scope (sections 12.4 and 13.2 of the translation rules).
 
+mod crash;
 mod locality;
 mod policy;
 mod settings;
@@ -16,56 +17,77 @@ use crate::envoy::table::{
 use crate::istio::mesh::{
     EndpointFilter, MergedDestinationRule, Port, Protocol, Resolution, Service, TrafficDistribution,
 };
-use crate::manifest::kinds::{Labels, OutboundMode, Server, ServerTlsMode, Subset};
+use crate::istio::translate::gateway;
+use crate::manifest::kinds::{Labels, OutboundMode, Subset};
 use policy::EffectivePolicy;
+
+pub(crate) use crash::{Crash, crash};
 
 /// All clusters of the proxy, with their endpoints, in any order.
 pub(crate) fn clusters(cx: &Context<'_>) -> Vec<Cluster> {
     let mut all = Vec::with_capacity(cx.scope.services.len() + 2);
     let localities = locality::Localities::of(cx);
+    let sni_form = gateway::passes_sni_through(cx);
+    let mut by_sni_only = Vec::new();
     for service in cx.scope.services.values().filter(|s| !s.is_alias()) {
         let rule = cx.mesh.destination_rules.select(cx.proxy, &service.hostname, &service.namespace);
         if let Some(rule) = rule {
             locality::note_zone_aware(cx, service, rule);
         }
         for port in service.ports.iter().filter(|p| has_cluster(service, p)) {
-            let site = Site { cx, localities: &localities, service, port, rule };
+            let site = Site { cx, localities: &localities, service, port, rule, by_sni: false };
             let base = EffectivePolicy::of_port(&cx.mesh.config, rule, port.number);
-            all.extend(site.cluster(&base, None));
+            if let Some(crash) = crash(cx.mesh, cx.proxy, service, port, rule) {
+                crash.note(cx, service, rule);
+            }
+            let of_port = site.cluster(&base, None, false);
+            // Subsets of a port that leads to the address dialled do so too, whatever they ask for (CL-5).
+            let dialled = of_port.as_ref().is_some_and(|c| c.discovery == DiscoveryType::OriginalDst);
+            all.extend(of_port);
             // A wildcard that is resolved when requests come has no endpoints to choose from.
             if service.resolution != Resolution::DynamicDns {
                 for subset in rule.iter().flat_map(|r| &r.subsets) {
-                    all.extend(site.cluster(&base.for_subset(subset, port.number), Some(subset)));
+                    all.extend(site.cluster(&base.for_subset(subset, port.number), Some(subset), dialled));
                 }
             }
         }
+        if sni_form && service.resolution == Resolution::DynamicDns {
+            for port in service.ports.iter().filter(|p| p.protocol != Protocol::Udp) {
+                let site = Site { cx, localities: &localities, service, port, rule, by_sni: true };
+                let base = EffectivePolicy::of_port(&cx.mesh.config, rule, port.number);
+                let clusters = site.cluster(&base, None, false).into_iter().chain(
+                    rule.iter()
+                        .flat_map(|r| &r.subsets)
+                        .filter_map(|s| site.cluster(&base.for_subset(s, port.number), Some(s), false)),
+                );
+                by_sni_only.extend(clusters.filter_map(|c| sni_twin(cx, &c)));
+            }
+        }
     }
-    if passes_sni_through(cx) {
-        let twins: Vec<Cluster> = all.iter().filter_map(|c| sni_twin(cx, c)).collect();
+    if sni_form {
+        let twins: Vec<Cluster> = all.iter().filter_map(|c| sni_twin(cx, c)).chain(by_sni_only).collect();
         all.extend(twins);
     }
     all.extend(fixed(cx));
     all
 }
 
-/// True for gateways with a server that finds clusters by SNI (GW-1, GW-16).
-fn passes_sni_through(cx: &Context<'_>) -> bool {
-    cx.proxy.kind == ProxyKind::Gateway
-        && cx.mesh.gateways.iter().filter(|g| g.spec.selector.is_subset_of(&cx.proxy.labels)).any(|g| {
-            let mode = |s: &Server| s.tls.as_ref().is_some_and(|tls| tls.mode == ServerTlsMode::AutoPassthrough);
-            g.spec.servers.iter().any(mode)
-        })
-}
-
-/// The SNI form of an in-mesh service's cluster (CN-3). Its endpoints are those of the plain form, where they are given.
+/// The SNI form of an in-mesh service's cluster (CN-3). Of the endpoints of the plain form those are left that EDS brings and
+/// that speak the mesh's own TLS: the gateway passes on what the client encrypted.
 fn sni_twin(cx: &Context<'_>, cluster: &Cluster) -> Option<Cluster> {
     let ClusterName::Outbound { port, subset, host } = &cluster.name else { return None };
+    if cluster.discovery == DiscoveryType::DynamicForwardProxy {
+        return None;
+    }
     if cx.scope.services.get(host).is_none_or(|s| s.mesh_external) {
         return None;
     }
     Some(Cluster {
         name: ClusterName::SniDnat { port: *port, subset: subset.clone(), host: host.clone() },
-        endpoints: Arc::default(),
+        endpoints: match cluster.discovery {
+            DiscoveryType::Eds => cluster.endpoints.iter().filter(|e| e.mutual_tls).cloned().collect(),
+            _ => Arc::default(),
+        },
         ..cluster.clone()
     })
 }
@@ -129,13 +151,17 @@ struct Site<'a> {
     service: &'a Arc<Service>,
     port: &'a Port,
     rule: Option<&'a MergedDestinationRule>,
+    /// For the SNI form of a wildcard that is otherwise resolved when requests come (GW-16).
+    by_sni: bool,
 }
 
 impl Site<'_> {
     /// The cluster of the port, or of one of its subsets; None where it would have no endpoints and so is not made (CL-8).
-    fn cluster(&self, policy: &EffectivePolicy<'_>, subset: Option<&Subset>) -> Option<Cluster> {
+    ///
+    /// `dialled`: the cluster of the port leads to the address dialled.
+    fn cluster(&self, policy: &EffectivePolicy<'_>, subset: Option<&Subset>, dialled: bool) -> Option<Cluster> {
         let config = &self.cx.mesh.config;
-        let mut discovery = self.discovery();
+        let mut discovery = if dialled { DiscoveryType::OriginalDst } else { self.discovery() };
         let no_labels = Labels::default();
         let labels = subset.map_or(&no_labels, |s| &s.labels);
         let mut endpoints = match discovery {
@@ -145,6 +171,7 @@ impl Site<'_> {
         if matches!(discovery, DiscoveryType::StrictDns | DiscoveryType::LogicalDns) && endpoints.is_empty() {
             return None;
         }
+        endpoints = self.localities.apply(&self.cx.mesh.config, self.service, policy, endpoints);
         let provided = matches!(discovery, DiscoveryType::OriginalDst | DiscoveryType::DynamicForwardProxy);
         let lb = if provided { LbPolicy::ClusterProvided } else { settings::load_balancing(policy.load_balancer) };
         if lb == LbPolicy::ClusterProvided && !provided {
@@ -187,19 +214,20 @@ impl Site<'_> {
         match (&self.service.resolution, self.cx.proxy.kind) {
             (Resolution::Passthrough, ProxyKind::Sidecar) => DiscoveryType::OriginalDst,
             (Resolution::Static | Resolution::Passthrough | Resolution::Alias(_), _) => DiscoveryType::Eds,
+            (Resolution::Dns, _) if self.service.races_connections => DiscoveryType::LogicalDns,
             (Resolution::Dns, _) => DiscoveryType::StrictDns,
             (Resolution::DnsRoundRobin, _) => DiscoveryType::LogicalDns,
+            (Resolution::DynamicDns, _) if self.by_sni => DiscoveryType::Eds,
             (Resolution::DynamicDns, _) => DiscoveryType::DynamicForwardProxy,
         }
     }
 
-    /// EP-6, EP-7, EP-15.
+    /// EP-6, EP-7.
     fn endpoints(&self, policy: &EffectivePolicy<'_>, subset: &Labels) -> Arc<[Endpoint]> {
         let panics = policy.outlier_detection.is_some_and(|o| o.min_health_percent > 0);
         let near = self.service.traffic_distribution != TrafficDistribution::Any;
-        let filter = EndpointFilter { subset, send_unhealthy: near || !panics };
-        let found = self.cx.mesh.endpoints.of(self.service, self.port, self.cx.proxy, filter);
-        self.localities.apply(self.cx, self.service, policy, found)
+        let filter = EndpointFilter { subset, send_unhealthy: near || !panics, keep_to_node: true };
+        self.cx.mesh.endpoints.of(self.service, self.port, self.cx.proxy, filter)
     }
 }
 

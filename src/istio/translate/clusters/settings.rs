@@ -11,6 +11,8 @@ use crate::manifest::kinds::{
 
 /// Ring size where a consistent hash names no algorithm and no size.
 const DEFAULT_RING_SIZE: u64 = 1024;
+/// What a `retryBudget` allows where it doesn't say: retries in percent of the requests under way, and how many in any case.
+const DEFAULT_RETRY_BUDGET: (f64, u32) = (20.0, 3);
 
 /// CL-5; `ClusterProvided` stands for PASSTHROUGH.
 pub(super) fn load_balancing(setting: Option<&LoadBalancer>) -> LbPolicy {
@@ -54,8 +56,9 @@ pub(super) fn circuit_breakers(
         max_requests: http.and_then(|h| positive(h.http2_max_requests)),
         max_retries: http.and_then(|h| positive(h.max_retries)),
         retry_budget: retry_budget.map(|b| RetryBudget {
-            percent: b.percent,
-            min_retry_concurrency: Some(b.min_retry_concurrency).filter(|n| *n > 0),
+            percent: b.percent.unwrap_or(DEFAULT_RETRY_BUDGET.0),
+            min_retry_concurrency: Some(b.min_retry_concurrency).filter(|n| *n > 0).unwrap_or(DEFAULT_RETRY_BUDGET.1),
+            interval: b.budget_interval,
         }),
     }
 }

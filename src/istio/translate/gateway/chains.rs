@@ -10,7 +10,6 @@ use crate::envoy::table::{ChainAction, ClusterName, NoteKind, RouteSource, TcpDe
 use crate::istio::mesh::{Protocol, is_subset_of};
 use crate::istio::translate::filter_chain::{Chain, MESH_TLS};
 use crate::istio::translate::tcp;
-use crate::manifest::kinds::ServerTlsMode;
 
 /// SNI hosts of passthrough chains by listening port: the bind of the server that claimed them last (GW-15).
 #[derive(Default)]
@@ -72,7 +71,7 @@ fn server_chains(
         let route_config = server.route_name.clone().unwrap_or_default();
         return vec![terminated(ChainAction::Http { route_config }, server_source(server))];
     }
-    if server.tls().is_some_and(|t| t.mode == ServerTlsMode::AutoPassthrough) {
+    if server.is_auto_passthrough() {
         return auto_passthrough(cx, server);
     }
     let Some(bound) = gateways.bound(&server.gateway_name) else { return Vec::new() };

@@ -57,8 +57,13 @@ pub(crate) fn gateway_listeners(cx: &Context<'_>) -> GatewayListeners {
 pub(crate) fn service_ports(cx: &Context<'_>) -> Vec<(u16, u16)> {
     match cx.proxy.kind {
         ProxyKind::Sidecar => Vec::new(),
-        ProxyKind::Gateway => dialled_ports(&cx.mesh.endpoints.service_targets(cx.proxy)),
+        ProxyKind::Gateway => dialled_ports(&cx.mesh.endpoints.service_ports(cx.proxy)),
     }
+}
+
+/// True for gateways that get the clusters in SNI form (GW-16).
+pub(crate) fn passes_sni_through(cx: &Context<'_>) -> bool {
+    cx.proxy.kind == ProxyKind::Gateway && merged_servers(cx.mesh, cx.proxy).0.has_auto_passthrough
 }
 
 /// VirtualServices by the Gateway that they are bound to (VS-3).

@@ -55,6 +55,11 @@ impl GatewayServer {
         self.tls().is_some_and(|t| matches!(t.mode, ServerTlsMode::Passthrough | ServerTlsMode::AutoPassthrough))
     }
 
+    /// TLS that is passed on by the cluster that SNI names.
+    pub(super) fn is_auto_passthrough(&self) -> bool {
+        self.tls().is_some_and(|t| t.mode == ServerTlsMode::AutoPassthrough)
+    }
+
     pub(super) fn is_https_redirect(&self) -> bool {
         self.tls().is_some_and(|t| t.https_redirect)
     }
@@ -141,6 +146,8 @@ pub(super) struct MergedServers {
     /// In the order in which their first servers came.
     pub groups: Vec<ServerGroup>,
     pub by_route_name: IndexMap<SmolStr, Vec<usize>>,
+    /// A server finds clusters by SNI and was not left out for its hosts; it may still have been for its port.
+    pub has_auto_passthrough: bool,
 }
 
 impl MergedServers {
@@ -199,7 +206,8 @@ fn normalise_hosts(hosts: &[SmolStr], namespace: &str) -> Vec<SmolStr> {
     normalised
 }
 
-/// GW-3: the target port of the first Service that has the port, else the port itself.
+/// GW-3: the target port of the first Service target that has the port, else the port itself: so too where a Service gives
+/// the port beside an earlier one with the same target, which connections to it reach all the same.
 fn listening_port(port: u16, targets: &[ServiceTarget]) -> u16 {
     let translating = |t: &&ServiceTarget| t.port == port && t.service.labels.get(NO_PORT_TRANSLATION).is_none();
     targets.iter().find(translating).map_or(port, |t| t.target_port)
@@ -242,16 +250,15 @@ struct Merger {
     claimed_hosts: FxHashMap<(u16, SmolStr), SmolStr>,
     /// Ports that have a server.
     ports: FxHashSet<u16>,
-    /// The group of the first server of a port, where that is a plaintext one.
+    /// The group of the last plaintext server that opened one on a port; whatever comes behind it is held against that one.
     plaintext: FxHashMap<u16, usize>,
-    /// Binds of the servers that came second or later on ports whose first server has TLS.
-    later_binds: FxHashSet<(u16, SmolStr)>,
 }
 
 impl Merger {
     /// Adds a server, or says why not.
     fn add(&mut self, server: GatewayServer) -> Result<(), String> {
         self.claim_hosts(&server)?;
+        self.merged.has_auto_passthrough |= server.is_auto_passthrough();
         if self.ports.insert(server.listening_port) {
             return self.add_first(server);
         }
@@ -305,15 +312,20 @@ impl Merger {
             group.servers.push(position);
             self.merged.servers.push(server);
         } else {
+            let (port, is_plaintext) = (server.listening_port, server.is_plaintext());
             let group = self.push(server, route_name.clone());
             if let Some(group) = self.merged.groups.get_mut(group) {
                 group.route_name.clone_from(&route_name);
+            }
+            if is_plaintext {
+                self.plaintext.insert(port, group);
             }
         }
         self.merged.by_route_name.entry(route_name).or_default().push(position);
         Ok(())
     }
 
+    /// Only TLS servers so far: the first plaintext one joins them as its own chain and from then on stands for the port.
     fn add_beside_tls(&mut self, server: GatewayServer) -> Result<(), String> {
         if server.is_http() {
             let name = server.route_name.clone().unwrap_or_default();
@@ -322,12 +334,12 @@ impl Merger {
             }
             self.merged.by_route_name.insert(name, vec![self.merged.servers.len()]);
         }
-        let is_new_bind = self.later_binds.insert((server.listening_port, server.bind().into()));
-        if server.tls().is_none() && !is_new_bind {
-            return Err(format!("port {} has several servers with TLS already", server.listening_port));
+        let (port, is_plaintext) = (server.listening_port, server.is_plaintext());
+        let route_name = server.route_name.clone().unwrap_or_default();
+        let group = self.push(server, route_name);
+        if is_plaintext {
+            self.plaintext.insert(port, group);
         }
-        // Istio forgets the table of a plain HTTP server here, so that its chain has an empty one.
-        self.push(server, SmolStr::default());
         Ok(())
     }
 

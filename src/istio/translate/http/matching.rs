@@ -55,7 +55,12 @@ fn path(uri: Option<&StringMatch>) -> PathMatch {
 /// RT-7, RT-8, RT-11.
 fn add_header(out: &mut RouteMatch, name: &SmolStr, value: &StringMatch, invert: bool) {
     if let Some(path) = claim_path(name) {
-        out.claims.push(ClaimMatcher { path, test: value_match(value), invert });
+        // Only here the regex `*` stays what it is.
+        let test = match value {
+            StringMatch::Regex(text) => ValueMatch::Regex(text.clone()),
+            _ => value_match(value),
+        };
+        out.claims.push(ClaimMatcher { path, test, invert });
         return;
     }
     let mut header = header(name.clone(), value);

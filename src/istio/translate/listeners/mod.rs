@@ -19,8 +19,8 @@ use crate::istio::mesh::{Address, EgressScope, EndpointFilter, Port, Protocol, R
 use crate::manifest::kinds::{Labels, OutboundMode};
 use crate::manifest::source::Position;
 
-/// Ports of the proxy itself: captured outbound and inbound traffic, health, metrics (LI-5).
-const OWN_PORTS: [u16; 4] = [15001, 15006, 15021, 15090];
+/// Ports of the proxy itself: health, metrics (LI-5).
+const OWN_PORTS: [u16; 2] = [15021, 15090];
 
 /// Name of the table of the mesh's HTTP proxy port (RC-1).
 const HTTP_PROXY_TABLE: &str = "http_proxy";
@@ -52,7 +52,11 @@ pub(crate) fn sidecar_listeners(cx: &Context<'_>) -> SidecarListeners {
         note_collision(cx, "TL-1", &listener.name, &listener.filter_chains);
     }
     let route_config_names = listeners.iter().flat_map(route_configs).cloned().collect();
-    SidecarListeners { listeners, virtual_outbound: VirtualOutbound { cluster }, route_config_names }
+    SidecarListeners {
+        listeners,
+        virtual_outbound: VirtualOutbound { cluster, port: cx.mesh.config.proxy_listen_port },
+        route_config_names,
+    }
 }
 
 /// The tables that a listener's chains name.
@@ -203,7 +207,7 @@ impl Builder<'_> {
     /// One listener per pod instead of one on the wildcard address (LI-1).
     fn add_headless(&self, service: &Service, port: &Port, entries: &mut Entries) {
         let listener_port = ListenerPort { number: port.number, protocol: port.protocol };
-        let filter = EndpointFilter { subset: &Labels::default(), send_unhealthy: true };
+        let filter = EndpointFilter { subset: &Labels::default(), send_unhealthy: true, keep_to_node: false };
         let endpoints = self.cx.mesh.endpoints.of(service, port, self.cx.proxy, filter);
         if endpoints.is_empty() {
             // Who selects workloads may get endpoints later, and no wildcard listener must come and go with them.
@@ -287,7 +291,9 @@ impl Builder<'_> {
     /// LI-5. Only listeners on the wildcard address get into the way of the proxy's own.
     fn is_own_port(&self, port: ListenerPort, service: Option<&Service>) -> bool {
         let is_wildcard = self.bind.map_or(port.protocol.is_http(), |bind| bind == self.family.wildcard());
-        let is_own = is_wildcard && OWN_PORTS.contains(&port.number);
+        let config = &self.cx.mesh.config;
+        let captured = [config.proxy_listen_port, config.proxy_inbound_listen_port];
+        let is_own = is_wildcard && (OWN_PORTS.contains(&port.number) || captured.contains(&port.number));
         if is_own {
             let message = format!("no listener on port {}: it belongs to the proxy itself", port.number);
             self.note(NoteKind::Dropped, "LI-5", message, service);

@@ -26,6 +26,10 @@ pub(crate) fn mesh_config(node: &Node<'_>, config: &mut MeshConfig) {
             "enableAutoMtls" => config.enable_auto_mtls = flag(value),
             "pathNormalization" => config.path_normalization = path_normalization(value),
             "proxyHttpPort" => config.proxy_http_port = bounded(value),
+            "proxyListenPort" => config.proxy_listen_port = port_or(value, config.proxy_listen_port),
+            "proxyInboundListenPort" => {
+                config.proxy_inbound_listen_port = port_or(value, config.proxy_inbound_listen_port);
+            }
             "defaultTrafficPolicy" => {
                 config.default_traffic_policy = Some(DefaultTrafficPolicy {
                     connection_pool: given(value, "connectionPool").map(connection_pool),
@@ -47,6 +51,14 @@ pub(crate) fn mesh_config(node: &Node<'_>, config: &mut MeshConfig) {
 fn not_modelled(config: &mut MeshConfig, field: &str) {
     if !config.not_modelled.iter().any(|known| known == field) {
         config.not_modelled.push(SmolStr::new(field));
+    }
+}
+
+/// 0 counts as not given.
+fn port_or(node: &Node<'_>, default: u16) -> u16 {
+    match bounded(node) {
+        0 => default,
+        port => port,
     }
 }
 

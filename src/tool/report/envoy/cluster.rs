@@ -104,11 +104,10 @@ fn thresholds(o: &mut Object<'_>, t: &CircuitBreakers) {
     o.bool("track_remaining", true);
     if let Some(b) = t.retry_budget {
         o.object("retry_budget", |o| {
-            if let Some(p) = b.percent {
-                o.object("budget_percent", |o| o.float("value", p));
-            }
-            if let Some(n) = b.min_retry_concurrency {
-                o.number("min_retry_concurrency", n);
+            o.object("budget_percent", |o| o.float("value", b.percent));
+            o.number("min_retry_concurrency", b.min_retry_concurrency);
+            if let Some(interval) = b.interval {
+                o.text("budget_interval", interval.to_proto());
             }
         });
     }

@@ -39,7 +39,7 @@ pub(super) fn virtual_outbound(o: &mut Object<'_>, v: &VirtualOutbound) {
     o.object("address", |o| {
         o.object("socket_address", |o| {
             o.str("address", "0.0.0.0");
-            o.number("port_value", 15001u32);
+            o.number("port_value", u32::from(v.port));
         });
     });
     o.objects("filter_chains", [v], |o, v| {

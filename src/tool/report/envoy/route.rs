@@ -127,10 +127,6 @@ fn claim_matcher(o: &mut Object<'_>, c: &ClaimMatcher) {
     o.str("filter", "envoy.filters.http.jwt_authn");
     o.objects("path", std::iter::once("payload").chain(c.path.iter().map(|s| s.as_str())), |o, key| o.str("key", key));
     o.object("value", |o| {
-        if c.test == ValueMatch::Present {
-            o.bool("present_match", true);
-            return;
-        }
         o.object("or_match", |o| {
             o.objects("value_matchers", [true, false], |o, list| {
                 if list {

@@ -12,9 +12,6 @@ use crate::tool::verify::wire::TLV_AUTHORITY;
 const CERTIFICATE: &str = include_str!("loopback-certificate.pem");
 const KEY: &str = include_str!("loopback-key.pem");
 
-/// The port of Istio's virtual outbound listener, and its guard against connections to itself.
-const VIRTUAL_OUTBOUND_PORT: u16 = 15001;
-
 /// Clusters of this file. Istio's cannot have such names.
 const NOWHERE: &str = "towtank nowhere";
 const TUNNEL: &str = "towtank tunnel";
@@ -54,8 +51,10 @@ fn entry(exported: &Value, site: Site<'_>) -> Value {
     let mut chains = match virtual_outbound {
         Some(listener) => {
             let mut chains = list(listener, "filter_chains").to_vec();
+            let port = site.router.table().virtual_outbound.as_ref().map_or(0, |v| v.port);
+            // Its guard against connections to itself.
             chains.push(json!({
-                "filter_chain_match": {"destination_port": VIRTUAL_OUTBOUND_PORT},
+                "filter_chain_match": {"destination_port": port},
                 "filters": [tcp_proxy("BlackHoleCluster")],
             }));
             chains
