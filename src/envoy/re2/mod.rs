@@ -4,7 +4,6 @@
 //! What was read becomes an automaton over bytes.
 //!
 //! * [`Re2`] compiles a pattern as the proxy does, matches whole texts and rewrites.
-//! * [`check`] only looks whether the proxy would load a pattern.
 //! * [`check_go`] looks whether Istio's admission, which is written in Go, would accept it.
 //!
 //! Not here: the limit on the length of a pattern (Istio) and the limit on its program size (Envoy's runtime), which
