@@ -22,7 +22,7 @@ checks! {
 
     /// A subset has a policy of its own, and no rule sends anything to the subset. Traffic for the plain host uses the
     /// rule's policy only.
-    T411 "Subset policy that never acts" Warning needs[DestinationRules] peers[];
+    T411 "Subset policy that never acts" Warning needs[DestinationRules, VirtualServices] peers[];
 
     /// Outlier detection may throw out all endpoints of a subset: its `maxEjectionPercent` allows it, or the subset is so
     /// small that the one ejection which is always allowed empties it.
@@ -36,9 +36,12 @@ checks! {
     /// stays below needs the rate of requests and the time that each takes.
     T414 "Pool limits below the share" Warning needs[DestinationRules, Rates] peers[];
 
-    /// A client TLS mode of SIMPLE or MUTUAL without CA certificates: the server's certificate is checked against the
-    /// system's CAs at best, and its name not at all.
-    T415 "Client TLS without CA" Warning needs[DestinationRules] peers["IST0128", "IST0129"];
+    /// A client TLS mode of SIMPLE or MUTUAL with `insecureSkipVerify`: whoever answers is believed, whatever certificate it
+    /// shows. Without that field the server's certificate is checked: against `caCertificates`, or against the system's CAs
+    /// where none is named, and its name against `subjectAltNames`, or the host where there are none.
+    ///
+    /// `istioctl` warns wherever `caCertificates` is left out, as was right before Istio verified by default.
+    T415 "Client TLS that verifies nobody" Warning needs[DestinationRules] peers["IST0128", "IST0129"];
 
     /// A locality distribution gives a share to a locality where the service has no endpoint. The shares of the others grow
     /// in its place. An info where no entry is for clients of a locality that has pods.
@@ -323,15 +326,14 @@ fn localities(
 /// T415.
 fn tls(dr: &Object<DestinationRule>, path: &str, tls: Option<&ClientTls>, report: &mut Report) {
     let Some(tls) = tls.filter(|t| matches!(t.mode, ClientTlsMode::Simple | ClientTlsMode::Mutual)) else { return };
-    let by_credential = !tls.credential_name.is_empty() && dr.spec.workload_selector.is_some();
-    if tls.ca_certificates.is_empty() && !by_credential && tls.insecure_skip_verify != Some(true) {
-        let message = "no `caCertificates`: the server is not verified";
+    if tls.insecure_skip_verify == Some(true) {
+        let message = "`insecureSkipVerify`: the server's certificate is not verified";
         report.add(
             "T415",
             (&dr.id, dr.at),
-            format!("{path}.tls"),
+            format!("{path}.tls.insecureSkipVerify"),
             message,
-            "set `caCertificates` (`system` for those of the system) and `subjectAltNames`",
+            "take it out (the system's CAs and the host's name count then), or name the CA in `caCertificates`",
         );
     }
 }
