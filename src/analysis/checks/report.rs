@@ -5,6 +5,9 @@ use crate::manifest::diagnostic::{Evidence, Finding, Related, Severity};
 use crate::manifest::kinds::ObjectId;
 use crate::manifest::source::Position;
 
+/// More objects than this are named in the message, without their places.
+const RELATED_MAX: usize = 3;
+
 /// Collects findings; knows each check's severity and peers.
 #[derive(Debug, Default)]
 pub(super) struct Report {
@@ -62,6 +65,20 @@ impl Added<'_> {
         self.with(|f| f.related.push(Related { message: message.into(), at, object: object.cloned() }))
     }
 
+    /// Codes of other tools for this very case, where they differ from those of the check.
+    pub(super) fn peers(self, peers: &[&'static str]) -> Self {
+        self.with(|f| f.peers = peers.to_vec())
+    }
+
+    /// [`Added::related`] for the first few of several objects.
+    pub(super) fn related_to<'o>(
+        self,
+        message: &str,
+        objects: impl IntoIterator<Item = (&'o ObjectId, Position)>,
+    ) -> Self {
+        objects.into_iter().take(RELATED_MAX).fold(self, |added, (id, at)| added.related(message, at, Some(id)))
+    }
+
     pub(super) fn witness(self, witness: Option<String>) -> Self {
         self.with(|f| f.witness = witness)
     }
@@ -89,6 +106,17 @@ pub(super) fn listed<T: std::fmt::Display>(names: &[T], limit: usize) -> String 
         (0, Some((only, []))) => only.clone(),
         (0, Some((last, rest))) => format!("{} and {last}", rest.join(", ")),
         (more, Some(_)) => format!("{} and {more} more", quoted.join(", ")),
+    }
+}
+
+/// Objects as a sentence names them: `Gateway a/b and Gateway c/d`, at most three.
+pub(super) fn named(objects: &[&ObjectId]) -> String {
+    let names: Vec<String> = objects.iter().take(RELATED_MAX).map(ToString::to_string).collect();
+    match (objects.len().saturating_sub(RELATED_MAX), names.split_last()) {
+        (_, None) => String::new(),
+        (0, Some((only, []))) => only.clone(),
+        (0, Some((last, rest))) => format!("{} and {last}", rest.join(", ")),
+        (more, Some(_)) => format!("{} and {more} more", names.join(", ")),
     }
 }
 

@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 use crate::analysis::checks::priority::dead::{Fate, fates_of, overlap};
 use crate::analysis::checks::priority::entries::{Entry, entries};
 use crate::analysis::checks::registry::checks;
-use crate::analysis::checks::report::{Report, listed};
+use crate::analysis::checks::report::{Report, listed, named};
 use crate::analysis::checks::subject::Subject;
 use crate::analysis::checks::walk::{Role, targets};
 use crate::analysis::symbolic::Languages;
@@ -20,7 +20,7 @@ use crate::manifest::kinds::{Object, ServiceRoute};
 checks! {
     /// Two VirtualServices for the mesh have the same host, and some client sees both. Sidecars use one of them, the older
     /// one (equally old: by name, then namespace), and the rules of the other are void. Objects of one `kubectl apply` are
-    /// often equally old, because times are kept in seconds.
+    /// often equally old, because times are kept in seconds. The finding is made for both.
     C301 "Same host in several mesh VirtualServices" Error needs[VirtualServices] peers["IST0109", "KIA1106"];
 
     /// Several VirtualServices have the same host on the same gateway. Istio puts their rules in one list, by the age of the
@@ -71,7 +71,8 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
 /// VirtualServices that have one host, each with the index of that host.
 type Sharing<'a> = Vec<(&'a Arc<VirtualService>, usize)>;
 
-fn meet(a: &Visibility, b: &Visibility) -> bool {
+/// Whether some client sees both.
+pub(super) fn meet(a: &Visibility, b: &Visibility) -> bool {
     match (a, b) {
         (Visibility::Nobody, _) | (_, Visibility::Nobody) => false,
         (Visibility::Public, _) | (_, Visibility::Public) => true,
@@ -81,28 +82,36 @@ fn meet(a: &Visibility, b: &Visibility) -> bool {
 
 /// C301.
 fn in_mesh(list: &[(&Arc<VirtualService>, usize)], host: &str, report: &mut Report) {
+    let hint = "put the rules into one VirtualService, or use delegates on a gateway";
+    // Those in force, each with the ones that some client would see beside it.
+    let mut void: IndexMap<usize, Vec<&Arc<VirtualService>>> = IndexMap::new();
     for (at, (vs, i)) in list.iter().enumerate().skip(1) {
         let earlier = list.get(..at).unwrap_or_default();
-        let Some((first, _)) =
-            earlier.iter().find(|(e, _)| e.object != vs.object && meet(&e.visibility, &vs.visibility))
+        let Some((index, (first, _))) =
+            earlier.iter().enumerate().find(|(_, (e, _))| e.object != vs.object && meet(&e.visibility, &vs.visibility))
         else {
             continue;
         };
+        void.entry(index).or_default().push(vs);
         let tie = first.created == vs.created;
         let why = if tie { "equally old, first by name" } else { "older" };
         let message = format!(
             "host `{host}` is also in {} ({why}): sidecars use that one, and the rules of this one are void",
             first.object
         );
+        report.add("C301", (&vs.object, vs.at), format!("spec.hosts[{i}]"), message, hint).related(
+            "the one in force",
+            first.at,
+            Some(&first.object),
+        );
+    }
+    for (index, others) in &void {
+        let Some((vs, i)) = list.get(*index) else { continue };
+        let names = named(&others.iter().map(|o| &o.object).collect::<Vec<_>>());
+        let message = format!("host `{host}` is also in {names}: sidecars use this one, and the rules there are void");
         report
-            .add(
-                "C301",
-                (&vs.object, vs.at),
-                format!("spec.hosts[{i}]"),
-                message,
-                "put the rules into one VirtualService, or use delegates on a gateway",
-            )
-            .related("the one in force", first.at, Some(&first.object));
+            .add("C301", (&vs.object, vs.at), format!("spec.hosts[{i}]"), message, hint)
+            .related_to("its rules are void", others.iter().map(|o| (&o.object, o.at)));
     }
 }
 
@@ -147,6 +156,7 @@ fn on_gateway(
                 .related("the catch-all in force", first.source.at, Some(&first.source.object));
         }
     }
+    let has_void_catch_all = last.iter().any(|e| last.first().is_some_and(|first| first.vs.object != e.vs.object));
     let clash = clash(&merged, host);
     let names: Vec<String> = list.iter().map(|(vs, _)| vs.object.to_string()).collect();
     let Some((vs, i)) = list.last() else { return };
@@ -175,7 +185,11 @@ fn on_gateway(
             added.witness(shown);
         }
         None => {
-            let hint = "nothing overlaps; keep it so, or put the rules into one VirtualService";
+            let hint = if has_void_catch_all {
+                "keep one catch-all for the host (C303), or put the rules into one VirtualService"
+            } else {
+                "nothing overlaps; keep it so, or put the rules into one VirtualService"
+            };
             report.add("C302", (&vs.object, vs.at), path, order, hint).severity(Severity::Info);
         }
     }
