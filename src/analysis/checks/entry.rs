@@ -8,6 +8,7 @@ use super::registry::checks;
 use super::report::{Report, listed};
 use super::subject::Subject;
 use crate::istio::mesh::{MESH_GATEWAY, Protocol, VirtualService, is_wildcard};
+use crate::manifest::kinds::{Gateway, Object};
 
 checks! {
     /// No Service that selects the gateway's pods has the port of a server, neither as its own port nor as its target port:
@@ -27,7 +28,8 @@ checks! {
     /// that are bound to it.
     G604 "Split of the mesh has no effect for a gateway" Warning needs[VirtualServices] peers["IST0140"];
 
-    /// A server answers everything with a redirect to https. Rules of VirtualServices don't act on it.
+    /// A server answers everything with a redirect to https. Rules of VirtualServices don't act on it: they need an HTTPS
+    /// server for the same hosts, on the same workload.
     G605 "Server that only redirects to https" Info needs[Gateways] peers[];
 
     /// The name of a server's port doesn't begin with its protocol. Nothing depends on it here; other tools read it.
@@ -58,8 +60,56 @@ pub(super) fn run(subject: &Subject<'_>, report: &mut Report) {
     }
 }
 
+/// The servers that end TLS and speak HTTP behind it, or pass TLS through, by host as written without its namespace.
+struct Https<'a> {
+    by_host: FxHashMap<&'a str, Vec<(&'a Object<Gateway>, i64)>>,
+}
+
+impl<'a> Https<'a> {
+    fn new(subject: &Subject<'a>) -> Https<'a> {
+        let mut by_host: FxHashMap<&str, Vec<_>> = FxHashMap::default();
+        for gateway in &subject.mesh.gateways {
+            for server in &gateway.spec.servers {
+                let Some(port) = server.port.as_ref().filter(|p| !Protocol::parse(&p.protocol).is_http()) else {
+                    continue;
+                };
+                if server.tls.as_ref().is_some_and(|tls| !tls.https_redirect) {
+                    for host in &server.hosts {
+                        by_host.entry(bare(host)).or_default().push((gateway.as_ref(), port.number));
+                    }
+                }
+            }
+        }
+        Https { by_host }
+    }
+
+    /// A server for all of `host` on a workload of `gateway`: the Gateway it belongs to, and its port.
+    fn serving(
+        &self,
+        subject: &Subject<'a>,
+        gateway: &Object<Gateway>,
+        host: &str,
+    ) -> Option<(&'a Object<Gateway>, i64)> {
+        let host = bare(host);
+        let wider =
+            host.char_indices().filter(|(_, c)| *c == '.').map(|(i, _)| format!("*{}", host.get(i..).unwrap_or("")));
+        let names = std::iter::once(host.to_owned()).chain(wider).chain(["*".to_owned()]);
+        let shares = |other: &Object<Gateway>| {
+            other.id == gateway.id || subject.proxies_of(gateway).any(|p| other.spec.selector.is_subset_of(&p.labels))
+        };
+        let mut all = names.filter_map(|name| self.by_host.get(name.as_str()));
+        all.find_map(|list| list.iter().find(|(other, _)| shares(other)).copied())
+    }
+}
+
+/// The host of an entry, without the namespace it is for.
+fn bare(host: &str) -> &str {
+    host.split_once('/').map_or(host, |(_, name)| name)
+}
+
 /// G601, G605, G606.
 fn servers(subject: &Subject<'_>, report: &mut Report) {
+    let https = Https::new(subject);
     for gateway in &subject.mesh.gateways {
         let proxy = subject.proxies_of(gateway).next();
         let targets = proxy.map(|p| subject.mesh.endpoints.service_ports(p)).unwrap_or_default();
@@ -79,13 +129,20 @@ fn servers(subject: &Subject<'_>, report: &mut Report) {
             if server.tls.as_ref().is_some_and(|t| t.https_redirect) {
                 let message =
                     format!("port {} answers everything with a redirect to https; rules don't act on it", port.number);
-                report.add(
-                    "G605",
-                    object,
-                    format!("spec.servers[{i}].tls.httpsRedirect"),
-                    message,
-                    "serve the hosts on an HTTPS server as well",
-                );
+                let (served, lacking): (Vec<_>, Vec<_>) = server
+                    .hosts
+                    .iter()
+                    .map(|h| (h, https.serving(subject, gateway, h)))
+                    .partition(|(_, s)| s.is_some());
+                let lacking: Vec<&SmolStr> = lacking.into_iter().map(|(h, _)| h).collect();
+                let hint = match served.first() {
+                    Some((_, Some((other, number)))) if lacking.is_empty() => {
+                        format!("nothing to do: {} serves its hosts by HTTPS on port {number}", other.id)
+                    }
+                    Some(_) => format!("serve {} on an HTTPS server as well", listed(&lacking, 4)),
+                    None => "serve the hosts on an HTTPS server as well".to_owned(),
+                };
+                report.add("G605", object, format!("spec.servers[{i}].tls.httpsRedirect"), message, hint);
             }
             let protocol = port.protocol.to_ascii_lowercase();
             let named = port.name.to_ascii_lowercase();

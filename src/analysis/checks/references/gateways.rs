@@ -4,7 +4,7 @@ use smol_str::SmolStr;
 
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::{Report, similar};
-use crate::analysis::checks::subject::Subject;
+use crate::analysis::checks::subject::{Known, Subject};
 use crate::istio::mesh::{MESH_GATEWAY, Protocol, VirtualService, is_subset_of};
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::{Gateway, Object, Server, ServerTlsMode};
@@ -18,10 +18,13 @@ checks! {
 
     /// A match names a gateway (or `mesh`) that `spec.gateways` lacks; leaving `spec.gateways` out means `[mesh]`. The
     /// match is never built, as if it were not there.
-    R112 "Match gateway outside spec.gateways" Error needs[VirtualServices] peers[];
+    R112 "Match gateway outside spec.gateways" Error needs[VirtualServices] peers["KIA1102"];
 
     /// No server of the Gateway admits a host of the VirtualService: requests for it get 404 NR there. A server admits the
     /// hosts it lists, for the namespaces it lists them for, and http rules need a server that speaks HTTP in the end.
+    ///
+    /// An info where the host is a service, the rules are for the mesh too, and the Gateway admits another host of theirs:
+    /// then this host may be meant for the mesh alone.
     R113 "VirtualService host not admitted by the Gateway" Warning needs[VirtualServices, Gateways] peers["IST0132"];
 
     /// `spec.gateways` names one of the Gateways that Istio generates from Kubernetes Gateways. Such names are its own
@@ -52,7 +55,7 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
             }
             match subject.gateways.get(name) {
                 None => unknown_gateway(subject, object, path, written, name, resolved, report),
-                Some(gateway) => not_admitted(resolved, gateway, object, report),
+                Some(gateway) => not_admitted(subject, resolved, gateway, object, report),
             }
         }
         outside(resolved, vs.at, report);
@@ -110,7 +113,11 @@ fn unknown_gateway(
         (None, None) => "create the Gateway, or remove the entry".to_owned(),
     };
     let rest = if vs.gateways.len() == 1 { "; the VirtualService has no effect anywhere" } else { "" };
-    let message = format!("gateway `{written}` means `{name}`, which is no Gateway{rest}");
+    let message = if written == name.as_str() {
+        format!("there is no Gateway `{name}`{rest}")
+    } else {
+        format!("gateway `{written}` means `{name}`, which is no Gateway{rest}")
+    };
     report.add("R111", object, path, message, hint);
 }
 
@@ -158,21 +165,39 @@ fn outside(vs: &VirtualService, at: crate::manifest::source::Position, report: &
 
 /// R113.
 fn not_admitted(
+    subject: &Subject<'_>,
     vs: &VirtualService,
     gateway: &Object<Gateway>,
     object: (&crate::manifest::kinds::ObjectId, crate::manifest::source::Position),
     report: &mut Report,
 ) {
+    let namespace = &vs.object.namespace;
+    let fitting = |host: &str| -> Vec<&Server> {
+        gateway.spec.servers.iter().filter(|s| admits(s, host, namespace, &gateway.meta.namespace)).collect()
+    };
+    let is_mesh = Subject::is_mesh(vs);
+    let any = std::cell::OnceCell::new();
+    let any_fits = || *any.get_or_init(|| vs.hosts.iter().any(|h| !fitting(h).is_empty()));
     for (i, host) in vs.hosts.iter().enumerate() {
-        let namespace = &vs.object.namespace;
-        let fitting: Vec<&Server> =
-            gateway.spec.servers.iter().filter(|s| admits(s, host, namespace, &gateway.meta.namespace)).collect();
+        let fitting = fitting(host);
         let path = format!("spec.hosts[{i}]");
         if fitting.is_empty() {
             let message =
                 format!("no server of {} admits host `{host}` for namespace `{namespace}`: 404 NR there", gateway.id);
-            let hint = "add the host to a server, or take it out of here";
-            report.add("R113", object, path, message, hint).related("the Gateway", gateway.at, Some(&gateway.id));
+            let (severity, hint) = if !any_fits() {
+                (Severity::Warning, "add a host to a server, or take the Gateway out of `spec.gateways`")
+            } else if is_mesh && !matches!(subject.known(host), Known::Unknown) {
+                (Severity::Info, "fine if the host is meant for the mesh alone; else add it to a server")
+            } else if is_mesh {
+                (Severity::Warning, "add the host to a server, unless it is meant for the mesh alone")
+            } else {
+                (Severity::Warning, "add the host to a server, or take it out of here")
+            };
+            report.add("R113", object, path, message, hint).severity(severity).related(
+                "the Gateway",
+                gateway.at,
+                Some(&gateway.id),
+            );
         } else if !vs.http.is_empty()
             && vs.tls.is_empty()
             && vs.tcp.is_empty()
