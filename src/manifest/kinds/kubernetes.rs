@@ -90,6 +90,17 @@ pub(crate) struct Workload {
     pub has_template: bool,
     /// The Deployment whose template a Rollout without one of its own takes (`workloadRef.name`).
     pub template_of: Option<SmolStr>,
+    /// The subsets that a Rollout's controller completes with the hash of their pods.
+    pub completes: Option<CompletedSubsets>,
+}
+
+/// What `strategy.canary.trafficRouting.istio.destinationRule` of an Argo Rollout names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct CompletedSubsets {
+    /// Of the Rollout's namespace.
+    pub destination_rule: SmolStr,
+    /// Canary and stable, as far as they are given.
+    pub subsets: Vec<SmolStr>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -113,6 +113,8 @@ pub(crate) struct ObjectMeta {
     pub deleted: bool,
     /// `status.conditions`, as the cluster reported them; None where the manifest has no `status`.
     pub conditions: Option<Vec<Condition>>,
+    /// It has a `uid` and a `resourceVersion`: it was read from a cluster, where it is in force already.
+    pub in_cluster: bool,
 }
 
 /// What a controller says of an object.

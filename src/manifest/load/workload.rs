@@ -28,6 +28,7 @@ pub(super) fn pods_of(workload: &Object<Workload>, findings: &mut Vec<Finding>) 
             created: workload.meta.created,
             deleted: false,
             conditions: None,
+            in_cluster: workload.meta.in_cluster,
         };
         let id = ObjectId { kind: Kind::Pod, namespace: meta.namespace.clone(), name };
         let spec = Pod { workload: Some(workload.id.clone()), ..spec.template.clone() };
@@ -60,8 +61,8 @@ pub(super) fn resolve_templates(loaded: &mut Loaded) {
             loaded.findings.push(about(rollout, Severity::Warning, message).path("spec.workloadRef"));
             continue;
         };
-        let replicas = rollout.spec.replicas;
-        rollout.spec = Workload { replicas, template_of: Some(name), ..deployment.clone() };
+        let (replicas, completes) = (rollout.spec.replicas, rollout.spec.completes.take());
+        rollout.spec = Workload { replicas, template_of: Some(name), completes, ..deployment.clone() };
         loaded.manifests.pods.extend(pods_of(rollout, &mut loaded.findings));
     }
 }

@@ -1,6 +1,6 @@
 //! The order of applying: O801, O811.
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::analysis::checks::references::resolving::{RuleHomes, clients};
 use crate::analysis::checks::registry::checks;
@@ -16,7 +16,8 @@ checks! {
     /// A VirtualService names a subset, and the DestinationRule that defines it is applied later: from one step to the other
     /// requests get 503 NC. The order is that of the files and the documents in them, as `kubectl apply -f` takes them, or
     /// that of Argo CD's sync waves, in which case this is an error. The other way round there is no gap: add the subset,
-    /// wait for the proxies, route to it; and to remove it: stop routing, wait, drop the subset.
+    /// wait for the proxies, route to it; and to remove it: stop routing, wait, drop the subset. What was read from a cluster
+    /// (it has `uid` and `resourceVersion`) is in force already and comes before nothing.
     O801 "VirtualService refers to a subset before its DestinationRule defines it" Warning needs[VirtualServices] peers[];
 
     /// An object needs another one (a subset its DestinationRule, a VirtualService its Gateway, a destination its
@@ -32,17 +33,22 @@ const SYNC_WAVE: &str = "argocd.argoproj.io/sync-wave";
 struct Step {
     wave: i64,
     has_wave: bool,
+    /// It is in force already: objects that were read from a cluster have no order.
+    in_cluster: bool,
     at: Position,
 }
 
 impl Step {
     fn of(meta: &ObjectMeta, at: Position) -> Step {
         let wave = meta.annotations.get(SYNC_WAVE).and_then(|w| w.trim().parse().ok());
-        Step { wave: wave.unwrap_or(0), has_wave: wave.is_some(), at }
+        Step { wave: wave.unwrap_or(0), has_wave: wave.is_some(), in_cluster: meta.in_cluster, at }
     }
 
     /// Whether this one is applied before the other; and whether that is said in so many words.
     fn before(self, other: Step) -> (bool, bool) {
+        if other.in_cluster {
+            return (false, false);
+        }
         let stated = self.has_wave || other.has_wave;
         if stated && self.wave != other.wave {
             return (self.wave < other.wave, true);
@@ -62,6 +68,7 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
     let homes = RuleHomes::new(subject);
     let mut pairs: Vec<Pair<'_>> = Vec::new();
     let mut too_early = false;
+    let entries = subject.manifests.service_entries.iter().map(|e| (&e.id, &e.meta)).collect();
     for vs in &subject.manifests.virtual_services {
         let own = (&vs.id, Step::of(&vs.meta, vs.at));
         for target in targets(&vs.spec).into_iter().filter(|t| !t.destination.subset.is_empty()) {
@@ -90,7 +97,7 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
                 .severity(if stated { Severity::Error } else { Severity::Warning })
                 .related("defined here", dr.at, Some(&dr.id));
         }
-        others(subject, vs, own, &mut pairs);
+        others(subject, vs, own, &entries, &mut pairs);
     }
     removed_first(subject, &homes, report);
     undocumented(&pairs, too_early, report);
@@ -160,6 +167,7 @@ fn others<'a>(
     subject: &Subject<'a>,
     vs: &'a Object<VirtualService>,
     own: (&'a ObjectId, Step),
+    entries: &FxHashMap<&ObjectId, &ObjectMeta>,
     pairs: &mut Vec<Pair<'a>>,
 ) {
     let resolved = subject.resolved.get(&vs.id);
@@ -172,7 +180,9 @@ fn others<'a>(
         let host = subject.fqdn(&target.destination.host, &vs.meta.namespace);
         let Some(service) = subject.mesh.service_index.by_hostname(&host).first() else { continue };
         if service.registry == crate::istio::mesh::Registry::ServiceEntry {
-            pairs.push(Pair { dependent: own, on: (&service.object, Step::of(&ObjectMeta::default(), service.at)) });
+            let unknown = ObjectMeta::default();
+            let meta = entries.get(&service.object).copied().unwrap_or(&unknown);
+            pairs.push(Pair { dependent: own, on: (&service.object, Step::of(meta, service.at)) });
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Subsets and DestinationRules: R106 to R110.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
 use super::resolving::{RuleHomes, clients_at, is_for};
@@ -32,7 +32,8 @@ checks! {
     R108 "Subset labels match no Pod" Error needs[DestinationRules, Pods] peers["IST0173", "KIA0203"];
 
     /// A subset without labels is the whole service, under another name. Two subsets that select exactly the same pods are
-    /// one, however the weights divide the traffic between them: a warning.
+    /// one, however the weights divide the traffic between them: a warning. Not so for subsets that a Rollout of Argo
+    /// Rollouts names: it adds the hash of their pods to the labels.
     R109 "Subset without labels" Info needs[DestinationRules] peers["KIA0209"];
 
     /// The host of a DestinationRule is no service (a wildcard: covers none), so the rule is for nothing. A name without a
@@ -43,16 +44,22 @@ checks! {
 pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
     let rules = RuleHomes::new(subject);
     let senders = Senders::new(subject);
+    let completed = Completed::new(subject);
     for vs in &subject.manifests.virtual_services {
         for target in targets(&vs.spec).into_iter().filter(|t| !t.destination.subset.is_empty()) {
             let host = subject.fqdn(&target.destination.host, &vs.meta.namespace);
+            // No DestinationRule helps a name that isn't completed (R102).
+            if matches!(subject.known(&host), Known::HalfQualified(_)) {
+                continue;
+            }
             undefined(subject, &rules, vs, &target, &host, report);
         }
     }
     for dr in &subject.manifests.destination_rules {
         let host = subject.fqdn(&dr.spec.host, &dr.meta.namespace);
         unknown_host(subject, dr, &host, report);
-        let selected = select(subject, dr, &host, &senders, report);
+        let mut selected = select(subject, dr, &host, &senders, &completed, report);
+        selected.retain(|s| !completed.are(dr, s.subset));
         same_pods(dr, &selected, report);
     }
 }
@@ -156,6 +163,28 @@ fn unknown_host(subject: &Subject<'_>, dr: &Object<DestinationRule>, host: &str,
     }
 }
 
+/// Subsets whose labels Argo Rollouts completes with the hash of their pods.
+struct Completed<'a> {
+    /// Namespace and name of a DestinationRule, and a subset.
+    by_rollouts: FxHashSet<(&'a str, &'a str, &'a str)>,
+}
+
+impl<'a> Completed<'a> {
+    fn new(subject: &Subject<'a>) -> Completed<'a> {
+        let rollouts = subject.manifests.workloads.iter();
+        let named = rollouts.filter_map(|w| Some((w.meta.namespace.as_str(), w.spec.completes.as_ref()?)));
+        let by_rollouts = named.flat_map(|(namespace, completes)| {
+            completes.subsets.iter().map(move |s| (namespace, completes.destination_rule.as_str(), s.as_str()))
+        });
+        Completed { by_rollouts: by_rollouts.collect() }
+    }
+
+    fn are(&self, dr: &Object<DestinationRule>, subset: &Subset) -> bool {
+        dr.meta.annotations.get("argo-rollouts.argoproj.io/managed-by-rollouts").is_some()
+            || self.by_rollouts.contains(&(dr.meta.namespace.as_str(), dr.meta.name.as_str(), subset.name.as_str()))
+    }
+}
+
 /// For each subset of a rule: how many endpoints it has, of how many, and which (R108).
 struct Selected<'a> {
     subset: &'a Subset,
@@ -168,12 +197,13 @@ fn select<'a>(
     dr: &'a Object<DestinationRule>,
     host: &SmolStr,
     senders: &Senders<'_>,
+    completed: &Completed<'_>,
     report: &mut Report,
 ) -> Vec<Selected<'a>> {
     let mut out = Vec::new();
     for (index, subset) in dr.spec.subsets.iter().enumerate() {
         let path = || format!("spec.subsets[{index}]");
-        if subset.labels.is_empty() {
+        if subset.labels.is_empty() && !completed.are(dr, subset) {
             let message = format!("subset `{}` has no labels, so it is the whole service", subset.name);
             let hint = "name the labels that tell these pods apart";
             report.add("R109", (&dr.id, subset.at), path(), message, hint);

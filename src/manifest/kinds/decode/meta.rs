@@ -9,6 +9,7 @@ use crate::manifest::yaml::Node;
 /// Reads the metadata of a document; `namespace` stands in where it names none and the kind has one.
 pub(crate) fn metadata(root: &Node<'_>, namespace: &SmolStr) -> ObjectMeta {
     let mut meta = ObjectMeta::default();
+    let (mut has_uid, mut has_version) = (false, false);
     for (key, value) in root.get("metadata").into_iter().flat_map(fields) {
         match key {
             "name" => meta.name = text(value),
@@ -17,9 +18,12 @@ pub(crate) fn metadata(root: &Node<'_>, namespace: &SmolStr) -> ObjectMeta {
             "annotations" => meta.annotations = labels(value),
             "creationTimestamp" => meta.created = creation_time(value),
             "deletionTimestamp" => meta.deleted = true,
+            "uid" => has_uid = true,
+            "resourceVersion" => has_version = true,
             _ => {}
         }
     }
+    meta.in_cluster = has_uid && has_version;
     meta.conditions = root.get("status").map(conditions);
     if meta.namespace.is_empty() {
         meta.namespace = namespace.clone();

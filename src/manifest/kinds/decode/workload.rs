@@ -2,7 +2,7 @@
 
 use super::kubernetes::pod_spec;
 use super::{fields, given, int, labels, text};
-use crate::manifest::kinds::Workload;
+use crate::manifest::kinds::{CompletedSubsets, Workload};
 use crate::manifest::yaml::Node;
 
 /// Reads the `spec` of a workload. Where it says no number of replicas there is one; a DaemonSet always has one, for one
@@ -21,8 +21,16 @@ pub(crate) fn workload(spec: &Node<'_>, is_daemon_set: bool) -> Workload {
                 result.annotations = part("annotations");
                 result.template = given(value, "spec").map(pod_spec).unwrap_or_default();
             }
+            "strategy" => result.completes = completed_subsets(value),
             _ => {}
         }
     }
     result
+}
+
+fn completed_subsets(strategy: &Node<'_>) -> Option<CompletedSubsets> {
+    let path = ["canary", "trafficRouting", "istio", "destinationRule"];
+    let rule = path.iter().try_fold(strategy, |node, key| given(node, key))?;
+    let subsets = ["canarySubsetName", "stableSubsetName"].iter().filter_map(|key| given(rule, key)).map(text);
+    Some(CompletedSubsets { destination_rule: given(rule, "name").map(text)?, subsets: subsets.collect() })
 }
