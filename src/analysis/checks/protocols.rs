@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 use super::registry::checks;
 use super::report::Report;
 use super::subject::Subject;
-use crate::istio::mesh::{Protocol, Registry, VirtualService, is_wildcard};
+use crate::istio::mesh::{Port, Protocol, Registry, Service, VirtualService, is_wildcard};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{Labels, Object, ServicePort, ServiceType, TargetPort, Workload};
 
@@ -85,11 +85,12 @@ fn not_http(subject: &Subject<'_>, vs: &VirtualService, told: &mut FxHashSet<(Sm
                 continue;
             }
             let message = if severity == Severity::Error {
-                format!("port {number} (`{}`) is not HTTP: the http rules of {} don't act on it", port.name, vs.object)
+                format!("{} is not HTTP: the http rules of {} don't act on it", shown(port), vs.object)
             } else {
                 format!(
-                    "port {number} (`{}`) has no protocol: the http rules of {} act only where the bytes look like HTTP",
-                    port.name, vs.object
+                    "{} has no protocol: the http rules of {} act only where the bytes look like HTTP",
+                    shown(port),
+                    vs.object
                 )
             };
             let hint = if port.name.is_empty() {
@@ -108,19 +109,34 @@ fn not_http(subject: &Subject<'_>, vs: &VirtualService, told: &mut FxHashSet<(Sm
 /// N701 without rules: a port whose protocol nobody said.
 fn unnamed(subject: &Subject<'_>, told: &FxHashSet<(SmolStr, u16)>, report: &mut Report) {
     let own = subject.mesh.services.iter().filter(|s| s.registry == Registry::Kubernetes && s.at.is_known());
-    for service in own.filter(|s| !s.selector.is_empty()) {
+    for service in own.filter(|s| !s.selector.is_empty() && !is_of_the_platform(subject, s)) {
         for (i, port) in service.ports.iter().enumerate().filter(|(_, p)| p.protocol == Protocol::Unsupported) {
             if told.contains(&(service.hostname.clone(), port.number)) {
                 continue;
             }
-            let message = format!(
-                "port {} (`{}`) has no protocol: each connection is guessed from its first bytes",
-                port.number, port.name
-            );
+            let message = format!("{} has no protocol: each connection is guessed from its first bytes", shown(port));
             let hint = "begin its name with the protocol, such as `http-` or `tcp-`, or set `appProtocol`";
             let path = format!("spec.ports[{i}]");
             report.add("N701", (&service.object, service.at), path, message, hint).severity(Severity::Info);
         }
+    }
+}
+
+/// Not its author's to name: a Service of Kubernetes or Istio themselves, or one that Istio made for a waypoint or gateway.
+fn is_of_the_platform(subject: &Subject<'_>, service: &Service) -> bool {
+    const SYSTEM: [&str; 5] = ["kube-system", "kube-public", "kube-node-lease", "local-path-storage", "istio-system"];
+    const MADE: [&str; 2] = ["gateway.istio.io/managed", "gateway.networking.k8s.io/gateway-name"];
+    SYSTEM.contains(&service.namespace.as_str())
+        || service.namespace == subject.mesh.config.root_namespace
+        || MADE.iter().any(|label| service.labels.get(label).is_some())
+}
+
+/// `port 80 (`http`)`, or the number alone where it has no name.
+fn shown(port: &Port) -> String {
+    if port.name.is_empty() {
+        format!("port {}", port.number)
+    } else {
+        format!("port {} (`{}`)", port.number, port.name)
     }
 }
 
