@@ -23,7 +23,8 @@ checks! {
     P201 "Rule after a rule without match" Warning needs[VirtualServices, Roots] peers["IST0130"];
 
     /// A match that takes every request is not the last one of the last rule: prefix `/` or regex `.*` with no other
-    /// condition, behind which Istio sends nothing to the proxy, or a regex such as `/.*`, which covers all the same.
+    /// condition, behind which Istio sends nothing to the proxy, or a regex such as `/.*`, which covers all the same. An info
+    /// where all that it hides belongs to the same rule, which is harmless; so for the two that follow.
     P202 "Implicit catch-all in the middle" Warning needs[VirtualServices, Roots] peers["IST0131"];
 
     /// Two matches accept exactly the same requests, however they are written (case of header names, order of conditions,
@@ -206,6 +207,7 @@ fn tell_dead<'f>(list: &[Entry<'_>], dead: &dyn Fn(&Entry<'_>) -> Option<&'f Fat
             }
             if same(one, entry) {
                 let message = format!("match accepts exactly what {} accepts, so it gets nothing", one.name());
+                let severity = if one.rule == entry.rule { Severity::Info } else { Severity::Warning };
                 report
                     .add(
                         "P203",
@@ -214,6 +216,7 @@ fn tell_dead<'f>(list: &[Entry<'_>], dead: &dyn Fn(&Entry<'_>) -> Option<&'f Fat
                         message,
                         "remove one of the two, or make them differ",
                     )
+                    .severity(severity)
                     .related(format!("{} takes all of it", one.name()), one.source.at, Some(&one.source.object));
                 continue;
             }
@@ -231,13 +234,14 @@ fn tell_dead<'f>(list: &[Entry<'_>], dead: &dyn Fn(&Entry<'_>) -> Option<&'f Fat
         let mut names: Vec<String> = hidden.iter().map(|e| e.path().replacen("spec.", "", 1)).collect();
         names.dedup();
         let message = format!("this match takes every request; behind it {} get nothing", listed(&names, 4));
-        let mut added = report.add(
-            "P202",
-            (&one.source.object, one.source.at),
-            one.path(),
-            message,
-            "move it behind all others, or narrow it",
-        );
+        let harmless = hidden.iter().all(|e| e.rule == one.rule);
+        let (severity, hint) = if harmless {
+            (Severity::Info, "remove what is behind it: the rule takes these requests anyway")
+        } else {
+            (Severity::Warning, "move it behind all others, or narrow it")
+        };
+        let mut added =
+            report.add("P202", (&one.source.object, one.source.at), one.path(), message, hint).severity(severity);
         for e in hidden.iter().take(3) {
             added = added.related(format!("{} gets nothing", e.name()), e.source.at, Some(&e.source.object));
         }
@@ -283,7 +287,12 @@ fn covered(entry: &Entry<'_>, coverers: &[&Entry<'_>], path: String, whole: bool
     let what = if whole { "rule" } else { "match" };
     let names: Vec<String> = coverers.iter().map(|e| e.path().replacen("spec.", "", 1)).collect();
     let object = (&entry.source.object, entry.source.at);
-    let hint = "put the narrower match before the wider one, or remove it";
+    let harmless = !coverers.is_empty() && coverers.iter().all(|e| e.rule == entry.rule);
+    let (severity, hint) = if harmless {
+        (Severity::Info, "remove it: the rule takes these requests anyway")
+    } else {
+        (Severity::Warning, "put the narrower match before the wider one, or remove it")
+    };
     if coverers.is_empty() {
         let message = format!("{what} is never reached: no request was found that earlier matches don't take");
         report.add("P204", object, path, message, hint).possible();
@@ -292,7 +301,7 @@ fn covered(entry: &Entry<'_>, coverers: &[&Entry<'_>], path: String, whole: bool
     let together = if names.len() > 1 { "together " } else { "" };
     let message = format!("{what} is never reached: {} {together}take all of its requests", listed(&names, 4));
     let message = if names.len() == 1 { message.replace(" take all", " takes all") } else { message };
-    let mut added = report.add("P204", object, path, message, hint);
+    let mut added = report.add("P204", object, path, message, hint).severity(severity);
     for e in coverers.iter().take(3) {
         added =
             added.related(format!("{} sends them to {}", e.name(), e.action()), e.source.at, Some(&e.source.object));
