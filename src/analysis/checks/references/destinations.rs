@@ -1,14 +1,15 @@
 //! Hosts and ports of destinations: R101 to R105, and R102 for the other fields that name a host.
 
+use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::{Report, listed};
 use crate::analysis::checks::subject::{Known, Subject};
 use crate::analysis::checks::walk::{Part, Target, targets};
-use crate::istio::mesh::{MESH_GATEWAY, Service, Visibility};
+use crate::istio::mesh::{MESH_GATEWAY, Service, VirtualService as Resolved, Visibility};
 use crate::manifest::diagnostic::Severity;
-use crate::manifest::kinds::{Object, OutboundMode, VirtualService};
+use crate::manifest::kinds::{Object, ObjectId, OutboundMode, VirtualService};
 
 checks! {
     /// The host of a destination is the name of no Service and of no ServiceEntry, so Istio makes no cluster for it:
@@ -41,10 +42,11 @@ checks! {
 }
 
 pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
+    let roots = Roots::new(subject);
     for vs in &subject.manifests.virtual_services {
         let ports = ListenerPorts::of(subject, vs);
         for target in targets(&vs.spec) {
-            destination(subject, vs, &target, &ports, report);
+            destination(subject, vs, &target, &ports, &roots, report);
         }
         for (i, host) in vs.spec.hosts.iter().enumerate() {
             let full_too = |full: &str| vs.spec.hosts.iter().any(|h| subject.fqdn(h, &vs.meta.namespace) == full);
@@ -94,6 +96,7 @@ fn destination(
     vs: &Object<VirtualService>,
     target: &Target<'_>,
     ports: &ListenerPorts,
+    roots: &Roots<'_>,
     report: &mut Report,
 ) {
     let d = target.destination;
@@ -126,7 +129,7 @@ fn destination(
         }
     };
     let Some(service) = service else { return };
-    hidden(subject, vs, target, &full, report);
+    hidden(subject, vs, target, &full, roots, report);
     match d.port_number() {
         Some(port) if service.port(port).is_none() => {
             let message = format!("service `{full}` has no port {port}");
@@ -142,21 +145,58 @@ fn destination(
     }
 }
 
-/// R101, R103: the service is there, but not for a client of the rule.
-fn hidden(subject: &Subject<'_>, vs: &Object<VirtualService>, target: &Target<'_>, full: &str, report: &mut Report) {
-    let services = subject.mesh.service_index.by_hostname(full);
-    let Some(resolved) =
-        subject.resolved.get(&vs.id).filter(|_| services.iter().all(|s| s.visibility != Visibility::Public))
-    else {
-        return;
-    };
-    let mut clients: Vec<&SmolStr> = Vec::new();
-    if Subject::is_mesh(resolved) && resolved.visibility.allows(&vs.meta.namespace) {
-        clients.push(&vs.meta.namespace);
+/// The VirtualServices that delegate to others, by the object they delegate to.
+struct Roots<'a> {
+    by_delegate: FxHashMap<&'a ObjectId, Vec<&'a Resolved>>,
+}
+
+impl<'a> Roots<'a> {
+    fn new(subject: &Subject<'a>) -> Roots<'a> {
+        let mut by_delegate: FxHashMap<&ObjectId, Vec<&Resolved>> = FxHashMap::default();
+        for root in &subject.mesh.virtual_services.all {
+            for rule in root.http.iter().filter(|rule| rule.source.root.is_some()) {
+                let roots = by_delegate.entry(&rule.source.object).or_default();
+                if roots.last().is_none_or(|last| last.object != root.object) {
+                    roots.push(root);
+                }
+            }
+        }
+        Roots { by_delegate }
     }
-    let gateways = resolved.gateways.iter().filter_map(|g| subject.gateways.get(g));
-    clients.extend(gateways.flat_map(|g| subject.proxies_of(g)).map(|p| &p.namespace));
+
+    /// The VirtualService itself as resolved; for a delegate, all its roots.
+    fn of(&self, subject: &Subject<'a>, vs: &Object<VirtualService>) -> Vec<&'a Resolved> {
+        match subject.resolved.get(&vs.id).copied() {
+            Some(resolved) => vec![&**resolved],
+            None => self.by_delegate.get(&vs.id).cloned().unwrap_or_default(),
+        }
+    }
+}
+
+/// R101, R103: the service is there, but not for a client of the rule.
+fn hidden(
+    subject: &Subject<'_>,
+    vs: &Object<VirtualService>,
+    target: &Target<'_>,
+    full: &str,
+    roots: &Roots<'_>,
+    report: &mut Report,
+) {
+    let services = subject.mesh.service_index.by_hostname(full);
+    if services.iter().any(|s| s.visibility == Visibility::Public) {
+        return;
+    }
+    let mut clients: Vec<&SmolStr> = Vec::new();
+    for resolved in roots.of(subject, vs) {
+        let namespace = &resolved.object.namespace;
+        if Subject::is_mesh(resolved) && resolved.visibility.allows(namespace) {
+            clients.push(namespace);
+        }
+        let gateways = resolved.gateways.iter().filter_map(|g| subject.gateways.get(g));
+        clients.extend(gateways.flat_map(|g| subject.proxies_of(g)).map(|p| &p.namespace));
+    }
     clients.retain(|c| !services.iter().any(|s| s.visibility.allows(c)));
+    clients.sort_unstable();
     clients.dedup();
     let Some(home) = services.first().filter(|_| !clients.is_empty()) else { return };
     let effect = if target.is_mirror() { "its copies vanish" } else { "its share is answered with 503 NC" };
