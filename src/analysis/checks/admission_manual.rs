@@ -5,7 +5,7 @@ use crate::manifest::diagnostic::Severity;
 
 /// A finding of admission: no input is missing for it, and its example is one of the cases of `tests/admission`.
 macro_rules! admission {
-    ($($id:ident $severity:ident $title:literal $manual:literal $(example $example:literal)?;)+) => {
+    ($($id:ident $severity:ident $title:literal $manual:literal $(also $peer:literal)? $(example $example:literal)?;)+) => {
         /// All of them, by number.
         pub(super) const CHECKS: &[Check] = &[$(Check {
             id: stringify!($id),
@@ -13,7 +13,7 @@ macro_rules! admission {
             severity: Severity::$severity,
             profile: Profile::Default,
             needs: NOTHING,
-            peers: &["IST0106", "IST0133"],
+            peers: &["IST0106", "IST0133" $(, $peer)?],
             manual: $manual,
             example: concat!($($example)?),
         },)+];
@@ -63,7 +63,8 @@ admission! {
     M118 Error "Retries not valid"
         "Negative attempts, attempts of 0 beside other settings, or a condition that is neither known nor a status. A blank behind a comma makes a condition unknown.";
     M119 Error "Fault not valid"
-        "Neither abort nor delay, a percentage outside 0 to 100, a status outside 200 to 600, or a field that is deprecated or without effect.";
+        "Neither abort nor delay, a percentage outside 0 to 100, a status outside 200 to 600, or a field that is deprecated or without effect."
+        also "IST0002";
     M120 Error "Mirror share not valid"
         "A percentage outside 0 to 100; `mirrorPercent` is deprecated, a warning.";
     M121 Error "CORS policy not valid"
@@ -154,5 +155,6 @@ admission! {
     M507 Warning "Selector of a Sidecar not valid"
         "A workload selector without labels selects the whole namespace, a warning; labels that can't be are an error.";
     M508 Error "Policies of a Sidecar not valid"
-        "An outbound policy, egress proxy or connection pool that can't be; `egressProxy` is deprecated.";
+        "An outbound policy, egress proxy or connection pool that can't be; `egressProxy` is deprecated."
+        also "IST0002";
 }

@@ -200,3 +200,49 @@ fn further_cases_find_what_they_expect() {
     assert!(files.len() > 30, "cases are missing");
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
+
+/// What other tools call the very same thing.
+#[test]
+fn findings_bear_the_codes_of_other_tools_for_their_case() {
+    let entry = |name: &str, protocol: &str| {
+        format!(
+            "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: {name}, namespace: store}}\nspec: {{hosts: [api.test], ports: [{{number: 80, name: p, protocol: {protocol}}}], resolution: DNS}}\n---\n"
+        )
+    };
+    let rule = |http: &str| {
+        format!(
+            "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: shop, namespace: store}}\nspec: {{hosts: [shop], http: [{http}]}}\n"
+        )
+    };
+    let route = "route: [{destination: {host: shop}}]";
+    for (text, id, peers) in [
+        (entry("a", "HTTP") + &entry("b", "TCP"), "C309", vec!["IST0177", "KIA1212"]),
+        (entry("a", "HTTP") + &entry("b", "HTTP"), "C309", vec!["KIA1211"]),
+        (rule(&format!("{{match: [{{gateways: [edge]}}], {route}}}")), "R112", vec!["KIA1102"]),
+        (rule(&format!("{{fault: {{delay: {{fixedDelay: 1s, percent: 5}}}}, {route}}}")), "M119", vec!["IST0002"]),
+        (
+            "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: shop, namespace: store}\nspec: {outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: {host: a.test, port: {number: 80}}}}\n".to_owned(),
+            "M508",
+            vec!["IST0002"],
+        ),
+    ] {
+        let (earlier, outcome) = check(&text);
+        let found: Vec<_> = earlier.iter().chain(&outcome.findings).filter(|f| f.id == id).map(|f| &f.peers).collect();
+        assert!(!found.is_empty() && found.iter().all(|p| **p == peers), "{id}: {found:?}");
+    }
+}
+
+/// The help says what helps, or that nothing has to be done.
+#[test]
+fn hints_know_the_case() {
+    let catch_alls = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a, namespace: store}\nspec: {hosts: [www.example.com], gateways: [istio-system/edge], http: [{route: [{destination: {host: shop}}]}]}\n---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: b, namespace: store}\nspec: {hosts: [www.example.com], gateways: [istio-system/edge], http: [{route: [{destination: {host: cart}}]}]}\n";
+    let redirect = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: edge, namespace: istio-system}\nspec:\n  selector: {istio: ingressgateway}\n  servers:\n  - {hosts: [shop.example.com], port: {number: 80, name: http, protocol: HTTP}, tls: {httpsRedirect: true}}\n  - {hosts: [\"*.example.com\"], port: {number: 443, name: https, protocol: HTTPS}, tls: {mode: SIMPLE, credentialName: shop}}\n";
+    for (text, id, hint) in [
+        (catch_alls, "C302", "keep one catch-all for the host (C303), or put the rules into one VirtualService"),
+        (redirect, "G605", "nothing to do: Gateway istio-system/edge serves its hosts by HTTPS on port 443"),
+    ] {
+        let (_, outcome) = check(text);
+        let found: Vec<_> = outcome.findings.iter().filter(|f| f.id == id).map(|f| f.hint.as_deref()).collect();
+        assert_eq!(found, [Some(hint)], "{id}");
+    }
+}

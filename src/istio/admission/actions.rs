@@ -396,6 +396,6 @@ fn review_delay(place: &Place<'_>, delay: &FaultDelay, report: &mut Report<'_>) 
     }
     if delay.percent != 0 {
         let message = "`percent` of a delay is deprecated";
-        report.advise("M119", &place.key("percent"), message, "write `percentage: {value: …}`");
+        report.deprecated("M119", &place.key("percent"), message, "write `percentage: {value: …}`");
     }
 }

@@ -113,6 +113,19 @@ impl<'a> Report<'a> {
         self.findings.push(finding);
     }
 
+    /// A field that Istio's admission takes without a word, and `istioctl analyze` calls deprecated.
+    pub(super) fn deprecated(
+        &mut self,
+        id: &str,
+        place: &Place<'_>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        let mut finding = self.finding(id, Severity::Warning, place, message.into(), hint.into());
+        finding.peers.push("IST0002");
+        self.findings.push(finding);
+    }
+
     /// Rejects `value` where its check failed; the message reads "`noun` `value` is not …".
     pub(super) fn check(&mut self, id: &str, place: &Place<'_>, noun: &str, value: impl Display, checked: Checked) {
         if let Err(wrong) = checked {

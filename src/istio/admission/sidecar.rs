@@ -269,7 +269,7 @@ fn review_outbound(place: &Place<'_>, policy: &OutboundTrafficPolicy, report: &m
     }
     let Some(proxy) = &policy.egress_proxy else { return };
     let place = place.key("egressProxy");
-    report.advise("M508", &place, "`egressProxy` is deprecated", "route through an egress gateway instead");
+    report.deprecated("M508", &place, "`egressProxy` is deprecated", "route through an egress gateway instead");
     if policy.mode != OutboundMode::AllowAny {
         let message = "`egressProxy` needs mode ALLOW_ANY";
         report.reject("M508", &place, message, "set `mode: ALLOW_ANY`, or remove it");
