@@ -169,6 +169,29 @@ fn what_is_in_force_is_compared_with() {
     assert!(report["not_evaluated"].as_array().expect("a list").iter().all(|n| n["id"] != "O805"));
 }
 
+#[test]
+fn a_scenario_in_force_stands_for_its_manifests() {
+    let folder = folder(MANIFESTS);
+    let rule = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: shop, namespace: store}\nspec: {host: shop, subsets: [{name: v2, labels: {version: v2}}]}\n";
+    let now = folder.path().join("now");
+    fs::create_dir_all(now.join("manifests")).expect("folders");
+    fs::create_dir_all(now.join("proposed")).expect("folders");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("written");
+    write("rule.yaml", rule);
+    write("now/scenario.yaml", "apiVersion: towtank/v1\nkind: Scenario\nmanifests: [manifests]\n");
+    write("now/manifests/shop.yaml", MANIFESTS);
+    write("now/manifests/rule.yaml", rule);
+    // Not of the scenario: read as well, it would look as if two files changed.
+    write("now/proposed/shop.yaml", &MANIFESTS.replace("subset: v2", "subset: v3"));
+    write("now/proposed/rule.yaml", &rule.replace("v2", "v3"));
+    let arguments = ["check", "shop.yaml", "rule.yaml", "--base", "now", "--profile", "ops", "-o", "json"];
+    let ran = towtank_in(folder.path(), &arguments, b"");
+    let report: Value = serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{e}: {}", ran.err));
+    let all = report["findings"].as_array().expect("findings");
+    let changed: Vec<&Value> = all.iter().filter(|f| matches!(f["id"].as_str(), Some("O805" | "O810"))).collect();
+    assert!(changed.is_empty(), "{changed:#?}");
+}
+
 /// The ids that were not evaluated, and the answers of the checklist, for manifests given by themselves.
 fn unanswered(text: &str) -> (Vec<String>, Vec<String>) {
     let folder = folder(text);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::texts;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::FileId;
-use crate::traffic::scenario;
+use crate::traffic::scenario::{self, Scenario};
 use crate::traffic::workspace::Inputs;
 
 /// File name that makes a folder a scenario.
@@ -141,22 +141,33 @@ fn scenario_folders(path: &Path) -> Vec<PathBuf> {
 
 fn of_scenario(folder: &Path, extra: &[PathBuf], own: Own) -> Inputs {
     let mut inputs = Inputs::default();
-    let Some(file) = add_file(&folder.join(SCENARIO_FILE), &mut inputs) else { return inputs };
+    let Some((file, scenario)) = read_scenario(folder, &mut inputs) else { return inputs };
+    let mut paths = if own == Own::LeftOut { Vec::new() } else { manifests_of(&scenario, folder) };
+    paths.extend(extra.iter().cloned());
+    add_manifests(&paths, &mut inputs);
+    inputs.scenario = Some((file, scenario));
+    inputs
+}
+
+/// Adds the text of a scenario, and what is wrong with it.
+fn read_scenario(folder: &Path, inputs: &mut Inputs) -> Option<(FileId, Scenario)> {
+    let file = add_file(&folder.join(SCENARIO_FILE), inputs)?;
     let text = inputs.sources.file(file).map(|f| f.text.clone()).unwrap_or_default();
     match scenario::decode(file, &text) {
-        Ok(s) => {
-            let mut paths: Vec<PathBuf> = match &s.manifests {
-                _ if own == Own::LeftOut => Vec::new(),
-                Some(list) => list.iter().map(|p| folder.join(p.as_str())).collect(),
-                None => other_manifests(folder),
-            };
-            paths.extend(extra.iter().cloned());
-            add_manifests(&paths, &mut inputs);
-            inputs.scenario = Some((file, s));
+        Ok(scenario) => Some((file, scenario)),
+        Err(findings) => {
+            inputs.findings.extend(findings);
+            None
         }
-        Err(findings) => inputs.findings.extend(findings),
     }
-    inputs
+}
+
+/// The manifests that a scenario names, else those beside it.
+fn manifests_of(scenario: &Scenario, folder: &Path) -> Vec<PathBuf> {
+    match &scenario.manifests {
+        Some(list) => list.iter().map(|p| folder.join(p.as_str())).collect(),
+        None => other_manifests(folder),
+    }
 }
 
 /// What stands in a scenario's folder besides the scenario itself; a scenario may have no manifests at all.
@@ -184,10 +195,31 @@ fn add_manifests(paths: &[PathBuf], inputs: &mut Inputs) {
     }
 }
 
-/// Adds the manifests that are in force now.
+/// Adds the manifests that are in force now. A scenario there stands for its manifests; what else it says (pods, proxies, mesh
+/// settings) counts where the inputs have no scenario themselves.
 pub(crate) fn add_base(paths: &[PathBuf], inputs: &mut Inputs) {
-    let (files, findings) = texts::add_paths(&mut inputs.sources, paths);
-    if files.is_empty() && findings.is_empty() && !paths.is_empty() {
+    let (scenarios, mut plain) = part(paths);
+    let found = inputs.findings.len();
+    let own = inputs.scenario.as_ref().map(|(file, _)| PathBuf::from(inputs.sources.name(*file)));
+    let own = own.as_deref().and_then(Path::parent).and_then(Path::file_name);
+    let wanted: Vec<&PathBuf> = match scenarios.as_slice() {
+        [_] | [] => scenarios.iter().collect(),
+        // Of several, the one of the same name.
+        all => all.iter().filter(|folder| own.is_none() || folder.file_name() == own).collect(),
+    };
+    if let (Some(own), [], false) = (own, wanted.as_slice(), scenarios.is_empty()) {
+        let message = format!("--base: no scenario there is called like the folder `{}`", own.display());
+        inputs
+            .findings
+            .push(Finding::new("load", Severity::Error, message).hint("name the folder that is in force now"));
+    }
+    for folder in wanted {
+        let Some((file, scenario)) = read_scenario(folder, inputs) else { continue };
+        plain.extend(manifests_of(&scenario, folder));
+        inputs.scenario.get_or_insert((file, scenario));
+    }
+    let (files, findings) = texts::add_paths(&mut inputs.sources, &plain);
+    if files.is_empty() && findings.is_empty() && inputs.findings.len() == found && !paths.is_empty() {
         let empty = Finding::new("load", Severity::Error, "there are no manifests to compare with below --base");
         inputs.findings.push(empty.hint("name the file or folder that is in force now"));
     }
