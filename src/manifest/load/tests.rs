@@ -336,6 +336,50 @@ fn kubernetes_fields_of_another_type_are_refused() {
     );
 }
 
+/// The metadata rules of the API server: names by kind, namespaces, labels and annotations.
+#[test]
+fn va_1_metadata_is_what_kubernetes_takes() {
+    let object = |api: &str, kind: &str, metadata: &str| {
+        format!("apiVersion: {api}\nkind: {kind}\nmetadata: {metadata}\nspec: {{}}\n")
+    };
+    let istio = |metadata: &str| object("networking.istio.io/v1", "Sidecar", metadata);
+    for name in ["a.b-c", "1", "shop.v1", &"a".repeat(253)] {
+        check(&istio(&format!("{{name: \"{name}\"}}")), &[]);
+    }
+    for name in ["Bad Name_!", "shop_v1", "-a", "a.", "a..b"] {
+        check(
+            &istio(&format!("{{name: \"{name}\"}}")),
+            &[&format!("!M100 3:18 metadata.name: `{name}` is no name of an object")],
+        );
+    }
+    check(&istio("{name: a, namespace: a.b}"), &["!M100 3:32 metadata.namespace: `a.b` is no name of a namespace"]);
+    check(&object("v1", "Service", "{name: 1shop}"), &["!M100 3:18 metadata.name: `1shop` is no name of a Service"]);
+    check(
+        &object("v1", "Service", "{name: shop.v1}"),
+        &["!M100 3:18 metadata.name: `shop.v1` is no name of a Service"],
+    );
+    check(&object("v1", "Namespace", "{name: Shop}"), &["!M100 3:18 metadata.name: `Shop` is no name of a namespace"]);
+    check(
+        &istio(
+            "{name: a, labels: {a/b: c, a: \"\", app.kubernetes.io/name: A_b.c}, annotations: {UPPER/x: \"any text\", b: \"\"}}",
+        ),
+        &[],
+    );
+    check(
+        &istio("{name: a, labels: {A/b: c, _a: x, a: b c}, annotations: {a b: x}}"),
+        &[
+            "!M100 3:30 metadata.labels.A/b: `A/b` is no key of a label",
+            "!M100 3:38 metadata.labels._a: `_a` is no key of a label",
+            "!M100 3:48 metadata.labels.a: `b c` is no value of a label",
+            "!M100 3:68 metadata.annotations[a b]: `a b` is no key of an annotation",
+        ],
+    );
+    check(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: w}\nspec: {template: {metadata: {labels: {app: a b}}}}\n",
+        &["!M100 4:44 spec.template.metadata.labels.app: `a b` is no value of a label"],
+    );
+}
+
 #[test]
 fn in_1_mesh_config_is_laid_over_the_defaults() {
     let loaded = load(

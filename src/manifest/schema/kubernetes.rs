@@ -2,7 +2,7 @@
 //!
 //! These shapes are open: the fields they leave out do not bear on routing, and nobody checks them here.
 
-use super::metadata::{METADATA, TEMPLATE_METADATA};
+use super::metadata::{METADATA, NAMESPACE_METADATA, SERVICE_METADATA, TEMPLATE_METADATA};
 use super::*;
 
 const LENIENT_TEXTS: Type = list(&Type::LenientText);
@@ -13,7 +13,7 @@ const PORT_OR_ZERO: Type = Type::Int { min: 0, max: 65535 };
 const PROTOCOL: Type = Type::Word(&["TCP", "UDP", "SCTP"]);
 
 pub(super) static SERVICE: Shape =
-    Shape::of("M100", &[object("metadata", &METADATA), object("spec", &SERVICE_SPEC)]).open();
+    Shape::of("M100", &[object("metadata", &SERVICE_METADATA), object("spec", &SERVICE_SPEC)]).open();
 
 static SERVICE_SPEC: Shape = Shape::of(
     "M100",
@@ -160,8 +160,10 @@ static ENDPOINT_CONDITIONS: Shape =
     Shape::of("M100", &[field("ready", Type::Bool), field("serving", Type::Bool), field("terminating", Type::Bool)])
         .open();
 
-/// Namespaces and Nodes, of which labels are read.
+/// Nodes, of which labels are read.
 pub(super) static METADATA_ONLY: Shape = Shape::of("M100", &[object("metadata", &METADATA)]).open();
+
+pub(super) static NAMESPACE: Shape = Shape::of("M100", &[object("metadata", &NAMESPACE_METADATA)]).open();
 
 /// Data values may be anything: most ConfigMaps do not concern us.
 pub(super) static CONFIG_MAP: Shape =

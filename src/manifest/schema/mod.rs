@@ -183,7 +183,8 @@ pub(crate) fn of_kind(kind: &Kind) -> Option<&'static Shape> {
         }
         Kind::Endpoints => &kubernetes::ENDPOINTS,
         Kind::EndpointSlice => &kubernetes::ENDPOINT_SLICE,
-        Kind::Namespace | Kind::Node => &kubernetes::METADATA_ONLY,
+        Kind::Namespace => &kubernetes::NAMESPACE,
+        Kind::Node => &kubernetes::METADATA_ONLY,
         Kind::ConfigMap => &kubernetes::CONFIG_MAP,
         Kind::Other(_) => return None,
     })
