@@ -261,6 +261,7 @@ impl Mesh {
         let mut findings = reviewed.findings;
         let found = checks::run(checks::Inputs {
             manifests: reviewed.manifests,
+            refused: reviewed.refused,
             assumed: !reviewed.assumed.is_empty(),
             scenario: reviewed.scenario.as_ref(),
             sources: &reviewed.sources,

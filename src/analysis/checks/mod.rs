@@ -20,6 +20,7 @@ mod policies;
 mod priority;
 mod protocols;
 mod references;
+mod refused;
 pub(crate) mod registry;
 mod report;
 mod senders;
@@ -43,6 +44,7 @@ use crate::manifest::kinds::Manifests;
 use crate::manifest::source::SourceMap;
 use crate::traffic::scenario::Scenario;
 use base::Base;
+use refused::Refused;
 use registry::{Check, Input, Profile};
 use report::Report;
 use subject::Subject;
@@ -152,6 +154,8 @@ static FAMILIES: &[Family] = &[
 pub(crate) struct Inputs<'a> {
     /// Admitted, and Services assumed where that was asked for.
     pub manifests: Manifests,
+    /// Refused, as far as they can be understood.
+    pub refused: Manifests,
     /// Services were assumed.
     pub assumed: bool,
     pub scenario: Option<&'a Scenario>,
@@ -197,6 +201,7 @@ pub(crate) fn run(inputs: Inputs<'_>) -> Outcome {
     });
     let mut subject =
         Subject::new(&inputs.manifests, &mesh, inputs.scenario, inputs.assumed, inputs.sources, inputs.gateways);
+    subject.refused = Refused::new(&inputs.refused, &mesh.config.cluster_domain);
     subject.base = before.as_ref().map(|(manifests, mesh)| Base::new(manifests, mesh));
     let mut report = Report::default();
     let runs: Vec<_> = FAMILIES.iter().flat_map(|f| f.runs).collect();

@@ -88,6 +88,17 @@ impl Added<'_> {
         if doubt { self.possible() } else { self }
     }
 
+    /// Not certain where an object that is refused may be what is missed; that one is named.
+    pub(super) fn unless_repaired(self, refused: Option<(&ObjectId, Position)>) -> Self {
+        match refused {
+            Some((id, at)) => {
+                let added = self.possible().related("refused; it may be what is missing here", at, Some(id));
+                added.with(|f| f.hint = Some(format!("repair {id}, which is refused")))
+            }
+            None => self,
+        }
+    }
+
     pub(super) fn possible(self) -> Self {
         self.with(|f| f.evidence = Evidence::Possible)
     }

@@ -7,6 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::base::Base;
+use super::refused::Refused;
 use super::registry::Input;
 use super::report::similar;
 use crate::analysis::symbolic::Languages;
@@ -27,6 +28,7 @@ pub(super) struct Subject<'a> {
     pub assumed: bool,
     pub sources: &'a SourceMap,
     pub base: Option<Base<'a>>,
+    pub refused: Refused<'a>,
     /// Resolved VirtualServices by object; those without hosts (delegates) have none.
     pub resolved: FxHashMap<&'a ObjectId, &'a Arc<VirtualService>>,
     /// `namespace/name` of each Gateway.
@@ -106,6 +108,7 @@ impl<'a> Subject<'a> {
             assumed,
             sources,
             base: None,
+            refused: Refused::default(),
         }
     }
 

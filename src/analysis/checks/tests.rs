@@ -35,6 +35,7 @@ fn check_change(text: &str, base: &str) -> (Vec<Finding>, Outcome) {
     let reviewed = workspace::review(inputs, &options);
     let outcome = run(Inputs {
         manifests: reviewed.manifests,
+        refused: reviewed.refused,
         assumed: !reviewed.assumed.is_empty(),
         scenario: None,
         sources: &reviewed.sources,
@@ -245,4 +246,90 @@ fn hints_know_the_case() {
         let found: Vec<_> = outcome.findings.iter().filter(|f| f.id == id).map(|f| f.hint.as_deref()).collect();
         assert_eq!(found, [Some(hint)], "{id}");
     }
+}
+
+/// Where the object that is missed was refused, its repair may be all that is needed: the finding names it and is no proof.
+#[test]
+fn what_is_refused_is_not_missing_for_sure() {
+    use crate::manifest::diagnostic::Evidence;
+    let object = |kind: &str, name: &str, spec: &str| {
+        format!(
+            "apiVersion: networking.istio.io/v1\nkind: {kind}\nmetadata: {{name: {name}, namespace: store}}\nspec: {spec}\n---\n"
+        )
+    };
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: shop, namespace: store}\nspec: {selector: {app: shop}, ports: [{name: http, port: 8080}]}\n---\n";
+    let gateway = |name: &str, more: &str| {
+        let servers = "servers: [{hosts: [\"*\"], port: {number: 80, name: http, protocol: HTTP}}]";
+        object("Gateway", name, &format!("{{selector: {{istio: ingressgateway}}, {servers}{more}}}"))
+    };
+    let rule = |version: &str, more: &str| {
+        object(
+            "DestinationRule",
+            "shop",
+            &format!("{{host: shop, subsets: [{{name: v2, labels: {{version: {version}}}{more}}}]}}"),
+        )
+    };
+    let sends = |destination: &str, more: &str| {
+        object(
+            "VirtualService",
+            "shop",
+            &format!("{{hosts: [shop], http: [{{route: [{{destination: {destination}}}]}}]{more}}}"),
+        )
+    };
+    let policy = ", trafficPolicy: {loadBalancer: {simple: RANDOM}}";
+    for (text, id, refused) in [
+        // By an unknown field, by a number for a text, by admission.
+        (
+            sends("{host: shop}", ", gateways: [edge]") + &gateway("edge", ", x: 1") + &gateway("other", ""),
+            "R111",
+            "Gateway store/edge",
+        ),
+        (sends("{host: shop, subset: v2}", "") + &rule("2", ""), "R106", "DestinationRule store/shop"),
+        (
+            sends("{host: shop, subset: v2}", "") + &rule("v2", ", trafficPolicy: {}"),
+            "R106",
+            "DestinationRule store/shop",
+        ),
+        (
+            sends("{host: api.test}", "")
+                + &object(
+                    "ServiceEntry",
+                    "api",
+                    "{hosts: [api.test], ports: [{number: 80, name: http, protocol: HTP}], resolution: DNS}",
+                ),
+            "R101",
+            "ServiceEntry store/api",
+        ),
+        (
+            rule("v2", policy)
+                + &sends("{host: shop, subset: v2}", ", x: 1")
+                + &sends("{host: shop}", "").replace("name: shop,", "name: b,"),
+            "T411",
+            "VirtualService store/shop",
+        ),
+    ] {
+        let (earlier, outcome) = check(&format!("{service}{text}"));
+        assert!(earlier.iter().any(Finding::is_rejection), "{text}");
+        let found: Vec<_> = outcome.findings.iter().filter(|f| f.id == id).collect();
+        let [found] = found.as_slice() else { panic!("{id}: {:?}\n{text}", lists(&outcome.findings)) };
+        let named = found.related.iter().filter_map(|r| r.object.as_ref()).any(|o| o.to_string() == refused);
+        assert!(named && found.evidence == Evidence::Possible, "{found:?}");
+    }
+}
+
+/// What is wrong besides an unknown field is said at once, and what only follows from that field isn't.
+#[test]
+fn an_unknown_field_hides_no_other_fault() {
+    let text = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: shop, namespace: store}\nspec:\n  hosts: [shop, a_b]\n  http:\n  - rout: [{destination: {host: shop}}]\n  - timeout: 5s\n    route: [{destination: {host: shop}, weight: -1, wait: 3}]\n";
+    let (earlier, _) = check(text);
+    let found: Vec<_> = earlier.iter().filter(|f| f.is_rejection()).map(|f| format!("{} {}", f.id, f.path)).collect();
+    assert_eq!(
+        found,
+        [
+            "M100 spec.http[0].rout",
+            "M100 spec.http[1].route[0].wait",
+            "M103 spec.hosts[1]",
+            "M115 spec.http[1].route[0].weight"
+        ]
+    );
 }

@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 use super::classify::{self, Class, classify};
 use super::mesh_config::MeshConfigSource;
 use super::object::{self, Parsed};
-use super::{Loaded, Options};
+use super::{Loaded, Misspelt, Options};
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::place::Places;
 use crate::manifest::kinds::{Kind, ObjectId};
@@ -21,6 +21,8 @@ pub(super) struct Piece<'t> {
     pub(super) mesh_configs: Vec<MeshConfigSource<'t>>,
     pub(super) findings: Vec<Finding>,
     pub(super) refused: Vec<(ObjectId, Position)>,
+    pub(super) refused_objects: Vec<Parsed>,
+    pub(super) misspelt: Vec<Misspelt>,
     pub(super) documents: usize,
 }
 
@@ -29,6 +31,10 @@ impl Piece<'_> {
     pub(super) fn add_to(self, loaded: &mut Loaded, options: &Options) {
         loaded.findings.extend(self.findings);
         loaded.refused.extend(self.refused);
+        loaded.misspelt.extend(self.misspelt);
+        for object in self.refused_objects {
+            object.add_to(&mut loaded.refused_objects);
+        }
         loaded.documents += self.documents;
         loaded.manifests.not_modelled.extend(self.not_modelled);
         for source in self.mesh_configs {
@@ -142,9 +148,17 @@ impl Context<'_> {
     fn modelled(&self, root: &Node<'_>, kind: Kind, piece: &mut Piece<'_>) {
         let id = object::id_of(root, kind, &self.options.namespace);
         let mut findings = self.strict_problems(root, &id);
-        findings.extend(object::check(root, &id, self));
+        let (wrong, unknown) = object::check(root, &id, self);
+        findings.extend(wrong);
         if findings.iter().any(Finding::is_rejection) {
-            piece.refused.push((id, self.places.at(root.span)));
+            let at = self.places.at(root.span);
+            piece.refused.push((id.clone(), at));
+            if object::matters_refused(&id.kind) && !id.name.is_empty() {
+                if !unknown.is_empty() {
+                    piece.misspelt.push(Misspelt { object: id.clone(), at, unknown });
+                }
+                piece.refused_objects.push(object::decode(root, id, self, &mut Vec::new()));
+            }
         } else {
             piece.objects.push(object::decode(root, id, self, &mut findings));
         }
@@ -176,7 +190,7 @@ impl Context<'_> {
         if id.name != "istio" {
             return;
         }
-        let findings = object::check(root, &id, self);
+        let (findings, _) = object::check(root, &id, self);
         let refused = findings.iter().any(Finding::is_rejection);
         piece.findings.extend(findings);
         let at = self.places.at(root.span);

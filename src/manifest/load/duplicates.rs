@@ -62,6 +62,9 @@ pub(super) fn withdraw_superseded(loaded: &mut Loaded) {
     let keep: Vec<bool> = loaded.refused.iter().map(|(id, at)| !superseded(id, *at)).collect();
     let mut keep = keep.into_iter();
     loaded.refused.retain(|_| keep.next().unwrap_or(true));
+    let Loaded { refused, refused_objects, .. } = loaded;
+    let refused: FxHashSet<(&ObjectId, Position)> = refused.iter().map(|(id, at)| (id, *at)).collect();
+    refused_objects.retain(|id, at| refused.contains(&(id, at)));
 }
 
 /// Settles the list of each kind.

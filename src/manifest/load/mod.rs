@@ -28,7 +28,7 @@ use crate::manifest::kinds::{Manifests, ObjectId};
 use crate::manifest::source::{FileId, Position, SourceMap};
 use crate::manifest::yaml;
 
-pub(crate) use crate::manifest::schema::UnknownFields;
+pub(crate) use crate::manifest::schema::{Unknown, UnknownFields};
 pub(crate) use duplicates::replace_duplicates;
 pub(crate) use mesh_config::{apply_mesh_config, read_mesh_config};
 pub(crate) use scenario::{ScenarioPods, add_scenario_pods};
@@ -60,8 +60,21 @@ pub(crate) struct Loaded {
     /// Objects that the API server would refuse, with the places of their documents. They are not among the manifests.
     /// Left out are those that a later document, which is accepted, gives anew: their findings are no rejections either.
     pub refused: Vec<(ObjectId, Position)>,
+    /// These objects, as far as they can be understood; only kinds that Istio's admission judges or others refer to.
+    pub refused_objects: Manifests,
+    /// Those of them that are refused for nothing but fields that don't exist.
+    pub misspelt: Vec<Misspelt>,
     /// Objects that were read, of whatever kind, entries of lists counted one by one.
     pub documents: usize,
+}
+
+/// An object that is refused for nothing but fields that don't exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Misspelt {
+    pub object: ObjectId,
+    /// Of the document.
+    pub at: Position,
+    pub unknown: Vec<Unknown>,
 }
 
 /// Reads the documents of `files`.

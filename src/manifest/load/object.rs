@@ -11,7 +11,7 @@ use crate::manifest::kinds::{
     PeerAuthentication, Pod, RequestAuthentication, Secret, Service, ServiceEntry, ServiceRoute, Sidecar,
     VirtualService, Workload, WorkloadEntry,
 };
-use crate::manifest::schema::{self, Checker};
+use crate::manifest::schema::{self, Checker, Unknown};
 use crate::manifest::yaml::Node;
 
 /// A decoded object, on its way to the list of its kind.
@@ -78,13 +78,16 @@ pub(super) fn id_of(root: &Node<'_>, kind: Kind, namespace: &SmolStr) -> ObjectI
 }
 
 /// Everything the API server has against the object (VA-1).
-pub(super) fn check(root: &Node<'_>, id: &ObjectId, context: &Context<'_>) -> Vec<Finding> {
-    let Some(shape) = schema::of_kind(&id.kind) else { return Vec::new() };
-    let mut findings = Checker::new(context.places, Some(id), context.options.unknown_fields).check(root, shape, "");
+///
+/// Gives the unknown fields besides where they alone are what is wrong.
+pub(super) fn check(root: &Node<'_>, id: &ObjectId, context: &Context<'_>) -> (Vec<Finding>, Vec<Unknown>) {
+    let Some(shape) = schema::of_kind(&id.kind) else { return (Vec::new(), Vec::new()) };
+    let checker = Checker::new(context.places, Some(id), context.options.unknown_fields);
+    let (mut findings, unknown) = checker.check_object(root, shape);
     if id.name.is_empty() {
         findings.push(no_name(root, id, context));
     }
-    findings
+    (findings, unknown)
 }
 
 /// An object without a name cannot be. Kubernetes objects are left out for it; of Istio's own the refusal counts.
@@ -102,6 +105,11 @@ fn no_name(root: &Node<'_>, id: &ObjectId, context: &Context<'_>) -> Finding {
             "give it one with `metadata.name`"
         });
     if is_istio(&id.kind) { Finding { severity: Severity::Error, ..finding }.rejected() } else { finding }
+}
+
+/// Other objects may refer to one of this kind, or Istio's admission judges it.
+pub(super) fn matters_refused(kind: &Kind) -> bool {
+    is_istio(kind) || *kind == Kind::Service
 }
 
 fn is_istio(kind: &Kind) -> bool {

@@ -21,6 +21,15 @@ pub(crate) enum UnknownFields {
     Warn,
 }
 
+/// A field that the kind doesn't have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unknown {
+    /// Path of the block it stands in; empty: the object.
+    pub block: String,
+    /// The field of this block that was probably meant.
+    pub meant: Option<&'static str>,
+}
+
 /// Walks one document and collects all problems.
 pub(crate) struct Checker<'c> {
     places: Places<'c>,
@@ -33,6 +42,9 @@ pub(crate) struct Checker<'c> {
     /// The blocks around the value at hand, with the lengths of their paths.
     around: Vec<(&'static Shape, usize)>,
     findings: Vec<Finding>,
+    unknown: Vec<Unknown>,
+    /// Something else than unknown fields is wrong.
+    is_broken: bool,
 }
 
 impl<'c> Checker<'c> {
@@ -46,18 +58,32 @@ impl<'c> Checker<'c> {
             id: "M100",
             around: Vec::new(),
             findings: Vec::new(),
+            unknown: Vec::new(),
+            is_broken: false,
         }
+    }
+
+    /// What [`Checker::check`] finds, and where nothing but unknown fields makes the API server refuse the object, these: the
+    /// rest of it can still be judged.
+    pub(crate) fn check_object(mut self, node: &Node<'_>, shape: &'static Shape) -> (Vec<Finding>, Vec<Unknown>) {
+        self.walk(node, shape, "");
+        let unknown = if self.is_broken { Vec::new() } else { self.unknown };
+        (self.findings, unknown)
     }
 
     /// All problems of `node`, which is to have this shape, in the order of the text. A null counts as absent.
     pub(crate) fn check(mut self, node: &Node<'_>, shape: &'static Shape, path: &str) -> Vec<Finding> {
+        self.walk(node, shape, path);
+        self.findings
+    }
+
+    fn walk(&mut self, node: &Node<'_>, shape: &'static Shape, path: &str) {
         self.path.push_str(path);
         if !node.is_null() {
             self.object(node, shape);
         }
         // Blocks are judged as a whole behind their fields.
         self.findings.sort_by_key(|finding| finding.at);
-        self.findings
     }
 
     /// Reports a problem that makes the API server refuse the object.
@@ -67,6 +93,7 @@ impl<'c> Checker<'c> {
 
     /// Like [`Checker::refuse`], for a problem that belongs to a check of its own.
     pub(super) fn refuse_as(&mut self, id: &'static str, span: Span, message: impl Into<String>) -> &mut Finding {
+        self.is_broken = true;
         self.push(id, Severity::Error, span, message.into()).admission = Some(Admission::Rejected);
         self.last()
     }
@@ -163,9 +190,9 @@ impl<'c> Checker<'c> {
 
     fn unknown_field(&mut self, key: &str, span: Span, shape: &'static Shape) {
         let place = if self.path.is_empty() { "the object".to_owned() } else { format!("`{}`", self.path) };
-        let hint = nearest(key, shape.fields.iter().map(|field| field.name))
-            .map(|name| format!("did you mean `{name}`?"))
-            .or_else(|| self.belongs_elsewhere(key));
+        let meant = nearest(key, shape.fields.iter().map(|field| field.name));
+        self.unknown.push(Unknown { block: self.path.clone(), meant });
+        let hint = meant.map(|name| format!("did you mean `{name}`?")).or_else(|| self.belongs_elsewhere(key));
         let (severity, admission) = match self.unknown_fields {
             UnknownFields::Error => (Severity::Error, Some(Admission::Rejected)),
             UnknownFields::Warn => (Severity::Warning, None),

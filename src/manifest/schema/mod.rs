@@ -20,8 +20,7 @@ mod virtual_service;
 
 use crate::manifest::yaml::Node;
 
-pub(crate) use check::UnknownFields;
-pub(crate) use check::{Checker, nearest};
+pub(crate) use check::{Checker, Unknown, UnknownFields, nearest};
 pub(crate) use mesh_config::MESH_CONFIG;
 
 use crate::manifest::kinds::Kind;

@@ -100,6 +100,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
             findings.iter().any(|f| matches!(f.id.as_str(), "load" | "scenario") && f.severity == Severity::Error);
         let Outcome { findings: found, not_evaluated, repeated, checklist } = checks::run(checks::Inputs {
             manifests: reviewed.manifests.clone(),
+            refused: reviewed.refused,
             assumed: !reviewed.assumed.is_empty(),
             scenario: reviewed.scenario.as_ref(),
             sources: &reviewed.sources,

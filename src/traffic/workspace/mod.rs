@@ -5,6 +5,7 @@
 
 mod assume;
 mod proxies;
+mod refused;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -87,6 +88,8 @@ pub(crate) struct Reviewed {
     pub findings: Vec<Finding>,
     /// What is left of the documents: the objects that would be in force, with Services assumed where that was asked for.
     pub manifests: Manifests,
+    /// The objects that are refused, as far as they can be understood, of kinds that others refer to.
+    pub refused: Manifests,
     /// The objects of the inputs' `base` that are in force, where there is one; what is refused there is in force nowhere.
     pub base: Option<Manifests>,
     /// Hosts that got an assumed Service, sorted.
@@ -98,7 +101,9 @@ pub(crate) struct Reviewed {
 
 /// The documents of `inputs` as the API server would leave them, and all that is to be said about them.
 struct Admitted {
-    manifests: crate::manifest::kinds::Manifests,
+    manifests: Manifests,
+    /// What is in force nowhere.
+    refused: Manifests,
     findings: Vec<Finding>,
     documents: usize,
 }
@@ -110,7 +115,13 @@ fn admit(inputs: &Inputs, options: &Options) -> Admitted {
     findings.append(&mut loaded.findings);
     mesh_config(&mut loaded.manifests.mesh_config, inputs, &load_options, &mut findings);
     let mut reviewed = admission::review(&loaded.manifests);
+    let beside = refused::beside_unknown_fields(&loaded);
+    if !beside.is_empty() {
+        reviewed.extend(beside);
+        reviewed.sort_by_key(|f| (f.at.file, f.at.document));
+    }
     withdraw_superseded(&mut reviewed, &loaded.manifests);
+    let refused = refused::all(&loaded, &reviewed);
     findings.extend(reviewed);
     let manifests = admission::admit(loaded.manifests, &findings);
     let (mut manifests, replaced) = load::replace_duplicates(manifests);
@@ -118,7 +129,7 @@ fn admit(inputs: &Inputs, options: &Options) -> Admitted {
     if let Some((_, scenario)) = &inputs.scenario {
         load::add_scenario_pods(&mut manifests, &scenario_pods(scenario, &options.namespace));
     }
-    Admitted { manifests, findings, documents: loaded.documents }
+    Admitted { manifests, refused, findings, documents: loaded.documents }
 }
 
 /// A document that would be refused, and that a later acceptable one replaces anyway, leaves nothing refused behind.
@@ -182,7 +193,7 @@ fn scenario_pods(scenario: &Scenario, namespace: &SmolStr) -> Vec<load::Scenario
 /// # Errors
 /// Unreadable inputs, refused documents (unless they are to be skipped), unknown proxies.
 pub(crate) fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refused> {
-    let Admitted { mut manifests, mut findings, documents } = admit(&inputs, options);
+    let Admitted { mut manifests, mut findings, documents, .. } = admit(&inputs, options);
     let Inputs { name, sources, scenario, .. } = inputs;
     let scenario = scenario.map(|(_, s)| s);
     for f in &mut findings {
@@ -248,6 +259,7 @@ pub(crate) fn review(inputs: Inputs, options: &Options) -> Reviewed {
         sources: inputs.sources,
         findings: admitted.findings,
         manifests: admitted.manifests,
+        refused: admitted.refused,
         base,
         assumed,
         scenario,

@@ -72,13 +72,9 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
                 let why = if named.is_empty() { "no rule sends" } else { "only rules that no request reaches send" };
                 let message = format!("{why} anything to subset `{}`, so its policy never acts", subset.name);
                 let path = format!("spec.subsets[{i}].trafficPolicy");
-                report.add(
-                    "T411",
-                    (&dr.id, subset.at),
-                    path,
-                    message,
-                    "route to the subset, or move the policy to the rule",
-                );
+                let hint = "route to the subset, or move the policy to the rule";
+                let refused = subject.refused.sender(&host, &subset.name);
+                report.add("T411", (&dr.id, subset.at), path, message, hint).unless_repaired(refused);
             }
         }
         for (path, labels, policy) in policies(dr) {

@@ -129,6 +129,9 @@ fn hosts(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) {
         // A host that a gateway serves as well may be meant for that alone.
         let at_gateway = vs.gateways.iter().any(|g| *g != MESH_GATEWAY);
         let severity = if at_gateway && near.is_none() { Severity::Info } else { Severity::Warning };
-        report.add("R125", (&vs.object, vs.at), format!("spec.hosts[{i}]"), message, hint).severity(severity);
+        report
+            .add("R125", (&vs.object, vs.at), format!("spec.hosts[{i}]"), message, hint)
+            .severity(severity)
+            .unless_repaired(subject.refused.host(host));
     }
 }

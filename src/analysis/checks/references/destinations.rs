@@ -226,7 +226,8 @@ fn unknown(subject: &Subject<'_>, vs: &Object<VirtualService>, target: &Target<'
     let id = if target.is_mirror() { "R103" } else { "R101" };
     let consequence = if target.is_mirror() { "its copies vanish" } else { "its share is answered with 503 NC" };
     let message = format!("destination host {named} is no Service and no ServiceEntry; {consequence}");
-    let added = report.add(id, (&vs.id, d.at), target.path("host"), message, hint);
+    let refused = subject.refused.host(full);
+    let added = report.add(id, (&vs.id, d.at), target.path("host"), message, hint).unless_repaired(refused);
     if !inside && subject.mesh.config.outbound_mode != OutboundMode::RegistryOnly {
         added.severity(Severity::Warning);
     }

@@ -118,7 +118,7 @@ fn unknown_gateway(
     } else {
         format!("gateway `{written}` means `{name}`, which is no Gateway{rest}")
     };
-    report.add("R111", object, path, message, hint);
+    report.add("R111", object, path, message, hint).unless_repaired(subject.refused.gateway(name));
 }
 
 /// R112.

@@ -121,7 +121,9 @@ fn undefined(
     let whom = if have { format!("for clients in {}", listed(&lacking, 4)) } else { "for any client".to_owned() };
     let message = format!("subset `{subset}` of `{host}` is not defined {whom}: {effect}");
     let id = if target.is_mirror() { "R107" } else { "R106" };
-    let mut added = report.add(id, (&vs.id, target.destination.at), target.path("subset"), message, hint);
+    let refused = subject.refused.subset(host, subset);
+    let added = report.add(id, (&vs.id, target.destination.at), target.path("subset"), message, hint);
+    let mut added = added.unless_repaired(refused);
     if let Some(rule) = seen {
         added = added.related(format!("{} is the rule these clients use", rule.object), rule.at, Some(&rule.object));
     }
@@ -159,7 +161,7 @@ fn unknown_host(subject: &Subject<'_>, dr: &Object<DestinationRule>, host: &str,
         } else {
             format!("host `{short}` means `{host}`, which is no service")
         };
-        report.add("R110", object, "spec.host", message, hint);
+        report.add("R110", object, "spec.host", message, hint).unless_repaired(subject.refused.host(host));
     }
 }
 
