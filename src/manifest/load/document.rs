@@ -154,7 +154,7 @@ impl Context<'_> {
             let at = self.places.at(root.span);
             piece.refused.push((id.clone(), at));
             if object::matters_refused(&id.kind) && !id.name.is_empty() {
-                if !unknown.is_empty() {
+                if let Some(unknown) = unknown {
                     piece.misspelt.push(Misspelt { object: id.clone(), at, unknown });
                 }
                 piece.refused_objects.push(object::decode(root, id, self, &mut Vec::new()));

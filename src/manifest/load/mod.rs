@@ -62,13 +62,13 @@ pub(crate) struct Loaded {
     pub refused: Vec<(ObjectId, Position)>,
     /// These objects, as far as they can be understood; only kinds that Istio's admission judges or others refer to.
     pub refused_objects: Manifests,
-    /// Those of them that are refused for nothing but fields that don't exist.
+    /// Those of them that are refused for nothing but fields that don't exist, and their metadata.
     pub misspelt: Vec<Misspelt>,
     /// Objects that were read, of whatever kind, entries of lists counted one by one.
     pub documents: usize,
 }
 
-/// An object that is refused for nothing but fields that don't exist.
+/// An object that is refused for nothing but fields that don't exist, and its metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Misspelt {
     pub object: ObjectId,

@@ -79,9 +79,9 @@ pub(super) fn id_of(root: &Node<'_>, kind: Kind, namespace: &SmolStr) -> ObjectI
 
 /// Everything the API server has against the object (VA-1).
 ///
-/// Gives the unknown fields besides where they alone are what is wrong.
-pub(super) fn check(root: &Node<'_>, id: &ObjectId, context: &Context<'_>) -> (Vec<Finding>, Vec<Unknown>) {
-    let Some(shape) = schema::of_kind(&id.kind) else { return (Vec::new(), Vec::new()) };
+/// Gives the unknown fields besides where nothing but these and the metadata is wrong.
+pub(super) fn check(root: &Node<'_>, id: &ObjectId, context: &Context<'_>) -> (Vec<Finding>, Option<Vec<Unknown>>) {
+    let Some(shape) = schema::of_kind(&id.kind) else { return (Vec::new(), None) };
     let checker = Checker::new(context.places, Some(id), context.options.unknown_fields);
     let (mut findings, unknown) = checker.check_object(root, shape);
     if id.name.is_empty() {

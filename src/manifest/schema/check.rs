@@ -43,7 +43,7 @@ pub(crate) struct Checker<'c> {
     around: Vec<(&'static Shape, usize)>,
     findings: Vec<Finding>,
     unknown: Vec<Unknown>,
-    /// Something else than unknown fields is wrong.
+    /// Something else than unknown fields and metadata is wrong.
     is_broken: bool,
 }
 
@@ -63,12 +63,15 @@ impl<'c> Checker<'c> {
         }
     }
 
-    /// What [`Checker::check`] finds, and where nothing but unknown fields makes the API server refuse the object, these: the
-    /// rest of it can still be judged.
-    pub(crate) fn check_object(mut self, node: &Node<'_>, shape: &'static Shape) -> (Vec<Finding>, Vec<Unknown>) {
+    /// What [`Checker::check`] finds, and the unknown fields where nothing but these and the metadata is wrong: the rest of the
+    /// object can be judged then, refused or not.
+    pub(crate) fn check_object(
+        mut self,
+        node: &Node<'_>,
+        shape: &'static Shape,
+    ) -> (Vec<Finding>, Option<Vec<Unknown>>) {
         self.walk(node, shape, "");
-        let unknown = if self.is_broken { Vec::new() } else { self.unknown };
-        (self.findings, unknown)
+        (self.findings, (!self.is_broken).then_some(self.unknown))
     }
 
     /// All problems of `node`, which is to have this shape, in the order of the text. A null counts as absent.
@@ -93,7 +96,7 @@ impl<'c> Checker<'c> {
 
     /// Like [`Checker::refuse`], for a problem that belongs to a check of its own.
     pub(super) fn refuse_as(&mut self, id: &'static str, span: Span, message: impl Into<String>) -> &mut Finding {
-        self.is_broken = true;
+        self.is_broken |= !self.path.starts_with("metadata");
         self.push(id, Severity::Error, span, message.into()).admission = Some(Admission::Rejected);
         self.last()
     }

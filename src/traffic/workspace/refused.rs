@@ -14,7 +14,7 @@ fn document(at: Position) -> Document {
     (at.file, at.document)
 }
 
-/// What Istio's admission has against the objects that unknown fields alone keep from coming before it.
+/// What Istio's admission has against the objects that only unknown fields and their metadata keep from coming before it.
 ///
 /// What may be a consequence of such a field (its block lacks something, or is empty) is left out.
 pub(super) fn beside_unknown_fields(loaded: &Loaded) -> Vec<Finding> {
@@ -38,7 +38,8 @@ fn may_follow(finding: &Finding, unknown: &Unknown) -> bool {
     let is_meant = |meant: &str| rest_of(path, block).is_some_and(|rest| rest.trim_start_matches('.') == meant);
     // Without hosts a VirtualService is judged as a delegate.
     let is_no_delegate = finding.id == "M102" && block == "spec" && unknown.meant == Some("hosts");
-    is_around || is_no_delegate || unknown.meant.is_some_and(is_meant)
+    // What stands beside `spec` was meant to stand within.
+    block.is_empty() || is_around || is_no_delegate || unknown.meant.is_some_and(is_meant)
 }
 
 /// The objects that are refused at last, of kinds that others refer to: by the schema, or by what `findings` reject.
@@ -80,6 +81,7 @@ mod tests {
             ("M111", "spec.http[1].match[0].uri", unknown("spec.http[0]", Some("match")), false),
             ("M117", "spec.http[0].timeout", unknown("spec.http[0]", Some("retries")), false),
             ("M106", "spec.http[0]", unknown("spec.http[0]", None), true),
+            ("M201", "spec.host", unknown("", None), true),
             ("M106", "spec.http[1]", unknown("spec.http[10]", None), false),
         ] {
             let finding = Finding::new(id, Severity::Error, "").path(path);
