@@ -268,6 +268,7 @@ impl Mesh {
             gateways: reviewed.gateways,
             base: reviewed.base,
             profile: Profile::Default,
+            effort: checks::EFFORT,
             earlier: &findings,
         });
         for index in found.repeated.into_iter().rev() {

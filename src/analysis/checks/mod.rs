@@ -44,6 +44,7 @@ use crate::manifest::kinds::Manifests;
 use crate::manifest::source::SourceMap;
 use crate::traffic::scenario::Scenario;
 use base::Base;
+use priority::effort::Effort;
 use refused::Refused;
 use registry::{Check, Input, Profile};
 use report::Report;
@@ -149,6 +150,9 @@ static FAMILIES: &[Family] = &[
     Family { checks: &[simulated::CHECKS], runs: &[] },
 ];
 
+/// What may be spent on proofs where nobody says how much: a second or two.
+pub(crate) const EFFORT: u64 = 20_000_000;
+
 /// What is checked.
 #[derive(Debug)]
 pub(crate) struct Inputs<'a> {
@@ -165,6 +169,8 @@ pub(crate) struct Inputs<'a> {
     /// What is in force now, where that is to be compared with.
     pub base: Option<Manifests>,
     pub profile: Profile,
+    /// Steps of automata that may be spent on proofs, for all VirtualServices together.
+    pub effort: u64,
     /// What loading and admission found, which the checklist counts in.
     pub earlier: &'a [Finding],
 }
@@ -201,6 +207,7 @@ pub(crate) fn run(inputs: Inputs<'_>) -> Outcome {
     });
     let mut subject =
         Subject::new(&inputs.manifests, &mesh, inputs.scenario, inputs.assumed, inputs.sources, inputs.gateways);
+    subject.effort = Effort::new(inputs.effort, &mesh);
     subject.refused = Refused::new(&inputs.refused, &mesh.config.cluster_domain);
     subject.base = before.as_ref().map(|(manifests, mesh)| Base::new(manifests, mesh));
     let mut report = Report::default();

@@ -7,6 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::base::Base;
+use super::priority::effort::Effort;
 use super::refused::Refused;
 use super::registry::Input;
 use super::report::similar;
@@ -29,6 +30,8 @@ pub(super) struct Subject<'a> {
     pub sources: &'a SourceMap,
     pub base: Option<Base<'a>>,
     pub refused: Refused<'a>,
+    /// What may be spent on proofs.
+    pub effort: Effort,
     /// Resolved VirtualServices by object; those without hosts (delegates) have none.
     pub resolved: FxHashMap<&'a ObjectId, &'a Arc<VirtualService>>,
     /// `namespace/name` of each Gateway.
@@ -109,6 +112,7 @@ impl<'a> Subject<'a> {
             sources,
             base: None,
             refused: Refused::default(),
+            effort: Effort::new(super::EFFORT, mesh),
         }
     }
 

@@ -42,6 +42,7 @@ fn check_change(text: &str, base: &str) -> (Vec<Finding>, Outcome) {
         gateways: reviewed.gateways.clone(),
         base: reviewed.base.clone(),
         profile: Profile::Ops,
+        effort: super::EFFORT,
         earlier: &reviewed.findings,
     });
     (reviewed.findings, outcome)

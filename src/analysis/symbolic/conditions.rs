@@ -5,6 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::language::{Domain, Language};
+use super::region::Example;
 use super::value::{Arity, Test};
 use crate::envoy::table::{HeaderMatcher, PathMatch, RouteMatch, ValueMatch};
 use crate::manifest::kinds::Labels;
@@ -44,6 +45,9 @@ impl Field {
         }
     }
 }
+
+/// A method, authority or the like that no condition names.
+const UNASKED: &[u8] = b"~";
 
 /// Conditions on who sends a request and to which port, decided when a table is made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -141,6 +145,22 @@ impl Conditions {
             literals.push(Literal { field: Field::Claim(name.join(".").into()), test, holds: !claim.invert });
         }
         Conditions { literals }
+    }
+
+    /// Whether a request with the values of `example` fulfils them. Parts that the example says nothing about are absent,
+    /// or have a value that nobody asks for where they can't be; true where a language isn't known.
+    pub(crate) fn accept(&self, example: &Example) -> bool {
+        self.literals.iter().all(|l| {
+            if !l.test.language.is_known() {
+                return true;
+            }
+            let holds = match example.get(&l.field).map(Vec::as_slice) {
+                None if l.field.arity() == Arity::One => l.test.language.contains(UNASKED),
+                None | Some([]) => l.test.absent,
+                Some(values) => values.iter().any(|v| l.test.language.contains(v)),
+            };
+            holds == l.holds
+        })
     }
 
     /// The tests of the path alone.

@@ -34,6 +34,8 @@ pub(crate) enum Language {
 #[derive(Debug)]
 pub(crate) struct Regex {
     pub text: SmolStr,
+    /// What every word begins with; as far as it is known.
+    beginning: String,
     /// None: too large to be built, so nothing is proven about it.
     dfa: Option<dense::DFA<Vec<u32>>>,
 }
@@ -68,7 +70,8 @@ impl Language {
                 .determinize_size_limit(Some(4 * DFA_BYTES));
             dense::Builder::new().configure(config).build_from_nfa(&nfa).ok()
         });
-        Language::Regex(Arc::new(Regex { text: pattern.into(), dfa }))
+        let beginning = dfa.as_ref().map(beginning).unwrap_or_default();
+        Language::Regex(Arc::new(Regex { text: pattern.into(), beginning, dfa }))
     }
 
     /// False where nothing can be proven about this language.
@@ -145,6 +148,32 @@ impl Language {
             _ => 0,
         }
     }
+}
+
+impl Regex {
+    /// What every word begins with, as far as that is known; longer beginnings are cut off.
+    pub(crate) fn beginning(&self) -> &str {
+        &self.beginning
+    }
+}
+
+/// More bytes than this tell enough.
+const BEGINNING_MAX: usize = 256;
+
+/// Follows the automaton while one byte alone leads on; ASCII only.
+fn beginning(dfa: &dense::DFA<Vec<u32>>) -> String {
+    let mut text = String::new();
+    let Ok(mut state) = dfa.start_state(&start::Config::new().anchored(Anchored::Yes)) else { return text };
+    while text.len() < BEGINNING_MAX && !dfa.is_match_state(dfa.next_eoi_state(state)) {
+        let mut leads_on = (0..=u8::MAX).filter(|b| !dfa.is_dead_state(dfa.next_state(state, *b)));
+        let (Some(byte), None) = (leads_on.next(), leads_on.next()) else { break };
+        if !byte.is_ascii() {
+            break;
+        }
+        text.push(char::from(byte));
+        state = dfa.next_state(state, byte);
+    }
+    text
 }
 
 /// All bytes, letters and digits first.
@@ -407,6 +436,21 @@ mod tests {
             (vec![re("(?i)/api")], vec![Language::ExactFolded("/api".into())], Search::Empty),
         ] {
             assert_eq!(between(Domain::Path, &inside, &outside), expected, "{inside:?} {outside:?}");
+        }
+    }
+
+    #[test]
+    fn words_of_a_regex_have_a_beginning() {
+        for (pattern, beginning) in [
+            ("/api/v[0-9]/.*", "/api/v"),
+            ("/api", "/api"),
+            ("/a(bc|bd)", "/ab"),
+            ("/a?b", "/"),
+            (".*", ""),
+            ("(?i)/a", "/"),
+        ] {
+            let Language::Regex(regex) = Language::regex(pattern) else { panic!("{pattern}") };
+            assert_eq!(regex.beginning(), beginning, "{pattern}");
         }
     }
 

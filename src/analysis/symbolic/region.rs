@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::conditions::{Conditions, Field, Literal};
 use super::value::{Test, Values, values};
 
-/// What is allowed to be spent on one question.
+/// What is allowed to be spent on one question, or on several that share it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
     /// Steps of automata.
@@ -50,18 +50,38 @@ impl Region {
         region
     }
 
-    fn add(&mut self, literal: &Literal, holds: bool) {
-        let tests = self.fields.entry(literal.field.clone()).or_default();
-        let test = (literal.test.clone(), holds);
-        if !tests.contains(&test) {
-            tests.push(test);
+    /// Gives false where the test was there already.
+    fn add(&mut self, literal: &Literal, holds: bool) -> bool {
+        let tests = match self.fields.get_mut(&literal.field) {
+            Some(tests) => tests,
+            None => self.fields.entry(literal.field.clone()).or_default(),
+        };
+        let is_new = !tests.iter().any(|(test, positive)| *positive == holds && *test == literal.test);
+        if is_new {
+            tests.push((literal.test.clone(), holds));
+        }
+        is_new
+    }
+
+    /// Takes back the last test that was added to the field, where one was.
+    fn take_back(&mut self, field: &Field, added: bool) {
+        if !added {
+            return;
+        }
+        if let Some(tests) = self.fields.get_mut(field) {
+            tests.pop();
+            if tests.is_empty() {
+                self.fields.remove(field);
+            }
         }
     }
 
-    fn with(&self, literal: &Literal, holds: bool) -> Region {
-        let mut region = self.clone();
-        region.add(literal, holds);
-        region
+    /// What `ask` says while the test is there too.
+    fn with<T>(&mut self, literal: &Literal, holds: bool, ask: impl FnOnce(&mut Region) -> T) -> T {
+        let added = self.add(literal, holds);
+        let answer = ask(self);
+        self.take_back(&literal.field, added);
+        answer
     }
 
     fn field(&self, field: &Field, budget: &mut Budget) -> Values {
@@ -91,43 +111,53 @@ impl Region {
 /// Looks for a request of `region` that satisfies none of `others`.
 pub(crate) fn difference(region: &Region, others: &[&Conditions], budget: &mut Budget) -> Answer {
     match region.example(budget) {
-        Answer::Some(_) => without(region, others, budget),
+        Answer::Some(_) => without(&mut region.clone(), others, budget),
         answer => answer,
     }
 }
 
-/// The same, where `region` is known to be no empty set.
-fn without(region: &Region, others: &[&Conditions], budget: &mut Budget) -> Answer {
-    let Some((first, rest)) = others.split_first() else { return region.example(budget) };
-    if budget.cases == 0 {
-        return Answer::Unknown;
-    }
-    budget.cases -= 1;
-    let apart = |l: &Literal, budget: &mut Budget| region.with(l, l.holds).field(&l.field, budget) == Values::Empty;
-    if first.literals.iter().any(|l| apart(l, budget)) {
-        return without(region, rest, budget);
-    }
-    let mut inside = region.clone();
-    let mut unknown = false;
-    for literal in &first.literals {
-        let outside = inside.with(literal, !literal.holds);
-        match outside.field(&literal.field, budget) {
-            Values::Empty => {}
-            Values::Found(_) => match without(&outside, rest, budget) {
-                Answer::None => {}
-                Answer::Unknown => unknown = true,
-                found @ Answer::Some(_) => return found,
-            },
-            Values::Unknown => unknown = true,
+/// The same, where `region` is known to be no empty set. It is as it was afterwards.
+fn without(region: &mut Region, mut others: &[&Conditions], budget: &mut Budget) -> Answer {
+    let (first, rest) = loop {
+        let Some((first, rest)) = others.split_first() else { return region.example(budget) };
+        if budget.cases == 0 {
+            return Answer::Unknown;
         }
-        inside.add(literal, literal.holds);
-        match inside.field(&literal.field, budget) {
+        budget.cases -= 1;
+        let mut apart = |l: &Literal| region.with(l, l.holds, |r| r.field(&l.field, budget)) == Values::Empty;
+        if !first.literals.iter().any(&mut apart) {
+            break (first, rest);
+        }
+        others = rest;
+    };
+    let mut unknown = false;
+    let mut inside: Vec<(&Field, bool)> = Vec::new();
+    let mut found = None;
+    for literal in &first.literals {
+        let answer = region.with(literal, !literal.holds, |outside| match outside.field(&literal.field, budget) {
+            Values::Empty => Answer::None,
+            Values::Found(_) => without(outside, rest, budget),
+            Values::Unknown => Answer::Unknown,
+        });
+        match answer {
+            Answer::None => {}
+            Answer::Unknown => unknown = true,
+            Answer::Some(_) => {
+                found = Some(answer);
+                break;
+            }
+        }
+        inside.push((&literal.field, region.add(literal, literal.holds)));
+        match region.field(&literal.field, budget) {
             Values::Empty => break,
             Values::Unknown => unknown = true,
             Values::Found(_) => {}
         }
     }
-    if unknown { Answer::Unknown } else { Answer::None }
+    for (field, added) in inside.into_iter().rev() {
+        region.take_back(field, added);
+    }
+    found.unwrap_or(if unknown { Answer::Unknown } else { Answer::None })
 }
 
 #[cfg(test)]
@@ -175,6 +205,30 @@ mod tests {
         let without = prefix("/", &[("x", "1", true)]);
         assert!(covered(&prefix("/a", &[]), &[with.clone(), without]));
         assert!(!covered(&prefix("/a", &[]), &[with]));
+    }
+
+    /// What is found is accepted by what it was looked for in, and by nothing that it was to avoid.
+    #[test]
+    fn examples_are_accepted_where_they_belong() {
+        let all = [
+            prefix("/api", &[]),
+            prefix("/api/v1", &[("x", "1", false)]),
+            prefix("/api", &[(":method", "GET", false)]),
+            prefix("/", &[("x", "1", true), ("y", "2", false)]),
+            prefix("/web", &[("x", "", true)]),
+        ];
+        for one in &all {
+            for other in &all {
+                let region = Region::all_of([one]);
+                if let Answer::Some(example) = difference(&region, &[other], &mut Budget::default()) {
+                    assert!(one.accept(&example) && !other.accept(&example), "{one:?} {other:?} {example:?}");
+                }
+                let both = Region::all_of([one, other]).example(&mut Budget::default());
+                if let Answer::Some(example) = both {
+                    assert!(one.accept(&example) && other.accept(&example), "{one:?} {other:?} {example:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -40,6 +40,10 @@ pub(super) struct CheckArgs {
     #[arg(long, value_enum, default_value_t = ProfileArg::Default)]
     profile: ProfileArg,
 
+    /// What may be spent on proofs about rules that hide each other, in million steps; what is beyond is possible, not proven
+    #[arg(long, value_name = "N", default_value_t = checks::EFFORT / 1_000_000)]
+    effort: u64,
+
     /// Leave findings out: ID or ID=KIND/NAMESPACE/NAME, `*` for any text (repeatable)
     #[arg(long, value_name = "ID[=KIND/NS/NAME]")]
     ignore: Vec<Ignore>,
@@ -107,6 +111,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
             gateways: reviewed.gateways.clone(),
             base: reviewed.base.clone(),
             profile,
+            effort: args.effort.saturating_mul(1_000_000),
             earlier: &findings,
         });
         for index in repeated.into_iter().rev() {

@@ -8,11 +8,11 @@ use smol_str::SmolStr;
 
 use crate::analysis::checks::priority::dead::{Fate, fates_of, overlap};
 use crate::analysis::checks::priority::entries::{Entry, entries};
+use crate::analysis::checks::priority::meeting::Meeting;
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::{Report, listed, named};
 use crate::analysis::checks::subject::Subject;
 use crate::analysis::checks::walk::{Role, targets};
-use crate::analysis::symbolic::Languages;
 use crate::istio::mesh::{MESH_GATEWAY, VirtualService, Visibility};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{Object, ServiceRoute};
@@ -59,7 +59,7 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
         // The same VirtualServices meet at each of their hosts; once is enough.
         let key: Vec<usize> = with_http.iter().map(|(vs, _)| Arc::as_ptr(vs) as usize).collect();
         if with_http.len() > 1 && told.insert((key, false)) {
-            on_gateway(&with_http, gateway, host, &subject.languages, report);
+            on_gateway(&with_http, gateway, host, subject, report);
         }
     }
     for vs in &subject.manifests.virtual_services {
@@ -120,13 +120,13 @@ fn on_gateway(
     list: &[(&Arc<VirtualService>, usize)],
     gateway: &str,
     host: &str,
-    languages: &Languages,
+    subject: &Subject<'_>,
     report: &mut Report,
 ) {
     let mut merged: Vec<Entry<'_>> = Vec::new();
     let mut last: Vec<Entry<'_>> = Vec::new();
     for (vs, _) in list {
-        for entry in entries(vs, gateway, languages) {
+        for entry in entries(vs, gateway, &subject.languages) {
             let is_last = entry.is_catch_all();
             if is_last {
                 last.push(entry)
@@ -157,7 +157,7 @@ fn on_gateway(
         }
     }
     let has_void_catch_all = last.iter().any(|e| last.first().is_some_and(|first| first.vs.object != e.vs.object));
-    let clash = clash(&merged, host);
+    let clash = clash(subject, &merged, host);
     let names: Vec<String> = list.iter().map(|(vs, _)| vs.object.to_string()).collect();
     let Some((vs, i)) = list.last() else { return };
     let order = format!("host `{host}` on gateway `{gateway}` gets the rules of {} in this order", listed(&names, 4));
@@ -196,20 +196,26 @@ fn on_gateway(
 }
 
 /// The first pair of entries of different objects where the order matters.
-fn clash<'l, 'a>(merged: &'l [Entry<'a>], host: &str) -> Option<(&'l Entry<'a>, &'l Entry<'a>, Option<String>)> {
+fn clash<'l, 'a>(
+    subject: &Subject<'_>,
+    merged: &'l [Entry<'a>],
+    host: &str,
+) -> Option<(&'l Entry<'a>, &'l Entry<'a>, Option<String>)> {
     let hosts = [SmolStr::new(host)];
-    for (j, (later, fate)) in merged.iter().zip(fates_of(merged)).enumerate() {
+    let (meeting, mut purse) = (Meeting::of(merged), subject.effort.share(merged.len()));
+    let fates = fates_of(merged, &meeting, &mut purse);
+    for (j, (later, fate)) in merged.iter().zip(fates).enumerate() {
+        let before = meeting.before(j);
+        let earlier = || before.iter().filter_map(|i| merged.get(*i));
         if let Fate::Covered(_) = fate {
-            let first = merged
-                .get(..j)?
-                .iter()
-                .find(|e| e.vs.object != later.vs.object && !e.same_action(later) && fates_of_pair(e, later));
+            let first =
+                earlier().find(|e| e.vs.object != later.vs.object && !e.same_action(later) && fates_of_pair(e, later));
             if let Some(first) = first {
                 return Some((first, later, None));
             }
         }
-        for earlier in merged.get(..j)?.iter().filter(|e| e.vs.object != later.vs.object) {
-            if let Some(shown) = overlap(earlier, later, &hosts) {
+        for earlier in earlier().filter(|e| e.vs.object != later.vs.object) {
+            if let Some(shown) = overlap(earlier, later, &hosts, &mut purse) {
                 return Some((earlier, later, Some(shown)));
             }
         }

@@ -6,12 +6,14 @@ use crate::parallel::prelude::*;
 use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
+use super::effort::Purse;
 use super::entries::{Entry, entries, paths_differ, sites};
+use super::meeting::Meeting;
 use super::witness;
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::{Report, listed};
 use crate::analysis::checks::subject::Subject;
-use crate::analysis::symbolic::{Answer, Budget, Conditions, Region, difference};
+use crate::analysis::symbolic::{Answer, Budget, Conditions, Example, Region, difference};
 use crate::istio::mesh::VirtualService;
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{HttpMatch, ObjectId};
@@ -76,15 +78,17 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
 fn virtual_service(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) -> Vec<(ObjectId, String)> {
     let mut fates: BTreeMap<(usize, Option<usize>), Vec<Fate>> = BTreeMap::new();
     let mut shown = None;
+    let mut purse = subject.effort.share_of(vs);
     for site in sites(vs) {
         let list = entries(vs, site, &subject.languages);
-        for (i, fate) in fates_of(&list).into_iter().enumerate() {
+        let meeting = Meeting::of(&list);
+        for (i, fate) in fates_of(&list, &meeting, &mut purse).into_iter().enumerate() {
             let Some(entry) = list.get(i) else { continue };
             fates.entry((entry.rule, entry.match_index)).or_default().push(fate);
         }
-        shown = shown.or(Some(list));
+        shown = shown.or(Some((list, meeting)));
     }
-    let Some(list) = shown else { return Vec::new() };
+    let Some((list, meeting)) = shown else { return Vec::new() };
     let alive = |e: &Entry<'_>| fates.get(&(e.rule, e.match_index)).is_none_or(|all| all.contains(&Fate::Reached));
     // A delegate's match meets each match of its root: one place in a manifest is several entries then.
     let reached: Vec<(ObjectId, String)> = list
@@ -100,7 +104,7 @@ fn virtual_service(subject: &Subject<'_>, vs: &VirtualService, report: &mut Repo
         is_dead.then(|| all.first()).flatten()
     };
     tell_dead(&list, &dead, report);
-    overlaps(subject, &list, &|e| dead(e).is_some(), &vs.hosts, report);
+    overlaps(subject, (&list, &meeting), &|e| dead(e).is_some(), &vs.hosts, &mut purse, report);
     reached
 }
 
@@ -115,12 +119,13 @@ pub(in crate::analysis::checks) enum Fate {
     Perhaps,
 }
 
-/// More entries than this are not looked at for being covered by several others together.
+/// More entries than this are not looked at for covering one together.
 const TOGETHER_MAX: usize = 24;
 
 /// The fate of each entry of a list.
-pub(in crate::analysis::checks) fn fates_of(list: &[Entry<'_>]) -> Vec<Fate> {
-    list.iter().enumerate().map(|(i, entry)| fate(entry, list.get(..i).unwrap_or_default())).collect()
+pub(in crate::analysis::checks) fn fates_of(list: &[Entry<'_>], meeting: &Meeting, purse: &mut Purse) -> Vec<Fate> {
+    let mut table = Table::new(list, meeting);
+    (0..list.len()).map(|i| table.fate(i, purse)).collect()
 }
 
 /// Whether a rule of a VirtualService, by its index there, gets any request as far as is known.
@@ -128,60 +133,109 @@ pub(in crate::analysis::checks) fn is_reached(subject: &Subject<'_>, vs: &Virtua
     rule == 0
         || sites(vs).into_iter().any(|site| {
             let list = entries(vs, site, &subject.languages);
+            let meeting = Meeting::of(&list);
+            let mut table = Table::new(&list, &meeting);
+            let mut purse = subject.effort.share_of(vs);
             let own = |e: &Entry<'_>| e.source.object == vs.object && e.source.rule.is_some_and(|r| r as usize == rule);
-            let is_covered = |i, e| matches!(fate(e, list.get(..i).unwrap_or_default()), Fate::Covered(_));
-            list.iter().enumerate().any(|(i, e)| own(e) && !is_covered(i, e))
+            list.iter().enumerate().any(|(i, e)| own(e) && !matches!(table.fate(i, &mut purse), Fate::Covered(_)))
         })
 }
 
-fn fate(entry: &Entry<'_>, earlier: &[Entry<'_>]) -> Fate {
-    let region = Region::all_of([&entry.conditions]);
-    let example = match region.example(&mut Budget::default()) {
-        Answer::None => return Fate::Reached,
-        Answer::Some(example) => Some(example),
-        Answer::Unknown => None,
-    };
-    if let Some(e) = earlier.iter().find(|e| e.ends_table_of(entry)) {
-        return Fate::Covered(vec![(e.rule, e.match_index)]);
+/// A list of entries, of which the first that holds wins.
+struct Table<'l, 'a> {
+    list: &'l [Entry<'a>],
+    meeting: &'l Meeting,
+    /// Entries behind which Istio may send nothing.
+    enders: Vec<usize>,
+}
+
+impl<'l, 'a> Table<'l, 'a> {
+    fn new(list: &'l [Entry<'a>], meeting: &'l Meeting) -> Table<'l, 'a> {
+        let enders = list.iter().enumerate().filter(|(_, e)| e.ends_table_of(e)).map(|(i, _)| i).collect();
+        Table { list, meeting, enders }
     }
-    let touching: Vec<&Entry<'_>> =
-        earlier.iter().filter(|e| !paths_differ(&e.conditions, &entry.conditions)).collect();
-    let mut unknown = example.is_none();
-    for e in &touching {
-        match difference(&region, &[&e.conditions], &mut Budget::default()) {
-            Answer::None => return Fate::Covered(vec![(e.rule, e.match_index)]),
-            Answer::Unknown => unknown = true,
-            Answer::Some(_) => {}
+
+    /// An entry is reached where a request is known that fits it and none before it. Each request that is found narrows down
+    /// which of the earlier ones can cover it alone; those that take the requests found so far are then tried together.
+    fn fate(&mut self, index: usize, purse: &mut Purse) -> Fate {
+        let Some(entry) = self.list.get(index) else { return Fate::Reached };
+        let region = Region::all_of([&entry.conditions]);
+        let mut example = match purse.ask(|budget| region.example(budget)) {
+            Answer::None => return Fate::Reached,
+            Answer::Some(example) => Some(example),
+            Answer::Unknown => None,
+        };
+        let place = |e: &Entry<'_>| (e.rule, e.match_index);
+        let enders = self.enders.iter().take_while(|i| **i < index).filter_map(|i| self.list.get(*i));
+        if let Some(e) = enders.into_iter().find(|e| e.ends_table_of(entry)) {
+            return Fate::Covered(vec![place(e)]);
         }
-    }
-    let overlapping: Vec<&&Entry<'_>> = touching
-        .iter()
-        .filter(|e| Region::all_of([&entry.conditions, &e.conditions]).example(&mut Budget::default()) != Answer::None)
-        .collect();
-    if overlapping.len() > 1 && overlapping.len() <= TOGETHER_MAX {
-        let conditions: Vec<&Conditions> = overlapping.iter().map(|e| &e.conditions).collect();
-        match difference(&region, &conditions, &mut Budget::default()) {
-            Answer::None => return Fate::Covered(overlapping.iter().map(|e| (e.rule, e.match_index)).collect()),
-            Answer::Some(_) => return Fate::Reached,
-            Answer::Unknown => unknown = true,
+        let before = self.meeting.before(index);
+        let touching: Vec<&Entry<'_>> = before
+            .iter()
+            .filter_map(|i| self.list.get(*i))
+            .filter(|e| !paths_differ(&e.conditions, &entry.conditions))
+            .collect();
+        let takers = |example: &Option<Example>| -> Vec<&Entry<'_>> {
+            let takes = |e: &&&Entry<'_>| example.as_ref().is_none_or(|x| e.conditions.accept(x));
+            touching.iter().filter(takes).copied().collect()
+        };
+        // Whoever covers it alone takes every request that is found.
+        let mut alone = takers(&example);
+        let mut tried: Vec<&Entry<'_>> = Vec::new();
+        let mut unknown = example.is_none();
+        while let Some(e) = alone.first().copied() {
+            match purse.ask(|budget| difference(&region, &[&e.conditions], budget)) {
+                Answer::None => return Fate::Covered(vec![place(e)]),
+                Answer::Unknown => {
+                    unknown = true;
+                    alone.remove(0);
+                }
+                Answer::Some(found) => {
+                    alone.retain(|other| !std::ptr::eq(*other, e) && other.conditions.accept(&found));
+                    if takers(&Some(found.clone())).is_empty() {
+                        return Fate::Reached;
+                    }
+                    tried.push(e);
+                    example = Some(found);
+                }
+            }
         }
+        if touching.is_empty() || (!unknown && tried.is_empty()) {
+            return Fate::Reached;
+        }
+        // No one alone: each request that is found adds one that takes it.
+        let mut together: Vec<&Entry<'_>> = Vec::new();
+        while let Some(e) = takers(&example).first().copied() {
+            if together.len() == TOGETHER_MAX || together.iter().any(|t| std::ptr::eq(*t, e)) {
+                break;
+            }
+            together.push(e);
+            let conditions: Vec<&Conditions> = together.iter().map(|e| &e.conditions).collect();
+            match purse.ask(|budget| difference(&region, &conditions, budget)) {
+                Answer::None => {
+                    together.sort_by_key(|e| place(e));
+                    return Fate::Covered(together.into_iter().map(place).collect());
+                }
+                Answer::Some(found) if takers(&Some(found.clone())).is_empty() => return Fate::Reached,
+                Answer::Some(found) => example = Some(found),
+                Answer::Unknown => {
+                    unknown = true;
+                    break;
+                }
+            }
+        }
+        if unknown { Fate::Perhaps } else { Fate::Reached }
     }
-    if !unknown || overlapping.is_empty() {
-        return Fate::Reached;
-    }
-    // Not decided: one request that gets here settles it.
-    let Some(request) = example.and_then(|e| witness::request(&e, "example.com")) else { return Fate::Perhaps };
-    let matchers: Vec<_> = touching.iter().map(|e| &e.matcher).chain([&entry.matcher]).collect();
-    let last = u32::try_from(touching.len()).ok();
-    if witness::taken(&witness::router(&matchers), &request) == last { Fate::Reached } else { Fate::Perhaps }
 }
 
 fn find<'l, 'a>(list: &'l [Entry<'a>], at: (usize, Option<usize>)) -> Option<&'l Entry<'a>> {
-    list.iter().find(|e| (e.rule, e.match_index) == at)
+    let found = list.binary_search_by_key(&at, |e| (e.rule, e.match_index));
+    found.ok().and_then(|i| list.get(i))
 }
 
 fn tell_dead<'f>(list: &[Entry<'_>], dead: &dyn Fn(&Entry<'_>) -> Option<&'f Fate>, report: &mut Report) {
-    let (mut shadowed_rules, mut told_rules): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
+    let (mut shadowed_rule, mut told_rule) = (None, None);
     let mut catch_alls: BTreeMap<(usize, Option<usize>), Vec<&Entry<'_>>> = BTreeMap::new();
     for entry in list {
         let Some(fate) = dead(entry) else { continue };
@@ -191,7 +245,7 @@ fn tell_dead<'f>(list: &[Entry<'_>], dead: &dyn Fn(&Entry<'_>) -> Option<&'f Fat
         };
         let (path, whole) = place(entry, list, dead);
         if let [one] = coverers.as_slice() {
-            shadowed(one, entry, &mut shadowed_rules, report);
+            shadowed(one, entry, &mut shadowed_rule, report);
             if one.match_index.is_none() && one.rule != entry.rule {
                 let object = (&entry.source.object, entry.source.at);
                 let message =
@@ -221,11 +275,8 @@ fn tell_dead<'f>(list: &[Entry<'_>], dead: &dyn Fn(&Entry<'_>) -> Option<&'f Fat
                 continue;
             }
         }
-        if whole && told_rules.contains(&entry.rule) {
+        if whole && told_rule.replace(entry.rule) == Some(entry.rule) {
             continue;
-        }
-        if whole {
-            told_rules.push(entry.rule);
         }
         covered(entry, &coverers, path, whole, report);
     }
@@ -251,15 +302,16 @@ fn tell_dead<'f>(list: &[Entry<'_>], dead: &dyn Fn(&Entry<'_>) -> Option<&'f Fat
 /// Where a dead entry is reported: at its rule if all of that is dead.
 fn place<'f>(entry: &Entry<'_>, list: &[Entry<'_>], dead: &dyn Fn(&Entry<'_>) -> Option<&'f Fate>) -> (String, bool) {
     let several = entry.route.matches.len() > 1;
-    let whole = list.iter().filter(|e| e.rule == entry.rule).all(|e| dead(e).is_some());
+    let from = list.partition_point(|e| e.rule < entry.rule);
+    let mut of_rule = list.iter().skip(from).take_while(|e| e.rule == entry.rule);
+    let whole = of_rule.all(|e| dead(e).is_some());
     if several && whole { (entry.rule_path(), true) } else { (entry.path(), whole && !several) }
 }
 
 /// T417.
-fn shadowed(one: &Entry<'_>, entry: &Entry<'_>, told: &mut Vec<usize>, report: &mut Report) {
+fn shadowed(one: &Entry<'_>, entry: &Entry<'_>, told: &mut Option<usize>, report: &mut Report) {
     let answers = |e: &Entry<'_>| e.route.redirect.is_some() || e.route.direct_response.is_some();
-    if answers(one) && !answers(entry) && !told.contains(&entry.rule) {
-        told.push(entry.rule);
+    if answers(one) && !answers(entry) && told.replace(entry.rule) != Some(entry.rule) {
         let message = format!(
             "{} of {} takes every request of this rule, which routes to {}",
             one.action(),
@@ -320,17 +372,19 @@ fn covered(entry: &Entry<'_>, coverers: &[&Entry<'_>], path: String, whole: bool
 /// P205.
 pub(in crate::analysis::checks) fn overlaps(
     subject: &Subject<'_>,
-    list: &[Entry<'_>],
+    (list, meeting): (&[Entry<'_>], &Meeting),
     dead: &dyn Fn(&Entry<'_>) -> bool,
     hosts: &[SmolStr],
+    purse: &mut Purse,
     report: &mut Report,
 ) {
     for (j, later) in list.iter().enumerate() {
         if later.is_catch_all() || dead(later) {
             continue;
         }
-        let earlier = list.get(..j).unwrap_or_default();
-        let found = earlier.iter().find_map(|e| Some((e, overlap(e, later, hosts)?)));
+        let before = meeting.before(j);
+        let mut earlier = before.iter().filter_map(|i| list.get(*i));
+        let found = earlier.find_map(|e| Some((e, overlap(e, later, hosts, purse)?)));
         if let Some((e, shown)) = found {
             let message = format!("a request can fit both {} and {}: the first one wins", e.name(), later.name());
             report
@@ -365,16 +419,15 @@ pub(in crate::analysis::checks) fn overlap(
     earlier: &Entry<'_>,
     later: &Entry<'_>,
     hosts: &[SmolStr],
+    purse: &mut Purse,
 ) -> Option<String> {
     if paths_differ(&earlier.conditions, &later.conditions) || earlier.same_action(later) || earlier.is_catch_all() {
         return None;
     }
-    let mut budget = Budget::default();
-    let Answer::Some(example) = Region::all_of([&earlier.conditions, &later.conditions]).example(&mut budget) else {
-        return None;
-    };
-    let covers = |a: &Entry<'_>, b: &Entry<'_>| {
-        difference(&Region::all_of([&b.conditions]), &[&a.conditions], &mut Budget::default()) == Answer::None
+    let both = Region::all_of([&earlier.conditions, &later.conditions]);
+    let Answer::Some(example) = purse.ask(|budget| both.example(budget)) else { return None };
+    let mut covers = |a: &Entry<'_>, b: &Entry<'_>| {
+        purse.ask(|budget| difference(&Region::all_of([&b.conditions]), &[&a.conditions], budget)) == Answer::None
     };
     if covers(later, earlier) || covers(earlier, later) {
         return None;

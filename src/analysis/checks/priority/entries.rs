@@ -1,6 +1,8 @@
 //! The rules of a VirtualService as one gateway, or all sidecars together, get them: a list of which the first that holds
 //! wins.
 
+use std::sync::OnceLock;
+
 use smol_str::SmolStr;
 
 use crate::analysis::symbolic::{Answer, Budget, Client, Conditions, Language, Languages, Region, difference};
@@ -21,6 +23,10 @@ pub(in crate::analysis::checks) struct Entry<'a> {
     pub matcher: RouteMatch,
     pub conditions: Conditions,
     pub client: Client,
+    /// Whether it takes every request, once that was asked.
+    catch_all: OnceLock<bool>,
+    /// What it does, once that was asked: equal texts do the same.
+    deed: OnceLock<String>,
 }
 
 impl<'a> Entry<'a> {
@@ -47,6 +53,10 @@ impl<'a> Entry<'a> {
 
     /// Takes every request: the path is all, and nothing else is asked.
     pub(crate) fn is_catch_all(&self) -> bool {
+        *self.catch_all.get_or_init(|| self.takes_everything())
+    }
+
+    fn takes_everything(&self) -> bool {
         self.conditions.is_path_only()
             && match self.conditions.path() {
                 Some(Language::All) | None => true,
@@ -69,25 +79,22 @@ impl<'a> Entry<'a> {
 
     /// Whether two entries do the same with a request.
     pub(crate) fn same_action(&self, other: &Entry<'_>) -> bool {
-        let (a, b) = (self.route, other.route);
-        let destinations = |r: &HttpRoute| -> Vec<(SmolStr, SmolStr, Option<Option<i64>>, i64)> {
-            r.route
+        std::ptr::eq(self.route, other.route) || self.deed() == other.deed()
+    }
+
+    fn deed(&self) -> &str {
+        self.deed.get_or_init(|| {
+            let r = self.route;
+            let destinations: Vec<_> = r
+                .route
                 .iter()
-                .filter_map(|d| d.destination.as_ref().map(|x| (x.host.clone(), x.subset.clone(), x.port, d.weight)))
-                .collect()
-        };
-        std::ptr::eq(a, b)
-            || (destinations(a) == destinations(b)
-                && a.redirect == b.redirect
-                && a.direct_response == b.direct_response
-                && a.rewrite == b.rewrite
-                && a.fault == b.fault
-                && a.headers == b.headers
-                && a.timeout == b.timeout
-                && a.retries == b.retries
-                && a.cors_policy == b.cors_policy
-                && a.mirror == b.mirror
-                && a.mirrors == b.mirrors)
+                .filter_map(|d| d.destination.as_ref().map(|x| (&x.host, &x.subset, x.port, d.weight)))
+                .collect();
+            let answers = (&r.redirect, &r.direct_response, &r.fault);
+            let changes = (&r.rewrite, &r.headers, &r.cors_policy);
+            let copies = (&r.mirror, &r.mirrors);
+            format!("{destinations:?} {answers:?} {changes:?} {:?} {:?} {copies:?}", r.timeout, r.retries)
+        })
     }
 
     /// What becomes of a request that this entry takes.
@@ -135,7 +142,18 @@ pub(in crate::analysis::checks) fn entries<'a>(
         if route.matches.is_empty() {
             let (matcher, client) = (catch_all_match(), Client::default());
             let conditions = Conditions::new(&matcher, &client, languages);
-            all.push(Entry { vs, rule: index, match_index: None, source, route, matcher, conditions, client });
+            all.push(Entry {
+                vs,
+                rule: index,
+                match_index: None,
+                source,
+                route,
+                matcher,
+                conditions,
+                client,
+                catch_all: OnceLock::new(),
+                deed: OnceLock::new(),
+            });
             continue;
         }
         for (i, m) in route.matches.iter().enumerate() {
@@ -146,7 +164,18 @@ pub(in crate::analysis::checks) fn entries<'a>(
             let matcher = route_match(m);
             let conditions = Conditions::new(&matcher, &client, languages);
             let source = match_sources.get(i).unwrap_or(source);
-            all.push(Entry { vs, rule: index, match_index: Some(i), source, route, matcher, conditions, client });
+            all.push(Entry {
+                vs,
+                rule: index,
+                match_index: Some(i),
+                source,
+                route,
+                matcher,
+                conditions,
+                client,
+                catch_all: OnceLock::new(),
+                deed: OnceLock::new(),
+            });
         }
     }
     all
