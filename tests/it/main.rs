@@ -14,6 +14,7 @@ mod log;
 mod picture;
 mod readme;
 mod rules;
+mod safety;
 mod scenarios;
 mod schemas;
 mod support;

@@ -117,9 +117,9 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         findings.retain(|f| f.severity >= args.severity.severity());
         let sources = &reviewed.sources;
         match args.output {
-            Format::Json => output::write(&report::check::to_json(&findings, &not_evaluated, &checklist, sources))?,
+            Format::Json => output::json(&report::check::to_json(&findings, &not_evaluated, &checklist, sources))?,
             Format::Sarif => runs.push(report::sarif::run(&findings, sources)),
-            Format::Github => output::write(report::github::to_text(&findings, sources).as_bytes())?,
+            Format::Github => output::annotations(&report::github::to_text(&findings, sources))?,
             Format::Table => {
                 let color = output::color(args.common.color);
                 let title = if name.is_empty() { String::new() } else { format!("{name}\n\n") };
@@ -144,7 +144,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         }
     }
     if args.output == Format::Sarif {
-        output::write(&report::sarif::to_json(&runs))?;
+        output::json(&report::sarif::to_json(&runs))?;
     }
     Ok(exit)
 }

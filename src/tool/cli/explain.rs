@@ -175,8 +175,8 @@ fn write(args: &ExplainArgs, workspace: &Workspace, cases: &[Case<'_>], decision
         cases.iter().zip(decisions).map(line).collect()
     };
     match args.output {
-        Format::Json => output::write(report::explain::to_json(&lines()).as_bytes()),
-        Format::Jsonl => output::write(report::explain::to_jsonl(&lines()).as_bytes()),
+        Format::Json => output::json(report::explain::to_json(&lines()).as_bytes()),
+        Format::Jsonl => output::json(report::explain::to_jsonl(&lines()).as_bytes()),
         Format::Table => {
             let view = report::explain::View { color: output::color(args.common.color) };
             let texts: Vec<String> = cases

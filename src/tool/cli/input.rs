@@ -15,7 +15,7 @@ use crate::tool::report::diagnostics;
 use crate::traffic::workspace::{self, Inputs, Options, Workspace};
 
 fn places(args: &CommonArgs) -> Places<'_> {
-    Places { paths: &args.paths, mesh_config: args.mesh_config.as_deref() }
+    Places { paths: &args.paths, mesh_config: args.mesh_config.as_deref(), allow_outside: args.allow_outside }
 }
 
 /// The texts of each mesh that the arguments mean.

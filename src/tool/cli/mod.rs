@@ -58,7 +58,17 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => {
+            // It quotes what was given, which may be the name of somebody's file.
+            let color = output::message_color(common::ColorArg::Auto);
+            let text = error.render();
+            output::message(&if color { text.ansi().to_string() } else { text.to_string() });
+            return Exit::Unusable.into();
+        }
+        Err(help) => help.exit(),
+    };
     let result = match arguments.command {
         Command::Simulate(args) => simulate::run(&args),
         Command::Routes(args) => routes::run(&args),
@@ -71,7 +81,7 @@ pub fn main() -> ExitCode {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "towtank", &mut script);
-            output::write(&script).map(|()| Exit::Fine)
+            output::own(&script).map(|()| Exit::Fine)
         }
     };
     match result {

@@ -7,7 +7,7 @@ use super::common::CommonArgs;
 use super::exit::Exit;
 use super::{input, output};
 use crate::istio::translate;
-use crate::tool::report;
+use crate::tool::report::{self, visible};
 
 #[derive(Debug, Args)]
 pub(super) struct RoutesArgs {
@@ -71,9 +71,12 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
             if i > 0 && args.output == Format::Table {
                 output::write(b"\n")?;
             }
-            output::write(text)?;
+            match args.output {
+                Format::Table => output::write(text)?,
+                Format::Json | Format::Yaml | Format::Envoy => output::json(text)?,
+            }
             if !text.ends_with(b"\n") {
-                output::write(b"\n")?;
+                output::own(b"\n")?;
             }
         }
         // The process ends here; to take a large mesh apart first would cost time and change nothing.
@@ -87,7 +90,53 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
 /// The JSON output as a YAML document of its own.
 fn yaml_document(json: &[u8]) -> Vec<u8> {
     // What is written as JSON reads back, and every JSON value has a YAML form.
-    let value: serde_json::Value = serde_json::from_slice(json).unwrap_or_default();
-    let text = serde_yaml::to_string(&value).unwrap_or_default();
+    let mut value: serde_json::Value = serde_json::from_slice(json).unwrap_or_default();
+    let mut texts = Quoted { stem: stem(json), texts: Vec::new() };
+    texts.take(&mut value);
+    let mut text = serde_yaml::to_string(&value).unwrap_or_default();
+    for (i, quoted) in texts.texts.iter().enumerate().rev() {
+        text = text.replace(&format!("{}{i}", texts.stem), quoted);
+    }
     format!("---\n{text}").into_bytes()
+}
+
+/// A word that stands nowhere in the text.
+fn stem(json: &[u8]) -> String {
+    let is_free = |word: &String| memchr::memmem::find(json, word.as_bytes()).is_none();
+    (0_u32..).map(|n| format!("text-{n}-")).find(is_free).unwrap_or_default()
+}
+
+/// Texts that YAML would lay over several lines or show as they are, with what is not printed: they are quoted as in JSON.
+struct Quoted {
+    stem: String,
+    texts: Vec<String>,
+}
+
+impl Quoted {
+    /// Puts a word of its own in the place of each such text.
+    fn take(&mut self, value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::String(text) => *text = self.word_for(std::mem::take(text)),
+            serde_json::Value::Array(all) => all.iter_mut().for_each(|v| self.take(v)),
+            serde_json::Value::Object(all) => {
+                let old = std::mem::take(all);
+                for (key, mut value) in old {
+                    self.take(&mut value);
+                    let key = self.word_for(key);
+                    all.insert(key, value);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn word_for(&mut self, text: String) -> String {
+        if *visible::line(&text, false) == text {
+            return text;
+        }
+        let json = serde_json::Value::String(text).to_string();
+        let quoted = String::from_utf8_lossy(&visible::json(json.as_bytes())).into_owned();
+        self.texts.push(quoted);
+        format!("{}{}", self.stem, self.texts.len() - 1)
+    }
 }

@@ -34,6 +34,6 @@ pub(super) fn run(args: &SchemaArgs) -> anyhow::Result<Exit> {
         Name::Test => schema::TEST,
         Name::Verify => schema::VERIFY,
     };
-    output::write(text.as_bytes())?;
+    output::own(text.as_bytes())?;
     Ok(Exit::Fine)
 }

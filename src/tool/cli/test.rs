@@ -251,7 +251,7 @@ fn golden(folder: &Option<PathBuf>, new: impl FnOnce() -> String, args: &TestArg
     };
     let shown = path.display().to_string();
     if args.update {
-        return match std::fs::write(&path, new()) {
+        return match files::replace(&path, new().as_bytes()) {
             Ok(()) => {
                 output::message(&format!("wrote {shown}"));
                 Ok(None)
@@ -264,6 +264,11 @@ fn golden(folder: &Option<PathBuf>, new: impl FnOnce() -> String, args: &TestArg
     }
     if !args.filter.is_empty() || !path.is_file() {
         return Ok(None);
+    }
+    if path.is_symlink() {
+        // It could lead to any file of the machine, whose lines would be shown as differences.
+        output::message(&format!("error: `{shown}` is a link; a golden is a file of its own"));
+        return Err(Stopped);
     }
     match files::read_text(&path) {
         Ok(old) => Ok(Some(Golden { path: shown, old, new: new() })),
@@ -279,7 +284,7 @@ fn stop(findings: &[Finding], sources: &SourceMap, args: &TestArgs) -> Stopped {
     output::message(&format!("towtank: {}", diagnostics::summary(findings)));
     if args.output == Format::Github {
         // Annotations are wanted all the more where nothing could run. The exit status tells if they cannot be written.
-        let _ = output::write(github::to_text(findings, sources).as_bytes());
+        let _ = output::annotations(&github::to_text(findings, sources));
     }
     Stopped
 }
@@ -290,10 +295,10 @@ fn say(findings: &[Finding], sources: &SourceMap, args: &TestArgs) {
 
 fn write(args: &TestArgs, suites: &[Suite<'_>]) -> anyhow::Result<()> {
     let text = match args.output {
-        Format::Json => test::to_json(suites)?,
+        Format::Json => return output::json(&test::to_json(suites)?),
         Format::Junit => test::to_junit(suites).into_bytes(),
         Format::Tap => test::to_tap(suites).into_bytes(),
-        Format::Github => test::to_github(suites).into_bytes(),
+        Format::Github => return output::annotations(&test::to_github(suites)),
         Format::Table => {
             let view = View { color: output::color(args.common.color) };
             let texts: Vec<String> = suites.iter().map(|s| test::to_text(s, view)).collect();

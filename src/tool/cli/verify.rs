@@ -161,7 +161,7 @@ fn result(program: &Program, job: &Job, workspace: &Workspace, args: &VerifyArgs
 
 fn write(args: &VerifyArgs, program: &Program, workspace: &Workspace, results: &[ProxyResult]) -> anyhow::Result<()> {
     match args.output {
-        Format::Json => output::write(&report::verify::to_json(&workspace.name, &program.version, results)),
+        Format::Json => output::json(&report::verify::to_json(&workspace.name, &program.version, results)),
         Format::Table => {
             let color = output::color(args.common.color);
             let view = report::verify::View { color, verbose: args.common.verbose };

@@ -19,6 +19,8 @@ pub(crate) struct Places<'a> {
     pub paths: &'a [PathBuf],
     /// A file with a MeshConfig, which counts for all of them.
     pub mesh_config: Option<&'a Path>,
+    /// Whether scenarios may name files outside of the repository that they are in, or of the folder among `paths`.
+    pub allow_outside: bool,
 }
 
 /// A scenario of which there is none by that name on the other side.
@@ -55,6 +57,7 @@ impl Places<'_> {
         let (old_scenarios, old_plain) = part(against);
         let several = new_scenarios.len().max(old_scenarios.len()) > 1;
         let of = |folder: &Path, extra: &[PathBuf], own: Own| self.scenario(folder, extra, own, several);
+        let of_old = |folder: &Path, extra: &[PathBuf], own: Own| older.scenario(folder, extra, own, several);
         if new_scenarios.is_empty() && old_scenarios.is_empty() {
             return Ok(self.gather().into_iter().zip(older.gather()).collect());
         }
@@ -63,7 +66,7 @@ impl Places<'_> {
             return Ok(new_scenarios.iter().map(pair).collect());
         }
         if new_scenarios.is_empty() {
-            let pair = |f: &PathBuf| (of(f, &new_plain, Own::LeftOut), of(f, &old_plain, Own::Included));
+            let pair = |f: &PathBuf| (of_old(f, &new_plain, Own::LeftOut), of_old(f, &old_plain, Own::Included));
             return Ok(old_scenarios.iter().map(pair).collect());
         }
         let counterpart = |folder: &PathBuf| match old_scenarios.as_slice() {
@@ -74,7 +77,7 @@ impl Places<'_> {
             }
         };
         let pair = |f: &PathBuf| {
-            let mut old = of(counterpart(f)?, &old_plain, Own::Included);
+            let mut old = of_old(counterpart(f)?, &old_plain, Own::Included);
             let new = of(f, &new_plain, Own::Included);
             old.name.clone_from(&new.name);
             Ok((new, old))
@@ -83,12 +86,19 @@ impl Places<'_> {
     }
 
     fn scenario(&self, folder: &Path, extra: &[PathBuf], own: Own, several: bool) -> Inputs {
-        let mut inputs = of_scenario(folder, extra, own);
+        let bounds = if self.allow_outside { None } else { texts::bounds(folder, self.given(folder)) };
+        let mut inputs = of_scenario(folder, extra, own, bounds.as_deref());
         if several {
             inputs.name = folder.display().to_string();
         }
         self.add_mesh_config(&mut inputs);
         inputs
+    }
+
+    /// The folder among the paths that the scenario was found below.
+    fn given<'p>(&'p self, folder: &'p Path) -> &'p Path {
+        let mut folders = self.paths.iter().map(|p| p.as_path()).filter(|p| folder.starts_with(p) && p.is_dir());
+        folders.next().unwrap_or(folder)
     }
 
     fn add_mesh_config(&self, inputs: &mut Inputs) {
@@ -139,19 +149,23 @@ fn scenario_folders(path: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn of_scenario(folder: &Path, extra: &[PathBuf], own: Own) -> Inputs {
+fn of_scenario(folder: &Path, extra: &[PathBuf], own: Own, bounds: Option<&Path>) -> Inputs {
     let mut inputs = Inputs::default();
-    let Some(file) = add_file(&folder.join(SCENARIO_FILE), &mut inputs) else { return inputs };
+    let (files, findings) = texts::add_paths_within(&mut inputs.sources, &[folder.join(SCENARIO_FILE)], bounds);
+    inputs.findings.extend(findings);
+    let Some(file) = files.first().copied() else { return inputs };
     let text = inputs.sources.file(file).map(|f| f.text.clone()).unwrap_or_default();
     match scenario::decode(file, &text) {
         Ok(s) => {
-            let mut paths: Vec<PathBuf> = match &s.manifests {
+            let paths: Vec<PathBuf> = match &s.manifests {
                 _ if own == Own::LeftOut => Vec::new(),
                 Some(list) => list.iter().map(|p| folder.join(p.as_str())).collect(),
                 None => other_manifests(folder),
             };
-            paths.extend(extra.iter().cloned());
-            add_manifests(&paths, &mut inputs);
+            let (files, findings) = texts::add_paths_within(&mut inputs.sources, &paths, bounds);
+            inputs.manifests.extend(files);
+            inputs.findings.extend(findings);
+            add_manifests(extra, &mut inputs);
             inputs.scenario = Some((file, s));
         }
         Err(findings) => inputs.findings.extend(findings),
@@ -178,6 +192,14 @@ fn add_manifests(paths: &[PathBuf], inputs: &mut Inputs) {
             inputs.manifests.extend(file);
         } else {
             let (files, findings) = texts::add_paths(&mut inputs.sources, std::slice::from_ref(path));
+            let is_empty = |id: &FileId| inputs.sources.file(*id).is_some_and(|f| f.text.trim().is_empty());
+            // In a folder an empty file harms nobody; one that was asked for by name was to hold something.
+            if !path.is_dir() && files.iter().any(is_empty) {
+                let message = format!("`{}` is empty", path.display());
+                let empty = Finding::new("load", Severity::Error, message);
+                inputs.findings.push(empty.hint("name a file with manifests: did what was to write it fail?"));
+                continue;
+            }
             inputs.manifests.extend(files);
             inputs.findings.extend(findings);
         }

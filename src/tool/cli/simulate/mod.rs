@@ -4,7 +4,7 @@ mod task;
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
@@ -17,6 +17,7 @@ use super::fail_on::What;
 use super::{fail_on, input, output, progress};
 use crate::analysis::compare::{LogResult, StreamChange, WhatIf};
 use crate::parallel;
+use crate::tool::files;
 use crate::tool::report::simulate::{Results, Show, to_csv, to_json, to_text};
 use crate::traffic::replay::StreamSummary;
 use crate::traffic::request_text;
@@ -152,6 +153,13 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
     if meshes.len() > 1 && args.requests.as_ref().is_some_and(|p| p.as_os_str() == "-") {
         anyhow::bail!("--requests -: standard input can be read once, and there are {} scenarios", meshes.len());
     }
+    if let Some(path) = &args.access_log {
+        let inputs = meshes.iter().flat_map(|(now, before)| std::iter::once(now).chain(before));
+        let mut names = inputs.flat_map(|i| i.sources.iter().map(|(_, file)| file.name.as_str()));
+        if let Some(name) = names.find(|name| files::is_same(path, Path::new(name))) {
+            anyhow::bail!("--access-log {}: this run reads `{name}`; name another file", path.display());
+        }
+    }
     let runs = meshes.len();
     for (inputs, older) in meshes {
         if watch.stopped() {
@@ -173,7 +181,7 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
         };
         // Only now: a file that is there keeps its content where there is nothing to put in its place.
         if let (None, Some(path)) = (&access_log, &args.access_log) {
-            let file = File::create(path).with_context(|| format!("access log {}", path.display()))?;
+            let file = File::create(path).with_context(|| access_log_name(args))?;
             access_log = Some(BufWriter::new(file));
         }
         let task = Task { args, workspace: &workspace, older: older.as_ref(), watch: &watch };
@@ -193,7 +201,7 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
     }
     drop(watch);
     if let Some(mut log) = access_log {
-        log.flush().context("access log")?;
+        log.flush().with_context(|| access_log_name(args))?;
     }
     let results: Vec<Results<'_>> = finished
         .iter()
@@ -230,6 +238,13 @@ fn interrupted(args: &SimulateArgs, runs: usize, finished: &[Finished]) {
         text.push_str("; the access log is not complete");
     }
     output::message(&text);
+}
+
+fn access_log_name(args: &SimulateArgs) -> String {
+    format!(
+        "cannot write the access log {}",
+        args.access_log.iter().map(|p| p.display().to_string()).collect::<String>()
+    )
 }
 
 /// What no single argument can see.
@@ -269,7 +284,7 @@ fn write(args: &SimulateArgs, results: &[Results<'_>]) -> anyhow::Result<()> {
         Format::Json => results.iter().try_for_each(|one| {
             let mut text = to_json(one);
             text.push(b'\n');
-            output::write(&text)
+            output::json(&text)
         }),
         Format::Csv => output::write(&to_csv(results)?),
     }

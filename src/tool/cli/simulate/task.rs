@@ -55,7 +55,9 @@ impl Task<'_> {
             let streams = self.counted(&simulation);
             if let Some(log) = access_log {
                 let stop = || self.watch.stopped();
-                simulation.access_log(self.args.common.seed, stop, log).context("access log")?;
+                simulation
+                    .access_log(self.args.common.seed, stop, log)
+                    .with_context(|| super::access_log_name(self.args))?;
             }
             return Ok(Some(Done { streams, against: None, log: None }));
         };
