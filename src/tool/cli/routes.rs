@@ -9,11 +9,18 @@ use super::{input, output};
 use crate::istio::translate;
 use crate::tool::report::{self, visible};
 
-#[derive(Debug, Args)]
-pub(super) struct RoutesArgs {
-    #[command(flatten)]
-    common: CommonArgs,
+/// What `--help` says below all options.
+const ENDINGS: &str = "\
+Examples:
+  towtank routes manifests/ --host reviews
+  towtank routes manifests/ --proxy gateway:istio-system:istio=ingressgateway --port 443
+  towtank routes manifests/ -o envoy > envoy.json
 
+Exit status: 0 fine; 2 wrong usage or unusable input, or nothing fits --host and --port.";
+
+#[derive(Debug, Args)]
+#[command(after_help = ENDINGS, next_help_heading = "Table")]
+pub(super) struct RoutesArgs {
     /// Only virtual hosts with this text in their name or domains
     #[arg(long, value_name = "TEXT")]
     host: Option<String>,
@@ -25,6 +32,9 @@ pub(super) struct RoutesArgs {
     /// table for people, json or yaml for programs, envoy for Envoy's own configuration form
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
+
+    #[command(flatten)]
+    common: CommonArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -50,7 +60,7 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
             width: output::width(),
             color: output::color(args.common.color),
         };
-        let texts: Vec<Vec<u8>> = workspace
+        let texts: Vec<(Vec<u8>, bool)> = workspace
             .proxies
             .par_iter()
             .map(|proxy| {
@@ -61,13 +71,14 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
                     Format::Yaml => yaml_document(&report::routes::to_json(&table, &workspace.sources, &view)),
                     Format::Envoy => report::envoy::to_json(&table, &workspace.sources),
                 };
+                let any = report::routes::shows_any(&table, &view);
                 if only_one && workspace.proxies.len() == 1 {
                     std::mem::forget(table);
                 }
-                text
+                (text, any)
             })
             .collect();
-        for (i, text) in texts.iter().enumerate() {
+        for (i, (text, _)) in texts.iter().enumerate() {
             if i > 0 && args.output == Format::Table {
                 output::write(b"\n")?;
             }
@@ -79,12 +90,24 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
                 output::own(b"\n")?;
             }
         }
+        if (args.host.is_some() || args.port.is_some()) && !texts.iter().any(|(_, any)| *any) {
+            output::message(&format!("error: {}", nothing_fits(args)));
+            exit = Exit::Unusable;
+        }
         // The process ends here; to take a large mesh apart first would cost time and change nothing.
         if only_one {
             std::mem::forget(workspace);
         }
     }
     Ok(exit)
+}
+
+fn nothing_fits(args: &RoutesArgs) -> String {
+    let of_port = args.port.map(|port| format!(" of port {port}")).unwrap_or_default();
+    match &args.host {
+        Some(host) => format!("no virtual host{of_port} has `{host}` in its name or domains"),
+        None => format!("no listener{of_port}"),
+    }
 }
 
 /// The JSON output as a YAML document of its own.

@@ -20,11 +20,19 @@ use crate::traffic::workspace::{Inputs, Workspace};
 /// Name of the golden beside the scenario or the first test file. It is no YAML, so nobody takes it for a manifest.
 const GOLDEN_FILE: &str = "towtank.golden";
 
-#[derive(Debug, Args)]
-pub(super) struct TestArgs {
-    #[command(flatten)]
-    common: CommonArgs,
+/// What `--help` says below all options.
+const ENDINGS: &str = "\
+Examples:
+  towtank test scenarios/
+  towtank test . --filter canary --coverage
+  towtank test scenarios/ --update
+  towtank test scenarios/ -o junit > towtank.xml
 
+Exit status: 0 all passed; 1 a test fails, the golden differs or too little is covered; 2 wrong usage or unusable input.";
+
+#[derive(Debug, Args)]
+#[command(after_help = ENDINGS, next_help_heading = "Tests")]
+pub(super) struct TestArgs {
     /// Only tests with this text in their name or file name (repeatable: any of them)
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
@@ -44,6 +52,9 @@ pub(super) struct TestArgs {
     /// table for people; json, junit and tap for programs; github for annotations of a pull request
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
+
+    #[command(flatten)]
+    common: CommonArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -110,7 +110,8 @@ fn unknown_gateway(
         (None, None) => "create the Gateway, or remove the entry".to_owned(),
     };
     let rest = if vs.gateways.len() == 1 { "; the VirtualService has no effect anywhere" } else { "" };
-    let message = format!("gateway `{written}` means `{name}`, which is no Gateway{rest}");
+    let means = if written == name { String::new() } else { format!(" means `{name}`, which") };
+    let message = format!("gateway `{written}`{means} is no Gateway{rest}");
     report.add("R111", object, path, message, hint);
 }
 

@@ -77,6 +77,18 @@ fn heading(out: &mut String, proxy: &Proxy, view: &View) {
     out.say(view.color, format_args!("{name}  {kind} in namespace {}, {labels}", proxy.namespace));
 }
 
+/// Whether anything fits the filters.
+pub(crate) fn shows_any(table: &RouteTable, view: &View) -> bool {
+    let hosts = || {
+        let configs = table.route_configs.iter().filter(|c| view.shows_config(table, c));
+        configs.flat_map(|c| &c.virtual_hosts).any(|h| view.shows_host(h))
+    };
+    match (&view.host, view.port) {
+        (None, Some(port)) => table.listeners.iter().any(|l| l.port == port),
+        _ => hosts(),
+    }
+}
+
 /// What a listener serves has so many columns, however narrow the terminal.
 const SERVES_MIN: u16 = 24;
 
@@ -276,5 +288,7 @@ fn notes(out: &mut String, table: &RouteTable, sources: &SourceMap, view: &View)
 fn note_line(note: &Note, sources: &SourceMap) -> String {
     let at = words::place(note.at, sources);
     let at = if at.is_empty() { String::new() } else { format!("  {at}") };
-    format!("{} ({}){at}", note.message, note.rule)
+    // Not every remark is one of a rule.
+    let rule = if note.rule.is_empty() { String::new() } else { format!(" ({})", note.rule) };
+    format!("{}{rule}{at}", note.message)
 }
