@@ -128,7 +128,7 @@ impl Mesh {
     #[cfg(feature = "files")]
     pub fn from_paths<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>, options: &Options) -> Result<Mesh, Error> {
         let paths: Vec<PathBuf> = paths.into_iter().map(|p| p.as_ref().to_owned()).collect();
-        let mut meshes = Places { paths: &paths, mesh_config: None }.gather();
+        let mut meshes = Places { paths: &paths, mesh_config: None, allow_outside: false }.gather();
         if meshes.len() > 1 {
             let names: Vec<&str> = meshes.iter().map(|m| m.name.as_str()).collect();
             let message = format!("a mesh is of one scenario, and there are {}", names.join(", "));

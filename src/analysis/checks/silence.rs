@@ -28,8 +28,13 @@ impl std::str::FromStr for Ignore {
             Some((id, object)) => (id, Some(SmolStr::new(object))),
             None => (text, None),
         };
-        let is_id =
-            id.len() == 4 && id.is_char_boundary(1) && id.chars().skip(1).all(|c| c.is_ascii_digit() || c == '*');
+        let is_whole = id.len() == 4 || id.contains('*');
+        let is_id = is_whole
+            && (1..=4).contains(&id.len())
+            && id
+                .chars()
+                .enumerate()
+                .all(|(i, c)| c == '*' || if i == 0 { c.is_ascii_alphabetic() } else { c.is_ascii_digit() });
         if !is_id {
             return Err(format!("`{id}` is no id of a check, such as R106{}", registry::suggestion(id)));
         }

@@ -131,7 +131,12 @@ impl<'c> Checker<'c> {
 
     fn object(&mut self, node: &Node<'_>, shape: &'static Shape) {
         let Some(entries) = node.as_map() else {
-            self.wrong_type(node, "an object");
+            let is_match = ["exact", "prefix"].iter().all(|name| shape.fields.iter().any(|field| field.name == *name));
+            let written = self.written(node);
+            let finding = self.wrong_type(node, "an object");
+            if is_match && !matches!(node.value, Value::Null | Value::Map(_) | Value::Seq(_)) {
+                finding.hint = Some(format!("write `{{exact: {written}}}`, or `{{prefix: {written}}}`"));
+            }
             return;
         };
         self.around.push((shape, self.path.len()));
@@ -425,14 +430,27 @@ impl<'c> Checker<'c> {
             finding.hint = Some(hint);
             return finding;
         }
-        let wants_scalar = !matches!(wanted, "a list" | "an object" | "a string");
         let hint = match &node.value {
-            Value::Str(text) if wants_scalar && !text.is_empty() => Some(format!("without quotes: {text}")),
+            Value::Str(text) => unquoted(text, wanted),
             _ => None,
         };
         let finding = self.refuse(node.span, format!("must be {wanted}, but {has}"));
         finding.hint = hint;
         finding
+    }
+}
+
+/// How a text would be the number, or the `true` or `false`, that is wanted.
+fn unquoted(text: &str, wanted: &str) -> Option<String> {
+    let is_number = |text: &str| text.parse::<f64>().is_ok_and(f64::is_finite);
+    match wanted {
+        "a whole number" | "a number" => match text.strip_suffix('%').map(str::trim) {
+            Some(number) if is_number(number) => Some(format!("without `%`: {number}")),
+            None if is_number(text) => Some(format!("without quotes: {text}")),
+            _ => None,
+        },
+        "`true` or `false`" if matches!(text, "true" | "false") => Some(format!("without quotes: {text}")),
+        _ => None,
     }
 }
 

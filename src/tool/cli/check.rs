@@ -1,25 +1,35 @@
 //! `towtank check`.
 
+use std::error::Error;
+use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::str::FromStr as _;
 
-use clap::{Args, ValueEnum};
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Args, Command, ValueEnum};
 
 use super::common::CommonArgs;
 use super::exit::Exit;
 use super::{input, manual, output};
-use crate::analysis::checks::registry::Profile;
+use crate::analysis::checks::registry::{self, Profile};
 use crate::analysis::checks::silence::{self, Ignore};
 use crate::analysis::checks::{self, Outcome};
 use crate::manifest::diagnostic::{Finding, Severity};
-use crate::tool::files;
 use crate::tool::report::{self, diagnostics};
 use crate::traffic::workspace;
 
-#[derive(Debug, Args)]
-pub(super) struct CheckArgs {
-    #[command(flatten)]
-    common: CommonArgs,
+/// What `--help` says below all options.
+const ENDINGS: &str = "\
+Examples:
+  towtank check manifests/
+  towtank check manifests/ --base in-force/ -o github
+  towtank check --explain R106
 
+Exit status: 0 nothing at --fail-on or above; 1 there is; 2 wrong usage or unusable input.";
+
+#[derive(Debug, Args)]
+#[command(after_help = ENDINGS, next_help_heading = "Findings")]
+pub(super) struct CheckArgs {
     /// table for people, json for programs, sarif for code scanning, github for annotations of a pull request
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
@@ -45,12 +55,35 @@ pub(super) struct CheckArgs {
     effort: u64,
 
     /// Leave findings out: ID or ID=KIND/NAMESPACE/NAME, `*` for any text (repeatable)
-    #[arg(long, value_name = "ID[=KIND/NS/NAME]")]
+    #[arg(long, value_name = "ID[=KIND/NS/NAME]", value_parser = Ids(Ignore::from_str), hide_possible_values = true)]
     ignore: Vec<Ignore>,
 
     /// Print the manual of a check or rule and nothing else; codes of istioctl and Kiali lead to ours
-    #[arg(long, value_name = "ID", exclusive = true)]
+    #[arg(long, value_name = "ID", exclusive = true, value_parser = Ids(String::from_str), hide_possible_values = true)]
     explain: Option<String>,
+
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// Reads what begins with the id of a check, and tells completion which ids there are; others are read too.
+#[derive(Clone)]
+struct Ids<T, E>(fn(&str) -> Result<T, E>);
+
+impl<T, E> TypedValueParser for Ids<T, E>
+where
+    T: Clone + Send + Sync + 'static,
+    E: Into<Box<dyn Error + Send + Sync>> + Clone + Send + Sync + 'static,
+{
+    type Value = T;
+
+    fn parse_ref(&self, command: &Command, argument: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        self.0.parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(registry::all().map(|check| PossibleValue::new(check.id).help(check.title))))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -95,7 +128,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     let mut exit = Exit::Fine;
     let mut runs = Vec::new();
     for mut inputs in input::gather(&args.common) {
-        files::add_base(&args.base, &mut inputs);
+        input::add_base(&args.common, &args.base, &mut inputs);
         let name = inputs.name.clone();
         let reviewed = workspace::review(inputs, &input::options(&args.common));
         let mut findings = reviewed.findings;
@@ -123,9 +156,9 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         findings.retain(|f| f.severity >= args.severity.severity());
         let sources = &reviewed.sources;
         match args.output {
-            Format::Json => output::write(&report::check::to_json(&findings, &not_evaluated, &checklist, sources))?,
+            Format::Json => output::json(&report::check::to_json(&findings, &not_evaluated, &checklist, sources))?,
             Format::Sarif => runs.push(report::sarif::run(&findings, sources)),
-            Format::Github => output::write(report::github::to_text(&findings, sources).as_bytes())?,
+            Format::Github => output::annotations(&report::github::to_text(&findings, sources))?,
             Format::Table => {
                 let color = output::color(args.common.color);
                 let title = if name.is_empty() { String::new() } else { format!("{name}\n\n") };
@@ -150,7 +183,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         }
     }
     if args.output == Format::Sarif {
-        output::write(&report::sarif::to_json(&runs))?;
+        output::json(&report::sarif::to_json(&runs))?;
     }
     Ok(exit)
 }

@@ -40,6 +40,10 @@ pub(super) struct CommonArgs {
     #[arg(long, value_enum, default_value_t = AssumeServices::Auto)]
     pub assume_services: AssumeServices,
 
+    /// Let scenarios name files outside of the repository that they are in (without one: of the folder given as PATH)
+    #[arg(long)]
+    pub allow_outside: bool,
+
     /// Seed of every random choice
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,

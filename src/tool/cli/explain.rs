@@ -1,10 +1,14 @@
 //! `towtank explain`.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::parallel::prelude::*;
 use clap::{Args, ValueEnum};
+use smol_str::SmolStr;
 
 use super::common::CommonArgs;
 use super::exit::Exit;
@@ -16,14 +20,26 @@ use crate::envoy::router::{Router, Switches};
 use crate::istio::translate;
 use crate::tool::files;
 use crate::tool::report;
+use crate::traffic::recorded;
 use crate::traffic::request_text;
 use crate::traffic::workspace::Workspace;
 
-#[derive(Debug, Args)]
-pub(super) struct ExplainArgs {
-    #[command(flatten)]
-    common: CommonArgs,
+/// What `--help` says below all options.
+const ENDINGS: &str = "\
+Examples:
+  towtank explain manifests/ -r 'GET http://reviews:9080/reviews/1' -H 'end-user: jason'
+  towtank explain manifests/ --curl \"curl -X POST https://shop.example.com/cart\" --proxy gateway:istio-system:istio=ingressgateway
+  towtank explain scenarios/canary-90-10 --requests access.log -o jsonl
+  towtank explain RT-3
+  towtank explain R106
 
+With the id of a rule of routing or of a check in the place of PATH, its manual is printed.
+
+Exit status: 0 fine; 2 wrong usage or unusable input.";
+
+#[derive(Debug, Args)]
+#[command(after_help = ENDINGS, next_help_heading = "Requests and answers")]
+pub(super) struct ExplainArgs {
     /// A request, for example 'GET http://reviews:9080/reviews/1' (repeatable)
     #[arg(short, long, value_name = "METHOD URL")]
     request: Vec<String>,
@@ -36,13 +52,20 @@ pub(super) struct ExplainArgs {
     #[arg(long, value_name = "COMMAND")]
     curl: Vec<String>,
 
-    /// A file of requests, one JSON object a line; `-` is standard input
+    /// A file of requests, one JSON object a line, or a log as `simulate` reads it; `-` is standard input
     #[arg(long, value_name = "FILE")]
-    requests: Option<std::path::PathBuf>,
+    requests: Option<PathBuf>,
+
+    /// Host that the log's requests ask for, where the log names none
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = input::authority, requires = "requests")]
+    authority: Option<String>,
 
     /// table for people, json (an array) or jsonl (a line each) for programs
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
+
+    #[command(flatten)]
+    common: CommonArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -112,9 +135,13 @@ fn gather_requests(args: &ExplainArgs) -> anyhow::Result<(Vec<Request>, Exit)> {
         }
     }
     if let Some(path) = &args.requests {
-        let (read, errors) = request_text::parse_json_lines(&files::read_any(path).map_err(anyhow::Error::msg)?);
+        let (read, errors) = recorded(path, args)?;
         requests.extend(read);
-        problems.extend(errors.iter().map(|e| format!("{}: {e}", path.display())));
+        let more = errors.len().saturating_sub(ERRORS_MAX);
+        problems.extend(errors.into_iter().take(ERRORS_MAX));
+        if more > 0 {
+            problems.push(format!("and {more} more lines of {} that can't be read", path.display()));
+        }
     }
     problems.iter().for_each(|p| output::message(&format!("error: {p}")));
     let exit = if problems.is_empty() { Exit::Fine } else { Exit::Unusable };
@@ -127,6 +154,55 @@ fn gather_requests(args: &ExplainArgs) -> anyhow::Result<(Vec<Request>, Exit)> {
         }
     }
     Ok((requests, exit))
+}
+
+/// Lines that can't be read and are shown; the rest is counted.
+const ERRORS_MAX: usize = 5;
+
+/// The requests of a file: of JSON lines, else of a log in any format that `simulate` reads. And what can't be read of it.
+fn recorded(path: &Path, args: &ExplainArgs) -> anyhow::Result<(Vec<Request>, Vec<String>)> {
+    let name = if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() };
+    let text = files::read_any(path);
+    let mut wrong = Vec::new();
+    if let Ok(text) = &text {
+        let (requests, errors) = request_text::parse_json_lines(text);
+        wrong = errors.iter().map(|e| format!("{}: {e}", path.display())).collect();
+        if !requests.is_empty() || wrong.is_empty() {
+            return Ok((requests, wrong));
+        }
+    }
+    let input: Box<dyn Read + Send> = match text {
+        Ok(text) => Box::new(std::io::Cursor::new(text)),
+        Err(error) if path.as_os_str() == "-" => anyhow::bail!("standard input: {error}"),
+        Err(error) => match File::open(path) {
+            Ok(file) => Box::new(file),
+            Err(_) => anyhow::bail!("{error}"),
+        },
+    };
+    let default_authority = args.authority.as_deref().map(SmolStr::new);
+    let settings = recorded::Settings { default_authority, ..recorded::Settings::default() };
+    let mut log = match recorded::Log::open(&name, input, settings) {
+        Ok(log) if log.format() == recorded::Format::JsonLines => return Ok((Vec::new(), wrong)),
+        Ok(log) => log,
+        Err(error) => {
+            let hint = error.hint.as_ref().map(|hint| format!("\n  = help: {hint}")).unwrap_or_default();
+            anyhow::bail!("{error}{hint}")
+        }
+    };
+    let (mut requests, mut errors) = (Vec::new(), Vec::new());
+    while let Some(batch) = log.next_batch()? {
+        for (_, entry) in batch.entries() {
+            match entry {
+                Ok(recorded::Entry::Request(record)) => requests.push(record.request),
+                Ok(recorded::Entry::PassedOver(_)) => {}
+                Err(line) => errors.push(format!("{}:{line}", path.display())),
+            }
+        }
+    }
+    if requests.is_empty() && errors.is_empty() {
+        anyhow::bail!("{name}: there is no request in it");
+    }
+    Ok((requests, errors))
 }
 
 /// Each request with the proxy it names, else with every proxy of the run: on the command line a request is asked of all.
@@ -175,8 +251,8 @@ fn write(args: &ExplainArgs, workspace: &Workspace, cases: &[Case<'_>], decision
         cases.iter().zip(decisions).map(line).collect()
     };
     match args.output {
-        Format::Json => output::write(report::explain::to_json(&lines()).as_bytes()),
-        Format::Jsonl => output::write(report::explain::to_jsonl(&lines()).as_bytes()),
+        Format::Json => output::json(report::explain::to_json(&lines()).as_bytes()),
+        Format::Jsonl => output::json(report::explain::to_jsonl(&lines()).as_bytes()),
         Format::Table => {
             let view = report::explain::View { color: output::color(args.common.color) };
             let texts: Vec<String> = cases

@@ -6,21 +6,28 @@ use smol_str::SmolStr;
 
 use super::common::{AssumeServices, CommonArgs, Invalid, UnknownFieldsArg};
 use super::output;
+use crate::envoy::proxy::ProxyKind;
 use crate::envoy::router::Switches;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::load::UnknownFields;
 use crate::manifest::source::SourceMap;
 use crate::tool::files::Places;
 use crate::tool::report::diagnostics;
+use crate::traffic::request_text;
 use crate::traffic::workspace::{self, Inputs, Options, Workspace};
 
 fn places(args: &CommonArgs) -> Places<'_> {
-    Places { paths: &args.paths, mesh_config: args.mesh_config.as_deref() }
+    Places { paths: &args.paths, mesh_config: args.mesh_config.as_deref(), allow_outside: args.allow_outside }
 }
 
 /// The texts of each mesh that the arguments mean.
 pub(super) fn gather(args: &CommonArgs) -> Vec<Inputs> {
     places(args).gather()
+}
+
+/// Adds the texts that are in force now.
+pub(super) fn add_base(args: &CommonArgs, base: &[PathBuf], inputs: &mut Inputs) {
+    Places { paths: base, mesh_config: None, ..places(args) }.add_base(inputs);
 }
 
 /// The same, each beside the texts that stood in `against` before.
@@ -50,6 +57,10 @@ pub(super) fn open(inputs: Inputs, args: &CommonArgs) -> Option<Workspace> {
     match workspace::open(inputs, &options(args)) {
         Ok(workspace) => {
             tell(&workspace, args);
+            if let Some(wrong) = unselected(&workspace, args) {
+                output::message(&format!("error: {wrong}"));
+                return None;
+            }
             Some(workspace)
         }
         Err(refused) => {
@@ -96,6 +107,34 @@ fn say_findings(findings: &[Finding], sources: &SourceMap, args: &CommonArgs) {
     if !shown.is_empty() {
         output::message(&diagnostics::to_text(&shown, sources, output::message_color(args.color)));
     }
+}
+
+/// `HOST` or `HOST:PORT`, as it stands in a URL.
+///
+/// # Errors
+/// What would be right.
+pub(super) fn authority(text: &str) -> Result<String, String> {
+    let wrong = || "write a host, for example shop.example.com or shop:8080".to_owned();
+    let request = request_text::for_url("GET", &format!("http://{text}/")).map_err(|e| format!("{e}; {}", wrong()))?;
+    if request.authority == text && request.path == "/" { Ok(text.to_owned()) } else { Err(wrong()) }
+}
+
+/// A gateway that was asked for and that no Gateway selects has a typing error rather than nothing to serve.
+fn unselected(workspace: &Workspace, args: &CommonArgs) -> Option<String> {
+    let gateways = &workspace.mesh.gateways;
+    let asked =
+        workspace.proxies.iter().filter(|p| p.kind == ProxyKind::Gateway && args.proxy.iter().any(|a| *a == p.name));
+    let mut lonely = asked.filter(|p| !gateways.iter().any(|g| g.spec.selector.is_subset_of(&p.labels)));
+    let proxy = lonely.next().filter(|p| p.name.starts_with("gateway:") && !gateways.is_empty())?;
+    let mut selectors: Vec<String> = gateways.iter().map(|g| format!("`{}`", g.spec.selector)).collect();
+    selectors.sort();
+    selectors.dedup();
+    selectors.truncate(5);
+    Some(format!(
+        "no Gateway among the manifests selects `{}`\n  = help: Gateways select {}",
+        proxy.name,
+        selectors.join(", ")
+    ))
 }
 
 /// The switches of the modelled Envoy: the scenario's over the defaults.

@@ -16,7 +16,7 @@ pub(super) fn print(id: &str, color: bool) -> anyhow::Result<Exit> {
     let id = id.trim();
     if let Some(rule) = rules::find(id) {
         let text = format!("{} {}\n\n{}\n\ndocs/rules/{}\n", rule.id, rule.title, rule.text, rule.file);
-        output::write(text.as_bytes())?;
+        output::own(text.as_bytes())?;
         return Ok(Exit::Fine);
     }
     let checks: Vec<&Check> = match registry::find(id) {
@@ -27,7 +27,7 @@ pub(super) fn print(id: &str, color: bool) -> anyhow::Result<Exit> {
         anyhow::bail!("{}", unknown(id));
     }
     let texts: Vec<String> = checks.iter().map(|check| report::check::explain(check, color)).collect();
-    output::write(texts.join("\n").as_bytes())?;
+    output::own(texts.join("\n").as_bytes())?;
     Ok(Exit::Fine)
 }
 

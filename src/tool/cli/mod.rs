@@ -26,7 +26,7 @@ use exit::Exit;
 
 /// Try Istio routing before it is applied: which subset gets which share, what matches nothing, what is lost.
 #[derive(Debug, Parser)]
-#[command(name = "towtank", version, about, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "towtank", version, about, max_term_width = 100)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -50,15 +50,59 @@ enum Command {
     /// Print a JSON Schema: of scenario.yaml or of a JSON output
     Schema(schema::SchemaArgs),
     /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Print a man page, of the program or of a command
+    #[command(hide = true)]
+    Man {
+        /// The command
+        command: Option<String>,
+    },
+}
+
+/// What `completions --help` says below all options.
+const COMPLETIONS: &str = "\
+Examples:
+  towtank completions bash > ~/.local/share/bash-completion/completions/towtank
+  towtank completions zsh > ~/.zfunc/_towtank
+  towtank completions fish > ~/.config/fish/completions/towtank.fish
+
+Exit status: 0 fine; 2 wrong usage.";
+
+/// Prints the man page of the program, or of one of its commands.
+fn man(command: Option<&str>) -> anyhow::Result<Exit> {
+    let mut program = Arguments::command();
+    program.build();
+    let (page, title) = match command {
+        None => (program, "towtank".to_owned()),
+        Some(name) => {
+            let found = program.find_subcommand(name).cloned();
+            let found =
+                found.ok_or_else(|| anyhow::anyhow!("there is no command `{name}`; `towtank help` lists them"))?;
+            (found, format!("towtank-{name}"))
+        }
+    };
+    let mut text = Vec::new();
+    clap_mangen::Man::new(page).title(title).render(&mut text)?;
+    output::own(&text).map(|()| Exit::Fine)
 }
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => {
+            // It quotes what was given, which may be the name of somebody's file.
+            let color = output::message_color(common::ColorArg::Auto);
+            let text = error.render();
+            output::message(&if color { text.ansi().to_string() } else { text.to_string() });
+            return Exit::Unusable.into();
+        }
+        Err(help) => help.exit(),
+    };
     let result = match arguments.command {
         Command::Simulate(args) => simulate::run(&args),
         Command::Routes(args) => routes::run(&args),
@@ -68,10 +112,11 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Man { command } => man(command.as_deref()),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "towtank", &mut script);
-            output::write(&script).map(|()| Exit::Fine)
+            output::own(&script).map(|()| Exit::Fine)
         }
     };
     match result {

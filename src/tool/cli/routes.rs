@@ -7,13 +7,20 @@ use super::common::CommonArgs;
 use super::exit::Exit;
 use super::{input, output};
 use crate::istio::translate;
-use crate::tool::report;
+use crate::tool::report::{self, visible};
+
+/// What `--help` says below all options.
+const ENDINGS: &str = "\
+Examples:
+  towtank routes manifests/ --host reviews
+  towtank routes manifests/ --proxy gateway:istio-system:istio=ingressgateway --port 443
+  towtank routes manifests/ -o envoy > envoy.json
+
+Exit status: 0 fine; 2 wrong usage or unusable input, or nothing fits --host and --port.";
 
 #[derive(Debug, Args)]
+#[command(after_help = ENDINGS, next_help_heading = "Table")]
 pub(super) struct RoutesArgs {
-    #[command(flatten)]
-    common: CommonArgs,
-
     /// Only virtual hosts with this text in their name or domains
     #[arg(long, value_name = "TEXT")]
     host: Option<String>,
@@ -25,6 +32,9 @@ pub(super) struct RoutesArgs {
     /// table for people, json or yaml for programs, envoy for Envoy's own configuration form
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
+
+    #[command(flatten)]
+    common: CommonArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -50,7 +60,7 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
             width: output::width(),
             color: output::color(args.common.color),
         };
-        let texts: Vec<Vec<u8>> = workspace
+        let texts: Vec<(Vec<u8>, bool)> = workspace
             .proxies
             .par_iter()
             .map(|proxy| {
@@ -61,20 +71,28 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
                     Format::Yaml => yaml_document(&report::routes::to_json(&table, &workspace.sources, &view)),
                     Format::Envoy => report::envoy::to_json(&table, &workspace.sources),
                 };
+                let any = report::routes::shows_any(&table, &view);
                 if only_one && workspace.proxies.len() == 1 {
                     std::mem::forget(table);
                 }
-                text
+                (text, any)
             })
             .collect();
-        for (i, text) in texts.iter().enumerate() {
+        for (i, (text, _)) in texts.iter().enumerate() {
             if i > 0 && args.output == Format::Table {
                 output::write(b"\n")?;
             }
-            output::write(text)?;
-            if !text.ends_with(b"\n") {
-                output::write(b"\n")?;
+            match args.output {
+                Format::Table => output::write(text)?,
+                Format::Json | Format::Yaml | Format::Envoy => output::json(text)?,
             }
+            if !text.ends_with(b"\n") {
+                output::own(b"\n")?;
+            }
+        }
+        if (args.host.is_some() || args.port.is_some()) && !texts.iter().any(|(_, any)| *any) {
+            output::message(&format!("error: {}", nothing_fits(args)));
+            exit = Exit::Unusable;
         }
         // The process ends here; to take a large mesh apart first would cost time and change nothing.
         if only_one {
@@ -84,10 +102,64 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
+fn nothing_fits(args: &RoutesArgs) -> String {
+    let of_port = args.port.map(|port| format!(" of port {port}")).unwrap_or_default();
+    match &args.host {
+        Some(host) => format!("no virtual host{of_port} has `{host}` in its name or domains"),
+        None => format!("no listener{of_port}"),
+    }
+}
+
 /// The JSON output as a YAML document of its own.
 fn yaml_document(json: &[u8]) -> Vec<u8> {
     // What is written as JSON reads back, and every JSON value has a YAML form.
-    let value: serde_json::Value = serde_json::from_slice(json).unwrap_or_default();
-    let text = serde_yaml::to_string(&value).unwrap_or_default();
+    let mut value: serde_json::Value = serde_json::from_slice(json).unwrap_or_default();
+    let mut texts = Quoted { stem: stem(json), texts: Vec::new() };
+    texts.take(&mut value);
+    let mut text = serde_yaml::to_string(&value).unwrap_or_default();
+    for (i, quoted) in texts.texts.iter().enumerate().rev() {
+        text = text.replace(&format!("{}{i}", texts.stem), quoted);
+    }
     format!("---\n{text}").into_bytes()
+}
+
+/// A word that stands nowhere in the text.
+fn stem(json: &[u8]) -> String {
+    let is_free = |word: &String| memchr::memmem::find(json, word.as_bytes()).is_none();
+    (0_u32..).map(|n| format!("text-{n}-")).find(is_free).unwrap_or_default()
+}
+
+/// Texts that YAML would lay over several lines or show as they are, with what is not printed: they are quoted as in JSON.
+struct Quoted {
+    stem: String,
+    texts: Vec<String>,
+}
+
+impl Quoted {
+    /// Puts a word of its own in the place of each such text.
+    fn take(&mut self, value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::String(text) => *text = self.word_for(std::mem::take(text)),
+            serde_json::Value::Array(all) => all.iter_mut().for_each(|v| self.take(v)),
+            serde_json::Value::Object(all) => {
+                let old = std::mem::take(all);
+                for (key, mut value) in old {
+                    self.take(&mut value);
+                    let key = self.word_for(key);
+                    all.insert(key, value);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn word_for(&mut self, text: String) -> String {
+        if *visible::line(&text, false) == text {
+            return text;
+        }
+        let json = serde_json::Value::String(text).to_string();
+        let quoted = String::from_utf8_lossy(&visible::json(json.as_bytes())).into_owned();
+        self.texts.push(quoted);
+        format!("{}{}", self.stem, self.texts.len() - 1)
+    }
 }

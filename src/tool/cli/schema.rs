@@ -6,7 +6,17 @@ use super::exit::Exit;
 use super::output;
 use crate::tool::report::schema;
 
+/// What `--help` says below all options.
+const ENDINGS: &str = "\
+Examples:
+  towtank schema scenario > scenario.schema.json
+  towtank schema simulate
+  towtank schema check
+
+Exit status: 0 fine; 2 wrong usage.";
+
 #[derive(Debug, Args)]
+#[command(after_help = ENDINGS)]
 pub(super) struct SchemaArgs {
     /// scenario is that of scenario.yaml; test that of test files and of `test -o json`; the others are those of `-o json`
     #[arg(value_enum)]
@@ -34,6 +44,6 @@ pub(super) fn run(args: &SchemaArgs) -> anyhow::Result<Exit> {
         Name::Test => schema::TEST,
         Name::Verify => schema::VERIFY,
     };
-    output::write(text.as_bytes())?;
+    output::own(text.as_bytes())?;
     Ok(Exit::Fine)
 }

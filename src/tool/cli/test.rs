@@ -20,11 +20,19 @@ use crate::traffic::workspace::{Inputs, Workspace};
 /// Name of the golden beside the scenario or the first test file. It is no YAML, so nobody takes it for a manifest.
 const GOLDEN_FILE: &str = "towtank.golden";
 
-#[derive(Debug, Args)]
-pub(super) struct TestArgs {
-    #[command(flatten)]
-    common: CommonArgs,
+/// What `--help` says below all options.
+const ENDINGS: &str = "\
+Examples:
+  towtank test scenarios/
+  towtank test . --filter canary --coverage
+  towtank test scenarios/ --update
+  towtank test scenarios/ -o junit > towtank.xml
 
+Exit status: 0 all passed; 1 a test fails, the golden differs or too little is covered; 2 wrong usage or unusable input.";
+
+#[derive(Debug, Args)]
+#[command(after_help = ENDINGS, next_help_heading = "Tests")]
+pub(super) struct TestArgs {
     /// Only tests with this text in their name or file name (repeatable: any of them)
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
@@ -44,6 +52,9 @@ pub(super) struct TestArgs {
     /// table for people; json, junit and tap for programs; github for annotations of a pull request
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
+
+    #[command(flatten)]
+    common: CommonArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -251,7 +262,7 @@ fn golden(folder: &Option<PathBuf>, new: impl FnOnce() -> String, args: &TestArg
     };
     let shown = path.display().to_string();
     if args.update {
-        return match std::fs::write(&path, new()) {
+        return match files::replace(&path, new().as_bytes()) {
             Ok(()) => {
                 output::message(&format!("wrote {shown}"));
                 Ok(None)
@@ -264,6 +275,11 @@ fn golden(folder: &Option<PathBuf>, new: impl FnOnce() -> String, args: &TestArg
     }
     if !args.filter.is_empty() || !path.is_file() {
         return Ok(None);
+    }
+    if path.is_symlink() {
+        // It could lead to any file of the machine, whose lines would be shown as differences.
+        output::message(&format!("error: `{shown}` is a link; a golden is a file of its own"));
+        return Err(Stopped);
     }
     match files::read_text(&path) {
         Ok(old) => Ok(Some(Golden { path: shown, old, new: new() })),
@@ -279,7 +295,7 @@ fn stop(findings: &[Finding], sources: &SourceMap, args: &TestArgs) -> Stopped {
     output::message(&format!("towtank: {}", diagnostics::summary(findings)));
     if args.output == Format::Github {
         // Annotations are wanted all the more where nothing could run. The exit status tells if they cannot be written.
-        let _ = output::write(github::to_text(findings, sources).as_bytes());
+        let _ = output::annotations(&github::to_text(findings, sources));
     }
     Stopped
 }
@@ -290,10 +306,10 @@ fn say(findings: &[Finding], sources: &SourceMap, args: &TestArgs) {
 
 fn write(args: &TestArgs, suites: &[Suite<'_>]) -> anyhow::Result<()> {
     let text = match args.output {
-        Format::Json => test::to_json(suites)?,
+        Format::Json => return output::json(&test::to_json(suites)?),
         Format::Junit => test::to_junit(suites).into_bytes(),
         Format::Tap => test::to_tap(suites).into_bytes(),
-        Format::Github => test::to_github(suites).into_bytes(),
+        Format::Github => return output::annotations(&test::to_github(suites)),
         Format::Table => {
             let view = View { color: output::color(args.common.color) };
             let texts: Vec<String> = suites.iter().map(|s| test::to_text(s, view)).collect();

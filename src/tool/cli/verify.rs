@@ -18,11 +18,18 @@ use crate::tool::verify::{self, MODELLED_VERSION, Program, ProxyResult, Sums};
 use crate::traffic::request_text;
 use crate::traffic::workspace::Workspace;
 
-#[derive(Debug, Args)]
-pub(super) struct VerifyArgs {
-    #[command(flatten)]
-    common: CommonArgs,
+/// What `--help` says below all options.
+const ENDINGS: &str = "\
+Examples:
+  towtank verify scenarios/canary-90-10
+  towtank verify manifests/ --envoy ./envoy --draws 2000
+  towtank verify manifests/ --requests requests.jsonl -o json
 
+Exit status: 0 Envoy agrees; 1 it decides otherwise; 2 wrong usage or unusable input.";
+
+#[derive(Debug, Args)]
+#[command(after_help = ENDINGS, next_help_heading = "Envoy")]
+pub(super) struct VerifyArgs {
     /// Requests to send, one JSON object a line; `-` is standard input. Default: the scenario's streams, and one request for
     /// each route
     #[arg(long, value_name = "FILE")]
@@ -39,6 +46,9 @@ pub(super) struct VerifyArgs {
     /// table for people, json for programs
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
+
+    #[command(flatten)]
+    common: CommonArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -161,7 +171,7 @@ fn result(program: &Program, job: &Job, workspace: &Workspace, args: &VerifyArgs
 
 fn write(args: &VerifyArgs, program: &Program, workspace: &Workspace, results: &[ProxyResult]) -> anyhow::Result<()> {
     match args.output {
-        Format::Json => output::write(&report::verify::to_json(&workspace.name, &program.version, results)),
+        Format::Json => output::json(&report::verify::to_json(&workspace.name, &program.version, results)),
         Format::Table => {
             let color = output::color(args.common.color);
             let view = report::verify::View { color, verbose: args.common.verbose };

@@ -19,6 +19,8 @@ pub(crate) struct Places<'a> {
     pub paths: &'a [PathBuf],
     /// A file with a MeshConfig, which counts for all of them.
     pub mesh_config: Option<&'a Path>,
+    /// Whether scenarios may name files outside of the repository that they are in, or of the folder among `paths`.
+    pub allow_outside: bool,
 }
 
 /// A scenario of which there is none by that name on the other side.
@@ -55,6 +57,7 @@ impl Places<'_> {
         let (old_scenarios, old_plain) = part(against);
         let several = new_scenarios.len().max(old_scenarios.len()) > 1;
         let of = |folder: &Path, extra: &[PathBuf], own: Own| self.scenario(folder, extra, own, several);
+        let of_old = |folder: &Path, extra: &[PathBuf], own: Own| older.scenario(folder, extra, own, several);
         if new_scenarios.is_empty() && old_scenarios.is_empty() {
             return Ok(self.gather().into_iter().zip(older.gather()).collect());
         }
@@ -63,7 +66,7 @@ impl Places<'_> {
             return Ok(new_scenarios.iter().map(pair).collect());
         }
         if new_scenarios.is_empty() {
-            let pair = |f: &PathBuf| (of(f, &new_plain, Own::LeftOut), of(f, &old_plain, Own::Included));
+            let pair = |f: &PathBuf| (of_old(f, &new_plain, Own::LeftOut), of_old(f, &old_plain, Own::Included));
             return Ok(old_scenarios.iter().map(pair).collect());
         }
         let counterpart = |folder: &PathBuf| match old_scenarios.as_slice() {
@@ -74,7 +77,7 @@ impl Places<'_> {
             }
         };
         let pair = |f: &PathBuf| {
-            let mut old = of(counterpart(f)?, &old_plain, Own::Included);
+            let mut old = of_old(counterpart(f)?, &old_plain, Own::Included);
             let new = of(f, &new_plain, Own::Included);
             old.name.clone_from(&new.name);
             Ok((new, old))
@@ -83,12 +86,60 @@ impl Places<'_> {
     }
 
     fn scenario(&self, folder: &Path, extra: &[PathBuf], own: Own, several: bool) -> Inputs {
-        let mut inputs = of_scenario(folder, extra, own);
+        let bounds = self.bounds(folder);
+        let mut inputs = of_scenario(folder, extra, own, bounds.as_deref());
         if several {
             inputs.name = folder.display().to_string();
         }
         self.add_mesh_config(&mut inputs);
         inputs
+    }
+
+    /// Adds the manifests that are in force now. A scenario there stands for its manifests; what else it says (pods, proxies, mesh
+    /// settings) counts where the inputs have no scenario themselves.
+    pub(crate) fn add_base(&self, inputs: &mut Inputs) {
+        let (scenarios, plain) = part(self.paths);
+        let found = inputs.findings.len();
+        let own = inputs.scenario.as_ref().map(|(file, _)| PathBuf::from(inputs.sources.name(*file)));
+        let own = own.as_deref().and_then(Path::parent).and_then(Path::file_name);
+        let wanted: Vec<&PathBuf> = match scenarios.as_slice() {
+            [_] | [] => scenarios.iter().collect(),
+            // Of several, the one of the same name.
+            all => all.iter().filter(|folder| own.is_none() || folder.file_name() == own).collect(),
+        };
+        if let (Some(own), [], false) = (own, wanted.as_slice(), scenarios.is_empty()) {
+            let message = format!("--base: no scenario there is called like the folder `{}`", own.display());
+            inputs
+                .findings
+                .push(Finding::new("load", Severity::Error, message).hint("name the folder that is in force now"));
+        }
+        for folder in wanted {
+            let bounds = self.bounds(folder);
+            let Some((file, scenario)) = read_scenario(folder, inputs, bounds.as_deref()) else { continue };
+            let own = manifests_of(&scenario, folder);
+            let (files, findings) = texts::add_paths_within(&mut inputs.sources, &own, bounds.as_deref());
+            inputs.base.extend(files);
+            inputs.findings.extend(findings);
+            inputs.scenario.get_or_insert((file, scenario));
+        }
+        let (files, findings) = texts::add_paths(&mut inputs.sources, &plain);
+        inputs.base.extend(files);
+        if inputs.base.is_empty() && findings.is_empty() && inputs.findings.len() == found && !self.paths.is_empty() {
+            let empty = Finding::new("load", Severity::Error, "there are no manifests to compare with below --base");
+            inputs.findings.push(empty.hint("name the file or folder that is in force now"));
+        }
+        inputs.findings.extend(findings);
+    }
+
+    /// The folder that the scenario's files must stand in.
+    fn bounds(&self, folder: &Path) -> Option<PathBuf> {
+        if self.allow_outside { None } else { texts::bounds(folder, self.given(folder)) }
+    }
+
+    /// The folder among the paths that the scenario was found below.
+    fn given<'p>(&'p self, folder: &'p Path) -> &'p Path {
+        let mut folders = self.paths.iter().map(|p| p.as_path()).filter(|p| folder.starts_with(p) && p.is_dir());
+        folders.next().unwrap_or(folder)
     }
 
     fn add_mesh_config(&self, inputs: &mut Inputs) {
@@ -139,19 +190,23 @@ fn scenario_folders(path: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn of_scenario(folder: &Path, extra: &[PathBuf], own: Own) -> Inputs {
+fn of_scenario(folder: &Path, extra: &[PathBuf], own: Own, bounds: Option<&Path>) -> Inputs {
     let mut inputs = Inputs::default();
-    let Some((file, scenario)) = read_scenario(folder, &mut inputs) else { return inputs };
-    let mut paths = if own == Own::LeftOut { Vec::new() } else { manifests_of(&scenario, folder) };
-    paths.extend(extra.iter().cloned());
-    add_manifests(&paths, &mut inputs);
+    let Some((file, scenario)) = read_scenario(folder, &mut inputs, bounds) else { return inputs };
+    let own = if own == Own::LeftOut { Vec::new() } else { manifests_of(&scenario, folder) };
+    let (files, findings) = texts::add_paths_within(&mut inputs.sources, &own, bounds);
+    inputs.manifests.extend(files);
+    inputs.findings.extend(findings);
+    add_manifests(extra, &mut inputs);
     inputs.scenario = Some((file, scenario));
     inputs
 }
 
 /// Adds the text of a scenario, and what is wrong with it.
-fn read_scenario(folder: &Path, inputs: &mut Inputs) -> Option<(FileId, Scenario)> {
-    let file = add_file(&folder.join(SCENARIO_FILE), inputs)?;
+fn read_scenario(folder: &Path, inputs: &mut Inputs, bounds: Option<&Path>) -> Option<(FileId, Scenario)> {
+    let (files, findings) = texts::add_paths_within(&mut inputs.sources, &[folder.join(SCENARIO_FILE)], bounds);
+    inputs.findings.extend(findings);
+    let file = files.first().copied()?;
     let text = inputs.sources.file(file).map(|f| f.text.clone()).unwrap_or_default();
     match scenario::decode(file, &text) {
         Ok(scenario) => Some((file, scenario)),
@@ -189,42 +244,18 @@ fn add_manifests(paths: &[PathBuf], inputs: &mut Inputs) {
             inputs.manifests.extend(file);
         } else {
             let (files, findings) = texts::add_paths(&mut inputs.sources, std::slice::from_ref(path));
+            let is_empty = |id: &FileId| inputs.sources.file(*id).is_some_and(|f| f.text.trim().is_empty());
+            // In a folder an empty file harms nobody; one that was asked for by name was to hold something.
+            if !path.is_dir() && files.iter().any(is_empty) {
+                let message = format!("`{}` is empty", path.display());
+                let empty = Finding::new("load", Severity::Error, message);
+                inputs.findings.push(empty.hint("name a file with manifests: did what was to write it fail?"));
+                continue;
+            }
             inputs.manifests.extend(files);
             inputs.findings.extend(findings);
         }
     }
-}
-
-/// Adds the manifests that are in force now. A scenario there stands for its manifests; what else it says (pods, proxies, mesh
-/// settings) counts where the inputs have no scenario themselves.
-pub(crate) fn add_base(paths: &[PathBuf], inputs: &mut Inputs) {
-    let (scenarios, mut plain) = part(paths);
-    let found = inputs.findings.len();
-    let own = inputs.scenario.as_ref().map(|(file, _)| PathBuf::from(inputs.sources.name(*file)));
-    let own = own.as_deref().and_then(Path::parent).and_then(Path::file_name);
-    let wanted: Vec<&PathBuf> = match scenarios.as_slice() {
-        [_] | [] => scenarios.iter().collect(),
-        // Of several, the one of the same name.
-        all => all.iter().filter(|folder| own.is_none() || folder.file_name() == own).collect(),
-    };
-    if let (Some(own), [], false) = (own, wanted.as_slice(), scenarios.is_empty()) {
-        let message = format!("--base: no scenario there is called like the folder `{}`", own.display());
-        inputs
-            .findings
-            .push(Finding::new("load", Severity::Error, message).hint("name the folder that is in force now"));
-    }
-    for folder in wanted {
-        let Some((file, scenario)) = read_scenario(folder, inputs) else { continue };
-        plain.extend(manifests_of(&scenario, folder));
-        inputs.scenario.get_or_insert((file, scenario));
-    }
-    let (files, findings) = texts::add_paths(&mut inputs.sources, &plain);
-    if files.is_empty() && findings.is_empty() && inputs.findings.len() == found && !paths.is_empty() {
-        let empty = Finding::new("load", Severity::Error, "there are no manifests to compare with below --base");
-        inputs.findings.push(empty.hint("name the file or folder that is in force now"));
-    }
-    inputs.base = files;
-    inputs.findings.extend(findings);
 }
 
 fn add_standard_input(inputs: &mut Inputs) -> Option<FileId> {

@@ -4,8 +4,12 @@
 
 mod meshes;
 mod texts;
+#[cfg(feature = "cli")]
+mod write;
 
-pub(crate) use meshes::{Places, add_base};
+pub(crate) use meshes::Places;
 #[cfg(test)]
 pub(crate) use texts::manifest_files;
 pub(crate) use texts::{add_paths, read_any, read_text};
+#[cfg(feature = "cli")]
+pub(crate) use write::{is_same, replace};

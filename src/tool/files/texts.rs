@@ -20,13 +20,30 @@ const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 ///
 /// Gives the files and what could not be read (id `load`). Standard input is the caller's: it adds its text itself.
 pub(crate) fn add_paths<P: AsRef<Path>>(sources: &mut SourceMap, paths: &[P]) -> (Vec<FileId>, Vec<Finding>) {
+    add_paths_within(sources, paths, None)
+}
+
+/// The same for paths that a scenario names or holds: what lies outside of the folder `bounds` is refused (id `load`), also
+/// where a link leads there. None: everything may be read.
+pub(super) fn add_paths_within<P: AsRef<Path>>(
+    sources: &mut SourceMap,
+    paths: &[P],
+    bounds: Option<&Path>,
+) -> (Vec<FileId>, Vec<Finding>) {
     let mut files = Vec::new();
     let mut findings = Vec::new();
     let mut seen = FxHashSet::default();
     for path in paths {
         for file in manifest_files(path.as_ref(), &mut findings) {
+            let canonical = file.canonicalize().ok();
+            if let (Some(bounds), Some(canonical)) = (bounds, &canonical)
+                && !canonical.starts_with(bounds)
+            {
+                findings.push(outside(&file, bounds));
+                continue;
+            }
             // Pipes and the like have no name of their own; they are read each time.
-            if let Ok(canonical) = file.canonicalize()
+            if let Some(canonical) = canonical
                 && canonical.is_file()
                 && !seen.insert(canonical)
             {
@@ -39,6 +56,19 @@ pub(crate) fn add_paths<P: AsRef<Path>>(sources: &mut SourceMap, paths: &[P]) ->
         }
     }
     (files, findings)
+}
+
+fn outside(file: &Path, bounds: &Path) -> Finding {
+    let message = format!("`{}` lies outside of `{}`, where the scenario may read", file.display(), bounds.display());
+    Finding::new("load", Severity::Error, message).hint("--allow-outside lets scenarios name files anywhere")
+}
+
+/// The folder that a scenario may read from: the repository that `folder` is in, else `given`, the folder that was asked for.
+pub(super) fn bounds(folder: &Path, given: &Path) -> Option<PathBuf> {
+    let absolute = |path: &Path| if path.as_os_str().is_empty() { Path::new(".") } else { path }.canonicalize().ok();
+    let folder = absolute(folder)?;
+    let repository = folder.ancestors().find(|a| a.join(".git").exists()).map(Path::to_path_buf);
+    repository.or_else(|| absolute(given))
 }
 
 /// The manifest files of a path: itself where it is not a folder, else all `.yaml`, `.yml` and `.json` files below it, in

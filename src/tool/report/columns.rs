@@ -3,6 +3,7 @@
 use unicode_width::UnicodeWidthStr as _;
 
 use super::style::{Style, paint};
+use super::visible;
 
 /// Blanks between two columns.
 pub(super) const GAP: usize = 2;
@@ -16,7 +17,7 @@ pub(super) struct Cell {
 
 impl Cell {
     pub(super) fn line(text: impl Into<String>, style: Style) -> Cell {
-        Cell { lines: vec![text.into()], style }
+        Cell { lines: vec![visible::line(&text.into(), false).into_owned()], style }
     }
 
     fn width(&self) -> usize {
@@ -64,10 +65,12 @@ fn in_lines(row: &[Cell], widths: &[usize], others: Side, color: bool) -> Vec<St
     (0..height).map(line).collect()
 }
 
-/// Text in lines of at most `width` columns (0: one line), the first as it is and the others behind `indent` blanks.
+/// Text in lines of at most `width` columns (0: one line), the first as it is and the others behind `indent` blanks. It breaks
+/// nowhere else: a line end in it is shown.
 pub(super) fn wrap(text: &str, width: u16, indent: usize) -> String {
+    let text = visible::line(text, false);
     if width == 0 {
-        return text.to_owned();
+        return text.into_owned();
     }
     let mut out = String::new();
     let mut column = 0;

@@ -8,6 +8,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use crate::manifest::diagnostic::place::{Locator, Place};
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::SourceMap;
+use crate::tool::report::visible::{line, visible};
 
 /// All findings, in order, each followed by an empty line. Empty text where there are none.
 pub(crate) fn to_text(findings: &[Finding], sources: &SourceMap, color: bool) -> String {
@@ -42,33 +43,38 @@ fn one(finding: &Finding, sources: &SourceMap, locator: &mut Locator<'_>, render
         Severity::Warning => Level::WARNING,
         Severity::Info => Level::NOTE,
     };
-    let mut group = Group::with_title(level.primary_title(finding.statement()).id(finding.id.to_string()));
+    let mut group = Group::with_title(level.primary_title(shown(&finding.statement())).id(shown(&finding.id)));
     let excerpt = place.and_then(|p| excerpt(p, locator));
     if let (Some(place), Some((line, range))) = (place, excerpt) {
-        let label = (!finding.path.is_empty()).then_some(finding.path.as_str());
+        let label = (!finding.path.is_empty()).then(|| shown(&finding.path));
         group = group.element(
             Snippet::source(line)
                 .line_start(place.line as usize)
-                .path(sources.name(place.file).to_owned())
+                .path(shown(sources.name(place.file)))
                 .annotation(AnnotationKind::Primary.span(range).label(label)),
         );
     } else if let Some(place) = place {
-        group = group
-            .element(annotate_snippets::Origin::path(sources.name(place.file).to_owned()).line(place.line as usize));
+        group =
+            group.element(annotate_snippets::Origin::path(shown(sources.name(place.file))).line(place.line as usize));
     }
     for related in &finding.related {
         let at = crate::envoy::words::place(related.at, sources);
         let at = if at.is_empty() { at } else { format!(" ({at})") };
-        group = group.element(Level::NOTE.message(format!("{}{at}", related.message)));
+        group = group.element(Level::NOTE.message(shown(&format!("{}{at}", related.message))));
     }
     if let Some(witness) = &finding.witness {
-        group = group.element(Level::NOTE.message(format!("for example: {witness}")));
+        group = group.element(Level::NOTE.message(shown(&format!("for example: {witness}"))));
     }
     if let Some(hint) = &finding.hint {
-        group = group.element(Level::HELP.message(hint.clone()));
+        group = group.element(Level::HELP.message(visible(hint, false).into_owned()));
     }
     let groups: [Group<'_>; 1] = [group];
     renderer.render(&groups)
+}
+
+/// One line, whoever wrote what stands in it.
+fn shown(text: &str) -> String {
+    line(text, false).into_owned()
 }
 
 /// Longest excerpt that is shown; generated manifests can have lines of megabytes.

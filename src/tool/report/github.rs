@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::manifest::diagnostic::place::Locator;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::SourceMap;
+use crate::tool::report::visible::visible;
 
 /// One line for each finding.
 pub(crate) fn to_text(findings: &[Finding], sources: &SourceMap) -> String {
@@ -24,7 +25,9 @@ pub(crate) fn to_text(findings: &[Finding], sources: &SourceMap) -> String {
             let _ = write!(message, "\n{hint}");
         }
         let place = locator.find(f).map_or_else(String::new, |p| {
-            format!("file={},line={},col={},", property(sources.name(p.file)), p.line, p.column)
+            // Annotations want paths as the repository has them.
+            let name = sources.name(p.file);
+            format!("file={},line={},col={},", property(name.strip_prefix("./").unwrap_or(name)), p.line, p.column)
         });
         let _ = writeln!(out, "::{command} {place}title={}::{}", property(&f.id), data(&message));
     }
@@ -32,7 +35,7 @@ pub(crate) fn to_text(findings: &[Finding], sources: &SourceMap) -> String {
 }
 
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    visible(text, false).replace('%', "%25").replace('\n', "%0A")
 }
 
 fn property(text: &str) -> String {

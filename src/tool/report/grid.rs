@@ -2,6 +2,7 @@
 
 use crate::tool::report::columns::{self, Cell, Side};
 use crate::tool::report::style::Style;
+use crate::tool::report::visible;
 use crate::traffic::replay::Count;
 
 /// What a row says beside its numbers.
@@ -121,6 +122,7 @@ pub(super) fn thousands(n: u64) -> String {
 
 /// The name in lines of at most `room` characters, indented; long names break behind `.`, `-`, `/` and `:`.
 fn wrapped_name(text: &str, depth: usize, room: usize) -> Vec<String> {
+    let text = &*visible::line(text, false);
     let first = "  ".repeat(depth);
     let rest = "  ".repeat(depth + 2);
     let mut lines = Vec::new();

@@ -24,8 +24,7 @@ pub(crate) mod style;
 pub(crate) mod test;
 #[cfg(all(feature = "verify", unix))]
 pub(crate) mod verify;
-#[cfg(feature = "cli")]
-mod visible;
+pub(crate) mod visible;
 
 /// Version of the JSON outputs, their first key: it grows when a key goes, or means something else, not when one is added.
 const VERSION: u32 = 1;

@@ -2,6 +2,8 @@
 
 use anstyle::{AnsiColor, Style as Ansi};
 
+use super::visible::visible;
+
 /// What a piece of text is; each has one look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Style {
@@ -28,5 +30,6 @@ pub(crate) fn paint(text: &str, style: Style, color: bool) -> String {
         Style::Bad => Ansi::new().bold().fg_color(Some(AnsiColor::Red.into())),
         Style::Warning => Ansi::new().fg_color(Some(AnsiColor::Yellow.into())),
     };
-    if color { format!("{ansi}{text}{ansi:#}") } else { text.to_owned() }
+    // What looks like a colour in the text itself is none of ours.
+    if color { format!("{ansi}{}{ansi:#}", visible(text, false)) } else { text.to_owned() }
 }

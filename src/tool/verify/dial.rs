@@ -82,5 +82,9 @@ fn server_name(request: &Request) -> Result<Option<String>, &'static str> {
 
 /// True where this machine can make IPv6 sockets at all; Envoy refuses every IPv6 address where it cannot.
 pub(super) fn has_ipv6() -> bool {
-    UdpSocket::bind("[::]:0").is_ok()
+    // The loopback's address is no one else's business; a machine may lack it and have sockets all the same.
+    match UdpSocket::bind("[::1]:0") {
+        Ok(_) => true,
+        Err(error) => error.kind() == std::io::ErrorKind::AddrNotAvailable,
+    }
 }

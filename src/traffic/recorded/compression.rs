@@ -48,12 +48,44 @@ pub(super) fn open(compression: Option<Compression>, input: Box<dyn Read + Send>
     Ok(match compression {
         None => input,
         #[cfg(feature = "compression")]
-        Some(Compression::Gzip) => Box::new(flate2::read::MultiGzDecoder::new(input)),
+        Some(Compression::Gzip) => Box::new(Members::new(input)),
         #[cfg(feature = "compression")]
         Some(Compression::Zstandard) => Box::new(zstd::stream::read::Decoder::new(input)?),
         #[cfg(not(feature = "compression"))]
         Some(other) => return Err(io::Error::new(io::ErrorKind::Unsupported, other.name())),
     })
+}
+
+/// All members of gzip data. As gzip itself does, what follows them and is no member is passed over: padding of tapes and
+/// blocks, a line end that an editor added.
+#[cfg(feature = "compression")]
+struct Members {
+    /// None: the end.
+    member: Option<flate2::bufread::GzDecoder<io::BufReader<Box<dyn Read + Send>>>>,
+}
+
+#[cfg(feature = "compression")]
+impl Members {
+    fn new(input: Box<dyn Read + Send>) -> Members {
+        Members { member: Some(flate2::bufread::GzDecoder::new(io::BufReader::new(input))) }
+    }
+}
+
+#[cfg(feature = "compression")]
+impl Read for Members {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let Some(member) = &mut self.member else { return Ok(0) };
+            let read = member.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            let Some(mut input) = self.member.take().map(flate2::bufread::GzDecoder::into_inner) else { return Ok(0) };
+            if io::BufRead::fill_buf(&mut input)?.first() == Some(&0x1f) {
+                self.member = Some(flate2::bufread::GzDecoder::new(input));
+            }
+        }
+    }
 }
 
 /// What an error while reading says about the log.

@@ -70,7 +70,12 @@ impl Log {
         let mut input = compression::open(compression, Box::new(Cursor::new(head).chain(input))).map_err(explained)?;
         let mut start = Vec::new();
         input.by_ref().take(DETECTION_BYTES as u64).read_to_end(&mut start).map_err(explained)?;
-        let at_end = start.len() < DETECTION_BYTES;
+        let mut at_end = start.len() < DETECTION_BYTES;
+        // The first line may be longer than that.
+        while !at_end && start.len() <= LONGEST_LINE && memchr::memchr(b'\n', &start).is_none() {
+            let read = input.by_ref().take(DETECTION_BYTES as u64).read_to_end(&mut start).map_err(explained)?;
+            at_end = read < DETECTION_BYTES;
+        }
         if start.starts_with("\u{feff}".as_bytes()) {
             start.drain(..3);
         }

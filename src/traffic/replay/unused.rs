@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
 use super::View;
-use crate::envoy::table::RouteSource;
+use crate::envoy::table::{NoteKind, RouteSource};
 use crate::istio::mesh::Mesh;
 use crate::manifest::kinds::ObjectId;
 use crate::manifest::source::Position;
@@ -18,6 +18,8 @@ pub(crate) struct Unused {
     pub at: Position,
     /// Gateways that it names, `NAMESPACE/NAME`, and that are not among the manifests.
     pub missing_gateways: Vec<SmolStr>,
+    /// Why the translation left it out, where it says so.
+    pub reason: Option<String>,
 }
 
 /// Those of the mesh, in creation order. Delegates are looked at through the VirtualServices that name them.
@@ -40,9 +42,17 @@ pub(crate) fn unused(mesh: &Mesh, views: &[Arc<View>]) -> Vec<Unused> {
         .map(|v| Unused {
             object: v.object.clone(),
             at: v.at,
+            reason: reason(&v.object, views),
             missing_gateways: v.gateways.iter().filter(|g| !is_there(g)).cloned().collect(),
         })
         .collect()
+}
+
+/// The first word of any table on why the object, or a rule of it, isn't there.
+fn reason(object: &ObjectId, views: &[Arc<View>]) -> Option<String> {
+    let notes = || views.iter().flat_map(|v| &v.table().notes).filter(|n| n.object.as_ref() == Some(object));
+    let note = notes().find(|n| n.kind != NoteKind::Remark).or_else(|| notes().next())?;
+    Some(if note.rule.is_empty() { note.message.clone() } else { format!("{} ({})", note.message, note.rule) })
 }
 
 fn root(source: &RouteSource) -> &RouteSource {

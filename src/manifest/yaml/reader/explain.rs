@@ -16,6 +16,9 @@ pub(super) enum Wanted {
 pub(super) fn not_in_block(text: &str, last_end: u32, span: Span, wanted: Wanted) -> Box<Problem> {
     let span = at_least_a_word(text, span);
     let between = Span::new(last_end, span.start).slice(text);
+    if text.get(span.start as usize..).is_some_and(|rest| rest.starts_with(',')) {
+        return stray_comma(span);
+    }
     if span.start > 0 && !between.contains(['\n', '\r']) {
         return Problem::syntax(span, "this text stands behind a value that is complete")
             .with_hint("put the whole value in quotes; in single quotes, a quote is written twice");
@@ -31,6 +34,12 @@ pub(super) fn not_in_block(text: &str, last_end: u32, span: Span, wanted: Wanted
         "a key of the object is expected here"
     };
     Problem::syntax(span, message).with_hint("indent the line as the other keys of the object")
+}
+
+/// Only brackets hold commas.
+fn stray_comma(span: Span) -> Box<Problem> {
+    Problem::syntax(span, "a comma stands behind a value that is complete")
+        .with_hint("leave the comma out; only between brackets do commas stand between values")
 }
 
 /// The `:` at `at` would make a second key of the line, or one of a line that goes on with a
@@ -112,6 +121,10 @@ pub(super) fn no_value(text: &str, span: Span) -> Box<Problem> {
     if span.start as usize >= text.len() {
         return Problem::syntax(span, "the text ends where a value is expected")
             .with_hint("close the brackets, or write the value");
+    }
+    if text.get(span.start as usize..).is_some_and(|rest| rest.starts_with(',')) {
+        return Problem::syntax(span, "a value is expected here, not a comma")
+            .with_hint("leave the comma out; it stands between values, and behind none that is whole by itself");
     }
     Problem::syntax(span, "a value is expected here").with_hint("put the value in quotes if text is meant")
 }

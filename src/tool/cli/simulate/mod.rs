@@ -4,7 +4,7 @@ mod task;
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
@@ -17,14 +17,20 @@ use super::fail_on::What;
 use super::{fail_on, input, output, progress};
 use crate::analysis::compare::{LogResult, StreamChange, WhatIf};
 use crate::parallel;
+use crate::tool::files;
 use crate::tool::report::simulate::{Results, Show, to_csv, to_json, to_text};
 use crate::traffic::replay::StreamSummary;
-use crate::traffic::request_text;
 use crate::traffic::scenario::{self, REQUESTS_MAX};
 use crate::traffic::workspace::{Inputs, Workspace};
 
 /// What `--help` says below all options.
 const ENDINGS: &str = "\
+Examples:
+  towtank simulate manifests/
+  towtank simulate manifests/ --against in-force/ --fail-on 'blackholed>1%,unmatched'
+  towtank simulate scenarios/canary-90-10 --count 1e6 --seed 7
+  towtank simulate manifests/ --requests access.log.gz
+
 Ctrl-C stops counting: what was counted until then is reported and marked as partial. A second one ends at once.
 
 Exit status: 0 fine; 1 a condition of --fail-on holds; 2 wrong usage or unusable input; 130 stopped by Ctrl-C.";
@@ -33,7 +39,7 @@ Exit status: 0 fine; 1 a condition of --fail-on holds; 2 wrong usage or unusable
 #[command(after_help = ENDINGS)]
 pub(super) struct SimulateArgs {
     /// Requests of each stream; 10,000 where neither this nor the scenario says
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=REQUESTS_MAX), conflicts_with = "duration", help_heading = STREAMS)]
+    #[arg(long, value_name = "N", value_parser = count, conflicts_with = "duration", help_heading = STREAMS)]
     count: Option<u64>,
 
     /// Requests a second of each stream, for example 200, 200/s or 30/m
@@ -62,7 +68,7 @@ pub(super) struct SimulateArgs {
     max_bad: f64,
 
     /// Host that the log's requests ask for, where the log names none
-    #[arg(long, value_name = "HOST[:PORT]", value_parser = authority, requires = "requests", help_heading = LOG)]
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = input::authority, requires = "requests", help_heading = LOG)]
     authority: Option<String>,
 
     /// Send the same requests through these manifests too, as they were before: what changes? (repeatable)
@@ -114,6 +120,16 @@ enum Format {
     Csv,
 }
 
+/// `10000`, `10_000` or `1e4`.
+fn count(text: &str) -> Result<u64, String> {
+    let digits = text.replace('_', "");
+    let whole = |n: f64| n.fract() == 0.0 && n > 0.0 && n <= REQUESTS_MAX as f64;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number up to 10^15")]
+    let scientific = || digits.parse::<f64>().ok().filter(|n| whole(*n)).map(|n| n as u64);
+    let number = digits.parse().ok().or_else(scientific).filter(|n| (1..=REQUESTS_MAX).contains(n));
+    number.ok_or_else(|| "write a whole number from 1 to 10^15, for example 10000 or 1e6".to_owned())
+}
+
 fn share(text: &str) -> Result<f64, String> {
     scenario::parse_share(text).ok_or_else(|| "a share is from 0 to 1, or from 0% to 100%".to_owned())
 }
@@ -124,13 +140,6 @@ fn rate(text: &str) -> Result<f64, String> {
 
 fn duration(text: &str) -> Result<f64, String> {
     scenario::parse_seconds(text).ok_or_else(|| "a length of time is above 0, for example 90s, 5m or 1h30m".to_owned())
-}
-
-/// `HOST` or `HOST:PORT`, as it stands in a URL.
-fn authority(text: &str) -> Result<String, String> {
-    let wrong = || "write a host, for example shop.example.com or shop:8080".to_owned();
-    let request = request_text::for_url("GET", &format!("http://{text}/")).map_err(|e| format!("{e}; {}", wrong()))?;
-    if request.authority == text && request.path == "/" { Ok(text.to_owned()) } else { Err(wrong()) }
 }
 
 /// One scenario with everything that is said about it.
@@ -151,6 +160,13 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
     let meshes = gather(args)?;
     if meshes.len() > 1 && args.requests.as_ref().is_some_and(|p| p.as_os_str() == "-") {
         anyhow::bail!("--requests -: standard input can be read once, and there are {} scenarios", meshes.len());
+    }
+    if let Some(path) = &args.access_log {
+        let inputs = meshes.iter().flat_map(|(now, before)| std::iter::once(now).chain(before));
+        let mut names = inputs.flat_map(|i| i.sources.iter().map(|(_, file)| file.name.as_str()));
+        if let Some(name) = names.find(|name| files::is_same(path, Path::new(name))) {
+            anyhow::bail!("--access-log {}: this run reads `{name}`; name another file", path.display());
+        }
     }
     let runs = meshes.len();
     for (inputs, older) in meshes {
@@ -173,7 +189,7 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
         };
         // Only now: a file that is there keeps its content where there is nothing to put in its place.
         if let (None, Some(path)) = (&access_log, &args.access_log) {
-            let file = File::create(path).with_context(|| format!("access log {}", path.display()))?;
+            let file = File::create(path).with_context(|| access_log_name(args))?;
             access_log = Some(BufWriter::new(file));
         }
         let task = Task { args, workspace: &workspace, older: older.as_ref(), watch: &watch };
@@ -193,7 +209,7 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
     }
     drop(watch);
     if let Some(mut log) = access_log {
-        log.flush().context("access log")?;
+        log.flush().with_context(|| access_log_name(args))?;
     }
     let results: Vec<Results<'_>> = finished
         .iter()
@@ -230,6 +246,13 @@ fn interrupted(args: &SimulateArgs, runs: usize, finished: &[Finished]) {
         text.push_str("; the access log is not complete");
     }
     output::message(&text);
+}
+
+fn access_log_name(args: &SimulateArgs) -> String {
+    format!(
+        "cannot write the access log {}",
+        args.access_log.iter().map(|p| p.display().to_string()).collect::<String>()
+    )
 }
 
 /// What no single argument can see.
@@ -269,7 +292,7 @@ fn write(args: &SimulateArgs, results: &[Results<'_>]) -> anyhow::Result<()> {
         Format::Json => results.iter().try_for_each(|one| {
             let mut text = to_json(one);
             text.push(b'\n');
-            output::write(&text)
+            output::json(&text)
         }),
         Format::Csv => output::write(&to_csv(results)?),
     }

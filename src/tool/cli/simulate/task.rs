@@ -55,7 +55,9 @@ impl Task<'_> {
             let streams = self.counted(&simulation);
             if let Some(log) = access_log {
                 let stop = || self.watch.stopped();
-                simulation.access_log(self.args.common.seed, stop, log).context("access log")?;
+                simulation
+                    .access_log(self.args.common.seed, stop, log)
+                    .with_context(|| super::access_log_name(self.args))?;
             }
             return Ok(Some(Done { streams, against: None, log: None }));
         };
@@ -103,7 +105,10 @@ impl Task<'_> {
         for unused in replay::unused(&self.workspace.mesh, &simulation.views) {
             let place = crate::envoy::words::place(unused.at, &self.workspace.sources);
             let why = match unused.missing_gateways.as_slice() {
-                [] => "no proxy of this run uses it; --proxy chooses other points of view".to_owned(),
+                [] => unused
+                    .reason
+                    .clone()
+                    .unwrap_or_else(|| "no proxy of this run uses it; --proxy chooses other points of view".to_owned()),
                 [one] => format!("its Gateway {one} is not among the manifests; add it to see what comes through"),
                 more => format!("its Gateways {} are not among the manifests; add them", more.join(", ")),
             };

@@ -7,6 +7,7 @@ use crate::analysis::checks::registry::{self, Check, Profile};
 use crate::analysis::checks::{Answer, NotEvaluated, Question};
 use crate::manifest::diagnostic::Severity;
 use crate::tool::report::style::{Style, paint};
+use crate::tool::report::visible::Lines as _;
 
 /// The checks that were not made, by what they need.
 pub(crate) fn not_evaluated(list: &[NotEvaluated], color: bool) -> String {
@@ -21,7 +22,7 @@ pub(crate) fn not_evaluated(list: &[NotEvaluated], color: bool) -> String {
     let mut out = String::new();
     for (needs, ids) in groups {
         let title = paint("not evaluated", Style::Warning, color);
-        let _ = writeln!(out, "{title}: {}; not given: {needs}", runs(&ids).join(", "));
+        out.say(color, format_args!("{title}: {}; not given: {needs}", runs(&ids).join(", ")));
     }
     out
 }
@@ -68,8 +69,8 @@ pub(crate) fn checklist(questions: &[Question], color: bool) -> String {
         };
         let answer = paint(&format!("{:<7}", q.answer.as_str()), style, color);
         number += 1;
-        let _ = writeln!(out, "{number:>3}  {answer}  {}", q.text);
-        let _ = writeln!(out, "              {}", paint(&q.evidence, Style::Dim, color));
+        out.say(color, format_args!("{number:>3}  {answer}  {}", q.text));
+        out.say(color, format_args!("              {}", paint(&q.evidence, Style::Dim, color)));
     }
     out
 }
@@ -83,27 +84,27 @@ pub(crate) fn explain(check: &Check, color: bool) -> String {
     };
     let mut out = format!("{} ({severity})\n\n", paint(&format!("{} {}", check.id, check.title), Style::Title, color));
     for line in check.manual.lines() {
-        let _ = writeln!(out, "{}", line.strip_prefix(' ').unwrap_or(line));
+        out.say(color, format_args!("{}", line.strip_prefix(' ').unwrap_or(line)));
     }
     let _ = writeln!(out);
     if check.profile == Profile::Ops {
-        let _ = writeln!(out, "Made with --profile ops only.");
+        out.say(color, format_args!("Made with --profile ops only."));
     }
     if !check.needs.is_empty() {
         let needs: Vec<&str> = check.needs.iter().map(|i| i.describe()).collect();
-        let _ = writeln!(out, "Needs: {}", needs.join(", "));
+        out.say(color, format_args!("Needs: {}", needs.join(", ")));
     }
     if !check.peers.is_empty() {
-        let _ = writeln!(out, "Elsewhere: {}", check.peers.join(", "));
+        out.say(color, format_args!("Elsewhere: {}", check.peers.join(", ")));
     }
     if let Some(case) = admission_cases::case(check.id).filter(|_| check.example.is_empty()) {
         for (title, spec) in [("Found in", Some(case.bad)), ("Not found in", case.good)] {
             let Some(spec) = spec else { continue };
-            let _ = writeln!(out, "\n{}\n\n  kind: {}", paint(title, Style::Title, color), case.kind);
+            out.say(color, format_args!("\n{}\n\n  kind: {}", paint(title, Style::Title, color), case.kind));
             if spec.contains('\n') {
-                let _ = writeln!(out, "  spec:\n    {spec}");
+                out.say(color, format_args!("  spec:\n    {spec}"));
             } else {
-                let _ = writeln!(out, "  spec: {spec}");
+                out.say(color, format_args!("  spec: {spec}"));
             }
         }
     }
@@ -115,9 +116,9 @@ pub(crate) fn explain(check: &Check, color: bool) -> String {
         ("Not found in", example.good),
     ] {
         if !text.trim().is_empty() {
-            let _ = writeln!(out, "\n{}\n", paint(title, Style::Title, color));
+            out.say(color, format_args!("\n{}\n", paint(title, Style::Title, color)));
             for line in text.trim_matches('\n').lines() {
-                let _ = writeln!(out, "  {line}");
+                out.say(color, format_args!("  {line}"));
             }
         }
     }

@@ -1,13 +1,12 @@
 //! A decision for people (`explain -o table`): what was tried, what took the request, where it goes and how it arrives.
 
-use std::fmt::Write as _;
-
 use crate::envoy::decision::{Counted, Decision, Outcome, ResponseFlags, Step, Upstream};
 use crate::envoy::request::Request;
 use crate::envoy::table::{ClusterName, RouteTable};
 use crate::envoy::words;
 use crate::manifest::source::SourceMap;
 use crate::tool::report::style::{Style, paint};
+use crate::tool::report::visible::Lines as _;
 
 /// How it is shown.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,25 +27,25 @@ pub(crate) fn to_text(
 ) -> String {
     let mut out = String::new();
     let title = words::request(request);
-    let _ = writeln!(out, "{}", paint(&title, Style::Title, view.color));
-    let _ = writeln!(out, "  seen by {} {}", table.proxy.name, way_in(decision));
+    out.say(view.color, format_args!("{}", paint(&title, Style::Title, view.color)));
+    out.say(view.color, format_args!("  seen by {} {}", table.proxy.name, way_in(decision)));
     if let Some(host) = &decision.virtual_host {
-        let _ = writeln!(out, "  virtual host {host}{}", by_domain(decision, request, table));
+        out.say(view.color, format_args!("  virtual host {host}{}", by_domain(decision, request, table)));
     }
     if !decision.steps.is_empty() {
-        let _ = writeln!(out, "\n{}", paint("  tried in this order", Style::Dim, view.color));
+        out.say(view.color, format_args!("\n{}", paint("  tried in this order", Style::Dim, view.color)));
         steps(&mut out, &decision.steps, sources, view);
     }
-    let _ = writeln!(out, "\n  {}", verdict(decision, view));
+    out.say(view.color, format_args!("\n  {}", verdict(decision, view)));
     clusters(&mut out, decision, table, sources, view);
     if let Some(location) = &decision.location {
-        let _ = writeln!(out, "  Location: {location}");
+        out.say(view.color, format_args!("  Location: {location}"));
     }
     if let Some(up) = &decision.upstream {
-        upstream(&mut out, up, Some(&request.path), "  arrives as");
+        upstream(&mut out, up, Some(&request.path), "  arrives as", view);
     }
     for hint in &decision.hints {
-        let _ = writeln!(out, "  {}", paint(&format!("note: {hint}"), Style::Note, view.color));
+        out.say(view.color, format_args!("  {}", paint(&format!("note: {hint}"), Style::Note, view.color)));
     }
     out
 }
@@ -87,19 +86,25 @@ fn by_domain(d: &Decision, request: &Request, table: &RouteTable) -> String {
 fn steps(out: &mut String, steps: &[Step], sources: &SourceMap, view: View) {
     let skipped = steps.len().saturating_sub(STEPS_MAX);
     if skipped > 0 {
-        let _ = writeln!(out, "    ({skipped} earlier routes did not match; -o json lists them all)");
+        out.say(view.color, format_args!("    ({skipped} earlier routes did not match; -o json lists them all)"));
     }
     for step in steps.iter().skip(skipped) {
         let (mark, style) = if step.matched { ("takes it", Style::Good) } else { ("no      ", Style::Plain) };
-        let _ = writeln!(out, "  {:>4}  {}  {}", step.route_index, paint(mark, style, view.color), step.reason);
+        out.say(
+            view.color,
+            format_args!("  {:>4}  {}  {}", step.route_index, paint(mark, style, view.color), step.reason),
+        );
         for hint in &step.hints {
-            let _ = writeln!(out, "                  {}", paint(&format!("({hint})"), Style::Note, view.color));
+            out.say(
+                view.color,
+                format_args!("                  {}", paint(&format!("({hint})"), Style::Note, view.color)),
+            );
         }
         let from = step.source.as_ref().map_or_else(
             || "written by no manifest".to_owned(),
             |s| format!("{}  {}", words::written_by(s), words::place(s.at, sources)),
         );
-        let _ = writeln!(out, "                  {}", paint(&from, Style::Dim, view.color));
+        out.say(view.color, format_args!("                  {}", paint(&from, Style::Dim, view.color)));
     }
 }
 
@@ -154,24 +159,30 @@ fn clusters(out: &mut String, d: &Decision, table: &RouteTable, sources: &Source
             _ => "",
         };
         let line = format!("{share}{}{end}", words::cluster(&c.name));
-        let _ = writeln!(out, "  {}", paint(&line, if lost { Style::Bad } else { Style::Plain }, view.color));
+        out.say(
+            view.color,
+            format_args!("  {}", paint(&line, if lost { Style::Bad } else { Style::Plain }, view.color)),
+        );
         if let Some(rule) = table.cluster(&c.name).and_then(|c| c.destination_rule.as_ref()) {
             let at = words::place(rule.at, sources);
-            let _ = writeln!(out, "            {}", paint(&format!("{} {at}", rule.object), Style::Dim, view.color));
+            out.say(
+                view.color,
+                format_args!("            {}", paint(&format!("{} {at}", rule.object), Style::Dim, view.color)),
+            );
         }
         if !c.endpoints.is_empty() {
-            let _ = writeln!(out, "            {}", endpoints(&c.endpoints));
+            out.say(view.color, format_args!("            {}", endpoints(&c.endpoints)));
         }
         if lost && let Some(hint) = crate::envoy::cluster_state::remedy(table, &c.name) {
-            let _ = writeln!(out, "            {}", paint(&hint, Style::Note, view.color));
+            out.say(view.color, format_args!("            {}", paint(&hint, Style::Note, view.color)));
         }
         if let Some(up) = &c.upstream {
-            upstream(out, up, None, "            arrives as");
+            upstream(out, up, None, "            arrives as", view);
         }
     }
     let sends_out = d.clusters.iter().any(|c| c.name == ClusterName::Passthrough);
     if sends_out && d.outcome.is_none() {
-        let _ = writeln!(out, "  passthrough leaves the mesh unrouted");
+        out.say(view.color, format_args!("  passthrough leaves the mesh unrouted"));
     }
 }
 
@@ -182,9 +193,9 @@ fn endpoints(all: &[String]) -> String {
     if more > 0 { format!("{}, and {more} more", shown.join(", ")) } else { shown.join(", ") }
 }
 
-fn upstream(out: &mut String, up: &Upstream, sent_path: Option<&str>, lead: &str) {
+fn upstream(out: &mut String, up: &Upstream, sent_path: Option<&str>, lead: &str, view: View) {
     let headers: Vec<String> = up.headers.iter().map(|(n, v)| format!("{n}: {v}")).collect();
     let headers = if headers.is_empty() { String::new() } else { format!("; {}", headers.join("; ")) };
     let changed = if sent_path.is_some_and(|p| p != up.path) { " (was changed on the way)" } else { "" };
-    let _ = writeln!(out, "{lead} {}{changed}, authority {}{headers}", up.path, up.authority);
+    out.say(view.color, format_args!("{lead} {}{changed}, authority {}{headers}", up.path, up.authority));
 }

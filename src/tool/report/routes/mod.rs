@@ -4,4 +4,4 @@ mod json;
 mod table;
 
 pub(crate) use json::to_json;
-pub(crate) use table::{View, to_text};
+pub(crate) use table::{View, shows_any, to_text};

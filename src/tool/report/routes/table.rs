@@ -1,7 +1,5 @@
 //! The route table of a proxy for people (`routes -o table`): per host, in match order, with where each part came from.
 
-use std::fmt::Write as _;
-
 use crate::envoy::cluster_state::ClusterState;
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::table::{
@@ -12,6 +10,7 @@ use crate::envoy::words;
 use crate::manifest::source::SourceMap;
 use crate::tool::report::columns::{self, Cell, Side, wrap};
 use crate::tool::report::style::{Style, paint};
+use crate::tool::report::visible::Lines as _;
 
 /// What to show and how.
 #[derive(Debug, Clone, Default)]
@@ -37,14 +36,14 @@ pub(crate) fn to_text(table: &RouteTable, sources: &SourceMap, view: &View) -> S
             continue;
         }
         let title = format!("route table {}", config.name);
-        let _ = writeln!(out, "\n{}", paint(&title, Style::Title, view.color));
+        out.say(view.color, format_args!("\n{}", paint(&title, Style::Title, view.color)));
         for host in hosts {
             virtual_host(&mut out, table, config, host, sources, view);
             shown += 1;
         }
     }
     if shown == 0 && (view.host.is_some() || view.port.is_some()) {
-        let _ = writeln!(out, "\nno virtual host fits the filter");
+        out.say(view.color, format_args!("\nno virtual host fits the filter"));
     }
     notes(&mut out, table, sources, view);
     out
@@ -75,7 +74,19 @@ fn heading(out: &mut String, proxy: &Proxy, view: &View) {
     };
     let labels = if proxy.labels.is_empty() { "without labels".to_owned() } else { format!("labels {}", proxy.labels) };
     let name = paint(&proxy.name, Style::Title, view.color);
-    let _ = writeln!(out, "{name}  {kind} in namespace {}, {labels}", proxy.namespace);
+    out.say(view.color, format_args!("{name}  {kind} in namespace {}, {labels}", proxy.namespace));
+}
+
+/// Whether anything fits the filters.
+pub(crate) fn shows_any(table: &RouteTable, view: &View) -> bool {
+    let hosts = || {
+        let configs = table.route_configs.iter().filter(|c| view.shows_config(table, c));
+        configs.flat_map(|c| &c.virtual_hosts).any(|h| view.shows_host(h))
+    };
+    match (&view.host, view.port) {
+        (None, Some(port)) => table.listeners.iter().any(|l| l.port == port),
+        _ => hosts(),
+    }
 }
 
 /// What a listener serves has so many columns, however narrow the terminal.
@@ -84,13 +95,16 @@ const SERVES_MIN: u16 = 24;
 fn listeners(out: &mut String, table: &RouteTable, view: &View) {
     let shown: Vec<&Listener> = table.listeners.iter().filter(|l| view.port.is_none_or(|p| p == l.port)).collect();
     if shown.is_empty() {
-        let _ = writeln!(out, "\nno listener{}", view.port.map(|p| format!(" on port {p}")).unwrap_or_default());
+        out.say(
+            view.color,
+            format_args!("\nno listener{}", view.port.map(|p| format!(" on port {p}")).unwrap_or_default()),
+        );
         return;
     }
     if view.host.is_some() {
         return;
     }
-    let _ = writeln!(out, "\n{}", paint("listeners", Style::Title, view.color));
+    out.say(view.color, format_args!("\n{}", paint("listeners", Style::Title, view.color)));
     let address = |l: &Listener| format!("   {}:{}", l.address, l.port);
     let widest = shown.iter().map(|l| address(l).len()).max().unwrap_or(0);
     let room = match view.width {
@@ -104,10 +118,10 @@ fn listeners(out: &mut String, table: &RouteTable, view: &View) {
         vec![Cell::line(address(l), Style::Plain), Cell { lines: lines.collect(), style: Style::Plain }]
     };
     for line in columns::lines(&shown.iter().map(row).collect::<Vec<_>>(), Side::Left, view.color) {
-        let _ = writeln!(out, "{line}");
+        out.say(view.color, format_args!("{line}"));
     }
     if let Some(v) = &table.virtual_outbound {
-        let _ = writeln!(out, "  any other address and port: {}", v.cluster);
+        out.say(view.color, format_args!("  any other address and port: {}", v.cluster));
     }
 }
 
@@ -148,14 +162,17 @@ fn virtual_host(
     sources: &SourceMap,
     view: &View,
 ) {
-    let _ = writeln!(out, "\n  {}", paint(&host.name, Style::Host, view.color));
+    out.say(view.color, format_args!("\n  {}", paint(&host.name, Style::Host, view.color)));
     let other: Vec<&str> = host.domains.iter().map(|d| d.as_str()).collect();
-    let _ = writeln!(out, "  {}", paint(&format!("answers to {}", other.join(", ")), Style::Dim, view.color));
+    out.say(
+        view.color,
+        format_args!("  {}", paint(&format!("answers to {}", other.join(", ")), Style::Dim, view.color)),
+    );
     if host.require_tls {
-        let _ = writeln!(out, "  plain requests are redirected to https before any route is looked at");
+        out.say(view.color, format_args!("  plain requests are redirected to https before any route is looked at"));
     }
     if host.routes.is_empty() {
-        let _ = writeln!(out, "  no routes: every request is answered 404 NR");
+        out.say(view.color, format_args!("  no routes: every request is answered 404 NR"));
     }
     let rows: Vec<Row> = host.routes.iter().map(|r| row(r, table, sources, view)).collect();
     let widest = rows.iter().flat_map(|r| &r.conditions).map(|c| c.chars().count()).max().unwrap_or(0);
@@ -164,7 +181,7 @@ fn virtual_host(
         write_row(out, i, row, column, view);
     }
     for note in table.notes.iter().filter(|n| n.route_config == config.name && n.virtual_host == host.name) {
-        let _ = writeln!(out, "  {}", paint(&note_line(note, sources), Style::Note, view.color));
+        out.say(view.color, format_args!("  {}", paint(&note_line(note, sources), Style::Note, view.color)));
     }
 }
 
@@ -225,17 +242,17 @@ fn write_row(out: &mut String, index: usize, row: &Row, column: usize, view: &Vi
         let number = if i == 0 { format!("{index:>4}") } else { "    ".to_owned() };
         let condition = row.conditions.get(i).map(String::as_str).unwrap_or_default();
         if condition.chars().count() > column {
-            let _ = writeln!(out, "{number}  {condition}");
+            out.say(view.color, format_args!("{number}  {condition}"));
             continue;
         }
         let action = does.next().map(String::as_str).unwrap_or_default();
-        let _ = writeln!(out, "{}", format!("{number}  {condition:<column$}  {action}").trim_end());
+        out.say(view.color, format_args!("{}", format!("{number}  {condition:<column$}  {action}").trim_end()));
     }
     for action in does {
-        let _ = writeln!(out, "      {:<column$}  {action}", "");
+        out.say(view.color, format_args!("      {:<column$}  {action}", ""));
     }
     for line in &row.written {
-        let _ = writeln!(out, "      {}", paint(line, Style::Dim, view.color));
+        out.say(view.color, format_args!("      {}", paint(line, Style::Dim, view.color)));
     }
 }
 
@@ -257,16 +274,21 @@ fn notes(out: &mut String, table: &RouteTable, sources: &SourceMap, view: &View)
     if general.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\n{}", paint("what became of the rest", Style::Title, view.color));
+    out.say(view.color, format_args!("\n{}", paint("what became of the rest", Style::Title, view.color)));
     for note in general {
         let table_name =
             if note.route_config.is_empty() { String::new() } else { format!(" [table {}]", note.route_config) };
-        let _ = writeln!(out, "  {}{table_name}", paint(&note_line(note, sources), Style::Note, view.color));
+        out.say(
+            view.color,
+            format_args!("  {}{table_name}", paint(&note_line(note, sources), Style::Note, view.color)),
+        );
     }
 }
 
 fn note_line(note: &Note, sources: &SourceMap) -> String {
     let at = words::place(note.at, sources);
     let at = if at.is_empty() { String::new() } else { format!("  {at}") };
-    format!("{} ({}){at}", note.message, note.rule)
+    // Not every remark is one of a rule.
+    let rule = if note.rule.is_empty() { String::new() } else { format!(" ({})", note.rule) };
+    format!("{}{rule}{at}", note.message)
 }

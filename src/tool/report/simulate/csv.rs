@@ -2,6 +2,7 @@
 
 use super::Results;
 use crate::analysis::compare::End;
+use crate::tool::report::visible::cell;
 use crate::traffic::replay::{Count, StreamSummary};
 
 const COLUMNS: [&str; 13] = [
@@ -75,14 +76,14 @@ fn what_if_rows(
         let (host, subset, port) =
             cluster.and_then(|c| c.parts()).map_or(("", "", String::new()), |(h, s, p)| (h, s, p.to_string()));
         out.write_record([
-            scenario,
-            &now.name,
-            &now.proxy,
+            &*cell(scenario),
+            &cell(&now.name),
+            &cell(&now.proxy),
             row.end.outcome().as_str(),
             &status.map(|s| s.to_string()).unwrap_or_default(),
-            &cluster.map(ToString::to_string).unwrap_or_default(),
-            host,
-            subset,
+            &cell(&cluster.map(ToString::to_string).unwrap_or_default()),
+            &cell(host),
+            &cell(subset),
             &port,
             &row.before.requests.to_string(),
             &row.now.requests.to_string(),
@@ -100,8 +101,10 @@ fn rows(scenario: &str, s: &StreamSummary, out: &mut csv::Writer<Vec<u8>>) -> Re
         let numbers = [count.share(s.requests), count.expected_share, low, high].map(|x| x.to_string());
         let [share, expected, low, high] = numbers.each_ref().map(String::as_str);
         let requests = count.requests.to_string();
+        let [scenario, stream, proxy] = [scenario, &s.name, &s.proxy].map(cell);
+        let [cluster, host, subset] = [cluster, host, subset].map(cell);
         out.write_record([
-            scenario, &s.name, &s.proxy, outcome, cluster, host, subset, port, &requests, share, expected, low, high,
+            &*scenario, &stream, &proxy, outcome, &cluster, &host, &subset, port, &requests, share, expected, low, high,
         ])
     };
     for d in &s.destinations {

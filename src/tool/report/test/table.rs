@@ -8,7 +8,7 @@ use crate::envoy::words;
 use crate::manifest::source::SourceMap;
 use crate::tool::report::explain::{self, View};
 use crate::tool::report::style::{Style, paint};
-use crate::tool::report::visible::visible;
+use crate::tool::report::visible::{Lines as _, visible};
 
 /// Failed requests of one test that are shown in full.
 const SHOWN_MAX: usize = 20;
@@ -29,7 +29,7 @@ pub(super) fn rule(case: &Case, sources: &SourceMap) -> Option<String> {
 pub(crate) fn to_text(suite: &Suite<'_>, view: View) -> String {
     let mut out = String::new();
     if !suite.name.is_empty() {
-        let _ = writeln!(out, "{}", paint(suite.name, Style::Title, view.color));
+        out.say(view.color, format_args!("{}", paint(suite.name, Style::Title, view.color)));
     }
     let width = suite.results.iter().map(|r| r.name.chars().count()).max().unwrap_or(0).min(60);
     for result in suite.results {
@@ -37,11 +37,11 @@ pub(crate) fn to_text(suite: &Suite<'_>, view: View) -> String {
     }
     if let Some(golden) = &suite.golden {
         if golden.is_same() {
-            let _ = writeln!(out, "{}  golden {}", paint("ok  ", Style::Good, view.color), golden.path);
+            out.say(view.color, format_args!("{}  golden {}", paint("ok  ", Style::Good, view.color), golden.path));
         } else {
-            let _ = writeln!(out, "{}  golden {}", paint("FAIL", Style::Bad, view.color), golden.path);
+            out.say(view.color, format_args!("{}  golden {}", paint("FAIL", Style::Bad, view.color), golden.path));
             out.push_str(&golden_diff(golden, view.color));
-            let _ = writeln!(out, "      to take this over: --update");
+            out.say(view.color, format_args!("      to take this over: --update"));
         }
     }
     if let Some(coverage) = &suite.coverage {
@@ -50,7 +50,7 @@ pub(crate) fn to_text(suite: &Suite<'_>, view: View) -> String {
         let line = format!("coverage: {}{least}", coverage_line(coverage));
         let _ = write!(out, "{}\n{}", paint(&line, style, view.color), uncovered(coverage, suite.sources));
     }
-    let _ = writeln!(out, "{}", sum(suite));
+    out.say(view.color, format_args!("{}", sum(suite)));
     visible(&out, view.color).into_owned()
 }
 
@@ -75,17 +75,19 @@ fn test(out: &mut String, result: &TestResult, width: usize, suite: &Suite<'_>, 
     } else {
         format!("  {}", words::place(result.at, suite.sources))
     };
-    let _ = writeln!(
-        out,
-        "{}  {:<width$}  {}  {}{place}",
-        paint(word, style, view.color),
-        result.name,
-        result.proxy,
-        paint(&count, Style::Dim, view.color)
+    out.say(
+        view.color,
+        format_args!(
+            "{}  {:<width$}  {}  {}{place}",
+            paint(word, style, view.color),
+            result.name,
+            result.proxy,
+            paint(&count, Style::Dim, view.color)
+        ),
     );
     for n in &result.not_evaluated {
         let at = words::place(n.at, suite.sources);
-        let _ = writeln!(out, "        not evaluated: {} ({})  {at}", n.field, n.reason);
+        out.say(view.color, format_args!("        not evaluated: {} ({})  {at}", n.field, n.reason));
     }
     for f in &result.failures {
         difference(out, f, suite, view);
@@ -93,19 +95,22 @@ fn test(out: &mut String, result: &TestResult, width: usize, suite: &Suite<'_>, 
     for case in failed.iter().take(SHOWN_MAX) {
         let text = explained(case, suite.sources, view);
         let (title, steps) = text.split_once('\n').unwrap_or((&text, ""));
-        let _ = writeln!(out, "\n      {title}");
+        out.say(view.color, format_args!("\n      {title}"));
         for f in &case.failures {
             difference(out, f, suite, view);
         }
         if let Some(rule) = rule(case, suite.sources) {
-            let _ = writeln!(out, "          by        {rule}");
+            out.say(view.color, format_args!("          by        {rule}"));
         }
         for line in steps.lines() {
-            let _ = writeln!(out, "{}", format!("      {line}").trim_end());
+            out.say(view.color, format_args!("{}", format!("      {line}").trim_end()));
         }
     }
     if failed.len() > SHOWN_MAX {
-        let _ = writeln!(out, "      ({} more requests failed; -o json lists them all)", failed.len() - SHOWN_MAX);
+        out.say(
+            view.color,
+            format_args!("      ({} more requests failed; -o json lists them all)", failed.len() - SHOWN_MAX),
+        );
     }
     if !result.passed() {
         out.push('\n');
@@ -114,9 +119,9 @@ fn test(out: &mut String, result: &TestResult, width: usize, suite: &Suite<'_>, 
 
 fn difference(out: &mut String, f: &crate::analysis::expect::Failure, suite: &Suite<'_>, view: View) {
     let at = words::place(f.at, suite.sources);
-    let _ = writeln!(out, "        {}  {at}", paint(f.field, Style::Bad, view.color));
-    let _ = writeln!(out, "          expected  {}", f.wanted);
-    let _ = writeln!(out, "          got       {}", f.found);
+    out.say(view.color, format_args!("        {}  {at}", paint(f.field, Style::Bad, view.color)));
+    out.say(view.color, format_args!("          expected  {}", f.wanted));
+    out.say(view.color, format_args!("          got       {}", f.found));
 }
 
 /// The changed lines of a golden, marked by `-` and `+`.
@@ -130,7 +135,7 @@ pub(super) fn golden_diff(golden: &Golden, color: bool) -> String {
             Change::Removed(line) => (format!("      - {line}"), Style::Bad),
             Change::Added(line) => (format!("      + {line}"), Style::Good),
         };
-        let _ = writeln!(out, "{}", paint(line.trim_end(), style, color));
+        out.say(color, format_args!("{}", paint(line.trim_end(), style, color)));
     }
     out
 }
@@ -149,7 +154,7 @@ pub(super) fn uncovered(coverage: &Coverage, sources: &SourceMap) -> String {
     let mut out = String::new();
     for item in coverage.items.iter().filter(|i| !i.covered) {
         let place = words::place(item.at, sources);
-        let _ = writeln!(out, "  not covered: {} {}  {place}", item.kind.as_str(), item.what);
+        out.say(false, format_args!("  not covered: {} {}  {place}", item.kind.as_str(), item.what));
     }
     out
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::envoy::request::Request;
 use crate::tool::report::style::{Style, paint};
+use crate::tool::report::visible::Lines as _;
 use crate::tool::verify::{DifferingRequest, ProxyResult, ShareTest, Sums};
 
 /// How to show it.
@@ -18,7 +19,7 @@ pub(crate) struct View {
 pub(crate) fn to_text(scenario: &str, envoy: &str, results: &[ProxyResult], view: View) -> String {
     let mut out = String::new();
     if !scenario.is_empty() {
-        let _ = writeln!(out, "{}", paint(scenario, Style::Title, view.color));
+        out.say(view.color, format_args!("{}", paint(scenario, Style::Title, view.color)));
     }
     for result in results {
         proxy(&mut out, result, view);
@@ -41,10 +42,10 @@ pub(crate) fn to_text(scenario: &str, envoy: &str, results: &[ProxyResult], view
 }
 
 fn proxy(out: &mut String, result: &ProxyResult, view: View) {
-    let _ = writeln!(out, "proxy {}", paint(&result.proxy, Style::Host, view.color));
+    out.say(view.color, format_args!("proxy {}", paint(&result.proxy, Style::Host, view.color)));
     let good = if result.agreed == result.requests { Style::Good } else { Style::Bad };
     let line = format!("{} of {} requests decided alike", result.agreed, result.requests);
-    let _ = writeln!(out, "  {}", paint(&line, good, view.color));
+    out.say(view.color, format_args!("  {}", paint(&line, good, view.color)));
     for part in &result.configuration {
         let d = &part.difference;
         sides(out, &part.what, &d.towtank, &d.envoy, "  ", view);
@@ -62,21 +63,21 @@ fn proxy(out: &mut String, result: &ProxyResult, view: View) {
         let least = result.shares.iter().filter_map(|s| s.fit).map(|f| f.p_value).fold(1.0, f64::min);
         let good = if agreed == result.shares.len() { Style::Good } else { Style::Bad };
         let line = format!("{agreed} of {} splits with the expected shares", result.shares.len());
-        let _ = writeln!(out, "  {}, least p = {}", paint(&line, good, view.color), probability(least));
+        out.say(view.color, format_args!("  {}, least p = {}", paint(&line, good, view.color), probability(least)));
     }
     for (reason, count) in &result.not_evaluated {
         let line = format!("{} not evaluated: {reason}", requests(*count));
-        let _ = writeln!(out, "  {}", paint(&line, Style::Note, view.color));
+        out.say(view.color, format_args!("  {}", paint(&line, Style::Note, view.color)));
     }
     for (part, count) in &result.parts_not_evaluated {
         let line = format!("in {} not evaluated: {part}", requests(*count));
-        let _ = writeln!(out, "  {}", paint(&line, Style::Note, view.color));
+        out.say(view.color, format_args!("  {}", paint(&line, Style::Note, view.color)));
     }
 }
 
 fn difference(out: &mut String, differing: &DifferingRequest, view: View) {
     let line = format!("request {}: {}", differing.request.id, one_line(&differing.request));
-    let _ = writeln!(out, "  {}", paint(&line, Style::Warning, view.color));
+    out.say(view.color, format_args!("  {}", paint(&line, Style::Warning, view.color)));
     for d in &differing.differences {
         sides(out, d.part, &d.towtank, &d.envoy, "    ", view);
     }
@@ -84,7 +85,7 @@ fn difference(out: &mut String, differing: &DifferingRequest, view: View) {
 
 fn sides(out: &mut String, what: &str, towtank: &str, envoy: &str, indent: &str, view: View) {
     let what = paint(what, Style::Bad, view.color);
-    let _ = writeln!(out, "{indent}{what}\n{indent}  decided: {towtank}\n{indent}  Envoy:   {envoy}");
+    out.say(view.color, format_args!("{indent}{what}\n{indent}  decided: {towtank}\n{indent}  Envoy:   {envoy}"));
 }
 
 /// The request in one line, with what is not as usual.
@@ -113,12 +114,14 @@ fn shares(out: &mut String, test: &ShareTest, view: View) {
     };
     let p = test.fit.map_or_else(|| "too few draws".to_owned(), |f| format!("p = {}", probability(f.p_value)));
     let style = if test.agrees { Style::Plain } else { Style::Bad };
-    let _ = writeln!(out, "  {}", paint(&format!("{place}: {p}"), style, view.color));
+    out.say(view.color, format_args!("  {}", paint(&format!("{place}: {p}"), style, view.color)));
     let total: u64 = test.ways.iter().map(|w| w.count).sum();
     for way in &test.ways {
         let seen = 100.0 * crate::traffic::stats::share(way.count, total);
-        let _ =
-            writeln!(out, "    {:>6.2} % of {total} went to {}, expected {:.2} %", seen, way.name, 100.0 * way.share);
+        out.say(
+            view.color,
+            format_args!("    {:>6.2} % of {total} went to {}, expected {:.2} %", seen, way.name, 100.0 * way.share),
+        );
     }
 }
 

@@ -11,6 +11,7 @@ use crate::manifest::source::SourceMap;
 use crate::tool::report::columns::wrap;
 use crate::tool::report::grid::{Look, Row, counted, percent, thousands, to_text as grid};
 use crate::tool::report::style::{Style, paint};
+use crate::tool::report::visible::Lines as _;
 use crate::traffic::replay::{Answer, Count, Destination, SAMPLE, StreamSummary};
 use crate::traffic::stats::Fit;
 
@@ -31,7 +32,7 @@ const ENDPOINTS_MAX: usize = 12;
 pub(crate) fn to_text(results: &Results<'_>, show: &Show) -> String {
     let mut out = Writer { out: String::new(), results, show };
     if !results.scenario.is_empty() {
-        out.line(&paint(&format!("=== {}", results.scenario), Style::Title, show.color));
+        out.single(&paint(&format!("=== {}", results.scenario), Style::Title, show.color));
         out.line("");
     }
     if let Some(log) = results.log {
@@ -90,9 +91,15 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Adds a line, or several of [`wrap`].
     pub(super) fn line(&mut self, text: &str) {
         self.out.push_str(text);
         self.out.push('\n');
+    }
+
+    /// Adds what is one line, whoever wrote what stands in it.
+    pub(super) fn single(&mut self, text: &str) {
+        self.out.say(self.show.color, format_args!("{text}"));
     }
 
     pub(super) fn sources(&self) -> &SourceMap {
@@ -120,7 +127,7 @@ impl Writer<'_> {
             };
             format!("{}{stopped}", counted(s.requests, "request"))
         };
-        self.line(&format!("{name}  {how_many} through {}", s.proxy));
+        self.single(&format!("{name}  {how_many} through {}", s.proxy));
         self.out.push_str(&grid(&self.rows(s, true), &self.look(s)));
         self.sampled(s);
         self.unready(s);
@@ -361,7 +368,7 @@ impl Writer<'_> {
         for r in missed {
             if host.as_ref() != Some(&(&r.proxy, &r.route_config, &r.virtual_host)) {
                 let through = if several_proxies { format!(" of {}", r.proxy) } else { String::new() };
-                self.line(&format!("  {}{through}", r.virtual_host));
+                self.single(&format!("  {}{through}", r.virtual_host));
                 host = Some((&r.proxy, &r.route_config, &r.virtual_host));
             }
             let name = if r.route.name.is_empty() { String::new() } else { format!(" \"{}\"", r.route.name) };

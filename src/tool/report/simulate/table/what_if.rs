@@ -50,15 +50,17 @@ impl Writer<'_> {
     }
 
     fn stream_change(&mut self, before: &StreamSummary, now: &StreamSummary, change: &StreamChange) {
-        let name = self.paint(&now.name, Style::Host);
+        let plain = crate::tool::report::visible::line(&now.name, false).into_owned();
+        let name = self.paint(&plain, Style::Host);
         let how_many = if self.results.exact {
             "exact shares".to_owned()
         } else {
             let stopped = if now.partial { ", stopped early" } else { "" };
             format!("the same {}{stopped}", counted(now.requests, "request"))
         };
-        let head = format!("{name}  {how_many} through {}, before and now", now.proxy);
-        self.line(&wrap(&head, self.show.width, 4));
+        let head = format!("{plain}  {how_many} through {}, before and now", now.proxy);
+        let head = wrap(&head, self.show.width, 4);
+        self.line(&if self.show.color { head.replacen(&plain, &name, 1) } else { head });
         let text = self.side_by_side(&rows(before, now));
         self.out.push_str(&text);
         self.sampled(now);
@@ -184,7 +186,7 @@ impl Writer<'_> {
             self.hosts("unchanged", &t.unchanged, Style::Dim);
         }
         for listener in &t.tcp_different {
-            self.line(&format!("  different  TCP listener {listener}"));
+            self.single(&format!("  different  TCP listener {listener}"));
         }
     }
 
