@@ -55,7 +55,9 @@ pub(super) fn is_for(resolved: &mesh::VirtualService, target: &Target<'_>, site:
             let rule = |r: &&mesh::HttpRule| {
                 r.source.object == resolved.object && r.source.rule.is_some_and(|i| i as usize == target.rule)
             };
-            let matches = resolved.http.iter().find(rule).map(|r| &r.route.matches);
+            // Without delegates before it a rule stands where its index says.
+            let at_its_place = resolved.http.get(target.rule).filter(rule);
+            let matches = at_its_place.or_else(|| resolved.http.iter().find(rule)).map(|r| &r.route.matches);
             matches.is_none_or(|all| all.is_empty() || all.iter().any(|m| fits(&m.gateways)))
         }
         Part::Tls => {
