@@ -85,11 +85,12 @@ fn not_http(subject: &Subject<'_>, vs: &VirtualService, told: &mut FxHashSet<(Sm
                 continue;
             }
             let message = if severity == Severity::Error {
-                format!("port {number} (`{}`) is not HTTP: the http rules of {} don't act on it", port.name, vs.object)
+                format!("{} is not HTTP: the http rules of {} don't act on it", named(number, &port.name), vs.object)
             } else {
                 format!(
-                    "port {number} (`{}`) has no protocol: the http rules of {} act only where the bytes look like HTTP",
-                    port.name, vs.object
+                    "{} has no protocol: the http rules of {} act only where the bytes look like HTTP",
+                    named(number, &port.name),
+                    vs.object
                 )
             };
             let hint = if port.name.is_empty() {
@@ -105,6 +106,11 @@ fn not_http(subject: &Subject<'_>, vs: &VirtualService, told: &mut FxHashSet<(Sm
     }
 }
 
+/// `port 80 (`http`)`, or `port 80` where it has no name.
+fn named(number: u16, name: &str) -> String {
+    if name.is_empty() { format!("port {number}") } else { format!("port {number} (`{name}`)") }
+}
+
 /// N701 without rules: a port whose protocol nobody said.
 fn unnamed(subject: &Subject<'_>, told: &FxHashSet<(SmolStr, u16)>, report: &mut Report) {
     let own = subject.mesh.services.iter().filter(|s| s.registry == Registry::Kubernetes && s.at.is_known());
@@ -114,8 +120,8 @@ fn unnamed(subject: &Subject<'_>, told: &FxHashSet<(SmolStr, u16)>, report: &mut
                 continue;
             }
             let message = format!(
-                "port {} (`{}`) has no protocol: each connection is guessed from its first bytes",
-                port.number, port.name
+                "{} has no protocol: each connection is guessed from its first bytes",
+                named(port.number, &port.name)
             );
             let hint = "begin its name with the protocol, such as `http-` or `tcp-`, or set `appProtocol`";
             let path = format!("spec.ports[{i}]");
