@@ -65,7 +65,7 @@ fn in_lines(row: &[Cell], widths: &[usize], others: Side, color: bool) -> Vec<St
 }
 
 /// Text in lines of at most `width` columns (0: one line), the first as it is and the others behind `indent` blanks.
-pub(super) fn wrap(text: &str, width: u16, indent: usize) -> String {
+pub(crate) fn wrap(text: &str, width: u16, indent: usize) -> String {
     if width == 0 {
         return text.to_owned();
     }

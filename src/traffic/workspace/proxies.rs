@@ -197,10 +197,6 @@ mod tests {
             all.iter().map(told).collect::<Vec<_>>(),
             ["gw in shop", "gateway:istio-system:istio=out in istio-system"]
         );
-        assert_eq!(
-            all.last().map(told),
-            defaults(&manifests, "shop").last().map(told),
-            "the same for every command"
-        );
+        assert_eq!(all.last().map(told), defaults(&manifests, "shop").last().map(told), "the same for every command");
     }
 }
