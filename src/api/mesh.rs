@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 
 use super::{Error, Finding, Options, Report, Settings, Table};
 use crate::analysis::checks::{self, registry::Profile};
-use crate::analysis::compare::{LogResult, WhatIf, logged};
+use crate::analysis::compare::{LogResult, WhatIf, limits, logged};
 use crate::envoy::proxy;
 use crate::envoy::router::{Router, Switches};
 use crate::istio::translate;
@@ -212,7 +212,8 @@ impl Mesh {
         let how = self.replay_settings(settings);
         let pair = Pair::prepare(&old.mesh, &new.mesh, &new.proxies, scenario, &how).map_err(streams_error)?;
         let what_if = WhatIf::new(&pair, counted(&pair.before, settings));
-        Ok(self.report(settings, counted(&pair.now, settings), Some(what_if), None))
+        let limits = limits::compared(&old.not_modelled, &new.not_modelled);
+        Ok(Report { limits, ..self.report(settings, counted(&pair.now, settings), Some(what_if), None) })
     }
 
     /// Replays the requests of a log (any format that `--requests` takes), through the first point of view where a request names none.
@@ -295,7 +296,9 @@ impl Mesh {
         against: Option<WhatIf>,
         log: Option<LogResult>,
     ) -> Report {
-        Report { seed: settings.seed, exact: settings.exact, streams, against, log, sources: self.sources.clone() }
+        let limits = limits::limits(&self.workspace.not_modelled);
+        let (seed, exact, sources) = (settings.seed, settings.exact, self.sources.clone());
+        Report { seed, exact, streams, against, log, limits, sources }
     }
 }
 

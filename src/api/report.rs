@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::table::text;
+use crate::analysis::compare::limits::Limit;
 use crate::analysis::compare::{LogResult, WhatIf};
 use crate::envoy::decision::Outcome;
 use crate::manifest::source::SourceMap;
@@ -21,6 +22,7 @@ pub struct Report {
     pub(super) streams: Vec<StreamSummary>,
     pub(super) against: Option<WhatIf>,
     pub(super) log: Option<LogResult>,
+    pub(super) limits: Vec<Limit>,
     pub(super) sources: Arc<SourceMap>,
 }
 
@@ -29,6 +31,7 @@ impl Report {
         Results {
             against: self.against.as_ref(),
             log: self.log.as_ref(),
+            limits: &self.limits,
             ..Results::new("", self.seed, self.exact, &self.streams, &self.sources)
         }
     }
@@ -66,7 +69,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let show = Show { width: 0, color: false, all_endpoints: false };
+        let show = Show { width: 0, color: false, all_endpoints: false, ..Show::default() };
         f.write_str(&simulate::to_text(&self.results(), &show))
     }
 }

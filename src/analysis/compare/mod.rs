@@ -8,8 +8,10 @@ mod end;
 mod flows;
 #[cfg(test)]
 mod laws;
+pub(crate) mod limits;
 mod logged;
 mod parts;
+mod policies;
 mod same;
 mod stream;
 mod tables;
@@ -17,6 +19,7 @@ mod tables;
 pub(crate) use end::End;
 pub(crate) use flows::Flow;
 pub(crate) use logged::{LogChange, LogResult, Logged, logged};
+pub(crate) use policies::PolicyChange;
 pub(crate) use stream::{Altered, Row, StreamChange, change, rows};
 pub(crate) use tables::{HostChange, TableChange, tables};
 

@@ -1,4 +1,4 @@
-//! Whether parts of two tables do the same, wherever they were written.
+//! Whether parts of two tables do the same, wherever they were written: the same decisions, and the same policies.
 
 use std::sync::Arc;
 
@@ -6,7 +6,44 @@ use crate::envoy::table::{
     ChainAction, Cluster, ClusterName, Endpoint, FilterChain, Forward, ForwardTo, LbPolicy, Listener, Route,
     RouteAction, RouteTable, TcpDestination, VirtualHost,
 };
+use crate::manifest::kinds::Nanos;
 use crate::traffic::replay::View;
+
+/// How far two parts agree. Ordered: what is made of several parts agrees as its worst one does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Agreement {
+    /// A request may be treated otherwise.
+    No,
+    /// Every request goes where it went; timeouts, retries, limits, mirrors or TLS differ.
+    Decisions,
+    Whole,
+}
+
+impl Agreement {
+    fn of(decisions: bool, policies: bool) -> Agreement {
+        match (decisions, policies) {
+            (false, _) => Agreement::No,
+            (true, false) => Agreement::Decisions,
+            (true, true) => Agreement::Whole,
+        }
+    }
+}
+
+/// Whether two routes take the same requests and send them to the same places in the same way.
+pub(super) fn route_agreement(a: &Arc<Route>, b: &Arc<Route>) -> Agreement {
+    if routes(a, b) {
+        return Agreement::Whole;
+    }
+    let bare = |route: &Arc<Route>| {
+        let mut route = Route::clone(route);
+        if let RouteAction::Forward(forward) = &mut route.action {
+            (forward.timeout, forward.retry) = (Nanos(0), None);
+            forward.mirrors.clear();
+        }
+        Arc::new(route)
+    };
+    Agreement::of(routes(&bare(a), &bare(b)), false)
+}
 
 /// Equal in everything that a request can notice; places in manifests, and names for statistics and traces, are none of it.
 pub(super) fn routes(a: &Arc<Route>, b: &Arc<Route>) -> bool {
@@ -36,26 +73,30 @@ fn placeless(forward: &Forward) -> Forward {
     out
 }
 
-pub(super) fn listeners(a: &Listener, b: &Listener) -> bool {
+pub(super) fn listeners(a: &Listener, b: &Listener) -> Agreement {
     let chains = |a: &FilterChain, b: &FilterChain| a.matcher == b.matcher && a.tls == b.tls && a.action == b.action;
     let defaults = match (&a.default_filter_chain, &b.default_filter_chain) {
         (Some(a), Some(b)) => chains(a, b),
         (None, None) => true,
         _ => false,
     };
-    a.address == b.address
+    let decisions = a.address == b.address
         && a.port == b.port
         && defaults
         && a.filter_chains.len() == b.filter_chains.len()
-        && a.filter_chains.iter().zip(&b.filter_chains).all(|(a, b)| chains(a, b))
+        && a.filter_chains.iter().zip(&b.filter_chains).all(|(a, b)| chains(a, b));
+    let of = |l: &Listener| -> Vec<_> {
+        l.filter_chains.iter().chain(&l.default_filter_chain).map(|c| c.tls_settings.clone()).collect()
+    };
+    Agreement::of(decisions, decisions && of(a) == of(b))
 }
 
 /// The cluster of that name in both tables, or in neither.
-pub(super) fn clusters(a: &RouteTable, b: &RouteTable, name: &ClusterName) -> bool {
+pub(super) fn clusters(a: &RouteTable, b: &RouteTable, name: &ClusterName) -> Agreement {
     match (a.cluster(name), b.cluster(name)) {
-        (None, None) => true,
-        (Some(a), Some(b)) => cluster(a, b),
-        _ => false,
+        (None, None) => Agreement::Whole,
+        (Some(a), Some(b)) => Agreement::of(cluster(a, b), policies(a, b)),
+        _ => Agreement::No,
     }
 }
 
@@ -69,13 +110,19 @@ fn cluster(a: &Cluster, b: &Cluster) -> bool {
             && (a.port, a.health, a.weight, a.priority) == (b.port, b.health, b.weight, b.priority)
             && a.locality == b.locality
     };
-    (a.discovery, a.lb, a.connect_timeout) == (b.discovery, b.lb, b.connect_timeout)
+    (a.discovery, a.lb, a.healthy_panic_threshold) == (b.discovery, b.lb, b.healthy_panic_threshold)
+        && a.endpoints.len() == b.endpoints.len()
+        && a.endpoints.iter().zip(b.endpoints.iter()).all(|(a, b)| endpoint(a, b))
+}
+
+/// Whether connections to two clusters are limited, watched and secured alike.
+pub(super) fn policies(a: &Cluster, b: &Cluster) -> bool {
+    a.connect_timeout == b.connect_timeout
         && a.circuit_breakers == b.circuit_breakers
         && a.outlier_detection == b.outlier_detection
         && a.healthy_panic_threshold == b.healthy_panic_threshold
         && a.http == b.http
-        && a.endpoints.len() == b.endpoints.len()
-        && a.endpoints.iter().zip(b.endpoints.iter()).all(|(a, b)| endpoint(a, b))
+        && a.tls == b.tls
 }
 
 /// Every cluster that requests to a virtual host can be sent to, mirrors too.

@@ -9,7 +9,7 @@ use super::parts::Parts;
 use crate::envoy::decision::{Counted, Decision, Upstream};
 use crate::envoy::request::Request;
 use crate::envoy::table::ClusterName;
-use crate::traffic::replay::{Count, Prepared, StreamSummary, View};
+use crate::traffic::replay::{Count, Prepared, StreamSummary, View, asked};
 
 /// What became different for a stream's requests.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -75,7 +75,7 @@ pub(crate) fn change(before: (&Prepared, &View), now: (&Prepared, &View)) -> Str
         }
     }
     let example =
-        |class: usize| new.classes.get(class).map(|c| crate::envoy::words::example(&c.request)).unwrap_or_default();
+        |class: usize| new.classes.get(class).map(|c| asked(new.decisions.get(class), &c.request)).unwrap_or_default();
     let altered = |(parts, d): (Parts, Difference)| Altered {
         request: example(parts.class),
         share: parts.sum,

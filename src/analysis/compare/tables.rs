@@ -3,7 +3,8 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
-use super::same;
+use super::policies::{self, PolicyChange};
+use super::same::{self, Agreement};
 use crate::envoy::table::{ChainAction, Listener, RouteConfiguration, RouteTable, VirtualHost};
 use crate::traffic::replay::View;
 
@@ -18,15 +19,18 @@ pub(crate) struct TableChange {
     /// Those that only the new table has, and those that only the old one had.
     pub added: Vec<HostChange>,
     pub removed: Vec<HostChange>,
+    /// Timeouts, retries, limits, mirrors and TLS that have other values than before.
+    pub policies: Vec<PolicyChange>,
     /// Listeners whose connections are proxied as TCP and that agree, and those that don't.
     pub tcp_unchanged: usize,
     pub tcp_different: Vec<SmolStr>,
 }
 
 impl TableChange {
-    /// True where the whole tables agree: no request that this proxy can see is treated otherwise.
+    /// True where the whole tables agree, policies too: no request that this proxy can see is treated otherwise.
     pub(crate) fn is_identical(&self) -> bool {
-        self.different.is_empty() && self.added.is_empty() && self.removed.is_empty() && self.tcp_different.is_empty()
+        let hosts = [&self.different, &self.added, &self.removed];
+        hosts.iter().all(|h| h.is_empty()) && self.tcp_different.is_empty() && self.policies.is_empty()
     }
 }
 
@@ -41,7 +45,7 @@ pub(crate) struct HostChange {
 
 /// Compares the tables of one proxy.
 ///
-/// A virtual host is unchanged where its domains, routes (in order), clusters and endpoints agree, where the listeners that lead to
+/// A virtual host is unchanged where its domains, routes (in order), clusters, endpoints and policies agree, where the listeners that lead to
 /// it and the proxy's general settings do, and where no domain of another virtual host can take from it what it had or
 /// hand over what it hadn't. All that decides a request then agrees (envoy-matching 1, 2 and 6).
 pub(crate) fn tables(before: &View, now: &View) -> TableChange {
@@ -49,6 +53,7 @@ pub(crate) fn tables(before: &View, now: &View) -> TableChange {
     let mut out = TableChange { proxy: new.proxy.name.clone(), ..TableChange::default() };
     let general = same::proxies(before, now);
     let ports = PortListeners::new(old, new);
+    let mut policies = policies::Changes::default();
     for config in &new.route_configs {
         let old_config = old.route_config(&config.name);
         let old_hosts = by_name(old_config);
@@ -61,7 +66,8 @@ pub(crate) fn tables(before: &View, now: &View) -> TableChange {
                 out.added.push(entry(""));
                 continue;
             };
-            match difference(was, host, old, new, domains_agree, listens && general) {
+            policies.of_host(was, host);
+            match difference(was, host, old, new, domains_agree, if general { listens } else { Agreement::No }) {
                 None => out.unchanged.push(entry("")),
                 Some(reason) => out.different.push(entry(reason)),
             }
@@ -75,6 +81,9 @@ pub(crate) fn tables(before: &View, now: &View) -> TableChange {
         }
     }
     ports.tcp(old, new, general, &mut out);
+    policies.of_clusters(old, new);
+    policies.of_listeners(old, new);
+    out.policies = policies.into_list();
     out
 }
 
@@ -93,7 +102,7 @@ fn difference(
     old: &RouteTable,
     new: &RouteTable,
     domains_agree: bool,
-    reached_alike: bool,
+    reached: Agreement,
 ) -> Option<&'static str> {
     if was.domains != is.domains {
         return Some("domains");
@@ -103,26 +112,30 @@ fn difference(
     if !exact && !domains_agree {
         return Some("domains of other virtual hosts");
     }
-    if was.require_tls != is.require_tls
-        || was.routes.len() != is.routes.len()
-        || !was.routes.iter().zip(&is.routes).all(|(a, b)| same::routes(a, b))
-    {
+    let worst = |all: &mut dyn Iterator<Item = Agreement>| all.min().unwrap_or(Agreement::Whole);
+    let routes = worst(&mut was.routes.iter().zip(&is.routes).map(|(a, b)| same::route_agreement(a, b)));
+    if was.require_tls != is.require_tls || was.routes.len() != is.routes.len() || routes == Agreement::No {
         return Some("routes");
     }
-    if !same::clusters_of(is).into_iter().all(|name| same::clusters(old, new, name)) {
+    let clusters = worst(&mut same::clusters_of(is).into_iter().map(|name| same::clusters(old, new, name)));
+    if clusters == Agreement::No {
         return Some("clusters or endpoints");
     }
     // The dialled address is what the mesh's DNS says of the host.
     if is.domains.iter().any(|d| old.names.resolve(d) != new.names.resolve(d)) {
         return Some("addresses");
     }
-    (!reached_alike).then_some("listeners")
+    match routes.min(clusters).min(reached) {
+        Agreement::Whole => None,
+        Agreement::Decisions => Some("policies"),
+        Agreement::No => Some("listeners"),
+    }
 }
 
 /// The listeners of both tables by port: a connection is taken by the most specific address on its port.
 struct PortListeners<'t> {
-    /// Whether all listeners of the port agree.
-    agree: FxHashMap<u16, bool>,
+    /// How far the listeners of the port agree.
+    agree: FxHashMap<u16, Agreement>,
     /// The ports on which some listener leads to a route configuration.
     ports: FxHashMap<&'t SmolStr, Vec<u16>>,
 }
@@ -133,8 +146,9 @@ impl<'t> PortListeners<'t> {
         let mut agree = FxHashMap::default();
         for port in before.keys().chain(now.keys()) {
             let both = before.get(port).zip(now.get(port));
-            let same =
-                both.is_some_and(|(a, b)| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same::listeners(a, b)));
+            let same = both.filter(|(a, b)| a.len() == b.len()).map_or(Agreement::No, |(a, b)| {
+                a.iter().zip(b).map(|(a, b)| same::listeners(a, b)).min().unwrap_or(Agreement::Whole)
+            });
             agree.insert(*port, same);
         }
         let mut ports: FxHashMap<&SmolStr, Vec<u16>> = FxHashMap::default();
@@ -148,9 +162,10 @@ impl<'t> PortListeners<'t> {
         PortListeners { agree, ports }
     }
 
-    fn agree_for(&self, config: &SmolStr) -> bool {
+    fn agree_for(&self, config: &SmolStr) -> Agreement {
         let ports = self.ports.get(config).map(Vec::as_slice).unwrap_or_default();
-        ports.iter().all(|p| self.agree.get(p).copied().unwrap_or(false))
+        let agree = ports.iter().map(|p| self.agree.get(p).copied().unwrap_or(Agreement::No));
+        agree.min().unwrap_or(Agreement::Whole)
     }
 
     /// Listeners that proxy TCP.
@@ -159,8 +174,8 @@ impl<'t> PortListeners<'t> {
         let proxies_tcp = |l: &&Listener| same::tcp_clusters(l).next().is_some();
         for listener in new.listeners.iter().filter(proxies_tcp) {
             let agrees = general
-                && self.agree.get(&listener.port) == Some(&true)
-                && same::tcp_clusters(listener).all(|c| same::clusters(old, new, c));
+                && self.agree.get(&listener.port) == Some(&Agreement::Whole)
+                && same::tcp_clusters(listener).all(|c| same::clusters(old, new, c) == Agreement::Whole);
             if agrees { out.tcp_unchanged += 1 } else { out.tcp_different.push(name(listener)) }
         }
         let known: FxHashSet<SmolStr> = new.listeners.iter().filter(proxies_tcp).map(name).collect();

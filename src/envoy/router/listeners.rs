@@ -222,7 +222,13 @@ mod tests {
     use crate::envoy::table::{ChainAction, FilterChain, FilterChainMatch};
 
     fn chain(matcher: FilterChainMatch) -> FilterChain {
-        FilterChain { matcher, tls: None, action: ChainAction::Http { route_config: "80".into() }, source: None }
+        FilterChain {
+            matcher,
+            tls: None,
+            tls_settings: None,
+            action: ChainAction::Http { route_config: "80".into() },
+            source: None,
+        }
     }
 
     fn listener(chains: Vec<FilterChainMatch>, default: bool) -> ChainIndex {

@@ -53,6 +53,7 @@ pub(crate) fn http_listener(address: &str, port: u16, route_config: &str) -> Lis
         filter_chains: vec![FilterChain {
             matcher: FilterChainMatch::default(),
             tls: None,
+            tls_settings: None,
             action: ChainAction::Http { route_config: route_config.into() },
             source: None,
         }],
@@ -141,6 +142,7 @@ pub(crate) fn cluster(subset: &str, healthy: usize, unhealthy: usize) -> Cluster
         outlier_detection: None,
         healthy_panic_threshold: 0,
         http: HttpProtocolOptions::default(),
+        tls: None,
         endpoints: (0..healthy + unhealthy).map(endpoint).collect(),
         destination_rule: None,
         subset_labels: Labels::default(),

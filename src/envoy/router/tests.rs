@@ -253,7 +253,7 @@ fn s0_7_detection_takes_any_method_and_the_codec_refuses_it() {
     let listener = &mut table.listeners[0];
     listener.filter_chains[0].matcher.application_protocols = vec!["http/1.1".into(), "h2c".into()];
     let action = ChainAction::Tcp(TcpDestination::Cluster(ClusterName::Passthrough));
-    let tcp = FilterChain { matcher: FilterChainMatch::default(), tls: None, action, source: None };
+    let tcp = FilterChain { matcher: FilterChainMatch::default(), tls: None, tls_settings: None, action, source: None };
     listener.filter_chains.push(tcp);
     let router = router(table);
     for (method, path, wanted) in [

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use crate::manifest::kinds::{Labels, Nanos, ObjectId};
+use crate::manifest::kinds::{ClientTls, Labels, Nanos, ObjectId};
 use crate::manifest::source::Position;
 
 /// The name of a cluster, in parts (CN-1 to CN-4). Ordered by its text.
@@ -119,6 +119,8 @@ pub(crate) struct Cluster {
     /// Percent; Envoy's panic threshold, 0 where Istio says nothing (CL-7).
     pub healthy_panic_threshold: u32,
     pub http: HttpProtocolOptions,
+    /// DestinationRule `tls`; None: none is set, and the mesh's own mutual TLS holds.
+    pub tls: Option<Arc<ClientTls>>,
     /// Shared between clusters with the same endpoints.
     pub endpoints: Arc<[Endpoint]>,
     /// The DestinationRule that shaped it, and the subset's own entry.

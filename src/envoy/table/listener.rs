@@ -1,11 +1,13 @@
 //! Listeners and filter chains: what decides which route configuration, or which TCP cluster, serves a connection.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use smol_str::SmolStr;
 
 use super::{ClusterName, RouteSource};
+use crate::manifest::kinds::ServerTls;
 
 /// An outbound or gateway listener.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +26,8 @@ pub(crate) struct Listener {
 pub(crate) struct FilterChain {
     pub matcher: FilterChainMatch,
     pub tls: Option<DownstreamTls>,
+    /// The `tls` of the gateway's server, with its certificates and limits.
+    pub tls_settings: Option<Arc<ServerTls>>,
     pub action: ChainAction,
     pub source: Option<RouteSource>,
 }

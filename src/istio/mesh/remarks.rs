@@ -7,17 +7,17 @@ use smol_str::SmolStr;
 use super::Protocol;
 use super::registry::address_count;
 use crate::envoy::table::{Note, NoteKind};
-use crate::manifest::kinds::{Kind, MeshConfig, Object, ObjectId, ServiceEntry};
+use crate::manifest::kinds::{Kind, MeshConfig, NotModelled, Object, ObjectId, ServiceEntry};
 use crate::manifest::source::Position;
 
 /// How many objects of one kind a note names.
 const NAMED_MAX: usize = 3;
 
 /// One note for each kind of object, and each mesh setting, that may bear on routing and is not evaluated.
-pub(super) fn not_evaluated(objects: &[ObjectId], config: &MeshConfig, notes: &mut Vec<Note>) {
+pub(super) fn not_evaluated(objects: &[NotModelled], config: &MeshConfig, notes: &mut Vec<Note>) {
     let mut by_kind: BTreeMap<&Kind, Vec<&ObjectId>> = BTreeMap::new();
     for object in objects {
-        by_kind.entry(&object.kind).or_default().push(object);
+        by_kind.entry(&object.id.kind).or_default().push(&object.id);
     }
     for (kind, objects) in by_kind {
         let names: Vec<String> =

@@ -1,5 +1,7 @@
 //! Filter chains while a listener is being put together: when two of them collide, and when one takes every connection.
 
+use std::sync::Arc;
+
 use ipnet::IpNet;
 use rustc_hash::FxHashSet;
 use smol_str::{SmolStr, ToSmolStr};
@@ -8,6 +10,7 @@ use super::Context;
 use crate::envoy::table::{
     ChainAction, DownstreamTls, FilterChain, FilterChainMatch, Note, NoteKind, RouteSource, TransportProtocol,
 };
+use crate::manifest::kinds::ServerTls;
 use crate::manifest::source::Position;
 
 /// What plaintext HTTP looks like to protocol detection on sidecars.
@@ -26,6 +29,7 @@ pub(crate) struct Chain {
     pub transport_protocol: Option<TransportProtocol>,
     pub application_protocols: &'static [&'static str],
     pub tls: Option<DownstreamTls>,
+    pub tls_settings: Option<Arc<ServerTls>>,
     pub action: ChainAction,
     pub source: Option<RouteSource>,
 }
@@ -48,6 +52,7 @@ impl Chain {
             transport_protocol: None,
             application_protocols: &[],
             tls: None,
+            tls_settings: None,
             action,
             source: None,
         }
@@ -110,7 +115,13 @@ impl Chain {
         destinations.sort();
         matcher.prefix_ranges =
             destinations.into_iter().filter_map(|d| parse_range(d)).filter(|net| !is_unspecified_v4(net)).collect();
-        FilterChain { matcher, tls: self.tls, action: self.action, source: self.source }
+        FilterChain {
+            matcher,
+            tls: self.tls,
+            tls_settings: self.tls_settings,
+            action: self.action,
+            source: self.source,
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod gateway;
 mod kubernetes;
 mod mesh_config;
 mod meta;
+mod not_modelled;
 pub(crate) mod place;
 mod security;
 mod service_entry;
@@ -26,6 +27,7 @@ pub(crate) use gateway::*;
 pub(crate) use kubernetes::*;
 pub(crate) use mesh_config::*;
 pub(crate) use meta::*;
+pub(crate) use not_modelled::*;
 pub(crate) use security::*;
 pub(crate) use service_entry::*;
 pub(crate) use sidecar::*;
@@ -58,8 +60,9 @@ pub(crate) struct Manifests {
     pub request_authentications: Vec<Object<RequestAuthentication>>,
     /// HTTPRoutes and GRPCRoutes, as far as they are for Services.
     pub service_routes: Vec<Object<ServiceRoute>>,
-    /// Istio objects of kinds that are known but not modelled (EnvoyFilter, AuthorizationPolicy, ...), for `not evaluated` notes.
-    pub not_modelled: Vec<ObjectId>,
+    /// Objects of kinds that are known but not modelled (EnvoyFilter, AuthorizationPolicy, ...), for `not evaluated` notes and as
+    /// the limits of what is proven.
+    pub not_modelled: Vec<NotModelled>,
     /// MeshConfig found in a ConfigMap `istio`, an IstioOperator or the option `--mesh-config`; defaults where there is none.
     pub mesh_config: MeshConfig,
 }

@@ -11,6 +11,8 @@ pub(super) enum Class {
     IstioOperator,
     /// Configures routing or what goes with it, and is only named in notes.
     NotModelled,
+    /// A Kubernetes Ingress, which Istio may serve; only named in notes.
+    Ingress,
     /// A kind or version of an Istio group that does not exist as far as known.
     UnknownIstio,
     /// No concern of ours.
@@ -61,6 +63,7 @@ pub(super) fn classify(api_version: &str, kind: &str) -> Class {
                 None => Class::UnknownIstio,
             }
         }
+        "networking.k8s.io" if kind == "Ingress" => Class::Ingress,
         "install.istio.io" if kind == "IstioOperator" => Class::IstioOperator,
         _ if not_modelled() => Class::NotModelled,
         _ if is_istio_group(group) => Class::UnknownIstio,

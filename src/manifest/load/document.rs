@@ -2,13 +2,14 @@
 
 use smol_str::SmolStr;
 
+use super::beside;
 use super::classify::{self, Class, classify};
 use super::mesh_config::MeshConfigSource;
 use super::object::{self, Parsed};
 use super::{Loaded, Misspelt, Options};
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::place::Places;
-use crate::manifest::kinds::{Kind, ObjectId};
+use crate::manifest::kinds::{Kind, NotModelled, ObjectId};
 use crate::manifest::schema::{UnknownFields, nearest};
 use crate::manifest::source::Position;
 use crate::manifest::yaml::{self, Node, Problem, ProblemKind, RawDocument};
@@ -17,7 +18,7 @@ use crate::manifest::yaml::{self, Node, Problem, ProblemKind, RawDocument};
 #[derive(Default)]
 pub(super) struct Piece<'t> {
     pub(super) objects: Vec<Parsed>,
-    pub(super) not_modelled: Vec<ObjectId>,
+    pub(super) not_modelled: Vec<NotModelled>,
     pub(super) mesh_configs: Vec<MeshConfigSource<'t>>,
     pub(super) findings: Vec<Finding>,
     pub(super) refused: Vec<(ObjectId, Position)>,
@@ -115,7 +116,15 @@ impl Context<'_> {
             Class::Own => piece.documents -= 1,
             Class::Foreign if (api_version, kind) == ("v1", "Secret") => {
                 let id = object::id_of(root, Kind::Other(SmolStr::new_static("Secret")), &self.options.namespace);
+                if beside::is_remote_cluster(root) {
+                    piece.not_modelled.push(beside::not_modelled(root, id.clone(), self.places.at(root.span)));
+                }
                 piece.objects.push(object::beside(root, id, self));
+            }
+            Class::Ingress if beside::is_for_another_controller(root) => {}
+            Class::Ingress => {
+                let id = object::id_of(root, Kind::Other(SmolStr::new(kind)), &self.options.namespace);
+                piece.not_modelled.push(beside::not_modelled(root, id, self.places.at(root.span)));
             }
             Class::Foreign => self.foreign(root, api_version, kind, piece),
             Class::UnknownIstio if kind.is_empty() => self.foreign(root, api_version, kind, piece),
@@ -123,7 +132,7 @@ impl Context<'_> {
             Class::NotModelled => {
                 let id = object::id_of(root, Kind::Other(SmolStr::new(kind)), &self.options.namespace);
                 piece.objects.push(object::beside(root, id.clone(), self));
-                piece.not_modelled.push(id);
+                piece.not_modelled.push(beside::not_modelled(root, id, self.places.at(root.span)));
             }
             Class::IstioOperator => self.istio_operator(root, piece),
             Class::Modelled(Kind::ConfigMap) => self.config_map(root, piece),

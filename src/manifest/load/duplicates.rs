@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Loaded;
 use crate::manifest::diagnostic::{Finding, Related, Severity};
-use crate::manifest::kinds::{Header, Manifests, Object, ObjectId, Pod, Visit};
+use crate::manifest::kinds::{Header, Manifests, NotModelled, Object, ObjectId, Pod, Visit};
 use crate::manifest::source::Position;
 
 /// Leaves one object of each kind, namespace and name: the last one, as `kubectl apply` of the sources in their order would.
@@ -122,9 +122,19 @@ fn latest_groups<T>(objects: Vec<Object<T>>, findings: &mut Vec<Finding>) -> Vec
     kept
 }
 
-fn distinct(ids: Vec<ObjectId>) -> Vec<ObjectId> {
-    let mut seen = FxHashSet::default();
-    ids.into_iter().filter(|id| seen.insert(id.clone())).collect()
+fn distinct(objects: Vec<NotModelled>) -> Vec<NotModelled> {
+    let mut places: FxHashMap<ObjectId, usize> = FxHashMap::default();
+    let mut latest: Vec<NotModelled> = Vec::new();
+    for object in objects {
+        match places.get(&object.id).and_then(|i| latest.get_mut(*i)) {
+            Some(earlier) => *earlier = object,
+            None => {
+                places.insert(object.id.clone(), latest.len());
+                latest.push(object);
+            }
+        }
+    }
+    latest
 }
 
 fn replaced(id: &ObjectId, earlier: Position, later: Position) -> Finding {

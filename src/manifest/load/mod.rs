@@ -7,6 +7,7 @@
 //!
 //! Not here: what Istio's own admission says (room `admission`), and what objects mean to each other (room `mesh`).
 
+mod beside;
 mod classify;
 #[cfg(test)]
 mod decode_tests;

@@ -253,7 +253,7 @@ fn other_kinds_are_passed_over() {
         ]
     );
     assert!(loaded.findings.iter().all(|finding| finding.severity == Severity::Info));
-    assert_eq!(loaded.manifests.not_modelled[0].to_string(), "EnvoyFilter ns/f");
+    assert_eq!(loaded.manifests.not_modelled[0].id.to_string(), "EnvoyFilter ns/f");
 }
 
 #[test]

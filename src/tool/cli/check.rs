@@ -8,12 +8,13 @@ use std::str::FromStr as _;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Args, Command, ValueEnum};
 
-use super::common::CommonArgs;
+use super::common::{CommonArgs, LengthArgs};
 use super::exit::Exit;
 use super::{input, manual, output};
 use crate::analysis::checks::registry::{self, Profile};
 use crate::analysis::checks::silence::{self, Ignore};
 use crate::analysis::checks::{self, Outcome};
+use crate::analysis::compare::limits;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::tool::report::{self, diagnostics};
 use crate::traffic::workspace;
@@ -53,6 +54,9 @@ pub(super) struct CheckArgs {
     /// What may be spent on proofs about rules that hide each other, in million steps; what is beyond is possible, not proven
     #[arg(long, value_name = "N", default_value_t = checks::EFFORT / 1_000_000)]
     effort: u64,
+    /// Show the checklist, and which checks were not made for want of what they need
+    #[arg(long, conflicts_with = "quiet")]
+    checklist: bool,
 
     /// Leave findings out: ID or ID=KIND/NAMESPACE/NAME, `*` for any text (repeatable)
     #[arg(long, value_name = "ID[=KIND/NS/NAME]", value_parser = Ids(Ignore::from_str), hide_possible_values = true)]
@@ -61,6 +65,9 @@ pub(super) struct CheckArgs {
     /// Print the manual of a check or rule and nothing else; codes of istioctl and Kiali lead to ours
     #[arg(long, value_name = "ID", exclusive = true, value_parser = Ids(String::from_str), hide_possible_values = true)]
     explain: Option<String>,
+
+    #[command(flatten)]
+    length: LengthArgs,
 
     #[command(flatten)]
     common: CommonArgs,
@@ -153,7 +160,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         findings.extend(found);
         silence::apply(&mut findings, &args.ignore, &reviewed.manifests, &reviewed.sources);
         let failed = findings.iter().any(|f| f.severity >= args.fail_on.severity());
-        findings.retain(|f| f.severity >= args.severity.severity());
+        findings.retain(|f| f.severity >= args.severity.severity() && shows(&args.length, f));
         let sources = &reviewed.sources;
         match args.output {
             Format::Json => output::json(&report::check::to_json(&findings, &not_evaluated, &checklist, sources))?,
@@ -162,16 +169,26 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
             Format::Table => {
                 let color = output::color(args.common.color);
                 let title = if name.is_empty() { String::new() } else { format!("{name}\n\n") };
-                let text = diagnostics::to_text(&findings, sources, color);
+                let LengthArgs { all, top, .. } = args.length;
+                let length = report::check::Length { all, top, width: output::width(), color };
+                let text = report::check::to_text(&findings, sources, length);
                 let summary = summary(&findings);
                 if unreadable {
                     // What was not looked at, and the checklist, would speak of a part as if it were the whole.
                     let partial = "not everything could be read, so there is no checklist";
                     output::write(format!("{title}{text}{summary}; {partial}\n").as_bytes())?;
                 } else {
-                    let missing = report::check::not_evaluated(&not_evaluated, color);
-                    let questions = report::check::checklist(&checklist, color);
-                    output::write(format!("{title}{text}{missing}{summary}\n\n{questions}").as_bytes())?;
+                    let limits = limits::limits(&reviewed.manifests.not_modelled);
+                    let limits = report::limits::to_text(&limits, length.width, color);
+                    let (missing, questions) = if args.checklist || args.common.verbose {
+                        let questions = report::check::checklist(&checklist, color);
+                        (report::check::not_evaluated(&not_evaluated, color), format!("\n{questions}"))
+                    } else if args.common.quiet {
+                        (String::new(), String::new())
+                    } else {
+                        (String::new(), report::check::in_short(&not_evaluated, &checklist))
+                    };
+                    output::write(format!("{title}{text}{missing}{limits}{summary}\n{questions}").as_bytes())?;
                 }
             }
         }
@@ -186,6 +203,18 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         output::json(&report::sarif::to_json(&runs))?;
     }
     Ok(exit)
+}
+
+/// Whether a finding is among the hosts and namespaces that were asked for, by its object and what it says.
+fn shows(length: &LengthArgs, f: &Finding) -> bool {
+    let host = |wanted: &String| {
+        let wanted = wanted.to_ascii_lowercase();
+        let says = |text: &str| text.to_ascii_lowercase().contains(&wanted);
+        says(&f.statement()) || f.witness.as_deref().is_some_and(says)
+    };
+    let namespace = |ns: &String| f.object.as_ref().is_some_and(|o| o.namespace == ns.as_str());
+    (length.host.is_empty() || length.host.iter().any(host))
+        && (length.in_namespace.is_empty() || length.in_namespace.iter().any(namespace))
 }
 
 fn summary(findings: &[Finding]) -> String {

@@ -61,6 +61,46 @@ pub(super) struct CommonArgs {
     pub verbose: bool,
 }
 
+/// What of a long report is shown.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Length of the report")]
+pub(super) struct LengthArgs {
+    /// Entries of each group that are shown; what fits a screen unless said
+    #[arg(long, value_name = "N", conflicts_with = "all")]
+    pub top: Option<usize>,
+
+    /// Everything, however long the report gets
+    #[arg(long)]
+    pub all: bool,
+
+    /// Report only hosts with this text in their name (repeatable)
+    #[arg(long, value_name = "TEXT")]
+    pub host: Vec<String>,
+
+    /// Report only what belongs to this namespace (repeatable)
+    #[arg(long, value_name = "NS")]
+    pub in_namespace: Vec<String>,
+}
+
+impl LengthArgs {
+    /// Whether the report is of a part of all hosts.
+    pub(super) fn narrows(&self) -> bool {
+        !self.host.is_empty() || !self.in_namespace.is_empty()
+    }
+
+    /// Whether a host, by its full name and with or without a port, is to be reported.
+    pub(super) fn shows_host(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        let named = self.host.is_empty() || self.host.iter().any(|h| name.contains(&h.to_ascii_lowercase()));
+        let (host, _) = name.rsplit_once(':').unwrap_or((&name, ""));
+        let mut parts = host.split('.').skip(1);
+        let namespace = parts.next();
+        let in_mesh = parts.next().is_none_or(|svc| svc == "svc");
+        let inside = |ns: &String| in_mesh && namespace == Some(ns.as_str());
+        named && (self.in_namespace.is_empty() || self.in_namespace.iter().any(inside))
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Invalid {
     /// Report all of them and stop

@@ -102,6 +102,7 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
             .map(|case| crate::envoy::decision::decide(&case.router, case.request, Detail::Steps))
             .collect();
         write(args, &workspace, &cases, &decisions)?;
+        input::tell_limits(&workspace, args.output == Format::Table, &args.common)?;
     }
     Ok(exit)
 }

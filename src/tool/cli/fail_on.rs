@@ -17,6 +17,8 @@ pub(super) enum What {
     Counted(Counted),
     /// Requests that are not treated as before.
     Changed,
+    /// Timeouts, retries, limits, mirrors or TLS with other values than before.
+    Policy,
 }
 
 impl What {
@@ -28,6 +30,7 @@ impl What {
             What::Counted(Counted::Passthrough) => "passed through",
             What::Counted(Counted::Subset | Counted::Answered) => "answered",
             What::Changed => "treated otherwise than before",
+            What::Policy => "under other policies than before",
         }
     }
 }
@@ -39,7 +42,7 @@ impl Condition {
     }
 }
 
-/// `blackholed`, `unmatched`, `passthrough` or `changed`, with `>1%` or `>0.01` behind it.
+/// `lost` (also `blackholed`), `unmatched`, `passthrough` or `changed`, with `>1%` or `>0.01` behind it, or `policy`.
 pub(super) fn parse(text: &str) -> Result<Condition, String> {
     let (name, above) = match text.split_once('>') {
         Some((name, share)) => {
@@ -49,12 +52,14 @@ pub(super) fn parse(text: &str) -> Result<Condition, String> {
         None => (text.trim(), 0.0),
     };
     let what = match name {
-        "blackholed" => What::Counted(Counted::Blackholed),
+        "lost" | "blackholed" => What::Counted(Counted::Blackholed),
         "unmatched" => What::Counted(Counted::Unmatched),
         "passthrough" => What::Counted(Counted::Passthrough),
         "changed" => What::Changed,
+        "policy" if text.contains('>') => return Err("policy has no share: write it alone".to_owned()),
+        "policy" => What::Policy,
         _ => {
-            let forms = "write blackholed, unmatched, passthrough or changed, each with an optional `>1%`";
+            let forms = "write lost, unmatched, passthrough or changed, each with an optional `>1%`, or policy";
             return Err(forms.to_owned());
         }
     };
@@ -72,10 +77,12 @@ mod tests {
             ("unmatched>1%", What::Counted(Counted::Unmatched), 0.01),
             ("passthrough > 0.5", What::Counted(Counted::Passthrough), 0.5),
             ("changed", What::Changed, 0.0),
+            ("lost>2%", What::Counted(Counted::Blackholed), 0.02),
+            ("policy", What::Policy, 0.0),
         ] {
             assert_eq!(parse(text), Ok(Condition { what, above }), "{text}");
         }
-        for text in ["lost", "blackholed>", "blackholed>101%", "blackholed<1%"] {
+        for text in ["missing", "policy>1%", "blackholed>", "blackholed>101%", "blackholed<1%"] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

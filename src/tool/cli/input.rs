@@ -6,13 +6,14 @@ use smol_str::SmolStr;
 
 use super::common::{AssumeServices, CommonArgs, Invalid, UnknownFieldsArg};
 use super::output;
+use crate::analysis::compare::limits;
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::router::Switches;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::load::UnknownFields;
 use crate::manifest::source::SourceMap;
 use crate::tool::files::Places;
-use crate::tool::report::diagnostics;
+use crate::tool::report::{self, diagnostics};
 use crate::traffic::request_text;
 use crate::traffic::workspace::{self, Inputs, Options, Workspace};
 
@@ -94,6 +95,24 @@ fn tell(workspace: &Workspace, args: &CommonArgs) {
     }
 }
 
+/// Below a report of one mesh for people, on standard output: objects that are not modelled and could change what was said. Beside
+/// forms for programs it is said on standard error.
+///
+/// # Errors
+/// None that [`output::write`] wouldn't have.
+pub(super) fn tell_limits(workspace: &Workspace, is_table: bool, args: &CommonArgs) -> anyhow::Result<()> {
+    let limits = limits::limits(&workspace.not_modelled);
+    if limits.is_empty() || args.quiet {
+        return Ok(());
+    }
+    if is_table {
+        let text = report::limits::to_text(&limits, output::width(), output::color(args.color));
+        return output::write(format!("\n{text}").as_bytes());
+    }
+    output::message(&format!("note: {}", report::limits::to_text(&limits, 0, false)));
+    Ok(())
+}
+
 fn say_findings(findings: &[Finding], sources: &SourceMap, args: &CommonArgs) {
     let shown: Vec<Finding> = findings
         .iter()
@@ -105,7 +124,9 @@ fn say_findings(findings: &[Finding], sources: &SourceMap, args: &CommonArgs) {
         .cloned()
         .collect();
     if !shown.is_empty() {
-        output::message(&diagnostics::to_text(&shown, sources, output::message_color(args.color)));
+        let color = output::message_color(args.color);
+        let length = report::check::Length { all: args.verbose, color, ..Default::default() };
+        output::message(&report::check::to_text(&shown, sources, length));
     }
 }
 

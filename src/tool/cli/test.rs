@@ -121,6 +121,9 @@ pub(super) fn run(args: &TestArgs) -> anyhow::Result<Exit> {
         .collect();
     if !suites.is_empty() {
         write(args, &suites)?;
+        for done in &all {
+            input::tell_limits(&done.workspace, args.output == Format::Table, &args.common)?;
+        }
     }
     let results = || suites.iter().flat_map(|s| s.results);
     if exit == Exit::Fine && results().count() > 0 && results().all(|r| r.skipped) {

@@ -67,7 +67,7 @@ fn in_lines(row: &[Cell], widths: &[usize], others: Side, color: bool) -> Vec<St
 
 /// Text in lines of at most `width` columns (0: one line), the first as it is and the others behind `indent` blanks. It breaks
 /// nowhere else: a line end in it is shown.
-pub(super) fn wrap(text: &str, width: u16, indent: usize) -> String {
+pub(crate) fn wrap(text: &str, width: u16, indent: usize) -> String {
     let text = visible::line(text, false);
     if width == 0 {
         return text.into_owned();

@@ -3,16 +3,18 @@
 //! Everything here takes results of other rooms and gives text; nothing here decides anything or touches files. Beside the
 //! commands stand the pieces that they share: colours, columns, excerpts, a writer of JSON, the forms that code hosts read.
 
+pub(crate) mod alike;
 #[cfg(feature = "cli")]
 pub(crate) mod check;
-mod columns;
+pub(crate) mod columns;
 pub(crate) mod diagnostics;
 pub(crate) mod envoy;
 pub(crate) mod explain;
 #[cfg(feature = "cli")]
 pub(crate) mod github;
-mod grid;
+pub(crate) mod grid;
 mod json_writer;
+pub(crate) mod limits;
 pub(crate) mod routes;
 #[cfg(feature = "cli")]
 pub(crate) mod sarif;

@@ -38,7 +38,7 @@ pub(crate) use recorded::{Kind, Lens, Lenses, Recorded, Sorted, read, streams};
 pub(crate) use run::{Progress, Tally};
 use simulation::settle;
 pub(crate) use simulation::{NotPossible, Pair, Prepared, Settings, Simulation};
-pub(crate) use summarize::answer_status;
+pub(crate) use summarize::{answer_status, asked};
 pub(crate) use summary::{
     Answer, BlackholeCause, Count, Destination, EndpointCount, Example, RouteCount, Sticky, StreamSummary,
 };

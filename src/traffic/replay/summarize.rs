@@ -6,12 +6,14 @@ use indexmap::IndexMap;
 use smol_str::SmolStr;
 
 use super::detect::detection;
+use super::summary::TCP;
 use super::{
     Answer, BlackholeCause, Count, Destination, EndpointCount, EndpointPlan, Example, Group, Leaf, Prepared,
     RouteCount, Sticky, StreamSummary, Tally, View,
 };
 use crate::envoy::cluster_state::{Cause, ClusterState, remedy};
 use crate::envoy::decision::{Counted, Decision, Detail, Outcome, decide};
+use crate::envoy::request::Request;
 use crate::envoy::table::{AbortStatus, ClusterName, ForwardTo, RouteAction, RouteSource};
 use crate::envoy::words;
 use crate::traffic::stats::{Fit, chi_square, fit_of_sum};
@@ -184,6 +186,17 @@ fn examples(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<E
         .collect()
 }
 
+/// A request, or where it was proxied as TCP the connection: `tcp://10.0.0.7:3306`.
+pub(crate) fn asked(d: Option<&Decision>, r: &Request) -> String {
+    if !d.is_some_and(|d| d.route_config.is_none() && !d.clusters.is_empty()) {
+        return words::example(r);
+    }
+    // A request's text begins with method and scheme, and has its path and headers behind.
+    let url = words::example(&Request { headers: Vec::new(), path: "/".into(), ..r.clone() });
+    let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+    format!("{TCP}{}", host.trim_end_matches('/'))
+}
+
 fn causes(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<BlackholeCause> {
     type Key = (Outcome, Option<ClusterName>, Option<RouteSource>);
     let mut found: IndexMap<Key, (String, Count)> = IndexMap::new();
@@ -192,7 +205,7 @@ fn causes(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<Bla
         let decision = stream.decisions.get(leaf.class as usize);
         let source = decision.and_then(|d| destination_source(view, d, cluster.as_ref()));
         let example =
-            || stream.classes.get(leaf.class as usize).map(|c| words::example(&c.request)).unwrap_or_default();
+            || stream.classes.get(leaf.class as usize).map(|c| asked(decision, &c.request)).unwrap_or_default();
         found.entry((leaf.outcome, cluster, source)).or_insert_with(|| (example(), Count::default())).1.add(*count);
     }
     found

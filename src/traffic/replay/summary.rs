@@ -169,6 +169,16 @@ pub(crate) struct BlackholeCause {
     pub example: String,
 }
 
+/// What the text of a connection that is proxied as TCP begins with.
+pub(super) const TCP: &str = "tcp://";
+
+impl BlackholeCause {
+    /// A connection that is proxied as TCP: it is closed, and there is no answer.
+    pub(crate) fn is_tcp(&self) -> bool {
+        self.example.starts_with(TCP)
+    }
+}
+
 /// One route and how often it was taken.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RouteCount {

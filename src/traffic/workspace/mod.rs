@@ -17,7 +17,7 @@ use crate::envoy::router::Switches;
 use crate::istio::admission;
 use crate::istio::mesh::Mesh;
 use crate::manifest::diagnostic::{Finding, Severity};
-use crate::manifest::kinds::{Manifests, MeshConfig, Object, ObjectId, Pod};
+use crate::manifest::kinds::{Manifests, MeshConfig, NotModelled, Object, ObjectId, Pod};
 use crate::manifest::load;
 use crate::manifest::source::{FileId, Position, SourceMap};
 use crate::manifest::yaml;
@@ -71,6 +71,8 @@ pub(crate) struct Workspace {
     pub documents: usize,
     /// The pods of the manifests, for points of view that name one.
     pub pods: Vec<Object<Pod>>,
+    /// What is among the manifests and not modelled.
+    pub not_modelled: Vec<NotModelled>,
 }
 
 /// Why there is no workspace.
@@ -215,8 +217,9 @@ pub(crate) fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refus
         return Err(Refused { sources, findings });
     }
     let pods = manifests.pods.clone();
+    let not_modelled = manifests.not_modelled.clone();
     let mesh = Mesh::build(manifests);
-    Ok(Workspace { name, sources, scenario, mesh, proxies, findings, assumed, documents, pods })
+    Ok(Workspace { name, sources, scenario, mesh, proxies, findings, assumed, documents, pods, not_modelled })
 }
 
 impl Workspace {

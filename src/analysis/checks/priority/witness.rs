@@ -38,6 +38,7 @@ pub(in crate::analysis::checks) fn router(matchers: &[&RouteMatch]) -> Router {
     let chain = FilterChain {
         matcher: FilterChainMatch::default(),
         tls: None,
+        tls_settings: None,
         action: ChainAction::Http { route_config: "80".into() },
         source: None,
     };

@@ -114,6 +114,7 @@ fn fixed(cx: &Context<'_>) -> Vec<Cluster> {
         outlier_detection: None,
         healthy_panic_threshold: 0,
         http: HttpProtocolOptions::default(),
+        tls: None,
         endpoints: Arc::default(),
         destination_rule: None,
         subset_labels: Labels::default(),
@@ -198,6 +199,7 @@ impl Site<'_> {
                 protocol: settings::upstream_protocol(self.port, self.cx.proxy.kind, policy.connection_pool, config),
                 ..settings::http_limits(policy.connection_pool)
             },
+            tls: policy.tls.cloned().map(Arc::new),
             endpoints,
             destination_rule: self.rule.map(|rule| PolicySource {
                 object: rule.object.clone(),

@@ -2,7 +2,8 @@
 
 use crate::istio::mesh::MergedDestinationRule;
 use crate::manifest::kinds::{
-    ConnectionPool, LoadBalancer, MeshConfig, OutlierDetection, PortTrafficPolicy, RetryBudget, Subset, TrafficPolicy,
+    ClientTls, ConnectionPool, LoadBalancer, MeshConfig, OutlierDetection, PortTrafficPolicy, RetryBudget, Subset,
+    TrafficPolicy,
 };
 
 /// The blocks in force; None: Istio's defaults.
@@ -11,6 +12,7 @@ pub(super) struct EffectivePolicy<'a> {
     pub(super) load_balancer: Option<&'a LoadBalancer>,
     pub(super) connection_pool: Option<&'a ConnectionPool>,
     pub(super) outlier_detection: Option<&'a OutlierDetection>,
+    pub(super) tls: Option<&'a ClientTls>,
     pub(super) retry_budget: Option<&'a RetryBudget>,
 }
 
@@ -47,6 +49,7 @@ impl<'a> EffectivePolicy<'a> {
             load_balancer: top.load_balancer.as_ref().or(self.load_balancer),
             connection_pool: top.connection_pool.as_ref().or(self.connection_pool),
             outlier_detection: top.outlier_detection.as_ref().or(self.outlier_detection),
+            tls: top.tls.as_ref().or(self.tls),
             retry_budget: top.retry_budget.as_ref().or(self.retry_budget),
         }
     }
@@ -57,6 +60,7 @@ impl<'a> EffectivePolicy<'a> {
             load_balancer: entry.load_balancer.as_ref(),
             connection_pool: entry.connection_pool.as_ref(),
             outlier_detection: entry.outlier_detection.as_ref(),
+            tls: entry.tls.as_ref(),
             ..self
         }
     }

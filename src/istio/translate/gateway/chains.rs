@@ -1,5 +1,7 @@
 //! Filter chains of gateway listeners (GW-14 to GW-17).
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 use smol_str::{SmolStr, ToSmolStr};
 
@@ -64,6 +66,7 @@ fn server_chains(
     let terminated = |action: ChainAction, source: RouteSource| Chain {
         server_names: if server.tls().is_some() { server.server_names() } else { Vec::new() },
         tls: server.downstream_tls(),
+        tls_settings: server.tls().cloned().map(Arc::new),
         source: Some(source),
         ..Chain::new(action)
     };

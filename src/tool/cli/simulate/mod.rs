@@ -1,5 +1,7 @@
 //! `towtank simulate`.
 
+mod errors;
+mod judge;
 mod task;
 
 use std::fs::File;
@@ -11,11 +13,12 @@ use clap::{Args, ValueEnum};
 
 use task::{Done, Task};
 
-use super::common::CommonArgs;
+use super::common::{CommonArgs, LengthArgs};
 use super::exit::Exit;
 use super::fail_on::What;
 use super::{fail_on, input, output, progress};
-use crate::analysis::compare::{LogResult, StreamChange, WhatIf};
+use crate::analysis::compare::limits::{self, Limit};
+use crate::analysis::compare::{HostChange, LogResult, TableChange, WhatIf};
 use crate::parallel;
 use crate::tool::files;
 use crate::tool::report::simulate::{Results, Show, to_csv, to_json, to_text};
@@ -75,8 +78,9 @@ pub(super) struct SimulateArgs {
     #[arg(long, value_name = "PATH", conflicts_with = "access_log", help_heading = JUDGEMENT)]
     against: Vec<PathBuf>,
 
-    /// Exit with 1 where a stream has such requests: blackholed (the report calls them lost), unmatched, passthrough, and
-    /// with --against also changed, each with an optional threshold as in `blackholed>1%`; judged by expected shares
+    /// Exit with 1 where a stream has such requests: lost (also called blackholed), unmatched, passthrough, and with
+    /// --against also changed, each with an optional threshold as in `lost>1%`, judged by expected shares; and with --against
+    /// `policy`, where timeouts, retries, limits, mirrors or TLS have other values than before
     #[arg(long, value_name = "WHAT[>SHARE],...", value_delimiter = ',', value_parser = fail_on::parse, help_heading = JUDGEMENT)]
     fail_on: Vec<fail_on::Condition>,
 
@@ -103,6 +107,9 @@ pub(super) struct SimulateArgs {
     /// Whether long runs show how far they are; auto: on a terminal
     #[arg(long, value_enum, default_value_t = progress::When::Auto, help_heading = REPORT)]
     progress: progress::When,
+
+    #[command(flatten)]
+    length: LengthArgs,
 
     #[command(flatten)]
     common: CommonArgs,
@@ -148,6 +155,10 @@ struct Finished {
     streams: Vec<StreamSummary>,
     against: Option<WhatIf>,
     log: Option<LogResult>,
+    /// What is not modelled, on both sides.
+    limits: Vec<Limit>,
+    /// The inputs again, for what `check` would say of them.
+    inputs: Inputs,
 }
 
 pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
@@ -173,7 +184,7 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
         if watch.stopped() {
             break;
         }
-        let Some(workspace) = input::open(inputs, &args.common) else {
+        let Some(workspace) = input::open(inputs.clone(), &args.common) else {
             exit = exit.max(Exit::Unusable);
             continue;
         };
@@ -196,7 +207,13 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
         match pool.install(|| task.run(access_log.as_mut())) {
             // Stopped before it began.
             Ok(None) => {}
-            Ok(Some(Done { streams, against, log })) => finished.push(Finished { workspace, streams, against, log }),
+            Ok(Some(Done { streams, against, log })) => {
+                let limits = match &older {
+                    Some(older) => limits::compared(&older.not_modelled, &workspace.not_modelled),
+                    None => limits::limits(&workspace.not_modelled),
+                };
+                finished.push(Finished { workspace, streams, against, log, limits, inputs });
+            }
             Err(error) => {
                 let at = if workspace.name.is_empty() { String::new() } else { format!("{}: ", workspace.name) };
                 output::message(&format!("error: {at}{error:#}"));
@@ -211,14 +228,10 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
     if let Some(mut log) = access_log {
         log.flush().with_context(|| access_log_name(args))?;
     }
-    let results: Vec<Results<'_>> = finished
-        .iter()
-        .map(|f| Results {
-            against: f.against.as_ref(),
-            log: f.log.as_ref(),
-            ..Results::new(&f.workspace.name, args.common.seed, args.exact, &f.streams, &f.workspace.sources)
-        })
-        .collect();
+    let shown: Vec<Option<Part>> =
+        finished.iter().map(|f| args.length.narrows().then(|| Part::of(f, &args.length))).collect();
+    let results: Vec<Results<'_>> =
+        finished.iter().zip(&shown).map(|(f, part)| f.results(args, part.as_ref())).collect();
     if exit == Exit::Interrupted {
         interrupted(args, runs, &finished);
         if finished.is_empty() {
@@ -226,12 +239,66 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
         }
     }
     write(args, &results)?;
+    if args.output == Format::Table && !args.common.quiet && exit != Exit::Interrupted {
+        pool.install(|| errors::tell(&finished, args))?;
+    }
     for f in &finished {
-        if judged(args, f) {
+        if judge::judged(args, f) {
             exit = exit.max(Exit::No);
         }
     }
     Ok(exit)
+}
+
+impl Finished {
+    fn results<'f>(&'f self, args: &SimulateArgs, part: Option<&'f Part>) -> Results<'f> {
+        let (streams, against) = match part {
+            Some(part) => (&part.streams, part.against.as_ref()),
+            None => (&self.streams, self.against.as_ref()),
+        };
+        // What a log says about streams is for all of them.
+        let log = self.log.as_ref().filter(|_| part.is_none());
+        let results =
+            Results::new(&self.workspace.name, args.common.seed, args.exact, streams, &self.workspace.sources);
+        Results { against, log, limits: &self.limits, ..results }
+    }
+}
+
+/// The hosts that are to be reported, of more.
+struct Part {
+    streams: Vec<StreamSummary>,
+    against: Option<WhatIf>,
+}
+
+impl Part {
+    fn of(finished: &Finished, length: &LengthArgs) -> Part {
+        let shown = |s: &StreamSummary| {
+            let hosts = s.destinations.iter().filter_map(|d| d.cluster.parts()).map(|(host, _, _)| host);
+            std::iter::once(s.name.as_str()).chain(hosts).any(|name| length.shows_host(name))
+        };
+        let keep: Vec<bool> = finished.streams.iter().map(shown).collect();
+        fn only<T: Clone>(all: &[T], keep: &[bool]) -> Vec<T> {
+            all.iter().zip(keep).filter(|(_, keep)| **keep).map(|(one, _)| one.clone()).collect()
+        }
+        let against = finished.against.as_ref().map(|whole| {
+            let hosts = |list: &[HostChange]| -> Vec<HostChange> {
+                list.iter().filter(|h| length.shows_host(&h.virtual_host)).cloned().collect()
+            };
+            let table = |t: &TableChange| TableChange {
+                unchanged: hosts(&t.unchanged),
+                different: hosts(&t.different),
+                added: hosts(&t.added),
+                removed: hosts(&t.removed),
+                ..t.clone()
+            };
+            WhatIf {
+                before: only(&whole.before, &keep),
+                changes: only(&whole.changes, &keep),
+                tables: whole.tables.iter().map(table).collect(),
+            }
+        });
+        Part { streams: only(&finished.streams, &keep), against }
+    }
 }
 
 /// Says what Ctrl-C left out.
@@ -260,8 +327,10 @@ fn usable(args: &SimulateArgs) -> anyhow::Result<()> {
     if args.detect.is_some_and(|rise| rise <= 0.0 || rise + args.error_rate > 1.0) {
         anyhow::bail!("--detect: the rise must be above 0, and with --error-rate at most 100%");
     }
-    if args.against.is_empty() && args.fail_on.iter().any(|c| c.what == What::Changed) {
-        anyhow::bail!("--fail-on changed: changed against what? --against PATH says it");
+    for (what, name) in [(What::Changed, "changed"), (What::Policy, "policy")] {
+        if args.against.is_empty() && args.fail_on.iter().any(|c| c.what == what) {
+            anyhow::bail!("--fail-on {name}: changed against what? --against PATH says it");
+        }
     }
     Ok(())
 }
@@ -282,6 +351,9 @@ fn write(args: &SimulateArgs, results: &[Results<'_>]) -> anyhow::Result<()> {
                 width: args.width.unwrap_or_else(output::width),
                 color: output::color(args.common.color),
                 all_endpoints: args.common.verbose,
+                // Who asks for some hosts wants them whole.
+                all: args.length.all || args.length.narrows() && args.length.top.is_none(),
+                top: args.length.top,
             };
             for (i, one) in results.iter().enumerate() {
                 let gap = if i > 0 { "\n" } else { "" };
@@ -296,33 +368,4 @@ fn write(args: &SimulateArgs, results: &[Results<'_>]) -> anyhow::Result<()> {
         }),
         Format::Csv => output::write(&to_csv(results)?),
     }
-}
-
-/// True where a condition of `--fail-on` held; says which.
-fn judged(args: &SimulateArgs, finished: &Finished) -> bool {
-    let scenario = match finished.workspace.name.as_str() {
-        "" => String::new(),
-        name => format!("{name}: "),
-    };
-    let mut held = false;
-    for condition in &args.fail_on {
-        for (i, s) in finished.streams.iter().enumerate() {
-            let change = finished.against.as_ref().and_then(|a| a.changes.get(i));
-            let share = match condition.what {
-                What::Counted(counted) => s.counted(counted).expected_share,
-                What::Changed => change.map_or(0.0, StreamChange::changed),
-            };
-            if !condition.holds(share) {
-                continue;
-            }
-            held = true;
-            output::message(&format!(
-                "failed: {scenario}{} of the requests of `{}` are {}",
-                crate::envoy::words::percent(share),
-                s.name,
-                condition.what.as_str()
-            ));
-        }
-    }
-    held
 }

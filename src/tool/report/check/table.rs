@@ -57,20 +57,60 @@ pub(super) fn needs(n: &NotEvaluated) -> String {
     needs.join(", ")
 }
 
+/// Where neither is shown: how many checks were not made and how the checklist stands, in one line.
+pub(crate) fn in_short(list: &[NotEvaluated], questions: &[Question]) -> String {
+    let count = |mark: Mark| questions.iter().filter(|q| Mark::of(q) == mark).count();
+    let checklist = format!(
+        "checklist: {} fine, {} not fine, {} unknown",
+        count(Mark::Fine),
+        count(Mark::NotFine),
+        count(Mark::Unknown)
+    );
+    let missing = match list.len() {
+        0 => String::new(),
+        1 => "1 check not evaluated; ".to_owned(),
+        n => format!("{n} checks not evaluated; "),
+    };
+    format!("{missing}{checklist} (--checklist shows them)\n")
+}
+
+/// How a question stands, whichever answer it hopes for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Fine,
+    NotFine,
+    Unknown,
+}
+
+impl Mark {
+    fn of(q: &Question) -> Mark {
+        match (q.answer, q.wants_yes) {
+            (Answer::Unknown, _) => Mark::Unknown,
+            (Answer::Yes, true) | (Answer::No, false) => Mark::Fine,
+            _ => Mark::NotFine,
+        }
+    }
+
+    fn shown(self) -> (&'static str, Style) {
+        match self {
+            Mark::Fine => ("fine", Style::Good),
+            Mark::NotFine => ("NOT FINE", Style::Bad),
+            Mark::Unknown => ("unknown", Style::Warning),
+        }
+    }
+}
+
 /// The operator's checklist.
 pub(crate) fn checklist(questions: &[Question], color: bool) -> String {
     let mut out = format!("{}\n", paint("Before going live", Style::Title, color));
     let mut number = 0;
     for q in questions {
-        let style = match (q.answer, q.wants_yes) {
-            (Answer::Unknown, _) => Style::Warning,
-            (Answer::Yes, true) | (Answer::No, false) => Style::Good,
-            _ => Style::Bad,
-        };
-        let answer = paint(&format!("{:<7}", q.answer.as_str()), style, color);
+        let (mark, style) = Mark::of(q).shown();
+        let mark = paint(&format!("{mark:<8}"), style, color);
         number += 1;
-        out.say(color, format_args!("{number:>3}  {answer}  {}", q.text));
-        out.say(color, format_args!("              {}", paint(&q.evidence, Style::Dim, color)));
+        out.say(color, format_args!("{number:>3}  {mark}  {}", q.text));
+        let answer = format!("{}: {}", q.answer.as_str(), q.evidence);
+        out.say(color, format_args!("               {}", paint(&answer, Style::Dim, color)));
     }
     out
 }

@@ -87,18 +87,25 @@ fn what_if_rows(
             &port,
             &row.before.requests.to_string(),
             &row.now.requests.to_string(),
-            &row.before.expected_share.to_string(),
-            &row.now.expected_share.to_string(),
-            &row.change().to_string(),
+            &rounded(row.before.expected_share),
+            &rounded(row.now.expected_share),
+            &rounded(row.change()),
         ])?;
     }
     Ok(())
 }
 
+/// A share without the last bits, which sums of shares leave: `-0.2` for `-0.20000000000000007`. What is no nothing stays so.
+fn rounded(share: f64) -> String {
+    let short = (share * 1e12).round() / 1e12;
+    if short == 0.0 && share != 0.0 { share } else { short + 0.0 }.to_string()
+}
+
 fn rows(scenario: &str, s: &StreamSummary, out: &mut csv::Writer<Vec<u8>>) -> Result<(), csv::Error> {
     let mut row = |outcome: &str, [cluster, host, subset, port]: [&str; 4], count: Count| {
         let [low, high] = count.ci95(s.requests);
-        let numbers = [count.share(s.requests), count.expected_share, low, high].map(|x| x.to_string());
+        let numbers =
+            [count.share(s.requests).to_string(), rounded(count.expected_share), low.to_string(), high.to_string()];
         let [share, expected, low, high] = numbers.each_ref().map(String::as_str);
         let requests = count.requests.to_string();
         let [scenario, stream, proxy] = [scenario, &s.name, &s.proxy].map(cell);

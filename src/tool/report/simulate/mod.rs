@@ -8,6 +8,7 @@ pub(crate) use self::csv::to_csv;
 pub(crate) use json::to_json;
 pub(crate) use table::{Show, to_text};
 
+use crate::analysis::compare::limits::Limit;
 use crate::analysis::compare::{LogResult, WhatIf};
 use crate::envoy::decision::Outcome;
 use crate::manifest::source::SourceMap;
@@ -28,6 +29,8 @@ pub(crate) struct Results<'a> {
     pub log: Option<&'a LogResult>,
     /// All streams together.
     pub totals: StreamSummary,
+    /// Objects that are not modelled and could change what is said.
+    pub limits: &'a [Limit],
     pub sources: &'a SourceMap,
 }
 
@@ -39,7 +42,17 @@ impl<'a> Results<'a> {
         streams: &'a [StreamSummary],
         sources: &'a SourceMap,
     ) -> Self {
-        Results { scenario, seed, exact, streams, against: None, log: None, totals: totals(streams), sources }
+        Results {
+            scenario,
+            seed,
+            exact,
+            streams,
+            against: None,
+            log: None,
+            totals: totals(streams),
+            limits: &[],
+            sources,
+        }
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn to_text(scenario: &str, envoy: &str, results: &[ProxyResult], view
     let sums = Sums::of(results);
     let (verdict, style) = if sums.agree() { ("agrees", Style::Good) } else { ("differs", Style::Bad) };
     let verdict = paint(&format!("Envoy {envoy} {verdict}"), style, view.color);
-    let _ = write!(out, "{verdict}: {} of {} requests decided alike", sums.agreed, sums.requests);
+    let _ = write!(out, "{verdict}: {} of {} decided alike", sums.agreed, requests(sums.requests));
     if sums.shares > 0 {
         let _ = write!(out, ", {} of {} splits with the expected shares", sums.shares_agreed, sums.shares);
     }
@@ -44,7 +44,7 @@ pub(crate) fn to_text(scenario: &str, envoy: &str, results: &[ProxyResult], view
 fn proxy(out: &mut String, result: &ProxyResult, view: View) {
     out.say(view.color, format_args!("proxy {}", paint(&result.proxy, Style::Host, view.color)));
     let good = if result.agreed == result.requests { Style::Good } else { Style::Bad };
-    let line = format!("{} of {} requests decided alike", result.agreed, result.requests);
+    let line = format!("{} of {} decided alike", result.agreed, requests(result.requests));
     out.say(view.color, format_args!("  {}", paint(&line, good, view.color)));
     for part in &result.configuration {
         let d = &part.difference;

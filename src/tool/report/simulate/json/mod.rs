@@ -9,6 +9,7 @@ use crate::envoy::table::{ClusterName, RouteSource};
 use crate::manifest::source::SourceMap;
 use crate::tool::report::VERSION;
 use crate::tool::report::json_writer::{JsonWriter, Object};
+use crate::tool::report::limits;
 use crate::traffic::replay::{Count, Detection, Power, StreamSummary};
 use crate::traffic::stats::{CONFIDENCE, Fit, POWER};
 
@@ -60,6 +61,7 @@ pub(crate) fn to_json(results: &Results<'_>) -> Vec<u8> {
             Some(log) => o.object("log", |o| log::log(o, log)),
             None => o.null("log"),
         }
+        o.objects("not_modelled", results.limits, |o, l| limits::json(o, l, results.sources));
     });
     json.into_bytes()
 }

@@ -70,4 +70,14 @@ pub(super) fn table(o: &mut Object<'_>, t: &TableChange) {
         });
     }
     o.strings("tcp_different", &t.tcp_different);
+    o.objects("policies", &t.policies, |o, p| {
+        o.str("what", p.what);
+        o.str("before", &p.before);
+        o.str("now", &p.now);
+        match &p.object {
+            Some(id) => o.text("object", id),
+            None => o.null("object"),
+        }
+        o.strings("places", &p.places);
+    });
 }

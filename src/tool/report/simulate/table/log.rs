@@ -29,9 +29,9 @@ impl Writer<'_> {
         self.line(&wrap(&text, self.show.width, 2));
         if read.lumped > 0 {
             let text = format!(
-                "note: {} requests are of further sessions, beyond the first {}: their endpoints are drawn as if each were a \
+                "note: {} of further sessions, beyond the first {}: their endpoints are drawn as if each were a \
                  session of its own",
-                thousands(read.lumped),
+                counted(read.lumped, "request"),
                 thousands(SESSIONS_MAX as u64)
             );
             self.line(&wrap(&text, self.show.width, 2));
@@ -54,8 +54,8 @@ impl Writer<'_> {
             }
         } else {
             format!(
-                "  of {} requests {} go where the log says they went, {} elsewhere",
-                thousands(change.compared),
+                "  of {} {} go where the log says they went, {} elsewhere",
+                counted(change.compared, "request"),
                 about(change.same),
                 about(change.changed())
             )

@@ -2,6 +2,7 @@
 
 mod detection;
 mod log;
+mod summary;
 mod what_if;
 
 use super::{Results, outcome};
@@ -10,23 +11,31 @@ use crate::envoy::words;
 use crate::manifest::source::SourceMap;
 use crate::tool::report::columns::wrap;
 use crate::tool::report::grid::{Look, Row, counted, percent, thousands, to_text as grid};
+use crate::tool::report::limits;
 use crate::tool::report::style::{Style, paint};
 use crate::tool::report::visible::Lines as _;
-use crate::traffic::replay::{Answer, Count, Destination, SAMPLE, StreamSummary};
+use crate::traffic::replay::{Answer, BlackholeCause, Count, Destination, SAMPLE, StreamSummary};
 use crate::traffic::stats::Fit;
 
 /// How the report is shown.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Show {
     /// Columns; 0: no limit.
     pub width: u16,
     pub color: bool,
     /// Every endpoint, however many there are.
     pub all_endpoints: bool,
+    /// Every stream whole, however many there are.
+    pub all: bool,
+    /// Entries of a group that are shown of many; None: what fits a screen.
+    pub top: Option<usize>,
 }
 
 /// Endpoints of a cluster that are listed one by one.
 const ENDPOINTS_MAX: usize = 12;
+
+/// Routes that no request took, shown in a report of many hosts.
+const NEVER_HIT_MAX: usize = 6;
 
 /// Everything about one scenario, ending in a line end.
 pub(crate) fn to_text(results: &Results<'_>, show: &Show) -> String {
@@ -40,6 +49,11 @@ pub(crate) fn to_text(results: &Results<'_>, show: &Show) -> String {
     }
     if results.streams.is_empty() {
         out.line("no stream, and no host that requests could be made for");
+        // What is proven of two tables holds for all requests, and needs none.
+        if let Some(what_if) = results.against {
+            out.what_if(what_if);
+        }
+        out.limits();
         return out.out;
     }
     let (plain, telling): (Vec<&StreamSummary>, Vec<&StreamSummary>) =
@@ -47,6 +61,13 @@ pub(crate) fn to_text(results: &Results<'_>, show: &Show) -> String {
     let several = results.streams.len() > 1;
     if let Some(what_if) = results.against {
         out.what_if(what_if);
+        out.limits();
+        return out.out;
+    }
+    if summary::is_long(results.streams) && !show.all && results.log.is_none() {
+        out.summary(&telling, &plain);
+        out.never_hit(Some(show.top.unwrap_or(NEVER_HIT_MAX)));
+        out.limits();
         return out.out;
     }
     for (i, stream) in telling.iter().enumerate() {
@@ -69,7 +90,8 @@ pub(crate) fn to_text(results: &Results<'_>, show: &Show) -> String {
         out.line("");
         out.totals();
     }
-    out.never_hit();
+    out.never_hit(None);
+    out.limits();
     out.out
 }
 
@@ -254,7 +276,7 @@ impl Writer<'_> {
                 Some(name) => words::cluster(name),
                 None => c.example.clone(),
             };
-            let code = if c.cluster.is_some() { format!("{}, ", outcome(c.outcome)) } else { String::new() };
+            let code = if c.cluster.is_some() { format!("{}, ", lost_by(c)) } else { String::new() };
             let head = format!("  lost {}: {what} ({code}{})", self.share(s, c.count), c.cause.as_str());
             let head = self.paint(&wrap(&head, self.show.width, 4), Style::Bad);
             self.out.push('\n');
@@ -328,15 +350,28 @@ impl Writer<'_> {
         let title = format!("delivered whole, nothing else can happen: {} {hosts}", streams.len());
         self.line(&self.paint(&title, Style::Title));
         for s in streams {
-            let to: Vec<String> = s.destinations.iter().map(destination).collect();
-            let endpoints = s.destinations.iter().map(|d| d.endpoints.len()).sum::<usize>();
-            let behind = match endpoints {
-                0 => String::new(),
-                1 => ", 1 endpoint".to_owned(),
-                n => format!(", {n} endpoints"),
-            };
-            let text = format!("  {} through {}: {}{behind}", s.name, s.proxy, to.join(", "));
+            let text = self.plain_line(s);
             self.line(&wrap(&text, self.show.width, 6));
+        }
+    }
+
+    fn plain_line(&self, s: &StreamSummary) -> String {
+        let to: Vec<String> = s.destinations.iter().map(destination).collect();
+        let endpoints = s.destinations.iter().map(|d| d.endpoints.len()).sum::<usize>();
+        let behind = match endpoints {
+            0 => String::new(),
+            1 => ", 1 endpoint".to_owned(),
+            n => format!(", {n} endpoints"),
+        };
+        format!("  {} through {}: {}{behind}", s.name, s.proxy, to.join(", "))
+    }
+
+    /// Objects that are not modelled and could change what was said.
+    fn limits(&mut self) {
+        let text = limits::to_text(self.results.limits, self.show.width, self.show.color);
+        if !text.is_empty() {
+            self.out.push('\n');
+            self.out.push_str(&text);
         }
     }
 
@@ -350,10 +385,10 @@ impl Writer<'_> {
         self.out.push_str(&grid(&groups, &self.look(totals)));
     }
 
-    /// Routes that no request took, of all virtual hosts that some request came to.
-    fn never_hit(&mut self) {
+    /// Routes that no request took, of all virtual hosts that some request came to; up to `most` of them.
+    fn never_hit(&mut self, most: Option<usize>) {
         let totals = &self.results.totals;
-        let missed: Vec<_> = totals
+        let mut missed: Vec<_> = totals
             .routes
             .iter()
             .filter(|r| if self.results.exact { r.count.expected_share == 0.0 } else { r.count.requests == 0 })
@@ -362,10 +397,17 @@ impl Writer<'_> {
             return;
         }
         self.out.push('\n');
-        self.line(&self.paint("routes that no request took", Style::Title));
+        let shown = most.unwrap_or(missed.len());
+        if most.is_some() {
+            // What nothing can take says more than what nothing happened to take.
+            missed.sort_by_key(|r| r.count.expected_share > 0.0);
+        }
+        let rest = missed.len().saturating_sub(shown);
+        let number = if rest > 0 { format!(": {}", thousands(missed.len() as u64)) } else { String::new() };
+        self.line(&self.paint(&format!("routes that no request took{number}"), Style::Title));
         let several_proxies = totals.routes.iter().any(|r| totals.routes.first().is_some_and(|f| f.proxy != r.proxy));
         let mut host = None;
-        for r in missed {
+        for r in missed.into_iter().take(shown) {
             if host.as_ref() != Some(&(&r.proxy, &r.route_config, &r.virtual_host)) {
                 let through = if several_proxies { format!(" of {}", r.proxy) } else { String::new() };
                 self.single(&format!("  {}{through}", r.virtual_host));
@@ -385,18 +427,28 @@ impl Writer<'_> {
             let text = format!("    route {}{name}: {conditions}{by}{rare}", r.route_index);
             self.line(&wrap(&text, self.show.width, 8));
         }
+        self.more(rest, "");
     }
 }
 
-/// Below one in a thousand nobody would call it chance.
+/// Below one in a thousand nobody would call it chance, and below one in a hundred nobody would call it a good fit.
 fn verdict(fit: Fit) -> &'static str {
-    if fit.p_value < 0.001 { "do not fit" } else { "fit" }
+    match fit.p_value {
+        p if p < 0.001 => "do not fit",
+        p if p < 0.01 => "hardly fit",
+        _ => "fit",
+    }
 }
 
 fn fit_text(fit: Fit) -> String {
     let freedom = fit.degrees_of_freedom;
     let s = if freedom == 1 { "" } else { "s" };
     format!("chi-square {:.2}, {freedom} degree{s} of freedom, p = {:.3}", fit.statistic, fit.p_value)
+}
+
+/// What the client gets: an answer, or of a TCP connection its end.
+fn lost_by(c: &BlackholeCause) -> &'static str {
+    if c.is_tcp() { "the connection is closed" } else { outcome(c.outcome) }
 }
 
 /// `redirect 301`, with the route's name where it has one.

@@ -1,17 +1,28 @@
 //! Two meshes side by side (`simulate --against`): shares before and now, what moves, what is proven to stay.
 
 use super::Writer;
-use crate::analysis::compare::{Altered, End, Flow, HostChange, Row, StreamChange, TableChange, WhatIf, rows};
+use super::summary::MANY;
+use crate::analysis::compare::{
+    Altered, End, Flow, HostChange, PolicyChange, Row, StreamChange, TableChange, WhatIf, rows,
+};
 use crate::envoy::decision::{Counted, Outcome};
 use crate::envoy::words;
 use crate::tool::report::columns::wrap;
 use crate::tool::report::grid::{Line, counted, lay_out, percent, thousands};
+use crate::tool::report::limits;
 use crate::tool::report::simulate::outcome;
 use crate::tool::report::style::Style;
 use crate::traffic::replay::StreamSummary;
 
 /// Flows, and virtual hosts of a kind, that are shown without `-v`.
 const SHOWN_MAX: usize = 8;
+
+/// Changed streams that are shown where there are many.
+const CHANGED_SHOWN: usize = 16;
+
+/// Policies that are shown without `-v`, and places of each that are named.
+const POLICIES_MAX: usize = 12;
+const PLACES_MAX: usize = 3;
 
 const GROUPS: [(Counted, &str, Style); 5] = [
     (Counted::Subset, "delivered", Style::Good),
@@ -27,11 +38,15 @@ impl Writer<'_> {
         let sides = self.results.streams.iter().zip(&what_if.before).zip(&what_if.changes);
         let (changed, same): (Vec<_>, Vec<_>) =
             sides.map(|((now, before), change)| (before, now, change)).partition(|(_, _, c)| c.changed() > 0.0);
-        for (i, (before, now, change)) in changed.iter().enumerate() {
-            if i > 0 {
-                self.line("");
+        if changed.len() > MANY && !self.show.all {
+            self.changed_shortly(&changed, self.results.streams.len());
+        } else {
+            for (i, (before, now, change)) in changed.iter().enumerate() {
+                if i > 0 {
+                    self.line("");
+                }
+                self.stream_change(before, now, change);
             }
-            self.stream_change(before, now, change);
         }
         let logged = self.results.log.map(|l| l.changes.iter().zip(self.results.streams));
         for (change, s) in logged.into_iter().flatten() {
@@ -47,6 +62,31 @@ impl Writer<'_> {
             self.line("");
             self.table_change(table);
         }
+    }
+
+    /// Many streams with a change: what they lose first, a line each.
+    fn changed_shortly(&mut self, changed: &[(&StreamSummary, &StreamSummary, &StreamChange)], streams: usize) {
+        let lost = |c: &StreamChange| c.newly(Counted::Blackholed).map(|f| f.share).sum::<f64>();
+        let mut sorted = changed.to_vec();
+        let key = |c: &StreamChange| (lost(c), c.changed());
+        sorted.sort_by(|(_, _, a), (_, _, b)| key(b).partial_cmp(&key(a)).unwrap_or(std::cmp::Ordering::Equal));
+        let losing = sorted.iter().filter(|(_, _, c)| lost(c) > 0.0).count();
+        let title =
+            format!("{} of {streams} streams change, {losing} of them lose requests that arrived before", sorted.len());
+        self.line(&self.paint(&wrap(&title, self.show.width, 2), if losing > 0 { Style::Bad } else { Style::Title }));
+        let shown = self.show.top.unwrap_or(CHANGED_SHOWN);
+        for (_, now, c) in sorted.iter().take(shown) {
+            let first = c.newly(Counted::Blackholed).next().or_else(|| c.flows.first());
+            let how = match (first, c.alterations.first()) {
+                (Some(flow), _) => format!("{} -> {}", long_end(&flow.from), long_end(&flow.to)),
+                (None, Some(altered)) => format!("another {}", altered.what.trim_end_matches('s')),
+                (None, None) => String::new(),
+            };
+            let gone = if lost(c) > 0.0 { format!(", {} now lost", percent(lost(c))) } else { String::new() };
+            let text = format!("  {} changed{gone}  {} through {}: {how}", percent(c.changed()), now.name, now.proxy);
+            self.line(&wrap(&text, self.show.width, 6));
+        }
+        self.more(sorted.len().saturating_sub(shown), "");
     }
 
     fn stream_change(&mut self, before: &StreamSummary, now: &StreamSummary, change: &StreamChange) {
@@ -108,6 +148,12 @@ impl Writer<'_> {
             }
             out
         };
+        // A cluster that was delivered to and loses its requests now is one destination, not one that went and one that came.
+        let (was, is) = (|r: &Row| r.before.expected_share > 0.0, |r: &Row| r.now.expected_share > 0.0);
+        let gone = |r: &Row| was(r) && !is(r);
+        let turned = |a: &Row, b: &Row| matches!((&a.end, &b.end), (End::Cluster { cluster: a, .. }, End::Cluster { cluster: b, .. }) if a == b);
+        let came_of = |r: &Row| rows.iter().find(|other| gone(other) && is(r) && !was(r) && turned(other, r));
+        let went_to = |r: &Row| rows.iter().any(|other| gone(r) && is(other) && !was(other) && turned(r, other));
         let mut texts: Vec<(String, usize, Style, Vec<String>)> = Vec::new();
         for (group, title, style) in GROUPS {
             let members: Vec<&Row> = rows.iter().filter(|r| r.end.outcome().counted() == group).collect();
@@ -118,7 +164,15 @@ impl Writer<'_> {
                 sum.now.add(r.now);
             }
             texts.push((title.to_owned(), 1, style, numbers(&sum)));
-            texts.extend(members.iter().map(|r| (end(&r.end), 2, Style::Plain, numbers(r))));
+            for r in members.iter().filter(|r| !went_to(r)) {
+                let Some(old) = came_of(r) else {
+                    texts.push((end(&r.end), 2, Style::Plain, numbers(r)));
+                    continue;
+                };
+                let whole = Row { end: r.end.clone(), before: old.before, now: r.now };
+                let name = format!("{}, before: {}", end(&r.end), outcome(old.end.outcome()));
+                texts.push((name, 2, Style::Plain, numbers(&whole)));
+            }
         }
         let lines: Vec<Line<'_>> = texts
             .iter()
@@ -129,7 +183,10 @@ impl Writer<'_> {
 
     fn flow(&mut self, flow: &Flow) {
         let counted = flow.to.outcome().counted();
+        let stays = flow.from.outcome().counted() == counted;
         let (verb, style) = match counted {
+            Counted::Blackholed if stays => ("lost as before, elsewhere", Style::Bad),
+            Counted::Unmatched if stays => ("unmatched as before, otherwise", Style::Bad),
             Counted::Blackholed => ("now lost", Style::Bad),
             Counted::Unmatched => ("now unmatched", Style::Bad),
             _ => ("moves", Style::Plain),
@@ -167,18 +224,24 @@ impl Writer<'_> {
     /// What is proven about all requests of a proxy, tried or not.
     fn table_change(&mut self, t: &TableChange) {
         if t.is_identical() {
-            let text = format!("{}: proven unchanged, for every request: both tables agree in everything", t.proxy);
+            let text = format!(
+                "{}: proven unchanged, for every request: both tables agree in everything{}",
+                t.proxy,
+                limits::aside(self.results.limits)
+            );
             self.line(&wrap(&text, self.show.width, 2));
             return;
         }
         let total = t.unchanged.len() + t.different.len() + t.added.len();
         let text = format!(
             "{}: proven unchanged for {} of {total} virtual hosts, whatever is asked: domains, routes, clusters and \
-             endpoints agree in both tables",
+             endpoints agree in both tables{}",
             t.proxy,
             t.unchanged.len(),
+            limits::aside(self.results.limits),
         );
         self.line(&wrap(&text, self.show.width, 2));
+        self.policies(&t.policies);
         self.hosts("different", &t.different, Style::Plain);
         self.hosts("new", &t.added, Style::Plain);
         self.hosts("gone", &t.removed, Style::Plain);
@@ -187,6 +250,28 @@ impl Writer<'_> {
         }
         for listener in &t.tcp_different {
             self.single(&format!("  different  TCP listener {listener}"));
+        }
+    }
+
+    /// Settings with their values before and now, each with who sets it and where it holds.
+    fn policies(&mut self, policies: &[PolicyChange]) {
+        let shown = if self.show.all_endpoints || self.show.all {
+            policies.len()
+        } else {
+            self.show.top.unwrap_or(POLICIES_MAX)
+        };
+        for p in policies.iter().take(shown) {
+            let by = p.object.as_ref().map(|o| format!("{o}, ")).unwrap_or_default();
+            let places: Vec<&str> = p.places.iter().map(|p| p.as_str()).take(PLACES_MAX).collect();
+            let more = match p.places.len().saturating_sub(PLACES_MAX) {
+                0 => String::new(),
+                n => format!(" and {n} more"),
+            };
+            let text = format!("  policy     {} {} → {}: {by}{}{more}", p.what, p.before, p.now, places.join(", "));
+            self.line(&self.paint(&wrap(&text, self.show.width, 13), Style::Warning));
+        }
+        if policies.len() > shown {
+            self.line(&format!("  policy     and {} more (-v lists them)", policies.len() - shown));
         }
     }
 

@@ -1,0 +1,56 @@
+//! What is kept of objects that are not modelled.
+
+use std::hash::{Hash as _, Hasher as _};
+
+use rustc_hash::FxHasher;
+use smol_str::SmolStr;
+
+use crate::manifest::kinds::{NotModelled, ObjectId};
+use crate::manifest::source::Position;
+use crate::manifest::yaml::{Node, Value};
+
+/// Reads as much of a document as tells it from another.
+pub(super) fn not_modelled(root: &Node<'_>, id: ObjectId, at: Position) -> NotModelled {
+    let action = root.get("spec").and_then(|s| s.get("action")).and_then(Node::as_str).unwrap_or_default();
+    let said = root.as_map().unwrap_or_default().iter();
+    let said = said.filter(|e| !matches!(&*e.key, "apiVersion" | "kind" | "metadata" | "status"));
+    let fingerprint = said.fold(0, |sum, e| sum ^ of_entry(&e.key, &e.value));
+    NotModelled { id, at, action: SmolStr::new(action), fingerprint }
+}
+
+/// A Secret with which istiod reads a further cluster, whose services and pods nobody gave.
+pub(super) fn is_remote_cluster(root: &Node<'_>) -> bool {
+    let label = root.get("metadata").and_then(|m| m.get("labels")).and_then(|l| l.get("istio/multiCluster"));
+    label.and_then(Node::to_text).is_some_and(|text| text == "true")
+}
+
+/// Kubernetes Ingresses, of which Istio serves those of its own class (and all others only where it is told to).
+pub(super) fn is_for_another_controller(root: &Node<'_>) -> bool {
+    let annotation = || root.get("metadata")?.get("annotations")?.get("kubernetes.io/ingress.class");
+    let class = root.get("spec").and_then(|s| s.get("ingressClassName")).or_else(annotation);
+    class.and_then(Node::as_str).is_some_and(|class| !class.contains("istio"))
+}
+
+fn of_entry(key: &str, value: &Node<'_>) -> u64 {
+    let mut hasher = FxHasher::default();
+    key.hash(&mut hasher);
+    of_node(value).hash(&mut hasher);
+    hasher.finish()
+}
+
+fn of_node(node: &Node<'_>) -> u64 {
+    let mut hasher = FxHasher::default();
+    std::mem::discriminant(&node.value).hash(&mut hasher);
+    match &node.value {
+        Value::Null => {}
+        Value::Bool(b) => b.hash(&mut hasher),
+        Value::Int(n) => n.hash(&mut hasher),
+        Value::UInt(n) => n.hash(&mut hasher),
+        Value::Float(x) => x.to_bits().hash(&mut hasher),
+        Value::Str(text) => text.hash(&mut hasher),
+        Value::Seq(nodes) => nodes.iter().for_each(|n| of_node(n).hash(&mut hasher)),
+        // Each key stands once, so that the sum is that of the set.
+        Value::Map(entries) => entries.iter().fold(0, |sum, e| sum ^ of_entry(&e.key, &e.value)).hash(&mut hasher),
+    }
+    hasher.finish()
+}
