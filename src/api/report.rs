@@ -21,6 +21,10 @@ pub struct Report {
     pub(super) streams: Vec<StreamSummary>,
     pub(super) against: Option<WhatIf>,
     pub(super) log: Option<LogResult>,
+    /// What was taken for granted, in words.
+    pub(super) assumed: Vec<String>,
+    /// Some workloads are given, and others assumed.
+    pub(super) partly_assumed: bool,
     pub(super) sources: Arc<SourceMap>,
 }
 
@@ -29,6 +33,8 @@ impl Report {
         Results {
             against: self.against.as_ref(),
             log: self.log.as_ref(),
+            assumed: &self.assumed,
+            partly_assumed: self.partly_assumed,
             ..Results::new("", self.seed, self.exact, &self.streams, &self.sources)
         }
     }

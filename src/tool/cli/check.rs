@@ -13,7 +13,7 @@ use crate::analysis::checks::{self, Outcome};
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::tool::files;
 use crate::tool::report::{self, diagnostics};
-use crate::traffic::workspace;
+use crate::traffic::workspace::{self, Assumed};
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
@@ -91,9 +91,10 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     let mut exit = Exit::Fine;
     let mut runs = Vec::new();
     for mut inputs in input::gather(&args.common) {
-        files::add_base(&args.base, &mut inputs);
+        files::add_base(&args.base, &input::exclude(&args.common), &mut inputs);
         let name = inputs.name.clone();
         let reviewed = workspace::review(inputs, &input::options(&args.common));
+        let assumed = Assumed { services: reviewed.assumed.clone(), ..Assumed::default() };
         let mut findings = reviewed.findings;
         // What can't be read is not checked: that is no answer.
         let unreadable =
@@ -122,7 +123,10 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
             Format::Github => output::write(report::github::to_text(&findings, sources).as_bytes())?,
             Format::Table => {
                 let color = output::color(args.common.color);
-                let title = if name.is_empty() { String::new() } else { format!("{name}\n\n") };
+                let mut title = if name.is_empty() { String::new() } else { format!("{name}\n\n") };
+                if let Some(line) = assumed.line() {
+                    title.push_str(&format!("{line}\n\n"));
+                }
                 let text = diagnostics::to_text(&findings, sources, color);
                 let summary = summary(&findings);
                 if unreadable {

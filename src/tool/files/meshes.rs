@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::exclude::{self, Exclude};
 use super::texts;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::FileId;
@@ -19,6 +20,8 @@ pub(crate) struct Places<'a> {
     pub paths: &'a [PathBuf],
     /// A file with a MeshConfig, which counts for all of them.
     pub mesh_config: Option<&'a Path>,
+    /// What is not read.
+    pub exclude: &'a Exclude,
 }
 
 /// A scenario of which there is none by that name on the other side.
@@ -31,10 +34,10 @@ impl Places<'_> {
     ///
     /// What can't be read is among the findings of the inputs.
     pub(crate) fn gather(&self) -> Vec<Inputs> {
-        let (scenarios, plain) = part(self.paths);
+        let (scenarios, plain) = part(self.paths, self.exclude);
         if scenarios.is_empty() {
             let mut inputs = Inputs::default();
-            add_manifests(&plain, &mut inputs);
+            add_manifests(&plain, self.exclude, &mut inputs);
             self.add_mesh_config(&mut inputs);
             return vec![inputs];
         }
@@ -51,8 +54,8 @@ impl Places<'_> {
     /// A scenario without a counterpart.
     pub(crate) fn gather_pairs(&self, against: &[PathBuf]) -> Result<Vec<(Inputs, Inputs)>, NoCounterpart> {
         let older = Places { paths: against, ..*self };
-        let (new_scenarios, new_plain) = part(self.paths);
-        let (old_scenarios, old_plain) = part(against);
+        let (new_scenarios, new_plain) = part(self.paths, self.exclude);
+        let (old_scenarios, old_plain) = part(against, self.exclude);
         let several = new_scenarios.len().max(old_scenarios.len()) > 1;
         let of = |folder: &Path, extra: &[PathBuf], own: Own| self.scenario(folder, extra, own, several);
         if new_scenarios.is_empty() && old_scenarios.is_empty() {
@@ -83,7 +86,7 @@ impl Places<'_> {
     }
 
     fn scenario(&self, folder: &Path, extra: &[PathBuf], own: Own, several: bool) -> Inputs {
-        let mut inputs = of_scenario(folder, extra, own);
+        let mut inputs = of_scenario(folder, extra, own, self.exclude);
         if several {
             inputs.name = folder.display().to_string();
         }
@@ -107,18 +110,18 @@ enum Own {
 }
 
 /// The scenario folders among the paths or below them, and the other paths.
-fn part(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<PathBuf>) {
+fn part(paths: &[PathBuf], exclude: &Exclude) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let mut scenarios: Vec<PathBuf> = Vec::new();
     let mut plain: Vec<PathBuf> = Vec::new();
     for path in paths {
-        let below = scenario_folders(path);
+        let below = scenario_folders(path, exclude);
         if below.is_empty() { plain.push(path.clone()) } else { scenarios.extend(below) }
     }
     (scenarios, plain)
 }
 
 /// The folder itself if it is a scenario, else the scenarios below it, sorted. A `scenario.yaml` named as a file counts.
-fn scenario_folders(path: &Path) -> Vec<PathBuf> {
+fn scenario_folders(path: &Path, exclude: &Exclude) -> Vec<PathBuf> {
     if path.file_name().is_some_and(|n| n == SCENARIO_FILE) && path.is_file() {
         return vec![path.parent().map(Path::to_path_buf).unwrap_or_default()];
     }
@@ -131,6 +134,7 @@ fn scenario_folders(path: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = walkdir::WalkDir::new(path)
         .follow_links(true)
         .into_iter()
+        .filter_entry(|e| e.depth() == 0 || !exclude::is_foreign(e.path()) && !exclude.fits(e.path(), path))
         .filter_map(Result::ok)
         .filter(|e| e.file_name() == SCENARIO_FILE)
         .filter_map(|e| e.path().parent().map(Path::to_path_buf))
@@ -139,7 +143,7 @@ fn scenario_folders(path: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn of_scenario(folder: &Path, extra: &[PathBuf], own: Own) -> Inputs {
+fn of_scenario(folder: &Path, extra: &[PathBuf], own: Own, exclude: &Exclude) -> Inputs {
     let mut inputs = Inputs::default();
     let Some(file) = add_file(&folder.join(SCENARIO_FILE), &mut inputs) else { return inputs };
     let text = inputs.sources.file(file).map(|f| f.text.clone()).unwrap_or_default();
@@ -148,10 +152,10 @@ fn of_scenario(folder: &Path, extra: &[PathBuf], own: Own) -> Inputs {
             let mut paths: Vec<PathBuf> = match &s.manifests {
                 _ if own == Own::LeftOut => Vec::new(),
                 Some(list) => list.iter().map(|p| folder.join(p.as_str())).collect(),
-                None => other_manifests(folder),
+                None => other_manifests(folder, exclude, &mut inputs.left_out),
             };
             paths.extend(extra.iter().cloned());
-            add_manifests(&paths, &mut inputs);
+            add_manifests(&paths, exclude, &mut inputs);
             inputs.scenario = Some((file, s));
         }
         Err(findings) => inputs.findings.extend(findings),
@@ -160,9 +164,9 @@ fn of_scenario(folder: &Path, extra: &[PathBuf], own: Own) -> Inputs {
 }
 
 /// What stands in a scenario's folder besides the scenario itself; a scenario may have no manifests at all.
-fn other_manifests(folder: &Path) -> Vec<PathBuf> {
+fn other_manifests(folder: &Path, exclude: &Exclude, left_out: &mut Vec<String>) -> Vec<PathBuf> {
     let mut ignored = Vec::new();
-    let all = texts::manifest_files(folder, &mut ignored);
+    let all = texts::chosen_files(folder, exclude, &mut ignored, left_out);
     let is_ours = |p: &PathBuf| {
         let name = p.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         name == SCENARIO_FILE || name.ends_with(".test.yaml") || name.ends_with(".test.yml")
@@ -171,22 +175,23 @@ fn other_manifests(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Adds manifests; `-` is standard input.
-fn add_manifests(paths: &[PathBuf], inputs: &mut Inputs) {
+fn add_manifests(paths: &[PathBuf], exclude: &Exclude, inputs: &mut Inputs) {
     for path in paths {
         if path.as_os_str() == "-" {
             let file = add_standard_input(inputs);
             inputs.manifests.extend(file);
         } else {
-            let (files, findings) = texts::add_paths(&mut inputs.sources, std::slice::from_ref(path));
-            inputs.manifests.extend(files);
-            inputs.findings.extend(findings);
+            let added = texts::add_chosen(&mut inputs.sources, std::slice::from_ref(path), exclude);
+            inputs.manifests.extend(added.files);
+            inputs.findings.extend(added.findings);
+            inputs.left_out.extend(added.left_out);
         }
     }
 }
 
 /// Adds the manifests that are in force now.
-pub(crate) fn add_base(paths: &[PathBuf], inputs: &mut Inputs) {
-    let (files, findings) = texts::add_paths(&mut inputs.sources, paths);
+pub(crate) fn add_base(paths: &[PathBuf], exclude: &Exclude, inputs: &mut Inputs) {
+    let texts::Added { files, findings, .. } = texts::add_chosen(&mut inputs.sources, paths, exclude);
     if files.is_empty() && findings.is_empty() && !paths.is_empty() {
         let empty = Finding::new("load", Severity::Error, "there are no manifests to compare with below --base");
         inputs.findings.push(empty.hint("name the file or folder that is in force now"));

@@ -2,9 +2,11 @@
 //!
 //! In: paths, and nothing of how they were given. Out: [`Inputs`](crate::traffic::workspace::Inputs) for each mesh.
 
+mod exclude;
 mod meshes;
 mod texts;
 
+pub(crate) use exclude::Exclude;
 pub(crate) use meshes::{Places, add_base};
 #[cfg(test)]
 pub(crate) use texts::manifest_files;

@@ -21,7 +21,7 @@ use crate::tool::report::simulate::{Results, Show, to_csv, to_json, to_text};
 use crate::traffic::replay::StreamSummary;
 use crate::traffic::request_text;
 use crate::traffic::scenario::{self, REQUESTS_MAX};
-use crate::traffic::workspace::{Inputs, Workspace};
+use crate::traffic::workspace::{AssumedPods, Inputs, Workspace};
 
 /// What `--help` says below all options.
 const ENDINGS: &str = "\
@@ -139,6 +139,8 @@ struct Finished {
     streams: Vec<StreamSummary>,
     against: Option<WhatIf>,
     log: Option<LogResult>,
+    /// What was taken for granted, now and before.
+    assumed: Vec<String>,
 }
 
 pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
@@ -180,7 +182,10 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
         match pool.install(|| task.run(access_log.as_mut())) {
             // Stopped before it began.
             Ok(None) => {}
-            Ok(Some(Done { streams, against, log })) => finished.push(Finished { workspace, streams, against, log }),
+            Ok(Some(Done { streams, against, log })) => {
+                let assumed = assumed(&workspace, older.as_ref());
+                finished.push(Finished { workspace, streams, against, log, assumed });
+            }
             Err(error) => {
                 let at = if workspace.name.is_empty() { String::new() } else { format!("{}: ", workspace.name) };
                 output::message(&format!("error: {at}{error:#}"));
@@ -200,6 +205,8 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
         .map(|f| Results {
             against: f.against.as_ref(),
             log: f.log.as_ref(),
+            assumed: &f.assumed,
+            partly_assumed: matches!(f.workspace.assumed.pods, AssumedPods::Namespaces(_)),
             ..Results::new(&f.workspace.name, args.common.seed, args.exact, &f.streams, &f.workspace.sources)
         })
         .collect();
@@ -211,6 +218,13 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
     }
     write(args, &results)?;
     for f in &finished {
+        if !args.fail_on.is_empty() && f.streams.is_empty() {
+            output::message(&format!(
+                "error: {}nothing to judge: --fail-on needs a stream, and there is none",
+                prefix(f)
+            ));
+            exit = exit.max(Exit::Unusable);
+        }
         if judged(args, f) {
             exit = exit.max(Exit::No);
         }
@@ -275,12 +289,26 @@ fn write(args: &SimulateArgs, results: &[Results<'_>]) -> anyhow::Result<()> {
     }
 }
 
-/// True where a condition of `--fail-on` held; says which.
-fn judged(args: &SimulateArgs, finished: &Finished) -> bool {
-    let scenario = match finished.workspace.name.as_str() {
+/// What was taken for granted: in the mesh as it is now, and as it was before where that is something else.
+fn assumed(now: &Workspace, before: Option<&Workspace>) -> Vec<String> {
+    let mut out = now.assumed.told();
+    let before = before.map(|w| w.assumed.told()).unwrap_or_default();
+    let other: Vec<String> = before.into_iter().filter(|text| !out.contains(text)).collect();
+    out.extend(other.into_iter().map(|text| format!("before, {text}")));
+    out
+}
+
+/// The scenario's name where there are several, to begin a message with.
+fn prefix(finished: &Finished) -> String {
+    match finished.workspace.name.as_str() {
         "" => String::new(),
         name => format!("{name}: "),
-    };
+    }
+}
+
+/// True where a condition of `--fail-on` held; says which.
+fn judged(args: &SimulateArgs, finished: &Finished) -> bool {
+    let scenario = prefix(finished);
     let mut held = false;
     for condition in &args.fail_on {
         for (i, s) in finished.streams.iter().enumerate() {

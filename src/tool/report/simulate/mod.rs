@@ -26,6 +26,10 @@ pub(crate) struct Results<'a> {
     pub against: Option<&'a WhatIf>,
     /// The log that the streams were read from.
     pub log: Option<&'a LogResult>,
+    /// What was not given and is taken for granted, in words.
+    pub assumed: &'a [String],
+    /// Some workloads are given, and those of other namespaces are assumed: what these get is counted apart.
+    pub partly_assumed: bool,
     /// All streams together.
     pub totals: StreamSummary,
     pub sources: &'a SourceMap,
@@ -39,7 +43,18 @@ impl<'a> Results<'a> {
         streams: &'a [StreamSummary],
         sources: &'a SourceMap,
     ) -> Self {
-        Results { scenario, seed, exact, streams, against: None, log: None, totals: totals(streams), sources }
+        Results {
+            scenario,
+            seed,
+            exact,
+            streams,
+            against: None,
+            log: None,
+            assumed: &[],
+            partly_assumed: false,
+            totals: totals(streams),
+            sources,
+        }
     }
 }
 
