@@ -35,7 +35,8 @@ pub(crate) fn open_edited(folder: &Path, edit: impl Fn(String) -> String) -> Opt
         namespace: "default".into(),
         unknown_fields: UnknownFields::Warn,
         skip_invalid: true,
-        assume_services: true,
+        assume: workspace::Assume::AUTO,
+        map_namespaces: Vec::new(),
         proxies: Vec::new(),
     };
     workspace::open(inputs, &options).ok()

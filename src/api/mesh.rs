@@ -18,11 +18,11 @@ use crate::manifest::diagnostic;
 use crate::manifest::load::UnknownFields;
 use crate::manifest::source::SourceMap;
 #[cfg(feature = "files")]
-use crate::tool::files::Places;
+use crate::tool::files::{Exclude, Places};
 use crate::traffic::recorded::{self, Log};
 use crate::traffic::replay::{self, Lens, Lenses, Override, Pair, Progress, Recorded, Simulation, View};
 use crate::traffic::scenario;
-use crate::traffic::workspace::{self, Inputs, Workspace};
+use crate::traffic::workspace::{self, Assume, AssumedPods, Inputs, Workspace};
 
 /// Name of a text that is a scenario instead of manifests.
 const SCENARIO: &str = "scenario.yaml";
@@ -128,7 +128,8 @@ impl Mesh {
     #[cfg(feature = "files")]
     pub fn from_paths<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>, options: &Options) -> Result<Mesh, Error> {
         let paths: Vec<PathBuf> = paths.into_iter().map(|p| p.as_ref().to_owned()).collect();
-        let mut meshes = Places { paths: &paths, mesh_config: None, allow_outside: false }.gather();
+        let exclude = Exclude::default();
+        let mut meshes = Places { paths: &paths, mesh_config: None, allow_outside: false, exclude: &exclude }.gather();
         if meshes.len() > 1 {
             let names: Vec<&str> = meshes.iter().map(|m| m.name.as_str()).collect();
             let message = format!("a mesh is of one scenario, and there are {}", names.join(", "));
@@ -146,7 +147,8 @@ impl Mesh {
                 false => UnknownFields::Error,
             },
             skip_invalid: options.skip_invalid,
-            assume_services: options.assume_services,
+            assume: if options.assume { Assume::AUTO } else { Assume::NEVER },
+            map_namespaces: Vec::new(),
             proxies: options.proxies.clone(),
         };
         let workspace = workspace::open(inputs.clone(), &how).map_err(|refused| {
@@ -179,9 +181,9 @@ impl Mesh {
         Finding::all(&self.workspace.findings, &self.sources)
     }
 
-    /// Hosts that got an assumed Service, sorted.
-    pub fn assumed(&self) -> impl Iterator<Item = &str> {
-        self.workspace.assumed.iter().map(SmolStr::as_str)
+    /// What was not given and is taken for granted, in words; empty where nothing was.
+    pub fn assumed(&self) -> impl Iterator<Item = String> {
+        self.workspace.assumed.told().into_iter()
     }
 
     /// The route table of one proxy, compiled.
@@ -296,9 +298,17 @@ impl Mesh {
         against: Option<WhatIf>,
         log: Option<LogResult>,
     ) -> Report {
-        let limits = limits::limits(&self.workspace.not_modelled);
-        let (seed, exact, sources) = (settings.seed, settings.exact, self.sources.clone());
-        Report { seed, exact, streams, against, log, limits, sources }
+        Report {
+            seed: settings.seed,
+            exact: settings.exact,
+            streams,
+            against,
+            log,
+            limits: limits::limits(&self.workspace.not_modelled),
+            assumed: self.workspace.assumed.told(),
+            partly_assumed: matches!(self.workspace.assumed.pods, AssumedPods::Namespaces(_)),
+            sources: self.sources.clone(),
+        }
     }
 }
 

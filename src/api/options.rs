@@ -17,8 +17,9 @@ pub struct Options {
     /// Pass over fields that a kind doesn't have, as the API server does for clients other than `kubectl`; else such a document is
     /// invalid. False unless said.
     pub ignore_unknown_fields: bool,
-    /// Where not one Service is given, assume one for each host of the mesh that routes name. True unless said.
-    pub assume_services: bool,
+    /// Take for granted what isn't given, as `--assume auto` does: Services, workloads, Gateways, and names of documents. True unless
+    /// said.
+    pub assume: bool,
     /// The points of view, as `--proxy` takes them; empty: those of the scenario, else the mesh's own.
     pub proxies: Vec<String>,
 }
@@ -29,7 +30,7 @@ impl Default for Options {
             namespace: "default".to_owned(),
             skip_invalid: false,
             ignore_unknown_fields: false,
-            assume_services: true,
+            assume: true,
             proxies: Vec::new(),
         }
     }

@@ -23,6 +23,10 @@ pub struct Report {
     pub(super) against: Option<WhatIf>,
     pub(super) log: Option<LogResult>,
     pub(super) limits: Vec<Limit>,
+    /// What was taken for granted, in words.
+    pub(super) assumed: Vec<String>,
+    /// Some workloads are given, and others assumed.
+    pub(super) partly_assumed: bool,
     pub(super) sources: Arc<SourceMap>,
 }
 
@@ -32,6 +36,8 @@ impl Report {
             against: self.against.as_ref(),
             log: self.log.as_ref(),
             limits: &self.limits,
+            assumed: &self.assumed,
+            partly_assumed: self.partly_assumed,
             ..Results::new("", self.seed, self.exact, &self.streams, &self.sources)
         }
     }

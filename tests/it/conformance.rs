@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 /// As Istio reads manifests: nothing assumed, unknown fields dropped.
-const AS_ISTIO: [&str; 4] = ["--assume-services", "never", "--unknown-fields", "warn"];
+const AS_ISTIO: [&str; 4] = ["--assume", "never", "--unknown-fields", "warn"];
 
 #[test]
 fn every_recorded_answer_is_ours() {

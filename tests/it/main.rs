@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests read their cases and start the program")]
 
+mod assumptions;
 mod bad_input;
 mod check_command;
 mod check_scenarios;
@@ -13,6 +14,7 @@ mod docs;
 mod help;
 mod length;
 mod log;
+mod not_understood;
 mod picture;
 mod readme;
 mod rules;

@@ -295,7 +295,7 @@ fn a_virtual_service_without_its_gateway_explains_the_failure() {
     std::fs::write(folder.path().join("vs.yaml"), service).expect("manifests");
     let text = "testCases:\n- wantMatch: true\n  request: {authority: [shop.example.com], method: [GET], uri: [/]}\n";
     std::fs::write(folder.path().join("cases.yaml"), text).expect("a file");
-    let (status, out, _) = parts(&test_in(folder.path(), &["."]));
+    let (status, out, _) = parts(&test_in(folder.path(), &[".", "--assume", "gateways=never"]));
     assert_eq!(status, Some(1));
     let note = "note: VirtualService shop/door has the host, and is bound to `edge/door`: no such Gateway is among the manifests";
     assert!(out.contains(note), "{out}");

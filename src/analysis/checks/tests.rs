@@ -29,7 +29,8 @@ fn check_change(text: &str, base: &str) -> (Vec<Finding>, Outcome) {
         namespace: "default".into(),
         unknown_fields: UnknownFields::Error,
         skip_invalid: false,
-        assume_services: true,
+        assume: workspace::Assume::AUTO,
+        map_namespaces: Vec::new(),
         proxies: Vec::new(),
     };
     let reviewed = workspace::review(inputs, &options);

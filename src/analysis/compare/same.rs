@@ -105,7 +105,8 @@ fn cluster(a: &Cluster, b: &Cluster) -> bool {
     let by_address = matches!(a.lb, LbPolicy::RingHash { .. } | LbPolicy::Maglev { .. });
     let endpoint = |a: &Endpoint, b: &Endpoint| {
         let named = a.pod.is_some() && a.pod == b.pod && !by_address;
-        (named || a.address == b.address)
+        let alike = a.assumed && b.assumed && a.pod == b.pod;
+        (named || alike || a.address == b.address)
             && a.pod == b.pod
             && (a.port, a.health, a.weight, a.priority) == (b.port, b.health, b.weight, b.priority)
             && a.locality == b.locality

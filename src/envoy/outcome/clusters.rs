@@ -39,7 +39,7 @@ pub(crate) fn cluster_shares(table: &RouteTable, clusters: &[(&ClusterName, u32)
             outcome: end.outcome,
             status: Some(end.status),
             flags: end.flags,
-            endpoints: end.endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().into(),
+            endpoints: end.endpoints.iter().filter(|e| !e.assumed).map(ToString::to_string).collect::<Vec<_>>().into(),
             upstream: None,
         }
     };

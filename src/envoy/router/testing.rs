@@ -132,6 +132,7 @@ pub(crate) fn cluster(subset: &str, healthy: usize, unhealthy: usize) -> Cluster
         locality: "".into(),
         priority: 0,
         mutual_tls: false,
+        assumed: false,
     };
     Cluster {
         name: ClusterName::outbound(80, subset, "shop"),

@@ -234,6 +234,8 @@ pub(crate) struct Endpoint {
     pub priority: u32,
     /// Speaks the mesh's own TLS, which is all that connections by SNI are led to (GW-16).
     pub mutual_tls: bool,
+    /// Nothing that was given tells of it: it stands for whatever runs there, and reports don't name it.
+    pub assumed: bool,
 }
 
 impl fmt::Display for Endpoint {

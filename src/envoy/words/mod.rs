@@ -35,6 +35,7 @@ pub(crate) fn state(state: &ClusterState<'_>) -> String {
         ClusterState::Empty(c, Cause::NoReadyPods) => format!("503 UH: {} not ready", pods(c.endpoints.len())),
         ClusterState::Empty(..) => "503 UH: no pod matches".to_owned(),
         ClusterState::LetOut | ClusterState::AsDialled(_) => "as dialled".to_owned(),
+        ClusterState::Ready(c, _) if c.endpoints.iter().any(|e| e.assumed) => "assumed ready".to_owned(),
         ClusterState::Ready(c, used) => {
             let count = if c.endpoints.iter().any(|e| e.pod.is_some()) { pods } else { endpoints };
             let unready = state.used_unready();

@@ -23,7 +23,8 @@ struct Case {
 fn load(text: &str) -> load::Loaded {
     let mut sources = SourceMap::default();
     let file = sources.add("case", text);
-    let options = Options { namespace: SmolStr::new("store"), unknown_fields: UnknownFields::Error };
+    let options =
+        Options { namespace: SmolStr::new("store"), unknown_fields: UnknownFields::Error, assume_names: false };
     load::read(&sources, &[file], &options)
 }
 

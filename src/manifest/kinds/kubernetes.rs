@@ -18,7 +18,7 @@ pub(crate) struct Service {
     pub internal_traffic_policy_local: bool,
     pub traffic_distribution: SmolStr,
     pub publish_not_ready_addresses: bool,
-    /// The service was assumed (`--assume-services`), it is in no manifest.
+    /// The service was assumed (`--assume`), it is in no manifest.
     pub assumed: bool,
 }
 
@@ -73,6 +73,8 @@ pub(crate) struct Pod {
     pub ports: Vec<ContainerPort>,
     /// The workload it comes from, where the manifests hold one instead of the pod.
     pub workload: Option<super::ObjectId>,
+    /// The pod was assumed (`--assume`), it is in no manifest.
+    pub assumed: bool,
 }
 
 /// A Deployment, StatefulSet, DaemonSet, ReplicaSet or Rollout: a number of like pods.

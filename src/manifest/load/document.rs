@@ -5,13 +5,14 @@ use smol_str::SmolStr;
 use super::beside;
 use super::classify::{self, Class, classify};
 use super::mesh_config::MeshConfigSource;
+use super::names::{self, Names};
 use super::object::{self, Parsed};
-use super::{Loaded, Misspelt, Options};
+use super::{Loaded, Misspelt, Options, looks};
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::place::Places;
 use crate::manifest::kinds::{Kind, NotModelled, ObjectId};
 use crate::manifest::schema::{UnknownFields, nearest};
-use crate::manifest::source::Position;
+use crate::manifest::source::{FileId, Position};
 use crate::manifest::yaml::{self, Node, Problem, ProblemKind, RawDocument};
 
 /// What one document gives, before it is put together with the others.
@@ -25,6 +26,11 @@ pub(super) struct Piece<'t> {
     pub(super) refused_objects: Vec<Parsed>,
     pub(super) misspelt: Vec<Misspelt>,
     pub(super) documents: usize,
+    /// Its file, once for each object that is understood.
+    pub(super) understood: Vec<FileId>,
+    pub(super) unnamed: Vec<(Kind, Position)>,
+    /// A document looks like nothing that is known.
+    pub(super) obscure: Vec<FileId>,
 }
 
 impl Piece<'_> {
@@ -37,6 +43,9 @@ impl Piece<'_> {
             object.add_to(&mut loaded.refused_objects);
         }
         loaded.documents += self.documents;
+        loaded.understood.extend(self.understood);
+        loaded.unnamed.extend(self.unnamed);
+        loaded.obscure.extend(self.obscure);
         loaded.manifests.not_modelled.extend(self.not_modelled);
         for source in self.mesh_configs {
             let findings = source.apply(&mut loaded.manifests.mesh_config, options.unknown_fields);
@@ -51,23 +60,35 @@ impl Piece<'_> {
     }
 }
 
+/// How a document is to be read.
+#[derive(Clone, Copy)]
+pub(super) struct Manner<'c> {
+    pub(super) options: &'c Options,
+    pub(super) names: &'c Names,
+    /// The name of its file.
+    pub(super) file: &'c str,
+}
+
 /// What reading an object needs to know.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'c> {
     pub(super) places: Places<'c>,
     pub(super) options: &'c Options,
+    names: &'c Names,
+    file: &'c str,
     /// Repeated keys of the document, in source order.
     problems: &'c [Problem],
 }
 
 /// Reads one document.
-pub(super) fn read<'t>(raw: &RawDocument<'t>, places: Places<'_>, options: &Options) -> Piece<'t> {
+pub(super) fn read<'t>(raw: &RawDocument<'t>, places: Places<'_>, manner: Manner<'_>) -> Piece<'t> {
     let mut piece = Piece::default();
     match yaml::parse(raw, &yaml::Limits::default()) {
         Ok(None) => {}
         Ok(Some(mut document)) => {
             document.problems.sort_by_key(|problem| problem.span.start);
-            let context = Context { places, options, problems: &document.problems };
+            let Manner { options, names, file } = manner;
+            let context = Context { places, options, names, file, problems: &document.problems };
             context.read_object(&document.root, ("", ""), &mut piece);
         }
         Err(problems) => {
@@ -76,6 +97,11 @@ pub(super) fn read<'t>(raw: &RawDocument<'t>, places: Places<'_>, options: &Opti
         }
     }
     piece
+}
+
+/// Tests may stand in a file of their own, without a head.
+fn is_test(root: &Node<'_>) -> bool {
+    ["tests", "testCases"].iter().any(|key| root.get(key).is_some_and(|tests| tests.as_seq().is_some()))
 }
 
 /// A document that is no YAML.
@@ -95,6 +121,10 @@ impl Context<'_> {
     fn read_object<'t>(&self, root: &Node<'t>, defaults: (&str, &str), piece: &mut Piece<'t>) {
         let Some(_) = root.as_map() else {
             piece.documents += 1;
+            if let Some(finding) = looks::like(root, "", "", self.file) {
+                piece.findings.push(finding.at(self.places.at(root.span)));
+                return;
+            }
             let message = format!("the document is a {}, not an object", root.kind_name());
             piece.findings.push(
                 Finding::new("load", Severity::Error, message)
@@ -112,8 +142,16 @@ impl Context<'_> {
             return;
         }
         piece.documents += 1;
-        match classify(api_version, kind) {
-            Class::Own => piece.documents -= 1,
+        let class = classify(api_version, kind);
+        let is_ours = class == Class::Own && kind != "Scenario" || is_test(root);
+        if is_ours || !matches!(class, Class::Foreign | Class::UnknownIstio | Class::Own) {
+            piece.understood.push(self.places.at(root.span).file);
+        }
+        match class {
+            Class::Own => {
+                piece.documents -= 1;
+                piece.findings.extend(self.scenario_elsewhere(root, kind));
+            }
             Class::Foreign if (api_version, kind) == ("v1", "Secret") => {
                 let id = object::id_of(root, Kind::Other(SmolStr::new_static("Secret")), &self.options.namespace);
                 if beside::is_remote_cluster(root) {
@@ -140,6 +178,16 @@ impl Context<'_> {
         }
     }
 
+    /// A scenario that nobody reads: its proxies, pods and streams would be missed without a word.
+    fn scenario_elsewhere(&self, root: &Node<'_>, kind: &str) -> Option<Finding> {
+        if kind != "Scenario" || looks::name_of(self.file) == "scenario.yaml" {
+            return None;
+        }
+        let message = "this is a scenario, which is read only where its file is called `scenario.yaml`; passed over";
+        let hint = format!("call it `{}/scenario.yaml`, and give that folder", looks::folder_of(self.file));
+        Some(Finding::new("load", Severity::Warning, message).at(self.places.at(root.span)).hint(hint))
+    }
+
     fn read_list<'t>(&self, items: &[Node<'t>], defaults: (&str, &str), piece: &mut Piece<'t>) {
         for item in items {
             if item.is_null() {
@@ -155,12 +203,22 @@ impl Context<'_> {
     }
 
     fn modelled(&self, root: &Node<'_>, kind: Kind, piece: &mut Piece<'_>) {
-        let id = object::id_of(root, kind, &self.options.namespace);
-        let mut findings = self.strict_problems(root, &id);
+        let mut id = object::id_of(root, kind, &self.options.namespace);
+        let at = self.places.at(root.span);
+        let mut findings = Vec::new();
+        if id.name.is_empty() && names::may_be_any(&id.kind) {
+            match self.names.of(at) {
+                Some(name) => {
+                    id.name = name.clone();
+                    findings.push(object::named(root, &id, self));
+                }
+                None => piece.unnamed.push((id.kind.clone(), at)),
+            }
+        }
+        findings.extend(self.strict_problems(root, &id));
         let (wrong, unknown) = object::check(root, &id, self);
         findings.extend(wrong);
         if findings.iter().any(Finding::is_rejection) {
-            let at = self.places.at(root.span);
             piece.refused.push((id.clone(), at));
             if object::matters_refused(&id.kind) && !id.name.is_empty() {
                 if let Some(unknown) = unknown {
@@ -228,7 +286,7 @@ impl Context<'_> {
             }
             _ => format!("kind `{kind}` of `{api_version}` is not known; passed over"),
         };
-        let mut finding = Finding::new("load", Severity::Info, message).on(id).at(self.places.at(root.span));
+        let mut finding = Finding::new("load", Severity::Warning, message).on(id).at(self.places.at(root.span));
         finding.hint = match known {
             Some(known) if known == kind => Some("use `networking.istio.io/v1`".to_owned()),
             Some(known) => Some(format!("did you mean `{known}`?")),
@@ -240,12 +298,18 @@ impl Context<'_> {
     /// Documents of other products are none of our business, unless they seem to be meant for us.
     fn foreign(&self, root: &Node<'_>, api_version: &str, kind: &str, piece: &mut Piece<'_>) {
         let (group, _) = api_version.split_once('/').unwrap_or(("", api_version));
-        let finding = if kind.is_empty() && classify::is_istio_group(group) {
+        let looks = looks::like(root, api_version, kind, self.file);
+        let finding = if let Some(looks) = looks {
+            looks
+        } else if kind.is_empty() && classify::is_istio_group(group) {
             Finding::new("load", Severity::Error, "the document has no `kind`")
         } else if api_version.is_empty() && classify::istio_kinds().any(|known| known == kind) {
             Finding::new("load", Severity::Error, format!("the {kind} has no `apiVersion`"))
                 .hint("add `apiVersion: networking.istio.io/v1`")
         } else if kind.is_empty() && api_version.is_empty() {
+            if !is_test(root) {
+                piece.obscure.push(self.places.at(root.span).file);
+            }
             Finding::new("load", Severity::Info, "the document has no `apiVersion` and no `kind`; passed over")
         } else {
             return;

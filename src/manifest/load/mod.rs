@@ -13,24 +13,30 @@ mod classify;
 mod decode_tests;
 mod document;
 mod duplicates;
+mod looks;
 mod mesh_config;
+mod names;
 mod object;
 mod scenario;
 #[cfg(test)]
 mod tests;
 mod workload;
 
+use std::collections::BTreeSet;
+
 use crate::parallel::prelude::*;
 use smol_str::SmolStr;
 
-use crate::manifest::diagnostic::Finding;
+use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::place::FilePlaces;
-use crate::manifest::kinds::{Manifests, ObjectId};
+use crate::manifest::kinds::{Kind, Manifests, ObjectId};
 use crate::manifest::source::{FileId, Position, SourceMap};
 use crate::manifest::yaml;
 
 pub(crate) use crate::manifest::schema::{Unknown, UnknownFields};
 pub(crate) use duplicates::replace_duplicates;
+use names::Names;
+
 pub(crate) use mesh_config::{apply_mesh_config, read_mesh_config};
 pub(crate) use scenario::{ScenarioPods, add_scenario_pods};
 
@@ -43,11 +49,13 @@ pub(crate) struct Options {
     /// Namespace of documents that name none.
     pub namespace: SmolStr,
     pub unknown_fields: UnknownFields,
+    /// Give documents without `metadata.name` one, instead of leaving them out or refusing them.
+    pub assume_names: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { namespace: SmolStr::new_static("default"), unknown_fields: UnknownFields::Error }
+        Options { namespace: SmolStr::new_static("default"), unknown_fields: UnknownFields::Error, assume_names: false }
     }
 }
 
@@ -67,6 +75,14 @@ pub(crate) struct Loaded {
     pub misspelt: Vec<Misspelt>,
     /// Objects that were read, of whatever kind, entries of lists counted one by one.
     pub documents: usize,
+    /// Documents without a name that got one.
+    pub named: usize,
+    /// Files with an object of a kind that is read, whether refused or not.
+    pub understood: BTreeSet<FileId>,
+    /// Objects that need a name, in input order.
+    unnamed: Vec<(Kind, Position)>,
+    /// Files with documents that look like nothing that is known.
+    obscure: Vec<FileId>,
 }
 
 /// An object that is refused for nothing but fields that don't exist, and its metadata.
@@ -83,15 +99,32 @@ pub(crate) struct Misspelt {
 /// Mesh configuration that is found on the way (a ConfigMap `istio`, an IstioOperator) is laid over the defaults, later
 /// objects over earlier ones, field by field.
 pub(crate) fn read(sources: &SourceMap, files: &[FileId], options: &Options) -> Loaded {
-    let files: Vec<_> = files.iter().filter_map(|&id| Some((id, sources.file(id)?.text.as_ref()))).collect();
-    let files: Vec<_> =
-        files.par_iter().map(|&(id, text)| (FilePlaces::new(id, text), yaml::documents(text))).collect();
+    let mut loaded = read_with(sources, files, options, &Names::default());
+    if options.assume_names && !loaded.unnamed.is_empty() {
+        let names = Names::given(&loaded);
+        loaded = read_with(sources, files, options, &names);
+        loaded.named = names.count();
+    }
+    loaded
+}
+
+fn read_with(sources: &SourceMap, files: &[FileId], options: &Options, names: &Names) -> Loaded {
+    let texts: Vec<_> = files.iter().filter_map(|&id| Some((id, sources.file(id)?))).collect();
+    let files: Vec<_> = texts
+        .par_iter()
+        .map(|&(id, file)| (FilePlaces::new(id, &file.text), file.name.as_str(), yaml::documents(&file.text)))
+        .collect();
+    let patches = patch_files(files.iter().map(|(_, name, documents)| (*name, documents.as_slice())));
+    let is_patch = |name: &str| !patches.is_empty() && patches.contains(&looks::plain(name));
+    let given = files.iter().filter(|(_, name, _)| !is_patch(name));
     let documents: Vec<_> =
-        files.iter().flat_map(|(places, documents)| documents.iter().map(move |raw| (places, raw))).collect();
+        given.flat_map(|(places, name, documents)| documents.iter().map(move |raw| (places, *name, raw))).collect();
     let pieces: Vec<_> = documents
         .par_iter()
         .with_min_len(8)
-        .map(|(places, raw)| document::read(raw, places.document(raw.index), options))
+        .map(|(places, name, raw)| {
+            document::read(raw, places.document(raw.index), document::Manner { options, names, file: name })
+        })
         .collect();
     let mut loaded = Loaded::default();
     for piece in pieces {
@@ -99,5 +132,47 @@ pub(crate) fn read(sources: &SourceMap, files: &[FileId], options: &Options) -> 
     }
     workload::resolve_templates(&mut loaded);
     duplicates::withdraw_superseded(&mut loaded);
+    loaded.findings.extend(obscure(&loaded, sources));
     loaded
+}
+
+/// The files that kustomizations among the files take for patches: pieces of objects, which are no manifests by themselves.
+fn patch_files<'t>(files: impl Iterator<Item = (&'t str, &'t [yaml::RawDocument<'t>])>) -> BTreeSet<String> {
+    let mut out = BTreeSet::new();
+    for (name, documents) in files.filter(|(name, _)| looks::is_kustomization_file(name)) {
+        for raw in documents {
+            if let Ok(Some(document)) = yaml::parse(raw, &yaml::Limits::default()) {
+                let folder = looks::folder_of(name);
+                out.extend(
+                    looks::patches(&document.root).into_iter().map(|path| looks::plain(&format!("{folder}/{path}"))),
+                );
+            }
+        }
+    }
+    out
+}
+
+/// Files of which not one document says what it is. The values of a chart are told of with the chart.
+fn obscure(loaded: &Loaded, sources: &SourceMap) -> Option<Finding> {
+    const LISTED_MAX: usize = 5;
+    let charts: BTreeSet<&str> = sources_named(loaded, sources, "Chart.yaml");
+    let files: BTreeSet<&str> = {
+        let obscure = loaded.obscure.iter().filter(|id| !loaded.understood.contains(*id));
+        obscure.map(|id| sources.name(*id)).collect()
+    };
+    let files: Vec<&str> = files.into_iter().filter(|f| !charts.contains(looks::folder_of(f))).collect();
+    if files.is_empty() {
+        return None;
+    }
+    let shown: Vec<String> = files.iter().take(LISTED_MAX).map(|f| format!("`{f}`")).collect();
+    let more = files.len() - shown.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let message = format!("nothing is understood in {}{more}: no `apiVersion` and no `kind`", shown.join(", "));
+    Some(Finding::new("load", Severity::Warning, message).hint("--exclude GLOB leaves files out"))
+}
+
+/// The folders of the files with findings that are called so.
+fn sources_named<'s>(loaded: &Loaded, sources: &'s SourceMap, name: &str) -> BTreeSet<&'s str> {
+    let files = loaded.findings.iter().map(|f| sources.name(f.at.file));
+    files.filter(|f| looks::name_of(f) == name).map(looks::folder_of).collect()
 }

@@ -90,6 +90,16 @@ pub(super) fn check(root: &Node<'_>, id: &ObjectId, context: &Context<'_>) -> (V
     (findings, unknown)
 }
 
+/// An object that was given a name.
+pub(super) fn named(root: &Node<'_>, id: &ObjectId, context: &Context<'_>) -> Finding {
+    let message = format!("the {} has no name; `{}` is assumed", id.kind, id.name);
+    Finding::new("M100", Severity::Warning, message)
+        .on(id.clone())
+        .at(context.places.at(root.span))
+        .path("metadata.name")
+        .hint("give it one with `metadata.name`; the API server refuses it without")
+}
+
 /// An object without a name cannot be. Kubernetes objects are left out for it; of Istio's own the refusal counts.
 fn no_name(root: &Node<'_>, id: &ObjectId, context: &Context<'_>) -> Finding {
     let metadata = root.get("metadata");
@@ -153,6 +163,7 @@ pub(super) fn decode(root: &Node<'_>, id: ObjectId, context: &Context<'_>, findi
     let decoder = Decoder { places: context.places };
     let mut meta = decode::metadata(root, &context.options.namespace);
     meta.namespace = id.namespace.clone();
+    meta.name = id.name.clone();
     let at = context.places.at(root.span);
     let nothing = Node { span: root.span, value: crate::manifest::yaml::Value::Null };
     let spec = root.get("spec").unwrap_or(&nothing);

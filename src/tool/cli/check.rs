@@ -17,7 +17,7 @@ use crate::analysis::checks::{self, Outcome};
 use crate::analysis::compare::limits;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::tool::report::{self, diagnostics};
-use crate::traffic::workspace;
+use crate::traffic::workspace::{self, Assumed};
 
 /// What `--help` says below all options.
 const ENDINGS: &str = "\
@@ -138,6 +138,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         input::add_base(&args.common, &args.base, &mut inputs);
         let name = inputs.name.clone();
         let reviewed = workspace::review(inputs, &input::options(&args.common));
+        let assumed = Assumed { services: reviewed.assumed.clone(), ..Assumed::default() };
         let mut findings = reviewed.findings;
         // What can't be read is not checked: that is no answer.
         let unreadable =
@@ -168,7 +169,10 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
             Format::Github => output::annotations(&report::github::to_text(&findings, sources))?,
             Format::Table => {
                 let color = output::color(args.common.color);
-                let title = if name.is_empty() { String::new() } else { format!("{name}\n\n") };
+                let mut title = if name.is_empty() { String::new() } else { format!("{name}\n\n") };
+                if let Some(line) = assumed.line() {
+                    title.push_str(&format!("{line}\n\n"));
+                }
                 let LengthArgs { all, top, .. } = args.length;
                 let length = report::check::Length { all, top, width: output::width(), color };
                 let text = report::check::to_text(&findings, sources, length);

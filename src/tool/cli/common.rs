@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use smol_str::SmolStr;
 
 /// Options that every command with manifests takes.
 #[derive(Debug, Clone, Args)]
@@ -36,13 +37,26 @@ pub(super) struct CommonArgs {
     #[arg(long, value_enum, default_value_t = UnknownFieldsArg::Error)]
     pub unknown_fields: UnknownFieldsArg,
 
-    /// Whether hosts without a Service get an assumed one where no Service is given at all
-    #[arg(long, value_enum, default_value_t = AssumeServices::Auto)]
+    /// What to take for granted where it is not given: auto, never, or each kind by itself, as in services=never,pods=auto
+    /// (services, pods, gateways, names)
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = assumption, default_value = "auto")]
+    pub assume: Vec<Assumption>,
+
+    /// As `--assume never`, before there were kinds
+    #[arg(long, value_enum, default_value_t = AssumeServices::Auto, hide = true)]
     pub assume_services: AssumeServices,
 
     /// Let scenarios name files outside of the repository that they are in (without one: of the folder given as PATH)
     #[arg(long)]
     pub allow_outside: bool,
+
+    /// Leave out what fits a pattern, as in `**/test/**`; a name without `/` fits anywhere (repeatable)
+    #[arg(long, value_name = "GLOB", value_parser = pattern)]
+    pub exclude: Vec<globset::Glob>,
+
+    /// Take a namespace for another, to compare environments: staging=prod (repeatable)
+    #[arg(long, value_name = "A=B", value_parser = renamed)]
+    pub map_namespace: Vec<(SmolStr, SmolStr)>,
 
     /// Seed of every random choice
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -115,6 +129,52 @@ pub(super) enum UnknownFieldsArg {
     Error,
     /// As the API server for other clients: ignore the field with a warning
     Warn,
+}
+
+/// One entry of `--assume`: a kind, or all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Assumption {
+    pub kind: Option<AssumedKind>,
+    pub auto: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AssumedKind {
+    Services,
+    Pods,
+    Gateways,
+    Names,
+}
+
+fn assumption(text: &str) -> Result<Assumption, String> {
+    let (kind, how) = match text.split_once('=') {
+        Some((kind, how)) => (Some(kind), how),
+        None => (None, text),
+    };
+    let kind = match kind {
+        None => None,
+        Some("services") => Some(AssumedKind::Services),
+        Some("pods") => Some(AssumedKind::Pods),
+        Some("gateways") => Some(AssumedKind::Gateways),
+        Some("names") => Some(AssumedKind::Names),
+        Some(other) => return Err(format!("`{other}` is never assumed: write services, pods, gateways or names")),
+    };
+    match how {
+        "auto" => Ok(Assumption { kind, auto: true }),
+        "never" => Ok(Assumption { kind, auto: false }),
+        _ => Err("write auto, never, or KIND=auto and KIND=never, as in services=never,pods=auto".to_owned()),
+    }
+}
+
+fn pattern(text: &str) -> Result<globset::Glob, String> {
+    globset::GlobBuilder::new(text).literal_separator(true).build().map_err(|error| error.kind().to_string())
+}
+
+fn renamed(text: &str) -> Result<(SmolStr, SmolStr), String> {
+    match text.split_once('=') {
+        Some((from, to)) if !from.is_empty() && !to.is_empty() && !to.contains('=') => Ok((from.into(), to.into())),
+        _ => Err("write two namespaces, as in staging=prod".to_owned()),
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

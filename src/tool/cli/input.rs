@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use smol_str::SmolStr;
 
-use super::common::{AssumeServices, CommonArgs, Invalid, UnknownFieldsArg};
+use super::common::{AssumeServices, AssumedKind, CommonArgs, Invalid, UnknownFieldsArg};
 use super::output;
 use crate::analysis::compare::limits;
 use crate::envoy::proxy::ProxyKind;
@@ -12,23 +12,47 @@ use crate::envoy::router::Switches;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::load::UnknownFields;
 use crate::manifest::source::SourceMap;
-use crate::tool::files::Places;
+use crate::tool::files::{Exclude, Places};
 use crate::tool::report::{self, diagnostics};
 use crate::traffic::request_text;
-use crate::traffic::workspace::{self, Inputs, Options, Workspace};
+use crate::traffic::workspace::{self, Assume, Assumed, Inputs, Options, Workspace};
 
-fn places(args: &CommonArgs) -> Places<'_> {
-    Places { paths: &args.paths, mesh_config: args.mesh_config.as_deref(), allow_outside: args.allow_outside }
+fn places<'a>(args: &'a CommonArgs, exclude: &'a Exclude) -> Places<'a> {
+    let mesh_config = args.mesh_config.as_deref();
+    Places { paths: &args.paths, mesh_config, allow_outside: args.allow_outside, exclude }
+}
+
+/// What `--exclude` leaves out.
+pub(super) fn exclude(args: &CommonArgs) -> Exclude {
+    Exclude::new(&args.exclude)
+}
+
+/// One line about the folders that were left out without being asked to.
+pub(super) fn tell_left_out<'i>(all: impl Iterator<Item = &'i Inputs>, args: &CommonArgs) {
+    let left_out: std::collections::BTreeSet<&str> = all.flat_map(|i| &i.left_out).map(String::as_str).collect();
+    if left_out.is_empty() || args.quiet {
+        return;
+    }
+    let shown: Vec<&str> = left_out.iter().take(5).copied().collect();
+    let more = left_out.len() - shown.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let charts = left_out.iter().any(|folder| folder.ends_with("templates"));
+    let helm = if charts { "; `helm template` makes manifests of a chart" } else { "" };
+    output::message(&format!("note: left out: {}{more}{helm}", shown.join(", ")));
 }
 
 /// The texts of each mesh that the arguments mean.
 pub(super) fn gather(args: &CommonArgs) -> Vec<Inputs> {
-    places(args).gather()
+    let exclude = exclude(args);
+    let all = places(args, &exclude).gather();
+    tell_left_out(all.iter(), args);
+    all
 }
 
 /// Adds the texts that are in force now.
 pub(super) fn add_base(args: &CommonArgs, base: &[PathBuf], inputs: &mut Inputs) {
-    Places { paths: base, mesh_config: None, ..places(args) }.add_base(inputs);
+    let exclude = exclude(args);
+    Places { paths: base, mesh_config: None, ..places(args, &exclude) }.add_base(inputs);
 }
 
 /// The same, each beside the texts that stood in `against` before.
@@ -36,7 +60,11 @@ pub(super) fn add_base(args: &CommonArgs, base: &[PathBuf], inputs: &mut Inputs)
 /// # Errors
 /// A scenario without a counterpart.
 pub(super) fn gather_pairs(args: &CommonArgs, against: &[PathBuf]) -> anyhow::Result<Vec<(Inputs, Inputs)>> {
-    places(args).gather_pairs(against).map_err(|error| anyhow::anyhow!("--against: {error}"))
+    let exclude = exclude(args);
+    let pairs = places(args, &exclude).gather_pairs(against);
+    let pairs = pairs.map_err(|error| anyhow::anyhow!("--against: {error}"))?;
+    tell_left_out(pairs.iter().flat_map(|(now, before)| [now, before]), args);
+    Ok(pairs)
 }
 
 /// The options of the stages behind reading.
@@ -48,8 +76,46 @@ pub(super) fn options(args: &CommonArgs) -> Options {
             UnknownFieldsArg::Warn => UnknownFields::Warn,
         },
         skip_invalid: args.invalid == Invalid::Skip,
-        assume_services: args.assume_services == AssumeServices::Auto,
+        assume: assume(args),
+        map_namespaces: args.map_namespace.clone(),
         proxies: args.proxy.clone(),
+    }
+}
+
+/// What may be taken for granted: `--assume` over `--assume-services`.
+fn assume(args: &CommonArgs) -> Assume {
+    let mut assume = match args.assume_services {
+        AssumeServices::Auto => Assume::AUTO,
+        AssumeServices::Never => Assume::NEVER,
+    };
+    // `--assume-services never` is older than the other kinds, and meant that nothing is made up; the default must not undo it.
+    let is_default = args.assume.len() == 1 && args.assume.iter().all(|a| a.kind.is_none() && a.auto);
+    for entry in args.assume.iter().filter(|_| !is_default) {
+        let auto = entry.auto;
+        match entry.kind {
+            None if auto => assume = Assume::AUTO,
+            None => assume = Assume::NEVER,
+            Some(AssumedKind::Services) => assume.services = auto,
+            Some(AssumedKind::Pods) => assume.pods = auto,
+            Some(AssumedKind::Gateways) => assume.gateways = auto,
+            Some(AssumedKind::Names) => assume.names = auto,
+        }
+    }
+    assume
+}
+
+/// Begins a report with what it rests on: where people read it on the same page, else beside it.
+///
+/// # Errors
+/// Standard output can't be written to.
+pub(super) fn tell_assumed(assumed: &Assumed, on_the_page: bool, args: &CommonArgs) -> anyhow::Result<()> {
+    match assumed.line() {
+        Some(line) if on_the_page => output::write(format!("{line}\n\n").as_bytes()),
+        Some(line) if !args.quiet => {
+            output::message(&format!("note: {line}"));
+            Ok(())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -81,15 +147,6 @@ fn tell(workspace: &Workspace, args: &CommonArgs) {
         return;
     }
     say_findings(&workspace.findings, &workspace.sources, args);
-    if !workspace.assumed.is_empty() {
-        let shown: Vec<&str> = workspace.assumed.iter().map(SmolStr::as_str).take(5).collect();
-        let more = workspace.assumed.len() - shown.len();
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        output::message(&format!(
-            "note: no Service is among the manifests; assumed for {}{more} (--assume-services never turns this off)",
-            shown.join(", ")
-        ));
-    }
     if args.verbose {
         output::message(&format!("note: {} documents read", workspace.documents));
     }

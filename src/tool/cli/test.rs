@@ -152,6 +152,10 @@ fn of_mesh(mut inputs: Inputs, args: &TestArgs) -> Result<Outcome, Stopped> {
     if tests.is_empty() && wrong.is_empty() {
         return Ok(Outcome::NoTests);
     }
+    if let Err(error) = input::tell_assumed(&workspace.assumed, args.output == Format::Table, &args.common) {
+        output::message(&format!("error: {error:#}"));
+        return Err(Stopped);
+    }
     let mesh = &workspace.mesh;
     if mesh.services.is_empty() && mesh.virtual_services.all.is_empty() && !args.common.quiet {
         output::message("note: no Service and no VirtualService is among the paths: the tests see an empty mesh");

@@ -85,6 +85,7 @@ pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
             exit = Exit::Unusable;
             continue;
         };
+        input::tell_assumed(&workspace.assumed, false, &args.common)?;
         let (jobs, problems) = match &file_requests {
             Some(requests) => assigned(requests, &workspace, args)?,
             None => planned(&workspace, args)?,

@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::exclude::{self, Exclude};
 use super::texts;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::FileId;
@@ -21,6 +22,8 @@ pub(crate) struct Places<'a> {
     pub mesh_config: Option<&'a Path>,
     /// Whether scenarios may name files outside of the repository that they are in, or of the folder among `paths`.
     pub allow_outside: bool,
+    /// What is not read.
+    pub exclude: &'a Exclude,
 }
 
 /// A scenario of which there is none by that name on the other side.
@@ -33,10 +36,10 @@ impl Places<'_> {
     ///
     /// What can't be read is among the findings of the inputs.
     pub(crate) fn gather(&self) -> Vec<Inputs> {
-        let (scenarios, plain) = part(self.paths);
+        let (scenarios, plain) = part(self.paths, self.exclude);
         if scenarios.is_empty() {
             let mut inputs = Inputs::default();
-            add_manifests(&plain, &mut inputs);
+            add_manifests(&plain, self.exclude, &mut inputs);
             self.add_mesh_config(&mut inputs);
             return vec![inputs];
         }
@@ -53,8 +56,8 @@ impl Places<'_> {
     /// A scenario without a counterpart.
     pub(crate) fn gather_pairs(&self, against: &[PathBuf]) -> Result<Vec<(Inputs, Inputs)>, NoCounterpart> {
         let older = Places { paths: against, ..*self };
-        let (new_scenarios, new_plain) = part(self.paths);
-        let (old_scenarios, old_plain) = part(against);
+        let (new_scenarios, new_plain) = part(self.paths, self.exclude);
+        let (old_scenarios, old_plain) = part(against, self.exclude);
         let several = new_scenarios.len().max(old_scenarios.len()) > 1;
         let of = |folder: &Path, extra: &[PathBuf], own: Own| self.scenario(folder, extra, own, several);
         let of_old = |folder: &Path, extra: &[PathBuf], own: Own| older.scenario(folder, extra, own, several);
@@ -87,7 +90,7 @@ impl Places<'_> {
 
     fn scenario(&self, folder: &Path, extra: &[PathBuf], own: Own, several: bool) -> Inputs {
         let bounds = self.bounds(folder);
-        let mut inputs = of_scenario(folder, extra, own, bounds.as_deref());
+        let mut inputs = of_scenario(folder, extra, own, bounds.as_deref(), self.exclude);
         if several {
             inputs.name = folder.display().to_string();
         }
@@ -98,7 +101,7 @@ impl Places<'_> {
     /// Adds the manifests that are in force now. A scenario there stands for its manifests; what else it says (pods, proxies, mesh
     /// settings) counts where the inputs have no scenario themselves.
     pub(crate) fn add_base(&self, inputs: &mut Inputs) {
-        let (scenarios, plain) = part(self.paths);
+        let (scenarios, plain) = part(self.paths, self.exclude);
         let found = inputs.findings.len();
         let own = inputs.scenario.as_ref().map(|(file, _)| PathBuf::from(inputs.sources.name(*file)));
         let own = own.as_deref().and_then(Path::parent).and_then(Path::file_name);
@@ -116,13 +119,13 @@ impl Places<'_> {
         for folder in wanted {
             let bounds = self.bounds(folder);
             let Some((file, scenario)) = read_scenario(folder, inputs, bounds.as_deref()) else { continue };
-            let own = manifests_of(&scenario, folder);
-            let (files, findings) = texts::add_paths_within(&mut inputs.sources, &own, bounds.as_deref());
-            inputs.base.extend(files);
-            inputs.findings.extend(findings);
+            let own = manifests_of(&scenario, folder, self.exclude, &mut inputs.left_out);
+            let added = texts::add_chosen(&mut inputs.sources, &own, self.exclude, bounds.as_deref());
+            inputs.base.extend(added.files);
+            inputs.findings.extend(added.findings);
             inputs.scenario.get_or_insert((file, scenario));
         }
-        let (files, findings) = texts::add_paths(&mut inputs.sources, &plain);
+        let texts::Added { files, findings, .. } = texts::add_chosen(&mut inputs.sources, &plain, self.exclude, None);
         inputs.base.extend(files);
         if inputs.base.is_empty() && findings.is_empty() && inputs.findings.len() == found && !self.paths.is_empty() {
             let empty = Finding::new("load", Severity::Error, "there are no manifests to compare with below --base");
@@ -158,18 +161,18 @@ enum Own {
 }
 
 /// The scenario folders among the paths or below them, and the other paths.
-fn part(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<PathBuf>) {
+fn part(paths: &[PathBuf], exclude: &Exclude) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let mut scenarios: Vec<PathBuf> = Vec::new();
     let mut plain: Vec<PathBuf> = Vec::new();
     for path in paths {
-        let below = scenario_folders(path);
+        let below = scenario_folders(path, exclude);
         if below.is_empty() { plain.push(path.clone()) } else { scenarios.extend(below) }
     }
     (scenarios, plain)
 }
 
 /// The folder itself if it is a scenario, else the scenarios below it, sorted. A `scenario.yaml` named as a file counts.
-fn scenario_folders(path: &Path) -> Vec<PathBuf> {
+fn scenario_folders(path: &Path, exclude: &Exclude) -> Vec<PathBuf> {
     if path.file_name().is_some_and(|n| n == SCENARIO_FILE) && path.is_file() {
         return vec![path.parent().map(Path::to_path_buf).unwrap_or_default()];
     }
@@ -182,6 +185,7 @@ fn scenario_folders(path: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = walkdir::WalkDir::new(path)
         .follow_links(true)
         .into_iter()
+        .filter_entry(|e| e.depth() == 0 || !exclude::is_foreign(e.path()) && !exclude.fits(e.path(), path))
         .filter_map(Result::ok)
         .filter(|e| e.file_name() == SCENARIO_FILE)
         .filter_map(|e| e.path().parent().map(Path::to_path_buf))
@@ -190,23 +194,28 @@ fn scenario_folders(path: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn of_scenario(folder: &Path, extra: &[PathBuf], own: Own, bounds: Option<&Path>) -> Inputs {
+fn of_scenario(folder: &Path, extra: &[PathBuf], own: Own, bounds: Option<&Path>, exclude: &Exclude) -> Inputs {
     let mut inputs = Inputs::default();
     let Some((file, scenario)) = read_scenario(folder, &mut inputs, bounds) else { return inputs };
-    let own = if own == Own::LeftOut { Vec::new() } else { manifests_of(&scenario, folder) };
-    let (files, findings) = texts::add_paths_within(&mut inputs.sources, &own, bounds);
-    inputs.manifests.extend(files);
-    inputs.findings.extend(findings);
-    add_manifests(extra, &mut inputs);
+    let own = match own {
+        Own::LeftOut => Vec::new(),
+        Own::Included => manifests_of(&scenario, folder, exclude, &mut inputs.left_out),
+    };
+    let added = texts::add_chosen(&mut inputs.sources, &own, exclude, bounds);
+    inputs.manifests.extend(added.files);
+    inputs.findings.extend(added.findings);
+    inputs.left_out.extend(added.left_out);
+    add_manifests(extra, exclude, &mut inputs);
     inputs.scenario = Some((file, scenario));
     inputs
 }
 
 /// Adds the text of a scenario, and what is wrong with it.
 fn read_scenario(folder: &Path, inputs: &mut Inputs, bounds: Option<&Path>) -> Option<(FileId, Scenario)> {
-    let (files, findings) = texts::add_paths_within(&mut inputs.sources, &[folder.join(SCENARIO_FILE)], bounds);
-    inputs.findings.extend(findings);
-    let file = files.first().copied()?;
+    let scenario = [folder.join(SCENARIO_FILE)];
+    let added = texts::add_chosen(&mut inputs.sources, &scenario, &Exclude::default(), bounds);
+    inputs.findings.extend(added.findings);
+    let file = added.files.first().copied()?;
     let text = inputs.sources.file(file).map(|f| f.text.clone()).unwrap_or_default();
     match scenario::decode(file, &text) {
         Ok(scenario) => Some((file, scenario)),
@@ -218,17 +227,17 @@ fn read_scenario(folder: &Path, inputs: &mut Inputs, bounds: Option<&Path>) -> O
 }
 
 /// The manifests that a scenario names, else those beside it.
-fn manifests_of(scenario: &Scenario, folder: &Path) -> Vec<PathBuf> {
+fn manifests_of(scenario: &Scenario, folder: &Path, exclude: &Exclude, left_out: &mut Vec<String>) -> Vec<PathBuf> {
     match &scenario.manifests {
         Some(list) => list.iter().map(|p| folder.join(p.as_str())).collect(),
-        None => other_manifests(folder),
+        None => other_manifests(folder, exclude, left_out),
     }
 }
 
 /// What stands in a scenario's folder besides the scenario itself; a scenario may have no manifests at all.
-fn other_manifests(folder: &Path) -> Vec<PathBuf> {
+fn other_manifests(folder: &Path, exclude: &Exclude, left_out: &mut Vec<String>) -> Vec<PathBuf> {
     let mut ignored = Vec::new();
-    let all = texts::manifest_files(folder, &mut ignored);
+    let all = texts::chosen_files(folder, exclude, &mut ignored, left_out);
     let is_ours = |p: &PathBuf| {
         let name = p.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         name == SCENARIO_FILE || name.ends_with(".test.yaml") || name.ends_with(".test.yml")
@@ -237,23 +246,24 @@ fn other_manifests(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Adds manifests; `-` is standard input.
-fn add_manifests(paths: &[PathBuf], inputs: &mut Inputs) {
+fn add_manifests(paths: &[PathBuf], exclude: &Exclude, inputs: &mut Inputs) {
     for path in paths {
         if path.as_os_str() == "-" {
             let file = add_standard_input(inputs);
             inputs.manifests.extend(file);
         } else {
-            let (files, findings) = texts::add_paths(&mut inputs.sources, std::slice::from_ref(path));
+            let added = texts::add_chosen(&mut inputs.sources, std::slice::from_ref(path), exclude, None);
             let is_empty = |id: &FileId| inputs.sources.file(*id).is_some_and(|f| f.text.trim().is_empty());
             // In a folder an empty file harms nobody; one that was asked for by name was to hold something.
-            if !path.is_dir() && files.iter().any(is_empty) {
+            if !path.is_dir() && added.files.iter().any(is_empty) {
                 let message = format!("`{}` is empty", path.display());
                 let empty = Finding::new("load", Severity::Error, message);
                 inputs.findings.push(empty.hint("name a file with manifests: did what was to write it fail?"));
                 continue;
             }
-            inputs.manifests.extend(files);
-            inputs.findings.extend(findings);
+            inputs.manifests.extend(added.files);
+            inputs.findings.extend(added.findings);
+            inputs.left_out.extend(added.left_out);
         }
     }
 }

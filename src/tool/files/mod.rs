@@ -2,11 +2,13 @@
 //!
 //! In: paths, and nothing of how they were given. Out: [`Inputs`](crate::traffic::workspace::Inputs) for each mesh.
 
+mod exclude;
 mod meshes;
 mod texts;
 #[cfg(feature = "cli")]
 mod write;
 
+pub(crate) use exclude::Exclude;
 pub(crate) use meshes::Places;
 #[cfg(test)]
 pub(crate) use texts::manifest_files;

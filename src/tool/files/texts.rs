@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashSet;
 
+use super::exclude::{Exclude, is_foreign};
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::{FileId, SourceMap};
 
@@ -20,21 +21,32 @@ const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 ///
 /// Gives the files and what could not be read (id `load`). Standard input is the caller's: it adds its text itself.
 pub(crate) fn add_paths<P: AsRef<Path>>(sources: &mut SourceMap, paths: &[P]) -> (Vec<FileId>, Vec<Finding>) {
-    add_paths_within(sources, paths, None)
+    let added = add_chosen(sources, paths, &Exclude::default(), None);
+    (added.files, added.findings)
 }
 
-/// The same for paths that a scenario names or holds: what lies outside of the folder `bounds` is refused (id `load`), also
-/// where a link leads there. None: everything may be read.
-pub(super) fn add_paths_within<P: AsRef<Path>>(
+/// What came of adding paths.
+#[derive(Debug, Default)]
+pub(super) struct Added {
+    pub files: Vec<FileId>,
+    /// What could not be read.
+    pub findings: Vec<Finding>,
+    /// Folders that nobody asked to leave out.
+    pub left_out: Vec<String>,
+}
+
+/// The same without what is excluded. Of paths that a scenario names or holds, what lies outside of the folder `bounds` is refused
+/// (id `load`), also where a link leads there. None: everything may be read.
+pub(super) fn add_chosen<P: AsRef<Path>>(
     sources: &mut SourceMap,
     paths: &[P],
+    exclude: &Exclude,
     bounds: Option<&Path>,
-) -> (Vec<FileId>, Vec<Finding>) {
-    let mut files = Vec::new();
-    let mut findings = Vec::new();
+) -> Added {
+    let Added { mut files, mut findings, mut left_out } = Added::default();
     let mut seen = FxHashSet::default();
     for path in paths {
-        for file in manifest_files(path.as_ref(), &mut findings) {
+        for file in chosen_files(path.as_ref(), exclude, &mut findings, &mut left_out) {
             let canonical = file.canonicalize().ok();
             if let (Some(bounds), Some(canonical)) = (bounds, &canonical)
                 && !canonical.starts_with(bounds)
@@ -55,7 +67,7 @@ pub(super) fn add_paths_within<P: AsRef<Path>>(
             }
         }
     }
-    (files, findings)
+    Added { files, findings, left_out }
 }
 
 fn outside(file: &Path, bounds: &Path) -> Finding {
@@ -72,15 +84,36 @@ pub(super) fn bounds(folder: &Path, given: &Path) -> Option<PathBuf> {
 }
 
 /// The manifest files of a path: itself where it is not a folder, else all `.yaml`, `.yml` and `.json` files below it, in
-/// the order in which `kubectl apply -R` reads them. `.git` folders are left out, links are followed.
+/// the order in which `kubectl apply -R` reads them. Folders of other tools are left out, links are followed.
+#[cfg(test)]
 pub(crate) fn manifest_files(path: &Path, findings: &mut Vec<Finding>) -> Vec<PathBuf> {
+    chosen_files(path, &Exclude::default(), findings, &mut Vec::new())
+}
+
+/// The same without what is excluded; folders that nobody asked to leave out are added to `left_out`.
+pub(super) fn chosen_files(
+    path: &Path,
+    exclude: &Exclude,
+    findings: &mut Vec<Finding>,
+    left_out: &mut Vec<String>,
+) -> Vec<PathBuf> {
     if !path.is_dir() {
-        return vec![path.to_owned()];
+        return if exclude.fits(path, path) { Vec::new() } else { vec![path.to_owned()] };
     }
     let mut files = Vec::new();
     let mut failed = false;
     let walk = walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter();
-    for entry in walk.filter_entry(|entry| entry.file_name() != ".git") {
+    let mut is_wanted = |entry: &walkdir::DirEntry| {
+        if entry.depth() > 0 && exclude.fits(entry.path(), path) {
+            return false;
+        }
+        let foreign = entry.depth() > 0 && is_foreign(entry.path());
+        if foreign {
+            left_out.push(entry.path().display().to_string());
+        }
+        !foreign
+    };
+    for entry in walk.filter_entry(&mut is_wanted) {
         match entry {
             Ok(entry) if entry.file_type().is_file() && has_manifest_name(entry.path()) => {
                 files.push(entry.into_path())
@@ -94,7 +127,11 @@ pub(crate) fn manifest_files(path: &Path, findings: &mut Vec<Finding>) -> Vec<Pa
     }
     if files.is_empty() && !failed {
         let message = format!("the folder `{}` has no manifests (.yaml, .yml or .json files)", path.display());
-        findings.push(Finding::new("load", Severity::Error, message));
+        let mut finding = Finding::new("load", Severity::Error, message);
+        if !left_out.is_empty() {
+            finding.hint = Some(format!("left out: {}", left_out.join(", ")));
+        }
+        findings.push(finding);
     }
     files
 }

@@ -136,6 +136,7 @@ mod tests {
             outcome: Outcome::Delivered,
             count: Count { requests: 0, expected_share },
             endpoints: Vec::new(),
+            assumed: false,
             unready: 0,
             sticky: None,
         }

@@ -18,6 +18,8 @@ pub(crate) struct EndpointPlan {
     pub pick: Pick,
     /// How many of the endpoints are not ready, and used all the same (panic mode, 10.3).
     pub unready: usize,
+    /// They stand for whatever runs there, and are told of nowhere.
+    pub assumed: bool,
     /// Finds the endpoint of a hash; None where the policy takes no hashes.
     hashing: Option<Hashing>,
 }
@@ -104,6 +106,7 @@ impl EndpointPlan {
             shares: Vec::new(),
             pick: Pick::None,
             unready: 0,
+            assumed: false,
             hashing: None,
         }
     }
@@ -114,7 +117,8 @@ pub(super) fn endpoint_plan(table: &RouteTable, name: &ClusterName) -> EndpointP
     let state = ClusterState::of(table, name);
     let ClusterState::Ready(cluster, _) = &state else { return EndpointPlan::none() };
     let loads = priority_loads(cluster);
-    let mut plan = EndpointPlan { unready: state.used_unready(), ..EndpointPlan::none() };
+    let assumed = cluster.endpoints.iter().any(|e| e.assumed);
+    let mut plan = EndpointPlan { unready: state.used_unready(), assumed, ..EndpointPlan::none() };
     let mut priorities = Vec::new();
     let mut up_to = 0;
     let mut weights = Vec::new();

@@ -89,9 +89,12 @@ fn destinations(stream: &Prepared, tally: &Tally, kinds: &IndexMap<(Option<u32>,
                 endpoint: name.clone(),
                 count: Count { requests, expected_share },
             };
-            let endpoints = plan.names.iter().zip(requests).zip(shares).map(endpoint).collect();
-            let sticky = if plan.is_sticky() { sticky(stream, tally, index, plan) } else { None };
-            Some(Destination { cluster: name.clone(), outcome, count, endpoints, unready: plan.unready, sticky })
+            let assumed = plan.assumed;
+            let told = plan.names.iter().zip(requests).zip(shares).filter(|_| !assumed);
+            let endpoints = told.map(endpoint).collect();
+            let sticky = if plan.is_sticky() && !assumed { sticky(stream, tally, index, plan) } else { None };
+            let cluster = name.clone();
+            Some(Destination { cluster, outcome, count, endpoints, unready: plan.unready, assumed, sticky })
         })
         .collect()
 }

@@ -101,6 +101,8 @@ pub(crate) struct Destination {
     pub endpoints: Vec<EndpointCount>,
     /// How many of the endpoints are not ready, and used all the same (panic mode, envoy-matching 10.3).
     pub unready: usize,
+    /// What runs there is assumed: it is in no manifest, and has no endpoints here.
+    pub assumed: bool,
     /// Where hashes keep requests together; None also for the sum over streams.
     pub sticky: Option<Sticky>,
 }

@@ -4,8 +4,11 @@
 //! the proxies. Nothing here reads files or prints; what is to be said comes back as findings and notes.
 
 mod assume;
+mod namespaces;
 mod proxies;
 mod refused;
+
+pub(crate) use assume::{Assume, Assumed, AssumedPods};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,6 +25,7 @@ use crate::manifest::load;
 use crate::manifest::source::{FileId, Position, SourceMap};
 use crate::manifest::yaml;
 use crate::traffic::scenario::Scenario;
+use namespaces::Renaming;
 
 /// How inputs are taken.
 #[derive(Debug, Clone)]
@@ -31,8 +35,10 @@ pub(crate) struct Options {
     pub unknown_fields: load::UnknownFields,
     /// Leave refused documents out instead of stopping.
     pub skip_invalid: bool,
-    /// Assume Services where none is given.
-    pub assume_services: bool,
+    /// What to take for granted where it is not given.
+    pub assume: Assume,
+    /// Namespaces that are taken for others.
+    pub map_namespaces: Vec<(SmolStr, SmolStr)>,
     /// `--proxy` texts; empty: all of the scenario, else the defaults.
     pub proxies: Vec<String>,
 }
@@ -50,6 +56,8 @@ pub(crate) struct Inputs {
     pub scenario: Option<(FileId, Scenario)>,
     /// What went wrong while the texts were gathered.
     pub findings: Vec<Finding>,
+    /// Folders below the paths that were left out without being asked to.
+    pub left_out: Vec<String>,
 }
 
 /// A resolved mesh, ready for every command.
@@ -64,8 +72,8 @@ pub(crate) struct Workspace {
     pub proxies: Vec<Arc<Proxy>>,
     /// All findings of loading and admission; none is an error that stops.
     pub findings: Vec<Finding>,
-    /// Hosts that got an assumed Service, sorted.
-    pub assumed: Vec<SmolStr>,
+    /// What was not given and is taken for granted.
+    pub assumed: Assumed,
     /// Documents that were read.
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command line shows it"))]
     pub documents: usize,
@@ -108,13 +116,20 @@ struct Admitted {
     refused: Manifests,
     findings: Vec<Finding>,
     documents: usize,
+    /// Documents that got a name.
+    named: usize,
 }
 
 fn admit(inputs: &Inputs, options: &Options) -> Admitted {
-    let load_options = load::Options { namespace: options.namespace.clone(), unknown_fields: options.unknown_fields };
+    let load_options = load::Options {
+        namespace: options.namespace.clone(),
+        unknown_fields: options.unknown_fields,
+        assume_names: options.assume.names,
+    };
     let mut loaded = load::read(&inputs.sources, &inputs.manifests, &load_options);
     let mut findings = inputs.findings.clone();
     findings.append(&mut loaded.findings);
+    findings.extend(nothing_understood(&loaded, inputs, &findings));
     mesh_config(&mut loaded.manifests.mesh_config, inputs, &load_options, &mut findings);
     let mut reviewed = admission::review(&loaded.manifests);
     let beside = refused::beside_unknown_fields(&loaded);
@@ -125,13 +140,32 @@ fn admit(inputs: &Inputs, options: &Options) -> Admitted {
     withdraw_superseded(&mut reviewed, &loaded.manifests);
     let refused = refused::all(&loaded, &reviewed);
     findings.extend(reviewed);
-    let manifests = admission::admit(loaded.manifests, &findings);
+    let mut manifests = admission::admit(loaded.manifests, &findings);
+    // Before repeated objects are settled, which two environments in one mesh may well have.
+    let renaming = Renaming(&options.map_namespaces);
+    renaming.manifests(&mut manifests);
     let (mut manifests, replaced) = load::replace_duplicates(manifests);
     findings.extend(replaced);
     if let Some((_, scenario)) = &inputs.scenario {
-        load::add_scenario_pods(&mut manifests, &scenario_pods(scenario, &options.namespace));
+        let mut pods = scenario_pods(scenario, &options.namespace);
+        pods.iter_mut().for_each(|pod| pod.namespace = renaming.namespace(&pod.namespace));
+        load::add_scenario_pods(&mut manifests, &pods);
     }
-    Admitted { manifests, refused, findings, documents: loaded.documents }
+    Admitted { manifests, refused, findings, documents: loaded.documents, named: loaded.named }
+}
+
+/// An answer about nothing would look like a good one.
+fn nothing_understood(loaded: &load::Loaded, inputs: &Inputs, findings: &[Finding]) -> Option<Finding> {
+    let is_told = findings.iter().any(|f| f.severity == Severity::Error);
+    if !loaded.understood.is_empty() || inputs.scenario.is_some() || inputs.manifests.is_empty() || is_told {
+        return None;
+    }
+    let what = match inputs.manifests.as_slice() {
+        [one] => format!("`{}` holds", inputs.sources.name(*one)),
+        several => format!("the {} files hold", several.len()),
+    };
+    let message = format!("{what} nothing that bears on routing: no object of Istio or Kubernetes that is read");
+    Some(Finding::new("load", Severity::Error, message).hint("give VirtualServices, Services or other manifests"))
 }
 
 /// A document that would be refused, and that a later acceptable one replaces anyway, leaves nothing refused behind.
@@ -195,17 +229,23 @@ fn scenario_pods(scenario: &Scenario, namespace: &SmolStr) -> Vec<load::Scenario
 /// # Errors
 /// Unreadable inputs, refused documents (unless they are to be skipped), unknown proxies.
 pub(crate) fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refused> {
-    let Admitted { mut manifests, mut findings, documents, .. } = admit(&inputs, options);
+    let Admitted { mut manifests, mut findings, documents, named, .. } = admit(&inputs, options);
     let Inputs { name, sources, scenario, .. } = inputs;
-    let scenario = scenario.map(|(_, s)| s);
+    let renaming = Renaming(&options.map_namespaces);
+    let mut scenario = scenario.map(|(_, s)| s);
+    if let Some(scenario) = &mut scenario {
+        renaming.scenario(scenario);
+    }
+    let namespace = renaming.namespace(&options.namespace);
     for f in &mut findings {
         // What stands in a document concerns that document alone; a scenario that can't be read concerns everything.
         if options.skip_invalid && f.severity == Severity::Error && f.at.is_known() && f.id != "scenario" {
             f.severity = Severity::Warning;
         }
     }
-    let assumed = if options.assume_services { assume::services(&mut manifests) } else { Vec::new() };
-    let wanted = proxies::resolve(&options.proxies, scenario.as_ref(), &manifests, &options.namespace);
+    let mut assumed = assume::objects(&mut manifests, &findings, options.assume);
+    assumed.names = named;
+    let wanted = proxies::resolve(&options.proxies, scenario.as_ref(), &manifests, &namespace);
     let proxies = match wanted {
         Ok(proxies) => proxies,
         Err(finding) => {
@@ -218,6 +258,10 @@ pub(crate) fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refus
     }
     let pods = manifests.pods.clone();
     let not_modelled = manifests.not_modelled.clone();
+    // Last: nobody looks at the mesh from an assumed pod.
+    if options.assume.pods {
+        assumed.pods = assume::pods(&mut manifests);
+    }
     let mesh = Mesh::build(manifests);
     Ok(Workspace { name, sources, scenario, mesh, proxies, findings, assumed, documents, pods, not_modelled })
 }
@@ -247,6 +291,8 @@ impl Workspace {
 
 /// Only reads and reviews; refused documents are findings like all others.
 pub(crate) fn review(inputs: Inputs, options: &Options) -> Reviewed {
+    // An unnamed document is a finding here, as it is for the API server.
+    let options = &Options { assume: Assume { names: false, ..options.assume }, ..options.clone() };
     let mut admitted = admit(&inputs, options);
     let base = (!inputs.base.is_empty()).then(|| {
         let before =
@@ -255,7 +301,8 @@ pub(crate) fn review(inputs: Inputs, options: &Options) -> Reviewed {
         admitted.findings.extend(findings.into_iter().filter(|f| f.id == "load" && f.severity == Severity::Error));
         manifests
     });
-    let assumed = if options.assume_services { assume::services(&mut admitted.manifests) } else { Vec::new() };
+    // What is missing is what is looked for: only Services are taken for granted, without which hardly anything could be said.
+    let assumed = if options.assume.services { assume::services(&mut admitted.manifests) } else { Vec::new() };
     let scenario = inputs.scenario.map(|(_, scenario)| scenario);
     let gateways = proxies::gateways(scenario.as_ref(), &admitted.manifests, &options.namespace);
     Reviewed {

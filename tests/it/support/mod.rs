@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub mod canon;
+pub mod program;
 pub mod replies;
 pub mod run;
 pub mod texts;

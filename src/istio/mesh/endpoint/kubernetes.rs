@@ -169,10 +169,11 @@ impl OfService<'_, '_> {
             pod: pod.map(|(p, _)| (p.meta.namespace.clone(), p.meta.name.clone())),
             health,
             weight: 1,
-            mutual_tls: speaks_mutual_tls(&labels).unwrap_or(false),
+            mutual_tls: speaks_mutual_tls(&labels).unwrap_or(pod.is_some_and(|(p, _)| p.spec.assumed)),
             labels,
             locality,
             priority: 0,
+            assumed: pod.is_some_and(|(p, _)| p.spec.assumed),
         };
         let node = pod.map(|(p, _)| p.spec.node_name.clone()).unwrap_or_default();
         self.pool.push(port_name, endpoint, node);

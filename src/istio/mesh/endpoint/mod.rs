@@ -171,6 +171,7 @@ fn workload_endpoint(entry: &WorkloadEntry, labels: &Labels, port: u16) -> Endpo
         locality: place,
         priority: 0,
         mutual_tls: speaks_mutual_tls(labels).unwrap_or(!entry.service_account.is_empty()),
+        assumed: false,
     }
 }
 

@@ -61,6 +61,7 @@ fn itself(host: &SmolStr, port: u16) -> Endpoint {
         locality: SmolStr::default(),
         priority: 0,
         mutual_tls: false,
+        assumed: false,
     }
 }
 
@@ -139,6 +140,7 @@ fn add_pods<'a>(
                 labels: labels.clone(),
                 locality: locality.clone(),
                 mutual_tls: speaks_mutual_tls(labels).unwrap_or(false),
+                assumed: pod.spec.assumed,
                 ..itself(&SmolStr::default(), number)
             };
             out.push((port, endpoint, pod.spec.node_name.clone()));

@@ -24,7 +24,7 @@ use crate::tool::files;
 use crate::tool::report::simulate::{Results, Show, to_csv, to_json, to_text};
 use crate::traffic::replay::StreamSummary;
 use crate::traffic::scenario::{self, REQUESTS_MAX};
-use crate::traffic::workspace::{Inputs, Workspace};
+use crate::traffic::workspace::{AssumedPods, Inputs, Workspace};
 
 /// What `--help` says below all options.
 const ENDINGS: &str = "\
@@ -159,6 +159,8 @@ struct Finished {
     limits: Vec<Limit>,
     /// The inputs again, for what `check` would say of them.
     inputs: Inputs,
+    /// What was taken for granted, now and before.
+    assumed: Vec<String>,
 }
 
 pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
@@ -212,7 +214,8 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
                     Some(older) => limits::compared(&older.not_modelled, &workspace.not_modelled),
                     None => limits::limits(&workspace.not_modelled),
                 };
-                finished.push(Finished { workspace, streams, against, log, limits, inputs });
+                let assumed = assumed(&workspace, older.as_ref());
+                finished.push(Finished { workspace, streams, against, log, limits, assumed, inputs });
             }
             Err(error) => {
                 let at = if workspace.name.is_empty() { String::new() } else { format!("{}: ", workspace.name) };
@@ -243,6 +246,13 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
         pool.install(|| errors::tell(&finished, args))?;
     }
     for f in &finished {
+        if !args.fail_on.is_empty() && f.streams.is_empty() {
+            output::message(&format!(
+                "error: {}nothing to judge: --fail-on needs a stream, and there is none",
+                prefix(f)
+            ));
+            exit = exit.max(Exit::Unusable);
+        }
         if judge::judged(args, f) {
             exit = exit.max(Exit::No);
         }
@@ -260,7 +270,14 @@ impl Finished {
         let log = self.log.as_ref().filter(|_| part.is_none());
         let results =
             Results::new(&self.workspace.name, args.common.seed, args.exact, streams, &self.workspace.sources);
-        Results { against, log, limits: &self.limits, ..results }
+        Results {
+            against,
+            log,
+            assumed: &self.assumed,
+            partly_assumed: matches!(self.workspace.assumed.pods, AssumedPods::Namespaces(_)),
+            limits: &self.limits,
+            ..results
+        }
     }
 }
 
@@ -367,5 +384,22 @@ fn write(args: &SimulateArgs, results: &[Results<'_>]) -> anyhow::Result<()> {
             output::json(&text)
         }),
         Format::Csv => output::write(&to_csv(results)?),
+    }
+}
+
+/// What was taken for granted: in the mesh as it is now, and as it was before where that is something else.
+fn assumed(now: &Workspace, before: Option<&Workspace>) -> Vec<String> {
+    let mut out = now.assumed.told();
+    let before = before.map(|w| w.assumed.told()).unwrap_or_default();
+    let other: Vec<String> = before.into_iter().filter(|text| !out.contains(text)).collect();
+    out.extend(other.into_iter().map(|text| format!("before, {text}")));
+    out
+}
+
+/// The scenario's name where there are several, to begin a message with.
+fn prefix(finished: &Finished) -> String {
+    match finished.workspace.name.as_str() {
+        "" => String::new(),
+        name => format!("{name}: "),
     }
 }

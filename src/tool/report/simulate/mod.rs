@@ -27,6 +27,10 @@ pub(crate) struct Results<'a> {
     pub against: Option<&'a WhatIf>,
     /// The log that the streams were read from.
     pub log: Option<&'a LogResult>,
+    /// What was not given and is taken for granted, in words.
+    pub assumed: &'a [String],
+    /// Some workloads are given, and those of other namespaces are assumed: what these get is counted apart.
+    pub partly_assumed: bool,
     /// All streams together.
     pub totals: StreamSummary,
     /// Objects that are not modelled and could change what is said.
@@ -49,6 +53,8 @@ impl<'a> Results<'a> {
             streams,
             against: None,
             log: None,
+            assumed: &[],
+            partly_assumed: false,
             totals: totals(streams),
             limits: &[],
             sources,

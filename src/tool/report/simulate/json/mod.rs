@@ -26,6 +26,7 @@ pub(crate) fn to_json(results: &Results<'_>) -> Vec<u8> {
         o.number("requests", results.totals.requests);
         o.bool("exact", results.exact);
         o.bool("partial", results.totals.partial);
+        o.strings("assumed", results.assumed);
         let differences = results.against.map(|w| w.before.iter().zip(&w.changes)).into_iter().flatten();
         let differences = differences.map(Some).chain(std::iter::repeat(None));
         let logged = results.log.map(|l| l.changes.iter()).into_iter().flatten();
@@ -84,6 +85,7 @@ fn summary(o: &mut Object<'_>, s: &StreamSummary, sources: &SourceMap) {
             count(o, e.count, s);
         });
         o.number("unready_endpoints", d.unready as u64);
+        o.bool("assumed", d.assumed);
         match &d.sticky {
             Some(sticky) => o.object("sticky", |o| {
                 o.number("sessions", sticky.sessions);

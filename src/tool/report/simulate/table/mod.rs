@@ -44,6 +44,11 @@ pub(crate) fn to_text(results: &Results<'_>, show: &Show) -> String {
         out.single(&paint(&format!("=== {}", results.scenario), Style::Title, show.color));
         out.line("");
     }
+    if !results.assumed.is_empty() {
+        let text = format!("assumed: {} (--assume never turns this off)", results.assumed.join("; "));
+        out.line(&wrap(&text, show.width, 2));
+        out.line("");
+    }
     if let Some(log) = results.log {
         out.log(log);
     }
@@ -195,6 +200,7 @@ impl Writer<'_> {
 
     /// A row for each group that something can happen in, with what is in it below.
     fn rows(&self, s: &StreamSummary, endpoints: bool) -> Vec<Row> {
+        let results = self.results;
         let mut rows = Vec::new();
         for (group, title, style) in [
             (Counted::Subset, "delivered", Style::Good),
@@ -208,12 +214,28 @@ impl Writer<'_> {
                 continue;
             }
             let row = |text: String, depth, style, count, interval| Row { text, depth, style, count, interval };
-            rows.push(row(title.to_owned(), 1, style, count, true));
-            for d in s.destinations.iter().filter(|d| d.outcome.counted() == group) {
+            // What goes to workloads that nobody gave is no proof that they are there.
+            let apart = |d: &&Destination| results.partly_assumed && d.assumed && group == Counted::Subset;
+            let in_group = || s.destinations.iter().filter(|d| d.outcome.counted() == group);
+            let mut assumed = Count::default();
+            in_group().filter(apart).for_each(|d| assumed.add(d.count));
+            let known = Count {
+                requests: count.requests.saturating_sub(assumed.requests),
+                expected_share: (count.expected_share - assumed.expected_share).max(0.0),
+            };
+            let all_assumed = assumed != Count::default() && !in_group().any(|d| !apart(&d));
+            if !all_assumed {
+                rows.push(row(title.to_owned(), 1, style, known, true));
+            }
+            for d in in_group().filter(|d| !apart(d)) {
                 rows.push(row(destination(d), 2, Style::Plain, d.count, true));
                 if endpoints {
                     self.endpoints(d, &mut rows);
                 }
+            }
+            if assumed != Count::default() {
+                rows.push(row("delivered to workloads that are assumed".to_owned(), 1, Style::Warning, assumed, true));
+                rows.extend(in_group().filter(apart).map(|d| row(destination(d), 2, Style::Plain, d.count, true)));
             }
             match group {
                 Counted::Answered => {
@@ -359,6 +381,7 @@ impl Writer<'_> {
         let to: Vec<String> = s.destinations.iter().map(destination).collect();
         let endpoints = s.destinations.iter().map(|d| d.endpoints.len()).sum::<usize>();
         let behind = match endpoints {
+            0 if self.results.partly_assumed && s.destinations.iter().any(|d| d.assumed) => ", assumed".to_owned(),
             0 => String::new(),
             1 => ", 1 endpoint".to_owned(),
             n => format!(", {n} endpoints"),

@@ -1,6 +1,6 @@
-//! Assumed Services: where only VirtualServices, DestinationRules and pod labels are given (`--assume-services auto`).
+//! Assumed Services: where only VirtualServices, DestinationRules and pod labels are given.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
@@ -18,39 +18,48 @@ const APP_LABELS: [&str; 3] = ["app", "k8s-app", "app.kubernetes.io/name"];
 /// Where not one Service is among the manifests, gives every host of the mesh one, and returns the hosts, sorted.
 ///
 /// Name = host, ports as destinations name them or 80, HTTP, pods whose `app` (else `k8s-app`, `app.kubernetes.io/name`)
-/// has that value. Hosts of ServiceEntries, wildcards, addresses and names outside the cluster get none.
-pub(super) fn services(manifests: &mut Manifests) -> Vec<SmolStr> {
+/// has that value. Hosts of ServiceEntries, wildcards, addresses and names outside the cluster get none, and neither does a
+/// destination that looks like a slip of the pen for another host: that is what there is to find.
+pub(in crate::traffic::workspace) fn assume(manifests: &mut Manifests) -> Vec<SmolStr> {
     if !manifests.services.is_empty() {
         return Vec::new();
     }
     let domain = manifests.mesh_config.cluster_domain.clone();
     let mut hosts: BTreeMap<SmolStr, Vec<u16>> = BTreeMap::new();
-    let mut want = |host: &str, namespace: &str, port: Option<u16>| {
+    // Hosts that somebody routes for or writes rules for, not only to.
+    let mut meant: BTreeSet<SmolStr> = BTreeSet::new();
+    let mut want = |host: &str, namespace: &str, port: Option<u16>, is_meant: bool| {
         let full = mesh::fqdn(host, namespace, &domain);
+        if is_meant {
+            meant.insert(full.clone());
+        }
         hosts.entry(full).or_default().extend(port);
     };
     for vs in &manifests.virtual_services {
         let ns = vs.meta.namespace.as_str();
         if vs.spec.gateways.is_empty() || vs.spec.gateways.iter().any(|g| g == "mesh") {
             for host in &vs.spec.hosts {
-                want(host, ns, None);
+                want(host, ns, None, true);
             }
         }
         for d in destinations(&vs.spec) {
-            want(&d.host, ns, d.port_number());
+            want(&d.host, ns, d.port_number(), false);
         }
     }
     for dr in &manifests.destination_rules {
-        want(&dr.spec.host, &dr.meta.namespace, None);
+        want(&dr.spec.host, &dr.meta.namespace, None, true);
     }
     let entries: FxHashSet<&SmolStr> = manifests.service_entries.iter().flat_map(|s| &s.spec.hosts).collect();
     let applications = applications(&manifests.pods);
     let suffix = format!(".svc.{domain}");
+    meant.extend(applications.iter().map(|(ns, _, name)| smol_str::format_smolstr!("{name}.{ns}{suffix}")));
+    let is_slip = |host: &SmolStr| !meant.contains(host) && meant.iter().any(|known| is_slip_for(host, known));
     let mut assumed = Vec::new();
     let mut services = Vec::new();
     for (host, mut ports) in hosts {
         let Some((name, namespace)) = host.strip_suffix(&suffix).and_then(|h| h.split_once('.')) else { continue };
-        if name.is_empty() || name.contains('*') || namespace.contains('.') || entries.contains(&host) {
+        if name.is_empty() || name.contains('*') || namespace.contains('.') || entries.contains(&host) || is_slip(&host)
+        {
             continue;
         }
         ports.sort_unstable();
@@ -63,6 +72,22 @@ pub(super) fn services(manifests: &mut Manifests) -> Vec<SmolStr> {
     }
     manifests.services = services;
     assumed
+}
+
+/// Whether `host` is `known` with one letter wrong, missing, doubled or swapped with its neighbour.
+///
+/// Names that are told apart on purpose are no slips: those that differ in a digit, in the number of their words, or in a word of
+/// fewer than five letters (`reviews-v1` and `reviews-v2`, `app-a` and `app-b`).
+fn is_slip_for(host: &str, known: &str) -> bool {
+    if host.len().abs_diff(known.len()) > 1 {
+        return false;
+    }
+    let words = |text: &'_ str| text.split(['.', '-']).map(str::to_owned).collect::<Vec<_>>();
+    let (a, b) = (words(host), words(known));
+    let mut different = a.iter().zip(&b).filter(|(x, y)| x != y);
+    let (Some((x, y)), None) = (different.next(), different.next()) else { return false };
+    let letters = |word: &str| word.len() >= 5 && word.bytes().all(|b| b.is_ascii_alphabetic());
+    a.len() == b.len() && letters(x) && letters(y) && strsim::damerau_levenshtein(x, y) == 1
 }
 
 /// (namespace, label, value) of all labels that name an application, on any pod.
@@ -110,5 +135,27 @@ fn service(
         meta: ObjectMeta { name: name.into(), namespace: namespace.into(), ..ObjectMeta::default() },
         at: Position::default(),
         spec: Service { selector, ports, assumed: true, ..Service::default() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_one_letter_of_a_word_that_is_no_counter() {
+        for (host, known, is_slip) in [
+            ("reveiws.shop.svc.x", "reviews.shop.svc.x", true),
+            ("review.shop.svc.x", "reviews.shop.svc.x", true),
+            ("my-raitings.shop.svc.x", "my-ratings.shop.svc.x", true),
+            ("reviews.shop.svc.x", "reviews.shop.svc.x", false),
+            ("reviews-v2.shop.svc.x", "reviews-v1.shop.svc.x", false),
+            ("app-b.shop.svc.x", "app-a.shop.svc.x", false),
+            ("reviews2.shop.svc.x", "reviews.shop.svc.x", false),
+            ("reviews-canary.shop.svc.x", "reviews.shop.svc.x", false),
+            ("auth.shop.svc.x", "oauth.shop.svc.x", false),
+        ] {
+            assert_eq!(is_slip_for(host, known), is_slip, "{host} for {known}");
+        }
     }
 }

@@ -1,0 +1,53 @@
+//! What is left out below a folder: what `--exclude` names, and what is never meant.
+
+use std::path::Path;
+
+use globset::{Glob, GlobSet, GlobSetBuilder};
+
+/// Patterns of files and folders that are not read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Exclude {
+    /// Of names, wherever they are.
+    names: GlobSet,
+    /// Of paths, as they were given and below what was given.
+    paths: GlobSet,
+}
+
+impl Exclude {
+    /// A pattern without `/` fits the name of a file or folder anywhere, another one the path from what was given on.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "an option of the command line"))]
+    pub(crate) fn new(globs: &[Glob]) -> Exclude {
+        let set = |wanted: &dyn Fn(&Glob) -> bool| {
+            let mut builder = GlobSetBuilder::new();
+            for glob in globs.iter().filter(|g| wanted(g)) {
+                builder.add(glob.clone());
+            }
+            // Each glob was compiled once already, so that all of them together can be.
+            builder.build().unwrap_or_default()
+        };
+        let has_slash = |g: &Glob| g.glob().trim_end_matches('/').contains('/');
+        Exclude { names: set(&|g| !has_slash(g)), paths: set(&has_slash) }
+    }
+
+    /// Whether `path`, found below `root`, is left out; for the root itself the two are equal.
+    pub(super) fn fits(&self, path: &Path, root: &Path) -> bool {
+        let below = path.strip_prefix(root).unwrap_or(path);
+        let plain = path.strip_prefix("./").unwrap_or(path);
+        path.file_name().is_some_and(|name| self.names.is_match(Path::new(name)))
+            || self.paths.is_match(below)
+            || self.paths.is_match(plain)
+    }
+}
+
+/// Folders that hold other people's files, or a tool's own.
+const FOREIGN: [&str; 3] = [".git", "node_modules", ".terraform"];
+
+/// Whether a folder is never meant when one above it is given: what a tool keeps there, or the templates of a Helm chart, which are
+/// no manifests before they are rendered.
+pub(super) fn is_foreign(path: &Path) -> bool {
+    let Some(name) = path.file_name().and_then(|n| n.to_str()) else { return false };
+    if !path.is_dir() {
+        return false;
+    }
+    FOREIGN.contains(&name) || name == "templates" && path.with_file_name("Chart.yaml").is_file()
+}
