@@ -373,7 +373,9 @@ fn a_selector_that_matches_nothing_resolves_to_no_endpoint() {
     let ran = towtank(&files, &["explain", "a.yaml", "-r", "GET http://a/", "-o", "json", "--assume", "never"]);
     let ran = ran.ends_with(0);
     assert!(ran.out.contains("\"outcome\":\"no_endpoints\""), "{}", ran.out);
-    towtank(&files, &["routes", "a.yaml", "--proxy", "gateway:istio-system:other=label"]).ends_with(0);
+    towtank(&files, &["routes", "a.yaml", "--proxy", "gateway:istio-system:other=label"])
+        .ends_with(2)
+        .says(&["no Gateway among the manifests selects", "Gateways select"]);
 }
 
 #[test]
