@@ -106,11 +106,6 @@ fn not_http(subject: &Subject<'_>, vs: &VirtualService, told: &mut FxHashSet<(Sm
     }
 }
 
-/// `port 80 (`http`)`, or `port 80` where it has no name.
-fn named(number: u16, name: &str) -> String {
-    if name.is_empty() { format!("port {number}") } else { format!("port {number} (`{name}`)") }
-}
-
 /// N701 without rules: a port whose protocol nobody said.
 fn unnamed(subject: &Subject<'_>, told: &FxHashSet<(SmolStr, u16)>, report: &mut Report) {
     let own = subject.mesh.services.iter().filter(|s| s.registry == Registry::Kubernetes && s.at.is_known());
