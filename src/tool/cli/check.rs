@@ -174,7 +174,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
                     title.push_str(&format!("{line}\n\n"));
                 }
                 let LengthArgs { all, top, .. } = args.length;
-                let length = report::check::Length { all, top, width: output::width(), color };
+                let length = report::check::Length { all, top, width: output::width(), color, option: "--all" };
                 let text = report::check::to_text(&findings, sources, length);
                 let summary = summary(&findings);
                 if unreadable {

@@ -180,10 +180,14 @@ fn say_findings(findings: &[Finding], sources: &SourceMap, args: &CommonArgs) {
         })
         .cloned()
         .collect();
-    if !shown.is_empty() {
-        let color = output::message_color(args.color);
-        let length = report::check::Length { all: args.verbose, color, ..Default::default() };
-        output::message(&report::check::to_text(&shown, sources, length));
+    // What must be mended is said at each of its places; what is only worth knowing, once with a count.
+    let (errors, others): (Vec<Finding>, Vec<Finding>) = shown.into_iter().partition(|f| f.severity == Severity::Error);
+    for (findings, all) in [(errors, true), (others, args.verbose)] {
+        if !findings.is_empty() {
+            let color = output::message_color(args.color);
+            let length = report::check::Length { all, color, option: "-v", ..Default::default() };
+            output::message(&report::check::to_text(&findings, sources, length));
+        }
     }
 }
 

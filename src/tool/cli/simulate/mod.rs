@@ -246,7 +246,9 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
         pool.install(|| errors::tell(&finished, args))?;
     }
     for f in &finished {
-        if !args.fail_on.is_empty() && f.streams.is_empty() {
+        // Of two meshes the tables are judged as well.
+        let tables = f.against.as_ref().is_some_and(|a| !a.tables.is_empty());
+        if !args.fail_on.is_empty() && f.streams.is_empty() && !tables {
             output::message(&format!(
                 "error: {}nothing to judge: --fail-on needs a stream, and there is none",
                 prefix(f)

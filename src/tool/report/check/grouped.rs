@@ -33,6 +33,8 @@ pub(crate) struct Length {
     /// Columns; 0: no limit.
     pub width: u16,
     pub color: bool,
+    /// The option that shows all.
+    pub option: &'static str,
 }
 
 /// Id, severity, and what is said without the names of whom.
@@ -63,6 +65,7 @@ pub(crate) fn to_text(findings: &[Finding], sources: &SourceMap, length: Length)
                 // Right below the finding, not behind an empty line.
                 out.pop();
                 let text = others(&alike[shown..], &mut locator, sources);
+                let text = format!("{text} ({} shows them)", length.option);
                 let text = wrap(&text, length.width, 4);
                 let _ = writeln!(out, "{}\n", paint(&text, Style::Title, length.color));
             }
@@ -73,7 +76,8 @@ pub(crate) fn to_text(findings: &[Finding], sources: &SourceMap, length: Length)
             let mut ids: Vec<&str> = rest.iter().map(|((id, ..), _)| id.as_str()).collect();
             ids.dedup();
             ids.truncate(CAUSES_SHOWN);
-            let text = format!("and {findings} more {}: {} (--all shows them)", word(severity), ids.join(", "));
+            let text = format!("and {findings} more {}: {}", word(severity), ids.join(", "));
+            let text = format!("{text} ({} shows them)", length.option);
             let _ = writeln!(out, "{}\n", paint(&wrap(&text, length.width, 4), Style::Title, length.color));
         }
     }
@@ -88,7 +92,7 @@ fn word(severity: Severity) -> &'static str {
     }
 }
 
-/// `  and 211 more R101 of the same cause: VirtualService a/b (mesh.yaml:12), ... (--all shows them)`.
+/// `  and 211 more R101 of the same cause: VirtualService a/b (mesh.yaml:12), ...`.
 fn others(alike: &[&Finding], locator: &mut Locator<'_>, sources: &SourceMap) -> String {
     let id = alike.first().map(|f| f.id.as_str()).unwrap_or_default();
     let mut names: Vec<String> = Vec::new();
@@ -102,7 +106,7 @@ fn others(alike: &[&Finding], locator: &mut Locator<'_>, sources: &SourceMap) ->
         });
     }
     let dots = if alike.len() > NAMED_MAX { ", ..." } else { "" };
-    format!("  and {} more {id} of the same cause: {}{dots} (--all shows them)", alike.len(), names.join(", "))
+    format!("  and {} more {id} of the same cause: {}{dots}", alike.len(), names.join(", "))
 }
 
 #[cfg(test)]
