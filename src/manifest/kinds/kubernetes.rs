@@ -75,7 +75,7 @@ pub(crate) struct Pod {
     pub workload: Option<super::ObjectId>,
 }
 
-/// A Deployment, StatefulSet, DaemonSet, ReplicaSet or Rollout: a number of like pods.
+/// A Deployment, StatefulSet, DaemonSet, ReplicaSet, Rollout, Job or CronJob: a number of like pods; of the last two none.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Workload {
     /// 1 where the manifest doesn't say.
