@@ -20,3 +20,4 @@ mod support;
 mod test_command;
 mod tidy;
 mod traffic;
+mod viewpoints;

@@ -14,6 +14,7 @@ use smol_str::SmolStr;
 use crate::envoy::proxy::Proxy;
 use crate::envoy::router::Switches;
 use crate::istio::admission;
+use crate::istio::clients::{self, Class, Client, PointsOfView, classes};
 use crate::istio::mesh::Mesh;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::{Manifests, MeshConfig, Object, ObjectId, Pod};
@@ -32,7 +33,7 @@ pub(crate) struct Options {
     pub skip_invalid: bool,
     /// Assume Services where none is given.
     pub assume_services: bool,
-    /// `--proxy` texts; empty: all of the scenario, else the defaults.
+    /// `--proxy` texts; empty: all of the scenario, else all clients that the manifests know, as for `any`.
     pub proxies: Vec<String>,
 }
 
@@ -59,8 +60,16 @@ pub(crate) struct Workspace {
     pub sources: SourceMap,
     pub scenario: Option<Scenario>,
     pub mesh: Mesh,
-    /// The points of view, in the order they were asked for.
+    /// The points of view: those that were asked for, in that order, else classes of all clients.
+    pub points: PointsOfView,
+    /// The proxies that stand for them, in the same order.
     pub proxies: Vec<Arc<Proxy>>,
+    /// Those that were asked for by name.
+    pub named: Vec<Class>,
+    /// Everybody who is known.
+    pub clients: Vec<Client>,
+    /// That of documents that name none.
+    pub namespace: SmolStr,
     /// All findings of loading and admission; none is an error that stops.
     pub findings: Vec<Finding>,
     /// Hosts that got an assumed Service, sorted.
@@ -192,20 +201,34 @@ pub(crate) fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refus
         }
     }
     let assumed = if options.assume_services { assume::services(&mut manifests) } else { Vec::new() };
-    let wanted = proxies::resolve(&options.proxies, scenario.as_ref(), &manifests, &options.namespace);
-    let proxies = match wanted {
-        Ok(proxies) => proxies,
-        Err(finding) => {
-            findings.push(*finding);
-            Vec::new()
-        }
-    };
-    if findings.iter().any(|f| f.severity == Severity::Error) {
+    let namespace = options.namespace.clone();
+    let clients = clients::clients(&manifests, &namespace);
+    let chosen = proxies::resolve(&options.proxies, scenario.as_ref(), &manifests.pods, &clients, &namespace)
+        .map_err(|finding| findings.push(*finding));
+    let (Ok(chosen), false) = (chosen, findings.iter().any(|f| f.severity == Severity::Error)) else {
         return Err(Refused { sources, findings });
-    }
+    };
     let pods = manifests.pods.clone();
     let mesh = Mesh::build(manifests);
-    Ok(Workspace { name, sources, scenario, mesh, proxies, findings, assumed, documents, pods })
+    let own = if chosen.own { classes(&clients, &[&mesh], &namespace) } else { Vec::new() };
+    let named: Vec<Class> = chosen.named.iter().map(Class::of_proxy).collect();
+    let points = PointsOfView { classes: own.into_iter().chain(named.clone()).collect(), own: chosen.own };
+    let proxies = points.proxies().cloned().collect();
+    Ok(Workspace {
+        name,
+        sources,
+        scenario,
+        mesh,
+        points,
+        proxies,
+        named,
+        clients,
+        namespace,
+        findings,
+        assumed,
+        documents,
+        pods,
+    })
 }
 
 impl Workspace {
@@ -227,7 +250,28 @@ impl Workspace {
         if let Some(known) = self.proxies.iter().find(|p| p.name == name) {
             return Ok(known.clone());
         }
-        proxies::named(name, self.scenario.as_ref(), &self.pods, namespace).map(Arc::new)
+        proxies::named(name, self.scenario.as_ref(), (&self.pods, &self.clients), namespace).map(Arc::new)
+    }
+
+    /// The point of view of what names none: the first that was asked for or that the scenario lists, else the client without labels.
+    pub(crate) fn default_proxy(&self) -> Option<Arc<Proxy>> {
+        if !self.points.own {
+            return self.proxies.first().cloned();
+        }
+        Some(Arc::new(proxies::client(&self.namespace)))
+    }
+
+    /// The points of view for a comparison with the mesh as it was before: members of a class are alike in both. Clients of
+    /// namespaces that have none any more look too.
+    pub(crate) fn points_beside(&self, older: &Workspace) -> PointsOfView {
+        if !self.points.own {
+            return self.points.clone();
+        }
+        let inhabited: BTreeSet<&SmolStr> = self.clients.iter().map(|c| &c.proxy.namespace).collect();
+        let gone = older.clients.iter().filter(|c| !inhabited.contains(&c.proxy.namespace));
+        let clients: Vec<Client> = self.clients.iter().chain(gone).cloned().collect();
+        let own = classes(&clients, &[&self.mesh, &older.mesh], &self.namespace);
+        PointsOfView { classes: own.into_iter().chain(self.named.clone()).collect(), own: true }
     }
 }
 

@@ -294,10 +294,11 @@ fn judged(args: &SimulateArgs, finished: &Finished) -> bool {
             }
             held = true;
             output::message(&format!(
-                "failed: {scenario}{} of the requests of `{}` are {}",
+                "failed: {scenario}{} of the requests of `{}` are {}{}",
                 crate::envoy::words::percent(share),
                 s.name,
-                condition.what.as_str()
+                condition.what.as_str(),
+                s.audience.of_some().map(|whose| format!(" ({whose})")).unwrap_or_default()
             ));
         }
     }

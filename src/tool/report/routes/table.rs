@@ -9,6 +9,7 @@ use crate::envoy::table::{
     VirtualHost,
 };
 use crate::envoy::words;
+use crate::istio::clients::Audience;
 use crate::manifest::source::SourceMap;
 use crate::tool::report::columns::{self, Cell, Side, wrap};
 use crate::tool::report::style::{Style, paint};
@@ -26,9 +27,9 @@ pub(crate) struct View {
 }
 
 /// The whole view of one proxy, ending in a line end.
-pub(crate) fn to_text(table: &RouteTable, sources: &SourceMap, view: &View) -> String {
+pub(crate) fn to_text(table: &RouteTable, whose: &Audience, sources: &SourceMap, view: &View) -> String {
     let mut out = String::new();
-    heading(&mut out, &table.proxy, view);
+    heading(&mut out, &table.proxy, whose, view);
     listeners(&mut out, table, view);
     let mut shown = 0;
     for config in &table.route_configs {
@@ -68,7 +69,7 @@ impl View {
     }
 }
 
-fn heading(out: &mut String, proxy: &Proxy, view: &View) {
+fn heading(out: &mut String, proxy: &Proxy, whose: &Audience, view: &View) {
     let kind = match proxy.kind {
         ProxyKind::Sidecar => "sidecar",
         ProxyKind::Gateway => "gateway",
@@ -76,6 +77,10 @@ fn heading(out: &mut String, proxy: &Proxy, view: &View) {
     let labels = if proxy.labels.is_empty() { "without labels".to_owned() } else { format!("labels {}", proxy.labels) };
     let name = paint(&proxy.name, Style::Title, view.color);
     let _ = writeln!(out, "{name}  {kind} in namespace {}, {labels}", proxy.namespace);
+    if whose.members > 1 {
+        let text = format!("  the same for {} clients there that cannot differ", whose.members);
+        let _ = writeln!(out, "{}", paint(&text, Style::Dim, view.color));
+    }
 }
 
 /// What a listener serves has so many columns, however narrow the terminal.

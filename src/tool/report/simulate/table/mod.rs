@@ -120,7 +120,7 @@ impl Writer<'_> {
             };
             format!("{}{stopped}", counted(s.requests, "request"))
         };
-        self.line(&format!("{name}  {how_many} through {}", s.proxy));
+        self.line(&wrap(&format!("{name}  {how_many} {}", s.audience), self.show.width, 4));
         self.out.push_str(&grid(&self.rows(s, true), &self.look(s)));
         self.sampled(s);
         self.unready(s);
@@ -328,7 +328,7 @@ impl Writer<'_> {
                 1 => ", 1 endpoint".to_owned(),
                 n => format!(", {n} endpoints"),
             };
-            let text = format!("  {} through {}: {}{behind}", s.name, s.proxy, to.join(", "));
+            let text = format!("  {} {}: {}{behind}", s.name, s.audience, to.join(", "));
             self.line(&wrap(&text, self.show.width, 6));
         }
     }

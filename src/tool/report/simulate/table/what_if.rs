@@ -57,7 +57,7 @@ impl Writer<'_> {
             let stopped = if now.partial { ", stopped early" } else { "" };
             format!("the same {}{stopped}", counted(now.requests, "request"))
         };
-        let head = format!("{name}  {how_many} through {}, before and now", now.proxy);
+        let head = format!("{name}  {how_many} {}, before and now", now.audience);
         self.line(&wrap(&head, self.show.width, 4));
         let text = self.side_by_side(&rows(before, now));
         self.out.push_str(&text);
@@ -155,7 +155,7 @@ impl Writer<'_> {
         self.line(&self.paint(&format!("no request of {streams} changes"), Style::Title));
         let shown = if self.show.all_endpoints { same.len() } else { SHOWN_MAX };
         for (_, now, _) in same.iter().take(shown) {
-            self.line(&wrap(&format!("  {} through {}", now.name, now.proxy), self.show.width, 6));
+            self.line(&wrap(&format!("  {} {}", now.name, now.audience), self.show.width, 6));
         }
         if same.len() > shown {
             self.line(&format!("  and {} more (-v lists them)", same.len() - shown));
@@ -165,7 +165,10 @@ impl Writer<'_> {
     /// What is proven about all requests of a proxy, tried or not.
     fn table_change(&mut self, t: &TableChange) {
         if t.is_identical() {
-            let text = format!("{}: proven unchanged, for every request: both tables agree in everything", t.proxy);
+            let text = format!(
+                "{}: proven unchanged, for every request: both tables agree in everything",
+                t.audience.subject()
+            );
             self.line(&wrap(&text, self.show.width, 2));
             return;
         }
@@ -173,7 +176,7 @@ impl Writer<'_> {
         let text = format!(
             "{}: proven unchanged for {} of {total} virtual hosts, whatever is asked: domains, routes, clusters and \
              endpoints agree in both tables",
-            t.proxy,
+            t.audience.subject(),
             t.unchanged.len(),
         );
         self.line(&wrap(&text, self.show.width, 2));
