@@ -15,6 +15,15 @@ pub(crate) fn open(folder: &Path) -> Option<Workspace> {
 
 /// The same with manifests that were changed before they are read.
 pub(crate) fn open_edited(folder: &Path, edit: impl Fn(String) -> String) -> Option<Workspace> {
+    open_seen_by(folder, edit, Vec::new())
+}
+
+/// The same as all clients see it that the manifests know.
+pub(crate) fn open_any(folder: &Path, edit: impl Fn(String) -> String) -> Option<Workspace> {
+    open_seen_by(folder, edit, vec!["any".to_owned()])
+}
+
+fn open_seen_by(folder: &Path, edit: impl Fn(String) -> String, proxies: Vec<String>) -> Option<Workspace> {
     let mut inputs = Inputs::default();
     let text = std::fs::read_to_string(folder.join("scenario.yaml")).expect("a scenario");
     let file = inputs.sources.add("scenario.yaml", text.as_str());
@@ -37,7 +46,7 @@ pub(crate) fn open_edited(folder: &Path, edit: impl Fn(String) -> String) -> Opt
         skip_invalid: true,
         assume: workspace::Assume::AUTO,
         map_namespaces: Vec::new(),
-        proxies: Vec::new(),
+        proxies,
     };
     workspace::open(inputs, &options).ok()
 }

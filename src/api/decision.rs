@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{Request, Table};
 use crate::envoy::decision::{self, Outcome};
+use crate::istio::clients::Audience;
 use crate::tool::report::explain;
 
 /// What becomes of one request, complete: exact shares instead of draws.
@@ -53,7 +54,8 @@ impl Decision<'_> {
     /// As a line of `towtank explain -o jsonl`; its steps are there if it was made by [`Table::explain`].
     pub fn to_json(&self) -> String {
         let table = self.table.router.table();
-        explain::line(&self.inner, &self.request.inner, &table.proxy, &self.table.sources)
+        let whose = Audience::of_proxy(&table.proxy);
+        explain::line(&self.inner, &self.request.inner, &table.proxy, &whose, &self.table.sources)
     }
 }
 
@@ -61,6 +63,6 @@ impl fmt::Display for Decision<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let view = explain::View { color: false };
         let (request, table) = (&self.request.inner, self.table.router.table());
-        f.write_str(&explain::to_text(&self.inner, request, table, &self.table.sources, view))
+        f.write_str(&explain::to_text(&self.inner, request, table, &table.proxy.name, &self.table.sources, view))
     }
 }

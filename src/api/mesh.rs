@@ -162,7 +162,7 @@ impl Mesh {
         Ok(Mesh { workspace, sources, switches, namespace: options.namespace.clone(), inputs, options: how })
     }
 
-    /// The points of view: those that were asked for, else the scenario's, else the mesh's own.
+    /// The points of view: those that were asked for, else the scenario's, else the mesh's own, one for all clients that cannot differ.
     pub fn proxies(&self) -> Vec<Proxy> {
         self.workspace.proxies.iter().map(|p| Proxy { inner: p.clone() }).collect()
     }
@@ -197,9 +197,9 @@ impl Mesh {
     /// # Errors
     /// [`Error::Streams`] where a stream can't be run.
     pub fn simulate(&self, settings: &Settings) -> Result<Report, Error> {
-        let proxies = &self.workspace.proxies;
         let how = self.replay_settings(settings);
-        let simulation = Simulation::prepare(&self.workspace.mesh, proxies, self.workspace.scenario.as_ref(), &how);
+        let simulation =
+            Simulation::prepare(&self.workspace.mesh, &self.workspace.points, self.workspace.scenario.as_ref(), &how);
         let streams = counted(&simulation.map_err(streams_error)?, settings);
         Ok(self.report(settings, streams, None, None))
     }
@@ -212,7 +212,8 @@ impl Mesh {
         let (new, old) = (&self.workspace, &older.workspace);
         let scenario = new.scenario.as_ref().or(old.scenario.as_ref());
         let how = self.replay_settings(settings);
-        let pair = Pair::prepare(&old.mesh, &new.mesh, &new.proxies, scenario, &how).map_err(streams_error)?;
+        let pair =
+            Pair::prepare(&old.mesh, &new.mesh, &new.points_beside(old), scenario, &how).map_err(streams_error)?;
         let what_if = WhatIf::new(&pair, counted(&pair.before, settings));
         let limits = limits::compared(&old.not_modelled, &new.not_modelled);
         Ok(Report { limits, ..self.report(settings, counted(&pair.now, settings), Some(what_if), None) })
@@ -232,7 +233,7 @@ impl Mesh {
         let reading = recorded::Settings { default_authority: authority, ..recorded::Settings::default() };
         let mut log = Log::open(name, Box::new(log), reading).map_err(log_error)?;
         let how = self.replay_settings(settings);
-        let first = self.workspace.proxies.first().ok_or_else(|| streams_error(replay::NotPossible::NoProxy))?;
+        let first = self.workspace.default_proxy().ok_or_else(|| streams_error(replay::NotPossible::NoProxy))?;
         let view = |name: &str| {
             let proxy = self.workspace.proxy(name, &self.namespace).ok()?;
             Some(Lens { now: Arc::new(View::new(&self.workspace.mesh, &proxy, &self.switches)), before: None })
@@ -285,7 +286,7 @@ impl Mesh {
         replay::Settings {
             seed: settings.seed,
             amount: Override { count: settings.requests, ..Override::default() },
-            chosen_proxies: !self.options.proxies.is_empty(),
+            chosen_proxies: !self.options.proxies.is_empty() && !self.workspace.points.own,
             switches: self.switches.clone(),
             ..replay::Settings::default()
         }

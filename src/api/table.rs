@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Decision, Request};
 use crate::envoy::decision::{Detail, decide};
 use crate::envoy::router::{RequestView, Router};
+use crate::istio::clients::Audience;
 use crate::manifest::source::SourceMap;
 use crate::tool::report;
 
@@ -37,7 +38,8 @@ impl Table {
     /// As `towtank routes -o json` prints it.
     pub fn to_json(&self) -> String {
         let view = report::routes::View::default();
-        text(report::routes::to_json(self.router.table(), &self.sources, &view))
+        let whose = Audience::of_proxy(&self.router.table().proxy);
+        text(report::routes::to_json(self.router.table(), &whose, &self.sources, &view))
     }
 
     /// In Envoy's own form, as `towtank routes -o envoy` prints it.
@@ -54,6 +56,7 @@ pub(super) fn text(bytes: Vec<u8>) -> String {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let view = report::routes::View::default();
-        f.write_str(&report::routes::to_text(self.router.table(), &self.sources, &view))
+        let whose = Audience::of_proxy(&self.router.table().proxy);
+        f.write_str(&report::routes::to_text(self.router.table(), &whose, &self.sources, &view))
     }
 }

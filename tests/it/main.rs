@@ -25,5 +25,6 @@ mod support;
 mod test_command;
 mod tidy;
 mod traffic;
+mod viewpoints;
 mod what_if;
 mod wording;

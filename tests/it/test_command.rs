@@ -310,7 +310,12 @@ fn a_test_that_looks_through_the_wrong_proxy_is_told_the_right_one() {
         ---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: door, namespace: default}\n\
         spec: {hosts: [shop.example.com], gateways: [door], http: [{route: [{destination: {host: shop, subset: v1}}]}]}\n";
     std::fs::write(folder.path().join("mesh.yaml"), format!("{manifests}\n---\n{gateway}")).expect("manifests");
-    let text = "tests:\n- {request: GET http://shop.example.com/, expect: {subset: v1}}\n";
+    // Nobody said whom to ask: the gateway has the host.
+    let open = "tests:\n- {request: GET http://shop.example.com/, expect: {subset: v1}}\n";
+    std::fs::write(folder.path().join("a.test.yaml"), open).expect("a file");
+    let (status, out, err) = parts(&test_in(folder.path(), &["."]));
+    assert_eq!(status, Some(0), "{out}{err}");
+    let text = "tests:\n- {request: GET http://shop.example.com/, proxy: client, expect: {subset: v1}}\n";
     std::fs::write(folder.path().join("a.test.yaml"), text).expect("a file");
     let (status, out, _) = parts(&test_in(folder.path(), &["."]));
     assert_eq!(status, Some(1));

@@ -13,6 +13,7 @@ use super::registry::Input;
 use super::report::similar;
 use crate::analysis::symbolic::Languages;
 use crate::envoy::proxy::{Proxy, ProxyKind};
+use crate::istio::clients::{self, Client};
 use crate::istio::mesh::selector::LabelIndex;
 use crate::istio::mesh::{HostTable, MESH_GATEWAY, Mesh, Service, VirtualService, fqdn};
 use crate::manifest::kinds::{self, Gateway, Labels, Manifests, Object, ObjectId, StringMatch};
@@ -49,6 +50,8 @@ pub(super) struct Subject<'a> {
     workload_entries: LabelIndex<'a>,
     /// Languages of all regexes in matches.
     pub languages: Languages,
+    /// Workloads, pods and gateways that the manifests hold.
+    pub clients: Vec<Client>,
     /// Gateway workloads.
     pub gateway_proxies: Vec<Arc<Proxy>>,
     /// Namespaces that a Namespace object or any other object names, sorted.
@@ -104,6 +107,7 @@ impl<'a> Subject<'a> {
             ),
             languages: Languages::of_regexes(regexes(mesh)),
             gateway_proxies,
+            clients: clients::clients(manifests, "").into_iter().filter(Client::is_known).collect(),
             namespaces: namespaces(manifests, scenario),
             manifests,
             mesh,
@@ -125,7 +129,7 @@ impl<'a> Subject<'a> {
             Input::Services | Input::OtherServices => !self.assumed && m.services.len() + m.service_entries.len() > 0,
             Input::Pods => {
                 !m.pods.is_empty()
-                    || !m.workloads.is_empty()
+                    || m.workloads.iter().any(|w| !matches!(w.id.kind, kinds::Kind::Job | kinds::Kind::CronJob))
                     || !m.endpoint_slices.is_empty()
                     || !m.workload_entries.is_empty()
                     || m.service_entries.iter().any(|e| !e.spec.endpoints.is_empty())

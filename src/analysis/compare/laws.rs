@@ -192,7 +192,7 @@ fn laws_of_what_ifs() {
             let at = format!("{} before {k}", folder.display());
             for scenario in [None, described] {
                 let pair =
-                    |a: &Workspace, b: &Workspace| Pair::prepare(&a.mesh, &b.mesh, &now.proxies, scenario, &settings());
+                    |a: &Workspace, b: &Workspace| Pair::prepare(&a.mesh, &b.mesh, &now.points, scenario, &settings());
                 let (there, back) = (pair(before, &now).expect("a pair"), pair(&now, before).expect("a pair"));
                 let (went, came) = (changes(&there), changes(&back));
                 assert_eq!(went.len(), there.now.streams.len(), "{at}");
@@ -221,7 +221,7 @@ fn laws_of_what_ifs() {
                 }
                 if scenario.is_some() {
                     let alone = |w: &Workspace| {
-                        let alone = Simulation::prepare(&w.mesh, &now.proxies, scenario, &settings());
+                        let alone = Simulation::prepare(&w.mesh, &now.points, scenario, &settings());
                         alone.expect("a simulation").exact()
                     };
                     assert_same_shares(&there.before.exact(), &alone(before), &at);
@@ -307,7 +307,7 @@ fn access_logs_go_where_they_went() {
             }
             let scenario = Scenario { streams: vec![Stream { requests, ..stream.clone() }], ..Scenario::default() };
             let settings = Settings { keep_apart: true, ..settings() };
-            let simulation = Simulation::prepare(&now.mesh, &now.proxies, Some(&scenario), &settings).expect("it");
+            let simulation = Simulation::prepare(&now.mesh, &now.points, Some(&scenario), &settings).expect("it");
             let mut log = Vec::new();
             simulation.access_log(5, || false, &mut log).expect("written");
             let (Recorded::One(again), sorted) = replayed(&log, &now, None, &stream.proxy) else { panic!("one mesh") };

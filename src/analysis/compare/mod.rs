@@ -4,6 +4,8 @@
 //! that move, and [`TableChange`]s, what is proven to be the same for every request there is. Nothing is drawn here and
 //! nothing shown.
 
+#[cfg(test)]
+mod client_laws;
 mod end;
 mod flows;
 #[cfg(test)]
@@ -21,7 +23,9 @@ pub(crate) use flows::Flow;
 pub(crate) use logged::{LogChange, LogResult, Logged, logged};
 pub(crate) use policies::PolicyChange;
 pub(crate) use stream::{Altered, Row, StreamChange, change, rows};
-pub(crate) use tables::{HostChange, TableChange, tables};
+#[cfg(test)]
+pub(crate) use tables::tables;
+pub(crate) use tables::{HostChange, TableChange};
 
 use crate::parallel::prelude::*;
 
@@ -34,7 +38,7 @@ pub(crate) struct WhatIf {
     pub before: Vec<StreamSummary>,
     /// What changed, in the same order.
     pub changes: Vec<StreamChange>,
-    /// One for each proxy.
+    /// One for each proxy, or for all clients of which the same is said.
     pub tables: Vec<TableChange>,
 }
 
@@ -50,7 +54,7 @@ impl WhatIf {
         let streams = old.streams.par_iter().zip(&new.streams);
         let changes =
             streams.filter_map(|(a, b)| Some(change((a, old.views.get(a.view)?), (b, new.views.get(b.view)?))));
-        let tables = old.views.par_iter().zip(&new.views).map(|(a, b)| tables(a, b));
-        WhatIf { before, changes: changes.collect(), tables: tables.collect() }
+        let tables = tables::all(&pair.points, &old.views, &new.views);
+        WhatIf { before, changes: changes.collect(), tables }
     }
 }

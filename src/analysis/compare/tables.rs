@@ -1,18 +1,25 @@
 //! What two tables of one proxy agree in: proven for every request, not only for those that were tried.
 
+use std::sync::Arc;
+
+use crate::parallel::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
 use super::policies::{self, PolicyChange};
 use super::same::{self, Agreement};
 use crate::envoy::table::{ChainAction, Listener, RouteConfiguration, RouteTable, VirtualHost};
+use crate::istio::clients::{Audience, PointsOfView};
 use crate::traffic::replay::View;
 
 /// Two tables of one proxy, virtual host by virtual host.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct TableChange {
     pub proxy: SmolStr,
-    /// Virtual hosts whose requests are treated as before, every one of them; in the order of the table.
+    /// The clients that it holds for; those of `proxy` first.
+    pub audience: Arc<Audience>,
+    /// Virtual hosts whose requests are treated as before, every one of them; in the order of the table. Of several classes of
+    /// clients some may lack one.
     pub unchanged: Vec<HostChange>,
     /// Those that can't be proven to be.
     pub different: Vec<HostChange>,
@@ -32,6 +39,12 @@ impl TableChange {
         let hosts = [&self.different, &self.added, &self.removed];
         hosts.iter().all(|h| h.is_empty()) && self.tcp_different.is_empty() && self.policies.is_empty()
     }
+
+    /// Whether the same is said about the tables of other clients.
+    fn agrees(&self, other: &TableChange) -> bool {
+        (&self.different, &self.added, &self.removed) == (&other.different, &other.added, &other.removed)
+            && (&self.tcp_different, &self.policies) == (&other.tcp_different, &other.policies)
+    }
 }
 
 /// One virtual host.
@@ -41,6 +54,35 @@ pub(crate) struct HostChange {
     pub virtual_host: SmolStr,
     /// What differs, in a few words; empty where nothing does.
     pub reason: &'static str,
+}
+
+impl HostChange {
+    fn place(&self) -> (SmolStr, SmolStr) {
+        (self.route_config.clone(), self.virtual_host.clone())
+    }
+}
+
+/// The tables of each point of view. What is the same about several of the mesh's own is said once: each virtual host that is
+/// unchanged for one of them is for all that have it.
+pub(super) fn all(points: &PointsOfView, before: &[Arc<View>], now: &[Arc<View>]) -> Vec<TableChange> {
+    let each: Vec<TableChange> = before.par_iter().zip(now).map(|(a, b)| tables(a, b)).collect();
+    let mut groups: Vec<(Vec<usize>, TableChange)> = Vec::new();
+    for (i, table) in each.into_iter().enumerate() {
+        match groups.iter_mut().find(|(_, group)| points.own && group.agrees(&table)) {
+            Some((classes, group)) => {
+                classes.push(i);
+                let known: FxHashSet<(SmolStr, SmolStr)> = group.unchanged.iter().map(HostChange::place).collect();
+                group.unchanged.extend(table.unchanged.into_iter().filter(|h| !known.contains(&h.place())));
+                group.tcp_unchanged = group.tcp_unchanged.max(table.tcp_unchanged);
+            }
+            None => groups.push((vec![i], table)),
+        }
+    }
+    let told = |(classes, table): (Vec<usize>, TableChange)| TableChange {
+        audience: Arc::new(points.audience(&classes)),
+        ..table
+    };
+    groups.into_iter().map(told).collect()
 }
 
 /// Compares the tables of one proxy.

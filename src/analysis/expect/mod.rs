@@ -13,7 +13,7 @@
 //! kind: Test
 //! tests:
 //! - name: beta users read the new catalog
-//!   proxy: front-door                      # one or a list; default: the first proxy
+//!   proxy: front-door                      # one or a list; default: the scenario's first, else all that have the host
 //!   method: [GET, HEAD]                    # lists multiply out: here 2 x 2 x 1 requests
 //!   url: [https://books.example.com/catalog, https://books.example.com/catalog/novels]
 //!   headers: {x-beta: "true"}              # a value may be a list; null leaves the header away

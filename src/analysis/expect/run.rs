@@ -17,6 +17,7 @@ use crate::envoy::proxy::Proxy;
 use crate::envoy::request::Request;
 use crate::envoy::router::{RequestView, Router, Switches};
 use crate::envoy::table::ChainAction;
+use crate::istio::clients::{Audience, PointsOfView};
 use crate::istio::translate;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::Position;
@@ -57,6 +58,8 @@ pub(crate) struct TestResult {
     pub at: Position,
     /// Name of the proxy; that of the first request where they differ.
     pub proxy: SmolStr,
+    /// The clients that it holds for, those of the proxy first.
+    pub audience: Audience,
     pub cases: Vec<Case>,
     /// Failures of all requests together: shares of a stream.
     pub failures: Vec<Failure>,
@@ -68,6 +71,14 @@ pub(crate) struct TestResult {
 impl TestResult {
     pub(crate) fn passed(&self) -> bool {
         self.failures.is_empty() && self.cases.iter().all(|c| c.failures.is_empty())
+    }
+
+    /// Whether the same came of it at another proxy.
+    fn agrees(&self, other: &TestResult) -> bool {
+        let same = |(a, b): (&Case, &Case)| a.failures == b.failures && a.decision.agrees(&b.decision);
+        self.failures == other.failures
+            && self.cases.len() == other.cases.len()
+            && self.cases.iter().zip(&other.cases).all(same)
     }
 }
 
@@ -81,7 +92,9 @@ struct View {
 /// Tests with their proxies and requests, ready to run.
 #[derive(Debug)]
 pub(crate) struct Plan {
+    /// Those of the run's points of view first.
     views: Vec<View>,
+    points: PointsOfView,
     left_out: LeftOut,
     items: Vec<Item>,
     /// What is odd about the tests, though not wrong.
@@ -105,7 +118,8 @@ impl Plan {
 }
 
 /// Finds proxies, streams and hosts of all tests. `asked` is how many of the run's proxies look at requests of tests that
-/// name none, at least 1. `wrong` is what could not be read of the tests.
+/// name none, at least 1; where nobody chose them, all clients that have a host of the test do. `wrong` is what could not be read
+/// of the tests.
 ///
 /// # Errors
 /// `wrong`, and everything that tests name and that does not exist, in the order of their places.
@@ -120,7 +134,9 @@ pub(crate) fn plan(
     let mut findings = wrong;
     let mut proxies: Vec<Arc<Proxy>> = workspace.proxies.clone();
     let mut index: FxHashMap<SmolStr, usize> = proxies.iter().zip(0..).map(|(p, i)| (p.name.clone(), i)).collect();
-    let mut resolved: Vec<(Arc<Test>, Vec<usize>)> = Vec::new();
+    let points = &workspace.points;
+    // Each test with its views, and whether nobody chose them.
+    let mut resolved: Vec<(Arc<Test>, Vec<usize>, bool)> = Vec::new();
     for test in tests {
         let names = names_of_proxies(&test, workspace);
         let mut views = Vec::new();
@@ -145,35 +161,60 @@ pub(crate) fn plan(
             }
         }
         if names.is_empty() {
-            let all = if test.format == Format::Towtank { asked.max(1) } else { usize::MAX };
+            let all = if test.format == Format::Towtank && !points.own { asked.max(1) } else { usize::MAX };
             views.extend((0..workspace.proxies.len()).take(all));
         }
-        resolved.push((Arc::new(test), views));
+        resolved.push((Arc::new(test), views, names.is_empty() && points.own));
     }
+    let patterns = Arc::default();
     let views: Vec<View> = proxies
         .par_iter()
         .map(|proxy| {
             let table = Arc::new(translate::route_table(&workspace.mesh, proxy));
-            View { names: Names::of(&table), router: Arc::new(Router::new(table, switches)) }
+            View { names: Names::of(&table), router: Arc::new(Router::sharing(table, switches, &patterns)) }
         })
         .collect();
     let mut items = Vec::new();
-    for (test, seen_by) in resolved {
+    for (test, mut seen_by, any) in resolved {
         match requests(&test, workspace) {
-            Ok((requests, stream)) => expand(&test, &requests, stream, &seen_by, &views, &mut items),
+            Ok((requests, stream)) => {
+                if any && test.format == Format::Towtank {
+                    keep_serving(&requests, &views, &mut seen_by);
+                }
+                expand(&test, &requests, stream, &seen_by, &views, &mut items);
+            }
             Err(finding) => findings.push(*finding),
         }
         if test.format == Format::Towtank {
+            let mut of_views: Vec<Vec<Finding>> = Vec::new();
             for view in seen_by.iter().filter_map(|i| views.get(*i)) {
-                check_names(&test, view, &mut findings);
+                let mut found = Vec::new();
+                check_names(&test, view, &mut found);
+                of_views.push(found);
             }
+            // What one of the clients knows is no slip of the pen.
+            if any && of_views.iter().any(Vec::is_empty) {
+                of_views.clear();
+            }
+            findings.extend(of_views.into_iter().take(if any { 1 } else { usize::MAX }).flatten());
         }
     }
     findings.sort_by_key(|f| (f.at.file, f.at.line, f.at.column));
     findings.dedup();
     let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|f| f.severity == Severity::Error);
     let left_out = LeftOut::of(&workspace.mesh);
-    if errors.is_empty() { Ok(Plan { views, left_out, items, warnings }) } else { Err(errors) }
+    let points = points.clone();
+    if errors.is_empty() { Ok(Plan { views, points, left_out, items, warnings }) } else { Err(errors) }
+}
+
+/// Leaves those views that have a host of the requests; the first where none has.
+fn keep_serving(requests: &[(Request, f64)], views: &[View], seen_by: &mut Vec<usize>) {
+    let first = seen_by.first().copied();
+    let serves = |view: &View| requests.iter().any(|(r, _)| view.router.serves(&RequestView::from(r)));
+    seen_by.retain(|i| views.get(*i).is_some_and(serves));
+    if seen_by.is_empty() {
+        seen_by.extend(first);
+    }
 }
 
 /// The proxies that a test names, or that its stream names.
@@ -357,8 +398,34 @@ fn check_host(host: Option<&str>, check: &Check, view: &View, findings: &mut Vec
 
 /// Runs all tests, in order; the cases of a test run in parallel.
 pub(crate) fn run(plan: Plan) -> Vec<TestResult> {
-    let Plan { views, left_out, items, .. } = plan;
-    items.into_iter().map(|item| run_item(item, &views, &left_out)).collect()
+    let Plan { views, points, left_out, items, .. } = plan;
+    let mut out: Vec<TestResult> = Vec::new();
+    let mut last: Option<(Arc<Test>, usize)> = None;
+    let mut classes: Vec<Vec<usize>> = Vec::new();
+    for item in items {
+        // Results of one test stand side by side; what several of the mesh's own clients agree in is told once.
+        let first = match &last {
+            Some((test, first)) if Arc::ptr_eq(test, &item.test) => *first,
+            _ => out.len(),
+        };
+        last = Some((item.test.clone(), first));
+        let view = item.cases.first().map_or(usize::MAX, |(_, view, _)| *view);
+        let result = run_item(item, &views, &left_out);
+        let known = out.iter().skip(first).position(|r| points.own && r.agrees(&result)).map(|i| i + first);
+        match known.and_then(|i| classes.get_mut(i)) {
+            Some(agreeing) if view < points.classes.len() => agreeing.push(view),
+            _ => {
+                out.push(result);
+                classes.push(vec![view]);
+            }
+        }
+    }
+    for (result, classes) in out.iter_mut().zip(classes) {
+        if classes.iter().all(|i| *i < points.classes.len()) {
+            result.audience = points.audience(&classes);
+        }
+    }
+    out
 }
 
 fn run_item(item: Item, views: &[View], left_out: &LeftOut) -> TestResult {
@@ -390,10 +457,12 @@ fn run_item(item: Item, views: &[View], left_out: &LeftOut) -> TestResult {
             }
         }
     }
+    let proxy = judged.first().map(|(c, _)| c.router.table().proxy.clone());
     TestResult {
         name: test.name.clone(),
         at: test.at,
-        proxy: judged.first().map(|(c, _)| c.router.table().proxy.name.clone()).unwrap_or_default(),
+        audience: proxy.iter().map(Audience::of_proxy).next().unwrap_or_default(),
+        proxy: proxy.map(|p| p.name.clone()).unwrap_or_default(),
         cases: judged.into_iter().map(|(case, _)| case).collect(),
         failures,
         not_evaluated: test.not_evaluated.clone(),

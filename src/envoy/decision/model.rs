@@ -39,6 +39,34 @@ pub(crate) struct Decision {
 }
 
 impl Decision {
+    /// Whether the same was decided on another table, be it that what took the request stands elsewhere there.
+    pub(crate) fn agrees(&self, other: &Decision) -> bool {
+        let Decision {
+            found: _,
+            listener,
+            route_config,
+            virtual_host,
+            route_index,
+            route_name,
+            outcome,
+            status,
+            flags,
+            clusters,
+            fault_share,
+            upstream,
+            location,
+            source,
+            steps,
+            hints,
+        } = self;
+        (listener, route_config, virtual_host) == (&other.listener, &other.route_config, &other.virtual_host)
+            && (route_index, route_name, source) == (&other.route_index, &other.route_name, &other.source)
+            && (outcome, status, flags, location) == (&other.outcome, &other.status, &other.flags, &other.location)
+            && (clusters, upstream) == (&other.clusters, &other.upstream)
+            && fault_share == &other.fault_share
+            && (steps, hints) == (&other.steps, &other.hints)
+    }
+
     /// A decision that is over with this outcome, and nothing else known yet.
     pub(crate) fn ended(outcome: Outcome, answer: Option<(u16, ResponseFlags)>) -> Decision {
         Decision {

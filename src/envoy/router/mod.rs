@@ -13,6 +13,7 @@ mod listeners;
 mod path_index;
 mod regex;
 mod rejected;
+mod serves;
 mod switches;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -35,6 +36,7 @@ use hosts::HostIndex;
 use listeners::{Connection, ListenerIndex};
 use path_index::PathIndex;
 use regex::Patterns;
+pub(crate) use regex::SharedPatterns;
 
 pub(crate) use entry::BadRequest;
 pub(crate) use listeners::ChainId;
@@ -144,7 +146,15 @@ impl Router {
     /// Compiles a table. Nothing fails: what Envoy would refuse is listed in [`Router::rejected`], and conditions that cannot
     /// be compiled never hold.
     pub(crate) fn new(table: Arc<RouteTable>, switches: &Switches) -> Router {
-        let mut patterns = Patterns::new(switches);
+        Router::compile(table, switches, Patterns::new(switches))
+    }
+
+    /// The same beside other tables of a run, whose regexes are shared.
+    pub(crate) fn sharing(table: Arc<RouteTable>, switches: &Switches, shared: &Arc<SharedPatterns>) -> Router {
+        Router::compile(table, switches, Patterns::sharing(switches, shared))
+    }
+
+    fn compile(table: Arc<RouteTable>, switches: &Switches, mut patterns: Patterns) -> Router {
         let mut rejected = Vec::new();
         let mut tests: FxHashMap<*const Route, Arc<RouteTest>> = FxHashMap::default();
         let mut configs = Vec::with_capacity(table.route_configs.len());

@@ -1,6 +1,6 @@
 //! Regexes of a table: each text compiled once, and many of them run as one automaton.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use regex_automata::util::pool::Pool;
 use regex_automata::util::syntax;
@@ -50,11 +50,17 @@ fn literal_prefix(hir: &Hir) -> Vec<u8> {
     prefix
 }
 
+/// Regexes that several tables share, so that each text is compiled, and kept, once for all of them. For tables with the same
+/// switches.
+#[derive(Debug, Default)]
+pub(crate) struct SharedPatterns(Mutex<FxHashMap<SmolStr, Result<Arc<Pattern>, String>>>);
+
 /// All regexes of a table by their text.
 #[derive(Debug)]
 pub(crate) struct Patterns {
     encoding: Encoding,
     max_size: u64,
+    shared: Option<Arc<SharedPatterns>>,
     by_text: FxHashMap<SmolStr, Result<Arc<Pattern>, String>>,
 }
 
@@ -63,8 +69,14 @@ impl Patterns {
         Patterns {
             encoding: if switches.regex_latin1 { Encoding::Latin1 } else { Encoding::Utf8 },
             max_size: u64::from(switches.regex_max_program_size),
+            shared: None,
             by_text: FxHashMap::default(),
         }
+    }
+
+    /// Such that take what other tables compiled already, and give what they compile.
+    pub(super) fn sharing(switches: &Switches, shared: &Arc<SharedPatterns>) -> Patterns {
+        Patterns { shared: Some(shared.clone()), ..Patterns::new(switches) }
     }
 
     /// The compiled regex; None where Envoy refuses it.
@@ -84,21 +96,43 @@ impl Patterns {
 
     fn compile(&mut self, text: &SmolStr) -> &Result<Arc<Pattern>, String> {
         let (encoding, max_size) = (self.encoding, self.max_size);
+        let shared = self.shared.as_deref();
         self.by_text.entry(text.clone()).or_insert_with(|| {
-            if text.is_empty() {
-                return Err("a regex must not be empty".to_string());
+            if let Some(known) = shared.and_then(|s| s.get(text)) {
+                return known;
             }
-            let re2 = Re2::new(text, encoding).map_err(|e| e.to_string())?;
-            // Near the limit an estimate decides nothing, so only a certain excess is one.
-            if let ProgramSize::Exact(size) = re2.program_size()
-                && size > max_size
-            {
-                return Err(format!("its program has {size} instructions, more than {max_size}"));
-            }
-            let literal_prefix = literal_prefix(re2.hir());
-            Ok(Arc::new(Pattern { re2, literal_prefix }))
+            let compiled = pattern(text, encoding, max_size);
+            shared.map_or(compiled.clone(), |s| s.keep(text, compiled))
         })
     }
+}
+
+impl SharedPatterns {
+    fn get(&self, text: &SmolStr) -> Option<Result<Arc<Pattern>, String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(text).cloned()
+    }
+
+    /// What is there first stays.
+    fn keep(&self, text: &SmolStr, compiled: Result<Arc<Pattern>, String>) -> Result<Arc<Pattern>, String> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(text.clone()).or_insert(compiled).clone()
+    }
+}
+
+/// Compiles a regex, or says why Envoy refuses it.
+fn pattern(text: &SmolStr, encoding: Encoding, max_size: u64) -> Result<Arc<Pattern>, String> {
+    if text.is_empty() {
+        return Err("a regex must not be empty".to_string());
+    }
+    let re2 = Re2::new(text, encoding).map_err(|e| e.to_string())?;
+    // Near the limit an estimate decides nothing, so only a certain excess is one.
+    if let ProgramSize::Exact(size) = re2.program_size()
+        && size > max_size
+    {
+        return Err(format!("its program has {size} instructions, more than {max_size}"));
+    }
+    let literal_prefix = literal_prefix(re2.hir());
+    Ok(Arc::new(Pattern { re2, literal_prefix }))
 }
 
 /// Several regexes as one automaton, which says in one pass which of them match the whole text.

@@ -73,6 +73,12 @@ impl DestinationRuleIndex {
         index
     }
 
+    /// Every rule after merging, in no particular order; some come more than once.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &MergedDestinationRule> {
+        let tables = self.local.values().chain(self.exported.values()).chain([&self.root_local]);
+        tables.flat_map(HostTable::values).flatten()
+    }
+
     /// The rule for a service with `hostname` in namespace `service_namespace`, seen by `proxy` (DS-7, DS-8).
     pub(crate) fn select(
         &self,

@@ -13,7 +13,7 @@ const ZONE: &str = "topology.kubernetes.io/zone";
 const SUBZONE: &str = "topology.istio.io/subzone";
 const CLUSTER: &str = "topology.istio.io/cluster";
 const NETWORK: &str = "topology.istio.io/network";
-const HOSTNAME: &str = "kubernetes.io/hostname";
+pub(crate) const HOSTNAME: &str = "kubernetes.io/hostname";
 /// Labels with which a workload states its locality itself; the first that is there counts.
 const LOCALITY: [&str; 2] = ["topology.istio.io/locality", "istio-locality"];
 /// Older names of the labels that Kubernetes gives Nodes.
@@ -21,6 +21,9 @@ const BETA_REGION: &str = "failure-domain.beta.kubernetes.io/region";
 const BETA_ZONE: &str = "failure-domain.beta.kubernetes.io/zone";
 /// The name a cluster has when nobody named it.
 const DEFAULT_CLUSTER: &str = "Kubernetes";
+
+/// All labels that tell where a proxy is, but for its node.
+pub(crate) const PLACE: [&str; 5] = [REGION, ZONE, SUBZONE, CLUSTER, NETWORK];
 
 /// The locality that a workload's label states, where dots may stand for slashes; empty where there is none.
 ///

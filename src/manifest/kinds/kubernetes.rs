@@ -77,7 +77,7 @@ pub(crate) struct Pod {
     pub assumed: bool,
 }
 
-/// A Deployment, StatefulSet, DaemonSet, ReplicaSet or Rollout: a number of like pods.
+/// A Deployment, StatefulSet, DaemonSet, ReplicaSet, Rollout, Job or CronJob: a number of like pods; of the last two none.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Workload {
     /// 1 where the manifest doesn't say.

@@ -52,6 +52,8 @@ pub(super) fn classify(api_version: &str, kind: &str) -> Class {
     match group {
         "" if version == "v1" => core_kind(kind),
         "apps" | "extensions" => workload_kind(kind),
+        "batch" if kind == "Job" => Class::Modelled(Kind::Job),
+        "batch" if kind == "CronJob" => Class::Modelled(Kind::CronJob),
         "argoproj.io" if kind == "Rollout" => Class::Modelled(Kind::Rollout),
         "discovery.k8s.io" if kind == "EndpointSlice" => Class::Modelled(Kind::EndpointSlice),
         "networking.istio.io" => {
@@ -131,7 +133,8 @@ mod tests {
             ("serving.knative.dev/v1", "Service", Class::Foreign),
             ("v1", "Secret", Class::Foreign),
             ("apps/v1", "Deployment", Class::Modelled(Kind::Deployment)),
-            ("batch/v1", "Job", Class::Foreign),
+            ("batch/v1", "Job", Class::Modelled(Kind::Job)),
+            ("batch/v1", "CronJob", Class::Modelled(Kind::CronJob)),
             ("argoproj.io/v1alpha1", "Rollout", Class::Modelled(Kind::Rollout)),
             ("discovery.k8s.io/v1", "EndpointSlice", Class::Modelled(Kind::EndpointSlice)),
             ("install.istio.io/v1alpha1", "IstioOperator", Class::IstioOperator),

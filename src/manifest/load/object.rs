@@ -188,8 +188,14 @@ pub(super) fn decode(root: &Node<'_>, id: ObjectId, context: &Context<'_>, findi
         Kind::Pod | Kind::ScenarioPod => {
             Parsed::Pod(Object { id, meta, at, spec: decode::pod(root.get("spec"), status) })
         }
-        Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet | Kind::ReplicaSet | Kind::Rollout => {
-            let spec = decode::workload(spec, id.kind == Kind::DaemonSet);
+        Kind::Deployment
+        | Kind::StatefulSet
+        | Kind::DaemonSet
+        | Kind::ReplicaSet
+        | Kind::Rollout
+        | Kind::Job
+        | Kind::CronJob => {
+            let spec = decode::workload(spec, &id.kind);
             let workload = Object { id, meta, at, spec };
             let pods = workload::pods_of(&workload, findings);
             Parsed::Workload(workload, pods)

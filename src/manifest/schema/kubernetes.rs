@@ -95,6 +95,15 @@ static WORKLOAD_SPEC: Shape =
     Shape::of("M100", &[field("replicas", Type::Int { min: 0, max: i32::MAX as i64 }), object("template", &TEMPLATE)])
         .open();
 
+pub(super) static CRON_JOB: Shape =
+    Shape::of("M100", &[object("metadata", &METADATA), object("spec", &CRON_JOB_SPEC)]).open();
+
+static CRON_JOB_SPEC: Shape = Shape::of("M100", &[object("jobTemplate", &JOB_TEMPLATE)]).open();
+
+static JOB_TEMPLATE: Shape = Shape::of("M100", &[object("spec", &JOB_SPEC)]).open();
+
+static JOB_SPEC: Shape = Shape::of("M100", &[object("template", &TEMPLATE)]).open();
+
 static TEMPLATE: Shape = Shape::of("M100", &[object("metadata", &TEMPLATE_METADATA), object("spec", &POD_SPEC)]).open();
 
 pub(super) static ENDPOINTS: Shape =

@@ -177,9 +177,10 @@ pub(crate) fn of_kind(kind: &Kind) -> Option<&'static Shape> {
         Kind::Sidecar => &sidecar::SIDECAR,
         Kind::Service => &kubernetes::SERVICE,
         Kind::Pod | Kind::ScenarioPod => &kubernetes::POD,
-        Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet | Kind::ReplicaSet | Kind::Rollout => {
+        Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet | Kind::ReplicaSet | Kind::Rollout | Kind::Job => {
             &kubernetes::WORKLOAD
         }
+        Kind::CronJob => &kubernetes::CRON_JOB,
         Kind::Endpoints => &kubernetes::ENDPOINTS,
         Kind::EndpointSlice => &kubernetes::ENDPOINT_SLICE,
         Kind::Namespace => &kubernetes::NAMESPACE,

@@ -13,10 +13,12 @@ use smol_str::SmolStr;
 use super::common::CommonArgs;
 use super::exit::Exit;
 use super::{input, manual, output};
-use crate::envoy::decision::{Decision, Detail};
-use crate::envoy::proxy::Proxy;
+use crate::envoy::decision::{ClusterShare, Decision, Detail, decide};
+use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::request::Request;
-use crate::envoy::router::{Router, Switches};
+use crate::envoy::router::{RequestView, Router, Switches};
+use crate::envoy::table::PolicySource;
+use crate::istio::clients::{Audience, PointsOfView};
 use crate::istio::translate;
 use crate::tool::files;
 use crate::tool::report;
@@ -79,6 +81,25 @@ enum Format {
 struct Case<'w> {
     request: &'w Request,
     router: Arc<Router>,
+    /// Whose the proxy is.
+    audience: Audience,
+    decision: Decision,
+}
+
+impl<'w> Case<'w> {
+    fn decide(request: &'w Request, router: &Arc<Router>, audience: Audience) -> Case<'w> {
+        Case { request, decision: decide(router, request, Detail::Steps), router: router.clone(), audience }
+    }
+
+    /// Whether the same is told of both, but for whose they are.
+    fn agrees(&self, other: &Case<'_>) -> bool {
+        let rules = |case: &Case<'_>| -> Vec<Option<PolicySource>> {
+            let table = case.router.table();
+            let of = |c: &ClusterShare| table.cluster(&c.name).and_then(|c| c.destination_rule.clone());
+            case.decision.clusters.iter().map(of).collect()
+        };
+        self.decision.agrees(&other.decision) && rules(self) == rules(other)
+    }
 }
 
 pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
@@ -93,16 +114,12 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
         };
         input::tell_assumed(&workspace.assumed, args.output == Format::Table, &args.common)?;
         let switches = input::switches(&workspace)?;
-        let (cases, problems) = assign(&requests, &workspace, &switches, &args.common);
+        let (cases, problems) = cases(&requests, &workspace, &switches, &args.common);
         for problem in problems {
             output::message(&format!("error: {problem}"));
             exit = Exit::Unusable;
         }
-        let decisions: Vec<Decision> = cases
-            .par_iter()
-            .map(|case| crate::envoy::decision::decide(&case.router, case.request, Detail::Steps))
-            .collect();
-        write(args, &workspace, &cases, &decisions)?;
+        write(args, &workspace, &cases)?;
         input::tell_limits(&workspace, args.output == Format::Table, &args.common)?;
     }
     Ok(exit)
@@ -207,64 +224,100 @@ fn recorded(path: &Path, args: &ExplainArgs) -> anyhow::Result<(Vec<Request>, Ve
     Ok((requests, errors))
 }
 
-/// Each request with the proxy it names, else with every proxy of the run: on the command line a request is asked of all.
-fn assign<'w>(
+/// Each request with the proxy it names, else with every one that was asked for; where nobody asked for any, with all clients that
+/// have its authority, once for those of which the same is told.
+fn cases<'w>(
     requests: &'w [Request],
     workspace: &'w Workspace,
     switches: &Switches,
     args: &CommonArgs,
 ) -> (Vec<Case<'w>>, Vec<String>) {
-    let mut routers: HashMap<String, Arc<Router>> = HashMap::new();
-    let mut router = |proxy: &Arc<Proxy>| {
-        let key = proxy.name.to_string();
-        routers
-            .entry(key)
-            .or_insert_with(|| {
-                let table = translate::route_table(&workspace.mesh, proxy);
-                Arc::new(Router::new(Arc::new(table), switches))
-            })
-            .clone()
+    let points = &workspace.points;
+    let patterns = Arc::default();
+    let router = |proxy: &Arc<Proxy>| {
+        Arc::new(Router::sharing(Arc::new(translate::route_table(&workspace.mesh, proxy)), switches, &patterns))
     };
-    let mut cases = Vec::new();
-    let mut problems = Vec::new();
-    for request in requests {
-        match &request.proxy {
-            Some(name) => match workspace.proxy(name, &args.namespace) {
-                Ok(proxy) => cases.push(Case { request, router: router(&proxy) }),
-                Err(problem) => problems.push(format!("request {}: {}", request.id, problem.message)),
-            },
-            None => {
-                // Without a word about the proxy, the first one that was asked for, or all that were.
-                let asked = if args.proxy.is_empty() { 1 } else { workspace.proxies.len() };
-                for proxy in workspace.proxies.iter().take(asked) {
-                    cases.push(Case { request, router: router(proxy) });
-                }
+    let open = requests.iter().any(|r| r.proxy.is_none());
+    // Without a word about the proxy, all that were asked for, else the scenario's first.
+    let asked = if args.proxy.is_empty() && !points.own { 1 } else { points.classes.len() };
+    let proxies: Vec<&Arc<Proxy>> = points.proxies().take(if open { asked } else { 0 }).collect();
+    let routers: Vec<Arc<Router>> = proxies.par_iter().map(|proxy| router(proxy)).collect();
+    let mut named: HashMap<&str, Result<Arc<Router>, String>> = HashMap::new();
+    for name in requests.iter().filter_map(|r| r.proxy.as_ref()) {
+        named.entry(name).or_insert_with(|| {
+            if let Some(i) = proxies.iter().position(|p| p.name == *name) {
+                return routers.get(i).cloned().ok_or_else(String::new);
             }
+            workspace.proxy(name, &args.namespace).map(|p| router(&p)).map_err(|problem| problem.message)
+        });
+    }
+    let of_request = |request: &'w Request| -> Result<Vec<Case<'w>>, String> {
+        if let Some(name) = &request.proxy {
+            let router = match named.get(name.as_str()) {
+                Some(Ok(router)) => router,
+                Some(Err(problem)) => return Err(format!("request {}: {problem}", request.id)),
+                None => return Ok(Vec::new()),
+            };
+            let alone = PointsOfView::of_proxies(std::slice::from_ref(&router.table().proxy));
+            return Ok(vec![Case::decide(request, router, alone.audience(&[0]))]);
+        }
+        if !points.own {
+            let each = routers.iter().enumerate();
+            return Ok(each.map(|(i, router)| Case::decide(request, router, points.audience(&[i]))).collect());
+        }
+        Ok(of_all(request, &routers, points))
+    };
+    let found: Vec<Result<Vec<Case<'w>>, String>> = requests.par_iter().map(of_request).collect();
+    let (mut cases, mut problems) = (Vec::new(), Vec::new());
+    for one in found {
+        match one {
+            Ok(of_request) => cases.extend(of_request),
+            Err(problem) => problems.push(problem),
         }
     }
     (cases, problems)
 }
 
-fn write(args: &ExplainArgs, workspace: &Workspace, cases: &[Case<'_>], decisions: &[Decision]) -> anyhow::Result<()> {
+/// A request as all clients see it that have its authority. Where none has, as the sidecars do, to which it is a stranger.
+fn of_all<'w>(request: &'w Request, routers: &[Arc<Router>], points: &PointsOfView) -> Vec<Case<'w>> {
+    let view = RequestView::from(request);
+    let mut asked: Vec<usize> = routers.iter().zip(0..).filter(|(r, _)| r.serves(&view)).map(|(_, i)| i).collect();
+    if asked.is_empty() {
+        let is_sidecar = |r: &Arc<Router>| r.table().proxy.kind == ProxyKind::Sidecar;
+        let any = routers.iter().any(is_sidecar);
+        asked = routers.iter().zip(0..).filter(|(r, _)| !any || is_sidecar(r)).map(|(_, i)| i).collect();
+    }
+    let mut groups: Vec<(Vec<usize>, Case<'w>)> = Vec::new();
+    for i in asked {
+        let Some(router) = routers.get(i) else { continue };
+        let case = Case::decide(request, router, Audience::default());
+        match groups.iter_mut().find(|(_, known)| known.agrees(&case)) {
+            Some((classes, _)) => classes.push(i),
+            None => groups.push((vec![i], case)),
+        }
+    }
+    groups.into_iter().map(|(classes, case)| Case { audience: points.audience(&classes), ..case }).collect()
+}
+
+fn write(args: &ExplainArgs, workspace: &Workspace, cases: &[Case<'_>]) -> anyhow::Result<()> {
     let lines = || -> Vec<String> {
-        let line = |(case, decision): (&Case<'_>, &Decision)| {
-            report::explain::line(decision, case.request, &case.router.table().proxy, &workspace.sources)
+        let line = |case: &Case<'_>| {
+            let proxy = &case.router.table().proxy;
+            report::explain::line(&case.decision, case.request, proxy, &case.audience, &workspace.sources)
         };
-        cases.iter().zip(decisions).map(line).collect()
+        cases.iter().map(line).collect()
     };
     match args.output {
         Format::Json => output::json(report::explain::to_json(&lines()).as_bytes()),
         Format::Jsonl => output::json(report::explain::to_jsonl(&lines()).as_bytes()),
         Format::Table => {
             let view = report::explain::View { color: output::color(args.common.color) };
-            let texts: Vec<String> = cases
-                .iter()
-                .zip(decisions)
-                .map(|(case, decision)| {
-                    report::explain::to_text(decision, case.request, case.router.table(), &workspace.sources, view)
-                })
-                .collect();
-            output::write(texts.join("\n").as_bytes())
+            let text = |case: &Case<'_>| {
+                let seen_by = case.audience.subject();
+                let table = case.router.table();
+                report::explain::to_text(&case.decision, case.request, table, &seen_by, &workspace.sources, view)
+            };
+            output::write(cases.iter().map(text).collect::<Vec<_>>().join("\n").as_bytes())
         }
     }
 }

@@ -62,14 +62,18 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
             color: output::color(args.common.color),
         };
         let texts: Vec<(Vec<u8>, bool)> = workspace
-            .proxies
+            .points
+            .classes
             .par_iter()
-            .map(|proxy| {
-                let table = translate::route_table(&workspace.mesh, proxy);
+            .enumerate()
+            .map(|(i, class)| {
+                let table = translate::route_table(&workspace.mesh, &class.proxy);
+                let whose = workspace.points.audience(&[i]);
+                let json = || report::routes::to_json(&table, &whose, &workspace.sources, &view);
                 let text = match args.output {
-                    Format::Table => report::routes::to_text(&table, &workspace.sources, &view).into_bytes(),
-                    Format::Json => report::routes::to_json(&table, &workspace.sources, &view),
-                    Format::Yaml => yaml_document(&report::routes::to_json(&table, &workspace.sources, &view)),
+                    Format::Table => report::routes::to_text(&table, &whose, &workspace.sources, &view).into_bytes(),
+                    Format::Json => json(),
+                    Format::Yaml => yaml_document(&json()),
                     Format::Envoy => report::envoy::to_json(&table, &workspace.sources),
                 };
                 let any = report::routes::shows_any(&table, &view);

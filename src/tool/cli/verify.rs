@@ -125,10 +125,10 @@ fn assigned(requests: &[Request], workspace: &Workspace, args: &VerifyArgs) -> a
                     continue;
                 }
             },
-            None => {
-                let asked = if args.common.proxy.is_empty() { 1 } else { workspace.proxies.len() };
-                workspace.proxies.iter().take(asked).cloned().collect()
-            }
+            None => match args.common.proxy.is_empty() {
+                true => workspace.default_proxy().into_iter().collect(),
+                false => workspace.proxies.clone(),
+            },
         };
         for proxy in proxies {
             match jobs.iter_mut().find(|j| j.router.table().proxy.name == proxy.name) {

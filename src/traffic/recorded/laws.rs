@@ -244,7 +244,7 @@ fn our_own_access_logs_are_read_back() {
         let workspace = open(&root.join(scenario)).expect("a good scenario");
         let amount = Override { count: Some(500), ..Override::default() };
         let how = replay::Settings { seed: 1, amount, keep_apart: true, ..replay::Settings::default() };
-        let simulation = Simulation::prepare(&workspace.mesh, &workspace.proxies, workspace.scenario.as_ref(), &how);
+        let simulation = Simulation::prepare(&workspace.mesh, &workspace.points, workspace.scenario.as_ref(), &how);
         let mut text = Vec::new();
         simulation.expect("streams").access_log(1, || false, &mut text).expect("memory takes all");
         let written: Vec<Value> =

@@ -19,7 +19,7 @@ fn laws_of_automatic_streams() {
         let amount = Override { count: Some(500), ..Override::default() };
         let settings = Settings { seed: 3, amount, ..Settings::default() };
         let at = folder.display();
-        let simulation = Simulation::prepare(&workspace.mesh, &workspace.proxies, None, &settings).expect("prepared");
+        let simulation = Simulation::prepare(&workspace.mesh, &workspace.points, None, &settings).expect("prepared");
         for stream in &simulation.streams {
             let shares: f64 = stream.plan.leaves.iter().map(|l| l.share).sum();
             assert!((shares - 1.0).abs() < 1e-9, "{at} {}: shares add up to {shares}", stream.name);
@@ -60,7 +60,7 @@ fn p_values_over_200_seeds_are_uniform() {
         let workspace = open(folder).expect("scenarios are good");
         let amount = Override { count: Some(5_000), ..Override::default() };
         let settings = Settings { amount, ..Settings::default() };
-        let (mesh, proxies) = (&workspace.mesh, &workspace.proxies);
+        let (mesh, proxies) = (&workspace.mesh, &workspace.points);
         let mut simulation =
             Simulation::prepare(mesh, proxies, workspace.scenario.as_ref(), &settings).expect("prepared");
         // Where only one thing can happen there is nothing to draw, whatever the seed.

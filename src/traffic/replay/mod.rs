@@ -6,8 +6,10 @@
 
 #[cfg(feature = "cli")]
 mod access_log;
+mod agree;
 mod alike;
 mod arrivals;
+mod beside;
 mod cumulative;
 mod detect;
 mod endpoints;

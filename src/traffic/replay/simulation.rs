@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::parallel::prelude::*;
 use smol_str::SmolStr;
 
+use super::agree::Merger;
 use super::arrivals::Override;
 use super::plan::NoPlan;
 use super::run::{self, Progress, Tally};
@@ -12,8 +13,8 @@ use super::summarize::summarize;
 use super::wanted::{self, Wanted};
 use super::{Plan, StreamSummary, View};
 use crate::envoy::decision::{Decision, Detail, decide};
-use crate::envoy::proxy::Proxy;
 use crate::envoy::router::Switches;
+use crate::istio::clients::{Audience, Class as Clients, PointsOfView};
 use crate::istio::mesh::Mesh;
 use crate::traffic::scenario::{Amount, Detect, REQUESTS_MAX, Scenario};
 use crate::traffic::streams::{CLASSES_MAX, Class};
@@ -59,6 +60,8 @@ pub(crate) struct Prepared {
     pub name: SmolStr,
     /// Index of its proxy's view.
     pub view: usize,
+    /// Whose stream it is.
+    pub audience: Arc<Audience>,
     pub automatic: bool,
     /// Requests to make.
     pub requests: u64,
@@ -89,26 +92,38 @@ pub(crate) struct Simulation {
 pub(crate) struct Pair {
     pub before: Simulation,
     pub now: Simulation,
+    /// Whose the views are, in their order.
+    pub points: PointsOfView,
 }
 
 impl Pair {
     /// Resolves the tables of the same proxies in both meshes and decides every class twice.
     ///
-    /// Without described streams, each proxy gets automatic ones: with the requests that either of its tables suggests.
+    /// Without described streams, each proxy gets automatic ones: with the requests that either of its tables suggests. Those of
+    /// the mesh's own points of view that agree in both meshes are one.
     ///
     /// # Errors
     /// As [`Simulation::prepare`].
     pub(crate) fn prepare(
         before: &Mesh,
         now: &Mesh,
-        proxies: &[Arc<Proxy>],
+        points: &PointsOfView,
         scenario: Option<&Scenario>,
         settings: &Settings,
     ) -> Result<Pair, NotPossible> {
-        let Gathered { wanted, views, old_views } = gather(now, Some(before), proxies, scenario, settings)?;
+        let Gathered { wanted, automatic, views, old_views, points } =
+            gather(now, Some(before), points, scenario, settings)?;
+        let (was, is) = match automatic && points.own {
+            false => (settle(wanted.clone(), &old_views)?, settle(wanted, &views)?),
+            true => {
+                let mut sides = merged(&points, &[&old_views, &views], settings)?.into_iter();
+                (sides.next().unwrap_or_default(), sides.next().unwrap_or_default())
+            }
+        };
         Ok(Pair {
-            before: Simulation { streams: settle(wanted.clone(), &old_views)?, views: old_views },
-            now: Simulation { streams: settle(wanted, &views)?, views },
+            before: Simulation { streams: was, views: old_views },
+            now: Simulation { streams: is, views },
+            points,
         })
     }
 }
@@ -116,18 +131,23 @@ impl Pair {
 impl Simulation {
     /// Resolves the tables that are needed and decides every class.
     ///
-    /// Without described streams for these proxies, each proxy gets the automatic ones.
+    /// Without described streams for these proxies, each proxy gets the automatic ones; those of the mesh's own points of view that
+    /// agree are one.
     ///
     /// # Errors
     /// Streams through unknown proxies, or whose length nobody knows.
     pub(crate) fn prepare(
         mesh: &Mesh,
-        proxies: &[Arc<Proxy>],
+        points: &PointsOfView,
         scenario: Option<&Scenario>,
         settings: &Settings,
     ) -> Result<Simulation, NotPossible> {
-        let Gathered { wanted, views, .. } = gather(mesh, None, proxies, scenario, settings)?;
-        Ok(Simulation { streams: settle(wanted, &views)?, views })
+        let Gathered { wanted, automatic, views, points, .. } = gather(mesh, None, points, scenario, settings)?;
+        let streams = match automatic && points.own {
+            false => settle(wanted, &views)?,
+            true => merged(&points, &[&views], settings)?.into_iter().next().unwrap_or_default(),
+        };
+        Ok(Simulation { streams, views })
     }
 
     #[cfg(feature = "cli")]
@@ -154,46 +174,84 @@ impl Simulation {
 /// What a run is made of.
 struct Gathered {
     wanted: Vec<Wanted>,
+    /// Nobody described any stream.
+    automatic: bool,
     views: Vec<Arc<View>>,
     /// Of the mesh as it was before; none without one.
     old_views: Vec<Arc<View>>,
+    /// Whose the views are, in their order.
+    points: PointsOfView,
 }
 
 /// The streams of a run, and the views of `mesh` and of `before` that they pass.
 fn gather(
     mesh: &Mesh,
     before: Option<&Mesh>,
-    proxies: &[Arc<Proxy>],
+    points: &PointsOfView,
     scenario: Option<&Scenario>,
     settings: &Settings,
 ) -> Result<Gathered, NotPossible> {
-    if proxies.is_empty() {
+    if points.classes.is_empty() {
         return Err(NotPossible::NoProxy);
     }
-    let described = wanted::described(proxies, scenario, settings)?;
+    let described = wanted::described(points, scenario, settings)?;
     let mut used: Vec<usize> = described.iter().map(|(_, proxy)| *proxy).collect();
     if described.is_empty() {
-        used = (0..proxies.len()).collect();
+        used = (0..points.classes.len()).collect();
     }
     used.sort_unstable();
     used.dedup();
+    let patterns = Arc::default();
     let views_of = |mesh: &Mesh| -> Vec<Arc<View>> {
-        let view = |p: &Arc<Proxy>| Arc::new(View::new(mesh, p, &settings.switches));
-        used.par_iter().filter_map(|i| proxies.get(*i)).map(view).collect()
+        let view = |class: &Clients| Arc::new(View::sharing(mesh, &class.proxy, &settings.switches, &patterns));
+        used.par_iter().filter_map(|i| points.classes.get(*i)).map(view).collect()
     };
     let views = views_of(mesh);
     let old_views = before.map(views_of);
+    let classes = used.iter().filter_map(|i| points.classes.get(*i)).cloned().collect();
+    let points = PointsOfView { classes, own: points.own };
     let mut streams = Vec::new();
     for (stream, proxy) in &described {
         let index = used.binary_search(proxy).unwrap_or(0);
         let Some(view) = views.get(index) else { continue };
         let before = old_views.as_ref().and_then(|old| old.get(index)).map(AsRef::as_ref);
-        streams.push(wanted::expanded(stream, index, view, before, settings)?);
+        let audience = Arc::new(points.audience(&[index]));
+        streams.push(wanted::expanded(stream, (index, audience), view, before, settings)?);
     }
-    if described.is_empty() {
-        streams = wanted::automatic(&views, old_views.as_deref(), settings)?;
+    let automatic = described.is_empty();
+    if automatic && !points.own {
+        let (all, known) = (0..views.len(), Merger::default());
+        streams = wanted::automatic(&points, all, (&views, old_views.as_deref()), settings, &known)?.0;
     }
-    Ok(Gathered { wanted: streams, views, old_views: old_views.unwrap_or_default() })
+    Ok(Gathered { wanted: streams, automatic, views, old_views: old_views.unwrap_or_default(), points })
+}
+
+/// Classes whose streams are made at the same time, before those that agree are put together.
+const CLASSES_AT_ONCE: usize = 16;
+
+/// The automatic streams of the mesh's own points of view on each side (before and now, or now alone), one for all that agree.
+fn merged(
+    points: &PointsOfView,
+    sides: &[&[Arc<View>]],
+    settings: &Settings,
+) -> Result<Vec<Vec<Prepared>>, NotPossible> {
+    let Some((now, before)) = sides.split_last() else { return Ok(Vec::new()) };
+    let before = before.first().copied();
+    let mut merger = Merger::default();
+    let mut first = 0;
+    while first < now.len() {
+        // What the first class has is known when the others come.
+        let next = if first == 0 { 1 } else { (first + CLASSES_AT_ONCE).min(now.len()) };
+        let (wanted, joined) = wanted::automatic(points, first..next, (now, before), settings, &merger)?;
+        for (host, group, class) in joined {
+            merger.join(&host, group, class);
+        }
+        let settled: Result<Vec<Vec<Prepared>>, NotPossible> =
+            sides.iter().map(|views| settle(wanted.clone(), views)).collect();
+        merger.add(settled?, sides);
+        first = next;
+    }
+    Ok(merger.finish(points, sides.len()))
 }
 
 /// Decides the classes of every stream. A stream of which nothing can come is left out.
@@ -213,6 +271,7 @@ fn prepared(wanted: Wanted, view: &View) -> Result<Option<Prepared>, NotPossible
     let Wanted {
         name,
         view: view_index,
+        audience,
         automatic,
         requests,
         amount,
@@ -229,6 +288,7 @@ fn prepared(wanted: Wanted, view: &View) -> Result<Option<Prepared>, NotPossible
         Ok(plan) => Ok(Some(Prepared {
             name,
             view: view_index,
+            audience,
             automatic,
             requests,
             classes,

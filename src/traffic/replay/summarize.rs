@@ -43,6 +43,7 @@ pub(super) fn summarize(stream: &Prepared, view: &View, tally: &Tally) -> Stream
     StreamSummary {
         name: stream.name.clone(),
         proxy: view.table().proxy.name.clone(),
+        audience: stream.audience.clone(),
         automatic: stream.automatic,
         planned: stream.requests,
         requests: tally.requests,

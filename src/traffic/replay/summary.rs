@@ -9,6 +9,7 @@ use super::Detection;
 use crate::envoy::cluster_state::Cause;
 use crate::envoy::decision::{Counted, Outcome};
 use crate::envoy::table::{ClusterName, Route, RouteSource};
+use crate::istio::clients::Audience;
 use crate::traffic::stats::{Fit, share, wilson95};
 
 /// How often something happened, and how often it should.
@@ -43,6 +44,8 @@ pub(crate) struct StreamSummary {
     /// Empty for the sum over streams, and likewise `proxy`.
     pub name: SmolStr,
     pub proxy: SmolStr,
+    /// The clients that it holds for; those of `proxy` first.
+    pub audience: Arc<Audience>,
     /// Made from the route table, since nobody described any.
     pub automatic: bool,
     /// Requests that the run was to make.

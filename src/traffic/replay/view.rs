@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 
 use crate::envoy::decision::Decision;
 use crate::envoy::proxy::Proxy;
-use crate::envoy::router::{Router, Switches};
+use crate::envoy::router::{Router, SharedPatterns, Switches};
 use crate::envoy::table::{Route, RouteTable, VirtualHost};
 use crate::istio::mesh::Mesh;
 use crate::istio::translate;
@@ -23,6 +23,16 @@ pub(crate) struct View {
 impl View {
     /// Resolves the proxy's table and compiles it.
     pub(crate) fn new(mesh: &Mesh, proxy: &Arc<Proxy>, switches: &Switches) -> View {
+        View::sharing(mesh, proxy, switches, &Arc::default())
+    }
+
+    /// The same beside other views of a run, whose regexes are shared.
+    pub(crate) fn sharing(
+        mesh: &Mesh,
+        proxy: &Arc<Proxy>,
+        switches: &Switches,
+        patterns: &Arc<SharedPatterns>,
+    ) -> View {
         let table = Arc::new(translate::route_table(mesh, proxy));
         let mut hosts: FxHashMap<SmolStr, FxHashMap<SmolStr, (u32, u32)>> = FxHashMap::default();
         for (c, config) in (0u32..).zip(&table.route_configs) {
@@ -31,7 +41,7 @@ impl View {
                 of_config.entry(host.name.clone()).or_insert((c, h));
             }
         }
-        View { router: Router::new(table, switches), hosts }
+        View { router: Router::sharing(table, switches, patterns), hosts }
     }
 
     pub(crate) fn table(&self) -> &RouteTable {

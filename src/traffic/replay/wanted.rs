@@ -1,19 +1,21 @@
 //! Which streams a run has: those that somebody described, else those that route tables suggest.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::parallel::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
+use super::agree::Merger;
 use super::alike::Merged;
 use super::arrivals::requests;
 use super::detect::ERROR_RATE_DEFAULT;
 use super::run::{Purpose, rng};
 use super::{NotPossible, Settings, View};
 use crate::envoy::balance::hash::xx_hash;
-use crate::envoy::proxy::Proxy;
 use crate::envoy::words;
+use crate::istio::clients::{Audience, PointsOfView};
 use crate::traffic::scenario::{Amount, Detect, REQUESTS_MAX, Scenario, Stream};
 use crate::traffic::streams::{self, Class, HostStream, Mixing, Sampler, TooMany};
 
@@ -23,6 +25,8 @@ pub(super) struct Wanted {
     pub name: SmolStr,
     /// Index of its proxy's view.
     pub view: usize,
+    /// Whose stream it is.
+    pub audience: Arc<Audience>,
     pub automatic: bool,
     pub requests: u64,
     pub amount: Amount,
@@ -41,7 +45,7 @@ pub(super) struct Wanted {
 /// # Errors
 /// A stream through a proxy that isn't there.
 pub(super) fn described<'s>(
-    proxies: &[Arc<Proxy>],
+    points: &PointsOfView,
     scenario: Option<&'s Scenario>,
     settings: &Settings,
 ) -> Result<Vec<(&'s Stream, usize)>, NotPossible> {
@@ -49,10 +53,10 @@ pub(super) fn described<'s>(
     for stream in scenario.iter().flat_map(|s| &s.streams) {
         if stream.proxy.is_empty() {
             out.push((stream, 0));
-        } else if let Some(i) = proxies.iter().position(|p| p.name == stream.proxy) {
+        } else if let Some(i) = points.proxies().position(|p| p.name == stream.proxy) {
             out.push((stream, i));
         } else if !settings.chosen_proxies {
-            let known: Vec<&str> = proxies.iter().map(|p| p.name.as_str()).collect();
+            let known: Vec<&str> = points.proxies().map(|p| p.name.as_str()).collect();
             return Err(NotPossible::UnknownProxy {
                 stream: stream.name.clone(),
                 proxy: stream.proxy.clone(),
@@ -72,7 +76,7 @@ pub(super) fn described<'s>(
 /// A length of time without a rate; more requests than can be run.
 pub(super) fn expanded(
     stream: &Stream,
-    view: usize,
+    (view, audience): (usize, Arc<Audience>),
     now: &View,
     before: Option<&View>,
     settings: &Settings,
@@ -91,6 +95,7 @@ pub(super) fn expanded(
     Ok(Wanted {
         name: stream.name.clone(),
         view,
+        audience,
         automatic: false,
         requests,
         amount,
@@ -136,31 +141,45 @@ fn sampled(stream: &Stream, now: &View, before: Option<&View>, seed: u64, key: u
     merged.into_classes()
 }
 
-/// A stream for each host of each table. With `before`, the tables of the same proxies at another time, a host's requests are
+/// A stream for each host of the tables of some classes, and which hosts need none, since they are `known`. With `before`, the tables of the same proxies at another time, a host's requests are
 /// those that either table suggests, so that a host or route that only one of them has is asked for too.
 ///
 /// # Errors
 /// A length of time without a rate; more requests than can be run.
 pub(super) fn automatic(
-    views: &[Arc<View>],
-    before: Option<&[Arc<View>]>,
+    points: &PointsOfView,
+    classes: Range<usize>,
+    (views, before): (&[Arc<View>], Option<&[Arc<View>]>),
     settings: &Settings,
-) -> Result<Vec<Wanted>, NotPossible> {
+    known: &Merger,
+) -> Result<(Vec<Wanted>, Vec<Joined>), NotPossible> {
     let timeless = || NotPossible::NoRate { stream: "of each host".into() };
     let amount = settings.amount.apply(Amount::default()).ok_or_else(timeless)?;
     if requests(&amount, settings.seed, 0) > REQUESTS_MAX {
         return Err(NotPossible::TooManyRequests { stream: "of each host".into() });
     }
-    let of_view = |(i, view): (usize, &Arc<View>)| -> Vec<Wanted> {
-        let mut streams = streams::automatic(&view.router);
+    let sides: Vec<&[Arc<View>]> = before.into_iter().chain([views]).collect();
+    let of_view = |i: usize| -> (Vec<Wanted>, Vec<Joined>) {
+        let Some(view) = views.get(i) else { return Default::default() };
+        let mut joined: Vec<Joined> = Vec::new();
+        let mut is_known = |config: &str, host: &SmolStr| {
+            let group = known.known(i, &sides, config, host);
+            let group = group.filter(|g| !joined.iter().any(|(known, group, _)| known == host && group == g));
+            joined.extend(group.map(|group| (host.clone(), group, i)));
+            group.is_some()
+        };
+        let mut streams = streams::automatic_but(&view.router, &mut is_known);
         if let Some(old) = before.and_then(|b| b.get(i)) {
-            add_missing(&mut streams, streams::automatic(&old.router));
+            let skipped: FxHashSet<SmolStr> = joined.iter().map(|(host, ..)| host.clone()).collect();
+            add_missing(&mut streams, streams::automatic_but(&old.router, &mut |_, host| skipped.contains(host)));
         }
         let proxy = &view.table().proxy.name;
+        let audience = Arc::new(points.audience(&[i]));
         let wanted = |s: HostStream| {
             let key = key(proxy, &s.name);
             Wanted {
                 view: i,
+                audience: audience.clone(),
                 automatic: true,
                 requests: requests(&amount, settings.seed, key),
                 amount,
@@ -173,10 +192,15 @@ pub(super) fn automatic(
                 classes: s.classes,
             }
         };
-        streams.into_iter().map(wanted).collect()
+        (streams.into_iter().map(wanted).collect(), joined)
     };
-    Ok(views.par_iter().enumerate().flat_map_iter(of_view).collect())
+    let each: Vec<(Vec<Wanted>, Vec<Joined>)> = classes.into_par_iter().map(of_view).collect();
+    let (wanted, joined): (Vec<_>, Vec<_>) = each.into_iter().unzip();
+    Ok((wanted.into_iter().flatten().collect(), joined.into_iter().flatten().collect()))
 }
+
+/// A host, the group of classes that a further one agrees with, and that class.
+type Joined = (SmolStr, usize, usize);
 
 /// Adds the hosts and requests that only the other table suggests.
 fn add_missing(streams: &mut Vec<HostStream>, others: Vec<HostStream>) {

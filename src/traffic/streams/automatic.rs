@@ -27,6 +27,11 @@ pub(crate) struct HostStream {
 /// A route for which no request can be made has no class: a route above takes all its requests, or its conditions cannot
 /// be met by anything this builder knows.
 pub(crate) fn automatic(router: &Router) -> Vec<HostStream> {
+    automatic_but(router, &mut |_, _| false)
+}
+
+/// The same without those that `is_known` is true for, by the names of route configuration and virtual host.
+pub(crate) fn automatic_but(router: &Router, is_known: &mut dyn FnMut(&str, &SmolStr) -> bool) -> Vec<HostStream> {
     let table = router.table();
     let mut seen = std::collections::BTreeSet::new();
     let mut out = Vec::new();
@@ -39,6 +44,7 @@ pub(crate) fn automatic(router: &Router) -> Vec<HostStream> {
                         if is_for_strangers(host, table)
                             || is_at_a_foreign_port(host, listener, table)
                             || !seen.insert((config.name.clone(), host.name.clone()))
+                            || is_known(&config.name, &host.name)
                         {
                             continue;
                         }

@@ -8,7 +8,7 @@ mod expand;
 mod sample;
 mod witness;
 
-pub(crate) use automatic::{HostStream, automatic};
+pub(crate) use automatic::{HostStream, automatic, automatic_but};
 pub(crate) use expand::{CLASSES_MAX, TooMany, expand, expand_each};
 pub(crate) use sample::Sampler;
 

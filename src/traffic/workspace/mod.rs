@@ -18,6 +18,7 @@ use smol_str::SmolStr;
 use crate::envoy::proxy::Proxy;
 use crate::envoy::router::Switches;
 use crate::istio::admission;
+use crate::istio::clients::{self, Class, Client, PointsOfView, classes};
 use crate::istio::mesh::Mesh;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::{Manifests, MeshConfig, NotModelled, Object, ObjectId, Pod};
@@ -39,7 +40,7 @@ pub(crate) struct Options {
     pub assume: Assume,
     /// Namespaces that are taken for others.
     pub map_namespaces: Vec<(SmolStr, SmolStr)>,
-    /// `--proxy` texts; empty: all of the scenario, else the defaults.
+    /// `--proxy` texts; empty: all of the scenario, else all clients that the manifests know, as for `any`.
     pub proxies: Vec<String>,
 }
 
@@ -68,8 +69,16 @@ pub(crate) struct Workspace {
     pub sources: SourceMap,
     pub scenario: Option<Scenario>,
     pub mesh: Mesh,
-    /// The points of view, in the order they were asked for.
+    /// The points of view: those that were asked for, in that order, else classes of all clients.
+    pub points: PointsOfView,
+    /// The proxies that stand for them, in the same order.
     pub proxies: Vec<Arc<Proxy>>,
+    /// Those that were asked for by name.
+    pub named: Vec<Class>,
+    /// Everybody who is known.
+    pub clients: Vec<Client>,
+    /// That of documents that name none.
+    pub namespace: SmolStr,
     /// All findings of loading and admission; none is an error that stops.
     pub findings: Vec<Finding>,
     /// What was not given and is taken for granted.
@@ -245,17 +254,12 @@ pub(crate) fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refus
     }
     let mut assumed = assume::objects(&mut manifests, &findings, options.assume);
     assumed.names = named;
-    let wanted = proxies::resolve(&options.proxies, scenario.as_ref(), &manifests, &namespace);
-    let proxies = match wanted {
-        Ok(proxies) => proxies,
-        Err(finding) => {
-            findings.push(*finding);
-            Vec::new()
-        }
-    };
-    if findings.iter().any(|f| f.severity == Severity::Error) {
+    let clients = clients::clients(&manifests, &namespace);
+    let chosen = proxies::resolve(&options.proxies, scenario.as_ref(), &manifests.pods, &clients, &namespace)
+        .map_err(|finding| findings.push(*finding));
+    let (Ok(chosen), false) = (chosen, findings.iter().any(|f| f.severity == Severity::Error)) else {
         return Err(Refused { sources, findings });
-    }
+    };
     let pods = manifests.pods.clone();
     let not_modelled = manifests.not_modelled.clone();
     // Last: nobody looks at the mesh from an assumed pod.
@@ -263,7 +267,26 @@ pub(crate) fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refus
         assumed.pods = assume::pods(&mut manifests);
     }
     let mesh = Mesh::build(manifests);
-    Ok(Workspace { name, sources, scenario, mesh, proxies, findings, assumed, documents, pods, not_modelled })
+    let own = if chosen.own { classes(&clients, &[&mesh], &namespace) } else { Vec::new() };
+    let named: Vec<Class> = chosen.named.iter().map(Class::of_proxy).collect();
+    let points = PointsOfView { classes: own.into_iter().chain(named.clone()).collect(), own: chosen.own };
+    let proxies = points.proxies().cloned().collect();
+    Ok(Workspace {
+        name,
+        sources,
+        scenario,
+        mesh,
+        points,
+        proxies,
+        named,
+        clients,
+        namespace,
+        findings,
+        assumed,
+        documents,
+        pods,
+        not_modelled,
+    })
 }
 
 impl Workspace {
@@ -285,7 +308,28 @@ impl Workspace {
         if let Some(known) = self.proxies.iter().find(|p| p.name == name) {
             return Ok(known.clone());
         }
-        proxies::named(name, self.scenario.as_ref(), &self.pods, namespace).map(Arc::new)
+        proxies::named(name, self.scenario.as_ref(), (&self.pods, &self.clients), namespace).map(Arc::new)
+    }
+
+    /// The point of view of what names none: the first that was asked for or that the scenario lists, else the client without labels.
+    pub(crate) fn default_proxy(&self) -> Option<Arc<Proxy>> {
+        if !self.points.own {
+            return self.proxies.first().cloned();
+        }
+        Some(Arc::new(proxies::client(&self.namespace)))
+    }
+
+    /// The points of view for a comparison with the mesh as it was before: members of a class are alike in both. Clients of
+    /// namespaces that have none any more look too.
+    pub(crate) fn points_beside(&self, older: &Workspace) -> PointsOfView {
+        if !self.points.own {
+            return self.points.clone();
+        }
+        let inhabited: BTreeSet<&SmolStr> = self.clients.iter().map(|c| &c.proxy.namespace).collect();
+        let gone = older.clients.iter().filter(|c| !inhabited.contains(&c.proxy.namespace));
+        let clients: Vec<Client> = self.clients.iter().chain(gone).cloned().collect();
+        let own = classes(&clients, &[&self.mesh, &older.mesh], &self.namespace);
+        PointsOfView { classes: own.into_iter().chain(self.named.clone()).collect(), own: true }
     }
 }
 

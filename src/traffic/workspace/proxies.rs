@@ -2,27 +2,43 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
 use smol_str::{SmolStr, format_smolstr};
 
 use crate::envoy::proxy::{Proxy, ProxyKind};
+use crate::istio::clients::{self, Client};
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::{Labels, Manifests, Object, Pod};
 use crate::traffic::scenario::Scenario;
 
-/// The proxies to look through, in the order of the options, else of the scenario.
+/// What `--proxy` takes for all clients that the manifests know.
+const ANY: &str = "any";
+
+/// Who looks: proxies by name, and whether the mesh's own clients do.
+pub(super) struct Chosen {
+    /// In the order of the options, else of the scenario.
+    pub named: Vec<Arc<Proxy>>,
+    /// All clients of the mesh.
+    pub own: bool,
+}
+
+/// The points of view of a run: those of the options, else of the scenario, else all that there are.
 pub(super) fn resolve(
     wanted: &[String],
     scenario: Option<&Scenario>,
-    manifests: &Manifests,
+    pods: &[Object<Pod>],
+    clients: &[Client],
     namespace: &str,
-) -> Result<Vec<Arc<Proxy>>, Box<Finding>> {
+) -> Result<Chosen, Box<Finding>> {
     if wanted.is_empty() {
-        return Ok(match scenario {
-            Some(s) if !s.proxies.is_empty() => s.proxies.iter().map(|p| Arc::new(of_scenario(p, namespace))).collect(),
-            _ => defaults(manifests, namespace),
-        });
+        let of_scenario = |s: &Scenario| s.proxies.iter().map(|p| Arc::new(of_scenario(p, namespace))).collect();
+        let named: Vec<Arc<Proxy>> = scenario.map(of_scenario).unwrap_or_default();
+        return Ok(Chosen { own: named.is_empty(), named });
     }
-    wanted.iter().map(|text| named(text, scenario, &manifests.pods, namespace).map(Arc::new)).collect()
+    let names = wanted.iter().filter(|text| *text != ANY);
+    let named: Result<Vec<_>, _> =
+        names.map(|text| named(text, scenario, (pods, clients), namespace).map(Arc::new)).collect();
+    Ok(Chosen { named: named?, own: wanted.iter().any(|text| text == ANY) })
 }
 
 fn of_scenario(p: &crate::traffic::scenario::ScenarioProxy, namespace: &str) -> Proxy {
@@ -36,65 +52,53 @@ fn of_scenario(p: &crate::traffic::scenario::ScenarioProxy, namespace: &str) -> 
     }
 }
 
-/// A sidecar `client` without labels, and one gateway for each distinct Gateway selector.
-fn defaults(manifests: &Manifests, namespace: &str) -> Vec<Arc<Proxy>> {
-    let client = Proxy {
-        name: "client".into(),
+/// The client that nothing is known of but its namespace.
+pub(super) fn client(namespace: &str) -> Proxy {
+    Proxy {
+        name: CLIENT,
         kind: ProxyKind::Sidecar,
         namespace: namespace.into(),
         labels: Labels::default(),
         ips: Vec::new(),
         node: SmolStr::default(),
-    };
-    let mut out = vec![Arc::new(client)];
-    out.extend(of_gateways(manifests).map(|(_, proxy)| Arc::new(proxy)));
-    out
+    }
 }
 
-/// All gateways that the run knows of: the scenario's, and one for each distinct Gateway selector that none of them carries.
+/// Its name.
+const CLIENT: SmolStr = SmolStr::new_static("client");
+
+/// All gateways that the run knows of: the scenario's, and those of the mesh that no Gateway needs which one of the scenario's serves.
 pub(super) fn gateways(scenario: Option<&Scenario>, manifests: &Manifests, namespace: &str) -> Vec<Arc<Proxy>> {
     let described = scenario.iter().flat_map(|s| &s.proxies).filter(|p| p.kind == ProxyKind::Gateway);
     let mut out: Vec<Arc<Proxy>> = described.map(|p| Arc::new(of_scenario(p, namespace))).collect();
-    for (selector, proxy) in of_gateways(manifests) {
-        if !out.iter().any(|p| selector.is_subset_of(&p.labels)) {
-            out.push(Arc::new(proxy));
-        }
-    }
+    let described = out.len();
+    let selectors: Vec<&Labels> = manifests.gateways.iter().map(|g| &g.spec.selector).collect();
+    let mut all = clients::gateways(manifests);
+    all.retain(|g| {
+        let served = |s: &&&Labels| out.iter().take(described).any(|p| s.is_subset_of(&p.labels));
+        let fitting: Vec<&&Labels> = selectors.iter().filter(|s| s.is_subset_of(&g.proxy.labels)).collect();
+        described == 0 || !fitting.iter().all(served)
+    });
+    let mut seen: FxHashSet<(SmolStr, Labels)> = FxHashSet::default();
+    out.extend(all.into_iter().map(|g| g.proxy).filter(|p| seen.insert((p.namespace.clone(), p.labels.clone()))));
     out
-}
-
-/// A gateway for each distinct Gateway selector: with the labels, and in the namespace, of a pod that matches it, else of the
-/// selector itself in `istio-system` (section 3 of the contract).
-fn of_gateways(manifests: &Manifests) -> impl Iterator<Item = (&Labels, Proxy)> {
-    let mut selectors: Vec<&Labels> = manifests.gateways.iter().map(|g| &g.spec.selector).collect();
-    selectors.sort();
-    selectors.dedup();
-    selectors.into_iter().map(|selector| {
-        let pod = manifests.pods.iter().find(|p| !selector.is_empty() && selector.is_subset_of(&p.meta.labels));
-        let (namespace, labels) = match pod {
-            Some(p) => (p.meta.namespace.clone(), p.meta.labels.clone()),
-            None => (SmolStr::new_static("istio-system"), selector.clone()),
-        };
-        let proxy = Proxy {
-            name: format_smolstr!("gateway:{namespace}:{selector}"),
-            kind: ProxyKind::Gateway,
-            namespace,
-            labels,
-            ips: pod.map(|p| p.spec.ips.clone()).unwrap_or_default(),
-            node: pod.map(|p| p.spec.node_name.clone()).unwrap_or_default(),
-        };
-        (selector, proxy)
-    })
 }
 
 pub(super) fn named(
     text: &str,
     scenario: Option<&Scenario>,
-    pods: &[Object<Pod>],
+    (pods, clients): (&[Object<Pod>], &[Client]),
     namespace: &str,
 ) -> Result<Proxy, Box<Finding>> {
     if let Some(p) = scenario.and_then(|s| s.proxies.iter().find(|p| p.name == text)) {
         return Ok(of_scenario(p, namespace));
+    }
+    // What reports call a client leads to that very client.
+    if let Some(known) = clients.iter().find(|c| c.proxy.name == text) {
+        return Ok((*known.proxy).clone());
+    }
+    if text == CLIENT {
+        return Ok(client(namespace));
     }
     let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
     match kind {
@@ -114,13 +118,23 @@ pub(super) fn named(
                 node: SmolStr::default(),
             })
         }
-        "pod" => of_pod(text, rest, pods, namespace),
+        "pod" => of_pod(text, rest, (pods, clients), namespace),
         _ => Err(Box::new(unknown(text, scenario))),
     }
 }
 
-fn of_pod(text: &str, rest: &str, pods: &[Object<Pod>], namespace: &str) -> Result<Proxy, Box<Finding>> {
+fn of_pod(
+    text: &str,
+    rest: &str,
+    (pods, clients): (&[Object<Pod>], &[Client]),
+    namespace: &str,
+) -> Result<Proxy, Box<Finding>> {
     let (ns, name) = rest.split_once('/').unwrap_or((namespace, rest));
+    // A namespace that isn't named, and workloads without pods.
+    let full = format_smolstr!("pod:{ns}/{name}");
+    if let Some(known) = clients.iter().find(|c| c.proxy.name == full) {
+        return Ok(Proxy { name: text.into(), ..(*known.proxy).clone() });
+    }
     let of_workload = |p: &&Object<Pod>| {
         p.meta.namespace == ns && (p.meta.name == name || p.spec.workload.as_ref().is_some_and(|w| w.name == name))
     };
@@ -146,7 +160,7 @@ fn of_pod(text: &str, rest: &str, pods: &[Object<Pod>], namespace: &str) -> Resu
 }
 
 fn unknown(text: &str, scenario: Option<&Scenario>) -> Finding {
-    let forms = "sidecar:NAMESPACE[:key=value,...], pod:NAMESPACE/NAME, gateway:NAMESPACE:key=value,...";
+    let forms = "any, client, sidecar:NAMESPACE[:key=value,...], pod:NAMESPACE/NAME, gateway:NAMESPACE:key=value,...";
     let known: Vec<&str> = scenario.iter().flat_map(|s| &s.proxies).map(|p| p.name.as_str()).collect();
     let hint = if known.is_empty() {
         format!("write {forms}")
@@ -198,6 +212,8 @@ mod tests {
             all.iter().map(told).collect::<Vec<_>>(),
             ["gw in shop", "gateway:istio-system:istio=out in istio-system"]
         );
-        assert_eq!(all.last().map(told), defaults(&manifests, "shop").last().map(told), "the same for every command");
+        let clients = clients::clients(&manifests, "shop");
+        let last = clients.last().map(|c| told(&c.proxy));
+        assert_eq!(all.last().map(told), last, "the same for every command");
     }
 }

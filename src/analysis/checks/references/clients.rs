@@ -5,6 +5,7 @@ use rustc_hash::FxHashSet;
 use crate::analysis::checks::registry::{Input, checks};
 use crate::analysis::checks::report::{Report, similar};
 use crate::analysis::checks::subject::{Known, Subject};
+use crate::istio::clients::Client;
 use crate::istio::mesh::{MESH_GATEWAY, VirtualService, is_wildcard, matches};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{Labels, ObjectId};
@@ -86,14 +87,13 @@ fn sources<'a>(
         if labels.is_empty() || absent.contains(&(labels, namespace)) {
             continue;
         }
-        let fits = |pod: &crate::manifest::kinds::Object<crate::manifest::kinds::Pod>| {
-            labels.is_subset_of(&pod.meta.labels)
-                && (namespace.is_empty() || pod.meta.namespace == namespace)
-                && (vs.visibility.allows(&pod.meta.namespace) || !Subject::is_mesh(vs))
+        let fits = |client: &Client| {
+            labels.is_subset_of(&client.proxy.labels)
+                && (namespace.is_empty() || client.proxy.namespace == namespace)
+                && (vs.visibility.allows(&client.proxy.namespace) || !Subject::is_mesh(vs))
         };
         let proxies = subject.scenario.iter().flat_map(|s| &s.proxies);
-        let found =
-            subject.manifests.pods.iter().any(fits) || proxies.into_iter().any(|p| labels.is_subset_of(&p.labels));
+        let found = subject.clients.iter().any(fits) || proxies.into_iter().any(|p| labels.is_subset_of(&p.labels));
         if !found {
             absent.insert((labels, namespace));
             let message = format!("no known client that sees this VirtualService has the labels `{labels}`");

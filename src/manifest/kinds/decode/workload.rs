@@ -1,17 +1,21 @@
-//! Deployment, StatefulSet, DaemonSet, ReplicaSet and Rollout.
+//! Deployment, StatefulSet, DaemonSet, ReplicaSet, Rollout, Job and CronJob.
 
 use super::kubernetes::pod_spec;
 use super::{fields, given, int, labels, text};
-use crate::manifest::kinds::{CompletedSubsets, Workload};
+use crate::manifest::kinds::{CompletedSubsets, Kind, Workload};
 use crate::manifest::yaml::Node;
 
 /// Reads the `spec` of a workload. Where it says no number of replicas there is one; a DaemonSet always has one, for one
-/// node is all that is known.
-pub(crate) fn workload(spec: &Node<'_>, is_daemon_set: bool) -> Workload {
-    let mut result = Workload { replicas: 1, ..Workload::default() };
+/// node is all that is known. Jobs have none: their pods come and go, and are clients without being endpoints to rely on.
+pub(crate) fn workload(spec: &Node<'_>, kind: &Kind) -> Workload {
+    let is_daemon_set = *kind == Kind::DaemonSet;
+    let is_job = matches!(kind, Kind::Job | Kind::CronJob);
+    let mut result = Workload { replicas: if is_job { 0 } else { 1 }, ..Workload::default() };
+    let of_job = if *kind == Kind::CronJob { given(spec, "jobTemplate").and_then(|t| given(t, "spec")) } else { None };
+    let spec = of_job.unwrap_or(spec);
     for (key, value) in fields(spec) {
         match key {
-            "replicas" if !is_daemon_set => result.replicas = u32::try_from(int(value)).unwrap_or_default(),
+            "replicas" if !is_daemon_set && !is_job => result.replicas = u32::try_from(int(value)).unwrap_or_default(),
             "workloadRef" => result.template_of = given(value, "name").map(text),
             "template" => {
                 result.has_template = true;

@@ -45,7 +45,8 @@ fn streams(finished: &Finished, condition: &Condition) -> Vec<String> {
         };
         if condition.holds(share) {
             let percent = crate::envoy::words::percent(share);
-            let text = format!("{percent} of the requests of `{}` are {}", s.name, condition.what.as_str());
+            let whose = s.audience.of_some().map(|whose| format!(" ({whose})")).unwrap_or_default();
+            let text = format!("{percent} of the requests of `{}` are {}{whose}", s.name, condition.what.as_str());
             failed.push((share, text));
         }
     }

@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 
 use super::SimulateArgs;
 use crate::analysis::compare::{LogResult, WhatIf, logged};
-use crate::envoy::proxy::Proxy;
+use crate::istio::clients::{Class, PointsOfView};
 use crate::tool::cli::{input, output, progress};
 use crate::traffic::recorded::{self, Log};
 use crate::traffic::replay::{
@@ -45,9 +45,9 @@ impl Task<'_> {
         }
         let author = [Some(self.workspace), self.older].into_iter().flatten().find(|w| w.scenario.is_some());
         let scenario = author.and_then(|w| w.scenario.as_ref());
-        let proxies = self.proxies(author)?;
+        let points = self.points(author)?;
         let Some(older) = self.older else {
-            let simulation = Simulation::prepare(&self.workspace.mesh, &proxies, scenario, &settings)?;
+            let simulation = Simulation::prepare(&self.workspace.mesh, &points, scenario, &settings)?;
             if self.watch.stopped() {
                 return Ok(None);
             }
@@ -61,7 +61,7 @@ impl Task<'_> {
             }
             return Ok(Some(Done { streams, against: None, log: None }));
         };
-        let pair = Pair::prepare(&older.mesh, &self.workspace.mesh, &proxies, scenario, &settings)?;
+        let pair = Pair::prepare(&older.mesh, &self.workspace.mesh, &points, scenario, &settings)?;
         Ok((!self.watch.stopped()).then(|| self.pair(&pair)))
     }
 
@@ -70,7 +70,7 @@ impl Task<'_> {
         Ok(Settings {
             seed: args.common.seed,
             amount: Override { count: args.count, per_second: args.rate, seconds: args.duration },
-            chosen_proxies: !args.common.proxy.is_empty(),
+            chosen_proxies: !args.common.proxy.is_empty() && !self.workspace.points.own,
             switches: input::switches(self.workspace)?,
             keep_apart: args.access_log.is_some(),
             detect: args.detect.map(|rise| Detect { rise, error_rate: None }),
@@ -78,23 +78,29 @@ impl Task<'_> {
         })
     }
 
-    /// The proxies of the run, and those that streams name without the scenario listing them (`sidecar:NAMESPACE` ...).
+    /// The points of view of the run, and those that streams name without the scenario listing them (`sidecar:NAMESPACE` ...).
     /// `author`: whose scenario describes the streams.
-    fn proxies(&self, author: Option<&Workspace>) -> anyhow::Result<Vec<Arc<Proxy>>> {
-        let mut proxies = self.workspace.proxies.clone();
-        let Some(author) = author.filter(|_| self.args.common.proxy.is_empty()) else { return Ok(proxies) };
-        let streams = author.scenario.iter().flat_map(|s| &s.streams);
-        for stream in streams.filter(|s| !s.proxy.is_empty()) {
-            if proxies.iter().all(|p| p.name != stream.proxy) {
+    fn points(&self, author: Option<&Workspace>) -> anyhow::Result<PointsOfView> {
+        let now = self.workspace;
+        let mut points = self.older.map_or_else(|| now.points.clone(), |older| now.points_beside(older));
+        let chosen = !self.args.common.proxy.is_empty() && !points.own;
+        let Some(author) = author.filter(|_| !chosen) else { return Ok(points) };
+        let streams: Vec<_> = author.scenario.iter().flat_map(|s| &s.streams).collect();
+        if points.own && streams.iter().any(|s| s.proxy.is_empty()) {
+            points.classes.splice(0..0, now.default_proxy().iter().map(Class::of_proxy));
+        }
+        for stream in streams.iter().filter(|s| !s.proxy.is_empty()) {
+            if points.proxies().all(|p| p.name != stream.proxy) {
                 let found = self.workspace.proxy(&stream.proxy, &self.args.common.namespace);
-                proxies.push(found.map_err(|problem| {
+                let proxy = found.map_err(|problem| {
                     let at = crate::envoy::words::place(stream.at, &author.sources);
                     let hint = problem.hint.map(|h| format!("\n  = help: {h}")).unwrap_or_default();
                     anyhow::anyhow!("stream `{}`: {}\n  at {at}{hint}", stream.name, problem.message)
-                })?);
+                })?;
+                points.classes.push(Class::of_proxy(&proxy));
             }
         }
-        Ok(proxies)
+        Ok(points)
     }
 
     /// Where nobody chose the points of view, a VirtualService that none of them uses is no one's intention.
@@ -177,11 +183,14 @@ impl Task<'_> {
 
     /// Requests that name no proxy pass those that were asked for, else the first.
     fn lenses<'s>(&'s self, settings: &'s Settings) -> anyhow::Result<Lenses<'s>> {
-        let asked = if settings.chosen_proxies { self.workspace.proxies.len() } else { 1 };
-        let defaults: Vec<SmolStr> = self.workspace.proxies.iter().take(asked).map(|p| p.name.clone()).collect();
+        let defaults: Vec<SmolStr> = match settings.chosen_proxies {
+            true => self.workspace.proxies.iter().map(|p| p.name.clone()).collect(),
+            false => self.workspace.default_proxy().iter().map(|p| p.name.clone()).collect(),
+        };
         let Some(first) = defaults.first() else { return Err(replay::NotPossible::NoProxy.into()) };
         if !settings.chosen_proxies && self.workspace.proxies.len() > 1 && !self.args.common.quiet {
-            let others: Vec<&str> = self.workspace.proxies.iter().skip(1).take(4).map(|p| p.name.as_str()).collect();
+            let others = self.workspace.proxies.iter().map(|p| p.name.as_str()).filter(|p| *p != first.as_str());
+            let others: Vec<&str> = others.take(4).collect();
             output::message(&format!(
                 "note: requests that name no proxy pass `{first}`; --proxy chooses another, for example {}",
                 others.join(", ")

@@ -1,10 +1,12 @@
 //! Decisions for programs (`explain -o json`, an array, and `-o jsonl`, a line each).
 
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use crate::envoy::decision::{Decision, DecisionJson};
 use crate::envoy::proxy::Proxy;
 use crate::envoy::request::Request;
+use crate::istio::clients::Audience;
 use crate::manifest::source::SourceMap;
 use crate::tool::report::VERSION;
 
@@ -13,11 +15,25 @@ struct Line<'a> {
     version: u32,
     #[serde(flatten)]
     decision: DecisionJson<'a>,
+    /// How many clients it holds for, and the names of their classes, that of `proxy` first.
+    members: usize,
+    classes: &'a [SmolStr],
 }
 
 /// One decision of a proxy about a request as an object on one line, without line end.
-pub(crate) fn line(decision: &Decision, request: &Request, proxy: &Proxy, sources: &SourceMap) -> String {
-    let line = Line { version: VERSION, decision: DecisionJson::new(decision, request, proxy, sources) };
+pub(crate) fn line(
+    decision: &Decision,
+    request: &Request,
+    proxy: &Proxy,
+    audience: &Audience,
+    sources: &SourceMap,
+) -> String {
+    let line = Line {
+        version: VERSION,
+        decision: DecisionJson::new(decision, request, proxy, sources),
+        members: audience.members,
+        classes: &audience.classes,
+    };
     // Structs of texts and numbers always serialize.
     serde_json::to_string(&line).unwrap_or_default()
 }

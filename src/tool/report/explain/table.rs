@@ -17,18 +17,19 @@ pub(crate) struct View {
 /// Routes that failed are shown up to this many; the rest is counted.
 const STEPS_MAX: usize = 40;
 
-/// The whole story of one request, ending in a line end.
+/// The whole story of one request as `seen_by` says whom, ending in a line end.
 pub(crate) fn to_text(
     decision: &Decision,
     request: &Request,
     table: &RouteTable,
+    seen_by: &str,
     sources: &SourceMap,
     view: View,
 ) -> String {
     let mut out = String::new();
     let title = words::request(request);
     out.say(view.color, format_args!("{}", paint(&title, Style::Title, view.color)));
-    out.say(view.color, format_args!("  seen by {} {}", table.proxy.name, way_in(decision)));
+    out.say(view.color, format_args!("  seen by {seen_by} {}", way_in(decision)));
     if let Some(host) = &decision.virtual_host {
         out.say(view.color, format_args!("  virtual host {host}{}", by_domain(decision, request, table)));
     }

@@ -7,12 +7,13 @@ use crate::envoy::table::{
     ChainAction, FilterChain, Listener, Note, Route, RouteAction, RouteTable, TcpDestination, VirtualHost,
 };
 use crate::envoy::words;
+use crate::istio::clients::Audience;
 use crate::manifest::source::{Position, SourceMap};
 use crate::tool::report::json_writer::{JsonWriter, Object};
 use crate::tool::report::{VERSION, envoy};
 
 /// One JSON object without line end: proxy, listeners, route configurations in match order, clusters, notes.
-pub(crate) fn to_json(table: &RouteTable, sources: &SourceMap, view: &View) -> Vec<u8> {
+pub(crate) fn to_json(table: &RouteTable, whose: &Audience, sources: &SourceMap, view: &View) -> Vec<u8> {
     let mut json = JsonWriter::default();
     json.object(|o| {
         o.number("version", VERSION);
@@ -20,6 +21,7 @@ pub(crate) fn to_json(table: &RouteTable, sources: &SourceMap, view: &View) -> V
             o.str("name", &table.proxy.name);
             o.str("type", if table.proxy.kind == ProxyKind::Sidecar { "sidecar" } else { "gateway" });
             o.str("namespace", &table.proxy.namespace);
+            o.number("members", whose.members as u64);
             o.object("labels", |o| table.proxy.labels.iter().for_each(|(k, v)| o.str(k, v)));
         });
         let listeners = table.listeners.iter().filter(|l| view.port.is_none_or(|p| p == l.port));

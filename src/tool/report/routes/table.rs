@@ -7,6 +7,7 @@ use crate::envoy::table::{
     VirtualHost,
 };
 use crate::envoy::words;
+use crate::istio::clients::Audience;
 use crate::manifest::source::SourceMap;
 use crate::tool::report::columns::{self, Cell, Side, wrap};
 use crate::tool::report::style::{Style, paint};
@@ -25,9 +26,9 @@ pub(crate) struct View {
 }
 
 /// The whole view of one proxy, ending in a line end.
-pub(crate) fn to_text(table: &RouteTable, sources: &SourceMap, view: &View) -> String {
+pub(crate) fn to_text(table: &RouteTable, whose: &Audience, sources: &SourceMap, view: &View) -> String {
     let mut out = String::new();
-    heading(&mut out, &table.proxy, view);
+    heading(&mut out, &table.proxy, whose, view);
     listeners(&mut out, table, view);
     let mut shown = 0;
     for config in &table.route_configs {
@@ -67,7 +68,7 @@ impl View {
     }
 }
 
-fn heading(out: &mut String, proxy: &Proxy, view: &View) {
+fn heading(out: &mut String, proxy: &Proxy, whose: &Audience, view: &View) {
     let kind = match proxy.kind {
         ProxyKind::Sidecar => "sidecar",
         ProxyKind::Gateway => "gateway",
@@ -75,6 +76,10 @@ fn heading(out: &mut String, proxy: &Proxy, view: &View) {
     let labels = if proxy.labels.is_empty() { "without labels".to_owned() } else { format!("labels {}", proxy.labels) };
     let name = paint(&proxy.name, Style::Title, view.color);
     out.say(view.color, format_args!("{name}  {kind} in namespace {}, {labels}", proxy.namespace));
+    if whose.members > 1 {
+        let text = format!("  the same for {} clients there that cannot differ", whose.members);
+        out.say(view.color, format_args!("{}", paint(&text, Style::Dim, view.color)));
+    }
 }
 
 /// Whether anything fits the filters.

@@ -1,6 +1,7 @@
 //! Results of regression tests for programs (`test -o json`).
 
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::Suite;
 use crate::analysis::expect::{Case, Failure, ItemKind, NotEvaluated, TestResult};
@@ -36,6 +37,9 @@ struct SuiteJson<'a> {
 struct TestJson<'a> {
     name: &'a str,
     proxy: &'a str,
+    /// How many clients it holds for, and the names of their classes, that of `proxy` first.
+    members: usize,
+    classes: &'a [SmolStr],
     file: Option<&'a str>,
     line: Option<u32>,
     passed: bool,
@@ -159,6 +163,8 @@ fn test<'a>(r: &'a TestResult, sources: &'a SourceMap) -> TestJson<'a> {
     TestJson {
         name: &r.name,
         proxy: &r.proxy,
+        members: r.audience.members,
+        classes: &r.audience.classes,
         file,
         line,
         passed: r.passed() && !r.skipped,

@@ -145,7 +145,7 @@ impl Suite<'_> {
             let (file, line) = self.place(n.at);
             EntryFailure { message: format!("not evaluated: {} ({})", n.field, n.reason), file, line }
         });
-        let proxy = if result.proxy.is_empty() { String::new() } else { format!(" [{}]", result.proxy) };
+        let proxy = if result.proxy.is_empty() { String::new() } else { format!(" [{}]", result.audience.subject()) };
         Entry {
             suite: self.name.to_owned(),
             name: format!("{}{proxy}", result.name),

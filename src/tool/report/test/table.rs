@@ -14,7 +14,8 @@ use crate::tool::report::visible::{Lines as _, visible};
 const SHOWN_MAX: usize = 20;
 
 pub(super) fn explained(case: &Case, sources: &SourceMap, view: View) -> String {
-    explain::to_text(&case.decision, &case.request, case.router.table(), sources, view)
+    let table = case.router.table();
+    explain::to_text(&case.decision, &case.request, table, &table.proxy.name, sources, view)
 }
 
 /// The rule that took a request, with its line.
@@ -81,7 +82,7 @@ fn test(out: &mut String, result: &TestResult, width: usize, suite: &Suite<'_>, 
             "{}  {:<width$}  {}  {}{place}",
             paint(word, style, view.color),
             result.name,
-            result.proxy,
+            result.audience.subject(),
             paint(&count, Style::Dim, view.color)
         ),
     );

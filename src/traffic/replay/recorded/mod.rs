@@ -3,6 +3,7 @@
 mod lens;
 mod sorting;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use indexmap::IndexMap;
@@ -14,6 +15,7 @@ pub(crate) use sorting::{Kind, Sorted};
 
 use super::wanted::{Wanted, detect, key};
 use super::{NotPossible, Pair, Progress, Settings, Simulation, settle};
+use crate::istio::clients::{self, PointsOfView};
 use crate::parallel;
 use crate::parallel::prelude::*;
 use crate::traffic::recorded::{Batch, Log, Unreadable};
@@ -83,14 +85,17 @@ pub(crate) fn streams(
         proxies.entry(kind.proxy.clone()).or_default().push(class);
     }
     let (mut views, mut old_views, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
+    let mut points = PointsOfView::default();
     for (proxy, classes) in proxies {
         let Some(lens) = lenses.get(&proxy) else { continue };
+        points.classes.push(clients::Class::of_proxy(&lens.now.table().proxy));
         let requests: f64 = classes.iter().map(|c| c.weight).sum();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of counts")]
         let requests = requests as u64;
         wanted.push(Wanted {
             name: name.into(),
             view: views.len(),
+            audience: Arc::new(points.audience(&[views.len()])),
             automatic: false,
             requests,
             amount: Amount {
@@ -115,5 +120,6 @@ pub(crate) fn streams(
     Ok(Recorded::Two(Pair {
         before: Simulation { streams: settle(wanted.clone(), &old_views)?, views: old_views },
         now: Simulation { streams: settle(wanted, &views)?, views },
+        points,
     }))
 }

@@ -34,6 +34,8 @@ pub(crate) fn to_json(results: &Results<'_>) -> Vec<u8> {
         o.objects("streams", results.streams.iter().zip(differences).zip(logged), |o, ((s, difference), logged)| {
             o.str("name", &s.name);
             o.str("proxy", &s.proxy);
+            o.number("members", s.audience.members as u64);
+            o.strings("classes", &s.audience.classes);
             o.bool("automatic", s.automatic);
             match s.sampled_of {
                 Some(combinations) => o.number("sampled_of", combinations),

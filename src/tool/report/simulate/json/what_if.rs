@@ -59,6 +59,8 @@ pub(super) fn end(o: &mut Object<'_>, end: &End) {
 /// What is proven about one proxy.
 pub(super) fn table(o: &mut Object<'_>, t: &TableChange) {
     o.str("proxy", &t.proxy);
+    o.number("members", t.audience.members as u64);
+    o.strings("classes", &t.audience.classes);
     o.bool("identical", t.is_identical());
     for (key, hosts) in
         [("unchanged", &t.unchanged), ("different", &t.different), ("added", &t.added), ("removed", &t.removed)]

@@ -154,7 +154,7 @@ impl Writer<'_> {
             };
             format!("{}{stopped}", counted(s.requests, "request"))
         };
-        self.single(&format!("{name}  {how_many} through {}", s.proxy));
+        self.single(&format!("{name}  {how_many} {}", s.audience));
         self.out.push_str(&grid(&self.rows(s, true), &self.look(s)));
         self.sampled(s);
         self.unready(s);
@@ -386,7 +386,7 @@ impl Writer<'_> {
             1 => ", 1 endpoint".to_owned(),
             n => format!(", {n} endpoints"),
         };
-        format!("  {} through {}: {}{behind}", s.name, s.proxy, to.join(", "))
+        format!("  {} {}: {}{behind}", s.name, s.audience, to.join(", "))
     }
 
     /// Objects that are not modelled and could change what was said.

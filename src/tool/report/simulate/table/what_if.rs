@@ -83,7 +83,7 @@ impl Writer<'_> {
                 (None, None) => String::new(),
             };
             let gone = if lost(c) > 0.0 { format!(", {} now lost", percent(lost(c))) } else { String::new() };
-            let text = format!("  {} changed{gone}  {} through {}: {how}", percent(c.changed()), now.name, now.proxy);
+            let text = format!("  {} changed{gone}  {} {}: {how}", percent(c.changed()), now.name, now.audience);
             self.line(&wrap(&text, self.show.width, 6));
         }
         self.more(sorted.len().saturating_sub(shown), "");
@@ -98,7 +98,7 @@ impl Writer<'_> {
             let stopped = if now.partial { ", stopped early" } else { "" };
             format!("the same {}{stopped}", counted(now.requests, "request"))
         };
-        let head = format!("{plain}  {how_many} through {}, before and now", now.proxy);
+        let head = format!("{plain}  {how_many} {}, before and now", now.audience);
         let head = wrap(&head, self.show.width, 4);
         self.line(&if self.show.color { head.replacen(&plain, &name, 1) } else { head });
         let text = self.side_by_side(&rows(before, now));
@@ -214,7 +214,7 @@ impl Writer<'_> {
         self.line(&self.paint(&format!("no request of {streams} changes"), Style::Title));
         let shown = if self.show.all_endpoints { same.len() } else { SHOWN_MAX };
         for (_, now, _) in same.iter().take(shown) {
-            self.line(&wrap(&format!("  {} through {}", now.name, now.proxy), self.show.width, 6));
+            self.line(&wrap(&format!("  {} {}", now.name, now.audience), self.show.width, 6));
         }
         if same.len() > shown {
             self.line(&format!("  and {} more (-v lists them)", same.len() - shown));
@@ -226,7 +226,7 @@ impl Writer<'_> {
         if t.is_identical() {
             let text = format!(
                 "{}: proven unchanged, for every request: both tables agree in everything{}",
-                t.proxy,
+                t.audience.subject(),
                 limits::aside(self.results.limits)
             );
             self.line(&wrap(&text, self.show.width, 2));
@@ -236,7 +236,7 @@ impl Writer<'_> {
         let text = format!(
             "{}: proven unchanged for {} of {total} virtual hosts, whatever is asked: domains, routes, clusters and \
              endpoints agree in both tables{}",
-            t.proxy,
+            t.audience.subject(),
             t.unchanged.len(),
             limits::aside(self.results.limits),
         );

@@ -1,0 +1,101 @@
+//! The laws of classes of clients: whatever a class is told is what each of its members gets by itself. Held against all scenarios
+//! and all meshes whose routing is recorded, each beside itself with one object left out.
+
+use std::sync::Arc;
+
+use crate::analysis::compare::{WhatIf, tables};
+use crate::envoy::proxy::Proxy;
+use crate::envoy::router::Switches;
+use crate::istio::clients::{Class, PointsOfView};
+use crate::testing;
+use crate::traffic::replay::{Pair, Settings, Simulation, StreamSummary, View};
+use smol_str::SmolStr;
+
+/// Members of a class that are looked at one by one.
+const MEMBERS: usize = 4;
+
+/// All that is said of a stream, but for whose it is.
+fn told(s: &StreamSummary) -> String {
+    let routes: Vec<_> = s.routes.iter().map(|r| (&r.virtual_host, r.route_index, &r.route, r.count)).collect();
+    let parts = (&s.outcomes, &s.destinations, &s.answers, &s.unmatched_examples, &s.causes);
+    format!("{} {parts:?} {routes:?}", s.name)
+}
+
+fn holds_for(s: &StreamSummary, class: &Class) -> bool {
+    s.audience.classes.contains(&class.proxy.name)
+}
+
+#[test]
+fn what_a_class_is_told_is_what_each_member_gets() {
+    let (mut members, mut merged) = (0, 0);
+    for folder in testing::folders() {
+        let Some(w) = testing::open_any(&folder, |text| text) else { continue };
+        let at = folder.display();
+        let settings = Settings::default();
+        let simulation = Simulation::prepare(&w.mesh, &w.points, None, &settings).expect("prepared");
+        let summaries = simulation.exact();
+        merged += summaries.iter().filter(|s| s.audience.classes.len() > 1).count();
+        for class in &w.points.classes {
+            let mut of_class: Vec<String> = summaries.iter().filter(|s| holds_for(s, class)).map(told).collect();
+            of_class.sort();
+            for proxy in class.proxies.iter().take(MEMBERS) {
+                let alone = PointsOfView::of_proxies(std::slice::from_ref(proxy));
+                let by_itself = Simulation::prepare(&w.mesh, &alone, None, &settings).expect("prepared").exact();
+                let mut by_itself: Vec<String> = by_itself.iter().map(told).collect();
+                by_itself.sort();
+                assert_eq!(of_class, by_itself, "{at}: {} of the class {}", proxy.name, class.proxy.name);
+                members += 1;
+            }
+            // Its name leads to it.
+            let named = w.proxy(&class.proxy.name, &w.namespace).expect("a name that can be given");
+            assert_eq!(named, class.proxy, "{at}");
+        }
+    }
+    assert!(members > 200 && merged > 50, "{members} members, {merged} merged");
+}
+
+#[test]
+fn what_is_called_unchanged_is_so_for_every_member() {
+    let (mut identical, mut hosts) = (0, 0);
+    for folder in testing::folders() {
+        let Some(now) = testing::open_any(&folder, |text| text) else { continue };
+        for k in 0..3 {
+            let Some(before) = testing::open_any(&folder, |text| testing::without(&text, k).unwrap_or(text)) else {
+                continue;
+            };
+            let points = now.points_beside(&before);
+            let settings = Settings::default();
+            let pair = Pair::prepare(&before.mesh, &now.mesh, &points, None, &settings).expect("prepared");
+            let what_if = WhatIf::new(&pair, pair.before.exact());
+            for class in &points.classes {
+                let table = what_if.tables.iter().find(|t| t.audience.classes.contains(&class.proxy.name));
+                let table = table.expect("every class is told of");
+                for proxy in class.proxies.iter().take(MEMBERS) {
+                    let at = format!("{} without {k}: {}", folder.display(), proxy.name);
+                    let view = |mesh, proxy: &Arc<Proxy>| View::new(mesh, proxy, &Switches::default());
+                    let own = tables(&view(&before.mesh, proxy), &view(&now.mesh, proxy));
+                    assert_eq!(table.is_identical(), own.is_identical(), "{at}");
+                    identical += usize::from(own.is_identical());
+                    for host in own.unchanged.iter().chain(&own.different).chain(&own.added) {
+                        let known = |h: &&crate::analysis::compare::HostChange| {
+                            h.virtual_host == host.virtual_host && h.route_config == host.route_config
+                        };
+                        let is_unchanged = own.unchanged.iter().any(|h| known(&h));
+                        assert_eq!(table.unchanged.iter().any(|h| known(&h)), is_unchanged, "{at}: {host:?}");
+                        hosts += 1;
+                    }
+                }
+            }
+            // A stream that changes for a member changes for its class.
+            let changed: Vec<&SmolStr> = (pair.now.streams.iter().zip(&what_if.changes))
+                .filter(|(_, change)| change.changed() > 0.0)
+                .flat_map(|(s, _)| &s.audience.classes)
+                .collect();
+            for table in what_if.tables.iter().filter(|t| t.is_identical()) {
+                let wrong = table.audience.classes.iter().find(|c| changed.contains(c));
+                assert_eq!(wrong, None, "{} without {k}: proven unchanged, and changed", folder.display());
+            }
+        }
+    }
+    assert!(identical > 100 && hosts > 1000, "{identical} identical tables, {hosts} hosts");
+}

@@ -1,0 +1,149 @@
+//! The clients that a mesh has, and classes of those that cannot differ.
+//!
+//! In: manifests, for who there is ([`clients`]), and the mesh, for what a client's table depends on ([`classes`]). Out: each
+//! [`Class`] with the proxy that stands for all its members. What the tables hold is not known here: two classes may still
+//! turn out to agree.
+
+mod audience;
+mod key;
+mod known;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use rustc_hash::FxHashSet;
+use smol_str::{SmolStr, format_smolstr};
+
+pub(crate) use audience::Audience;
+pub(crate) use known::{clients, gateways};
+
+use crate::envoy::proxy::{Proxy, ProxyKind};
+use crate::istio::mesh::Mesh;
+use crate::manifest::kinds::{ContainerPort, ObjectId};
+use key::{Conditions, Key};
+
+/// One point of view that the manifests know: a workload, a pod that no workload is known of, or a gateway.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    /// Its name is one that `--proxy` takes.
+    pub proxy: Arc<Proxy>,
+    /// Whose replica it is: pods of one workload are one client many times.
+    pub of: Member,
+    /// Ports that its containers name, which Services may target by name.
+    pub ports: Vec<ContainerPort>,
+}
+
+/// What is counted as one client.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Member {
+    pub namespace: SmolStr,
+    /// Kind and name of the workload or pod; the proxy's name for a client that no object is known of: one in a namespace
+    /// without workloads, or an assumed gateway.
+    pub name: SmolStr,
+}
+
+impl Member {
+    fn of_object(id: &ObjectId) -> Member {
+        Member { namespace: id.namespace.clone(), name: format_smolstr!("{} {}", id.kind, id.name) }
+    }
+
+    fn of_proxy(proxy: &Proxy) -> Member {
+        Member { namespace: proxy.namespace.clone(), name: proxy.name.clone() }
+    }
+}
+
+/// The points of view of a run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PointsOfView {
+    /// In the order in which they are told of.
+    pub classes: Vec<Class>,
+    /// They are the mesh's own, chosen by nobody: what several agree in is told once.
+    pub own: bool,
+}
+
+impl PointsOfView {
+    /// Proxies that somebody asked for, each by itself.
+    pub(crate) fn of_proxies(proxies: &[Arc<Proxy>]) -> PointsOfView {
+        PointsOfView { classes: proxies.iter().map(Class::of_proxy).collect(), own: false }
+    }
+
+    /// The clients that a result holds for, by the positions of their classes.
+    pub(crate) fn audience(&self, classes: &[usize]) -> Audience {
+        let told: Vec<&Class> = classes.iter().filter_map(|i| self.classes.get(*i)).collect();
+        Audience::of_classes(&told, if self.own { self.classes.len() } else { 0 })
+    }
+
+    /// The proxies that stand for the classes.
+    pub(crate) fn proxies(&self) -> impl Iterator<Item = &Arc<Proxy>> {
+        self.classes.iter().map(|c| &c.proxy)
+    }
+}
+
+/// Clients that get the same table, whatever the mesh holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Class {
+    /// That of the first member, with the name of the class.
+    pub proxy: Arc<Proxy>,
+    /// Who belongs to it; at least one, none twice, in the order of the manifests.
+    pub members: Vec<Member>,
+    /// One proxy for each member, in the same order.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests ask each member by itself"))]
+    pub proxies: Vec<Arc<Proxy>>,
+}
+
+impl Client {
+    /// Whether the manifests hold it; else it is assumed, since something is there for such clients.
+    pub(crate) fn is_known(&self) -> bool {
+        self.of.name != self.proxy.name
+    }
+}
+
+impl Class {
+    /// A proxy by itself.
+    pub(crate) fn of_proxy(proxy: &Arc<Proxy>) -> Class {
+        Class { proxy: proxy.clone(), members: vec![Member::of_proxy(proxy)], proxies: vec![proxy.clone()] }
+    }
+}
+
+/// Parts the clients into classes: whatever `meshes` look at is the same for all members of one. With two meshes, members agree in
+/// both. `namespace` is the one of which the client without labels is called `client`.
+///
+/// Sidecars come first, those of `namespace` before others, then by namespace; gateways come last.
+pub(crate) fn classes(clients: &[Client], meshes: &[&Mesh], namespace: &str) -> Vec<Class> {
+    let conditions = Conditions::of(meshes, clients);
+    let mut found: IndexMap<Key, (Vec<Member>, Vec<Arc<Proxy>>)> = IndexMap::new();
+    let mut seen: FxHashSet<(usize, &Member)> = FxHashSet::default();
+    for client in clients {
+        let entry = found.entry(conditions.key(client));
+        let index = entry.index();
+        let (members, proxies) = entry.or_default();
+        if seen.insert((index, &client.of)) {
+            members.push(client.of.clone());
+            proxies.push(client.proxy.clone());
+        }
+    }
+    let mut all: Vec<(Vec<Member>, Vec<Arc<Proxy>>)> = found.into_values().collect();
+    all.sort_by_cached_key(|(_, proxies)| {
+        let order = |p: &Arc<Proxy>| (p.kind, p.namespace != namespace, p.namespace.clone(), !p.labels.is_empty());
+        proxies.first().map(order)
+    });
+    let mut taken: FxHashSet<SmolStr> = FxHashSet::default();
+    let mut out = Vec::with_capacity(all.len());
+    for (members, proxies) in all {
+        let Some(first) = proxies.first() else { continue };
+        let name = if taken.contains(&first.name) { spelled(first, &taken) } else { first.name.clone() };
+        taken.insert(name.clone());
+        out.push(Class { proxy: Arc::new(Proxy { name, ..(**first).clone() }), members, proxies });
+    }
+    out
+}
+
+/// A name that says it all, for a proxy whose usual one is taken: pods of one workload on several nodes, for example.
+fn spelled(proxy: &Proxy, taken: &FxHashSet<SmolStr>) -> SmolStr {
+    let kind = if proxy.kind == ProxyKind::Sidecar { "sidecar" } else { "gateway" };
+    let name = format_smolstr!("{kind}:{}:{}", proxy.namespace, proxy.labels);
+    let numbered = (2..).map(|n| format_smolstr!("{name}#{n}"));
+    std::iter::once(name.clone()).chain(numbered).find(|n| !taken.contains(n)).unwrap_or(name)
+}

@@ -1,0 +1,192 @@
+//! The first answer holds for the whole mesh: what only some clients meet is found without being told whom to ask.
+
+use crate::support::run::{Ran, towtank_in};
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, text).expect("written");
+    }
+    folder
+}
+
+fn towtank(folder: &TempDir, arguments: &[&str]) -> Ran {
+    towtank_in(folder.path(), arguments, b"")
+}
+
+const GATE: [&str; 6] = ["simulate", "new", "--against", "old", "--fail-on", "changed,blackholed"];
+
+const SHOP: &str = "apiVersion: v1
+kind: Service
+metadata: {name: cart, namespace: shop}
+spec: {selector: {app: cart}, ports: [{name: http, port: 80}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: cart-1, namespace: shop, labels: {app: cart, version: v1}}
+spec: {containers: [{name: c, image: c}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: cart, namespace: shop}
+spec: {host: cart, subsets: [{name: v1, labels: {version: v1}}]}
+";
+
+fn virtual_service(namespace: &str, more: &str, subset: &str) -> String {
+    format!(
+        "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: cart, namespace: {namespace}}}\nspec:\n  \
+         hosts: [cart.shop.svc.cluster.local]\n{more}    route:\n    - destination: {{host: cart.shop.svc.cluster.local, subset: {subset}}}\n"
+    )
+}
+
+fn changed(more: &str) -> TempDir {
+    let (old, new) = (virtual_service("shop", more, "v1"), virtual_service("shop", more, "v9"));
+    folder(&[("old/mesh.yaml", &format!("{SHOP}{old}")), ("new/mesh.yaml", &format!("{SHOP}{new}"))])
+}
+
+#[test]
+fn what_only_its_own_namespace_sees_is_found() {
+    let folder = changed("  exportTo: ['.']\n  http:\n  - match:\n    - uri: {prefix: /}\n");
+    let ran = towtank(&folder, &GATE).ends_with(1);
+    assert!(ran.out.contains("now lost: cart.shop"), "{}", ran.out);
+    let json: Value = serde_json::from_str(
+        &towtank(&folder, &["simulate", "new", "--against", "old", "-o", "json"]).ends_with(0).out,
+    )
+    .expect("JSON");
+    let lost = json["streams"].as_array().expect("streams").iter().find(|s| s["against"]["changed"] == 1.0);
+    let lost = lost.expect("a stream that changes");
+    assert_eq!(lost["members"], 1);
+    let class = lost["classes"][0].as_str().expect("a name");
+    // The name that is told leads to the same.
+    let narrowed = towtank(&folder, &[&GATE[..], &["--proxy", class]].concat()).ends_with(1);
+    assert!(narrowed.out.contains("now lost"), "{}", narrowed.out);
+}
+
+#[test]
+fn what_only_clients_with_labels_meet_is_found() {
+    let web = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec: {template: {metadata: {labels: {app: web}}}}\n";
+    let more = "  http:\n  - match:\n    - sourceLabels: {app: web}\n";
+    let (old, new) = (virtual_service("shop", more, "v1"), virtual_service("shop", more, "v9"));
+    let with =
+        folder(&[("old/mesh.yaml", &format!("{SHOP}{web}{old}")), ("new/mesh.yaml", &format!("{SHOP}{web}{new}"))]);
+    towtank(&with, &GATE).ends_with(1);
+    // Without any workload, those that the rule is made for are assumed.
+    let only = folder(&[("old/mesh.yaml", &old), ("new/mesh.yaml", &new)]);
+    let ran = towtank(&only, &["simulate", "new", "--against", "old", "--fail-on", "changed"]).ends_with(1);
+    ran.says(&["sidecar:shop:app=web"]);
+}
+
+#[test]
+fn a_job_and_a_cron_job_are_clients_and_no_endpoints() {
+    let job = "---\napiVersion: batch/v1\nkind: CronJob\nmetadata: {name: nightly, namespace: ops}\nspec: {schedule: '0 0 * * *', jobTemplate: {spec: {template: {metadata: {labels: {app: cart}}}}}}\n";
+    let folder = folder(&[("mesh.yaml", &format!("{SHOP}{job}"))]);
+    let ran = towtank(&folder, &["simulate", "mesh.yaml"]).ends_with(0);
+    assert!(ran.out.contains("for all 2 clients in 2 namespaces"), "{}", ran.out);
+    assert!(ran.out.contains("1 endpoint"), "{}", ran.out);
+    towtank(&folder, &["simulate", "mesh.yaml", "--proxy", "pod:ops/nightly"]).ends_with(0);
+}
+
+#[test]
+fn a_changed_sidecar_is_found() {
+    let sidecar = |hosts: &str| {
+        format!(
+            "---\napiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {{name: default, namespace: team-a}}\nspec:\n  outboundTrafficPolicy: {{mode: REGISTRY_ONLY}}\n  egress: [{{hosts: [{hosts}]}}]\n"
+        )
+    };
+    let folder = folder(&[
+        ("old/mesh.yaml", &format!("{SHOP}{}", sidecar("shop/*"))),
+        ("new/mesh.yaml", &format!("{SHOP}{}", sidecar("./*"))),
+    ]);
+    let ran = towtank(&folder, &GATE).ends_with(1);
+    assert!(ran.out.contains("sidecar:team-a"), "{}", ran.out);
+    assert!(ran.out.contains("pod:shop/cart-1: proven unchanged"), "{}", ran.out);
+}
+
+const GATEWAY: &str = "---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: gw, namespace: shop}
+spec:
+  selector: {istio: ingress}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [shop.example.com]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: front, namespace: shop}
+spec:
+  hosts: [shop.example.com]
+  gateways: [gw]
+  http: [{route: [{destination: {host: cart, subset: SUBSET}}]}]
+";
+
+#[test]
+fn a_gateway_s_hosts_are_asked_of_the_gateway() {
+    let mesh = |subset: &str| format!("{SHOP}{}", GATEWAY.replace("SUBSET", subset));
+    let folder = folder(&[("old/mesh.yaml", &mesh("v1")), ("new/mesh.yaml", &mesh("v9"))]);
+    towtank(&folder, &GATE).ends_with(1).says(&["gateway:istio-system:istio=ingress"]);
+    let ran = towtank(&folder, &["explain", "new", "-r", "GET http://shop.example.com/"]).ends_with(0);
+    assert!(ran.out.contains("seen by gateway:istio-system:istio=ingress"), "{}", ran.out);
+    assert!(ran.out.contains("503 NC"), "{}", ran.out);
+    let ran = towtank(&folder, &["explain", "new", "-r", "GET http://cart.shop/"]).ends_with(0);
+    assert!(ran.out.contains("seen by pod:shop/cart-1"), "{}", ran.out);
+    let ran = towtank(&folder, &["explain", "new", "-r", "GET http://elsewhere.example/"]).ends_with(0);
+    assert!(ran.out.contains("passthrough"), "{}", ran.out);
+}
+
+#[test]
+fn any_is_the_default_spelled_out_also_beside_a_scenario_s_proxies() {
+    let scenario = "apiVersion: towtank/v1\nkind: Scenario\nproxies: [{name: mine, namespace: elsewhere}]\n";
+    let folder = folder(&[("s/mesh.yaml", SHOP), ("s/scenario.yaml", scenario), ("p/mesh.yaml", SHOP)]);
+    let names = |arguments: &[&str]| -> Vec<String> {
+        let ran = towtank(&folder, &[&["simulate", "-o", "json"], arguments].concat()).ends_with(0);
+        let json: Value = serde_json::from_str(&ran.out).expect("JSON");
+        let streams = json["streams"].as_array().expect("streams").iter();
+        streams.map(|s| s["proxy"].as_str().expect("a name").to_owned()).collect()
+    };
+    assert_eq!(names(&["s"]), ["mine"]);
+    assert_eq!(names(&["s", "--proxy", "any"]), ["pod:shop/cart-1"]);
+    assert_eq!(names(&["p"]), names(&["p", "--proxy", "any"]));
+    assert_eq!(names(&["p", "--proxy", "client"]), ["client"]);
+}
+
+/// A test without a proxy holds for every client that has the host.
+#[test]
+fn tests_hold_for_every_client_that_has_the_host() {
+    let more = "  http:\n  - match:\n    - sourceNamespace: ops\n";
+    let rule = virtual_service("shop", more, "v9");
+    let ops = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: tool, namespace: ops, labels: {app: tool}}\nspec: {containers: [{name: c, image: c}]}\n";
+    let test = "apiVersion: towtank/v1\nkind: Test\ntests:\n- name: the cart is there\n  request: GET http://cart.shop.svc.cluster.local/\n  expect: {outcome: delivered}\n";
+    let default = "  - route:\n    - destination: {host: cart.shop.svc.cluster.local, subset: v1}\n";
+    let mesh = format!("{SHOP}{rule}{default}{ops}");
+    let folder = folder(&[("mesh.yaml", &mesh), ("cart.test.yaml", test)]);
+    let ran = towtank(&folder, &["test", "mesh.yaml", "cart.test.yaml"]).ends_with(1);
+    assert!(ran.out.contains("pod:ops/tool") && ran.out.contains("pod:shop/cart-1"), "{}", ran.out);
+    let named = test.replace("  request:", "  proxy: pod:shop/cart-1\n  request:");
+    std::fs::write(folder.path().join("cart.test.yaml"), named).expect("written");
+    towtank(&folder, &["test", "mesh.yaml", "cart.test.yaml"]).ends_with(0);
+}
+
+/// Results are told once for all clients that agree, and apart for those that don't.
+#[test]
+fn clients_that_agree_are_told_of_once() {
+    let pod = |ns: &str, name: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: {ns}, labels: {{app: {name}}}}}\nspec: {{containers: [{{name: c, image: c}}]}}\n"
+        )
+    };
+    let more = "  http:\n  - match:\n    - sourceNamespace: team-a\n";
+    let rule = virtual_service("shop", more, "v9")
+        + "  - route:\n    - destination: {host: cart.shop.svc.cluster.local, subset: v1}\n";
+    let pods: String = ["team-a", "team-b", "team-c"].iter().flat_map(|ns| [pod(ns, "x"), pod(ns, "y")]).collect();
+    let folder = folder(&[("mesh.yaml", &format!("{SHOP}{rule}{pods}"))]);
+    let ran = towtank(&folder, &["simulate", "mesh.yaml", "--width", "0"]).ends_with(0);
+    assert!(ran.out.contains("for 5 clients in 3 namespaces (pod:shop/cart-1, ...)"), "{}", ran.out);
+    assert!(ran.out.contains("for 2 clients in team-a (pod:team-a/x)"), "{}", ran.out);
+    let ran = towtank(&folder, &["explain", "mesh.yaml", "-r", "GET http://cart.shop/"]).ends_with(0);
+    assert!(ran.out.contains("seen by 5 clients in 3 namespaces"), "{}", ran.out);
+    assert!(ran.out.contains("seen by 2 clients in team-a"), "{}", ran.out);
+}
