@@ -135,12 +135,15 @@ impl Meeting {
     }
 }
 
+/// A host of a server, how it meets others, and whose they are.
+type Met<'a> = (Hosted<'a>, Meeting, Vec<&'a Object<Gateway>>);
+
 /// C307: each host against the hosts seen before, exact ones through a map.
 fn same_host(port: i64, servers: &[Place<'_>], report: &mut Report) {
     let mut exact: FxHashMap<&str, Vec<Hosted<'_>>> = FxHashMap::default();
     let mut wildcards: Vec<(&str, Hosted<'_>)> = Vec::new();
     // The one that came first, the worst of what follows from it, and the others.
-    let mut met: IndexMap<(&ObjectId, usize, usize), (Hosted<'_>, Meeting, Vec<&Object<Gateway>>)> = IndexMap::new();
+    let mut met: IndexMap<(&ObjectId, usize, usize), Met<'_>> = IndexMap::new();
     for (gateway, i, server) in servers {
         for (h, host) in server.hosts.iter().enumerate() {
             let (namespace, name) = parts(host, &gateway.meta.namespace);

@@ -31,7 +31,7 @@ pub(super) fn collect<'a>(
         if service.spec.kind == ServiceType::ExternalName {
             continue;
         }
-        if exported_to(&service.meta).iter().any(|n| *n == "~") {
+        if exported_to(&service.meta).contains(&"~") {
             continue; // Istio never asks who serves it, even where `*` beside it makes it visible to all (EX-2)
         }
         let given = slices.get(&(service.meta.namespace.as_str(), service.meta.name.as_str()));
