@@ -352,16 +352,13 @@ fn va_1_metadata_is_what_kubernetes_takes() {
     for name in ["Bad Name_!", "shop_v1", "-a", "a.", "a..b"] {
         check(
             &istio(&format!("{{name: \"{name}\"}}")),
-            &[&format!("!M100 3:18 metadata.name: `{name}` is no name of an object")],
+            &[&format!("M100 3:18 metadata.name: `{name}` is no name of an object")],
         );
     }
-    check(&istio("{name: a, namespace: a.b}"), &["!M100 3:32 metadata.namespace: `a.b` is no name of a namespace"]);
-    check(&object("v1", "Service", "{name: 1shop}"), &["!M100 3:18 metadata.name: `1shop` is no name of a Service"]);
-    check(
-        &object("v1", "Service", "{name: shop.v1}"),
-        &["!M100 3:18 metadata.name: `shop.v1` is no name of a Service"],
-    );
-    check(&object("v1", "Namespace", "{name: Shop}"), &["!M100 3:18 metadata.name: `Shop` is no name of a namespace"]);
+    check(&istio("{name: a, namespace: a.b}"), &["M100 3:32 metadata.namespace: `a.b` is no name of a namespace"]);
+    check(&object("v1", "Service", "{name: 1shop}"), &["M100 3:18 metadata.name: `1shop` is no name of a Service"]);
+    check(&object("v1", "Service", "{name: shop.v1}"), &["M100 3:18 metadata.name: `shop.v1` is no name of a Service"]);
+    check(&object("v1", "Namespace", "{name: Shop}"), &["M100 3:18 metadata.name: `Shop` is no name of a namespace"]);
     check(
         &istio(
             "{name: a, labels: {a/b: c, a: \"\", app.kubernetes.io/name: A_b.c}, annotations: {UPPER/x: \"any text\", b: \"\"}}",

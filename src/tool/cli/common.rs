@@ -46,7 +46,7 @@ pub(super) struct CommonArgs {
     #[arg(long, value_enum, default_value_t = AssumeServices::Auto, hide = true)]
     pub assume_services: AssumeServices,
 
-    /// Let scenarios name files outside of the repository that they are in (without one: of the folder given as PATH)
+    /// Let scenarios name files outside of the repository that they are in
     #[arg(long)]
     pub allow_outside: bool,
 

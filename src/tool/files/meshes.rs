@@ -20,7 +20,7 @@ pub(crate) struct Places<'a> {
     pub paths: &'a [PathBuf],
     /// A file with a MeshConfig, which counts for all of them.
     pub mesh_config: Option<&'a Path>,
-    /// Whether scenarios may name files outside of the repository that they are in, or of the folder among `paths`.
+    /// Whether scenarios may name files outside of the repository that they are in.
     pub allow_outside: bool,
     /// What is not read.
     pub exclude: &'a Exclude,
@@ -136,13 +136,7 @@ impl Places<'_> {
 
     /// The folder that the scenario's files must stand in.
     fn bounds(&self, folder: &Path) -> Option<PathBuf> {
-        if self.allow_outside { None } else { texts::bounds(folder, self.given(folder)) }
-    }
-
-    /// The folder among the paths that the scenario was found below.
-    fn given<'p>(&'p self, folder: &'p Path) -> &'p Path {
-        let mut folders = self.paths.iter().map(|p| p.as_path()).filter(|p| folder.starts_with(p) && p.is_dir());
-        folders.next().unwrap_or(folder)
+        if self.allow_outside { None } else { texts::bounds(folder) }
     }
 
     fn add_mesh_config(&self, inputs: &mut Inputs) {

@@ -75,12 +75,11 @@ fn outside(file: &Path, bounds: &Path) -> Finding {
     Finding::new("load", Severity::Error, message).hint("--allow-outside lets scenarios name files anywhere")
 }
 
-/// The folder that a scenario may read from: the repository that `folder` is in, else `given`, the folder that was asked for.
-pub(super) fn bounds(folder: &Path, given: &Path) -> Option<PathBuf> {
-    let absolute = |path: &Path| if path.as_os_str().is_empty() { Path::new(".") } else { path }.canonicalize().ok();
-    let folder = absolute(folder)?;
-    let repository = folder.ancestors().find(|a| a.join(".git").exists()).map(Path::to_path_buf);
-    repository.or_else(|| absolute(given))
+/// The repository that a scenario's folder is in, which it may read from; None outside of one: a folder that nobody else can change by a
+/// pull request reads what its owner says.
+pub(super) fn bounds(folder: &Path) -> Option<PathBuf> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder }.canonicalize().ok()?;
+    folder.ancestors().find(|a| a.join(".git").exists()).map(Path::to_path_buf)
 }
 
 /// The manifest files of a path: itself where it is not a folder, else all `.yaml`, `.yml` and `.json` files below it, in
