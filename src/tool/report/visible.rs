@@ -1,6 +1,6 @@
 //! Text of users in reports: what a terminal, a CI, YAML or XML would obey or refuse is shown instead.
 //!
-//! Manifests, logs, names and paths are written by others. Two places make them harmless: [`line`] for what must stay on its
+//! Manifests, logs, names and paths are written by others. Two places make them harmless: [`line()`] for what must stay on its
 //! line, where a report puts a text together; and [`report`] (JSON: [`json`]) for all that leaves the program. Colours of our
 //! own pass, everything else that isn't printed shows as `\u{1b}`.
 
