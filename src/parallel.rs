@@ -109,13 +109,7 @@ mod sequential {
             Sequential(self.0.filter_map(f))
         }
 
-        pub(crate) fn flat_map_iter<B: IntoIterator>(
-            self,
-            f: impl FnMut(I::Item) -> B,
-        ) -> Sequential<impl Iterator<Item = B::Item>> {
-            Sequential(self.0.flat_map(f))
-        }
-
+        #[cfg(feature = "cli")]
         pub(crate) fn enumerate(self) -> Sequential<impl Iterator<Item = (usize, I::Item)>> {
             Sequential(self.0.enumerate())
         }

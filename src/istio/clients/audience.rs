@@ -53,6 +53,7 @@ impl Audience {
         self.members <= 1 && self.classes.len() <= 1
     }
 
+    #[cfg(feature = "cli")]
     /// Whose it is, where there may be others for whom it is not so: some of the mesh's own clients.
     pub(crate) fn of_some(&self) -> Option<String> {
         self.partial.then(|| self.to_string())

@@ -64,6 +64,7 @@ pub(crate) struct PointsOfView {
 }
 
 impl PointsOfView {
+    #[cfg(feature = "cli")]
     /// Proxies that somebody asked for, each by itself.
     pub(crate) fn of_proxies(proxies: &[Arc<Proxy>]) -> PointsOfView {
         PointsOfView { classes: proxies.iter().map(Class::of_proxy).collect(), own: false }

@@ -34,6 +34,7 @@ pub(crate) fn line(text: &str, color: bool) -> Cow<'_, str> {
     written_out(text, color, is_odd)
 }
 
+#[cfg(feature = "cli")]
 /// A whole report or message as it may leave the program: [`visible`], and no line of it is a command for a CI.
 pub(crate) fn report(text: &str, color: bool) -> Cow<'_, str> {
     let text = visible(text, color);
@@ -53,6 +54,7 @@ pub(crate) fn report(text: &str, color: bool) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+#[cfg(feature = "cli")]
 /// JSON whose strings hold nothing odd and no command: `\u009b` instead, which reads back as the same.
 pub(crate) fn json(bytes: &[u8]) -> Cow<'_, [u8]> {
     let Ok(text) = std::str::from_utf8(bytes) else { return Cow::Borrowed(bytes) };

@@ -22,6 +22,7 @@ pub(crate) struct HostStream {
     pub classes: Vec<Class>,
 }
 
+#[cfg(all(feature = "verify", unix))]
 /// The streams of one proxy, in the order of listeners and virtual hosts. A host that several listeners serve comes once.
 ///
 /// A route for which no request can be made has no class: a route above takes all its requests, or its conditions cannot

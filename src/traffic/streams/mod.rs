@@ -8,7 +8,9 @@ mod expand;
 mod sample;
 mod witness;
 
-pub(crate) use automatic::{HostStream, automatic, automatic_but};
+#[cfg(all(feature = "verify", unix))]
+pub(crate) use automatic::automatic;
+pub(crate) use automatic::{HostStream, automatic_but};
 pub(crate) use expand::{CLASSES_MAX, TooMany, expand, expand_each};
 pub(crate) use sample::Sampler;
 

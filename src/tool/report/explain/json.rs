@@ -38,11 +38,13 @@ pub(crate) fn line(
     serde_json::to_string(&line).unwrap_or_default()
 }
 
+#[cfg(feature = "cli")]
 /// An array of the lines, ending in a line end.
 pub(crate) fn to_json(lines: &[String]) -> String {
     format!("[{}]\n", lines.join(",\n"))
 }
 
+#[cfg(feature = "cli")]
 /// The lines, each with its end.
 pub(crate) fn to_jsonl(lines: &[String]) -> String {
     lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()

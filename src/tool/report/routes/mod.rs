@@ -4,4 +4,6 @@ mod json;
 mod table;
 
 pub(crate) use json::to_json;
-pub(crate) use table::{View, shows_any, to_text};
+#[cfg(feature = "cli")]
+pub(crate) use table::shows_any;
+pub(crate) use table::{View, to_text};

@@ -82,6 +82,7 @@ fn heading(out: &mut String, proxy: &Proxy, whose: &Audience, view: &View) {
     }
 }
 
+#[cfg(feature = "cli")]
 /// Whether anything fits the filters.
 pub(crate) fn shows_any(table: &RouteTable, view: &View) -> bool {
     let hosts = || {

@@ -105,6 +105,7 @@ impl Assumed {
         out
     }
 
+    #[cfg(feature = "cli")]
     /// All assumptions on one line, None where there are none.
     pub(crate) fn line(&self) -> Option<String> {
         let told = self.told();
