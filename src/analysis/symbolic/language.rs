@@ -343,10 +343,9 @@ fn breadth_first(domain: Domain, inside: &[&Language], outside: &[&Language], bu
     };
     let hopeless = |states: &[State]| states.iter().enumerate().any(|(i, s)| *s == State::Sink(i >= inside.len()));
     // (states, byte that led here, index of the one before)
-    let mut visited: Vec<(Vec<State>, u8, usize, usize)> = vec![(first.clone(), 0, usize::MAX, 0)];
-    // A lone `*` is no beginning of anything longer.
+    let mut visited: Vec<(Vec<State>, u8, usize, usize)> = vec![(first, 0, usize::MAX, 0)];
+    // A lone `*` is no beginning of anything longer. The beginning itself may come again: no word of some domains is empty.
     let mut seen: FxHashSet<(Vec<State>, bool)> = FxHashSet::default();
-    seen.insert((first, false));
     let mut next: (Vec<State>, bool) = (Vec::with_capacity(all.len()), false);
     let mut at = 0;
     while let Some((states, byte, _, length)) = visited.get(at).cloned() {
@@ -400,6 +399,15 @@ mod tests {
 
     fn found(text: &str) -> Search {
         Search::Found(text.as_bytes().to_vec())
+    }
+
+    /// `scheme: {}` asks for any scheme, and there is none without a byte.
+    #[test]
+    fn any_token_is_a_word_of_at_least_one_byte() {
+        for domain in [Domain::Token, Domain::Path, Domain::Value] {
+            let found = search(domain, &[&Language::All], &[], &mut 1000);
+            assert!(matches!(&found, Search::Found(word) if domain.accepts(word.len())), "{domain:?}: {found:?}");
+        }
     }
 
     #[test]
