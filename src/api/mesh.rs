@@ -8,7 +8,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::{Error, Finding, Options, Report, Settings, Table};
-use crate::analysis::checks::{self, registry::Profile};
+use crate::analysis::checks;
 use crate::analysis::compare::{LogResult, WhatIf, limits, logged};
 use crate::envoy::proxy;
 use crate::envoy::router::{Router, Switches};
@@ -262,24 +262,7 @@ impl Mesh {
     /// What will probably not do what was meant, and what Istio's admission refuses or warns about, by place.
     pub fn check(&self) -> Vec<Finding> {
         let reviewed = workspace::review(self.inputs.clone(), &self.options);
-        let mut findings = reviewed.findings;
-        let found = checks::run(checks::Inputs {
-            manifests: reviewed.manifests,
-            refused: reviewed.refused,
-            assumed: !reviewed.assumed.is_empty(),
-            scenario: reviewed.scenario.as_ref(),
-            sources: &reviewed.sources,
-            gateways: reviewed.gateways,
-            base: reviewed.base,
-            profile: Profile::Default,
-            effort: checks::EFFORT,
-            earlier: &findings,
-        });
-        for index in found.repeated.into_iter().rev() {
-            findings.remove(index);
-        }
-        findings.extend(found.findings);
-        Finding::all(&findings, &self.sources)
+        Finding::all(&checks::findings(reviewed), &self.sources)
     }
 
     fn replay_settings(&self, settings: &Settings) -> replay::Settings {

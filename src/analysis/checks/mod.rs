@@ -43,6 +43,7 @@ use crate::manifest::diagnostic::Finding;
 use crate::manifest::kinds::Manifests;
 use crate::manifest::source::SourceMap;
 use crate::traffic::scenario::Scenario;
+use crate::traffic::workspace::Reviewed;
 use base::Base;
 use priority::effort::Effort;
 use refused::Refused;
@@ -195,6 +196,28 @@ pub(crate) struct Outcome {
     /// The questions an operator asks before going live, and the usual mistakes.
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the front door shows findings alone"))]
     pub checklist: Vec<Question>,
+}
+
+/// All that is to be said about inputs: what their review found, and what the checks of the default profile add.
+pub(crate) fn findings(reviewed: Reviewed) -> Vec<Finding> {
+    let mut findings = reviewed.findings;
+    let found = run(Inputs {
+        manifests: reviewed.manifests,
+        refused: reviewed.refused,
+        assumed: !reviewed.assumed.is_empty(),
+        scenario: reviewed.scenario.as_ref(),
+        sources: &reviewed.sources,
+        gateways: reviewed.gateways,
+        base: reviewed.base,
+        profile: registry::Profile::Default,
+        effort: EFFORT,
+        earlier: &findings,
+    });
+    for index in found.repeated.into_iter().rev() {
+        findings.remove(index);
+    }
+    findings.extend(found.findings);
+    findings
 }
 
 /// Makes all checks of the profile.

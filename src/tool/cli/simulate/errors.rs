@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::{Finished, SimulateArgs};
-use crate::analysis::checks::{self, registry::Profile};
+use crate::analysis::checks;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::tool::cli::{input, output};
 use crate::tool::report::alike::skeleton;
@@ -30,24 +30,7 @@ pub(super) fn tell(finished: &[Finished], args: &SimulateArgs) -> anyhow::Result
 }
 
 fn errors(f: &Finished, args: &SimulateArgs) -> Vec<Finding> {
-    let reviewed = workspace::review(f.inputs.clone(), &input::options(&args.common));
-    let mut findings = reviewed.findings;
-    let found = checks::run(checks::Inputs {
-        manifests: reviewed.manifests,
-        refused: reviewed.refused,
-        assumed: !reviewed.assumed.is_empty(),
-        scenario: reviewed.scenario.as_ref(),
-        sources: &reviewed.sources,
-        gateways: reviewed.gateways,
-        base: reviewed.base,
-        profile: Profile::Default,
-        effort: checks::EFFORT,
-        earlier: &findings,
-    });
-    for index in found.repeated.into_iter().rev() {
-        findings.remove(index);
-    }
-    findings.extend(found.findings);
+    let mut findings = checks::findings(workspace::review(f.inputs.clone(), &input::options(&args.common)));
     findings.retain(|f| f.severity == Severity::Error);
     findings
 }
