@@ -2,6 +2,7 @@
 
 pub(crate) mod checks;
 pub(crate) mod compare;
+pub(crate) mod diff;
 #[cfg(feature = "cli")]
 pub(crate) mod expect;
 pub(crate) mod symbolic;

@@ -13,7 +13,7 @@ mod laws;
 pub(crate) mod limits;
 mod logged;
 mod parts;
-mod policies;
+pub(crate) mod policies;
 mod same;
 mod stream;
 mod tables;

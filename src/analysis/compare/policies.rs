@@ -29,8 +29,8 @@ pub(crate) struct PolicyChange {
     pub places: Vec<SmolStr>,
 }
 
-/// Settings of one thing, in one order for all things of a kind.
-type Settings = Vec<(&'static str, String)>;
+/// Settings of one thing by the names of their fields, in one order for all things of a kind.
+pub(crate) type Settings = Vec<(&'static str, String)>;
 
 /// Collects changes; those of several places with one author and the same values are one.
 #[derive(Debug, Default)]
@@ -115,7 +115,8 @@ fn listener(l: &Listener, chain: &FilterChain) -> SmolStr {
     if names.is_empty() { format_smolstr!("port {}", l.port) } else { format_smolstr!("port {} ({names})", l.port) }
 }
 
-fn of_route(f: &Forward) -> Settings {
+/// Time-outs, retries and mirrors of a route.
+pub(crate) fn of_route(f: &Forward) -> Settings {
     let none = || "none".to_owned();
     let retry = f.retry.as_ref();
     let on = |r: &crate::envoy::table::RetryPolicy| {
@@ -139,7 +140,8 @@ fn of_route(f: &Forward) -> Settings {
     ]
 }
 
-fn of_cluster(c: &Cluster) -> Settings {
+/// How connections to a cluster are limited, watched and secured.
+pub(crate) fn of_cluster(c: &Cluster) -> Settings {
     let (pool, budget) = (&c.circuit_breakers, c.circuit_breakers.retry_budget);
     let outliers = c.outlier_detection.as_ref();
     let unlimited = |n: Option<u32>| number(n, "no limit");
@@ -210,7 +212,7 @@ fn of_client(tls: Option<&ClientTls>) -> Settings {
 }
 
 /// The `tls` of a gateway's server.
-fn of_server(chain: &FilterChain) -> Settings {
+pub(crate) fn of_server(chain: &FilterChain) -> Settings {
     let tls = chain.tls_settings.as_deref();
     let mode = |t: &ServerTls| match t.mode {
         ServerTlsMode::Passthrough => "PASSTHROUGH",

@@ -87,6 +87,13 @@ impl Languages {
         Languages { by_text: built.collect::<Vec<_>>().into_iter().collect() }
     }
 
+    /// Builds those of these patterns that aren't known yet.
+    pub(crate) fn learn<'t>(&mut self, texts: impl IntoIterator<Item = &'t SmolStr>) {
+        let unknown = texts.into_iter().filter(|t| !self.by_text.contains_key(*t));
+        let Languages { by_text } = Languages::of_regexes(unknown.collect::<Vec<_>>());
+        self.by_text.extend(by_text);
+    }
+
     pub(crate) fn regex(&self, text: &SmolStr) -> Language {
         self.by_text.get(text).cloned().unwrap_or_else(|| Language::regex(text))
     }
@@ -147,6 +154,29 @@ impl Conditions {
         Conditions { literals }
     }
 
+    /// These, and that the request's method is not CONNECT.
+    pub(crate) fn and_not_connect(mut self) -> Conditions {
+        let test = Test { language: Language::Exact(SmolStr::new_static("CONNECT")), absent: false };
+        self.literals.push(Literal { field: Field::Method, test, holds: false });
+        self
+    }
+
+    /// That the authority is in a language.
+    pub(crate) fn of_authority(language: Language) -> Conditions {
+        Conditions::of(Field::Authority, language)
+    }
+
+    /// That a part of the request is in a language.
+    pub(crate) fn of(field: Field, language: Language) -> Conditions {
+        Conditions { literals: vec![Literal { field, test: Test { language, absent: false }, holds: true }] }
+    }
+
+    /// Those of both.
+    pub(crate) fn and(mut self, other: Conditions) -> Conditions {
+        self.literals.extend(other.literals);
+        self
+    }
+
     /// Whether a request with the values of `example` fulfils them. Parts that the example says nothing about are absent,
     /// or have a value that nobody asks for where they can't be; true where a language isn't known.
     pub(crate) fn accept(&self, example: &Example) -> bool {
@@ -171,6 +201,19 @@ impl Conditions {
     /// Without any condition besides the path.
     pub(crate) fn is_path_only(&self) -> bool {
         self.literals.iter().all(|l| l.field == Field::Path)
+    }
+}
+
+/// Whether the paths of two have nothing in common, as far as their texts tell at once.
+pub(crate) fn paths_differ(a: &Conditions, b: &Conditions) -> bool {
+    match (a.path(), b.path()) {
+        (Some(Language::Exact(x)), Some(Language::Exact(y))) => x != y,
+        (Some(Language::Exact(x)), Some(Language::Prefix(p)))
+        | (Some(Language::Prefix(p)), Some(Language::Exact(x))) => !x.starts_with(p.as_str()),
+        (Some(Language::Prefix(p)), Some(Language::Prefix(q))) => {
+            !p.starts_with(q.as_str()) && !q.starts_with(p.as_str())
+        }
+        _ => false,
     }
 }
 

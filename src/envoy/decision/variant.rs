@@ -13,6 +13,13 @@ pub(crate) struct Variant {
     grpc: bool,
 }
 
+impl Variant {
+    /// A CORS preflight that the proxy answers, whatever the route would do with it.
+    pub(crate) fn is_preflight(self) -> bool {
+        self.preflight
+    }
+}
+
 /// The variant of a request that went this way.
 pub(crate) fn variant(router: &Router, visit: &Visit<'_>) -> Variant {
     let (Found::Http { end, .. }, Some(seen)) = (visit.found, &visit.seen) else { return Variant::default() };

@@ -40,7 +40,7 @@ pub(crate) struct HostIndex {
 
 impl HostIndex {
     /// Also gives the domains that come twice, for which Envoy refuses the configuration (1.3).
-    pub(super) fn new(config: &RouteConfiguration) -> (HostIndex, Vec<SmolStr>) {
+    pub(crate) fn new(config: &RouteConfiguration) -> (HostIndex, Vec<SmolStr>) {
         let mut index = HostIndex::default();
         let mut suffixes: FxHashMap<usize, FxHashMap<SmolStr, u32>> = FxHashMap::default();
         let mut prefixes: FxHashMap<usize, FxHashMap<SmolStr, u32>> = FxHashMap::default();
@@ -66,7 +66,7 @@ impl HostIndex {
     }
 
     /// The virtual host of an authority: exact domain, longest suffix, longest prefix, `*` (1.1). The port is ignored (1.5).
-    pub(super) fn find(&self, authority: &str) -> Option<u32> {
+    pub(crate) fn find(&self, authority: &str) -> Option<u32> {
         let host = lower_case(without_port(authority));
         if let Some(found) = self.exact.get(host.as_ref()) {
             return Some(*found);

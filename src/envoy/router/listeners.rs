@@ -44,7 +44,7 @@ pub(crate) struct ListenerIndex {
 }
 
 impl ListenerIndex {
-    pub(super) fn new(table: &RouteTable) -> ListenerIndex {
+    pub(crate) fn new(table: &RouteTable) -> ListenerIndex {
         let mut bound = FxHashMap::default();
         for (i, listener) in (0u32..).zip(&table.listeners) {
             bound.entry((listener.port, listener.address)).or_insert(i);
@@ -62,7 +62,7 @@ impl ListenerIndex {
     ///
     /// Clients of a gateway dial a port of its Service; where no Service selects its pods, the port it listens on. They
     /// reach it at the pod's own address whatever they dial, except for the loopback address.
-    pub(super) fn listener(&self, connection: &Connection<'_>) -> Option<u32> {
+    pub(crate) fn listener(&self, connection: &Connection<'_>) -> Option<u32> {
         match self.kind {
             ProxyKind::Sidecar => self.at(connection.address, connection.port),
             ProxyKind::Gateway => {
@@ -88,7 +88,7 @@ impl ListenerIndex {
     }
 
     /// The chain of a listener that takes the connection; None: it is closed.
-    pub(super) fn chain(&self, listener: u32, connection: &Connection<'_>) -> Option<ChainId> {
+    pub(crate) fn chain(&self, listener: u32, connection: &Connection<'_>) -> Option<ChainId> {
         self.chains.get(listener as usize)?.find(connection)
     }
 }

@@ -33,14 +33,13 @@ use smol_str::{SmolStr, format_smolstr};
 
 use conditions::RouteTest;
 use entry::{check_head, path_options};
-use hosts::HostIndex;
-use listeners::{Connection, ListenerIndex};
 use path_index::PathIndex;
 use regex::Patterns;
 pub(crate) use regex::SharedPatterns;
 
 pub(crate) use entry::BadRequest;
-pub(crate) use listeners::ChainId;
+pub(crate) use hosts::{DomainKind, HostIndex, domain_kind};
+pub(crate) use listeners::{ChainId, Connection, ListenerIndex};
 pub(crate) use rejected::{Part, Rejection};
 pub(crate) use switches::Switches;
 pub(crate) use trials::Trial;

@@ -206,7 +206,8 @@ fn is_default_retry(r: &crate::envoy::table::RetryPolicy) -> bool {
     r.num_retries == 2 && r.per_try_timeout.is_none() && r.retry_on.starts_with("connect-failure,refused-stream")
 }
 
-fn hash_key(h: &crate::envoy::table::HashPolicy) -> String {
+/// What a hash policy looks at.
+pub(crate) fn hash_key(h: &crate::envoy::table::HashPolicy) -> String {
     match h {
         crate::envoy::table::HashPolicy::Header(name) => format!("header {name}"),
         crate::envoy::table::HashPolicy::Cookie { name, .. } => format!("cookie {name}"),
@@ -216,7 +217,8 @@ fn hash_key(h: &crate::envoy::table::HashPolicy) -> String {
     }
 }
 
-fn header_operations(m: &HeaderMutations, direction: &str) -> Option<String> {
+/// `request headers -x-a, +x-b: 1`; None where there is no operation.
+pub(crate) fn header_operations(m: &HeaderMutations, direction: &str) -> Option<String> {
     if m.is_empty() {
         return None;
     }

@@ -1,18 +1,15 @@
 //! `towtank explain`.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::parallel::prelude::*;
 use clap::{Args, ValueEnum};
-use smol_str::SmolStr;
 
 use super::common::CommonArgs;
 use super::exit::Exit;
-use super::{input, manual, output};
+use super::{input, manual, output, requests};
 use crate::envoy::decision::{ClusterShare, Decision, Detail, decide};
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::request::Request;
@@ -20,9 +17,7 @@ use crate::envoy::router::{RequestView, Router, Switches};
 use crate::envoy::table::PolicySource;
 use crate::istio::clients::{Audience, PointsOfView};
 use crate::istio::translate;
-use crate::tool::files;
 use crate::tool::report;
-use crate::traffic::recorded;
 use crate::traffic::request_text;
 use crate::traffic::workspace::Workspace;
 
@@ -154,7 +149,7 @@ fn gather_requests(args: &ExplainArgs) -> anyhow::Result<(Vec<Request>, Exit)> {
         }
     }
     if let Some(path) = &args.requests {
-        let (read, errors) = recorded(path, args)?;
+        let (read, errors) = requests::read(path, args.authority.as_deref())?;
         requests.extend(read);
         let more = errors.len().saturating_sub(ERRORS_MAX);
         problems.extend(errors.into_iter().take(ERRORS_MAX));
@@ -177,52 +172,6 @@ fn gather_requests(args: &ExplainArgs) -> anyhow::Result<(Vec<Request>, Exit)> {
 
 /// Lines that can't be read and are shown; the rest is counted.
 const ERRORS_MAX: usize = 5;
-
-/// The requests of a file: of JSON lines, else of a log in any format that `simulate` reads. And what can't be read of it.
-fn recorded(path: &Path, args: &ExplainArgs) -> anyhow::Result<(Vec<Request>, Vec<String>)> {
-    let name = if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() };
-    let text = files::read_any(path);
-    let mut wrong = Vec::new();
-    if let Ok(text) = &text {
-        let (requests, errors) = request_text::parse_json_lines(text);
-        wrong = errors.iter().map(|e| format!("{}: {e}", path.display())).collect();
-        if !requests.is_empty() || wrong.is_empty() {
-            return Ok((requests, wrong));
-        }
-    }
-    let input: Box<dyn Read + Send> = match text {
-        Ok(text) => Box::new(std::io::Cursor::new(text)),
-        Err(error) if path.as_os_str() == "-" => anyhow::bail!("standard input: {error}"),
-        Err(error) => match File::open(path) {
-            Ok(file) => Box::new(file),
-            Err(_) => anyhow::bail!("{error}"),
-        },
-    };
-    let default_authority = args.authority.as_deref().map(SmolStr::new);
-    let settings = recorded::Settings { default_authority, ..recorded::Settings::default() };
-    let mut log = match recorded::Log::open(&name, input, settings) {
-        Ok(log) if log.format() == recorded::Format::JsonLines => return Ok((Vec::new(), wrong)),
-        Ok(log) => log,
-        Err(error) => {
-            let hint = error.hint.as_ref().map(|hint| format!("\n  = help: {hint}")).unwrap_or_default();
-            anyhow::bail!("{error}{hint}")
-        }
-    };
-    let (mut requests, mut errors) = (Vec::new(), Vec::new());
-    while let Some(batch) = log.next_batch()? {
-        for (_, entry) in batch.entries() {
-            match entry {
-                Ok(recorded::Entry::Request(record)) => requests.push(record.request),
-                Ok(recorded::Entry::PassedOver(_)) => {}
-                Err(line) => errors.push(format!("{}:{line}", path.display())),
-            }
-        }
-    }
-    if requests.is_empty() && errors.is_empty() {
-        anyhow::bail!("{name}: there is no request in it");
-    }
-    Ok((requests, errors))
-}
 
 /// Each request with the proxy it names, else with every one that was asked for; where nobody asked for any, with all clients that
 /// have its authority, once for those of which the same is told.

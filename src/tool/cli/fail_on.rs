@@ -38,8 +38,13 @@ impl What {
 impl Condition {
     /// Whether this much is too much. Shares are sums of products, so the last bits don't count.
     pub(super) fn holds(&self, share: f64) -> bool {
-        share > self.above + 1e-12
+        is_above(share, self.above)
     }
+}
+
+/// Whether a share is above another one by more than its last bits.
+pub(super) fn is_above(share: f64, above: f64) -> bool {
+    share > above + 1e-12
 }
 
 /// `lost` (also `blackholed`), `unmatched`, `passthrough` or `changed`, with `>1%` or `>0.01` behind it, or `policy`.

@@ -4,6 +4,7 @@
 
 mod check;
 mod common;
+mod diff;
 mod exit;
 mod explain;
 mod fail_on;
@@ -11,6 +12,7 @@ mod input;
 mod manual;
 mod output;
 mod progress;
+mod requests;
 mod routes;
 mod schema;
 mod simulate;
@@ -42,6 +44,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Run regression tests; exit 1 when one fails
     Test(test::TestArgs),
+    /// What a change does: every request that is treated otherwise, proven, with an example for each change
+    Diff(diff::DiffArgs),
     /// Findings in manifests before they are applied
     Check(check::CheckArgs),
     /// Hold the decisions against a real Envoy that is given the exported configuration
@@ -107,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Routes(args) => routes::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Check(args) => check::run(&args),
         #[cfg(all(feature = "verify", unix))]
         Command::Verify(args) => verify::run(&args),

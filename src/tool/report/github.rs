@@ -34,11 +34,13 @@ pub(crate) fn to_text(findings: &[Finding], sources: &SourceMap) -> String {
     out
 }
 
-fn data(text: &str) -> String {
+/// Text behind the second pair of colons.
+pub(super) fn data(text: &str) -> String {
     visible(text, false).replace('%', "%25").replace('\n', "%0A")
 }
 
-fn property(text: &str) -> String {
+/// Text in a property.
+pub(super) fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
 

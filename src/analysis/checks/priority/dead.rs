@@ -7,13 +7,13 @@ use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
 use super::effort::Purse;
-use super::entries::{Entry, entries, paths_differ, sites};
+use super::entries::{Entry, entries, sites};
 use super::meeting::Meeting;
 use super::witness;
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::{Report, listed};
 use crate::analysis::checks::subject::Subject;
-use crate::analysis::symbolic::{Answer, Budget, Conditions, Example, Region, difference};
+use crate::analysis::symbolic::{Answer, Budget, Conditions, Example, Region, difference, paths_differ};
 use crate::istio::mesh::VirtualService;
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{HttpMatch, ObjectId};

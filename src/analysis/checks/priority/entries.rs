@@ -191,19 +191,6 @@ fn client(m: &HttpMatch) -> Client {
     }
 }
 
-/// Whether two paths have nothing in common, as far as their texts tell at once.
-pub(in crate::analysis::checks) fn paths_differ(a: &Conditions, b: &Conditions) -> bool {
-    match (a.path(), b.path()) {
-        (Some(Language::Exact(x)), Some(Language::Exact(y))) => x != y,
-        (Some(Language::Exact(x)), Some(Language::Prefix(p)))
-        | (Some(Language::Prefix(p)), Some(Language::Exact(x))) => !x.starts_with(p.as_str()),
-        (Some(Language::Prefix(p)), Some(Language::Prefix(q))) => {
-            !p.starts_with(q.as_str()) && !q.starts_with(p.as_str())
-        }
-        _ => false,
-    }
-}
-
 /// The names under which a VirtualService is asked: its gateways, the mesh first.
 pub(in crate::analysis::checks) fn sites(vs: &VirtualService) -> Vec<&SmolStr> {
     let mut all: Vec<&SmolStr> = vs.gateways.iter().collect();

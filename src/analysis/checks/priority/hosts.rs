@@ -11,7 +11,7 @@ use super::witness;
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::Report;
 use crate::analysis::checks::subject::Subject;
-use crate::analysis::symbolic::Answer;
+use crate::analysis::symbolic::{self, Answer};
 use crate::istio::mesh::{HostTable, VirtualService, is_wildcard};
 
 checks! {
@@ -43,7 +43,7 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
                 let Some(wide) = wider.filter(|w| w.object != vs.object && sees(vs, w)) else { continue };
                 let list = entries(vs, gateway, &subject.languages);
                 let Answer::Some(example) = untaken(&list, &subject.languages) else { continue };
-                let Some(request) = witness::request(&example, host) else { continue };
+                let Some(request) = symbolic::request(&example, host) else { continue };
                 let message = format!(
                     "requests for `{host}` that fit no rule here get 404 NR; they never reach the wildcard's rules in {}",
                     wide.object

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::entries::entries;
-use super::witness;
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::Report;
 use crate::analysis::checks::subject::Subject;
-use crate::analysis::symbolic::{Answer, Budget, Languages, Region};
+use crate::analysis::symbolic::{self, Answer, Budget, Languages, Region};
 use crate::envoy::authority::Authority;
 use crate::envoy::decision::{Detail, Outcome, decide};
 use crate::envoy::proxy::Proxy;
@@ -71,7 +70,7 @@ fn loops(vs: &VirtualService, gateway: &SmolStr, router: &Router, languages: &La
             continue;
         };
         let host = vs.hosts.first().map_or("", SmolStr::as_str);
-        let Some(request) = witness::request(&example, host) else { continue };
+        let Some(request) = symbolic::request(&example, host) else { continue };
         for (tls, port) in ports(router) {
             let request = Request { tls, port: Some(port), ..request.clone() };
             let Some(round) = circle(router, request.clone(), TlsEnds::Here) else {

@@ -9,7 +9,7 @@ use super::witness;
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::Report;
 use crate::analysis::checks::subject::Subject;
-use crate::analysis::symbolic::{Answer, Budget, Client, Conditions, Languages, Region, difference};
+use crate::analysis::symbolic::{self, Answer, Budget, Client, Conditions, Languages, Region, difference};
 use crate::istio::mesh::{MESH_GATEWAY, VirtualService};
 use crate::istio::translate::http::catch_all_match;
 use crate::manifest::diagnostic::Severity;
@@ -67,7 +67,7 @@ fn rest(
         return;
     }
     let Answer::Some(example) = untaken(list, &subject.languages) else { return };
-    let Some(request) = witness::request(&example, host) else { return };
+    let Some(request) = symbolic::request(&example, host) else { return };
     let matchers: Vec<_> = list.iter().map(|e| &e.matcher).collect();
     if witness::taken(&witness::router(&matchers), &request).is_some() {
         return;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smol_str::{SmolStr, format_smolstr};
 
-use crate::analysis::symbolic::{Example, Field};
+use crate::analysis::symbolic::{Example, Field, request};
 use crate::envoy::authority::Authority;
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::request::Request;
@@ -83,43 +83,6 @@ pub(in crate::analysis::checks) fn taken(router: &Router, request: &Request) -> 
         Found::Http { end: HttpEnd::Route { route, .. }, .. } => Some(route),
         _ => None,
     }
-}
-
-/// The request of an example for `host`; None where some value cannot be sent.
-pub(in crate::analysis::checks) fn request(example: &Example, host: &str) -> Option<Request> {
-    let text = |bytes: &[u8]| {
-        let text = std::str::from_utf8(bytes).ok()?;
-        text.bytes().all(|b| (0x20..0x7f).contains(&b)).then(|| SmolStr::new(text))
-    };
-    let host = host.strip_prefix("*.").map_or_else(|| SmolStr::new(host), |rest| format_smolstr!("any.{rest}"));
-    let host = if host == "*" { SmolStr::new_static("example.com") } else { host };
-    let mut request = Request { port: Some(80), ..Request::new("GET", host, "/") };
-    let mut query = String::new();
-    for (field, values) in example {
-        for value in values {
-            let value = text(value)?;
-            match field {
-                Field::Path => request.path = value,
-                Field::Method => request.method = value,
-                Field::Authority => request.authority = value,
-                Field::Scheme => request.headers.push(("x-forwarded-proto".into(), value)),
-                Field::Header(name) => request.headers.push((name.clone(), value)),
-                Field::Query(name) => {
-                    if value.contains(['&', '#', ' ']) {
-                        return None;
-                    }
-                    query.push(if query.is_empty() { '?' } else { '&' });
-                    query.push_str(name);
-                    query.push('=');
-                    query.push_str(&value);
-                }
-                Field::WholePath | Field::Claim(_) => return None,
-                Field::Port | Field::SourceNamespace | Field::SourceLabel(_) => {}
-            }
-        }
-    }
-    request.path = format_smolstr!("{}{query}", request.path);
-    Some(request)
 }
 
 /// `METHOD URL` with headers, and who has to send it where that matters.

@@ -1,0 +1,159 @@
+//! All connections there can be to two tables of one proxy, in classes that each side takes in one way.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use indexmap::IndexMap;
+use ipnet::IpNet;
+use smol_str::{SmolStr, format_smolstr};
+
+use super::side::{Dial, Side, Taker};
+use crate::envoy::table::{FilterChain, Listener};
+
+/// What takes the connections of a class on both sides, and whether they come over TLS.
+pub(super) type Takers = (Taker, Taker, bool);
+
+/// The classes of connections, those together that are taken by the same on either side; each with at least one.
+///
+/// Ports that neither side knows are one class; so are addresses that no listener and no filter chain names.
+pub(super) fn classes(old: &Side, new: &Side) -> IndexMap<Takers, Vec<Dial>> {
+    let mut out: IndexMap<Takers, Vec<Dial>> = IndexMap::new();
+    let ports = ports(old).union(&ports(new)).copied().collect::<BTreeSet<u16>>();
+    let unknown = (10_000..u16::MAX).find(|p| !ports.contains(p)).unwrap_or_default();
+    let moved = names_that_moved(old, new);
+    for (port, any_port) in ports.iter().map(|p| (*p, false)).chain([(unknown, true)]) {
+        for (name, address) in destinations(old, new, port, &moved) {
+            let plain = Dial { port, any_port, name, address, tls: false, sni: None };
+            let names = server_names(old, new, &plain);
+            let over_tls = names.into_iter().map(|sni| Dial { tls: true, sni, ..plain.clone() });
+            for dial in std::iter::once(plain.clone()).chain(over_tls) {
+                let takers = (old.taker(&dial), new.taker(&dial), dial.tls);
+                out.entry(takers).or_default().push(dial);
+            }
+        }
+    }
+    out
+}
+
+/// The ports that a client of the proxy can dial and that lead anywhere.
+fn ports(side: &Side) -> BTreeSet<u16> {
+    let table = side.table();
+    if side.is_gateway() && !table.service_ports.is_empty() {
+        return table.service_ports.iter().map(|(port, _)| *port).collect();
+    }
+    table.listeners.iter().map(|l| l.port).collect()
+}
+
+/// Names whose address is another one on either side.
+fn names_that_moved(old: &Side, new: &Side) -> Vec<SmolStr> {
+    let (a, b) = (&old.table().names.addresses, &new.table().names.addresses);
+    #[expect(clippy::iter_over_hash_type, reason = "sorted before anybody sees it")]
+    let moved = a.keys().chain(b.keys()).filter(|n| a.get(*n).map(Vec::as_slice) != b.get(*n).map(Vec::as_slice));
+    let moved: BTreeSet<SmolStr> = moved.cloned().collect();
+    moved.into_iter().collect()
+}
+
+type Destination = (Option<SmolStr>, Option<IpAddr>);
+
+/// The addresses that matter on a port: one that nobody names first, then those that listeners are bound to or that
+/// filter chains ask for, and names that lead elsewhere on the other side.
+fn destinations(old: &Side, new: &Side, port: u16, moved: &[SmolStr]) -> Vec<Destination> {
+    let mut out: Vec<Destination> = vec![(None, None)];
+    if old.is_gateway() {
+        return out;
+    }
+    let listeners = || of_port(old, port).chain(of_port(new, port));
+    let chains = || listeners().flat_map(chains);
+    let networks: BTreeSet<IpNet> = chains().flat_map(|c| &c.matcher.prefix_ranges).map(IpNet::trunc).collect();
+    let bound: BTreeSet<IpAddr> = listeners().map(|l| l.address).filter(|a| !a.is_unspecified()).collect();
+    let mut addresses = bound.clone();
+    addresses.extend(networks.iter().filter_map(|n| inside_alone(n, &networks)));
+    if listeners().any(|l| l.address == IpAddr::V6(Ipv6Addr::UNSPECIFIED)) {
+        addresses.insert(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)));
+        addresses.insert(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
+    }
+    out.extend(addresses.into_iter().map(|a| (None, Some(a))));
+    if bound.is_empty() && networks.is_empty() {
+        return out;
+    }
+    let matters = |name: &&SmolStr| {
+        let resolved = [old, new].into_iter().filter_map(|s| s.table().names.resolve(name));
+        resolved.into_iter().any(|a| bound.contains(&a) || networks.iter().any(|n| n.contains(&a)))
+    };
+    out.extend(moved.iter().filter(matters).map(|n| (Some(n.clone()), None)));
+    out
+}
+
+fn of_port(side: &Side, port: u16) -> impl Iterator<Item = &Listener> {
+    side.table().listeners.iter().filter(move |l| l.port == port)
+}
+
+fn chains(listener: &Listener) -> impl Iterator<Item = &FilterChain> {
+    listener.filter_chains.iter().chain(&listener.default_filter_chain)
+}
+
+/// An address of a network that is in none of the smaller ones; None where those cover it.
+fn inside_alone(network: &IpNet, all: &BTreeSet<IpNet>) -> Option<IpAddr> {
+    let smaller: Vec<&IpNet> = all.iter().filter(|n| *n != network && network.contains(*n)).collect();
+    let mut address = network.network();
+    // Each step leaves a smaller network behind.
+    for _ in 0..=smaller.len() {
+        let Some(taken) = smaller.iter().filter(|n| n.contains(&address)).max_by_key(|n| n.broadcast()) else {
+            return network.contains(&address).then_some(address);
+        };
+        address = next(taken.broadcast())?;
+    }
+    None
+}
+
+fn next(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(a) => u32::from(a).checked_add(1).map(|n| IpAddr::V4(n.into())),
+        IpAddr::V6(a) => u128::from(a).checked_add(1).map(|n| IpAddr::V6(n.into())),
+    }
+}
+
+/// The names that clients can ask for in TLS and that are told apart: none, one that nobody knows, and those of filter chains.
+fn server_names(old: &Side, new: &Side, dial: &Dial) -> Vec<Option<SmolStr>> {
+    let listener = |side: &'_ Side| side.listener(dial);
+    let of = |side: &Side| -> Vec<SmolStr> {
+        let listener = listener(side).and_then(|i| side.table().listeners.get(i as usize));
+        listener.into_iter().flat_map(chains).flat_map(|c| &c.matcher.server_names).cloned().collect()
+    };
+    let patterns: BTreeSet<SmolStr> = of(old).into_iter().chain(of(new)).collect();
+    let mut names: BTreeSet<SmolStr> = BTreeSet::new();
+    for pattern in &patterns {
+        let pattern = pattern.to_ascii_lowercase();
+        match pattern.strip_prefix('*') {
+            Some("") => {}
+            Some(suffix) => drop(names.insert(fresh(suffix, |name| patterns.contains(name)))),
+            None => drop(names.insert(pattern.into())),
+        }
+    }
+    let unknown = fresh(".example", |name| patterns.contains(name));
+    [None, Some(unknown)].into_iter().chain(names.into_iter().map(Some)).collect()
+}
+
+/// A name with this end that isn't taken.
+pub(super) fn fresh(suffix: &str, is_taken: impl Fn(&SmolStr) -> bool) -> SmolStr {
+    let numbered = (2u32..).map(|n| format_smolstr!("any{n}{suffix}"));
+    let plain = std::iter::once(format_smolstr!("any{suffix}"));
+    plain.chain(numbered).find(|name| !is_taken(name)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ev_9_an_address_that_only_the_wider_network_has() {
+        let nets = |texts: &[&str]| texts.iter().map(|t| t.parse().unwrap()).collect::<BTreeSet<IpNet>>();
+        let all = nets(&["10.0.0.0/8", "10.0.0.0/16", "10.1.0.0/16", "10.0.0.0/24"]);
+        let alone = |net: &str| inside_alone(&net.parse().unwrap(), &all).map(|a| a.to_string());
+        assert_eq!(alone("10.0.0.0/8").as_deref(), Some("10.2.0.0"));
+        assert_eq!(alone("10.0.0.0/16").as_deref(), Some("10.0.1.0"));
+        assert_eq!(alone("10.0.0.0/24").as_deref(), Some("10.0.0.0"));
+        let halves = nets(&["10.0.0.0/8", "10.0.0.0/9", "10.128.0.0/9"]);
+        assert_eq!(inside_alone(&"10.0.0.0/8".parse().unwrap(), &halves), None);
+    }
+}

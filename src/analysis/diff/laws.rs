@@ -1,0 +1,128 @@
+//! The law of differences: a request is treated otherwise exactly if a change that is told has it. Held against all scenarios and
+//! all meshes whose routing is recorded, each beside itself after a mutation.
+
+use std::path::Path;
+
+use super::mutations::{self, Mutation};
+use super::requests::{self, RequestChange};
+use super::{Effort, Side, TableDiff, tables};
+use crate::envoy::decision::{Decision, Detail, Outcome, decide};
+use crate::envoy::request::Request;
+use crate::envoy::router::Switches;
+use crate::istio::translate;
+use crate::testing::{folders, open, open_edited};
+use crate::traffic::request_text::parse_json_lines;
+use crate::traffic::workspace::Workspace;
+
+fn side(w: &Workspace, proxy: &std::sync::Arc<crate::envoy::proxy::Proxy>) -> Side {
+    Side::new(std::sync::Arc::new(translate::route_table(&w.mesh, proxy)), &Switches::default())
+}
+
+/// Where it ends, how it arrives, and where it is sent instead: as an access log would tell it.
+fn told(d: &Decision) -> String {
+    let clusters: Vec<String> = d
+        .clusters
+        .iter()
+        .map(|c| {
+            let upstream = c.upstream.as_ref().or(d.upstream.as_ref());
+            let endpoints: std::collections::BTreeSet<&String> = c.endpoints.iter().collect();
+            format!("{} {:.9} {:?} {endpoints:?} {upstream:?}", c.name, c.share, c.outcome)
+        })
+        .collect();
+    format!("{:?} {:?} {:?} {} {:?} {clusters:?}", d.outcome, d.status, d.flags, d.fault_share, d.location)
+}
+
+/// The recorded requests, and the witnesses of all changes with small edits: they stand at the boundaries of regions.
+fn requests(folder: &Path, proxy: &str, diff: &TableDiff) -> Vec<Request> {
+    let text = std::fs::read_to_string(folder.join("requests.jsonl")).unwrap_or_default();
+    let recorded = parse_json_lines(&text).0.into_iter().filter(|r| r.proxy.as_ref().is_none_or(|p| p == proxy));
+    let mut out: Vec<Request> = recorded.collect();
+    let witnesses: Vec<Request> = diff.changes.iter().filter_map(|c| c.witness.clone()).collect();
+    for witness in witnesses {
+        out.extend(mutations::around(&witness));
+        out.push(witness);
+    }
+    out
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    changed: usize,
+    same: usize,
+    proven: usize,
+    possible: usize,
+    identical: usize,
+}
+
+fn hold(folder: &Path, old: (&Workspace, &Side), new: (&Workspace, &Side), proxy: &str, at: &str, seen: &mut Seen) {
+    let diff = tables(old.1, new.1, Effort::default());
+    for c in &diff.changes {
+        assert!(!c.fields.is_empty(), "{at}: {c:?}");
+        if c.is_proven() { seen.proven += 1 } else { seen.possible += 1 }
+    }
+    if diff.changes.is_empty() {
+        seen.identical += 1;
+    }
+    for request in requests(folder, proxy, &diff) {
+        let RequestChange { kind, change } = requests::change(&diff, [old.1, new.1], &request);
+        let [was, is] = [old.1, new.1].map(|s| decide(s.router(), &request, Detail::Outcome));
+        let differs = told(&was) != told(&is);
+        if kind.is_none() {
+            assert!(!differs, "{at}: not told of {request:?}\n{was:?}\n{is:?}");
+            seen.same += 1;
+            continue;
+        }
+        let change = change.and_then(|c| diff.changes.get(c));
+        let change = change.unwrap_or_else(|| panic!("{at}: no region has {request:?}\n{was:?}\n{is:?}"));
+        // What shows in an answer is no matter of policies alone, and the other way round.
+        let shows = change.fields.iter().any(|f| f.what == "destination");
+        let answered = |d: &Decision| d.outcome == Some(Outcome::DirectResponse) && d.route_index.is_some();
+        if shows && !answered(&was) && !answered(&is) {
+            assert!(differs, "{at}: told to differ: {change:?}\n{request:?}\n{was:?}\n{is:?}");
+        }
+        seen.changed += 1;
+    }
+    for c in &diff.changes {
+        let Some(witness) = &c.witness else { continue };
+        let told = requests::change(&diff, [old.1, new.1], witness);
+        let found = told.change.and_then(|i| diff.changes.get(i));
+        // Under other TLS settings a request may go elsewhere besides.
+        let fits = found.is_some_and(|found| std::ptr::eq(found, c) || (c.new.ends.is_empty() && found.kind <= c.kind));
+        assert!(fits, "{at}: the witness of {c:?} is told as {told:?}");
+    }
+}
+
+#[test]
+fn a_request_differs_exactly_where_a_change_has_it() {
+    let mut seen = Seen::default();
+    let mut pairs = 0;
+    for (n, folder) in folders().iter().enumerate() {
+        let Some(now) = open(folder) else { continue };
+        for k in 0..3 {
+            let mutation = Mutation::number(n * 3 + k);
+            let Some(before) = open_edited(folder, |text| mutation.apply(&text).unwrap_or(text)) else { continue };
+            pairs += 1;
+            for proxy in &now.proxies {
+                let at = format!("{} {mutation:?} {}", folder.display(), proxy.name);
+                let (a, b) = (side(&before, proxy), side(&now, proxy));
+                hold(folder, (&before, &a), (&now, &b), &proxy.name, &at, &mut seen);
+                if k == 0 {
+                    hold(folder, (&now, &b), (&before, &a), &proxy.name, &at, &mut seen);
+                }
+            }
+        }
+    }
+    eprintln!("{pairs} pairs: {seen:?}");
+    assert!(pairs > 500 && seen.changed > 2000 && seen.same > 2000 && seen.proven > 500, "{pairs} pairs: {seen:?}");
+}
+
+#[test]
+fn nothing_changes_between_a_mesh_and_itself() {
+    for folder in folders() {
+        let (Some(a), Some(b)) = (open(&folder), open(&folder)) else { continue };
+        for proxy in &a.proxies {
+            let diff = tables(&side(&a, proxy), &side(&b, proxy), Effort::default());
+            assert!(diff.changes.is_empty(), "{} {}: {:?}", folder.display(), proxy.name, diff.changes);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Two meshes through the eyes of all their clients.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+use smol_str::SmolStr;
+
+use super::regions::Effort;
+use super::side::Side;
+use super::table::{Change, TableDiff, tables};
+use crate::analysis::compare::HostChange;
+use crate::envoy::proxy::Proxy;
+use crate::envoy::router::Switches;
+use crate::istio::clients::{Audience, PointsOfView};
+use crate::istio::mesh::Mesh;
+use crate::istio::translate;
+use crate::parallel::prelude::*;
+
+/// Two meshes, each with the switches of its Envoys.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Meshes<'m> {
+    pub old: (&'m Mesh, &'m Switches),
+    pub new: (&'m Mesh, &'m Switches),
+}
+
+/// What differs for some clients, all of them alike.
+#[derive(Debug, Clone)]
+pub(crate) struct ProxyDiff {
+    /// Positions of the classes among the points of view.
+    pub classes: Vec<usize>,
+    pub audience: Arc<Audience>,
+    /// Changes as the first class of them has them, in the order of its new table.
+    pub changes: Vec<Change>,
+    /// Virtual hosts all of whose requests are treated as before; of several classes some may lack one.
+    pub unchanged: Vec<HostChange>,
+}
+
+impl Meshes<'_> {
+    /// The tables of one proxy on both sides.
+    pub(crate) fn sides(&self, proxy: &Arc<Proxy>) -> [Side; 2] {
+        [self.old, self.new].map(|(mesh, switches)| Side::new(Arc::new(translate::route_table(mesh, proxy)), switches))
+    }
+
+    /// What differs for each class of clients; classes of which the same is to be said are told together, where nobody chose
+    /// them.
+    pub(crate) fn diff(&self, points: &PointsOfView, effort: Effort) -> Vec<ProxyDiff> {
+        let each: Vec<TableDiff> = points
+            .classes
+            .par_iter()
+            .map(|class| {
+                let [old, new] = self.sides(&class.proxy);
+                tables(&old, &new, effort)
+            })
+            .collect();
+        let mut groups: Vec<(Vec<usize>, TableDiff, FxHashSet<(SmolStr, SmolStr)>)> = Vec::new();
+        let place = |h: &HostChange| (h.route_config.clone(), h.virtual_host.clone());
+        for (i, table) in each.into_iter().enumerate() {
+            let same =
+                |(_, other, _): &&mut (Vec<usize>, TableDiff, _)| points.own && agree(&other.changes, &table.changes);
+            if let Some((classes, group, known)) = groups.iter_mut().find(same) {
+                classes.push(i);
+                group.unchanged.extend(table.unchanged.into_iter().filter(|h| known.insert(place(h))));
+            } else {
+                let known = table.unchanged.iter().map(place).collect();
+                groups.push((vec![i], table, known));
+            }
+        }
+        let told = |(classes, table, _): (Vec<usize>, TableDiff, _)| ProxyDiff {
+            audience: Arc::new(points.audience(&classes)),
+            classes,
+            changes: table.changes,
+            unchanged: table.unchanged,
+        };
+        groups.into_iter().map(told).collect()
+    }
+}
+
+/// Whether the same is said, whichever request shows it.
+pub(crate) fn agree(a: &[Change], b: &[Change]) -> bool {
+    a.len() == b.len()
+        && a.iter().zip(b).all(|(a, b)| {
+            (a.kind, a.is_proven(), a.depends) == (b.kind, b.is_proven(), b.depends)
+                && a.region == b.region
+                && (&a.old, &a.new, &a.fields) == (&b.old, &b.new, &b.fields)
+        })
+}

@@ -1,0 +1,35 @@
+//! What a change does to requests: every way in which two tables of one proxy treat some request differently, complete.
+//!
+//! In: two meshes and the points of view of both. Out: [`Change`]s, each with the set of requests that it is about and one of
+//! them, which the routers of both sides have confirmed. Connections, authorities and routes are parted into classes that
+//! each side takes in one way (`connections`, `hosts`, `regions`), so that nothing outside of the changes that are told is
+//! treated otherwise; what can't be decided within bounds is told as possible. Nothing is drawn here and nothing shown.
+
+mod causes;
+mod clusters;
+mod connections;
+mod fields;
+mod hosts;
+mod kind;
+#[cfg(test)]
+mod laws;
+mod meshes;
+#[cfg(test)]
+mod mutations;
+mod place;
+mod region;
+mod regions;
+mod requests;
+mod side;
+mod spot;
+mod table;
+mod witness;
+
+pub(crate) use causes::{Cause, Verdict, causes, verdict};
+pub(crate) use fields::Field;
+pub(crate) use kind::Kind;
+pub(crate) use meshes::{Meshes, ProxyDiff, agree};
+pub(crate) use regions::Effort;
+pub(crate) use requests::change;
+pub(crate) use side::Side;
+pub(crate) use table::{Change, Effect, TableDiff, tables};

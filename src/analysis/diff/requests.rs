@@ -1,0 +1,79 @@
+//! One request on both sides.
+
+use super::clusters::differing;
+use super::fields::Compare;
+use super::kind::Kind;
+use super::place::Place;
+use super::side::Side;
+use super::spot::{Spot, Spots};
+use super::table::TableDiff;
+use crate::analysis::compare::policies;
+use crate::envoy::decision::{Decision, Detail, decide, variant};
+use crate::envoy::request::Request;
+use crate::envoy::router::RequestView;
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RequestChange {
+    /// None: it is treated as before.
+    pub kind: Option<Kind>,
+    /// Position of the change whose region has it.
+    pub change: Option<usize>,
+}
+
+/// Whether what is decided about a request differs: where it ends, how it arrives, where it is sent instead.
+pub(super) fn outcomes_differ([old, new]: [&Side; 2], request: &Request) -> bool {
+    let [a, b] = [old, new].map(|s| decide(s.router(), request, Detail::Outcome));
+    decisions_differ(&a, &b)
+}
+
+fn decisions_differ(a: &Decision, b: &Decision) -> bool {
+    a.outcome != b.outcome
+        || (a.status, a.flags, a.fault_share, &a.location) != (b.status, b.flags, b.fault_share, &b.location)
+        || a.clusters.len() != b.clusters.len()
+        || a.clusters.iter().zip(b.clusters.iter()).any(|(x, y)| {
+            (&x.name, x.share, x.outcome) != (&y.name, y.share, y.outcome)
+                || x.upstream.as_ref().or(a.upstream.as_ref()) != y.upstream.as_ref().or(b.upstream.as_ref())
+        })
+}
+
+/// Decides a request on both sides and says which change has it.
+pub(crate) fn change(diff: &TableDiff, [old, new]: [&Side; 2], request: &Request) -> RequestChange {
+    let view = RequestView::from(request);
+    let (was, is) = (old.router().visit(&view), new.router().visit(&view));
+    let spots = Spots { old: Spot::of(old, was.found), new: Spot::of(new, is.found), tls: request.tls };
+    let index = diff.index.get(&spots).copied();
+    let (from, to) = (Place::of_found(old, was.found), Place::of_found(new, is.found));
+    let compare = Compare::new(old.table(), new.table());
+    let difference = compare.difference(&from, &to);
+    let [preflight_was, preflight_is] =
+        [(old, &was), (new, &is)].map(|(side, visit)| variant(side.router(), visit).is_preflight());
+    let same_read =
+        old.table().path_normalization == new.table().path_normalization && old.switches() == new.switches();
+    let decided = || outcomes_differ([old, new], request);
+    let kind = match &difference {
+        // A preflight that the proxy answers gets nowhere else.
+        Some(_) if preflight_was && preflight_is => {
+            let cors = |p: &Place<'_>| p.route().and_then(|r| r.cors.clone());
+            (cors(&from) != cors(&to)).then_some(Kind::Altered)
+        }
+        Some(_) if preflight_was != preflight_is => Some(Kind::Moved),
+        Some(d) if d.depends => decided().then_some(d.kind),
+        Some(d) => Some(d.kind),
+        None if same_read => None,
+        None => decided().then_some(Kind::Altered),
+    };
+    // A connection under other TLS settings than before, where nothing else is to be said of the request.
+    let settings = || {
+        let chains = (old.chain_found(was.found)?, new.chain_found(is.found)?);
+        let terminated = request.tls && chains.0.tls.is_some() && chains.1.tls.is_some();
+        let fields = (terminated && chains.0.tls_settings != chains.1.tls_settings)
+            .then(|| differing(policies::of_server(chains.0), policies::of_server(chains.1)))?;
+        diff.settings.iter().find(|(of, _)| **of == *fields).map(|(_, index)| *index)
+    };
+    match (kind, settings()) {
+        (None, Some(change)) => RequestChange { kind: Some(Kind::Policy), change: Some(change) },
+        (None, None) => RequestChange { kind: None, change: None },
+        (kind, other) => RequestChange { kind, change: index.or(other) },
+    }
+}

@@ -1,0 +1,303 @@
+//! Two tables of one proxy: every way in which a request is treated otherwise.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+use smol_str::SmolStr;
+
+use super::clusters::differing;
+use super::connections::{self, Takers};
+use super::fields::{Compare, Difference, Field};
+use super::hosts::{self, Hosts};
+use super::kind::Kind;
+use super::place::Place;
+use super::region::Region;
+use super::regions::{self, Effort, List};
+use super::side::{Dial, Side, Taker};
+use super::spot::{Spot, Spots};
+use super::witness::Attempt;
+use crate::analysis::compare::{End, HostChange, policies};
+use crate::analysis::symbolic::{Conditions, Field as Part, Language, Languages};
+use crate::envoy::request::Request;
+use crate::envoy::router::BadRequest;
+use crate::envoy::table::{PathMatch, RouteSource, ValueMatch, VirtualHost};
+
+/// A set of requests that are treated otherwise, all of them in the same way.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    pub kind: Kind,
+    pub region: Region,
+    /// A request of the region that the routers of both sides treat otherwise. With one the change is proven; without, it wasn't
+    /// decided whether such requests exist, or none was found that can be sent.
+    pub witness: Option<Request>,
+    pub old: Effect,
+    pub new: Effect,
+    /// What differs, with both values; at least one.
+    pub fields: Vec<Field>,
+    /// Exact share of the region's requests that end elsewhere, 0 to 1.
+    pub moved: f64,
+    /// Requests of the region for which the same comes out after all, as where a header is set that is there already, are
+    /// none of it.
+    pub depends: bool,
+}
+
+/// What becomes of a region's requests on one side.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Effect {
+    /// In a few words.
+    pub deed: String,
+    /// Exact shares, which add up to 1.
+    pub ends: Vec<(End, f64)>,
+    /// None: nobody wrote it.
+    pub source: Option<RouteSource>,
+    /// What does it, where nobody wrote it: the virtual host, for example.
+    pub by: SmolStr,
+}
+
+/// What two tables differ in.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TableDiff {
+    /// In the order of the new table.
+    pub changes: Vec<Change>,
+    /// Virtual hosts of the new table all of whose requests are treated as before.
+    pub unchanged: Vec<HostChange>,
+    /// The change of requests that end at these spots.
+    pub(super) index: FxHashMap<Spots, usize>,
+    /// That of connections under other TLS settings, by what takes them.
+    pub(super) settings: Vec<(Arc<[Field]>, usize)>,
+}
+
+impl Change {
+    pub(crate) fn is_proven(&self) -> bool {
+        self.witness.is_some()
+    }
+}
+
+/// Compares all that the two tables do.
+pub(crate) fn tables(old: &Side, new: &Side, effort: Effort) -> TableDiff {
+    let mut work = Work {
+        compare: Compare::new(old.table(), new.table()),
+        sides: [old, new],
+        languages: Languages::default(),
+        effort,
+        touched: FxHashSet::default(),
+        out: TableDiff::default(),
+    };
+    for (takers, dials) in connections::classes(old, new) {
+        work.connections(takers, &dials);
+        if takers.2 {
+            work.tls_settings(&dials);
+        }
+    }
+    work.unchanged();
+    work.out
+}
+
+struct Work<'t> {
+    sides: [&'t Side; 2],
+    compare: Compare<'t>,
+    languages: Languages,
+    effort: Effort,
+    /// Virtual hosts of the new table that some change is about.
+    touched: FxHashSet<(u32, u32)>,
+    out: TableDiff,
+}
+
+impl<'t> Work<'t> {
+    fn connections(&mut self, takers: Takers, dials: &[Dial]) {
+        let [old, new] = self.sides;
+        let (a, b) = (Place::of_taker(old, takers.0), Place::of_taker(new, takers.1));
+        if let (Some(from), Some(to)) = (&a, &b) {
+            if self.compare.same(from, to) {
+                return;
+            }
+            let lists = (List::of_place(*from), List::of_place(*to));
+            self.lists(&lists, takers, (None, None), dials, &[], &Conditions::default());
+            return;
+        }
+        self.refused(&(a, b), takers, dials);
+        let config = |taker| if let Taker::Http { config } = taker { config } else { None };
+        let (old_config, new_config) = (config(takers.0), config(takers.1));
+        for (pair, classes) in hosts::classes((old, old_config), (new, new_config)) {
+            let host = |side: &'t Side, config: Option<u32>, host: Option<u32>| side.virtual_host(config?, host?);
+            let (was, is) = (host(old, old_config, pair.0), host(new, new_config, pair.1));
+            if let (None, None, Some(was), Some(is)) = (&a, &b, was, is)
+                && self.same_hosts(was, is)
+            {
+                continue;
+            }
+            let list =
+                |place: Option<Place<'t>>, host: Option<&'t VirtualHost>, languages: &Languages| match (place, host) {
+                    (Some(place), _) => List::of_place(place),
+                    (None, Some(host)) if host.require_tls && !takers.2 => List::of_place(Place::RequireTls(host)),
+                    (None, Some(host)) => List::of_host(host, languages),
+                    (None, None) => List::of_place(Place::NoRoute(None)),
+                };
+            if a.is_none() && b.is_none() && was.is_none() && is.is_none() {
+                continue;
+            }
+            self.learn([was, is]);
+            let lists = (list(a, was, &self.languages), list(b, is, &self.languages));
+            let looks = |h: Option<&VirtualHost>| {
+                let mut headers = h.into_iter().flat_map(|h| &h.routes).flat_map(|r| &r.matcher.headers);
+                headers.any(|h| h.name.eq_ignore_ascii_case(":authority") || h.name.eq_ignore_ascii_case("host"))
+            };
+            if looks(was) || looks(is) {
+                for class in &classes {
+                    let authority = regions::of_authority(&class.domain, &class.example);
+                    self.lists(&lists, takers, pair, dials, std::slice::from_ref(class), &authority);
+                }
+            } else {
+                self.lists(&lists, takers, pair, dials, &classes, &Conditions::default());
+            }
+        }
+    }
+
+    /// What only one side reads as HTTP, and therefore refuses where it is none: a path that can't be normalised, for example.
+    fn refused(&mut self, places: &(Option<Place<'t>>, Option<Place<'t>>), takers: Takers, dials: &[Dial]) {
+        let refused = || List::refusing(Place::Refused(BadRequest::PathNormalization));
+        let lists = match places {
+            (None, Some(place)) => (refused(), List::of_place(*place)),
+            (Some(place), None) => (List::of_place(*place), refused()),
+            _ => return,
+        };
+        let path = Conditions::of(Part::Path, Language::Exact("/%00".into()));
+        self.lists(&lists, takers, (None, None), dials, &[], &path);
+    }
+
+    /// Whether all requests to the virtual hosts are treated alike, as is plain to see: the same routes in the same order.
+    fn same_hosts(&self, was: &'t VirtualHost, is: &'t VirtualHost) -> bool {
+        was.require_tls == is.require_tls
+            && was.routes.len() == is.routes.len()
+            && was
+                .routes
+                .iter()
+                .zip(&is.routes)
+                .all(|(a, b)| a.matcher == b.matcher && self.compare.same(&Place::Route(was, a), &Place::Route(is, b)))
+    }
+
+    /// Builds the languages of the hosts' regexes.
+    fn learn(&mut self, hosts: [Option<&VirtualHost>; 2]) {
+        let routes = hosts.into_iter().flatten().flat_map(|h| &h.routes);
+        let texts = routes.flat_map(|r| {
+            let m = &r.matcher;
+            let path = if let PathMatch::Regex(text) = &m.path { Some(text) } else { None };
+            let tests = m.headers.iter().map(|h| &h.test).chain(m.query_parameters.iter().map(|q| &q.test));
+            path.into_iter()
+                .chain(tests.filter_map(|t| if let ValueMatch::Regex(text) = t { Some(text) } else { None }))
+        });
+        self.languages.learn(texts);
+    }
+
+    fn lists(
+        &mut self,
+        (was, is): &(List<'t>, List<'t>),
+        takers: Takers,
+        hosts: hosts::Pair,
+        dials: &[Dial],
+        classes: &[Hosts],
+        base: &Conditions,
+    ) {
+        let Some(dial) = dials.first() else { return };
+        let spot = |taker, host, list: &List<'t>, at| {
+            let route = list.route_index(at);
+            Spot { taker, refused: list.is_refusing(), host, route }
+        };
+        let spots =
+            |i, j| Spots { old: spot(takers.0, hosts.0, was, i), new: spot(takers.1, hosts.1, is, j), tls: takers.2 };
+        let attempt = Attempt { sides: self.sides, dial, hosts: classes.first(), lists: (was, is), spots: &spots };
+        let base = self.base(takers.2, base);
+        let found = regions::pairs((was, is), &base, &self.compare, self.effort, &attempt);
+        for f in found {
+            let (Some(from), Some(to)) = (was.places.get(f.old), is.places.get(f.new)) else { continue };
+            // Where routes look at the authority, its classes come one by one.
+            let known = self.out.index.get(&spots(f.old, f.new)).and_then(|i| self.out.changes.get_mut(*i));
+            if let Some(known) = known {
+                known.region.hosts.extend(classes.iter().map(|c| c.domain.clone()));
+                known.witness = known.witness.take().or(f.witness);
+                continue;
+            }
+            let Difference { kind, fields, moved, depends } = f.difference;
+            let host = hosts.1.or(hosts.0).and(attempt.host());
+            let both = [was.matcher(f.old), is.matcher(f.new)];
+            let mut before = was.matchers_before(f.old, &both).chain(is.matchers_before(f.new, &both));
+            let region = Region::of_dials(dials).with_hosts(host, classes).with_conditions(both, &mut before);
+            let effect = |place: &Place<'t>, side: &Side| Effect {
+                deed: place.deed(side.table()),
+                ends: place.ends(side.table()),
+                source: place.source().cloned(),
+                by: place.by(),
+            };
+            let (old, new) = (effect(from, self.sides[0]), effect(to, self.sides[1]));
+            let change = Change { kind, region, witness: f.witness, old, new, fields, moved, depends };
+            self.out.index.insert(spots(f.old, f.new), self.out.changes.len());
+            self.out.changes.push(change);
+            if let (Taker::Http { config: Some(config) }, Some(host)) = (takers.1, hosts.1) {
+                self.touched.insert((config, host));
+            }
+        }
+    }
+
+    /// What all requests of a class of connections fulfil, besides what they do as a class of authorities.
+    fn base(&self, tls: bool, of_class: &Conditions) -> Conditions {
+        let mut base = of_class.clone();
+        // A gateway says itself what the connection is, whatever the client claims (RT-10).
+        if self.sides[1].is_gateway() {
+            let scheme = || Language::Exact(SmolStr::new_static(if tls { "https" } else { "http" }));
+            base = base.and(Conditions::of(Part::Scheme, scheme()));
+            base = base.and(Conditions::of(Part::Header("x-forwarded-proto".into()), scheme()));
+        }
+        base
+    }
+
+    /// Gateways whose servers have other certificates, versions or the like than before.
+    fn tls_settings(&mut self, dials: &[Dial]) {
+        let mut by_fields: IndexMap<Vec<Field>, Vec<Dial>> = IndexMap::new();
+        for dial in dials {
+            let [a, b] = self.sides.map(|s| s.chain_of(dial));
+            let (Some(a), Some(b)) = (a, b) else { continue };
+            // Where one side doesn't terminate TLS, other changes tell.
+            if a.tls.is_none() || b.tls.is_none() || a.tls_settings == b.tls_settings {
+                continue;
+            }
+            let fields = differing(policies::of_server(a), policies::of_server(b));
+            if !fields.is_empty() {
+                by_fields.entry(fields).or_default().push(dial.clone());
+            }
+        }
+        for (fields, dials) in by_fields {
+            let [a, b] = self.sides.map(|s| dials.first().and_then(|d| s.chain_of(d)));
+            let effect = |chain: Option<&crate::envoy::table::FilterChain>| Effect {
+                deed: "served over TLS".to_owned(),
+                ends: Vec::new(),
+                source: chain.and_then(|c| c.source.clone()),
+                by: SmolStr::default(),
+            };
+            let witness = dials.first().and_then(|d| Attempt::of_connection(self.sides, d));
+            self.out.settings.push((fields.clone().into(), self.out.changes.len()));
+            self.out.changes.push(Change {
+                kind: Kind::Policy,
+                region: Region::of_dials(&dials),
+                witness,
+                old: effect(a),
+                new: effect(b),
+                fields,
+                moved: 0.0,
+                depends: false,
+            });
+        }
+    }
+
+    fn unchanged(&mut self) {
+        let configs = &self.sides[1].table().route_configs;
+        for (c, config) in (0u32..).zip(configs) {
+            for (h, host) in (0u32..).zip(&config.virtual_hosts) {
+                if !self.touched.contains(&(c, h)) {
+                    let (route_config, virtual_host) = (config.name.clone(), host.name.clone());
+                    self.out.unchanged.push(HostChange { route_config, virtual_host, reason: "" });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! `towtank diff`.
+
+mod expected;
+mod logged;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::analysis::checks;
+use crate::analysis::compare::limits;
+use crate::analysis::diff::{self, Effort, Kind, Meshes, ProxyDiff};
+use crate::manifest::diagnostic::{Finding, Severity};
+use crate::tool::cli::common::{CommonArgs, LengthArgs};
+use crate::tool::cli::exit::Exit;
+use crate::tool::cli::{fail_on, input, output};
+use crate::tool::report::alike::skeleton;
+use crate::tool::report::diff::{self as report, Results};
+use crate::traffic::scenario::parse_share;
+use crate::traffic::workspace::{self, Inputs, Workspace};
+
+/// What `--help` says below all options.
+const ENDINGS: &str = "\
+Examples:
+  towtank diff old/ new/
+  towtank diff old/ new/ --fail-on lost,unmatched
+  towtank diff old/ new/ -o markdown > comment.md
+
+Exit status: 0 fine; 1 something changes and --exit-code is given, or --fail-on or --expect doesn't hold; 2 wrong usage or
+unusable input.";
+
+const GATES: &str = "Gates";
+const REPORT: &str = "Report";
+
+#[derive(Debug, Args)]
+#[command(after_help = ENDINGS)]
+pub(super) struct DiffArgs {
+    /// Exit with 1 where anything changes
+    #[arg(long, help_heading = GATES)]
+    exit_code: bool,
+
+    /// Exit with 1 where requests change in such a way: lost, unmatched, moved, altered, policy, gained, changed (any of
+    /// them), each with an optional threshold for the share that ends elsewhere, as in `moved>10%`
+    #[arg(long, value_name = "WHAT[>SHARE],...", value_delimiter = ',', value_parser = gate, help_heading = GATES)]
+    fail_on: Vec<Gate>,
+
+    /// A file of wanted changes: exit with 1 where others come, or where wanted ones don't
+    #[arg(long, value_name = "FILE", help_heading = GATES)]
+    expect: Option<PathBuf>,
+
+    /// Write the changes that there are to the file of --expect
+    #[arg(long, requires = "expect", help_heading = GATES)]
+    update: bool,
+
+    /// Requests, as `explain` reads them, or a log: which of them change, and by which change
+    #[arg(long, value_name = "FILE", help_heading = REPORT)]
+    requests: Option<PathBuf>,
+
+    /// Report only changes of these kinds: lost, unmatched, moved, altered, policy, gained
+    #[arg(long, value_name = "KIND,...", value_delimiter = ',', value_parser = kind, help_heading = REPORT)]
+    only: Vec<Kind>,
+
+    /// table for people, json for programs, markdown for a comment, github for annotations
+    #[arg(short, long, value_enum, default_value_t = Format::Table, help_heading = REPORT)]
+    output: Format,
+
+    /// Columns of the table; those of the terminal unless said, 0 for no limit
+    #[arg(long, value_name = "N", help_heading = REPORT)]
+    width: Option<u16>,
+
+    #[command(flatten)]
+    length: LengthArgs,
+
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Markdown,
+    Github,
+}
+
+/// One condition of `--fail-on`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Gate {
+    /// None: any kind.
+    kind: Option<Kind>,
+    /// Share of a change's requests that may end elsewhere; None: not one change is fine.
+    above: Option<f64>,
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    let found = Kind::ALL.into_iter().find(|k| k.as_str() == text || (*k == Kind::Lost && text == "blackholed"));
+    found.ok_or_else(|| "write lost, unmatched, moved, altered, policy or gained".to_owned())
+}
+
+fn gate(text: &str) -> Result<Gate, String> {
+    let (name, above) = match text.split_once('>') {
+        Some((name, share)) => {
+            let parsed = parse_share(share).ok_or_else(|| format!("`{share}` is no share: write for example `>1%`"))?;
+            (name.trim(), Some(parsed))
+        }
+        None => (text.trim(), None),
+    };
+    let kind = if name == "changed" { None } else { Some(kind(name).map_err(|e| format!("{e}, or changed"))?) };
+    if above.is_some() && matches!(kind, Some(Kind::Policy | Kind::Altered)) {
+        return Err(format!("{name} has no share, since nothing ends elsewhere: write it alone"));
+    }
+    Ok(Gate { kind, above })
+}
+
+impl Gate {
+    fn holds(&self, kind: Kind, moved: f64) -> bool {
+        self.kind.is_none_or(|k| k == kind) && self.above.is_none_or(|above| fail_on::is_above(moved, above))
+    }
+}
+
+pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
+    let (old, new) = sides(args)?;
+    let mut exit = Exit::Fine;
+    let common = CommonArgs { paths: vec![new.clone()], ..args.common.clone() };
+    let pairs = input::gather_pairs(&common, std::slice::from_ref(&old))?;
+    let several = pairs.len() > 1;
+    if several && args.expect.is_some() {
+        anyhow::bail!("--expect is for one pair of meshes, and there are {}", pairs.len());
+    }
+    let mut shown = 0;
+    for (now, before) in pairs {
+        let inputs = [before, now];
+        // Points of view are the new side's; the old one is only looked at.
+        let viewless = CommonArgs { proxy: Vec::new(), ..common.clone() };
+        let older = input::open(inputs[0].clone(), &viewless);
+        let newer = input::open(inputs[1].clone(), &common);
+        let (Some(older), Some(newer)) = (older, newer) else {
+            exit = Exit::Unusable;
+            continue;
+        };
+        if shown > 0 && args.output == Format::Table {
+            output::write(b"\n")?;
+        }
+        shown += 1;
+        let names = [old.display().to_string(), new.display().to_string()];
+        exit = exit.max(one(args, [&older, &newer], inputs, [&names[0], &names[1]])?);
+    }
+    Ok(exit)
+}
+
+/// The two sides as they were given.
+fn sides(args: &DiffArgs) -> anyhow::Result<(PathBuf, PathBuf)> {
+    match args.common.paths.as_slice() {
+        [old, new] => {
+            if std::fs::canonicalize(old).ok().is_some_and(|a| std::fs::canonicalize(new).ok() == Some(a)) {
+                anyhow::bail!("both sides are `{}`: nothing can differ", old.display());
+            }
+            Ok((old.clone(), new.clone()))
+        }
+        [_] => anyhow::bail!("give two sides: towtank diff OLD NEW"),
+        more => anyhow::bail!("two sides are compared, OLD and NEW, and {} paths were given", more.len()),
+    }
+}
+
+fn one(
+    args: &DiffArgs,
+    [older, newer]: [&Workspace; 2],
+    inputs: [Inputs; 2],
+    names: [&str; 2],
+) -> anyhow::Result<Exit> {
+    let points = newer.points_beside(older);
+    let switches = [input::switches(older)?, input::switches(newer)?];
+    let meshes = Meshes { old: (&older.mesh, &switches[0]), new: (&newer.mesh, &switches[1]) };
+    let mut proxies = meshes.diff(&points, Effort::default());
+    let requests = match &args.requests {
+        Some(path) => Some(logged::read(path, newer, &meshes, &mut proxies, args)?),
+        None => None,
+    };
+    let all_causes = diff::causes(&proxies, &points);
+    let failed = args.fail_on.iter().any(|gate| all_causes.iter().any(|c| gate.holds(c.kind, c.change.moved)));
+    let expected = match &args.expect {
+        Some(file) if args.update => {
+            expected::write(file, &all_causes)?;
+            None
+        }
+        Some(file) => Some(expected::hold(file, &all_causes)?),
+        None => None,
+    };
+    let mut exit = Exit::Fine;
+    let as_expected = expected.as_ref().is_none_or(|e| e.missing.is_empty() && e.wanted.iter().all(|w| *w));
+    let gates = !args.fail_on.is_empty() || args.exit_code;
+    // Wanted changes fail no gate.
+    let unexpected = expected.as_ref().map(|e| e.wanted.iter().any(|w| !w));
+    if !as_expected
+        || (gates && failed && unexpected.unwrap_or(true))
+        || (args.exit_code && !all_causes.is_empty() && expected.is_none())
+    {
+        exit = Exit::No;
+    }
+    let narrowed: Vec<ProxyDiff> = proxies.iter().map(|p| narrow(p, args)).collect();
+    let is_narrow = args.length.narrows() || !args.only.is_empty();
+    let (shown, causes) =
+        if is_narrow { (&narrowed, diff::causes(&narrowed, &points)) } else { (&proxies, all_causes) };
+    let verdict = diff::verdict(&causes, shown, &points);
+    let limits = limits::compared(&older.not_modelled, &newer.not_modelled);
+    let options = input::options(&args.common);
+    let [was, is] = inputs.map(|inputs| checks::findings(workspace::review(inputs, &options)));
+    let (come, gone) = (only_in(&is, &was), only_in(&was, &is));
+    let assumed = assumed(older, newer);
+    let results = Results {
+        scenario: &newer.name,
+        names,
+        proxies: shown,
+        causes: &causes,
+        verdict: &verdict,
+        assumed: &assumed,
+        limits: &limits,
+        findings: [&come, &gone],
+        requests: requests.as_deref(),
+        expected: expected.as_ref().filter(|_| !is_narrow),
+        sources: [&older.sources, &newer.sources],
+    };
+    match args.output {
+        Format::Table => {
+            if let Some(line) = assumed.first() {
+                output::write(format!("{line}\n\n").as_bytes())?;
+            }
+            let show = report::Show {
+                width: args.width.unwrap_or_else(output::width),
+                color: output::color(args.common.color),
+                all: args.length.all,
+                top: args.length.top,
+            };
+            output::write(report::to_text(&results, show).as_bytes())?;
+        }
+        Format::Json => {
+            output::json(&report::to_json(&results))?;
+            output::own(b"\n")?;
+        }
+        Format::Markdown => output::write(report::to_markdown(&results).as_bytes())?,
+        Format::Github => output::annotations(&report::to_annotations(&results))?,
+    }
+    Ok(exit)
+}
+
+/// Only what was asked for.
+fn narrow(p: &ProxyDiff, args: &DiffArgs) -> ProxyDiff {
+    let host = |name: &str| args.length.shows_host(name);
+    let mut out = p.clone();
+    out.changes.retain(|c| {
+        let hosts = &c.region.hosts;
+        (args.only.is_empty() || args.only.contains(&c.kind))
+            && (!args.length.narrows() || host(&c.host()) || hosts.iter().any(|h| host(h)))
+    });
+    out.unchanged.retain(|h| !args.length.narrows() || host(&h.virtual_host));
+    out
+}
+
+/// Findings that the other side doesn't have, wherever they stand.
+fn only_in(of: &[Finding], other: &[Finding]) -> Vec<Finding> {
+    let key = |f: &Finding| (f.id.to_string(), f.object.clone(), skeleton(&f.message), f.path.clone());
+    let mut known: std::collections::HashMap<_, usize> = std::collections::HashMap::new();
+    for f in other {
+        *known.entry(key(f)).or_default() += 1;
+    }
+    let is_own = |f: &&Finding| match known.get_mut(&key(f)) {
+        Some(left) if *left > 0 => {
+            *left -= 1;
+            false
+        }
+        _ => f.severity != Severity::Info,
+    };
+    of.iter().filter(is_own).cloned().collect()
+}
+
+/// What either side rests on, in one line.
+fn assumed(older: &Workspace, newer: &Workspace) -> Vec<String> {
+    match (older.assumed.line(), newer.assumed.line()) {
+        (None, None) => Vec::new(),
+        (Some(a), Some(b)) if a == b => vec![a],
+        (a, b) => {
+            let say = |side: &str, line: Option<String>| line.map(|l| format!("{side} side {l}"));
+            let both: Vec<String> = say("old", a).into_iter().chain(say("new", b)).collect();
+            vec![both.join("; ")]
+        }
+    }
+}

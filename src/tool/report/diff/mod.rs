@@ -1,0 +1,115 @@
+//! What a change does (`towtank diff`): a page for people, JSON for programs, a comment and annotations for a pull request.
+
+mod github;
+mod json;
+mod markdown;
+mod table;
+
+pub(crate) use github::to_annotations;
+pub(crate) use json::to_json;
+pub(crate) use markdown::to_markdown;
+pub(crate) use table::{Show, to_text};
+
+use crate::analysis::compare::limits::Limit;
+use crate::analysis::diff::{Cause, Change, Effect, Field, Kind, ProxyDiff, Verdict};
+use crate::envoy::request::Request;
+use crate::envoy::words;
+use crate::manifest::diagnostic::Finding;
+use crate::manifest::source::SourceMap;
+
+/// All that is to be said about one pair of meshes.
+#[derive(Debug)]
+pub(crate) struct Results<'a> {
+    /// The scenario's folder where there are several; else empty.
+    pub scenario: &'a str,
+    /// What was compared, as it was given.
+    pub names: [&'a str; 2],
+    pub proxies: &'a [ProxyDiff],
+    pub causes: &'a [Cause<'a>],
+    pub verdict: &'a Verdict,
+    /// What was not given and is taken for granted, in words.
+    pub assumed: &'a [String],
+    /// Objects that are not modelled and could change what is said.
+    pub limits: &'a [Limit],
+    /// Findings of `check` that only the new side has, and those that only the old one had.
+    pub findings: [&'a [Finding]; 2],
+    /// None: none were given.
+    pub requests: Option<&'a [RequestLine]>,
+    /// Wanted changes that were held against it; None: none were given.
+    pub expected: Option<&'a Expected>,
+    pub sources: [&'a SourceMap; 2],
+}
+
+/// A logged request and what became of it.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestLine {
+    pub request: Request,
+    pub proxy: String,
+    pub kind: Option<Kind>,
+    /// Number of the change over all proxies, from 0; None: it is treated as before, or no change that is told has it.
+    pub change: Option<usize>,
+}
+
+/// How wanted changes and those that came fit together.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Expected {
+    /// By cause, in the order of the results: whether it was wanted.
+    pub wanted: Vec<bool>,
+    /// Wanted ones that did not come, in words.
+    pub missing: Vec<String>,
+}
+
+/// `old  file:line  VirtualService shop/reviews rule 1 match 0`.
+fn place(effect: &Effect, sources: &SourceMap) -> String {
+    match &effect.source {
+        Some(source) => {
+            let at = words::place(source.at, sources);
+            let by = words::written_by(source);
+            if at.is_empty() { by } else { format!("{at}  {by}") }
+        }
+        None => effect.by.to_string(),
+    }
+}
+
+/// `timeout 15s -> 2s`.
+fn field(f: &Field) -> String {
+    format!("{} {} -> {}", f.what, f.before, f.now)
+}
+
+/// The fields that the two deeds don't tell already.
+fn other_fields(change: &Change) -> impl Iterator<Item = &Field> {
+    change.fields.iter().filter(|f| f.what != "destination")
+}
+
+/// The fields in words for who keeps them: with the destinations.
+pub(crate) fn summary(change: &Change) -> Vec<String> {
+    change.fields.iter().map(field).collect()
+}
+
+/// `c1` for the first.
+fn id(number: usize) -> String {
+    format!("c{}", number + 1)
+}
+
+/// How the change bears on requests, as a heading says it.
+fn heading(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Lost => "lost",
+        Kind::Unmatched => "unmatched",
+        Kind::Moved => "moved",
+        Kind::Altered => "altered",
+        Kind::Policy => "policies",
+        Kind::Gained => "gained",
+    }
+}
+
+fn explained(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Lost => "routed to nowhere, and weren't before",
+        Kind::Unmatched => "taken by no rule, and were before",
+        Kind::Moved => "end elsewhere, or in other shares",
+        Kind::Altered => "arrive or are answered otherwise",
+        Kind::Policy => "time-outs, retries, mirrors, limits, TLS",
+        Kind::Gained => "served, and weren't before",
+    }
+}
