@@ -18,7 +18,7 @@ use crate::manifest::diagnostic;
 use crate::manifest::load::UnknownFields;
 use crate::manifest::source::SourceMap;
 #[cfg(feature = "files")]
-use crate::tool::files::{Exclude, Places};
+use crate::tool::files::{Exclude, Places, Session};
 use crate::traffic::recorded::{self, Log};
 use crate::traffic::replay::{self, Lens, Lenses, Override, Pair, Progress, Recorded, Simulation, View};
 use crate::traffic::scenario;
@@ -113,7 +113,8 @@ impl Mesh {
     }
 
     /// Opens a mesh of files and folders: of plain manifests, or of one scenario, which is a folder with a `scenario.yaml`, and
-    /// manifests beside its own.
+    /// manifests beside its own. As on the command line, `git:REV[:PATH]` is a revision of the repository that the current folder is
+    /// in, which `git` is run to read, and `a+b` is b laid over a.
     ///
     /// ```
     /// use towtank::{Mesh, Options};
@@ -129,7 +130,10 @@ impl Mesh {
     pub fn from_paths<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>, options: &Options) -> Result<Mesh, Error> {
         let paths: Vec<PathBuf> = paths.into_iter().map(|p| p.as_ref().to_owned()).collect();
         let exclude = Exclude::default();
-        let mut meshes = Places { paths: &paths, mesh_config: None, allow_outside: false, exclude: &exclude }.gather();
+        let session = Session::default();
+        let (exclude, session) = (&exclude, &session);
+        let places = Places { paths: &paths, overlays: &[], mesh_config: None, allow_outside: false, exclude, session };
+        let mut meshes = places.gather();
         if meshes.len() > 1 {
             let names: Vec<&str> = meshes.iter().map(|m| m.name.as_str()).collect();
             let message = format!("a mesh is of one scenario, and there are {}", names.join(", "));

@@ -15,11 +15,14 @@ mod help;
 mod length;
 mod log;
 mod not_understood;
+mod overlays;
 mod picture;
 mod readme;
+mod revisions;
 mod rules;
 mod safety;
 mod scenarios;
+
 mod schemas;
 mod support;
 mod test_command;

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use rustc_hash::FxHashMap;
-use smol_str::SmolStr;
 
 use crate::istio::mesh::Mesh;
 use crate::manifest::kinds::{DestinationRule, Manifests, Object, ObjectId, VirtualService};
-use crate::manifest::source::{FileId, SourceMap};
+use crate::manifest::source::{FileId, SourceMap, split_revision};
 
 /// The manifests that are in force, completed by what the new ones have of kinds that they lack altogether (pods, Services):
 /// a set of rules is compared with a set of rules, in the same surroundings.
@@ -79,6 +78,11 @@ impl<'a> Files<'a> {
     }
 }
 
+fn file_name(source: &str) -> &str {
+    let (_, path) = split_revision(source);
+    path.rsplit(['/', '\\']).next().unwrap_or_default()
+}
+
 /// The files of `base` that `file` was made of: those that share an object with it, else those of the same name.
 pub(super) fn former(file: FileId, new: &Files<'_>, base: &Files<'_>, sources: &SourceMap) -> Vec<FileId> {
     let here = new.objects(file);
@@ -87,6 +91,6 @@ pub(super) fn former(file: FileId, new: &Files<'_>, base: &Files<'_>, sources: &
     if !sharing.is_empty() {
         return sharing;
     }
-    let name = |f: FileId| SmolStr::new(sources.name(f).rsplit(['/', '\\']).next().unwrap_or_default());
+    let name = |f: FileId| file_name(sources.name(f));
     base.ids().into_iter().filter(|f| name(*f) == name(file)).collect()
 }

@@ -1,25 +1,44 @@
 //! The same object twice: the later one replaces the earlier.
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Loaded;
 use crate::manifest::diagnostic::{Finding, Related, Severity};
-use crate::manifest::kinds::{Header, Manifests, NotModelled, Object, ObjectId, Pod, Visit};
-use crate::manifest::source::Position;
+use crate::manifest::kinds::{CreationTime, Header, Manifests, NotModelled, Object, ObjectId, Pod, Visit};
+use crate::manifest::source::{FileId, Position};
+
+/// What came of settling repeated objects.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settled {
+    /// A warning for each object that is given twice without one being laid over the other.
+    pub findings: Vec<Finding>,
+    pub overlaid: Overlaid,
+}
+
+/// What came of laying manifests over others, in objects as they were written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Overlaid {
+    /// That took the place of one below.
+    pub replaced: usize,
+    /// That nothing lay below.
+    pub new: usize,
+}
 
 /// Leaves one object of each kind, namespace and name: the last one, as `kubectl apply` of the sources in their order would.
 ///
 /// It takes the place of the first one in the list and keeps its creation timestamp, as an update does (ORD-1). Each
-/// replacement is a warning that names both places. To be called after objects that admission refuses were taken out: a
-/// refused update leaves the earlier object in force. `O(objects)`.
-pub(crate) fn replace_duplicates(mut manifests: Manifests) -> (Manifests, Vec<Finding>) {
-    let mut findings = Vec::new();
+/// replacement is a warning that names both places, unless the later one is of a layer above the earlier one's: that is what
+/// layers are for. To be called after objects that admission refuses were taken out: a refused update leaves the earlier object
+/// in force. `O(objects)`.
+pub(crate) fn replace_duplicates(mut manifests: Manifests, layers: &BTreeMap<FileId, u32>) -> (Manifests, Settled) {
+    let mut settling = Settling { layers, settled: Settled::default() };
     // These two are not settled one by one: the pods of a workload that was replaced go with it, and slices come in groups.
     let pods = std::mem::take(&mut manifests.pods);
     let endpoint_slices = std::mem::take(&mut manifests.endpoint_slices);
-    manifests.visit(&mut Latest(&mut findings));
+    manifests.visit(&mut settling);
 
     let in_force: FxHashMap<&ObjectId, Position> =
         manifests.workloads.iter().map(|workload| (&workload.id, workload.at)).collect();
@@ -28,12 +47,13 @@ pub(crate) fn replace_duplicates(mut manifests: Manifests) -> (Manifests, Vec<Fi
         workload.is_none_or(|id| in_force.get(id).is_none_or(|at| *at == pod.at))
     };
     let pods: Vec<Object<Pod>> = pods.into_iter().filter(is_of_its_workload).collect();
-    manifests.pods = latest(pods, &mut findings);
+    manifests.pods = settling.latest(pods, |pod| pod.workload.is_none());
 
-    manifests.endpoint_slices = latest_groups(endpoint_slices, &mut findings);
-    manifests.not_modelled = distinct(manifests.not_modelled);
-    findings.sort_by_key(|finding| finding.at);
-    (manifests, findings)
+    manifests.endpoint_slices = settling.latest_groups(endpoint_slices);
+    manifests.not_modelled = settling.distinct(manifests.not_modelled);
+    let mut settled = settling.settled;
+    settled.findings.sort_by_key(|finding| finding.at);
+    (manifests, settled)
 }
 
 /// Withdraws refusals that do not matter any more, because a later document gives the same object and is accepted.
@@ -68,73 +88,107 @@ pub(super) fn withdraw_superseded(loaded: &mut Loaded) {
 }
 
 /// Settles the list of each kind.
-struct Latest<'f>(&'f mut Vec<Finding>);
+struct Settling<'l> {
+    layers: &'l BTreeMap<FileId, u32>,
+    settled: Settled,
+}
 
-impl Visit for Latest<'_> {
+impl Visit for Settling<'_> {
     fn list<T: Clone>(&mut self, objects: &mut Vec<Object<T>>) {
-        *objects = latest(std::mem::take(objects), self.0);
+        *objects = self.latest(std::mem::take(objects), |_| true);
     }
 }
 
-fn latest<T>(objects: Vec<Object<T>>, findings: &mut Vec<Finding>) -> Vec<Object<T>> {
-    let mut slots: FxHashMap<ObjectId, usize> = FxHashMap::default();
-    let mut kept: Vec<Object<T>> = Vec::with_capacity(objects.len());
-    for mut object in objects {
-        match slots.entry(object.id.clone()) {
-            Entry::Vacant(slot) => {
-                slot.insert(kept.len());
-                kept.push(object);
-            }
-            Entry::Occupied(slot) => {
-                let Some(earlier) = kept.get_mut(*slot.get()) else { continue };
-                findings.push(replaced(&object.id, earlier.at, object.at));
-                object.meta.created = earlier.meta.created;
-                *earlier = object;
-            }
+impl Settling<'_> {
+    fn layer(&self, at: Position) -> u32 {
+        self.layers.get(&at.file).copied().unwrap_or_default()
+    }
+
+    /// An object for which none was given before.
+    fn first(&mut self, at: Position) {
+        self.settled.overlaid.new += usize::from(self.layer(at) > 0);
+    }
+
+    fn again(&mut self, id: &ObjectId, earlier: Position, later: Position) {
+        if self.layer(later) > self.layer(earlier) {
+            self.settled.overlaid.replaced += 1;
+        } else {
+            self.settled.findings.push(replaced(id, earlier, later));
         }
     }
-    kept
-}
 
-/// Like [`latest`], where one manifest gives several objects of the same name: the slices of an Endpoints object.
-fn latest_groups<T>(objects: Vec<Object<T>>, findings: &mut Vec<Finding>) -> Vec<Object<T>> {
-    let mut in_force: FxHashMap<ObjectId, (Position, crate::manifest::kinds::CreationTime)> = FxHashMap::default();
-    for object in &objects {
-        match in_force.entry(object.id.clone()) {
-            Entry::Vacant(slot) => {
-                slot.insert((object.at, object.meta.created));
-            }
-            Entry::Occupied(mut slot) => {
-                let (at, _) = slot.get_mut();
-                if *at != object.at {
-                    findings.push(replaced(&object.id, *at, object.at));
-                    *at = object.at;
+    /// What `is_written` denies is a part of another object, and doesn't count as one laid over others.
+    fn latest<T>(&mut self, objects: Vec<Object<T>>, is_written: impl Fn(&T) -> bool) -> Vec<Object<T>> {
+        let mut slots: FxHashMap<ObjectId, usize> = FxHashMap::default();
+        let mut kept: Vec<Object<T>> = Vec::with_capacity(objects.len());
+        for mut object in objects {
+            match slots.entry(object.id.clone()) {
+                Entry::Vacant(slot) => {
+                    slot.insert(kept.len());
+                    if is_written(&object.spec) {
+                        self.first(object.at);
+                    }
+                    kept.push(object);
+                }
+                Entry::Occupied(slot) => {
+                    let Some(earlier) = kept.get_mut(*slot.get()) else { continue };
+                    self.again(&object.id, earlier.at, object.at);
+                    object.meta.created = earlier.meta.created;
+                    *earlier = object;
                 }
             }
         }
+        kept
     }
-    let mut kept = objects;
-    kept.retain_mut(|object| {
-        let Some((at, created)) = in_force.get(&object.id) else { return true };
-        object.meta.created = *created;
-        *at == object.at
-    });
-    kept
-}
 
-fn distinct(objects: Vec<NotModelled>) -> Vec<NotModelled> {
-    let mut places: FxHashMap<ObjectId, usize> = FxHashMap::default();
-    let mut latest: Vec<NotModelled> = Vec::new();
-    for object in objects {
-        match places.get(&object.id).and_then(|i| latest.get_mut(*i)) {
-            Some(earlier) => *earlier = object,
-            None => {
-                places.insert(object.id.clone(), latest.len());
-                latest.push(object);
+    /// Like `latest`, where one manifest gives several objects of the same name: the slices of an Endpoints object.
+    fn latest_groups<T>(&mut self, objects: Vec<Object<T>>) -> Vec<Object<T>> {
+        let mut in_force: FxHashMap<ObjectId, (Position, CreationTime)> = FxHashMap::default();
+        for object in &objects {
+            match in_force.entry(object.id.clone()) {
+                Entry::Vacant(slot) => {
+                    slot.insert((object.at, object.meta.created));
+                    self.first(object.at);
+                }
+                Entry::Occupied(mut slot) => {
+                    let (at, _) = slot.get_mut();
+                    if *at != object.at {
+                        self.again(&object.id, *at, object.at);
+                        *at = object.at;
+                    }
+                }
             }
         }
+        let mut kept = objects;
+        kept.retain_mut(|object| {
+            let Some((at, created)) = in_force.get(&object.id) else { return true };
+            object.meta.created = *created;
+            *at == object.at
+        });
+        kept
     }
-    latest
+
+    /// Objects that are not modelled replace each other without a word.
+    fn distinct(&mut self, objects: Vec<NotModelled>) -> Vec<NotModelled> {
+        let mut places: FxHashMap<ObjectId, usize> = FxHashMap::default();
+        let mut latest: Vec<NotModelled> = Vec::new();
+        for object in objects {
+            match places.get(&object.id).and_then(|i| latest.get_mut(*i)) {
+                Some(earlier) => {
+                    if self.layer(object.at) > self.layer(earlier.at) {
+                        self.settled.overlaid.replaced += 1;
+                    }
+                    *earlier = object;
+                }
+                None => {
+                    self.first(object.at);
+                    places.insert(object.id.clone(), latest.len());
+                    latest.push(object);
+                }
+            }
+        }
+        latest
+    }
 }
 
 fn replaced(id: &ObjectId, earlier: Position, later: Position) -> Finding {

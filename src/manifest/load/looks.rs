@@ -4,6 +4,7 @@
 
 use super::classify;
 use crate::manifest::diagnostic::{Finding, Severity};
+use crate::manifest::source::split_revision;
 use crate::manifest::yaml::Node;
 
 /// Prints what a cluster holds, in a form that can be read.
@@ -15,7 +16,11 @@ pub(super) fn like(root: &Node<'_>, api_version: &str, kind: &str, file: &str) -
     if let Some(items) = root.as_seq() {
         return of_list(items);
     }
-    let folder = folder_of(file);
+    // A command is for the working tree.
+    let folder = match split_revision(folder_of(file)) {
+        (_, "") => ".",
+        (_, folder) => folder,
+    };
     let (group, _) = api_version.split_once('/').unwrap_or(("", api_version));
     let has = |key: &str| root.get(key).is_some();
     let (what, hint) = if is_config_dump(root) {
@@ -108,6 +113,9 @@ pub(super) fn patches<'n>(root: &'n Node<'_>) -> Vec<&'n str> {
 
 /// `folder/a/../b.yaml` and `./folder/b.yaml` are `folder/b.yaml`.
 pub(super) fn plain(path: &str) -> String {
+    let (revision, path) = split_revision(path);
+    // Within a repository all paths begin at its root.
+    let path = if revision.is_empty() { path } else { path.trim_start_matches('/') };
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {
@@ -119,20 +127,23 @@ pub(super) fn plain(path: &str) -> String {
             _ => parts.push(part),
         }
     }
-    parts.join("/")
+    format!("{revision}{}", parts.join("/"))
 }
 
-/// The folder a file is in; `.` where its name has none.
+/// The folder a file is in; `.` where its name has none, and for one at the root of a revision the name of the revision.
 pub(super) fn folder_of(file: &str) -> &str {
-    match file.rsplit_once('/') {
-        Some(("", _)) => "/",
-        Some((folder, _)) => folder,
-        None => ".",
+    let (revision, path) = split_revision(file);
+    match path.rfind('/') {
+        Some(0) => "/",
+        Some(end) => file.get(..revision.len() + end).unwrap_or(file),
+        None if revision.is_empty() => ".",
+        None => revision,
     }
 }
 
 pub(super) fn name_of(file: &str) -> &str {
-    file.rsplit('/').next().unwrap_or(file)
+    let (_, path) = split_revision(file);
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 #[cfg(test)]
@@ -144,6 +155,9 @@ mod tests {
         assert_eq!(plain("overlays/prod/../patch.yaml"), "overlays/patch.yaml");
         assert_eq!(plain("/a/./b/./patch.yaml"), "/a/b/patch.yaml");
         assert_eq!(plain("//patch.yaml"), "/patch.yaml");
+        assert_eq!(plain("git:origin/main:overlays/../patch.yaml"), "git:origin/main:patch.yaml");
+        assert_eq!(plain(&format!("{}/patch.yaml", folder_of("git:main:kustomization.yaml"))), "git:main:patch.yaml");
+        assert_eq!((folder_of("git:a/b:c/d.yaml"), name_of("git:a/b:d.yaml")), ("git:a/b:c", "d.yaml"));
         assert_eq!(plain("././patches/web.yaml"), "patches/web.yaml");
         assert_eq!(plain("../../patch.yaml"), "../../patch.yaml");
     }

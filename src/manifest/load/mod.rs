@@ -34,7 +34,7 @@ use crate::manifest::source::{FileId, Position, SourceMap};
 use crate::manifest::yaml;
 
 pub(crate) use crate::manifest::schema::{Unknown, UnknownFields};
-pub(crate) use duplicates::replace_duplicates;
+pub(crate) use duplicates::{Overlaid, replace_duplicates};
 use names::Names;
 
 pub(crate) use mesh_config::{apply_mesh_config, read_mesh_config};

@@ -1,5 +1,8 @@
 //! From small texts to findings and manifests.
 
+use std::collections::BTreeMap;
+
+use super::duplicates::Settled;
 use super::*;
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::*;
@@ -434,13 +437,46 @@ fn ord_1_later_objects_replace_earlier_ones() {
         )
     };
     let text = vs("a", "2024-01-01T00:00:00Z", "one") + &vs("b", "null", "b") + &vs("a", "2025-01-01T00:00:00Z", "two");
-    let (manifests, findings) = replace_duplicates(load(&text).manifests);
+    let (manifests, Settled { findings, overlaid }) = replace_duplicates(load(&text).manifests, &BTreeMap::new());
+    assert_eq!(overlaid, Overlaid::default());
     let [a, b] = &manifests.virtual_services[..] else { panic!("two") };
     assert_eq!((a.id.name.as_str(), a.spec.hosts[0].as_str(), a.at.line), ("a", "two", 11));
     assert_eq!(a.meta.created, CreationTime::At(1_704_067_200));
     assert_eq!(b.id.name, "b");
     let [finding] = &findings[..] else { panic!("one") };
     assert_eq!((finding.at.line, finding.related[0].at.line, finding.severity), (11, 1, Severity::Warning));
+}
+
+#[test]
+fn what_is_laid_over_others_replaces_them_without_a_warning() {
+    let service = |name: &str, port: u16| {
+        format!("apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{ports: [{{port: {port}}}]}}\n---\n")
+    };
+    let endpoints = |name: &str| {
+        let address = "{addresses: [{ip: 10.0.0.1}], ports: [{port: 80}]}";
+        format!("apiVersion: v1\nkind: Endpoints\nmetadata: {{name: {name}}}\nsubsets: [{address}, {address}]\n---\n")
+    };
+    let deployment =
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: w}\nspec: {replicas: 3, template: {}}\n---\n";
+    let filter = "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: f}\nspec: {}\n";
+    let mut sources = SourceMap::default();
+    let files: Vec<FileId> = [
+        service("a", 1) + &service("b", 1) + &endpoints("e") + deployment + filter,
+        // Two new ones, and one that this layer gives twice.
+        service("b", 2) + &service("c", 2) + &service("c", 3) + &endpoints("e") + &endpoints("g") + deployment + filter,
+        service("a", 4) + &service("c", 4),
+    ]
+    .into_iter()
+    .map(|text| sources.add("x.yaml", text))
+    .collect();
+    let layers = BTreeMap::from([(files[1], 1), (files[2], 2)]);
+    let loaded = read(&sources, &files, &Options::default());
+    let (manifests, Settled { findings, overlaid }) = replace_duplicates(loaded.manifests, &layers);
+    let services: Vec<_> = manifests.services.iter().map(|s| (s.id.name.as_str(), s.spec.ports[0].port)).collect();
+    assert_eq!(services, [("a", 4), ("b", 2), ("c", 4)]);
+    assert_eq!(overlaid, Overlaid { replaced: 6, new: 2 });
+    let [finding] = &findings[..] else { panic!("one: {findings:?}") };
+    assert_eq!((finding.at.file, finding.id.as_str()), (files[1], "M128"));
 }
 
 #[test]
@@ -451,7 +487,7 @@ fn ord_1_pods_of_a_replaced_workload_go_with_it() {
         )
     };
     let pods = |text: &str| {
-        let (manifests, _) = replace_duplicates(load(text).manifests);
+        let (manifests, _) = replace_duplicates(load(text).manifests, &BTreeMap::new());
         manifests.pods.iter().map(|pod| (pod.id.name.to_string(), pod.at.line)).collect::<Vec<_>>()
     };
     assert_eq!(pods(&(deployment(3) + &deployment(1))), [("w-0".to_owned(), 6)]);

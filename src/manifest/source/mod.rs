@@ -25,6 +25,25 @@ impl Position {
     }
 }
 
+/// What begins the name of a text that is of a revision, as in `git:main:manifests/a.yaml`.
+pub(crate) const REVISION: &str = "git:";
+
+/// The beginning of a name that says which revision a text is of, with the colon behind it, and the path; of a name or path that says
+/// none, nothing and the whole. A colon in braces belongs to the revision, as in `HEAD^{/fix: typo}`.
+pub(crate) fn split_revision(name: &str) -> (&str, &str) {
+    let Some(rest) = name.strip_prefix(REVISION) else { return ("", name) };
+    let mut depth = 0_usize;
+    for (at, c) in rest.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            ':' if depth == 0 => return name.split_at(REVISION.len() + at + 1),
+            _ => {}
+        }
+    }
+    ("", name)
+}
+
 /// One text with the name that messages show for it.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceFile {

@@ -35,7 +35,8 @@ pub(super) struct CheckArgs {
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
 
-    /// The manifests that are in force now, to compare with: what does the change break, and how does it go back (repeatable)
+    /// The manifests that are in force now, to compare with: what does the change break, and how does it go back; git:main is what
+    /// PATH has at that revision (repeatable)
     #[arg(long, value_name = "PATH")]
     base: Vec<PathBuf>,
 
@@ -134,10 +135,10 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     };
     let mut exit = Exit::Fine;
     let mut runs = Vec::new();
-    for mut inputs in input::gather(&args.common) {
-        input::add_base(&args.common, &args.base, &mut inputs);
+    for inputs in input::gather_with_base(&args.common, &args.base) {
         let name = inputs.name.clone();
         let reviewed = workspace::review(inputs, &input::options(&args.common));
+        input::tell_overlaid(reviewed.overlaid, &args.common);
         let assumed = Assumed { services: reviewed.assumed.clone(), ..Assumed::default() };
         let mut findings = reviewed.findings;
         // What can't be read is not checked: that is no answer.

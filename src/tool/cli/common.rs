@@ -9,9 +9,14 @@ use smol_str::SmolStr;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common options")]
 pub(super) struct CommonArgs {
-    /// Files, folders or scenario folders; `-` is standard input
+    /// Files, folders or scenario folders; `-` is standard input, git:REV[:PATH] a revision, as in git:main:manifests, and
+    /// dump.yaml+change the one with the other laid over it
     #[arg(value_name = "PATH", required = true, help_heading = None::<&str>)]
     pub paths: Vec<PathBuf>,
+
+    /// Lay these manifests over the others: objects of the same kind, namespace and name are replaced (repeatable)
+    #[arg(long, value_name = "PATH")]
+    pub overlay: Vec<PathBuf>,
 
     // In a doc comment the brackets would be a link.
     #[arg(

@@ -10,16 +10,17 @@ use crate::analysis::compare::limits;
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::router::Switches;
 use crate::manifest::diagnostic::{Finding, Severity};
-use crate::manifest::load::UnknownFields;
+use crate::manifest::load::{Overlaid, UnknownFields};
 use crate::manifest::source::SourceMap;
-use crate::tool::files::{Exclude, Places};
+use crate::tool::files::{Exclude, Places, Session};
 use crate::tool::report::{self, diagnostics};
 use crate::traffic::request_text;
 use crate::traffic::workspace::{self, Assume, Assumed, Inputs, Options, Workspace};
 
-fn places<'a>(args: &'a CommonArgs, exclude: &'a Exclude) -> Places<'a> {
+fn places<'a>(args: &'a CommonArgs, exclude: &'a Exclude, session: &'a Session) -> Places<'a> {
     let mesh_config = args.mesh_config.as_deref();
-    Places { paths: &args.paths, mesh_config, allow_outside: args.allow_outside, exclude }
+    let (paths, overlays) = (&args.paths, &args.overlay);
+    Places { paths, overlays, mesh_config, allow_outside: args.allow_outside, exclude, session }
 }
 
 /// What `--exclude` leaves out.
@@ -43,16 +44,19 @@ pub(super) fn tell_left_out<'i>(all: impl Iterator<Item = &'i Inputs>, args: &Co
 
 /// The texts of each mesh that the arguments mean.
 pub(super) fn gather(args: &CommonArgs) -> Vec<Inputs> {
-    let exclude = exclude(args);
-    let all = places(args, &exclude).gather();
-    tell_left_out(all.iter(), args);
-    all
+    gather_with_base(args, &[])
 }
 
-/// Adds the texts that are in force now.
-pub(super) fn add_base(args: &CommonArgs, base: &[PathBuf], inputs: &mut Inputs) {
-    let exclude = exclude(args);
-    Places { paths: base, mesh_config: None, ..places(args, &exclude) }.add_base(inputs);
+/// The same, each with the texts that are in force now.
+pub(super) fn gather_with_base(args: &CommonArgs, base: &[PathBuf]) -> Vec<Inputs> {
+    let (exclude, session) = (exclude(args), Session::default());
+    let places = places(args, &exclude, &session);
+    let mut all = places.gather();
+    if !base.is_empty() {
+        all.iter_mut().for_each(|inputs| places.add_base(base, inputs));
+    }
+    tell_left_out(all.iter(), args);
+    all
 }
 
 /// The same, each beside the texts that stood in `against` before.
@@ -60,8 +64,8 @@ pub(super) fn add_base(args: &CommonArgs, base: &[PathBuf], inputs: &mut Inputs)
 /// # Errors
 /// A scenario without a counterpart.
 pub(super) fn gather_pairs(args: &CommonArgs, against: &[PathBuf]) -> anyhow::Result<Vec<(Inputs, Inputs)>> {
-    let exclude = exclude(args);
-    let pairs = places(args, &exclude).gather_pairs(against);
+    let (exclude, session) = (exclude(args), Session::default());
+    let pairs = places(args, &exclude, &session).gather_pairs(against);
     let pairs = pairs.map_err(|error| anyhow::anyhow!("--against: {error}"))?;
     tell_left_out(pairs.iter().flat_map(|(now, before)| [now, before]), args);
     Ok(pairs)
@@ -150,6 +154,17 @@ fn tell(workspace: &Workspace, args: &CommonArgs) {
     if args.verbose {
         output::message(&format!("note: {} documents read", workspace.documents));
     }
+    tell_overlaid(workspace.overlaid, args);
+}
+
+/// One line about what is laid over the manifests: where it was to change something and finds nothing below, that shows a wrong name.
+pub(super) fn tell_overlaid(overlaid: Option<Overlaid>, args: &CommonArgs) {
+    let Some(Overlaid { replaced, new }) = overlaid.filter(|_| !args.quiet) else { return };
+    let are = |n: usize| if n == 1 { "object is" } else { "objects are" };
+    output::message(&format!(
+        "note: of what is laid over the manifests, {replaced} {} replaced and {new} new",
+        are(replaced)
+    ));
 }
 
 /// Below a report of one mesh for people, on standard output: objects that are not modelled and could change what was said. Beside

@@ -1,9 +1,8 @@
 //! `towtank test`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use smol_str::SmolStr;
 
 use super::common::CommonArgs;
 use super::exit::Exit;
@@ -11,7 +10,7 @@ use super::{input, output};
 use crate::analysis::expect::{self, Percent, Test, TestResult};
 use crate::manifest::diagnostic::Finding;
 use crate::manifest::source::{FileId, SourceMap};
-use crate::tool::files;
+use crate::tool::files::{self, Place, Session};
 use crate::tool::report::explain::View;
 use crate::tool::report::test::{self, Golden, Suite};
 use crate::tool::report::{diagnostics, github};
@@ -139,7 +138,8 @@ struct Stopped;
 /// Reads and runs the tests of one mesh.
 fn of_mesh(mut inputs: Inputs, args: &TestArgs) -> Result<Outcome, Stopped> {
     let scenario = inputs.scenario.as_ref().map(|(file, _)| *file);
-    let files = test_files(&mut inputs);
+    let session = Session::default();
+    let files = test_files(&mut inputs, &session);
     let (mut tests, wrong) = read(scenario, &files, &inputs.sources);
     let sources = if wrong.is_empty() { SourceMap::default() } else { inputs.sources.clone() };
     let Some(workspace) = input::open(inputs, &args.common) else {
@@ -160,7 +160,7 @@ fn of_mesh(mut inputs: Inputs, args: &TestArgs) -> Result<Outcome, Stopped> {
     if mesh.services.is_empty() && mesh.virtual_services.all.is_empty() && !args.common.quiet {
         output::message("note: no Service and no VirtualService is among the paths: the tests see an empty mesh");
     }
-    let folder = golden_folder(&tests, scenario, &workspace.sources);
+    let folder = golden_folder(&tests, scenario, &workspace.sources, &session);
     if !args.filter.is_empty() && wrong.is_empty() {
         let file = |t: &Test| workspace.sources.name(t.at.file).to_owned();
         tests.retain(|t| {
@@ -192,46 +192,30 @@ fn of_mesh(mut inputs: Inputs, args: &TestArgs) -> Result<Outcome, Stopped> {
 }
 
 /// The files with tests besides the scenario: named so, or of a shape that nothing else has.
-fn test_files(inputs: &mut Inputs) -> Vec<FileId> {
-    let folder = inputs
-        .scenario
-        .as_ref()
-        .and_then(|(file, _)| Path::new(inputs.sources.name(*file)).parent().map(Path::to_path_buf));
+fn test_files(inputs: &mut Inputs, session: &Session) -> Vec<FileId> {
+    let scenario = inputs.scenario.as_ref().and_then(|(file, _)| session.place_of_name(inputs.sources.name(*file)));
     let mut files: Vec<FileId> = Vec::new();
-    if let Some(folder) = folder {
-        let paths = named_files(&folder);
-        let (added, findings) = files::add_paths(&mut inputs.sources, &paths);
+    if let Some(scenario) = scenario {
+        let (added, findings) = files::add_below(&mut inputs.sources, &scenario.parent(), is_named_test);
         files.extend(added);
         inputs.findings.extend(findings);
     }
     let sources = &inputs.sources;
     // A test file among a scenario's manifests was found in the folder already.
-    let canonical = |id: &FileId| Path::new(sources.name(*id)).canonicalize().ok();
-    let known: Vec<Option<PathBuf>> = files.iter().map(canonical).collect();
-    let has_tests = |id: &FileId| {
-        sources.file(*id).is_some_and(|f| is_named_test(Path::new(f.name.as_str())) || expect::is_test_text(&f.text))
-    };
+    let identity = |id: &FileId| session.place_of_name(sources.name(*id)).and_then(|place| place.identity());
+    let known: Vec<Option<PathBuf>> = files.iter().map(identity).collect();
+    let has_tests =
+        |id: &FileId| sources.file(*id).is_some_and(|f| is_named_test(&f.name) || expect::is_test_text(&f.text));
     let is_new = |id: &FileId| {
-        let path = canonical(id);
-        path.is_none() || !known.contains(&path)
+        let identity = identity(id);
+        identity.is_none() || !known.contains(&identity)
     };
     files.extend(inputs.manifests.iter().copied().filter(has_tests).filter(is_new));
     files
 }
 
-fn is_named_test(path: &Path) -> bool {
-    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+fn is_named_test(name: &str) -> bool {
     expect::TEST_FILE_ENDINGS.iter().any(|ending| name.ends_with(ending))
-}
-
-/// Test files in a scenario's folder and below, without those of scenarios further down.
-fn named_files(folder: &Path) -> Vec<PathBuf> {
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let own =
-        |e: &walkdir::DirEntry| e.depth() == 0 || !e.file_type().is_dir() || !e.path().join("scenario.yaml").is_file();
-    let walk = walkdir::WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
-    let entries = walk.filter_entry(own).filter_map(Result::ok);
-    entries.filter(|e| e.file_type().is_file() && is_named_test(e.path())).map(walkdir::DirEntry::into_path).collect()
 }
 
 fn read(scenario: Option<FileId>, files: &[FileId], sources: &SourceMap) -> (Vec<Test>, Vec<Finding>) {
@@ -250,50 +234,47 @@ fn read(scenario: Option<FileId>, files: &[FileId], sources: &SourceMap) -> (Vec
     (tests, findings)
 }
 
-/// Where the golden lies: beside the scenario, else beside the first test file.
-fn golden_folder(tests: &[Test], scenario: Option<FileId>, sources: &SourceMap) -> Option<PathBuf> {
+/// Where the golden lies: beside the scenario, else beside the first test file. Standard input lies nowhere.
+fn golden_folder(tests: &[Test], scenario: Option<FileId>, sources: &SourceMap, session: &Session) -> Option<Place> {
     let file = scenario.or_else(|| tests.first().map(|t| t.at.file))?;
-    let name: SmolStr = sources.file(file)?.name.clone();
-    // Standard input lies nowhere.
-    if name == "<stdin>" { None } else { Path::new(name.as_str()).parent().map(Path::to_path_buf) }
+    Some(session.place_of_name(&sources.file(file)?.name)?.parent())
 }
 
 /// Writes the golden, or compares with it where it exists. A filter leaves tests out, so that nothing can be compared.
-fn golden(folder: &Option<PathBuf>, new: impl FnOnce() -> String, args: &TestArgs) -> Result<Option<Golden>, Stopped> {
-    let Some(path) = folder.as_ref().map(|f| f.join(GOLDEN_FILE)) else {
-        if args.update {
-            output::message("error: --update has no place for the golden: the tests come from standard input");
-            return Err(Stopped);
-        }
-        return Ok(None);
+fn golden(folder: &Option<Place>, new: impl FnOnce() -> String, args: &TestArgs) -> Result<Option<Golden>, Stopped> {
+    let stop = |message: String| {
+        output::message(&format!("error: {message}"));
+        Stopped
     };
-    let shown = path.display().to_string();
+    let Some(place) = folder.as_ref().map(|f| f.join(GOLDEN_FILE)) else {
+        return match args.update {
+            true => Err(stop("--update has no place for the golden: the tests come from standard input".to_owned())),
+            false => Ok(None),
+        };
+    };
+    let shown = place.name();
     if args.update {
+        let Place::Disk(path) = place else {
+            return Err(stop(format!("--update has no place for the golden: `{shown}` would be in a revision")));
+        };
         return match files::replace(&path, new().as_bytes()) {
             Ok(()) => {
                 output::message(&format!("wrote {shown}"));
                 Ok(None)
             }
-            Err(error) => {
-                output::message(&format!("error: cannot write `{shown}`: {error}"));
-                Err(Stopped)
-            }
+            Err(error) => Err(stop(format!("cannot write `{shown}`: {error}"))),
         };
     }
-    if !args.filter.is_empty() || !path.is_file() {
+    if !args.filter.is_empty() || !place.is_file() {
         return Ok(None);
     }
-    if path.is_symlink() {
+    if matches!(&place, Place::Disk(path) if path.is_symlink()) {
         // It could lead to any file of the machine, whose lines would be shown as differences.
-        output::message(&format!("error: `{shown}` is a link; a golden is a file of its own"));
-        return Err(Stopped);
+        return Err(stop(format!("`{shown}` is a link; a golden is a file of its own")));
     }
-    match files::read_text(&path) {
+    match place.read() {
         Ok(old) => Ok(Some(Golden { path: shown, old, new: new() })),
-        Err(finding) => {
-            output::message(&format!("error: {}", finding.message));
-            Err(Stopped)
-        }
+        Err(finding) => Err(stop(finding.message)),
     }
 }
 

@@ -42,12 +42,11 @@ impl Exclude {
 /// Folders that hold other people's files, or a tool's own.
 const FOREIGN: [&str; 3] = [".git", "node_modules", ".terraform"];
 
-/// Whether a folder is never meant when one above it is given: what a tool keeps there, or the templates of a Helm chart, which are
-/// no manifests before they are rendered.
-pub(super) fn is_foreign(path: &Path) -> bool {
-    let Some(name) = path.file_name().and_then(|n| n.to_str()) else { return false };
-    if !path.is_dir() {
-        return false;
-    }
-    FOREIGN.contains(&name) || name == "templates" && path.with_file_name("Chart.yaml").is_file()
+/// A folder of this name, beside a file of that name, has the templates of a Helm chart, which are no manifests before they are rendered.
+pub(super) const TEMPLATES: &str = "templates";
+pub(super) const CHART: &str = "Chart.yaml";
+
+/// Whether a folder of this name is never meant when one above it is given.
+pub(super) fn is_foreign_name(name: &str) -> bool {
+    FOREIGN.contains(&name)
 }

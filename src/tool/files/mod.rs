@@ -2,16 +2,26 @@
 //!
 //! In: paths, and nothing of how they were given. Out: [`Inputs`](crate::traffic::workspace::Inputs) for each mesh.
 
+mod arguments;
 mod exclude;
+mod git;
 mod meshes;
+mod pairs;
+mod place;
+#[cfg(feature = "cli")]
+mod test_files;
 mod texts;
 #[cfg(feature = "cli")]
 mod write;
 
+pub(crate) use arguments::Session;
 pub(crate) use exclude::Exclude;
 pub(crate) use meshes::Places;
+pub(crate) use place::Place;
+#[cfg(feature = "cli")]
+pub(crate) use test_files::add_below;
+pub(crate) use texts::read_any;
 #[cfg(test)]
-pub(crate) use texts::manifest_files;
-pub(crate) use texts::{add_paths, read_any, read_text};
+pub(crate) use texts::{add_paths, manifest_files};
 #[cfg(feature = "cli")]
 pub(crate) use write::{is_same, replace};

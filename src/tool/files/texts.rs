@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashSet;
 
-use super::exclude::{Exclude, is_foreign};
+use super::exclude::Exclude;
+use super::git::Step;
+use super::place::{InRevision, Place};
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::{FileId, SourceMap};
 
@@ -20,8 +22,10 @@ const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 /// their entries sorted by name. A file that is reached twice is read once.
 ///
 /// Gives the files and what could not be read (id `load`). Standard input is the caller's: it adds its text itself.
+#[cfg(test)]
 pub(crate) fn add_paths<P: AsRef<Path>>(sources: &mut SourceMap, paths: &[P]) -> (Vec<FileId>, Vec<Finding>) {
-    let added = add_chosen(sources, paths, &Exclude::default(), None);
+    let places: Vec<Place> = paths.iter().map(|path| Place::Disk(path.as_ref().to_owned())).collect();
+    let added = add_chosen(sources, &places, &Exclude::default(), None);
     (added.files, added.findings)
 }
 
@@ -37,37 +41,50 @@ pub(super) struct Added {
 
 /// The same without what is excluded. Of paths that a scenario names or holds, what lies outside of the folder `bounds` is refused
 /// (id `load`), also where a link leads there. None: everything may be read.
-pub(super) fn add_chosen<P: AsRef<Path>>(
-    sources: &mut SourceMap,
-    paths: &[P],
-    exclude: &Exclude,
-    bounds: Option<&Path>,
-) -> Added {
+pub(super) fn add_chosen(sources: &mut SourceMap, places: &[Place], exclude: &Exclude, bounds: Option<&Path>) -> Added {
     let Added { mut files, mut findings, mut left_out } = Added::default();
     let mut seen = FxHashSet::default();
-    for path in paths {
-        for file in chosen_files(path.as_ref(), exclude, &mut findings, &mut left_out) {
-            let canonical = file.canonicalize().ok();
-            if let (Some(bounds), Some(canonical)) = (bounds, &canonical)
-                && !canonical.starts_with(bounds)
+    for place in places {
+        let chosen = chosen_files(place, exclude, &mut findings, &mut left_out);
+        let is_folder = chosen.len() != 1 || place.is_folder();
+        let mut pointers = 0;
+        for file in &chosen {
+            if let (Some(bounds), Place::Disk(path)) = (bounds, file)
+                && path.canonicalize().is_ok_and(|canonical| !canonical.starts_with(bounds))
             {
-                findings.push(outside(&file, bounds));
+                findings.push(outside(path, bounds));
                 continue;
             }
             // Pipes and the like have no name of their own; they are read each time.
-            if let Some(canonical) = canonical
-                && canonical.is_file()
-                && !seen.insert(canonical)
+            if let Some(identity) = file.identity()
+                && !seen.insert(identity)
             {
                 continue;
             }
-            match read_text(&file) {
-                Ok(text) => files.push(sources.add(file.to_string_lossy(), text)),
+            match file.read() {
+                Ok(text) if is_pointer(&text) => {
+                    pointers += 1;
+                    left_out.push(format!("{} (kept by Git LFS)", file.name()));
+                }
+                Ok(text) => files.push(sources.add(file.name(), text)),
                 Err(finding) => findings.push(*finding),
             }
         }
+        // Of a folder some may be there, and one line says what isn't; an answer about none of them would look like a good one.
+        if pointers > 0 && (!is_folder || pointers == chosen.len()) {
+            let message = format!("`{}` is kept by Git LFS, and only a pointer to it is here", place.name());
+            let lacking = Finding::new("load", Severity::Error, message);
+            findings.push(
+                lacking.hint("`git lfs pull` brings the files of the working tree; revisions have pointers alone"),
+            );
+        }
     }
     Added { files, findings, left_out }
+}
+
+/// Whether a text stands for a file that Git LFS keeps elsewhere.
+fn is_pointer(text: &str) -> bool {
+    text.starts_with("version https://git-lfs")
 }
 
 fn outside(file: &Path, bounds: &Path) -> Finding {
@@ -86,51 +103,114 @@ pub(super) fn bounds(folder: &Path) -> Option<PathBuf> {
 /// the order in which `kubectl apply -R` reads them. Folders of other tools are left out, links are followed.
 #[cfg(test)]
 pub(crate) fn manifest_files(path: &Path, findings: &mut Vec<Finding>) -> Vec<PathBuf> {
-    chosen_files(path, &Exclude::default(), findings, &mut Vec::new())
+    let files = chosen_files(&Place::Disk(path.to_owned()), &Exclude::default(), findings, &mut Vec::new());
+    files.iter().map(|file| PathBuf::from(file.name())).collect()
 }
 
 /// The same without what is excluded; folders that nobody asked to leave out are added to `left_out`.
 pub(super) fn chosen_files(
-    path: &Path,
+    place: &Place,
     exclude: &Exclude,
     findings: &mut Vec<Finding>,
     left_out: &mut Vec<String>,
-) -> Vec<PathBuf> {
-    if !path.is_dir() {
-        return if exclude.fits(path, path) { Vec::new() } else { vec![path.to_owned()] };
+) -> Vec<Place> {
+    if !place.is_folder() {
+        return if place.fits(exclude, place) { Vec::new() } else { vec![place.clone()] };
     }
-    let mut files = Vec::new();
-    let mut failed = false;
-    let walk = walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter();
-    let mut is_wanted = |entry: &walkdir::DirEntry| {
-        if entry.depth() > 0 && exclude.fits(entry.path(), path) {
-            return false;
-        }
-        let foreign = entry.depth() > 0 && is_foreign(entry.path());
-        if foreign {
-            left_out.push(entry.path().display().to_string());
-        }
-        !foreign
-    };
-    for entry in walk.filter_entry(&mut is_wanted) {
-        match entry {
-            Ok(entry) if entry.file_type().is_file() && has_manifest_name(entry.path()) => {
-                files.push(entry.into_path())
-            }
-            Ok(_) => {}
-            Err(error) => {
-                failed = true;
-                findings.push(unwalkable(path, &error));
-            }
-        }
-    }
+    let before = findings.len();
+    let mut files = files_below(place, exclude, findings, left_out);
+    files.retain(|file| file.file_name().is_some_and(|name| has_manifest_name(Path::new(&name))));
+    let failed = findings.len() > before;
     if files.is_empty() && !failed {
-        let message = format!("the folder `{}` has no manifests (.yaml, .yml or .json files)", path.display());
+        let message = format!("the folder `{}` has no manifests (.yaml, .yml or .json files)", place.name());
         let mut finding = Finding::new("load", Severity::Error, message);
         if !left_out.is_empty() {
             finding.hint = Some(format!("left out: {}", left_out.join(", ")));
         }
         findings.push(finding);
+    }
+    files
+}
+
+/// All files below a folder, links followed, each folder's entries sorted by name.
+pub(super) fn files_below(
+    folder: &Place,
+    exclude: &Exclude,
+    findings: &mut Vec<Finding>,
+    left_out: &mut Vec<String>,
+) -> Vec<Place> {
+    // What is excluded was asked to be left out.
+    let mut left = Vec::new();
+    let mut is_wanted = |place: &Place| {
+        if place.fits(exclude, folder) {
+            return false;
+        }
+        let foreign = place.is_foreign();
+        if foreign {
+            left.push(place.name());
+        }
+        !foreign
+    };
+    let files = walk(folder, &mut is_wanted, findings, left_out);
+    left_out.extend(left);
+    files
+}
+
+/// The same with what `is_wanted` lets through; a folder that it doesn't is not looked into.
+pub(super) fn walk(
+    folder: &Place,
+    is_wanted: &mut dyn FnMut(&Place) -> bool,
+    findings: &mut Vec<Finding>,
+    passed_over: &mut Vec<String>,
+) -> Vec<Place> {
+    match folder {
+        Place::Disk(root) => {
+            let mut files = Vec::new();
+            let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
+            let walk = walkdir::WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
+            for entry in walk.filter_entry(|e| e.depth() == 0 || is_wanted(&Place::Disk(e.path().to_owned()))) {
+                match entry {
+                    Ok(entry) if entry.file_type().is_file() => files.push(Place::Disk(entry.into_path())),
+                    Ok(_) => {}
+                    Err(error) => findings.push(unwalkable(root, &error)),
+                }
+            }
+            files
+        }
+        Place::Revision(root) => {
+            let steps = root.revision.walk(&root.path, &mut |path, _| is_wanted(&within(root, path)));
+            files_of(steps, root, findings, passed_over)
+        }
+        Place::StandardInput => Vec::new(),
+    }
+}
+
+/// What stands below a folder of a revision, by its path from the root.
+fn within(root: &InRevision, path: &str) -> Place {
+    let below = path.strip_prefix(&root.path).unwrap_or(path).trim_start_matches('/');
+    Place::Revision(InRevision {
+        revision: root.revision.clone(),
+        path: path.to_owned(),
+        given: root.given.join(below),
+    })
+}
+
+fn files_of(
+    steps: Vec<Step>,
+    root: &InRevision,
+    findings: &mut Vec<Finding>,
+    left_out: &mut Vec<String>,
+) -> Vec<Place> {
+    let mut files = Vec::new();
+    for step in steps {
+        match step {
+            Step::File(path) => files.push(within(root, &path)),
+            Step::PassedOver(path, why) => left_out.push(format!("{} ({why})", within(root, &path).name())),
+            Step::Failed(error) => {
+                let message = format!("cannot read `{}`: {error}", Place::Revision(root.clone()).name());
+                findings.push(Finding::new("load", Severity::Error, message));
+            }
+        }
     }
     files
 }
@@ -154,7 +234,7 @@ fn unwalkable(root: &Path, error: &walkdir::Error) -> Finding {
 ///
 /// # Errors
 /// A finding (id `load`) where the file cannot be opened, is larger than [`FILE_BYTES_MAX`] or is not UTF-8 text.
-pub(crate) fn read_text(path: &Path) -> Result<String, Box<Finding>> {
+pub(super) fn read_text(path: &Path) -> Result<String, Box<Finding>> {
     let refuse = |message: String| Box::new(Finding::new("load", Severity::Error, message));
     let cannot_read = |error: io::Error| refuse(format!("cannot read `{}`: {}", path.display(), reason(&error)));
     let file = File::open(path).map_err(cannot_read)?;

@@ -22,7 +22,7 @@ use crate::istio::clients::{self, Class, Client, PointsOfView, classes};
 use crate::istio::mesh::Mesh;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::{Manifests, MeshConfig, NotModelled, Object, ObjectId, Pod};
-use crate::manifest::load;
+use crate::manifest::load::{self, Overlaid};
 use crate::manifest::source::{FileId, Position, SourceMap};
 use crate::manifest::yaml;
 use crate::traffic::scenario::Scenario;
@@ -51,6 +51,8 @@ pub(crate) struct Inputs {
     pub name: String,
     pub sources: SourceMap,
     pub manifests: Vec<FileId>,
+    /// Of files that are laid over others, which of them over which: the greater number. Those that lie below are left out.
+    pub layers: BTreeMap<FileId, u32>,
     /// What is in force before, for commands that compare.
     pub base: Vec<FileId>,
     pub mesh_config: Option<FileId>,
@@ -84,6 +86,9 @@ pub(crate) struct Workspace {
     pub findings: Vec<Finding>,
     /// What was not given and is taken for granted.
     pub assumed: Assumed,
+    /// What came of what is laid over the manifests; None where nothing is.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command line shows it"))]
+    pub overlaid: Option<Overlaid>,
     /// Documents that were read.
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command line shows it"))]
     pub documents: usize,
@@ -112,6 +117,9 @@ pub(crate) struct Reviewed {
     pub refused: Manifests,
     /// The objects of the inputs' `base` that are in force, where there is one; what is refused there is in force nowhere.
     pub base: Option<Manifests>,
+    /// What came of what is laid over the manifests; None where nothing is.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command line shows it"))]
+    pub overlaid: Option<Overlaid>,
     /// Hosts that got an assumed Service, sorted.
     pub assumed: Vec<SmolStr>,
     pub scenario: Option<Scenario>,
@@ -125,6 +133,7 @@ struct Admitted {
     /// What is in force nowhere.
     refused: Manifests,
     findings: Vec<Finding>,
+    overlaid: Option<Overlaid>,
     documents: usize,
     /// Documents that got a name.
     named: usize,
@@ -154,14 +163,15 @@ fn admit(inputs: &Inputs, options: &Options) -> Admitted {
     // Before repeated objects are settled, which two environments in one mesh may well have.
     let renaming = Renaming(&options.map_namespaces);
     renaming.manifests(&mut manifests);
-    let (mut manifests, replaced) = load::replace_duplicates(manifests);
-    findings.extend(replaced);
+    let (mut manifests, settled) = load::replace_duplicates(manifests, &inputs.layers);
+    findings.extend(settled.findings);
+    let overlaid = inputs.manifests.iter().any(|file| inputs.layers.contains_key(file)).then_some(settled.overlaid);
     if let Some((_, scenario)) = &inputs.scenario {
         let mut pods = scenario_pods(scenario, &options.namespace);
         pods.iter_mut().for_each(|pod| pod.namespace = renaming.namespace(&pod.namespace));
         load::add_scenario_pods(&mut manifests, &pods);
     }
-    Admitted { manifests, refused, findings, documents: loaded.documents, named: loaded.named }
+    Admitted { manifests, refused, findings, overlaid, documents: loaded.documents, named: loaded.named }
 }
 
 /// An answer about nothing would look like a good one.
@@ -239,7 +249,7 @@ fn scenario_pods(scenario: &Scenario, namespace: &SmolStr) -> Vec<load::Scenario
 /// # Errors
 /// Unreadable inputs, refused documents (unless they are to be skipped), unknown proxies.
 pub(crate) fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refused> {
-    let Admitted { mut manifests, mut findings, documents, named, .. } = admit(&inputs, options);
+    let Admitted { mut manifests, mut findings, overlaid, documents, named, .. } = admit(&inputs, options);
     let Inputs { name, sources, scenario, .. } = inputs;
     let renaming = Renaming(&options.map_namespaces);
     let mut scenario = scenario.map(|(_, s)| s);
@@ -284,6 +294,7 @@ pub(crate) fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refus
         namespace,
         findings,
         assumed,
+        overlaid,
         documents,
         pods,
         not_modelled,
@@ -356,6 +367,7 @@ pub(crate) fn review(inputs: Inputs, options: &Options) -> Reviewed {
         manifests: admitted.manifests,
         refused: admitted.refused,
         base,
+        overlaid: admitted.overlaid,
         assumed,
         scenario,
         gateways,

@@ -3,6 +3,7 @@
 pub mod canon;
 pub mod program;
 pub mod replies;
+pub mod repository;
 pub mod run;
 pub mod texts;
 

@@ -74,7 +74,8 @@ pub(super) struct SimulateArgs {
     #[arg(long, value_name = "HOST[:PORT]", value_parser = input::authority, requires = "requests", help_heading = LOG)]
     authority: Option<String>,
 
-    /// Send the same requests through these manifests too, as they were before: what changes? (repeatable)
+    /// Send the same requests through these manifests too, as they were before: what changes? git:main is what PATH has at that
+    /// revision (repeatable)
     #[arg(long, value_name = "PATH", conflicts_with = "access_log", help_heading = JUDGEMENT)]
     against: Vec<PathBuf>,
 

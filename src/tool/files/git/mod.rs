@@ -1,0 +1,11 @@
+//! What a repository has at a revision, from its objects: the working tree, the index, hooks and filters have no part in it.
+//!
+//! In: `git` itself, the only program that is started to read, and only where `git:REV` was written. Out: [`Revision`], a tree of
+//! folders and files.
+
+mod objects;
+mod program;
+mod tree;
+
+pub(super) use program::Repository;
+pub(super) use tree::{Missing, Revision, Step, What};
