@@ -323,6 +323,17 @@ fn standard_input_is_one_of_the_paths() {
     towtank_in(Path::new("."), &["routes", "-"], b"a: [\n").ends_with(2).says(&["<stdin>:"]);
 }
 
+#[test]
+fn a_scenario_named_as_a_file_is_its_folder() {
+    let scenario = b"apiVersion: towtank/v1\nkind: Scenario\nproxies: [{name: client, namespace: default}]\n";
+    let files = folder(&[("scenario.yaml", scenario), ("vs.yaml", virtual_service("reviews").as_bytes())]);
+    let whole = towtank(&files, &["routes", "."]).ends_with(0);
+    for path in ["scenario.yaml", "./scenario.yaml"] {
+        let named = towtank(&files, &["routes", path]).ends_with(0);
+        assert_eq!(named.out, whole.out, "{path}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn loops_of_folders_end() {

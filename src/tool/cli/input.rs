@@ -71,6 +71,23 @@ pub(super) fn gather_pairs(args: &CommonArgs, against: &[PathBuf]) -> anyhow::Re
     Ok(pairs)
 }
 
+/// The texts of each mesh that `new` means (with `--overlay`), each beside those that stood in `old` before. Without `old` it is what
+/// `git:HEAD` has there, or the same without what is laid over it.
+///
+/// # Errors
+/// A scenario without a counterpart; both sides are the same.
+#[expect(dead_code, reason = "`diff` is going to call it")]
+pub(super) fn gather_pair(
+    args: &CommonArgs,
+    old: &[PathBuf],
+    new: &[PathBuf],
+) -> anyhow::Result<Vec<(Inputs, Inputs)>> {
+    let (exclude, session) = (exclude(args), Session::default());
+    let pairs = Places { paths: new, ..places(args, &exclude, &session) }.gather_pair(old)?;
+    tell_left_out(pairs.iter().flat_map(|(now, before)| [now, before]), args);
+    Ok(pairs)
+}
+
 /// The options of the stages behind reading.
 pub(super) fn options(args: &CommonArgs) -> Options {
     Options {

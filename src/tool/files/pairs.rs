@@ -42,7 +42,6 @@ impl Places<'_> {
     ///
     /// # Errors
     /// As [`Places::gather_pairs`]; both sides are the same.
-    #[cfg_attr(not(test), expect(dead_code, reason = "`diff` is going to call it"))]
     pub(crate) fn gather_pair(&self, old: &[PathBuf]) -> Result<Vec<(Inputs, Inputs)>, Unpaired> {
         let head = [PathBuf::from("git:HEAD")];
         let before = if old.is_empty() { head.as_slice() } else { old };

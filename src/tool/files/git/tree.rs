@@ -1,6 +1,6 @@
 //! The folders and files of one revision, read folder by folder as they are asked for.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
@@ -8,12 +8,13 @@ use rustc_hash::FxHashMap;
 use super::objects::Objects;
 use super::program::Repository;
 use crate::manifest::diagnostic::Finding;
+use crate::tool::files::texts::FILE_BYTES_MAX;
 
 /// Links that are followed on the way to one file, as systems have it.
 const LINKS_MAX: usize = 40;
 
 /// Entries that one walk looks at: a few objects can make up a tree of any size.
-const ENTRIES_MAX: usize = 2_000_000;
+const ENTRIES_MAX: usize = 1_000_000;
 
 /// Folders within folders that a walk goes down.
 const DEPTH_MAX: usize = 1000;
@@ -27,6 +28,8 @@ pub(in crate::tool::files) struct Revision {
     root: String,
     objects: Objects,
     folders: RefCell<FxHashMap<String, Rc<[Entry]>>>,
+    /// Bytes of files that were read.
+    read: Cell<u64>,
 }
 
 /// What an entry of a folder is.
@@ -83,7 +86,14 @@ impl Revision {
     pub(in crate::tool::files) fn open(repository: Repository, name: &str) -> Result<Revision, Box<Finding>> {
         let root = repository.tree_of(name)?;
         let objects = Objects::new(repository.clone());
-        Ok(Revision { repository, name: name.to_owned(), root, objects, folders: RefCell::default() })
+        Ok(Revision {
+            repository,
+            name: name.to_owned(),
+            root,
+            objects,
+            folders: RefCell::default(),
+            read: Cell::new(0),
+        })
     }
 
     /// What a path leads to from the repository's root; `..` and links are followed as a file system follows them.
@@ -138,13 +148,20 @@ impl Revision {
         Ok(Target { path: join(&behind, ""), what: What::Folder, id })
     }
 
-    /// The bytes of a file.
+    /// The bytes of a file. All together they are held to what one file may have: a few objects can stand in a tree any number of times.
     ///
     /// # Errors
     /// What is wrong, to be put behind the name of the file.
     pub(in crate::tool::files) fn read(&self, file: &Target) -> Result<Vec<u8>, String> {
         match file.what {
-            What::File => self.objects.read(&file.id),
+            What::File if self.read.get() > FILE_BYTES_MAX => {
+                Err(format!("is not read: more than {} MiB of the revision are", FILE_BYTES_MAX >> 20))
+            }
+            What::File => {
+                let bytes = self.objects.read(&file.id)?;
+                self.read.set(self.read.get().saturating_add(bytes.len() as u64));
+                Ok(bytes)
+            }
             What::Submodule => {
                 Err("is a submodule, of which the repository has nothing but a commit's name".to_owned())
             }
