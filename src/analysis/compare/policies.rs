@@ -2,6 +2,7 @@
 //! and not on where it goes.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
@@ -84,7 +85,7 @@ impl Changes {
     /// Filter chains of gateways, by listener and conditions.
     pub(super) fn of_listeners(&mut self, before: &RouteTable, now: &RouteTable) {
         for is in &now.listeners {
-            let same_name = |l: &&Listener| l.address == is.address && l.port == is.port;
+            let same_name = |l: &&Arc<Listener>| l.address == is.address && l.port == is.port;
             let Some(was) = before.listeners.iter().find(same_name) else { continue };
             // Envoy refuses a listener with two chains for the same connections; here they are paired in their order.
             let mut of_match: FxHashMap<&FilterChainMatch, VecDeque<&FilterChain>> = FxHashMap::default();

@@ -129,7 +129,7 @@ pub(crate) fn tables(before: &View, now: &View) -> TableChange {
     out
 }
 
-fn by_name(config: Option<&RouteConfiguration>) -> FxHashMap<&SmolStr, &VirtualHost> {
+fn by_name(config: Option<&RouteConfiguration>) -> FxHashMap<&SmolStr, &Arc<VirtualHost>> {
     config.iter().flat_map(|c| &c.virtual_hosts).map(|h| (&h.name, h)).collect()
 }
 
@@ -155,7 +155,7 @@ fn difference(
         return Some("domains of other virtual hosts");
     }
     let worst = |all: &mut dyn Iterator<Item = Agreement>| all.min().unwrap_or(Agreement::Whole);
-    let routes = worst(&mut was.routes.iter().zip(&is.routes).map(|(a, b)| same::route_agreement(a, b)));
+    let routes = worst(&mut was.routes.iter().zip(is.routes.iter()).map(|(a, b)| same::route_agreement(a, b)));
     if was.require_tls != is.require_tls || was.routes.len() != is.routes.len() || routes == Agreement::No {
         return Some("routes");
     }
@@ -212,8 +212,8 @@ impl<'t> PortListeners<'t> {
 
     /// Listeners that proxy TCP.
     fn tcp(&self, old: &RouteTable, new: &RouteTable, general: bool, out: &mut TableChange) {
-        let name = |l: &Listener| SmolStr::new(format!("{}:{}", l.address, l.port));
-        let proxies_tcp = |l: &&Listener| same::tcp_clusters(l).next().is_some();
+        let name = |l: &Arc<Listener>| SmolStr::new(format!("{}:{}", l.address, l.port));
+        let proxies_tcp = |l: &&Arc<Listener>| same::tcp_clusters(l).next().is_some();
         for listener in new.listeners.iter().filter(proxies_tcp) {
             let agrees = general
                 && self.agree.get(&listener.port) == Some(&Agreement::Whole)

@@ -152,7 +152,7 @@ pub(crate) fn measure<'r>(routers: impl Iterator<Item = &'r Router>, results: &[
     };
     for router in routers {
         let table = router.table();
-        for route in table.route_configs.iter().flat_map(|c| &c.virtual_hosts).flat_map(|v| &v.routes) {
+        for route in table.route_configs.iter().flat_map(|c| &c.virtual_hosts).flat_map(|v| v.routes.iter()) {
             let Some(source) = &route.source else { continue };
             let clusters: Vec<_> = match &route.action {
                 RouteAction::Forward(f) => words::targets(f).into_iter().map(|t| (t.cluster, t.at)).collect(),

@@ -30,7 +30,7 @@ impl Names {
     pub(super) fn of(table: &RouteTable) -> Names {
         let mut names = Names { hosts: BTreeMap::new(), namespace: table.proxy.namespace.clone() };
         table.clusters.iter().for_each(|c| names.add(&c.name));
-        for route in table.route_configs.iter().flat_map(|c| &c.virtual_hosts).flat_map(|v| &v.routes) {
+        for route in table.route_configs.iter().flat_map(|c| &c.virtual_hosts).flat_map(|v| v.routes.iter()) {
             if let RouteAction::Forward(forward) = &route.action {
                 crate::envoy::words::targets(forward).iter().for_each(|t| names.add(t.cluster));
             }

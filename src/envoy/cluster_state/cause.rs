@@ -1,5 +1,7 @@
 //! Why requests to a cluster are lost, and what to change.
 
+use std::sync::Arc;
+
 use super::ClusterState;
 use crate::envoy::table::{Cluster, ClusterName, RouteTable};
 use crate::manifest::kinds::Labels;
@@ -158,7 +160,7 @@ fn ports(table: &RouteTable, host: &str) -> Vec<String> {
 }
 
 /// The cluster of all pods of a subset's service, where there are any.
-fn whole_with_endpoints<'t>(table: &'t RouteTable, cluster: &Cluster) -> Option<&'t Cluster> {
+fn whole_with_endpoints<'t>(table: &'t RouteTable, cluster: &Cluster) -> Option<&'t Arc<Cluster>> {
     let (host, _, port) = cluster.name.parts()?;
     table.cluster(&ClusterName::outbound(port, "", host)).filter(|whole| !whole.endpoints.is_empty())
 }

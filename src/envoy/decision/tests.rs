@@ -13,7 +13,8 @@ use crate::manifest::source::{Position, SourceMap};
 
 fn decided(mut table: RouteTable, request: &Request) -> Decision {
     if table.clusters.is_empty() {
-        table.clusters = vec![cluster("", 1, 0), cluster("v1", 2, 0), cluster("v2", 1, 0), cluster("v3", 0, 1)];
+        table.clusters =
+            [cluster("", 1, 0), cluster("v1", 2, 0), cluster("v2", 1, 0), cluster("v3", 0, 1)].map(Arc::new).to_vec();
         table.clusters.sort_by(|a, b| a.name.cmp(&b.name));
     }
     decide(&Router::new(Arc::new(table), &Switches::default()), request, Detail::Steps)
@@ -154,7 +155,8 @@ fn s6_4_direct_responses_redirects_and_grpc() {
 fn vh_14_block_all_is_a_black_hole_and_passthrough_lets_out() {
     let mut table = one_host(vec![]);
     let response = RouteAction::DirectResponse(DirectResponse { status: 502, body: Body::None });
-    table.route_configs[0].virtual_hosts[0] = virtual_host("block_all", &["*"], vec![route(prefix("/"), response)]);
+    table.route_configs[0].virtual_hosts[0] =
+        virtual_host("block_all", &["*"], vec![route(prefix("/"), response)]).into();
     let decision = decided(table, &request("/", &[]));
     assert_eq!((decision.outcome, decision.status), (Some(Outcome::BlackholeCluster), Some(502)));
 

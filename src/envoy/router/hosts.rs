@@ -128,9 +128,9 @@ mod tests {
             name: "v".into(),
             domains: domains.iter().map(|d| (*d).into()).collect(),
             require_tls: false,
-            routes: Vec::new(),
+            routes: std::sync::Arc::default(),
         };
-        RouteConfiguration { name: "80".into(), virtual_hosts: domains.iter().map(host).collect() }
+        RouteConfiguration { name: "80".into(), virtual_hosts: domains.iter().map(host).map(Into::into).collect() }
     }
 
     #[test]

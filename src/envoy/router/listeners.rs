@@ -51,7 +51,7 @@ impl ListenerIndex {
         }
         ListenerIndex {
             bound,
-            chains: table.listeners.iter().map(ChainIndex::new).collect(),
+            chains: table.listeners.iter().map(|l| ChainIndex::new(l)).collect(),
             target_ports: table.service_ports.iter().copied().rev().collect(),
             kind: table.proxy.kind,
             home: table.proxy.ips.clone(),

@@ -184,13 +184,13 @@ impl Router {
             }
             ChainAction::Tcp(_) => None,
         };
-        let configs_of = |listener: &Listener| {
+        let configs_of = |listener: &Arc<Listener>| {
             let chains = listener.filter_chains.iter().map(config_of).collect();
             (chains, listener.default_filter_chain.as_ref().and_then(config_of))
         };
         Router {
             listeners: ListenerIndex::new(&table),
-            addresses: table.listeners.iter().map(listener_address).collect(),
+            addresses: table.listeners.iter().map(|l| listener_address(l)).collect(),
             chain_configs: table.listeners.iter().map(configs_of).collect(),
             configs,
             paths: path_options(table.path_normalization, switches),
@@ -330,7 +330,7 @@ impl Router {
     }
 
     pub(crate) fn listener(&self, listener: u32) -> Option<&Listener> {
-        self.table.listeners.get(listener as usize)
+        self.table.listeners.get(listener as usize).map(AsRef::as_ref)
     }
 
     pub(crate) fn chain(&self, listener: u32, chain: ChainId) -> Option<&FilterChain> {
@@ -353,7 +353,7 @@ impl Router {
         self.table.route_configs.get(config as usize)
     }
 
-    pub(crate) fn virtual_host(&self, config: u32, virtual_host: u32) -> Option<&VirtualHost> {
+    pub(crate) fn virtual_host(&self, config: u32, virtual_host: u32) -> Option<&Arc<VirtualHost>> {
         self.config(config)?.virtual_hosts.get(virtual_host as usize)
     }
 

@@ -71,7 +71,9 @@ pub(crate) fn check_listener(listener: &Listener, out: &mut Vec<Rejection>) {
 /// Appends everything that is wrong with `config`. `twice` are the domains that come more than once.
 pub(crate) fn check(config: &RouteConfiguration, twice: &[SmolStr], patterns: &mut Patterns, out: &mut Vec<Rejection>) {
     for domain in twice {
-        let of = |name: &&crate::envoy::table::VirtualHost| name.domains.iter().any(|d| d.eq_ignore_ascii_case(domain));
+        let of = |name: &&std::sync::Arc<crate::envoy::table::VirtualHost>| {
+            name.domains.iter().any(|d| d.eq_ignore_ascii_case(domain))
+        };
         out.push(Rejection {
             part: Part::RouteConfig(config.name.clone()),
             virtual_host: config.virtual_hosts.iter().rfind(of).map(|v| v.name.clone()).unwrap_or_default(),
@@ -80,7 +82,7 @@ pub(crate) fn check(config: &RouteConfiguration, twice: &[SmolStr], patterns: &m
         });
     }
     for host in &config.virtual_hosts {
-        for route in &host.routes {
+        for route in host.routes.iter() {
             for reason in route_faults(route, patterns) {
                 out.push(Rejection {
                     part: Part::RouteConfig(config.name.clone()),

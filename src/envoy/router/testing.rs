@@ -38,10 +38,11 @@ pub(crate) fn table(kind: ProxyKind) -> RouteTable {
 /// A sidecar with the listener `0.0.0.0:80`, whose table `80` has one virtual host for every authority.
 pub(crate) fn one_host(routes: Vec<Route>) -> RouteTable {
     let mut table = table(ProxyKind::Sidecar);
-    table.listeners.push(http_listener("0.0.0.0", 80, "80"));
-    table
-        .route_configs
-        .push(RouteConfiguration { name: "80".into(), virtual_hosts: vec![virtual_host("any", &["*"], routes)] });
+    table.listeners.push(http_listener("0.0.0.0", 80, "80").into());
+    table.route_configs.push(RouteConfiguration {
+        name: "80".into(),
+        virtual_hosts: vec![virtual_host("any", &["*"], routes).into()],
+    });
     table
 }
 

@@ -145,14 +145,14 @@ fn s2_1_two_headers_with_many_values_each_are_looked_up_apart() {
 fn gateway() -> Router {
     let mut table = table(ProxyKind::Gateway);
     table.service_ports = vec![(80, 8080), (443, 8443)];
-    table.listeners.push(http_listener("0.0.0.0", 8080, "http.8080"));
+    table.listeners.push(http_listener("0.0.0.0", 8080, "http.8080").into());
     let mut tls = http_listener("0.0.0.0", 8443, "https");
     tls.filter_chains[0].tls = Some(DownstreamTls::Simple);
     tls.filter_chains[0].matcher.server_names = vec!["a.com".into()];
-    table.listeners.push(tls);
+    table.listeners.push(tls.into());
     for name in ["http.8080", "https"] {
         let host = virtual_host("a", &["a.com"], vec![route(prefix("/"), to("v1"))]);
-        table.route_configs.push(RouteConfiguration { name: name.into(), virtual_hosts: vec![host] });
+        table.route_configs.push(RouteConfiguration { name: name.into(), virtual_hosts: vec![host.into()] });
     }
     router(table)
 }
@@ -196,7 +196,9 @@ fn ev_9_tls_and_plain_text_must_fit_the_chain() {
 #[test]
 fn s1_6_no_other_virtual_host_is_tried() {
     let mut table = one_host(vec![route(prefix("/"), to("v1"))]);
-    table.route_configs[0].virtual_hosts.push(virtual_host("shop", &["shop"], vec![route(prefix("/x"), to("v1"))]));
+    table.route_configs[0]
+        .virtual_hosts
+        .push(virtual_host("shop", &["shop"], vec![route(prefix("/x"), to("v1"))]).into());
     let found = ends(&router(table), &get("shop", 80, false));
     let end = HttpEnd::NoRoute { config: 0, virtual_host: 1 };
     assert_eq!(found, Found::Http { listener: 0, chain: ChainId::Chain(0), end });
@@ -205,7 +207,7 @@ fn s1_6_no_other_virtual_host_is_tried() {
 #[test]
 fn s1_7_require_tls_comes_before_routes() {
     let mut table = one_host(vec![]);
-    table.route_configs[0].virtual_hosts[0].require_tls = true;
+    Arc::make_mut(&mut table.route_configs[0].virtual_hosts[0]).require_tls = true;
     let router = router(table);
     let end = HttpEnd::RequireTls { config: 0, virtual_host: 0 };
     assert_eq!(ends(&router, &get("a", 80, false)), Found::Http { listener: 0, chain: ChainId::Chain(0), end });
@@ -222,8 +224,8 @@ fn li_4_ports_nobody_serves_go_to_the_virtual_outbound_listener() {
 #[test]
 fn listeners_bound_to_the_address_that_dns_gives_come_before_wildcard_ones() {
     let mut table = one_host(vec![]);
-    table.listeners.insert(0, http_listener("10.96.0.1", 80, "own"));
-    table.names.addresses.insert("db".into(), vec!["10.96.0.1".parse().unwrap()]);
+    table.listeners.insert(0, http_listener("10.96.0.1", 80, "own").into());
+    Arc::make_mut(&mut table.names.own).insert("db".into(), vec!["10.96.0.1".parse().unwrap()]);
     let router = router(table);
     let listener = |authority| match ends(&router, &get(authority, 80, false)) {
         Found::Http { listener, .. } => listener,
@@ -239,7 +241,7 @@ fn s2_5_what_envoy_refuses_is_listed() {
     let mut bad = route(on(PathMatch::Regex("(".into())), to("v1"));
     bad.matcher.headers.push(header("x", ValueMatch::Prefix("".into())));
     let mut table = one_host(vec![bad, route(prefix("/"), RouteAction::Nothing)]);
-    table.route_configs[0].virtual_hosts.push(virtual_host("b", &["B", "b"], vec![]));
+    table.route_configs[0].virtual_hosts.push(virtual_host("b", &["B", "b"], vec![]).into());
     let router = router(table);
     let reasons: Vec<_> = router.rejected().iter().map(|r| r.reason.as_str()).collect();
     assert_eq!(reasons.len(), 4, "{reasons:?}");
@@ -250,7 +252,7 @@ fn s2_5_what_envoy_refuses_is_listed() {
 #[test]
 fn s0_7_detection_takes_any_method_and_the_codec_refuses_it() {
     let mut table = one_host(vec![route(prefix("/"), to("v1"))]);
-    let listener = &mut table.listeners[0];
+    let listener = Arc::make_mut(&mut table.listeners[0]);
     listener.filter_chains[0].matcher.application_protocols = vec!["http/1.1".into(), "h2c".into()];
     let action = ChainAction::Tcp(TcpDestination::Cluster(ClusterName::Passthrough));
     let tcp = FilterChain { matcher: FilterChainMatch::default(), tls: None, tls_settings: None, action, source: None };

@@ -27,13 +27,13 @@ use crate::manifest::kinds::PathNormalizationType;
 pub(crate) struct RouteTable {
     pub proxy: Arc<Proxy>,
     /// Sorted by address and port; without the virtual inbound and outbound listeners.
-    pub listeners: Vec<Listener>,
+    pub listeners: Vec<Arc<Listener>>,
     /// The listener that takes connections to ports nobody serves; None on gateways.
     pub virtual_outbound: Option<VirtualOutbound>,
     /// Sorted by name.
     pub route_configs: Vec<RouteConfiguration>,
     /// Sorted by name.
-    pub clusters: Vec<Cluster>,
+    pub clusters: Vec<Arc<Cluster>>,
     pub path_normalization: PathNormalizationType,
     /// What the client's DNS answers for names of the mesh.
     pub names: NameTable,
@@ -58,8 +58,8 @@ impl RouteTable {
     pub(crate) fn has_cluster_of(&self, host: &str) -> bool {
         let mut rest = self.clusters.as_slice();
         // Outbound clusters come first, sorted by port and then host; an SNI form always has a twin among them.
-        while let Some(Cluster { name: ClusterName::Outbound { port, .. }, .. }) = rest.first() {
-            let same_port = |c: &Cluster| matches!(&c.name, ClusterName::Outbound { port: p, .. } if p == port);
+        while let Some(Cluster { name: ClusterName::Outbound { port, .. }, .. }) = rest.first().map(AsRef::as_ref) {
+            let same_port = |c: &Arc<Cluster>| matches!(&c.name, ClusterName::Outbound { port: p, .. } if p == port);
             let (of_port, others) = rest.split_at(rest.partition_point(same_port));
             if of_port.binary_search_by(|c| c.name.parts().map_or("", |(h, _, _)| h).cmp(host)).is_ok() {
                 return true;
@@ -70,7 +70,7 @@ impl RouteTable {
     }
 
     /// The cluster of that name; routes may name clusters that don't exist.
-    pub(crate) fn cluster(&self, name: &ClusterName) -> Option<&Cluster> {
+    pub(crate) fn cluster(&self, name: &ClusterName) -> Option<&Arc<Cluster>> {
         let i = self.clusters.binary_search_by(|c| c.name.cmp(name)).ok()?;
         self.clusters.get(i)
     }

@@ -11,7 +11,7 @@ use crate::manifest::kinds::Nanos;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RouteConfiguration {
     pub name: SmolStr,
-    pub virtual_hosts: Vec<VirtualHost>,
+    pub virtual_hosts: Vec<Arc<VirtualHost>>,
 }
 
 /// An Envoy VirtualHost.
@@ -23,7 +23,7 @@ pub(crate) struct VirtualHost {
     /// `require_tls: ALL`: plain requests are redirected to https before any route is looked at (GW-9).
     pub require_tls: bool,
     /// In match order. Shared between virtual hosts that got the same routes.
-    pub routes: Vec<Arc<Route>>,
+    pub routes: Arc<[Arc<Route>]>,
 }
 
 /// An Envoy Route.

@@ -13,9 +13,9 @@ use smol_str::SmolStr;
 use super::Client;
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::istio::mesh::{
-    EndpointFilter, MESH_GATEWAY, MergedDestinationRule, Mesh, TrafficDistribution, VirtualService, locality,
+    EndpointFilter, MESH_GATEWAY, Mesh, TrafficDistribution, VirtualService, balancers, locality,
 };
-use crate::manifest::kinds::{ContainerPort, HashKey, Labels, LbPolicy, LoadBalancer, TrafficPolicy};
+use crate::manifest::kinds::{ContainerPort, HashKey, Labels, LbPolicy, TrafficPolicy};
 
 /// Labels that differ from one pod of a workload to the next; of a gateway they count only where somebody names them.
 pub(super) const PER_POD: [&str; 5] = [
@@ -103,10 +103,9 @@ impl<'a> Conditions<'a> {
                 self.named.entry(namespace).or_default().add(selector);
                 self.gateways.add(selector);
             }
-            self.keys.extend(failover_labels(rule));
-            self.any_address |= policies(rule).any(hashes_clients);
+            self.any_address |= rule.policies().any(hashes_clients);
         }
-        self.keys.extend(mesh.config.locality_lb_setting.iter().flat_map(|lb| labels_of(&lb.failover_priority)));
+        self.keys.extend(locality::failover_keys(mesh));
         for vs in mesh.virtual_services.all.iter().filter(|vs| vs.gateways.contains(&MESH_GATEWAY)) {
             let asked: Vec<(&Labels, &str)> = sources(vs).filter(|(labels, _)| !labels.is_empty()).collect();
             if asked.is_empty() {
@@ -180,22 +179,6 @@ fn sources(vs: &VirtualService) -> impl Iterator<Item = (&Labels, &str)> {
     http.chain(tls).chain(tcp)
 }
 
-/// Every policy of a rule.
-fn policies(rule: &MergedDestinationRule) -> impl Iterator<Item = &TrafficPolicy> {
-    rule.traffic_policy.iter().chain(rule.subsets.iter().filter_map(|s| s.traffic_policy.as_ref()))
-}
-
-fn balancers(policy: &TrafficPolicy) -> impl Iterator<Item = &LoadBalancer> {
-    let ports = policy.port_level_settings.iter().filter_map(|p| p.load_balancer.as_ref());
-    policy.load_balancer.iter().chain(ports)
-}
-
-/// Keys of the labels by which a rule prefers endpoints.
-fn failover_labels(rule: &MergedDestinationRule) -> impl Iterator<Item = &str> {
-    let settings = policies(rule).flat_map(balancers).filter_map(|lb| lb.locality_lb_setting.as_ref());
-    settings.flat_map(|lb| labels_of(&lb.failover_priority))
-}
-
 /// Whether requests of one client are kept together by its address: also where a cookie is made for those that bring none.
 fn hashes_clients(policy: &TrafficPolicy) -> bool {
     balancers(policy).any(|lb| match &lb.policy {
@@ -206,11 +189,6 @@ fn hashes_clients(policy: &TrafficPolicy) -> bool {
         },
         _ => false,
     })
-}
-
-/// `key` or `key=value`; with a value the client's own doesn't count.
-fn labels_of(priority: &[SmolStr]) -> impl Iterator<Item = &str> {
-    priority.iter().map(SmolStr::as_str).filter(|entry| !entry.contains('='))
 }
 
 fn addresses(mesh: &Mesh, service: &crate::istio::mesh::Service) -> Vec<IpAddr> {

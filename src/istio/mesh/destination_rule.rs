@@ -6,7 +6,9 @@ use smol_str::SmolStr;
 use super::{HostTable, fqdn};
 use crate::envoy::proxy::Proxy;
 use crate::envoy::table::{Note, NoteKind};
-use crate::manifest::kinds::{DestinationRule, Labels, MeshConfig, Object, ObjectId, Subset, TrafficPolicy};
+use crate::manifest::kinds::{
+    DestinationRule, Labels, LoadBalancer, MeshConfig, Object, ObjectId, Subset, TrafficPolicy,
+};
 use crate::manifest::source::Position;
 
 /// One rule after merging (DS-5).
@@ -30,6 +32,17 @@ impl MergedDestinationRule {
     pub(crate) fn subset(&self, name: &str) -> Option<&Subset> {
         self.subsets.iter().find(|s| s.name == name)
     }
+
+    /// Every policy of the rule.
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &TrafficPolicy> {
+        self.traffic_policy.iter().chain(self.subsets.iter().filter_map(|s| s.traffic_policy.as_ref()))
+    }
+}
+
+/// The balancers of a policy: its own, and those of single ports.
+pub(crate) fn balancers(policy: &TrafficPolicy) -> impl Iterator<Item = &LoadBalancer> {
+    let ports = policy.port_level_settings.iter().filter_map(|p| p.load_balancer.as_ref());
+    policy.load_balancer.iter().chain(ports)
 }
 
 /// Rules for one host, in the order DS-2.

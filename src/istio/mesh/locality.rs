@@ -5,8 +5,9 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smol_str::{SmolStr, format_smolstr};
 
+use super::{MergedDestinationRule, Mesh, balancers};
 use crate::envoy::proxy::Proxy;
-use crate::manifest::kinds::{KubernetesNode, Labels, Object};
+use crate::manifest::kinds::{KubernetesNode, Labels, LocalityLb, Object};
 
 const REGION: &str = "topology.kubernetes.io/region";
 const ZONE: &str = "topology.kubernetes.io/zone";
@@ -107,9 +108,20 @@ pub(crate) fn with_topology(labels: &Labels, locality: &str, node: &str, network
     labels.iter().map(|(k, v)| (k.clone(), v.clone())).chain(known.map(|(k, v)| (k.into(), v.into()))).collect()
 }
 
-/// The node of a proxy that doesn't say: its host name label.
-pub(crate) fn node_of_labels(labels: &Labels) -> &str {
-    labels.get(HOSTNAME).unwrap_or_default()
+/// The node of a proxy; where that doesn't say, what its host name label does.
+pub(crate) fn node_of(proxy: &Proxy) -> &str {
+    if proxy.node.is_empty() { proxy.labels.get(HOSTNAME).unwrap_or_default() } else { &proxy.node }
+}
+
+/// Keys of the labels by which endpoints are preferred (EP-15); some come more than once.
+pub(crate) fn failover_keys(mesh: &Mesh) -> impl Iterator<Item = &str> {
+    fn of_rule(rule: &MergedDestinationRule) -> impl Iterator<Item = &LocalityLb> {
+        rule.policies().flat_map(balancers).filter_map(|lb| lb.locality_lb_setting.as_ref())
+    }
+    let settings = mesh.destination_rules.all().flat_map(of_rule).chain(&mesh.config.locality_lb_setting);
+    let priorities = settings.flat_map(|lb| &lb.failover_priority);
+    // `key` or `key=value`; with a value the client's own doesn't count.
+    priorities.map(SmolStr::as_str).filter(|entry| !entry.contains('='))
 }
 
 #[cfg(test)]

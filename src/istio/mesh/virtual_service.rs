@@ -2,14 +2,17 @@
 
 mod delegate;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use rustc_hash::FxHashMap;
+use indexmap::IndexSet;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::{Visibility, fqdn};
 use crate::envoy::table::{Note, RouteSource};
-use crate::manifest::kinds::{self, CreationTime, HttpRoute, MeshConfig, Object, ObjectId, TcpRoute, TlsRoute};
+use crate::manifest::kinds::{
+    self, CreationTime, HttpMatch, HttpRoute, MeshConfig, Object, ObjectId, TcpRoute, TlsRoute,
+};
 use crate::manifest::source::Position;
 
 /// The reserved gateway name that means all sidecars (GR-1).
@@ -30,6 +33,32 @@ pub(crate) struct VirtualService {
     pub tls: Vec<TlsRoute>,
     pub tcp: Vec<TcpRoute>,
     pub visibility: Visibility,
+    depends: OnceLock<Dependence>,
+}
+
+/// What the HTTP rules of a VirtualService ask of the mesh around them and of the client.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Dependence {
+    /// Hosts that rules send or mirror to, each once, in the order of their first mention.
+    pub hosts: Vec<SmolStr>,
+    /// Matches that ask for the client's labels or namespace, by the positions of rule and match.
+    pub sources: Vec<(usize, usize)>,
+}
+
+impl VirtualService {
+    /// Found out when first asked.
+    pub(crate) fn depends(&self) -> &Dependence {
+        self.depends.get_or_init(|| {
+            let mut hosts: IndexSet<&SmolStr, FxBuildHasher> = IndexSet::default();
+            let mut sources = Vec::new();
+            for (i, rule) in self.http.iter().map(|rule| &rule.route).enumerate() {
+                hosts.extend(rule.destinations().map(|d| &d.host));
+                let asks = |m: &HttpMatch| !m.source_labels.is_empty() || !m.source_namespace.is_empty();
+                sources.extend(rule.matches.iter().enumerate().filter(|(_, m)| asks(m)).map(|(k, _)| (i, k)));
+            }
+            Dependence { hosts: hosts.into_iter().cloned().collect(), sources }
+        })
+    }
 }
 
 /// One HTTP rule after delegate merging, with its provenance.
@@ -149,6 +178,7 @@ fn prepare(
         tls: spec.tls,
         tcp: spec.tcp,
         visibility,
+        depends: OnceLock::new(),
     }
 }
 

@@ -10,6 +10,7 @@ mod host_index;
 pub(crate) mod http;
 mod listeners;
 mod names;
+mod parts;
 mod sidecar_routes;
 mod tcp;
 #[cfg(test)]
@@ -20,52 +21,78 @@ use std::sync::Arc;
 
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::table::{Note, RouteTable};
-use crate::istio::mesh::{Mesh, Scope};
+use crate::istio::mesh::{MergedDestinationRule, Mesh, Scope, Service};
 
 pub(crate) use clusters::{Crash, crash};
+pub(crate) use parts::Parts;
 
 /// What every step of one proxy's translation reads, and where it leaves its notes.
 pub(crate) struct Context<'a> {
     pub mesh: &'a Mesh,
+    /// What proxies of the mesh have alike.
+    pub parts: &'a Parts<'a>,
     /// With the labels that Istio gives it besides its own.
     pub proxy: &'a Arc<Proxy>,
     pub scope: Scope,
     pub notes: RefCell<Vec<Note>>,
+    /// The DestinationRules of the scope's services, in their order (DS-7).
+    rules: Vec<Option<&'a MergedDestinationRule>>,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    fn new(parts: &'a Parts<'a>, proxy: &'a Arc<Proxy>) -> Context<'a> {
+        let mesh = parts.mesh;
+        let scope = mesh.scope(proxy);
+        let select = |s: &Arc<Service>| mesh.destination_rules.select(proxy, &s.hostname, &s.namespace);
+        let rules = scope.services.values().map(select).collect();
+        Context { mesh, parts, proxy, scope, notes: RefCell::default(), rules }
+    }
+
     pub(crate) fn note(&self, note: Note) {
         self.notes.borrow_mut().push(note);
+    }
+
+    /// The DestinationRule for a host of the scope.
+    fn rule(&self, host: &str) -> Option<&'a MergedDestinationRule> {
+        self.rules.get(self.scope.services.get_index_of(host)?).copied().flatten()
     }
 }
 
 /// The route table of one proxy.
 pub(crate) fn route_table(mesh: &Mesh, proxy: &Arc<Proxy>) -> RouteTable {
-    let labelled = mesh.nodes.labelled(proxy);
-    let cx = Context { mesh, proxy: &labelled, scope: mesh.scope(&labelled), notes: RefCell::new(mesh.notes.clone()) };
-    let (listeners, virtual_outbound, mut route_configs) = match proxy.kind {
-        ProxyKind::Sidecar => {
-            let plan = listeners::sidecar_listeners(&cx);
-            let route_configs = sidecar_routes::route_configs(&cx, &plan.route_config_names);
-            (plan.listeners, Some(plan.virtual_outbound), route_configs)
+    Parts::new(mesh).route_table(proxy)
+}
+
+impl Parts<'_> {
+    /// The route table of one proxy of the mesh, with the parts that others have too.
+    pub(crate) fn route_table(&self, proxy: &Arc<Proxy>) -> RouteTable {
+        let mesh = self.mesh;
+        let labelled = mesh.nodes.labelled(proxy);
+        let cx = Context::new(self, &labelled);
+        cx.notes.borrow_mut().clone_from(&mesh.notes);
+        let (listeners, virtual_outbound, mut route_configs) = match proxy.kind {
+            ProxyKind::Sidecar => {
+                let plan = listeners::sidecar_listeners(&cx);
+                let route_configs = sidecar_routes::route_configs(&cx, &plan.route_config_names);
+                (plan.listeners, Some(plan.virtual_outbound), route_configs)
+            }
+            ProxyKind::Gateway => {
+                let plan = gateway::gateway_listeners(&cx);
+                (plan.listeners, None, plan.route_configs)
+            }
+        };
+        route_configs.sort_by(|a, b| a.name.cmp(&b.name));
+        let clusters = clusters::clusters(&cx);
+        RouteTable {
+            proxy: proxy.clone(),
+            listeners: listeners.into_iter().map(|l| self.listeners.of(&l.name.clone(), l)).collect(),
+            virtual_outbound,
+            route_configs,
+            clusters,
+            path_normalization: mesh.config.path_normalization,
+            names: names::name_table(&cx),
+            service_ports: gateway::service_ports(&cx),
+            notes: cx.notes.into_inner(),
         }
-        ProxyKind::Gateway => {
-            let plan = gateway::gateway_listeners(&cx);
-            (plan.listeners, None, plan.route_configs)
-        }
-    };
-    route_configs.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut clusters = clusters::clusters(&cx);
-    clusters.sort_by(|a, b| a.name.cmp(&b.name));
-    RouteTable {
-        proxy: proxy.clone(),
-        listeners,
-        virtual_outbound,
-        route_configs,
-        clusters,
-        path_normalization: mesh.config.path_normalization,
-        names: names::name_table(&cx),
-        service_ports: gateway::service_ports(&cx),
-        notes: cx.notes.into_inner(),
     }
 }

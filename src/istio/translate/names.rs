@@ -1,12 +1,14 @@
 //! The names that the proxy's pod can look up, and their addresses.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use smol_str::{SmolStr, format_smolstr};
 
 use super::Context;
-use crate::envoy::table::{Health, NameTable};
-use crate::istio::mesh::{Address, EndpointFilter, Registry, Resolution, Service};
+use crate::envoy::proxy::{Proxy, ProxyKind};
+use crate::envoy::table::{Health, NameTable, Names};
+use crate::istio::mesh::{Address, EndpointFilter, Mesh, Registry, Resolution, Service};
 use crate::manifest::kinds::Labels;
 
 /// Names and addresses as the cluster's DNS has them.
@@ -16,41 +18,58 @@ use crate::manifest::kinds::Labels;
 /// names, if the mesh knows that. Hosts of ServiceEntries are missing, also those with addresses: only Istio's own DNS proxy,
 /// which is off by default, would answer for them; without it their names lead outside the mesh.
 pub(crate) fn name_table(cx: &Context<'_>) -> NameTable {
-    let mut table = NameTable::default();
-    let services = &cx.mesh.services;
-    table.addresses.reserve(services.len() * 3);
-    for service in services.iter().filter(|s| s.registry == Registry::Kubernetes && !s.is_alias()) {
-        let addresses = if service.is_headless() { pod_addresses(cx, service) } else { own_addresses(service) };
-        add_kubernetes(&mut table, cx, service, &addresses);
+    let namespace = &cx.proxy.namespace;
+    NameTable {
+        everywhere: cx.parts.names.get_or_init(|| Arc::new(everywhere(cx.mesh))).clone(),
+        own: cx.parts.own_names.get_or(namespace.clone(), |_| Arc::new(own(cx, namespace))),
     }
-    for service in services.iter().filter(|s| s.registry == Registry::Kubernetes) {
-        if let Resolution::Alias(_) = service.resolution {
-            let addresses = end_of_chain(cx, service).and_then(|name| table.addresses.get(&name).cloned());
-            add_kubernetes(&mut table, cx, service, &addresses.unwrap_or_default());
-        }
-    }
-    table
 }
 
-/// Adds the names that the pod's search domains make of a Service.
-fn add_kubernetes(table: &mut NameTable, cx: &Context<'_>, service: &Service, addresses: &[IpAddr]) {
+/// Names with a namespace.
+fn everywhere(mesh: &Mesh) -> Names {
+    let mut names = Names::default();
+    names.reserve(mesh.services.len() * 3);
+    for service in mesh.services.iter().filter(|s| s.registry == Registry::Kubernetes && !s.is_alias()) {
+        let addresses = if service.is_headless() { pod_addresses(mesh, service) } else { own_addresses(service) };
+        add_kubernetes(&mut names, service, &addresses);
+    }
+    for service in mesh.services.iter().filter(|s| s.registry == Registry::Kubernetes) {
+        if let Resolution::Alias(_) = service.resolution {
+            let addresses = end_of_chain(mesh, service).and_then(|name| names.get(&name).cloned());
+            add_kubernetes(&mut names, service, &addresses.unwrap_or_default());
+        }
+    }
+    names
+}
+
+/// The bare names of the Services in a namespace.
+fn own(cx: &Context<'_>, namespace: &str) -> Names {
+    let mut names = Names::default();
+    let everywhere = cx.parts.names.get_or_init(|| Arc::new(everywhere(cx.mesh)));
+    let own = cx.mesh.services.iter().filter(|s| s.registry == Registry::Kubernetes && s.namespace == namespace);
+    for service in own {
+        let full = lower(&format_smolstr!("{}.{namespace}", service.name));
+        if let Some(addresses) = everywhere.get(&full) {
+            names.entry(lower(&service.name)).or_insert_with(|| addresses.clone());
+        }
+    }
+    names
+}
+
+/// Adds the names that search domains make of a Service wherever the pod runs.
+fn add_kubernetes(names: &mut Names, service: &Service, addresses: &[IpAddr]) {
     if addresses.is_empty() {
         return;
     }
     let (name, namespace) = (&service.name, &service.namespace);
-    if *namespace == cx.proxy.namespace {
-        add(table, lower(name), addresses);
-    }
-    add(table, lower(&format_smolstr!("{name}.{namespace}")), addresses);
-    add(table, lower(&format_smolstr!("{name}.{namespace}.svc")), addresses);
-    add(table, lower(&service.hostname), addresses);
+    add(names, lower(&format_smolstr!("{name}.{namespace}")), addresses);
+    add(names, lower(&format_smolstr!("{name}.{namespace}.svc")), addresses);
+    add(names, lower(&service.hostname), addresses);
 }
 
 /// What is there first stays in front.
-fn add(table: &mut NameTable, name: SmolStr, addresses: &[IpAddr]) {
-    if !addresses.is_empty() {
-        table.addresses.entry(name).or_default().extend_from_slice(addresses);
-    }
+fn add(names: &mut Names, name: SmolStr, addresses: &[IpAddr]) {
+    names.entry(name).or_default().extend_from_slice(addresses);
 }
 
 fn lower(name: &SmolStr) -> SmolStr {
@@ -70,12 +89,21 @@ fn own_addresses(service: &Service) -> Vec<IpAddr> {
 }
 
 /// Pods behind a headless Service that get traffic, each once.
-fn pod_addresses(cx: &Context<'_>, service: &Service) -> Vec<IpAddr> {
+fn pod_addresses(mesh: &Mesh, service: &Service) -> Vec<IpAddr> {
     let no_labels = Labels::default();
+    // Without a node to keep to, it is the same whoever asks.
+    let anyone = Proxy {
+        name: SmolStr::default(),
+        kind: ProxyKind::Sidecar,
+        namespace: SmolStr::default(),
+        labels: Labels::default(),
+        ips: Vec::new(),
+        node: SmolStr::default(),
+    };
     let filter = EndpointFilter { subset: &no_labels, send_unhealthy: false, keep_to_node: false };
     let mut all: Vec<IpAddr> = Vec::new();
     for port in &service.ports {
-        for endpoint in cx.mesh.endpoints.of(service, port, cx.proxy, filter).iter() {
+        for endpoint in mesh.endpoints.of(service, port, &anyone, filter).iter() {
             if endpoint.health == Health::Healthy
                 && let Ok(ip) = endpoint.address.parse()
             {
@@ -89,13 +117,13 @@ fn pod_addresses(cx: &Context<'_>, service: &Service) -> Vec<IpAddr> {
 }
 
 /// The lower-case name that an ExternalName Service leads to in the end; None for a loop.
-fn end_of_chain(cx: &Context<'_>, service: &Service) -> Option<SmolStr> {
+fn end_of_chain(mesh: &Mesh, service: &Service) -> Option<SmolStr> {
     let mut at = service;
     // A chain longer than the number of services has a loop.
-    for _ in 0..=cx.mesh.services.len() {
+    for _ in 0..=mesh.services.len() {
         let Resolution::Alias(target) = &at.resolution else { return Some(lower(&at.hostname)) };
         let target = target.strip_suffix('.').unwrap_or(target);
-        match cx.mesh.service_index.by_hostname(target).first() {
+        match mesh.service_index.by_hostname(target).first() {
             Some(next) => at = next,
             None => return Some(lower(&target.into())),
         }
@@ -105,10 +133,9 @@ fn end_of_chain(cx: &Context<'_>, service: &Service) -> Option<SmolStr> {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-
     use super::*;
     use crate::istio::mesh::test_support::{mesh, sidecar};
+    use crate::istio::translate::Parts;
 
     #[test]
     fn names_of_the_clusters_dns() {
@@ -154,10 +181,9 @@ spec: {hosts: [e.com], addresses: [10.0.2.1], ports: [{number: 80, name: http, p
         );
         let seen = |namespace: &str, name: &str| {
             let proxy = sidecar(namespace, "");
-            let cx = Context { mesh: &mesh, proxy: &proxy, scope: mesh.scope(&proxy), notes: RefCell::default() };
-            let table = name_table(&cx);
-            let all = table.addresses.get(name).cloned().unwrap_or_default();
-            all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+            let parts = Parts::new(&mesh);
+            let table = name_table(&Context::new(&parts, &proxy));
+            table.resolve(name).map(|ip| ip.to_string()).unwrap_or_default()
         };
         for (namespace, name, expected) in [
             ("default", "a", "10.0.0.1"),

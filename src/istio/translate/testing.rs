@@ -1,9 +1,8 @@
 //! Small meshes and short table texts for the tests of this room.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::{Context, sidecar_routes};
+use super::{Context, Parts, sidecar_routes};
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::table::{ForwardTo, Note, PathMatch, Route, RouteAction, RouteConfiguration, ValueMatch};
 use crate::istio::mesh::Mesh;
@@ -65,7 +64,8 @@ pub(crate) fn sidecar(namespace: &str, labels: &str) -> Arc<Proxy> {
 
 /// One table of a sidecar, with the notes that were made on the way.
 pub(crate) fn table(mesh: &Mesh, proxy: &Arc<Proxy>, name: &str) -> (RouteConfiguration, Vec<Note>) {
-    let cx = Context { mesh, proxy, scope: mesh.scope(proxy), notes: RefCell::default() };
+    let parts = Parts::new(mesh);
+    let cx = Context::new(&parts, proxy);
     let mut tables = sidecar_routes::route_configs(&cx, &[name.into()].into());
     assert_eq!(tables.len(), 1);
     (tables.remove(0), cx.notes.into_inner())

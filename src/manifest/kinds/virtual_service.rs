@@ -39,6 +39,14 @@ pub(crate) struct HttpRoute {
     pub at: Position,
 }
 
+impl HttpRoute {
+    /// All that the rule sends or mirrors requests to, in the order in which it is written.
+    pub(crate) fn destinations(&self) -> impl Iterator<Item = &Destination> {
+        let routes = self.route.iter().filter_map(|r| r.destination.as_ref());
+        routes.chain(&self.mirror).chain(self.mirrors.iter().filter_map(|m| m.destination.as_ref()))
+    }
+}
+
 /// One entry of `http[].match`: all conditions must hold.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct HttpMatch {

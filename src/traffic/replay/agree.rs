@@ -109,7 +109,9 @@ fn hosts(stream: &Prepared, x: &View, y: &View) -> bool {
         .collect();
     let route = |(a, b): (&Arc<Route>, &Arc<Route>)| Arc::ptr_eq(a, b) || a == b;
     let same = |a: &VirtualHost, b: &VirtualHost| {
-        a.require_tls == b.require_tls && a.routes.len() == b.routes.len() && a.routes.iter().zip(&b.routes).all(route)
+        a.require_tls == b.require_tls
+            && a.routes.len() == b.routes.len()
+            && a.routes.iter().zip(b.routes.iter()).all(route)
     };
     names.iter().all(|(config, host)| match (x.virtual_host(config, host), y.virtual_host(config, host)) {
         (Some(a), Some(b)) => std::ptr::eq(a, b) || same(a, b),

@@ -28,7 +28,7 @@ pub(super) fn same_host(stream: &Prepared, (x, y): (&View, &View), config: &str,
         && !a.require_tls
         && !b.require_tls
         && a.routes.len() == b.routes.len()
-        && a.routes.iter().zip(&b.routes).all(|(a, b)| Arc::ptr_eq(a, b) || a == b)
+        && a.routes.iter().zip(b.routes.iter()).all(|(a, b)| Arc::ptr_eq(a, b) || a == b)
         && a.routes.iter().all(|r| clusters(r).iter().all(|name| same_cluster(x.table(), y.table(), name)))
         && same_way(x.table(), y.table(), config)
         && stream.classes.iter().zip(&stream.decisions).all(|(class, decision)| leads_there(y, class, decision))
@@ -56,7 +56,7 @@ fn same_cluster(x: &RouteTable, y: &RouteTable, name: &ClusterName) -> bool {
 
 /// The proxies are of one kind, and the listeners on all ports that lead to a route configuration are the same.
 fn same_way(x: &RouteTable, y: &RouteTable, config: &str) -> bool {
-    let leads = |l: &&Listener| {
+    let leads = |l: &&Arc<Listener>| {
         let mut chains = l.filter_chains.iter().chain(&l.default_filter_chain);
         chains.any(|c| matches!(&c.action, ChainAction::Http { route_config } if route_config == config))
     };

@@ -207,7 +207,7 @@ mod tests {
         let mut table = table(ProxyKind::Sidecar);
         let cluster = Cluster { lb, ..cluster("v1", healthy, 1) };
         let name = cluster.name.clone();
-        table.clusters.push(cluster);
+        table.clusters.push(cluster.into());
         endpoint_plan(&table, &name)
     }
 

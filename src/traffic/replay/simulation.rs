@@ -16,6 +16,7 @@ use crate::envoy::decision::{Decision, Detail, decide};
 use crate::envoy::router::Switches;
 use crate::istio::clients::{Audience, Class as Clients, PointsOfView};
 use crate::istio::mesh::Mesh;
+use crate::istio::translate::Parts;
 use crate::traffic::scenario::{Amount, Detect, REQUESTS_MAX, Scenario};
 use crate::traffic::streams::{CLASSES_MAX, Class};
 
@@ -203,7 +204,8 @@ fn gather(
     used.dedup();
     let patterns = Arc::default();
     let views_of = |mesh: &Mesh| -> Vec<Arc<View>> {
-        let view = |class: &Clients| Arc::new(View::sharing(mesh, &class.proxy, &settings.switches, &patterns));
+        let parts = Parts::new(mesh);
+        let view = |class: &Clients| Arc::new(View::sharing(&parts, &class.proxy, &settings.switches, &patterns));
         used.par_iter().filter_map(|i| points.classes.get(*i)).map(view).collect()
     };
     let views = views_of(mesh);

@@ -255,7 +255,7 @@ fn routes(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<Rou
         if host.require_tls {
             continue; // No request ever gets as far as its routes.
         }
-        for (i, route) in (0u32..).zip(&host.routes) {
+        for (i, route) in (0u32..).zip(host.routes.iter()) {
             out.push(RouteCount {
                 proxy: view.table().proxy.name.clone(),
                 route_config: config.into(),

@@ -27,7 +27,7 @@ pub(crate) fn unused(mesh: &Mesh, views: &[Arc<View>]) -> Vec<Unused> {
     let mut used: FxHashSet<&ObjectId> = FxHashSet::default();
     for view in views {
         let table = view.table();
-        let routes = table.route_configs.iter().flat_map(|c| &c.virtual_hosts).flat_map(|h| &h.routes);
+        let routes = table.route_configs.iter().flat_map(|c| &c.virtual_hosts).flat_map(|h| h.routes.iter());
         let chains = table.listeners.iter().flat_map(|l| l.filter_chains.iter().chain(&l.default_filter_chain));
         let sources = routes.filter_map(|r| r.source.as_ref()).chain(chains.filter_map(|c| c.source.as_ref()));
         for source in sources {

@@ -10,7 +10,7 @@ use crate::envoy::proxy::Proxy;
 use crate::envoy::router::{Router, SharedPatterns, Switches};
 use crate::envoy::table::{Route, RouteTable, VirtualHost};
 use crate::istio::mesh::Mesh;
-use crate::istio::translate;
+use crate::istio::translate::Parts;
 
 /// A router, and an index of its table by the names that decisions carry.
 #[derive(Debug)]
@@ -23,17 +23,17 @@ pub(crate) struct View {
 impl View {
     /// Resolves the proxy's table and compiles it.
     pub(crate) fn new(mesh: &Mesh, proxy: &Arc<Proxy>, switches: &Switches) -> View {
-        View::sharing(mesh, proxy, switches, &Arc::default())
+        View::sharing(&Parts::new(mesh), proxy, switches, &Arc::default())
     }
 
-    /// The same beside other views of a run, whose regexes are shared.
+    /// The same beside other views of a mesh, which share what they have alike.
     pub(crate) fn sharing(
-        mesh: &Mesh,
+        parts: &Parts<'_>,
         proxy: &Arc<Proxy>,
         switches: &Switches,
         patterns: &Arc<SharedPatterns>,
     ) -> View {
-        let table = Arc::new(translate::route_table(mesh, proxy));
+        let table = Arc::new(parts.route_table(proxy));
         let mut hosts: FxHashMap<SmolStr, FxHashMap<SmolStr, (u32, u32)>> = FxHashMap::default();
         for (c, config) in (0u32..).zip(&table.route_configs) {
             let of_config = hosts.entry(config.name.clone()).or_default();
@@ -48,7 +48,7 @@ impl View {
         self.router.table()
     }
 
-    pub(super) fn virtual_host(&self, config: &str, name: &str) -> Option<&VirtualHost> {
+    pub(super) fn virtual_host(&self, config: &str, name: &str) -> Option<&Arc<VirtualHost>> {
         let (config, host) = *self.hosts.get(config)?.get(name)?;
         self.router.virtual_host(config, host)
     }

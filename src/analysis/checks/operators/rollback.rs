@@ -254,7 +254,7 @@ fn effects(mesh: &Mesh, proxies: &[Arc<Proxy>]) -> BTreeMap<String, String> {
         for config in &table.route_configs {
             for host in &config.virtual_hosts {
                 let mut effect = format!("{:?} {}", host.domains, host.require_tls);
-                for route in &host.routes {
+                for route in host.routes.iter() {
                     let mut route = crate::envoy::table::Route::clone(route);
                     (route.source, route.config_path, route.operation) = (None, SmolStr::default(), SmolStr::default());
                     let mut clusters = Vec::new();

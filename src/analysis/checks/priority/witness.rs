@@ -51,22 +51,22 @@ pub(in crate::analysis::checks) fn router(matchers: &[&RouteMatch]) -> Router {
             ips: Vec::new(),
             node: SmolStr::default(),
         }),
-        listeners: vec![Listener {
+        listeners: vec![Arc::new(Listener {
             name: "0.0.0.0_80".into(),
             address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             port: 80,
             filter_chains: vec![chain],
             default_filter_chain: None,
-        }],
+        })],
         virtual_outbound: Some(VirtualOutbound { cluster: ClusterName::Passthrough, port: 15001 }),
         route_configs: vec![RouteConfiguration {
             name: "80".into(),
-            virtual_hosts: vec![VirtualHost {
+            virtual_hosts: vec![Arc::new(VirtualHost {
                 name: "any".into(),
                 domains: vec!["*".into()],
                 require_tls: false,
                 routes: matchers.iter().map(route).collect(),
-            }],
+            })],
         }],
         clusters: Vec::new(),
         path_normalization: PathNormalizationType::Default,

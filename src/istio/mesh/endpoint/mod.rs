@@ -92,7 +92,7 @@ impl EndpointIndex {
         if filter.subset.is_empty() && !drop_unhealthy && !keep_to_node && !first_only {
             return list.clone();
         }
-        let node = if proxy.node.is_empty() { locality::node_of_labels(&proxy.labels) } else { &proxy.node };
+        let node = locality::node_of(proxy);
         let kept = found
             .all
             .iter()

@@ -2,22 +2,21 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-use smol_str::SmolStr;
-
-use super::{EgressScope, needed_port};
+use super::{EgressScope, ServicesByHost, needed_port};
 use crate::istio::mesh::service_index::preferred;
 use crate::istio::mesh::{Mesh, Port, Registry, Service, VirtualService};
 use crate::manifest::kinds::{Destination, HttpRoute};
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 
 /// Services by hostname while they are gathered.
 #[derive(Default)]
 pub(super) struct ScopeServices {
-    services: IndexMap<SmolStr, Arc<Service>>,
+    services: ServicesByHost,
 }
 
 impl ScopeServices {
-    pub(super) fn finish(self) -> IndexMap<SmolStr, Arc<Service>> {
+    pub(super) fn finish(self) -> ServicesByHost {
         self.services
     }
 
@@ -27,6 +26,7 @@ impl ScopeServices {
             None => {
                 self.services.insert(service.hostname.clone(), service);
             }
+            Some(present) if Arc::ptr_eq(present, &service) => {}
             Some(present) => match (present.registry, service.registry) {
                 (Registry::ServiceEntry, Registry::Kubernetes) => *present = service,
                 (Registry::Kubernetes, Registry::ServiceEntry) => {}
@@ -82,8 +82,8 @@ fn owner<'a>(mesh: &'a Mesh, host: &str, namespace: &str) -> Option<&'a Arc<Serv
 
 /// Destination hosts in the order of their first mention, each with the ports that are named for it; None among them: a
 /// destination without port.
-fn destinations<'a>(vs: &'a VirtualService, namespace: &str) -> IndexMap<&'a str, Vec<Option<u16>>> {
-    let mut all: IndexMap<&str, Vec<Option<u16>>> = IndexMap::new();
+fn destinations<'a>(vs: &'a VirtualService, namespace: &str) -> IndexMap<&'a str, Vec<Option<u16>>, FxBuildHasher> {
+    let mut all: IndexMap<&str, Vec<Option<u16>>, FxBuildHasher> = IndexMap::default();
     let mut add = |destination: &'a Destination| {
         let ports = all.entry(destination.host.as_str()).or_default();
         let port = destination.port_number().filter(|port| *port > 0);
@@ -92,9 +92,7 @@ fn destinations<'a>(vs: &'a VirtualService, namespace: &str) -> IndexMap<&'a str
         }
     };
     for rule in vs.http.iter().map(|rule| &rule.route).filter(|rule| concerns(rule, namespace)) {
-        rule.route.iter().filter_map(|r| r.destination.as_ref()).for_each(&mut add);
-        rule.mirror.iter().for_each(&mut add);
-        rule.mirrors.iter().filter_map(|m| m.destination.as_ref()).for_each(&mut add);
+        rule.destinations().for_each(&mut add);
     }
     let tcp = vs.tcp.iter().flat_map(|rule| &rule.route);
     let tls = vs.tls.iter().flat_map(|rule| &rule.route);

@@ -6,7 +6,7 @@ mod imports;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use smol_str::SmolStr;
 
 use super::{MESH_GATEWAY, Mesh, Registry, Service, VirtualService};
@@ -14,6 +14,9 @@ use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::manifest::kinds::{Destination, EgressListener, Object, ObjectId, OutboundMode, ServerPort, Sidecar};
 use collect::ScopeServices;
 use imports::Imports;
+
+/// Services by hostname, in the order in which they came.
+pub(crate) type ServicesByHost = IndexMap<SmolStr, Arc<Service>, FxBuildHasher>;
 
 /// The part of the mesh that one proxy gets.
 #[derive(Debug, Clone)]
@@ -23,7 +26,7 @@ pub(crate) struct Scope {
     /// At least one for sidecars; exactly one for gateways, without VirtualServices (SC-2).
     pub egress: Vec<EgressScope>,
     /// Scope services by hostname, as written (SC-7, SC-8): what clusters are made of.
-    pub services: IndexMap<SmolStr, Arc<Service>>,
+    pub services: ServicesByHost,
     pub outbound_mode: OutboundMode,
     pub egress_proxy: Option<Destination>,
 }

@@ -8,7 +8,6 @@ use super::{has_cluster, locality};
 use crate::envoy::proxy::Proxy;
 use crate::envoy::table::{Note, NoteKind};
 use crate::istio::mesh::{EndpointFilter, MergedDestinationRule, Mesh, Port, Resolution, Service};
-use crate::istio::translate::Context;
 use crate::manifest::kinds::Labels;
 
 /// Why Istio panics.
@@ -31,24 +30,21 @@ impl Crash {
     }
 
     /// Says it beside what is shown.
-    pub(super) fn note(self, cx: &Context<'_>, service: &Service, rule: Option<&MergedDestinationRule>) {
+    pub(super) fn note(self, service: &Service, rule: Option<&MergedDestinationRule>) -> Note {
         let message = format!(
             "Istio's control plane panics on `{}`: {}; no proxy that sees both gets its configuration",
             service.hostname,
             self.describe()
         );
         let (object, at) = rule.map_or((&service.object, service.at), |r| (&r.object, r.at));
-        let known = cx.notes.borrow().iter().any(|n| n.message == message);
-        if !known {
-            cx.note(Note {
-                kind: NoteKind::Remark,
-                rule: "CL-8",
-                message,
-                object: Some(object.clone()),
-                at,
-                route_config: SmolStr::default(),
-                virtual_host: SmolStr::default(),
-            });
+        Note {
+            kind: NoteKind::Remark,
+            rule: "CL-8",
+            message,
+            object: Some(object.clone()),
+            at,
+            route_config: SmolStr::default(),
+            virtual_host: SmolStr::default(),
         }
     }
 }

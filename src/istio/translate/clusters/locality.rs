@@ -1,5 +1,6 @@
 //! Preference for near endpoints: weights and priorities by locality (EP-15).
 
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -17,11 +18,20 @@ const SUBZONE: &str = "topology.istio.io/subzone";
 const NETWORK: &str = "topology.istio.io/network";
 const HOSTNAME: &str = "kubernetes.io/hostname";
 
-/// Where the proxy is.
+/// Where the proxy is, and whether that was asked.
 pub(super) struct Localities {
-    proxy: SmolStr,
-    /// The proxy's labels with those that say where it is.
-    proxy_labels: Labels,
+    pub(super) place: Arc<Place>,
+    /// What was made depends on the place.
+    pub(super) looked: Cell<bool>,
+}
+
+/// All that clusters can depend on of where a proxy is.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    locality: SmolStr,
+    node: SmolStr,
+    /// Those of the proxy's labels that say where it is, or by which a DestinationRule prefers endpoints.
+    labels: Labels,
 }
 
 /// The setting in force for one cluster.
@@ -34,8 +44,25 @@ enum Setting<'a> {
 
 impl Localities {
     pub(super) fn of(cx: &Context<'_>) -> Localities {
-        let proxy = cx.mesh.nodes.of_proxy(cx.proxy);
-        Localities { proxy_labels: locality::with_topology(&cx.proxy.labels, &proxy, &cx.proxy.node, ""), proxy }
+        let locality = cx.mesh.nodes.of_proxy(cx.proxy);
+        let labels = locality::with_topology(&cx.proxy.labels, &locality, &cx.proxy.node, "");
+        let keys = cx.parts.place_labels();
+        let labels = labels.iter().filter(|(k, _)| keys.contains(k.as_str()));
+        let node = locality::node_of(cx.proxy).into();
+        let place = Place { labels: labels.map(|(k, v)| (k.clone(), v.clone())).collect(), node, locality };
+        Localities { place: Arc::new(place), looked: Cell::new(false) }
+    }
+
+    fn look(&self) -> &Place {
+        self.looked.set(true);
+        &self.place
+    }
+
+    /// Says that the endpoints of a service were asked for, which may be those of the proxy's node alone (EP-8).
+    pub(super) fn note_node(&self, service: &Service) {
+        if service.node_local {
+            self.looked.set(true);
+        }
     }
 
     /// The endpoints with weights and priorities as the proxy should use them; the same list where nothing changes.
@@ -67,7 +94,7 @@ impl Localities {
     /// Envoy weighs localities and then the endpoints inside each. Here both become one weight for each endpoint, in the
     /// same proportions.
     fn distribute(&self, entries: &[LocalityDistribute], endpoints: Arc<[Endpoint]>) -> Arc<[Endpoint]> {
-        let Some(entry) = entries.iter().find(|e| covers(&self.proxy, &e.from)) else { return endpoints };
+        let Some(entry) = entries.iter().find(|e| covers(&self.look().locality, &e.from)) else { return endpoints };
         let mut targets: Vec<&(SmolStr, u32)> = entry.to.iter().collect();
         targets.sort_by(|a, b| most_specific_first(&a.0, &b.0));
         let groups = group_by_locality(&endpoints);
@@ -99,7 +126,7 @@ impl Localities {
     /// Priority 0 for the same sub-zone, 1 zone, 2 region, 3 elsewhere, 4 outside the region named for failover; then
     /// numbered without gaps.
     fn by_place(&self, failover: &[LocalityFailover], endpoints: Arc<[Endpoint]>) -> Arc<[Endpoint]> {
-        let own = locality::parts(&self.proxy);
+        let own = locality::parts(&self.look().locality);
         let to = failover.iter().find(|f| f.from == own[0]).map(|f| f.to.as_str());
         with_priorities(endpoints, |e| {
             let place = locality::parts(&e.locality);
@@ -114,11 +141,12 @@ impl Localities {
     /// Priority by the first of `keys` in which an endpoint differs from the proxy: the earlier, the farther.
     fn by_labels(&self, keys: &[&str], endpoints: Arc<[Endpoint]>) -> Arc<[Endpoint]> {
         let lowest = keys.len();
+        let own = &self.look().labels;
         with_priorities(endpoints, |e| {
             let differs = keys.iter().position(|key| {
                 let (key, wanted) = match key.split_once('=') {
                     Some((key, value)) => (key, value),
-                    None => (*key, self.proxy_labels.get(key).unwrap_or_default()),
+                    None => (*key, own.get(key).unwrap_or_default()),
                 };
                 e.labels.get(key).unwrap_or_default() != wanted
             });
@@ -128,7 +156,7 @@ impl Localities {
 }
 
 /// Says once for a service that zone-aware balancing, which its rule asks for, is not modelled.
-pub(super) fn note_zone_aware(cx: &Context<'_>, service: &Service, rule: &MergedDestinationRule) {
+pub(super) fn zone_aware_note(service: &Service, rule: &MergedDestinationRule) -> Option<Note> {
     let asks = |lb: &Option<LoadBalancer>| {
         let zone_aware = lb.as_ref().and_then(|lb| lb.zone_aware_lb_setting.as_ref());
         zone_aware.is_some_and(|z| z.enabled != Some(false))
@@ -136,9 +164,9 @@ pub(super) fn note_zone_aware(cx: &Context<'_>, service: &Service, rule: &Merged
     let of_rule = rule.traffic_policy.iter();
     let mut policies = of_rule.chain(rule.subsets.iter().filter_map(|s| s.traffic_policy.as_ref()));
     if !policies.any(|p| asks(&p.load_balancer) || p.port_level_settings.iter().any(|e| asks(&e.load_balancer))) {
-        return;
+        return None;
     }
-    cx.note(Note {
+    Some(Note {
         kind: NoteKind::Remark,
         rule: "EP-15",
         message: format!(
@@ -149,7 +177,7 @@ pub(super) fn note_zone_aware(cx: &Context<'_>, service: &Service, rule: &Merged
         at: rule.at,
         route_config: SmolStr::default(),
         virtual_host: SmolStr::default(),
-    });
+    })
 }
 
 /// EP-15: what the DestinationRule says, else the service, else the mesh.

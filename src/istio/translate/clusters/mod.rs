@@ -2,9 +2,11 @@
 
 mod crash;
 mod locality;
+mod made;
 mod policy;
 mod settings;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use smol_str::SmolStr;
@@ -21,65 +23,106 @@ use crate::istio::translate::gateway;
 use crate::manifest::kinds::{Labels, OutboundMode, Subset};
 use policy::EffectivePolicy;
 
-pub(crate) use crash::{Crash, crash};
+use made::ServiceClusters;
 
-/// All clusters of the proxy, with their endpoints, in any order.
-pub(crate) fn clusters(cx: &Context<'_>) -> Vec<Cluster> {
-    let mut all = Vec::with_capacity(cx.scope.services.len() + 2);
+pub(crate) use crash::{Crash, crash};
+pub(crate) use made::ClusterParts;
+
+/// All clusters of the proxy, with their endpoints, sorted by name.
+pub(crate) fn clusters(cx: &Context<'_>) -> Vec<Arc<Cluster>> {
     let localities = locality::Localities::of(cx);
     let sni_form = gateway::passes_sni_through(cx);
-    let mut by_sni_only = Vec::new();
-    for service in cx.scope.services.values().filter(|s| !s.is_alias()) {
-        let rule = cx.mesh.destination_rules.select(cx.proxy, &service.hostname, &service.namespace);
+    let services = cx.scope.services.values().zip(&cx.rules).filter(|(s, _)| !s.is_alias());
+    let mut made: Vec<(u32, Arc<ServiceClusters>)> = Vec::with_capacity(cx.scope.services.len());
+    for (service, rule) in services {
+        let of_service = cx.parts.clusters.of(cx, service, *rule, sni_form, &localities);
+        cx.notes.borrow_mut().extend_from_slice(&of_service.notes);
+        made.push((cx.parts.rank(&service.hostname), of_service));
+    }
+    made.sort_by_key(|(rank, _)| *rank);
+    let mut all = by_port(made.iter().map(|(_, m)| m.plain.as_slice()));
+    all.extend(by_port(made.iter().map(|(_, m)| m.by_sni.as_slice())));
+    let mut fixed = fixed(cx);
+    fixed.sort_by(|a, b| a.name.cmp(&b.name));
+    all.extend(fixed.into_iter().map(Arc::new));
+    all
+}
+
+/// The clusters of services, which come in the order of their hosts and are sorted each by itself: all of them sorted by name.
+fn by_port<'a>(services: impl Iterator<Item = &'a [Arc<Cluster>]>) -> Vec<Arc<Cluster>> {
+    let mut ports: BTreeMap<u16, Vec<Arc<Cluster>>> = BTreeMap::new();
+    for cluster in services.flatten() {
+        let port = cluster.name.parts().map_or(0, |(_, _, port)| port);
+        ports.entry(port).or_default().push(cluster.clone());
+    }
+    ports.into_values().flatten().collect()
+}
+
+impl ServiceClusters {
+    fn make(
+        cx: &Context<'_>,
+        service: &Arc<Service>,
+        rule: Option<&MergedDestinationRule>,
+        sni_form: bool,
+        localities: &locality::Localities,
+    ) -> ServiceClusters {
+        let mut notes = Vec::new();
+        let (mut plain, mut by_sni) = (Vec::new(), Vec::new());
         if let Some(rule) = rule {
-            locality::note_zone_aware(cx, service, rule);
+            notes.extend(locality::zone_aware_note(service, rule));
         }
         for port in service.ports.iter().filter(|p| has_cluster(service, p)) {
-            let site = Site { cx, localities: &localities, service, port, rule, by_sni: false };
+            let site = Site { cx, localities, service, port, rule, by_sni: false };
             let base = EffectivePolicy::of_port(&cx.mesh.config, rule, port.number);
+            localities.note_node(service);
             if let Some(crash) = crash(cx.mesh, cx.proxy, service, port, rule) {
-                crash.note(cx, service, rule);
+                let note = crash.note(service, rule);
+                if !notes.contains(&note) {
+                    notes.push(note);
+                }
             }
             let of_port = site.cluster(&base, None, false);
             // Subsets of a port that leads to the address dialled do so too, whatever they ask for (CL-5).
             let dialled = of_port.as_ref().is_some_and(|c| c.discovery == DiscoveryType::OriginalDst);
-            all.extend(of_port);
+            plain.extend(of_port);
             // A wildcard that is resolved when requests come has no endpoints to choose from.
             if service.resolution != Resolution::DynamicDns {
                 for subset in rule.iter().flat_map(|r| &r.subsets) {
-                    all.extend(site.cluster(&base.for_subset(subset, port.number), Some(subset), dialled));
+                    plain.extend(site.cluster(&base.for_subset(subset, port.number), Some(subset), dialled));
                 }
             }
         }
+        if sni_form {
+            by_sni.extend(plain.iter().filter_map(|c| sni_twin(service, c)));
+        }
         if sni_form && service.resolution == Resolution::DynamicDns {
             for port in service.ports.iter().filter(|p| p.protocol != Protocol::Udp) {
-                let site = Site { cx, localities: &localities, service, port, rule, by_sni: true };
+                let site = Site { cx, localities, service, port, rule, by_sni: true };
                 let base = EffectivePolicy::of_port(&cx.mesh.config, rule, port.number);
                 let clusters = site.cluster(&base, None, false).into_iter().chain(
                     rule.iter()
                         .flat_map(|r| &r.subsets)
                         .filter_map(|s| site.cluster(&base.for_subset(s, port.number), Some(s), false)),
                 );
-                by_sni_only.extend(clusters.filter_map(|c| sni_twin(cx, &c)));
+                by_sni.extend(clusters.filter_map(|c| sni_twin(service, &c)));
             }
         }
+        let finished = |mut clusters: Vec<Cluster>| -> Vec<Arc<Cluster>> {
+            clusters.sort_by(|a, b| a.name.cmp(&b.name));
+            clusters.into_iter().map(Arc::new).collect()
+        };
+        ServiceClusters { plain: finished(plain), by_sni: finished(by_sni), notes, _service: service.clone() }
     }
-    if sni_form {
-        let twins: Vec<Cluster> = all.iter().filter_map(|c| sni_twin(cx, c)).chain(by_sni_only).collect();
-        all.extend(twins);
-    }
-    all.extend(fixed(cx));
-    all
 }
 
 /// The SNI form of an in-mesh service's cluster (CN-3). Of the endpoints of the plain form those are left that EDS brings and
 /// that speak the mesh's own TLS: the gateway passes on what the client encrypted.
-fn sni_twin(cx: &Context<'_>, cluster: &Cluster) -> Option<Cluster> {
+fn sni_twin(service: &Service, cluster: &Cluster) -> Option<Cluster> {
     let ClusterName::Outbound { port, subset, host } = &cluster.name else { return None };
     if cluster.discovery == DiscoveryType::DynamicForwardProxy {
         return None;
     }
-    if cx.scope.services.get(host).is_none_or(|s| s.mesh_external) {
+    if service.mesh_external {
         return None;
     }
     Some(Cluster {
@@ -229,6 +272,7 @@ impl Site<'_> {
         let panics = policy.outlier_detection.is_some_and(|o| o.min_health_percent > 0);
         let near = self.service.traffic_distribution != TrafficDistribution::Any;
         let filter = EndpointFilter { subset, send_unhealthy: near || !panics, keep_to_node: true };
+        self.localities.note_node(self.service);
         self.cx.mesh.endpoints.of(self.service, self.port, self.cx.proxy, filter)
     }
 }

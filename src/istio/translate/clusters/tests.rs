@@ -1,20 +1,20 @@
 //! Clusters of small meshes, as short texts.
 
-use std::cell::RefCell;
-
 use super::*;
 use crate::envoy::proxy::Proxy;
 use crate::envoy::table::Health;
 use crate::istio::mesh::Mesh;
 use crate::istio::mesh::test_support::{gateway, mesh, sidecar};
+use crate::istio::translate::Parts;
 
-fn of(mesh: &Mesh, proxy: &Arc<Proxy>) -> (Vec<Cluster>, Vec<String>) {
-    let cx = Context { mesh, proxy, scope: mesh.scope(proxy), notes: RefCell::default() };
+fn of(mesh: &Mesh, proxy: &Arc<Proxy>) -> (Vec<Arc<Cluster>>, Vec<String>) {
+    let parts = Parts::new(mesh);
+    let cx = Context::new(&parts, proxy);
     let all = clusters(&cx);
     (all, cx.notes.into_inner().into_iter().map(|n| n.message).collect())
 }
 
-fn find(all: &[Cluster], name: &str) -> Cluster {
+fn find(all: &[Arc<Cluster>], name: &str) -> Arc<Cluster> {
     all.iter().find(|c| c.name.to_string() == name).unwrap_or_else(|| panic!("no cluster {name}")).clone()
 }
 

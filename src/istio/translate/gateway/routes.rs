@@ -48,12 +48,12 @@ pub(super) fn route_config(
             name: format_smolstr!("blackhole:{port}"),
             domains: vec!["*".into()],
             require_tls: false,
-            routes: Vec::new(),
+            routes: Arc::default(),
         }]
     } else {
         builder.finish()
     };
-    RouteConfiguration { name: name.clone(), virtual_hosts }
+    RouteConfiguration { name: name.clone(), virtual_hosts: virtual_hosts.into_iter().map(Arc::new).collect() }
 }
 
 struct Builder<'a> {
@@ -63,7 +63,7 @@ struct Builder<'a> {
     /// By lower-cased host.
     hosts: IndexMap<SmolStr, Host>,
     /// Routes once made, by gateway and position of the VirtualService; the same objects are used again (GW-7.3).
-    routes: FxHashMap<(SmolStr, usize), Vec<Arc<Route>>>,
+    routes: FxHashMap<(SmolStr, usize), Arc<[Arc<Route>]>>,
 }
 
 impl Builder<'_> {
@@ -183,7 +183,7 @@ fn collapse(hosts: IndexMap<SmolStr, Host>) -> Vec<VirtualHost> {
             name: host.name,
             domains: vec![domain],
             require_tls: host.require_tls,
-            routes: host.routes,
+            routes: host.routes.into(),
         });
     }
     collapsed
@@ -197,8 +197,9 @@ fn move_catch_alls(cx: &Context<'_>, table: &SmolStr, host: &mut VirtualHost) {
     if first > last_specific {
         return;
     }
-    let (catch_alls, specific): (Vec<_>, Vec<_>) = host.routes.drain(..).partition(|r| http::is_catch_all(r));
-    host.routes = specific;
+    let (catch_alls, specific): (Vec<&Arc<Route>>, Vec<&Arc<Route>>) =
+        host.routes.iter().partition(|r| http::is_catch_all(r));
+    let in_order: Arc<[Arc<Route>]> = specific.into_iter().chain(catch_alls.iter().copied()).cloned().collect();
     if let Some(source) = catch_alls.first().and_then(|r| r.source.as_ref()) {
         let message = format!(
             "{} catch-all route(s) stand behind the routes of VirtualServices that come later",
@@ -207,7 +208,7 @@ fn move_catch_alls(cx: &Context<'_>, table: &SmolStr, host: &mut VirtualHost) {
         let object = Some(source.object.clone());
         cx.note(note(NoteKind::Moved, "GW-11", message, table, &host.name, object, source.at));
     }
-    host.routes.extend(catch_alls);
+    host.routes = in_order;
 }
 
 /// `host:port`, IPv6 addresses in brackets.

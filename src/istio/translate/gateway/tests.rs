@@ -1,6 +1,5 @@
 //! Gateways of small meshes, as short texts.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::*;
@@ -8,6 +7,7 @@ use crate::envoy::proxy::Proxy;
 use crate::envoy::table::{RouteAction, VirtualHost};
 use crate::istio::mesh::Mesh;
 use crate::istio::mesh::test_support::{gateway, mesh};
+use crate::istio::translate::Parts;
 use crate::istio::translate::listeners::tests::show_one;
 
 struct Plan {
@@ -21,7 +21,7 @@ impl Plan {
     /// `domains -> what each route does`, a line each virtual host.
     fn hosts(&self, table: &str) -> Vec<String> {
         let table = self.tables.iter().find(|t| t.name == table).unwrap_or_else(|| panic!("no table {table}"));
-        table.virtual_hosts.iter().map(show_host).collect()
+        table.virtual_hosts.iter().map(|h| show_host(h)).collect()
     }
 
     fn has_note(&self, start: &str) -> bool {
@@ -47,7 +47,8 @@ fn show_host(host: &VirtualHost) -> String {
 }
 
 fn plan_for(mesh: &Mesh, proxy: &Arc<Proxy>) -> Plan {
-    let cx = Context { mesh, proxy, scope: mesh.scope(proxy), notes: RefCell::default() };
+    let parts = Parts::new(mesh);
+    let cx = Context::new(&parts, proxy);
     let plan = gateway_listeners(&cx);
     Plan {
         listeners: plan.listeners.iter().map(show_one).collect(),
@@ -141,7 +142,8 @@ fn gw3_service_ports_are_translated() {
     let plan = plan_for(&translated, &proxy);
     assert_eq!(plan.listeners, ["0.0.0.0:8080 | http:http.8080"]);
     assert_eq!(plan.hosts("http.8080"), ["a.com:80 = a.com -> 200"]);
-    let cx = Context { mesh: &translated, proxy: &proxy, scope: translated.scope(&proxy), notes: RefCell::default() };
+    let parts = Parts::new(&translated);
+    let cx = Context::new(&parts, &proxy);
     assert_eq!(service_ports(&cx), [(80, 8080)]);
 
     let opted_out = [service("experimental.istio.io/disable-gateway-port-translation: 'true'"), rest].concat();

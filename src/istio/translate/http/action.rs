@@ -35,7 +35,7 @@ pub(super) fn forward(translation: &Translation<'_>, rule: &HttpRule, route: &mu
             let Some(cluster) = weighted_cluster(translation, entry) else {
                 let message = format!("`route[{i}]` has weight 0 and is left out");
                 let note = translation.note(NoteKind::Dropped, "WT-2", Some(&rule.source), message);
-                translation.cx.note(crate::envoy::table::Note { at: entry.at, ..note });
+                translation.say(crate::envoy::table::Note { at: entry.at, ..note });
                 continue;
             };
             let consistent_hash = entry.destination.as_ref().and_then(|d| hash::of_destination(translation.cx, d));
@@ -97,7 +97,7 @@ fn mirrors(translation: &Translation<'_>, rule: &HttpRule) -> Vec<MirrorPolicy> 
         None => {
             let message = format!("the mirror to `{}` has 0 percent and is left out", mirror.host);
             let note = translation.note(NoteKind::Dropped, "MI-1", Some(&rule.source), message);
-            translation.cx.note(crate::envoy::table::Note { at: mirror.at, ..note });
+            translation.say(crate::envoy::table::Note { at: mirror.at, ..note });
         }
     };
     if let Some(mirror) = &written.mirror {

@@ -49,8 +49,7 @@ pub(super) fn policy(hash: &ConsistentHash) -> Option<HashPolicy> {
 
 /// The DestinationRule for a host of the proxy's scope.
 fn rule<'a>(cx: &Context<'a>, host: &str) -> Option<&'a MergedDestinationRule> {
-    let service = cx.scope.services.get(host)?;
-    cx.mesh.destination_rules.select(cx.proxy, &service.hostname, &service.namespace)
+    cx.rule(host)
 }
 
 /// The first entry for a port; where it has no hash, later ones of the same port don't count.

@@ -9,12 +9,15 @@ mod headers;
 mod matching;
 mod redirect;
 mod retry;
+mod shared;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 pub(crate) use hash::default_route_policy;
 pub(crate) use matching::{catch_all_match, route_match};
 pub(crate) use retry::policy as retry_policy;
+pub(super) use shared::{MadeRoutes, RoutesKey};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::Context;
@@ -22,7 +25,7 @@ use super::destination::ServiceLookup;
 use crate::envoy::table::{
     ForwardTo, HeaderMutations, Note, NoteKind, PathMatch, Route, RouteAction, RouteMatch, RouteSource,
 };
-use crate::istio::mesh::{HttpRule, VirtualService};
+use crate::istio::mesh::{HttpRule, Service, VirtualService};
 use crate::manifest::kinds::HttpMatch;
 
 /// Where the routes are for.
@@ -39,20 +42,38 @@ pub(crate) struct HttpSite<'a> {
 }
 
 /// The routes of `vs` at `site`, in order, cut off after the first catch-all (RT-3). Empty: it doesn't apply (RT-4).
-pub(crate) fn routes(cx: &Context<'_>, vs: &VirtualService, site: &HttpSite<'_>) -> Vec<Arc<Route>> {
-    let translation = Translation { cx, vs, site, config_path: config_path(vs) };
-    let mut out = Vec::with_capacity(vs.http.len());
-    for (i, rule) in vs.http.iter().enumerate() {
-        if let Some(hiding) = translation.add_rule(rule, &mut out) {
-            translation.note_cut_off(i, rule, hiding);
-            break;
+///
+/// Proxies for which the same rules count, and the same services and DestinationRules, have them in common.
+pub(crate) fn routes(cx: &Context<'_>, vs: &Arc<VirtualService>, site: &HttpSite<'_>) -> Arc<[Arc<Route>]> {
+    let (key, services) = RoutesKey::of(cx, vs, site);
+    let made = cx.parts.routes.get_or(key, |_| Arc::new(MadeRoutes::make(cx, vs, site, services)));
+    cx.notes.borrow_mut().extend_from_slice(&made.notes);
+    made.routes.clone()
+}
+
+impl MadeRoutes {
+    fn make(
+        cx: &Context<'_>,
+        vs: &VirtualService,
+        site: &HttpSite<'_>,
+        services: Vec<Option<Arc<Service>>>,
+    ) -> MadeRoutes {
+        let notes = RefCell::default();
+        let translation = Translation { cx, vs, site, config_path: config_path(vs), notes: &notes };
+        let mut out = Vec::with_capacity(vs.http.len());
+        for (i, rule) in vs.http.iter().enumerate() {
+            if let Some(hiding) = translation.add_rule(rule, &mut out) {
+                translation.note_cut_off(i, rule, hiding);
+                break;
+            }
         }
+        if out.is_empty() && !vs.http.is_empty() {
+            let message =
+                format!("no rule of {} applies to this proxy here, so its hosts are left to others", vs.object);
+            translation.say(Note { at: vs.at, ..translation.note(NoteKind::Dropped, "RT-4", None, message) });
+        }
+        MadeRoutes { routes: out.into(), notes: notes.into_inner(), _services: services }
     }
-    if out.is_empty() && !vs.http.is_empty() {
-        let message = format!("no rule of {} applies to this proxy here, so its hosts are left to others", vs.object);
-        cx.note(Note { at: vs.at, ..translation.note(NoteKind::Dropped, "RT-4", None, message) });
-    }
-    out
 }
 
 /// RT-3's definition of a catch-all, which gateways use again to move routes (GW-11).
@@ -83,6 +104,7 @@ struct Translation<'a> {
     vs: &'a VirtualService,
     site: &'a HttpSite<'a>,
     config_path: SmolStr,
+    notes: &'a RefCell<Vec<Note>>,
 }
 
 /// What hides all that comes after it.
@@ -106,7 +128,7 @@ impl Translation<'_> {
             let source = match_sources.get(i).unwrap_or(source);
             if let Some(why) = self.why_skipped(m) {
                 let message = format!("`match[{i}]` doesn't count for this proxy here: {why}");
-                self.cx.note(self.note(NoteKind::Dropped, "RT-2", Some(source), message));
+                self.say(self.note(NoteKind::Dropped, "RT-2", Some(source), message));
                 continue;
             }
             let template = template.get_or_insert_with(|| self.template(rule));
@@ -163,7 +185,7 @@ impl Translation<'_> {
             if matches!(route.action, RouteAction::Nothing) {
                 let message =
                     format!("Envoy knows no redirect with code {} and refuses the table", written.redirect_code);
-                self.cx.note(self.note(NoteKind::Refused, "RD-1", Some(&rule.source), message));
+                self.say(self.note(NoteKind::Refused, "RD-1", Some(&rule.source), message));
             }
         } else if let Some(direct) = &written.direct_response {
             route.action = RouteAction::DirectResponse(redirect::direct_response(direct));
@@ -222,7 +244,11 @@ impl Translation<'_> {
             (m, r) => format!("{} and {}", counted(m, "match", "matches"), counted(r, "rule", "rules")),
         };
         let message = format!("this takes every request, which hides {hidden} from the proxy");
-        self.cx.note(self.note(NoteKind::CutOff, "RT-3", Some(source), message));
+        self.say(self.note(NoteKind::CutOff, "RT-3", Some(source), message));
+    }
+
+    fn say(&self, note: Note) {
+        self.notes.borrow_mut().push(note);
     }
 
     /// A note about this VirtualService, or about the place in it that `source` names.

@@ -17,7 +17,7 @@ fn routes_seen_by(labels: &str, http: &str, more: &[String]) -> (Vec<Arc<Route>>
     documents.extend_from_slice(more);
     let (mut table, notes) = table(&mesh(&documents), &sidecar("default", labels), "80");
     let position = table.virtual_hosts.iter().position(|v| v.name == "a.default.svc.cluster.local:80").unwrap();
-    (table.virtual_hosts.swap_remove(position).routes, notes)
+    (table.virtual_hosts.swap_remove(position).routes.to_vec(), notes)
 }
 
 fn made(http: &str) -> String {

@@ -1,6 +1,5 @@
 //! Listeners of small meshes, as short texts.
 
-use std::cell::RefCell;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use crate::envoy::proxy::Proxy;
 use crate::envoy::table::{FilterChain, TcpDestination};
 use crate::istio::mesh::Mesh;
 use crate::istio::mesh::test_support::{mesh, sidecar};
+use crate::istio::translate::Parts;
 
 /// One line a listener: its address, then its chains; the default chain last, behind `else`.
 fn show(listeners: &[Listener]) -> Vec<String> {
@@ -44,7 +44,8 @@ fn show_chain(chain: &FilterChain) -> String {
 }
 
 fn plan(mesh: &Mesh, proxy: &Arc<Proxy>) -> (SidecarListeners, Vec<String>) {
-    let cx = Context { mesh, proxy, scope: mesh.scope(proxy), notes: RefCell::default() };
+    let parts = Parts::new(mesh);
+    let cx = Context::new(&parts, proxy);
     let plan = sidecar_listeners(&cx);
     (plan, cx.notes.into_inner().into_iter().map(|n| format!("{} {}", n.rule, n.message)).collect())
 }

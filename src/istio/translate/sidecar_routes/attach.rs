@@ -15,6 +15,7 @@ use crate::envoy::table::{
 };
 use crate::istio::mesh::{MESH_GATEWAY, Service, VirtualService, is_wildcard, matches};
 use crate::istio::translate::host_index::HostIndex;
+use crate::istio::translate::parts::{address, address_or_0};
 use crate::manifest::kinds::Nanos;
 
 /// One VirtualService, or one service without any, on its way to virtual hosts.
@@ -24,7 +25,7 @@ pub(super) struct Entry {
     /// Hosts that are no services here, lower-case.
     pub(super) extra_hosts: Vec<SmolStr>,
     pub(super) services: Vec<Arc<Service>>,
-    pub(super) routes: Vec<Arc<Route>>,
+    pub(super) routes: Arc<[Arc<Route>]>,
     /// None: the default route.
     pub(super) virtual_service: Option<Arc<VirtualService>>,
 }
@@ -54,7 +55,7 @@ pub(super) fn entries(cx: &Context<'_>, egress: &EgressView<'_>, table: &Service
                 port: port.number,
                 extra_hosts: Vec::new(),
                 services: vec![service.clone()],
-                routes: vec![Arc::new(default_route(cx, service, port.number))],
+                routes: default_routes(cx, service, port.number),
                 virtual_service: None,
             });
         }
@@ -182,6 +183,13 @@ impl<'a> Attachment<'a> {
         let object = Some(vs.object.clone());
         self.cx.note(Note { object, at: vs.at, ..note(kind, rule, self.table_name, message) });
     }
+}
+
+/// The only route of a service without VirtualService, in a list that all proxies with the same DestinationRule share.
+fn default_routes(cx: &Context<'_>, service: &Arc<Service>, port: u16) -> Arc<[Arc<Route>]> {
+    let key = (address(&**service), port, address_or_0(cx.rule(&service.hostname)));
+    let make = |_: &_| (service.clone(), Arc::from([Arc::new(default_route(cx, service, port))]));
+    cx.parts.default_routes.get_or(key, make).1
 }
 
 /// VH-8, HA-3, RE-1: the route of a service without VirtualService.

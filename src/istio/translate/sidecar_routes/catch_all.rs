@@ -41,7 +41,7 @@ pub(super) fn virtual_host(scope: &Scope) -> VirtualHost {
         operation: SmolStr::default(),
         source: None,
     };
-    VirtualHost { name, domains: vec![SmolStr::new_static("*")], require_tls: false, routes: vec![Arc::new(route)] }
+    VirtualHost { name, domains: vec![SmolStr::new_static("*")], require_tls: false, routes: [Arc::new(route)].into() }
 }
 
 /// To one cluster, without timeout and retries.

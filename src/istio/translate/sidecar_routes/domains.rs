@@ -51,6 +51,25 @@ impl Viewer<'_> {
         out
     }
 
+    /// Whether the proxy has addresses of IPv4, and of IPv6.
+    pub(super) fn families(&self) -> [bool; 2] {
+        let ips = &self.proxy.ips;
+        [ips.is_empty() || ips.iter().any(IpAddr::is_ipv4), ips.iter().any(IpAddr::is_ipv6)]
+    }
+
+    /// The proxy's namespace where the service, or one of its aliases, has other names there than elsewhere; else empty.
+    pub(super) fn own_namespace(&self, service: &Service) -> SmolStr {
+        let namespace = &self.proxy.namespace;
+        let is_own =
+            |name: &SmolStr| name.split_once('.').is_some_and(|(_, rest)| rest.starts_with(namespace.as_str()));
+        let aliases = service.aliases.iter().map(|(hostname, _)| hostname);
+        if std::iter::once(&service.hostname).chain(aliases).any(is_own) {
+            namespace.clone()
+        } else {
+            SmolStr::default()
+        }
+    }
+
     /// VH-11: other names that the proxy's pod can use for `name`.
     fn push_alternates(&self, name: &str, out: &mut Vec<SmolStr>) {
         if name.parse::<IpAddr>().is_err() {
@@ -81,8 +100,7 @@ impl Viewer<'_> {
 
     /// VH-10.3: the addresses of the families that the proxy has; where none is left, the service's first one all the same.
     fn addresses(&self, service: &Service) -> Vec<SmolStr> {
-        let ips = &self.proxy.ips;
-        let (v4, v6) = (ips.is_empty() || ips.iter().any(IpAddr::is_ipv4), ips.iter().any(IpAddr::is_ipv6));
+        let [v4, v6] = self.families();
         let wanted = match service.addresses.first() {
             Some(first) if v4 && v6 => is_ipv4(first), // of both families, that of the first address
             _ => v4,

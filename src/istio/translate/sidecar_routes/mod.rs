@@ -12,17 +12,20 @@ mod service_table;
 mod virtual_hosts;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use smol_str::{SmolStr, format_smolstr};
 
 use super::Context;
+use super::parts::address;
 use crate::envoy::table::{Note, NoteKind, RouteConfiguration, VirtualHost};
 use crate::istio::mesh::{EgressScope, Protocol};
 use crate::manifest::kinds::{ObjectId, ServerPort};
 pub(super) use domains::alternate_names;
 use egress::EgressView;
 use service_table::ServiceTable;
+pub(super) use virtual_hosts::{HostName, VirtualHostKey};
 
 /// The tables of the given names: `"<port>"`, `"<host>:<port>"` of sniffed services, the port of HTTP proxy listeners, `"http_proxy"` (RC-1).
 pub(crate) fn route_configs(cx: &Context<'_>, names: &BTreeSet<SmolStr>) -> Vec<RouteConfiguration> {
@@ -111,7 +114,8 @@ fn tables_of_port(
     if let Some(name) = wanted.shared {
         cx.notes.borrow_mut().extend(notes);
         let mut virtual_hosts = virtual_hosts;
-        virtual_hosts.push(catch_all::virtual_host(&cx.scope));
+        let catch_all = catch_all::virtual_host(&cx.scope);
+        virtual_hosts.push(cx.parts.catch_alls.of(&catch_all.name.clone(), catch_all));
         virtual_hosts::note_second_star(cx, name, &virtual_hosts);
         out.push(RouteConfiguration { name: name.clone(), virtual_hosts });
     }
@@ -119,7 +123,7 @@ fn tables_of_port(
 }
 
 /// The virtual hosts for port P, sorted by name (VH-13), without the catch-all. `port` is 0 for HTTP proxies (VH-16).
-fn port_table(cx: &Context<'_>, egress: &EgressView<'_>, port: u16, table_name: &str) -> Vec<VirtualHost> {
+fn port_table(cx: &Context<'_>, egress: &EgressView<'_>, port: u16, table_name: &str) -> Vec<Arc<VirtualHost>> {
     let services = ServiceTable::new(cx, egress, port, table_name);
     let entries = attach::entries(cx, egress, &services, table_name);
     virtual_hosts::build(cx, entries, port, table_name)
@@ -127,7 +131,7 @@ fn port_table(cx: &Context<'_>, egress: &EgressView<'_>, port: u16, table_name: 
 
 /// VH-15: takes the tables of sniffed services out of the table of their port.
 struct SniffedParts<'a> {
-    virtual_hosts: &'a [VirtualHost],
+    virtual_hosts: &'a [Arc<VirtualHost>],
     by_domain: FxHashMap<&'a str, usize>,
     notes: &'a [Note],
     notes_by_virtual_host: FxHashMap<&'a str, Vec<usize>>,
@@ -135,7 +139,7 @@ struct SniffedParts<'a> {
 }
 
 impl<'a> SniffedParts<'a> {
-    fn new(virtual_hosts: &'a [VirtualHost], notes: &'a [Note]) -> Self {
+    fn new(virtual_hosts: &'a [Arc<VirtualHost>], notes: &'a [Note]) -> Self {
         let mut by_domain = FxHashMap::default();
         for (i, v) in virtual_hosts.iter().enumerate() {
             by_domain.extend(v.domains.iter().map(|d| (d.as_str(), i)));
@@ -157,17 +161,22 @@ impl<'a> SniffedParts<'a> {
             [name.as_str(), host].iter().filter_map(|domain| self.by_domain.get(domain).copied()).collect();
         picked.sort_unstable();
         picked.dedup();
-        let mut virtual_hosts: Vec<VirtualHost> =
+        let mut virtual_hosts: Vec<Arc<VirtualHost>> =
             picked.iter().filter_map(|i| self.virtual_hosts.get(*i)).cloned().collect();
         self.pass_on_notes(cx, name, &virtual_hosts);
         if let [single] = virtual_hosts.as_mut_slice() {
-            single.domains = vec![SmolStr::new_static("*")];
+            let only = |_: &_| {
+                let only = VirtualHost { domains: vec![SmolStr::new_static("*")], ..VirtualHost::clone(single) };
+                (single.clone(), Arc::new(only))
+            };
+            let (_, only) = cx.parts.only_hosts.get_or(address(&**single), only);
+            *single = only;
         }
         RouteConfiguration { name: name.clone(), virtual_hosts }
     }
 
     /// Repeats the notes about the objects and names of some virtual hosts for the table `name`.
-    fn pass_on_notes(&self, cx: &Context<'_>, name: &SmolStr, virtual_hosts: &[VirtualHost]) {
+    fn pass_on_notes(&self, cx: &Context<'_>, name: &SmolStr, virtual_hosts: &[Arc<VirtualHost>]) {
         if self.notes.is_empty() {
             return;
         }

@@ -11,6 +11,7 @@ use super::egress::{EgressView, lower_case};
 use super::note;
 use crate::envoy::table::{Note, NoteKind};
 use crate::istio::mesh::{Registry, Service};
+use crate::istio::translate::parts::address;
 
 /// Services that can be in the table of port P, each with that port alone; for P = 0 all services with all their ports.
 pub(super) struct ServiceTable {
@@ -32,7 +33,7 @@ impl ServiceTable {
         };
         let in_list_order = positions.iter().filter_map(|i| egress.listener.services.get(*i));
         let mut services: Vec<Arc<Service>> =
-            in_list_order.map(|s| if port == 0 { s.clone() } else { reduced(s, port) }).collect();
+            in_list_order.map(|s| if port == 0 { s.clone() } else { reduced(cx, s, port) }).collect();
         services.sort_by(|a, b| a.hostname.cmp(&b.hostname)); // stable: of equal hostnames the last one is the last
         services.dedup_by(|later, kept| {
             let same = later.hostname == kept.hostname;
@@ -60,13 +61,16 @@ impl ServiceLookup for ServiceTable {
 }
 
 /// DP-1: the service with one port and its hostname in lower case. Shared where it is so already.
-fn reduced(service: &Arc<Service>, port: u16) -> Arc<Service> {
+fn reduced(cx: &Context<'_>, service: &Arc<Service>, port: u16) -> Arc<Service> {
     let hostname = lower_case(&service.hostname);
     if service.ports.len() == 1 && hostname == service.hostname {
         return service.clone();
     }
-    let ports = service.ports.iter().find(|p| p.number == port).cloned().into_iter().collect();
-    Arc::new(Service { hostname, ports, ..Service::clone(service) })
+    let make = |_: &_| {
+        let ports = service.ports.iter().find(|p| p.number == port).cloned().into_iter().collect();
+        (service.clone(), Arc::new(Service { hostname, ports, ..Service::clone(service) }))
+    };
+    cx.parts.reduced.get_or((address(&**service), port), make).1
 }
 
 /// DP-1: the last service with a hostname counts; SE-2 where it is one ServiceEntry with several addresses.

@@ -1,5 +1,7 @@
 //! From entries to virtual hosts: names, domains, who wins a contested one, final order (VH-9, VH-12, VH-13, VH-16).
 
+use std::sync::Arc;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, format_smolstr};
 
@@ -10,9 +12,10 @@ use super::egress::lower_case;
 use super::note;
 use crate::envoy::table::{Note, NoteKind, VirtualHost};
 use crate::istio::mesh::Service;
+use crate::istio::translate::parts::address;
 
 /// The virtual hosts of a table, sorted by name, without the catch-all. `port` is P: 0 for HTTP proxies.
-pub(super) fn build(cx: &Context<'_>, entries: Vec<Entry>, port: u16, table_name: &str) -> Vec<VirtualHost> {
+pub(super) fn build(cx: &Context<'_>, entries: Vec<Entry>, port: u16, table_name: &str) -> Vec<Arc<VirtualHost>> {
     let mut builder = Builder {
         cx,
         table_name,
@@ -44,7 +47,7 @@ pub(super) fn build(cx: &Context<'_>, entries: Vec<Entry>, port: u16, table_name
 }
 
 /// VH-14's catch-all has the domain `*`. A second one makes Envoy refuse the table (EV-1).
-pub(super) fn note_second_star(cx: &Context<'_>, table_name: &str, virtual_hosts: &[VirtualHost]) {
+pub(super) fn note_second_star(cx: &Context<'_>, table_name: &str, virtual_hosts: &[Arc<VirtualHost>]) {
     let Some((_, others)) = virtual_hosts.split_last() else { return };
     for other in others.iter().filter(|v| v.domains.iter().any(|d| d == "*")) {
         let message = format!(
@@ -65,6 +68,40 @@ fn virtual_host_name(host: &SmolStr, port: u16) -> SmolStr {
     format_smolstr!("{}:{port}", bracketed(host))
 }
 
+/// Name and domains of a virtual host before it is known what others take from it.
+pub(in crate::istio::translate) struct HostName {
+    name: SmolStr,
+    domains: Vec<Domain>,
+}
+
+struct Domain {
+    written: SmolStr,
+    lower: SmolStr,
+    /// A short or dotted form of a name (VH-12).
+    is_alternate: bool,
+}
+
+impl HostName {
+    fn new(name: SmolStr, Domains { all, alternates }: Domains) -> HostName {
+        let domain = |written: SmolStr| {
+            let is_alternate = alternates.contains(&written);
+            Domain { lower: lower_case(&written), written, is_alternate }
+        };
+        HostName { name, domains: all.into_iter().map(domain).collect() }
+    }
+}
+
+/// All that a virtual host is made of.
+#[derive(PartialEq, Eq, Hash)]
+pub(in crate::istio::translate) struct VirtualHostKey {
+    name: usize,
+    routes: usize,
+    /// Positions of the domains that others have.
+    lost: Vec<usize>,
+    /// Only domains with a port are left.
+    with_port_only: bool,
+}
+
 struct Builder<'a> {
     cx: &'a Context<'a>,
     table_name: &'a str,
@@ -76,32 +113,67 @@ struct Builder<'a> {
     names: FxHashMap<SmolStr, usize>,
     /// The name whose virtual host got a domain, by the domain in lower case.
     domains: FxHashMap<SmolStr, SmolStr>,
-    out: Vec<VirtualHost>,
+    out: Vec<Arc<VirtualHost>>,
 }
 
 impl Builder<'_> {
     /// VH-9: the virtual host of one host of an entry, unless its name or all of its domains are taken.
-    fn add(&mut self, entries: &[Entry], position: usize, entry: &Entry, host: &SmolStr, service: Option<&Service>) {
-        let name = virtual_host_name(host, entry.port);
-        if let Some(winner) = self.names.get(&name) {
+    fn add(
+        &mut self,
+        entries: &[Entry],
+        position: usize,
+        entry: &Entry,
+        host: &SmolStr,
+        service: Option<&Arc<Service>>,
+    ) {
+        let host_name = self.host_name(entry.port, host, service);
+        let name = &host_name.name;
+        if let Some(winner) = self.names.get(name) {
             if let Some(winner) = entries.get(*winner) {
-                self.note_name_taken(winner, entry, host, &name);
+                self.note_name_taken(winner, entry, host, name);
             }
             return;
         }
         self.names.insert(name.clone(), position);
-        let domains = match service {
-            None => Domains { all: vec![bracketed(host)], alternates: Vec::new() },
-            Some(service) => self.viewer(entry.port).domains(service),
+        let lost = self.lost(entry, &host_name);
+        let parts = self.cx.parts;
+        let key = VirtualHostKey {
+            name: address(&*host_name),
+            routes: address(&*entry.routes),
+            lost,
+            with_port_only: self.port == 0 && entry.port != 80, // VH-16
         };
-        let mut domains = self.deduplicated(entry, &name, domains);
-        if self.port == 0 && entry.port != 80 {
-            domains.retain(|domain| domain.contains(':')); // VH-16
+        let make = |key: &VirtualHostKey| {
+            let kept = host_name.domains.iter().zip(0usize..).filter(|(_, i)| !key.lost.contains(i));
+            let mut domains: Vec<SmolStr> = kept.map(|(d, _)| d.written.clone()).collect();
+            if key.with_port_only {
+                domains.retain(|domain| domain.contains(':'));
+            }
+            let (name, routes) = (name.clone(), entry.routes.clone());
+            (host_name.clone(), Arc::new(VirtualHost { name, domains, require_tls: false, routes }))
+        };
+        let (_, made) = parts.virtual_hosts.get_or(key, make);
+        if !made.domains.is_empty() {
+            self.out.push(made);
         }
-        if !domains.is_empty() {
-            let routes = entry.routes.clone();
-            self.out.push(VirtualHost { name, domains, require_tls: false, routes });
-        }
+    }
+
+    /// Name and domains of the virtual host of a host. Those of services may depend on the proxy's namespace.
+    fn host_name(&self, port: u16, host: &SmolStr, service: Option<&Arc<Service>>) -> Arc<HostName> {
+        let parts = self.cx.parts;
+        let Some(service) = service else {
+            let domains = || Domains { all: vec![bracketed(host)], alternates: Vec::new() };
+            let make = |_: &_| Arc::new(HostName::new(virtual_host_name(host, port), domains()));
+            return parts.extra_host_names.get_or((host.clone(), port), make);
+        };
+        let viewer = self.viewer(port);
+        let key =
+            (address(&**service), port, viewer.with_port.is_some(), viewer.families(), viewer.own_namespace(service));
+        let make = |_: &_| {
+            let name = virtual_host_name(&service.hostname, port);
+            (service.clone(), Arc::new(HostName::new(name, viewer.domains(service))))
+        };
+        parts.host_names.get_or(key, make).1
     }
 
     fn viewer(&self, port: u16) -> Viewer<'_> {
@@ -112,26 +184,24 @@ impl Builder<'_> {
         }
     }
 
-    /// VH-12.
-    fn deduplicated(&mut self, entry: &Entry, name: &SmolStr, domains: Domains) -> Vec<SmolStr> {
-        let Domains { all, alternates } = domains;
-        let mut kept = Vec::with_capacity(all.len());
-        for domain in all {
-            let key = lower_case(&domain);
-            if let Some(owner) = self.domains.get(&key) {
+    /// VH-12: positions of the domains that the host doesn't get.
+    fn lost(&mut self, entry: &Entry, host: &HostName) -> Vec<usize> {
+        let name = &host.name;
+        let mut lost = Vec::new();
+        for (i, Domain { written, lower, is_alternate }) in host.domains.iter().enumerate() {
+            if let Some(owner) = self.domains.get(lower) {
                 let owner = owner.clone();
-                self.note_domain_lost(entry, name, &domain, &owner);
-            } else if (self.known_hosts.contains(&domain) || self.known_names.contains(&domain))
-                && alternates.contains(&domain)
-            {
-                let message = format!("`{domain}` is left to the service of that name");
+                self.note_domain_lost(entry, name, written, &owner);
+                lost.push(i);
+            } else if *is_alternate && (self.known_hosts.contains(written) || self.known_names.contains(written)) {
+                let message = format!("`{written}` is left to the service of that name");
                 self.note(entry, NoteKind::Dropped, "VH-12", name, message);
+                lost.push(i);
             } else {
-                self.domains.insert(key, name.clone());
-                kept.push(domain);
+                self.domains.insert(lower.clone(), name.clone());
             }
         }
-        kept
+        lost
     }
 
     /// The first VirtualService of a host wins; there is no merging on sidecars.

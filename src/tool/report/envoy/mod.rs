@@ -4,6 +4,8 @@ mod cluster;
 mod listener;
 mod route;
 
+use std::sync::Arc;
+
 use super::json_writer::{JsonWriter, Object};
 use crate::envoy::table::{Cluster, Listener, RouteSource, RouteTable, VirtualOutbound};
 use crate::manifest::source::SourceMap;
@@ -14,17 +16,15 @@ pub(crate) fn to_json(table: &RouteTable, sources: &SourceMap) -> Vec<u8> {
     json.object(|o| {
         o.str("proxy", &table.proxy.name);
         let virtual_outbound = table.virtual_outbound.iter().map(Item::VirtualOutbound);
-        o.objects(
-            "listeners",
-            table.listeners.iter().map(Item::Listener).chain(virtual_outbound),
-            |o, item| match item {
+        o.objects("listeners", table.listeners.iter().map(|l| Item::Listener(l)).chain(virtual_outbound), |o, item| {
+            match item {
                 Item::Listener(l) => listener::listener(o, l, table),
                 Item::VirtualOutbound(v) => listener::virtual_outbound(o, v),
-            },
-        );
+            }
+        });
         o.objects("routes", &table.route_configs, |o, r| route::route_configuration(o, r, sources));
-        o.many_objects("clusters", &table.clusters, cluster::cluster);
-        let with_endpoints: Vec<&Cluster> = table.clusters.iter().filter(|c| cluster::is_eds(c)).collect();
+        o.many_objects("clusters", &table.clusters, |o, c| cluster::cluster(o, c));
+        let with_endpoints: Vec<&Arc<Cluster>> = table.clusters.iter().filter(|c| cluster::is_eds(c)).collect();
         o.many_objects("endpoints", &with_endpoints, |o, c| cluster::load_assignment(o, c));
     });
     json.into_bytes()

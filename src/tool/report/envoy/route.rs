@@ -24,7 +24,7 @@ pub(super) fn route_configuration(o: &mut Object<'_>, config: &RouteConfiguratio
 fn virtual_host(o: &mut Object<'_>, host: &VirtualHost, sources: &SourceMap) {
     o.str("name", &host.name);
     o.strings("domains", &host.domains);
-    o.objects("routes", &host.routes, |o, r| route(o, r, sources));
+    o.objects("routes", host.routes.iter(), |o, r| route(o, r, sources));
     if host.require_tls {
         o.str("require_tls", "ALL");
     }

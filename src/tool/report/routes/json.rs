@@ -1,5 +1,7 @@
 //! The route table of a proxy for programs (`routes -o json`): what the table for people shows, as data.
 
+use std::sync::Arc;
+
 use super::View;
 use crate::envoy::cluster_state::ClusterState;
 use crate::envoy::proxy::ProxyKind;
@@ -25,7 +27,7 @@ pub(crate) fn to_json(table: &RouteTable, whose: &Audience, sources: &SourceMap,
             o.object("labels", |o| table.proxy.labels.iter().for_each(|(k, v)| o.str(k, v)));
         });
         let listeners = table.listeners.iter().filter(|l| view.port.is_none_or(|p| p == l.port));
-        o.objects("listeners", listeners, listener);
+        o.objects("listeners", listeners, |o, l| listener(o, l));
         match &table.virtual_outbound {
             Some(v) => o.text("other_ports", &v.cluster),
             None => o.null("other_ports"),
@@ -33,7 +35,7 @@ pub(crate) fn to_json(table: &RouteTable, whose: &Audience, sources: &SourceMap,
         let configs = table.route_configs.iter().filter(|c| view.shows_config(table, c));
         o.objects("route_configs", configs, |o, config| {
             o.str("name", &config.name);
-            let hosts: Vec<&VirtualHost> = config.virtual_hosts.iter().filter(|h| view.shows_host(h)).collect();
+            let hosts: Vec<&Arc<VirtualHost>> = config.virtual_hosts.iter().filter(|h| view.shows_host(h)).collect();
             o.many_objects("virtual_hosts", &hosts, |o, h| virtual_host(o, h, table, sources));
         });
         o.many_objects("clusters", &table.clusters, |o, c| {

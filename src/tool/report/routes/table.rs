@@ -1,5 +1,7 @@
 //! The route table of a proxy for people (`routes -o table`): per host, in match order, with where each part came from.
 
+use std::sync::Arc;
+
 use crate::envoy::cluster_state::ClusterState;
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::table::{
@@ -32,7 +34,7 @@ pub(crate) fn to_text(table: &RouteTable, whose: &Audience, sources: &SourceMap,
     listeners(&mut out, table, view);
     let mut shown = 0;
     for config in &table.route_configs {
-        let hosts: Vec<&VirtualHost> = config.virtual_hosts.iter().filter(|h| view.shows_host(h)).collect();
+        let hosts: Vec<&Arc<VirtualHost>> = config.virtual_hosts.iter().filter(|h| view.shows_host(h)).collect();
         if hosts.is_empty() || !view.shows_config(table, config) {
             continue;
         }
@@ -99,7 +101,7 @@ pub(crate) fn shows_any(table: &RouteTable, view: &View) -> bool {
 const SERVES_MIN: u16 = 24;
 
 fn listeners(out: &mut String, table: &RouteTable, view: &View) {
-    let shown: Vec<&Listener> = table.listeners.iter().filter(|l| view.port.is_none_or(|p| p == l.port)).collect();
+    let shown: Vec<&Arc<Listener>> = table.listeners.iter().filter(|l| view.port.is_none_or(|p| p == l.port)).collect();
     if shown.is_empty() {
         out.say(
             view.color,
@@ -117,7 +119,7 @@ fn listeners(out: &mut String, table: &RouteTable, view: &View) {
         0 => 0,
         width => width.saturating_sub(u16::try_from(widest + columns::GAP).unwrap_or(width)).max(SERVES_MIN),
     };
-    let row = |l: &&Listener| {
+    let row = |l: &&Arc<Listener>| {
         let mut serves: Vec<String> = l.filter_chains.iter().chain(&l.default_filter_chain).map(chain).collect();
         serves.dedup();
         let lines = serves.iter().flat_map(|text| wrap(text, room, 2).lines().map(str::to_owned).collect::<Vec<_>>());

@@ -12,7 +12,7 @@ use crate::envoy::proxy::ProxyKind;
 pub(super) fn listeners(exported: &Value, site: Site<'_>, configs: &FxHashMap<String, String>) -> Vec<Value> {
     let table = site.router.table();
     let own = list(exported, "listeners").iter().zip(&table.listeners);
-    let listener = |(i, (json, listener)): (usize, (&Value, &crate::envoy::table::Listener))| {
+    let listener = |(i, (json, listener)): (usize, (&Value, &std::sync::Arc<crate::envoy::table::Listener>))| {
         if matches!(listener.address, IpAddr::V6(_)) && !site.has_ipv6 {
             return None;
         }

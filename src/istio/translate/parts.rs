@@ -1,0 +1,133 @@
+//! Parts that the tables of several proxies of one mesh have alike: made once, and one object for all of them.
+//!
+//! Each step of the translation says what its part is made of; that is the part's key. Where it is an object of the mesh, its
+//! address stands for it, so what is kept holds on to objects that aren't the mesh's own. Equal parts of two proxies' tables
+//! are then the same object, as a rule: what compares tables need not look into them.
+
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use smol_str::SmolStr;
+
+use super::clusters::ClusterParts;
+use super::http::{MadeRoutes, RoutesKey};
+use super::sidecar_routes::{HostName, VirtualHostKey};
+use crate::envoy::table::{Listener, Names, Route, VirtualHost};
+use crate::istio::mesh::{Mesh, Service, locality};
+
+/// What was made for proxies of one mesh so far.
+pub(crate) struct Parts<'m> {
+    pub(super) mesh: &'m Mesh,
+    /// Services reduced to one port, by address and port, each with what it was reduced from.
+    pub(super) reduced: Memo<(usize, u16), (Arc<Service>, Arc<Service>)>,
+    pub(super) clusters: ClusterParts,
+    pub(super) routes: Memo<RoutesKey, Arc<MadeRoutes>>,
+    /// Routes of services without a VirtualService: by service, port, and DestinationRule.
+    pub(super) default_routes: Memo<(usize, u16, usize), (Arc<Service>, Arc<[Arc<Route>]>)>,
+    pub(super) host_names: Memo<(usize, u16, bool, [bool; 2], SmolStr), (Arc<Service>, Arc<HostName>)>,
+    pub(super) extra_host_names: Memo<(SmolStr, u16), Arc<HostName>>,
+    pub(super) virtual_hosts: Memo<VirtualHostKey, (Arc<HostName>, Arc<VirtualHost>)>,
+    /// Those that became the only one of their table, by what they were before.
+    pub(super) only_hosts: Memo<usize, (Arc<VirtualHost>, Arc<VirtualHost>)>,
+    pub(super) catch_alls: Alike<VirtualHost>,
+    pub(super) listeners: Alike<Listener>,
+    pub(super) names: OnceLock<Arc<Names>>,
+    /// By namespace.
+    pub(super) own_names: Memo<SmolStr, Arc<Names>>,
+    ranks: OnceLock<FxHashMap<SmolStr, u32>>,
+    place_labels: OnceLock<FxHashSet<SmolStr>>,
+}
+
+impl<'m> Parts<'m> {
+    pub(crate) fn new(mesh: &'m Mesh) -> Parts<'m> {
+        Parts {
+            mesh,
+            reduced: Memo::default(),
+            clusters: ClusterParts::default(),
+            routes: Memo::default(),
+            default_routes: Memo::default(),
+            host_names: Memo::default(),
+            extra_host_names: Memo::default(),
+            virtual_hosts: Memo::default(),
+            only_hosts: Memo::default(),
+            catch_alls: Alike::default(),
+            listeners: Alike::default(),
+            names: OnceLock::new(),
+            own_names: Memo::default(),
+            ranks: OnceLock::new(),
+            place_labels: OnceLock::new(),
+        }
+    }
+
+    /// Hostnames of the mesh numbered in their order, so that services are sorted without comparing texts.
+    pub(super) fn rank(&self, hostname: &str) -> u32 {
+        let ranks = self.ranks.get_or_init(|| {
+            let mut all: Vec<&SmolStr> = self.mesh.services.iter().map(|s| &s.hostname).collect();
+            all.sort_unstable();
+            all.dedup();
+            all.into_iter().cloned().zip(0..).collect()
+        });
+        ranks.get(hostname).copied().unwrap_or(u32::MAX)
+    }
+
+    /// Keys of the labels that tell where a proxy is, or by which endpoints are preferred.
+    pub(super) fn place_labels(&self) -> &FxHashSet<SmolStr> {
+        let keys = || locality::PLACE.into_iter().chain([locality::HOSTNAME]).chain(locality::failover_keys(self.mesh));
+        self.place_labels.get_or_init(|| keys().map(SmolStr::new).collect())
+    }
+}
+
+/// What stands for an object in a key. Only what lives as long as the keys may be given.
+pub(super) fn address<T: ?Sized>(object: &T) -> usize {
+    std::ptr::from_ref(object).addr()
+}
+
+/// The same for what may be missing.
+pub(super) fn address_or_0<T>(object: Option<&T>) -> usize {
+    object.map_or(0, address)
+}
+
+/// Values by what they are made of.
+pub(super) struct Memo<K, V>(Mutex<FxHashMap<K, V>>);
+
+impl<K, V> Default for Memo<K, V> {
+    fn default() -> Self {
+        Memo(Mutex::new(FxHashMap::default()))
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> Memo<K, V> {
+    /// The value of a key, made where it isn't known; of two that are made at the same time, one is kept.
+    pub(super) fn get_or(&self, key: K, make: impl FnOnce(&K) -> V) -> V {
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(&key) {
+            return known.clone();
+        }
+        let made = make(&key);
+        lock().entry(key).or_insert(made).clone()
+    }
+}
+
+/// Values that are compared to find those that are equal.
+pub(super) struct Alike<T>(Mutex<FxHashMap<SmolStr, Vec<Arc<T>>>>);
+
+impl<T> Default for Alike<T> {
+    fn default() -> Self {
+        Alike(Mutex::new(FxHashMap::default()))
+    }
+}
+
+impl<T: PartialEq> Alike<T> {
+    /// The first one that was equal to `value`, among those of the same name.
+    pub(super) fn of(&self, name: &SmolStr, value: T) -> Arc<T> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = all.entry(name.clone()).or_default();
+        if let Some(known) = named.iter().find(|k| ***k == value) {
+            return known.clone();
+        }
+        let value = Arc::new(value);
+        named.push(value.clone());
+        value
+    }
+}
