@@ -11,8 +11,10 @@
 mod conditions;
 mod language;
 mod region;
+mod together;
 mod value;
 
 pub(crate) use conditions::{Client, Conditions, Field, Languages};
 pub(crate) use language::{Domain, Language, Search, search};
 pub(crate) use region::{Answer, Budget, Example, Region, difference};
+pub(crate) use together::Together;
