@@ -45,7 +45,6 @@ use crate::manifest::source::SourceMap;
 use crate::traffic::scenario::Scenario;
 use crate::traffic::workspace::Reviewed;
 use base::Base;
-use priority::effort::Effort;
 use refused::Refused;
 use registry::{Check, Input, Profile};
 use report::Report;
@@ -228,9 +227,15 @@ pub(crate) fn run(inputs: Inputs<'_>) -> Outcome {
         let mesh = Mesh::build(base.clone());
         (base, mesh)
     });
-    let mut subject =
-        Subject::new(&inputs.manifests, &mesh, inputs.scenario, inputs.assumed, inputs.sources, inputs.gateways);
-    subject.effort = Effort::new(inputs.effort, &mesh);
+    let mut subject = Subject::new(
+        &inputs.manifests,
+        &mesh,
+        inputs.scenario,
+        inputs.assumed,
+        inputs.sources,
+        inputs.gateways,
+        inputs.effort,
+    );
     subject.refused = Refused::new(&inputs.refused, &mesh.config.cluster_domain);
     subject.base = before.as_ref().map(|(manifests, mesh)| Base::new(manifests, mesh));
     let mut report = Report::default();

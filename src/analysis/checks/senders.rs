@@ -3,7 +3,6 @@
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
-use super::priority::dead;
 use super::subject::Subject;
 use super::walk::{Part, targets};
 use crate::manifest::kinds::{Object, VirtualService};
@@ -21,8 +20,8 @@ pub(super) struct Sender<'a> {
 impl Sender<'_> {
     /// False where it is proven that earlier rules take everything. A delegate's rule counts as reached.
     pub(super) fn is_reached(&self, subject: &Subject<'_>) -> bool {
-        let resolved = subject.resolved.get(&self.vs.id);
-        self.part != Part::Http || resolved.is_none_or(|vs| dead::is_reached(subject, vs, self.rule))
+        let judged = subject.judged_of(&self.vs.id);
+        self.part != Part::Http || judged.is_none_or(|judged| judged.is_reached(self.rule))
     }
 }
 

@@ -7,6 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::base::Base;
+use super::priority::dead::Judged;
 use super::priority::effort::Effort;
 use super::refused::Refused;
 use super::registry::Input;
@@ -50,6 +51,9 @@ pub(super) struct Subject<'a> {
     workload_entries: LabelIndex<'a>,
     /// Languages of all regexes in matches.
     pub languages: Languages,
+    /// What becomes of the HTTP rules of each VirtualService that has some.
+    pub judged: Vec<Judged<'a>>,
+    of_object: FxHashMap<&'a ObjectId, usize>,
     /// Workloads, pods and gateways that the manifests hold.
     pub clients: Vec<Client>,
     /// Gateway workloads.
@@ -77,7 +81,11 @@ impl<'a> Subject<'a> {
         assumed: bool,
         sources: &'a SourceMap,
         gateway_proxies: Vec<Arc<Proxy>>,
+        effort: u64,
     ) -> Subject<'a> {
+        let effort = Effort::new(effort, mesh);
+        let languages = Languages::of_regexes(regexes(mesh), effort.bytes());
+        let judged = Judged::all(mesh, &languages, &effort);
         let mut wildcard_hosts = HostTable::default();
         for host in manifests.service_entries.iter().flat_map(|e| &e.spec.hosts).filter(|h| h.starts_with('*')) {
             wildcard_hosts.entry(host, || host.clone());
@@ -105,7 +113,9 @@ impl<'a> Subject<'a> {
             workload_entries: LabelIndex::build(
                 manifests.workload_entries.iter().map(|w| (w.meta.namespace.as_str(), &w.spec.labels)),
             ),
-            languages: Languages::of_regexes(regexes(mesh)),
+            of_object: (0..).zip(&judged).map(|(i, judged)| (judged.object(), i)).collect(),
+            judged,
+            languages,
             gateway_proxies,
             clients: clients::clients(manifests, "").into_iter().filter(Client::is_known).collect(),
             namespaces: namespaces(manifests, scenario),
@@ -116,7 +126,7 @@ impl<'a> Subject<'a> {
             sources,
             base: None,
             refused: Refused::default(),
-            effort: Effort::new(super::EFFORT, mesh),
+            effort,
         }
     }
 
@@ -225,6 +235,11 @@ impl<'a> Subject<'a> {
             let best = similar(name, near.clone().map(|(_, name, _)| *name))?;
             near.clone().find(|(_, name, _)| *name == best).map(|(.., host)| *host)
         })
+    }
+
+    /// What becomes of the HTTP rules of a VirtualService; None for delegates, and where there are none.
+    pub(super) fn judged_of(&self, object: &ObjectId) -> Option<&Judged<'a>> {
+        self.judged.get(*self.of_object.get(object)?)
     }
 
     /// Pods of a namespace that carry all labels.

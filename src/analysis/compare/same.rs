@@ -37,6 +37,7 @@ pub(super) fn route_agreement(a: &Arc<Route>, b: &Arc<Route>) -> Agreement {
     let bare = |route: &Arc<Route>| {
         let mut route = Route::clone(route);
         if let RouteAction::Forward(forward) = &mut route.action {
+            let forward = std::sync::Arc::make_mut(forward);
             (forward.timeout, forward.retry) = (Nanos(0), None);
             forward.mirrors.clear();
         }

@@ -38,10 +38,12 @@ pub(crate) struct Verdict {
     pub clients: usize,
     /// Changes that are possible, and not proven.
     pub possible: usize,
+    /// Causes that change nothing that anybody is served ([`Change::is_minor`]), which the other numbers leave out.
+    pub minor: usize,
 }
 
 /// What makes two changes one.
-type Key<'d> = (Kind, &'d [Field], Side<'d>, Side<'d>);
+type Key<'d> = (bool, Kind, &'d [Field], Side<'d>, Side<'d>);
 type Side<'d> = (&'d str, Option<(&'d ObjectId, Option<u32>, Option<u32>)>);
 
 fn side(effect: &Effect) -> Side<'_> {
@@ -71,7 +73,7 @@ pub(crate) fn causes<'d>(proxies: &'d [ProxyDiff], points: &PointsOfView) -> Vec
     let mut number = 0;
     for proxy in proxies {
         for change in &proxy.changes {
-            let key = (change.kind, change.fields.as_slice(), side(&change.old), side(&change.new));
+            let key = (change.is_minor(), change.kind, change.fields.as_slice(), side(&change.old), side(&change.new));
             let entry = found.entry(key).or_insert_with(|| Found {
                 change,
                 changes: Vec::new(),
@@ -89,7 +91,7 @@ pub(crate) fn causes<'d>(proxies: &'d [ProxyDiff], points: &PointsOfView) -> Vec
     }
     let mut out: Vec<Cause<'d>> = found
         .into_iter()
-        .map(|((kind, ..), f)| {
+        .map(|((_, kind, ..), f)| {
             let classes: Vec<usize> = f.classes.into_iter().collect();
             Cause {
                 kind,
@@ -101,7 +103,7 @@ pub(crate) fn causes<'d>(proxies: &'d [ProxyDiff], points: &PointsOfView) -> Vec
         })
         .collect();
     out.sort_by(|a, b| {
-        let key = |c: &Cause<'_>| (c.kind, !c.change.is_proven());
+        let key = |c: &Cause<'_>| (c.change.is_minor(), c.kind, !c.change.is_proven());
         key(a).cmp(&key(b)).then(b.change.moved.total_cmp(&a.change.moved))
     });
     out
@@ -112,11 +114,11 @@ pub(crate) fn verdict(causes: &[Cause<'_>], proxies: &[ProxyDiff], points: &Poin
     let mut kinds = Vec::new();
     let mut changed: IndexSet<&SmolStr> = IndexSet::new();
     for kind in Kind::ALL {
-        let of_kind: Vec<&Cause<'_>> = causes.iter().filter(|c| c.kind == kind).collect();
+        let of_kind: Vec<&Cause<'_>> = causes.iter().filter(|c| c.kind == kind && !c.change.is_minor()).collect();
         let hosts: IndexSet<&SmolStr> = of_kind.iter().flat_map(|c| &c.hosts).collect();
         let classes: IndexSet<usize> = proxies
             .iter()
-            .filter(|p| p.changes.iter().any(|c| c.kind == kind))
+            .filter(|p| p.changes.iter().any(|c| c.kind == kind && !c.is_minor()))
             .flat_map(|p| p.classes.iter().copied())
             .collect();
         if !of_kind.is_empty() {
@@ -132,6 +134,7 @@ pub(crate) fn verdict(causes: &[Cause<'_>], proxies: &[ProxyDiff], points: &Poin
         unchanged: unchanged.len(),
         changed: changed.len(),
         clients: points.audience(&(0..points.classes.len()).collect::<Vec<_>>()).members,
-        possible: causes.iter().filter(|c| !c.change.is_proven()).count(),
+        possible: causes.iter().filter(|c| !c.change.is_proven() && !c.change.is_minor()).count(),
+        minor: causes.iter().filter(|c| c.change.is_minor()).count(),
     }
 }

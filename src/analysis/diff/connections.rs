@@ -46,10 +46,10 @@ fn ports(side: &Side) -> BTreeSet<u16> {
 
 /// Names whose address is another one on either side.
 fn names_that_moved(old: &Side, new: &Side) -> Vec<SmolStr> {
-    let (a, b) = (&old.table().names.addresses, &new.table().names.addresses);
-    #[expect(clippy::iter_over_hash_type, reason = "sorted before anybody sees it")]
-    let moved = a.keys().chain(b.keys()).filter(|n| a.get(*n).map(Vec::as_slice) != b.get(*n).map(Vec::as_slice));
-    let moved: BTreeSet<SmolStr> = moved.cloned().collect();
+    let (a, b) = (&old.table().names, &new.table().names);
+    let all = [&a.everywhere, &a.own, &b.everywhere, &b.own];
+    let names = all.into_iter().flat_map(|names| names.keys());
+    let moved: BTreeSet<SmolStr> = names.filter(|name| a.resolve(name) != b.resolve(name)).cloned().collect();
     moved.into_iter().collect()
 }
 
@@ -85,7 +85,7 @@ fn destinations(old: &Side, new: &Side, port: u16, moved: &[SmolStr]) -> Vec<Des
 }
 
 fn of_port(side: &Side, port: u16) -> impl Iterator<Item = &Listener> {
-    side.table().listeners.iter().filter(move |l| l.port == port)
+    side.table().listeners.iter().map(|l| &**l).filter(move |l| l.port == port)
 }
 
 fn chains(listener: &Listener) -> impl Iterator<Item = &FilterChain> {
@@ -117,7 +117,7 @@ fn next(address: IpAddr) -> Option<IpAddr> {
 fn server_names(old: &Side, new: &Side, dial: &Dial) -> Vec<Option<SmolStr>> {
     let listener = |side: &'_ Side| side.listener(dial);
     let of = |side: &Side| -> Vec<SmolStr> {
-        let listener = listener(side).and_then(|i| side.table().listeners.get(i as usize));
+        let listener = listener(side).and_then(|i| side.table().listeners.get(i as usize)).map(|l| &**l);
         listener.into_iter().flat_map(chains).flat_map(|c| &c.matcher.server_names).cloned().collect()
     };
     let patterns: BTreeSet<SmolStr> = of(old).into_iter().chain(of(new)).collect();

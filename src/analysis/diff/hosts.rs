@@ -7,7 +7,7 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::connections::fresh;
 use super::side::Side;
-use crate::envoy::authority::without_port;
+use crate::envoy::authority::{Authority, without_port};
 use crate::envoy::router::{DomainKind, domain_kind};
 
 /// A class of authorities.
@@ -61,6 +61,12 @@ pub(super) fn classes(old: (&Side, Option<u32>), new: (&Side, Option<u32>)) -> I
     let ends = [".example", ".invalid", ""];
     let end = ends.into_iter().find(|end| !suffixes.iter().any(|(s, _)| end.ends_with(s))).unwrap_or_default();
     examples.push(Hosts { example: fresh(end, is_exact), domain: "*".into() });
+    // Names say more than addresses, and full ones more than short ones; what is shown comes first.
+    examples.sort_by_cached_key(|h| {
+        let is_address = Authority::of(&h.example).address().is_some();
+        let dots = h.example.matches('.').count();
+        (is_address, h.example.ends_with('.'), dots == 0, dots)
+    });
     let mut out: IndexMap<Pair, Vec<Hosts>> = IndexMap::new();
     for hosts in examples {
         let [a, b] = sides.map(|(side, config)| side.virtual_host_of(config?, &hosts.example));

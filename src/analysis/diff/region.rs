@@ -27,6 +27,8 @@ pub(crate) struct Region {
     pub except: Vec<String>,
     /// How many rules take something away.
     pub taken_before: usize,
+    /// Earlier rules take everything that has a path: what is left are CONNECT requests.
+    pub connect: bool,
 }
 
 /// Earlier rules that are named.
@@ -91,7 +93,14 @@ impl Region {
         weaker_prefixes(&mut self.conditions);
         for matcher in before {
             let words = plain(matcher);
-            let text = if words.is_empty() { "anything".to_owned() } else { words.join(" and ") };
+            if words.is_empty() {
+                self.connect = true;
+                self.except.clear();
+                self.taken_before = 0;
+                self.conditions.push("method = CONNECT, which no rule takes".to_owned());
+                break;
+            }
+            let text = words.join(" and ");
             if !self.except.contains(&text) {
                 self.taken_before += 1;
                 if self.except.len() < EXCEPT_MAX {

@@ -14,8 +14,9 @@ use super::place::Place;
 use crate::analysis::symbolic::{
     self, Answer, Budget, Conditions, Example, Field, Language, Languages, Region, paths_differ,
 };
+use crate::envoy::path::{PathOptions, normalize_str};
 use crate::envoy::request::Request;
-use crate::envoy::table::{RouteMatch, VirtualHost};
+use crate::envoy::table::{PathMatch, RouteMatch, VirtualHost};
 
 /// One list of routes in match order, of which the first that holds takes a request; the last place takes what is left.
 pub(super) struct List<'t> {
@@ -61,12 +62,12 @@ impl Default for Effort {
 
 impl<'t> List<'t> {
     /// The routes of a virtual host, and what becomes of requests that none of them takes.
-    pub(super) fn of_host(host: &'t VirtualHost, languages: &Languages) -> List<'t> {
+    pub(super) fn of_host(host: &'t VirtualHost, languages: &Languages, paths: &PathOptions) -> List<'t> {
         let mut list =
             List { places: Vec::new(), conditions: Vec::new(), first: FxHashMap::default(), is_refusing: false };
-        for route in &host.routes {
+        for route in host.routes.iter() {
             list.first.entry(&route.matcher).or_insert(list.places.len());
-            list.conditions.push(conditions(&route.matcher, languages));
+            list.conditions.push(conditions(&route.matcher, languages, paths));
             list.places.push(Place::Route(host, route));
         }
         list.places.push(Place::NoRoute(Some(host)));
@@ -144,8 +145,23 @@ impl<'t> List<'t> {
     }
 }
 
-/// The conditions of a route. A CONNECT request has no path, so that no route takes it.
-fn conditions(matcher: &RouteMatch, languages: &Languages) -> Conditions {
+/// The conditions of a route. A CONNECT request has no path, so that no route takes it; nor does any path that comes out of
+/// normalisation otherwise than it went in (envoy-matching 2.6).
+fn conditions(matcher: &RouteMatch, languages: &Languages, paths: &PathOptions) -> Conditions {
+    let arrives = |path: &str, rest: &str| {
+        let text = format!("{path}{rest}");
+        normalize_str(&text, paths).is_ok_and(|normalized| normalized.starts_with(path))
+    };
+    let reachable = match &matcher.path {
+        PathMatch::Exact(path) => normalize_str(path, paths).is_ok_and(|normalized| normalized == path.as_str()),
+        // Whatever stands behind it: what is complete within the prefix is changed or not by itself.
+        PathMatch::Prefix(path) => arrives(path, "x"),
+        PathMatch::Regex(_) => true,
+    };
+    let folded = matcher.case_sensitive == Some(false);
+    if !reachable && !folded {
+        return Conditions::never();
+    }
     Conditions::new(matcher, &Default::default(), languages).and_not_connect()
 }
 

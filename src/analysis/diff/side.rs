@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use smol_str::SmolStr;
 
+use crate::envoy::path::PathOptions;
 use crate::envoy::proxy::ProxyKind;
-use crate::envoy::router::{ChainId, Connection, Found, HostIndex, ListenerIndex, Router, Switches};
+use crate::envoy::router::{ChainId, Connection, Found, HostIndex, ListenerIndex, Router, Switches, path_options};
 use crate::envoy::table::{ChainAction, FilterChain, RouteConfiguration, RouteTable, VirtualHost};
 
 /// A table with the indexes that a comparison needs. The whole of it is compiled only where a request has to be decided.
@@ -79,6 +80,11 @@ impl Side {
 
     pub(super) fn switches(&self) -> &Switches {
         &self.switches
+    }
+
+    /// How it normalises paths.
+    pub(super) fn path_options(&self) -> PathOptions {
+        path_options(self.table.path_normalization, &self.switches)
     }
 
     pub(super) fn is_gateway(&self) -> bool {
@@ -166,7 +172,7 @@ impl Side {
     }
 
     pub(super) fn virtual_host(&self, config: u32, host: u32) -> Option<&VirtualHost> {
-        self.config(config)?.virtual_hosts.get(host as usize)
+        self.config(config)?.virtual_hosts.get(host as usize).map(|h| &**h)
     }
 
     /// What took a connection that got to nothing of HTTP, by where the router found it.

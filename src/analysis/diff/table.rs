@@ -19,6 +19,7 @@ use super::spot::{Spot, Spots};
 use super::witness::Attempt;
 use crate::analysis::compare::{End, HostChange, policies};
 use crate::analysis::symbolic::{Conditions, Field as Part, Language, Languages};
+use crate::envoy::outcome::Counted;
 use crate::envoy::request::Request;
 use crate::envoy::router::BadRequest;
 use crate::envoy::table::{PathMatch, RouteSource, ValueMatch, VirtualHost};
@@ -69,6 +70,16 @@ pub(crate) struct TableDiff {
 }
 
 impl Change {
+    /// True for what changes nothing that anybody is served: requests that nobody gets, before as now, and CONNECT requests, which
+    /// routes never take.
+    pub(crate) fn is_minor(&self) -> bool {
+        let unserved = |e: &Effect| {
+            let lost = |end: &End| matches!(end.outcome().counted(), Counted::Blackholed | Counted::Unmatched);
+            !e.ends.is_empty() && e.ends.iter().all(|(end, _)| lost(end))
+        };
+        self.region.connect || (unserved(&self.old) && unserved(&self.new))
+    }
+
     pub(crate) fn is_proven(&self) -> bool {
         self.witness.is_some()
     }
@@ -128,19 +139,21 @@ impl<'t> Work<'t> {
                 continue;
             }
             let list =
-                |place: Option<Place<'t>>, host: Option<&'t VirtualHost>, languages: &Languages| match (place, host) {
+                |place: Option<Place<'t>>, host: Option<&'t VirtualHost>, languages: &Languages, side: &Side| match (
+                    place, host,
+                ) {
                     (Some(place), _) => List::of_place(place),
                     (None, Some(host)) if host.require_tls && !takers.2 => List::of_place(Place::RequireTls(host)),
-                    (None, Some(host)) => List::of_host(host, languages),
+                    (None, Some(host)) => List::of_host(host, languages, &side.path_options()),
                     (None, None) => List::of_place(Place::NoRoute(None)),
                 };
             if a.is_none() && b.is_none() && was.is_none() && is.is_none() {
                 continue;
             }
             self.learn([was, is]);
-            let lists = (list(a, was, &self.languages), list(b, is, &self.languages));
+            let lists = (list(a, was, &self.languages, old), list(b, is, &self.languages, new));
             let looks = |h: Option<&VirtualHost>| {
-                let mut headers = h.into_iter().flat_map(|h| &h.routes).flat_map(|r| &r.matcher.headers);
+                let mut headers = h.into_iter().flat_map(|h| h.routes.iter()).flat_map(|r| &r.matcher.headers);
                 headers.any(|h| h.name.eq_ignore_ascii_case(":authority") || h.name.eq_ignore_ascii_case("host"))
             };
             if looks(was) || looks(is) {
@@ -173,13 +186,13 @@ impl<'t> Work<'t> {
             && was
                 .routes
                 .iter()
-                .zip(&is.routes)
+                .zip(is.routes.iter())
                 .all(|(a, b)| a.matcher == b.matcher && self.compare.same(&Place::Route(was, a), &Place::Route(is, b)))
     }
 
     /// Builds the languages of the hosts' regexes.
     fn learn(&mut self, hosts: [Option<&VirtualHost>; 2]) {
-        let routes = hosts.into_iter().flatten().flat_map(|h| &h.routes);
+        let routes = hosts.into_iter().flatten().flat_map(|h| h.routes.iter());
         let texts = routes.flat_map(|r| {
             let m = &r.matcher;
             let path = if let PathMatch::Regex(text) = &m.path { Some(text) } else { None };

@@ -4,7 +4,7 @@ use crate::parallel::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, format_smolstr};
 
-use super::language::{Domain, Language};
+use super::language::{DFA_BYTES, Domain, Language};
 use super::region::Example;
 use super::value::{Arity, Test};
 use crate::envoy::table::{HeaderMatcher, PathMatch, RouteMatch, ValueMatch};
@@ -32,7 +32,8 @@ impl Field {
     pub(super) fn domain(&self) -> Domain {
         match self {
             Field::Path => Domain::Path,
-            Field::Header(_) | Field::Query(_) | Field::Claim(_) => Domain::Value,
+            Field::Query(_) => Domain::Query,
+            Field::Header(_) | Field::Claim(_) => Domain::Value,
             _ => Domain::Token,
         }
     }
@@ -79,21 +80,39 @@ pub(crate) struct Languages {
     by_text: FxHashMap<SmolStr, Language>,
 }
 
+/// Bytes that an automaton may have at first, when there are many.
+const FIRST_BYTES: usize = 1 << 15;
+
+/// Bytes of the automata that are learnt at a time.
+const LEARNT_BYTES: u64 = 1 << 28;
+
 impl Languages {
-    /// The languages of these patterns, which may repeat.
-    pub(crate) fn of_regexes<'t>(texts: impl IntoIterator<Item = &'t SmolStr>) -> Languages {
+    /// The languages of these patterns, which may repeat. All automata together have about so many `bytes` at most, though
+    /// each may have 32 KiB: first come those that are small, and the others share what is left.
+    pub(crate) fn of_regexes<'t>(texts: impl IntoIterator<Item = &'t SmolStr>, bytes: u64) -> Languages {
         let distinct: FxHashSet<&SmolStr> = texts.into_iter().collect();
-        let built = distinct.into_par_iter().map(|text| (text.clone(), Language::regex(text)));
-        Languages { by_text: built.collect::<Vec<_>>().into_iter().collect() }
+        let first = distinct.into_par_iter().map(|text| (text.clone(), Language::regex_within(text, FIRST_BYTES)));
+        let mut by_text: FxHashMap<_, _> = first.collect::<Vec<_>>().into_iter().collect();
+        let large: Vec<SmolStr> =
+            by_text.iter().filter(|(_, language)| !language.is_known()).map(|(text, _)| text.clone()).collect();
+        let spent: u64 = by_text.values().map(|language| language.size() as u64).sum();
+        let each = bytes.saturating_sub(spent) / large.len().max(1) as u64;
+        let each = usize::try_from(each).unwrap_or(usize::MAX).min(DFA_BYTES);
+        if each > FIRST_BYTES {
+            let larger = large.into_par_iter().map(|text| (text.clone(), Language::regex_within(&text, each)));
+            by_text.extend(larger.collect::<Vec<_>>());
+        }
+        Languages { by_text }
     }
 
     /// Builds those of these patterns that aren't known yet.
     pub(crate) fn learn<'t>(&mut self, texts: impl IntoIterator<Item = &'t SmolStr>) {
         let unknown = texts.into_iter().filter(|t| !self.by_text.contains_key(*t));
-        let Languages { by_text } = Languages::of_regexes(unknown.collect::<Vec<_>>());
+        let Languages { by_text } = Languages::of_regexes(unknown.collect::<Vec<_>>(), LEARNT_BYTES);
         self.by_text.extend(by_text);
     }
 
+    /// The language of a pattern; one that wasn't built beforehand is built now.
     pub(crate) fn regex(&self, text: &SmolStr) -> Language {
         self.by_text.get(text).cloned().unwrap_or_else(|| Language::regex(text))
     }
@@ -154,6 +173,11 @@ impl Conditions {
         Conditions { literals }
     }
 
+    /// Conditions that no request fulfils.
+    pub(crate) fn never() -> Conditions {
+        Conditions::of(Field::Path, Language::None)
+    }
+
     /// These, and that the request's method is not CONNECT.
     pub(crate) fn and_not_connect(mut self) -> Conditions {
         let test = Test { language: Language::Exact(SmolStr::new_static("CONNECT")), absent: false };
@@ -180,7 +204,7 @@ impl Conditions {
     /// Whether a request with the values of `example` fulfils them. Parts that the example says nothing about are absent,
     /// or have a value that nobody asks for where they can't be; true where a language isn't known.
     pub(crate) fn accept(&self, example: &Example) -> bool {
-        self.literals.iter().all(|l| {
+        self.cheapest_first().all(|l| {
             if !l.test.language.is_known() {
                 return true;
             }
@@ -191,6 +215,26 @@ impl Conditions {
             };
             holds == l.holds
         })
+    }
+
+    /// Whether a part that the example has, or lacks, is against one of them; false where a language isn't known, and where
+    /// the example doesn't say what a part is.
+    pub(super) fn reject(&self, example: &Example) -> bool {
+        self.cheapest_first().any(|l| {
+            let values = example.get(&l.field).map(Vec::as_slice);
+            let is_said = values.is_some() || matches!(l.field, Field::Header(_) | Field::Query(_));
+            let holds = match values {
+                None | Some([]) => l.test.absent,
+                Some(values) => values.iter().any(|v| l.test.language.contains(v)),
+            };
+            l.test.language.is_known() && is_said && holds != l.holds
+        })
+    }
+
+    /// Texts tell at once, patterns have to be run.
+    pub(super) fn cheapest_first(&self) -> impl Iterator<Item = &Literal> {
+        let texts = self.literals.iter().filter(|l| !l.test.language.is_pattern());
+        texts.chain(self.literals.iter().filter(|l| l.test.language.is_pattern()))
     }
 
     /// The tests of the path alone.

@@ -12,9 +12,11 @@ mod conditions;
 mod language;
 mod region;
 mod request;
+mod together;
 mod value;
 
 pub(crate) use conditions::{Client, Conditions, Field, Languages, paths_differ};
 pub(crate) use language::{Domain, Language, Search, search};
 pub(crate) use region::{Answer, Budget, Example, Region, difference};
 pub(crate) use request::request;
+pub(crate) use together::Together;

@@ -98,7 +98,10 @@ impl Region {
     pub(crate) fn example(&self, budget: &mut Budget) -> Answer {
         let mut example = Example::new();
         let mut unknown = false;
-        for field in self.fields.keys() {
+        // Fields that have texts alone are decided at once.
+        let has_pattern = |tests: &[(Test, bool)]| tests.iter().any(|(test, _)| test.language.is_pattern());
+        let (patterns, texts): (Vec<_>, Vec<_>) = self.fields.iter().partition(|(_, tests)| has_pattern(tests));
+        for (field, _) in texts.into_iter().chain(patterns) {
             match self.field(field, budget) {
                 Values::Found(found) => {
                     example.insert(field.clone(), found);
@@ -124,6 +127,8 @@ fn ordinary(field: &Field, tests: &[(Test, bool)]) -> Option<Vec<u8>> {
 /// Looks for a request of `region` that satisfies none of `others`.
 pub(crate) fn difference(region: &Region, others: &[&Conditions], budget: &mut Budget) -> Answer {
     match region.example(budget) {
+        // The first request that comes to mind is often one already.
+        Answer::Some(example) if others.iter().all(|other| other.reject(&example)) => Answer::Some(example),
         Answer::Some(_) => without(&mut region.clone(), others, budget),
         answer => answer,
     }
@@ -138,7 +143,7 @@ fn without(region: &mut Region, mut others: &[&Conditions], budget: &mut Budget)
         }
         budget.cases -= 1;
         let mut apart = |l: &Literal| region.with(l, l.holds, |r| r.field(&l.field, budget)) == Values::Empty;
-        if !first.literals.iter().any(&mut apart) {
+        if !first.cheapest_first().any(&mut apart) {
             break (first, rest);
         }
         others = rest;

@@ -7,9 +7,9 @@ use crate::envoy::request::Request;
 
 /// The request of an example for `host`; None where some value cannot be sent.
 pub(crate) fn request(example: &Example, host: &str) -> Option<Request> {
-    let text = |bytes: &[u8]| {
+    let text = |bytes: &[u8], is_header: bool| {
         let text = std::str::from_utf8(bytes).ok()?;
-        text.bytes().all(|b| (0x20..0x7f).contains(&b)).then(|| SmolStr::new(text))
+        text.bytes().all(|b| (0x20..0x7f).contains(&b) || (is_header && b >= 0x80)).then(|| SmolStr::new(text))
     };
     let host = host.strip_prefix("*.").map_or_else(|| SmolStr::new(host), |rest| format_smolstr!("any.{rest}"));
     let host = if host == "*" { SmolStr::new_static("example.com") } else { host };
@@ -17,7 +17,7 @@ pub(crate) fn request(example: &Example, host: &str) -> Option<Request> {
     let mut query = String::new();
     for (field, values) in example {
         for value in values {
-            let value = text(value)?;
+            let value = text(value, matches!(field, Field::Header(_)))?;
             match field {
                 Field::Path => request.path = value,
                 Field::Method => request.method = value,
@@ -37,6 +37,11 @@ pub(crate) fn request(example: &Example, host: &str) -> Option<Request> {
                 Field::Port | Field::SourceNamespace | Field::SourceLabel(_) => {}
             }
         }
+    }
+    if request.method == "CONNECT" {
+        // It asks for a host and a port, and has no path.
+        request.path = format_smolstr!("{}:80", crate::envoy::authority::without_port(&request.authority));
+        return Some(request);
     }
     request.path = format_smolstr!("{}{query}", request.path);
     Some(request)

@@ -36,7 +36,7 @@ fn weighted(entries: &[(&str, u32)]) -> ForwardTo {
 }
 
 fn forwards(to: ForwardTo) -> Route {
-    route(prefix("/"), RouteAction::Forward(Box::new(forward(to))))
+    route(prefix("/"), RouteAction::Forward(std::sync::Arc::new(forward(to))))
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn hd_1_a_weighted_entry_comes_before_the_route_whose_host_wins() {
     }
     let with_route = |route_headers, host: Option<&str>| {
         let forward = Forward { host_rewrite: host.map(Into::into), ..forward.clone() };
-        let mut route = route(prefix("/"), RouteAction::Forward(Box::new(forward)));
+        let mut route = route(prefix("/"), RouteAction::Forward(std::sync::Arc::new(forward)));
         route.request_headers = route_headers;
         one(route)
     };

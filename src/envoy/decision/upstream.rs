@@ -203,7 +203,7 @@ mod tests {
 
     fn rewritten(matched: PathMatch, rewrite: PathRewrite, path: &str) -> SmolStr {
         let forward = Forward { rewrite: rewrite.clone(), ..forward(ForwardTo::Cluster(destination("v1"))) };
-        let route = route(on(matched.clone()), RouteAction::Forward(Box::new(forward)));
+        let route = route(on(matched.clone()), RouteAction::Forward(std::sync::Arc::new(forward)));
         let router = Router::new(std::sync::Arc::new(one_host(vec![route])), &Switches::default());
         rewrite_path(&router, path, &matched, &rewrite)
     }

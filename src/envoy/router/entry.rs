@@ -78,7 +78,7 @@ pub(super) fn check_head(request: &RequestView<'_>, target: &Target<'_>) -> Resu
 }
 
 /// How paths are normalised (2.6): the mesh's setting and the proxy's switches.
-pub(super) fn path_options(kind: PathNormalizationType, switches: &Switches) -> PathOptions {
+pub(crate) fn path_options(kind: PathNormalizationType, switches: &Switches) -> PathOptions {
     let mode = match kind {
         PathNormalizationType::Default | PathNormalizationType::Base => PathNormalization::Base,
         PathNormalizationType::None => PathNormalization::None,

@@ -32,12 +32,12 @@ use rustc_hash::FxHashMap;
 use smol_str::{SmolStr, format_smolstr};
 
 use conditions::RouteTest;
-use entry::{check_head, path_options};
+use entry::check_head;
 use path_index::PathIndex;
 use regex::Patterns;
 pub(crate) use regex::SharedPatterns;
 
-pub(crate) use entry::BadRequest;
+pub(crate) use entry::{BadRequest, path_options};
 pub(crate) use hosts::{DomainKind, HostIndex, domain_kind};
 pub(crate) use listeners::{ChainId, Connection, ListenerIndex};
 pub(crate) use rejected::{Part, Rejection};

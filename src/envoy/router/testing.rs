@@ -118,7 +118,7 @@ pub(crate) fn forward(destination: ForwardTo) -> Forward {
 
 /// Forwards to a subset of `shop`.
 pub(crate) fn to(subset: &str) -> RouteAction {
-    RouteAction::Forward(Box::new(forward(ForwardTo::Cluster(destination(subset)))))
+    RouteAction::Forward(std::sync::Arc::new(forward(ForwardTo::Cluster(destination(subset)))))
 }
 
 /// A cluster of `shop` with so many healthy and unhealthy endpoints.

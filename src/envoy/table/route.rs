@@ -49,7 +49,7 @@ pub(crate) struct Route {
 /// What a route does.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum RouteAction {
-    Forward(Box<Forward>),
+    Forward(Arc<Forward>),
     Redirect(Redirect),
     DirectResponse(DirectResponse),
     /// A redirect with a code Envoy doesn't know: the route has no action and Envoy refuses the table (RD-1).

@@ -1,5 +1,7 @@
 //! Provenance: which object, line, rule and match a part of the table came from, and what happened on the way.
 
+use std::sync::Arc;
+
 use smol_str::SmolStr;
 
 use crate::manifest::kinds::ObjectId;
@@ -16,7 +18,7 @@ pub(crate) struct RouteSource {
     /// Index in the rule's `match`, from 0; None for rules without matches.
     pub match_index: Option<u32>,
     /// The root VirtualService's rule, where a delegate wrote this route.
-    pub root: Option<Box<RouteSource>>,
+    pub root: Option<Arc<RouteSource>>,
 }
 
 /// What kind of thing happened to a part of the manifests on its way into the table.

@@ -12,11 +12,20 @@ use crate::tool::report::visible::{line, visible};
 
 /// All findings, in order, each followed by an empty line. Empty text where there are none.
 pub(crate) fn to_text(findings: &[Finding], sources: &SourceMap, color: bool) -> String {
+    located(findings, sources, &mut Locator::new(sources), color)
+}
+
+/// The same with a locator that is kept for more: it reads a document once for all findings in it.
+pub(crate) fn located<'f, 's>(
+    findings: impl IntoIterator<Item = &'f Finding>,
+    sources: &'s SourceMap,
+    locator: &mut Locator<'s>,
+    color: bool,
+) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-    let mut locator = Locator::new(sources);
     let mut out = String::new();
     for finding in findings {
-        let _ = writeln!(out, "{}\n", one(finding, sources, &mut locator, &renderer));
+        let _ = writeln!(out, "{}\n", one(finding, sources, locator, &renderer));
     }
     out
 }

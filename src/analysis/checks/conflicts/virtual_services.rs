@@ -202,8 +202,10 @@ fn clash<'l, 'a>(
     host: &str,
 ) -> Option<(&'l Entry<'a>, &'l Entry<'a>, Option<String>)> {
     let hosts = [SmolStr::new(host)];
-    let (meeting, mut purse) = (Meeting::of(merged), subject.effort.share(merged.len()));
-    let fates = fates_of(merged, &meeting, &mut purse);
+    let meeting = Meeting::of(merged);
+    let purse = subject.effort.clashes(merged.len());
+    let fates = fates_of(&[(merged, &meeting)], purse.part(2)).into_iter().flatten();
+    let mut purse = purse.part(2);
     for (j, (later, fate)) in merged.iter().zip(fates).enumerate() {
         let before = meeting.before(j);
         let earlier = || before.iter().filter_map(|i| merged.get(*i));

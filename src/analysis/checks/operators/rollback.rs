@@ -259,6 +259,7 @@ fn effects(mesh: &Mesh, proxies: &[Arc<Proxy>]) -> BTreeMap<String, String> {
                     (route.source, route.config_path, route.operation) = (None, SmolStr::default(), SmolStr::default());
                     let mut clusters = Vec::new();
                     if let RouteAction::Forward(forward) = &mut route.action {
+                        let forward = std::sync::Arc::make_mut(forward);
                         let destinations = match &mut forward.destination {
                             ForwardTo::Cluster(d) => vec![d],
                             ForwardTo::Weighted(all) => all.iter_mut().map(|w| &mut w.destination).collect(),

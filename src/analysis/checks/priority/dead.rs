@@ -1,20 +1,20 @@
 //! Which rules are never reached, and which depend on their order: P201 to P205, T417.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::parallel::prelude::*;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
-use super::effort::Purse;
+use super::effort::{Effort, Purse};
 use super::entries::{Entry, entries, sites};
 use super::meeting::Meeting;
 use super::witness;
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::{Report, listed};
 use crate::analysis::checks::subject::Subject;
-use crate::analysis::symbolic::{Answer, Budget, Conditions, Example, Region, difference, paths_differ};
-use crate::istio::mesh::VirtualService;
+use crate::analysis::symbolic::{Answer, Budget, Conditions, Example, Languages, Region, difference, paths_differ};
+use crate::istio::mesh::{Mesh, VirtualService};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{HttpMatch, ObjectId};
 use crate::manifest::source::Position;
@@ -52,46 +52,43 @@ checks! {
 }
 
 pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
-    let routed: Vec<_> = subject.mesh.virtual_services.all.iter().filter(|vs| !vs.http.is_empty()).collect();
-    let found = routed.par_iter().map(|vs| {
+    let found = subject.judged.par_iter().map(|judged| {
         let mut report = Report::default();
-        let reached = virtual_service(subject, vs, &mut report);
+        let reached = virtual_service(subject, judged, &mut report);
         (report, reached)
     });
     let found: Vec<_> = found.collect();
     // A delegate's match is dead where all roots leave nothing for it, and only there.
-    let reached: FxHashSet<_> = found.iter().flat_map(|(_, reached)| reached).cloned().collect();
-    for (mut one, _) in found {
+    let mut reached: FxHashMap<ObjectId, BTreeSet<String>> = FxHashMap::default();
+    let (reports, places): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    for (object, path) in places.into_iter().flatten() {
+        reached.entry(object).or_default().insert(path);
+    }
+    for mut one in reports {
         one.findings.retain(|f| {
             let is_dead = matches!(f.id.as_str(), "P201" | "P203" | "P204" | "T417");
             let below = format!("{}.match[", f.path);
-            let lives = |(object, path): &(ObjectId, String)| {
-                f.object.as_ref() == Some(object) && (*path == f.path || path.starts_with(&below))
+            let lives = |paths: &BTreeSet<String>| {
+                paths.contains(&f.path) || paths.range(below.clone()..).next().is_some_and(|p| p.starts_with(&below))
             };
-            !is_dead || !reached.iter().any(lives)
+            !is_dead || !f.object.as_ref().and_then(|object| reached.get(object)).is_some_and(lives)
         });
         report.append(one);
     }
 }
 
 /// Gives the objects and paths of delegates' matches that some request reaches.
-fn virtual_service(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) -> Vec<(ObjectId, String)> {
-    let mut fates: BTreeMap<(usize, Option<usize>), Vec<Fate>> = BTreeMap::new();
-    let mut shown = None;
-    let mut purse = subject.effort.share_of(vs);
-    for site in sites(vs) {
-        let list = entries(vs, site, &subject.languages);
-        let meeting = Meeting::of(&list);
-        for (i, fate) in fates_of(&list, &meeting, &mut purse).into_iter().enumerate() {
-            let Some(entry) = list.get(i) else { continue };
+fn virtual_service(subject: &Subject<'_>, judged: &Judged<'_>, report: &mut Report) -> Vec<(ObjectId, String)> {
+    let mut fates: BTreeMap<(usize, Option<usize>), Vec<&Fate>> = BTreeMap::new();
+    for site in &judged.sites {
+        for (entry, fate) in site.list.iter().zip(&site.fates) {
             fates.entry((entry.rule, entry.match_index)).or_default().push(fate);
         }
-        shown = shown.or(Some((list, meeting)));
     }
-    let Some((list, meeting)) = shown else { return Vec::new() };
-    let alive = |e: &Entry<'_>| fates.get(&(e.rule, e.match_index)).is_none_or(|all| all.contains(&Fate::Reached));
+    let Some(Site { list, meeting, .. }) = judged.sites.first() else { return Vec::new() };
+    let alive = |e: &Entry<'_>| fates.get(&(e.rule, e.match_index)).is_none_or(|all| all.contains(&&Fate::Reached));
     // A delegate's match meets each match of its root: one place in a manifest is several entries then.
-    let reached: Vec<(ObjectId, String)> = list
+    let reached: FxHashSet<(ObjectId, String)> = list
         .iter()
         .filter(|e| e.source.root.is_some() && alive(e))
         .map(|e| (e.source.object.clone(), e.path()))
@@ -99,13 +96,67 @@ fn virtual_service(subject: &Subject<'_>, vs: &VirtualService, report: &mut Repo
     // Only what is dead for everyone who gets it.
     let dead = |e: &Entry<'_>| {
         let all = fates.get(&(e.rule, e.match_index))?;
-        let elsewhere = || reached.iter().any(|(object, path)| e.source.object == *object && e.path() == *path);
+        let elsewhere = || reached.contains(&(e.source.object.clone(), e.path()));
         let is_dead = !alive(e) && (e.source.root.is_none() || !elsewhere());
-        is_dead.then(|| all.first()).flatten()
+        is_dead.then(|| all.first().copied()).flatten()
     };
-    tell_dead(&list, &dead, report);
-    overlaps(subject, (&list, &meeting), &|e| dead(e).is_some(), &vs.hosts, &mut purse, report);
-    reached
+    tell_dead(list, &dead, report);
+    overlaps(subject, (list, meeting), &|e| dead(e).is_some(), &judged.vs.hosts, report);
+    reached.into_iter().collect()
+}
+
+/// A VirtualService as each of its places gets it, with what becomes of its entries there.
+pub(in crate::analysis::checks) struct Judged<'a> {
+    vs: &'a VirtualService,
+    /// The mesh first.
+    pub sites: Vec<Site<'a>>,
+}
+
+/// A list of entries, of which the first that holds wins.
+pub(in crate::analysis::checks) struct Site<'a> {
+    pub list: Vec<Entry<'a>>,
+    meeting: Meeting,
+    /// One for each entry.
+    fates: Vec<Fate>,
+}
+
+impl<'a> Judged<'a> {
+    /// Judges all VirtualServices that have HTTP rules.
+    pub(in crate::analysis::checks) fn all(mesh: &'a Mesh, languages: &Languages, effort: &Effort) -> Vec<Judged<'a>> {
+        let routed: Vec<&VirtualService> =
+            mesh.virtual_services.all.iter().map(|vs| &**vs).filter(|vs| !vs.http.is_empty()).collect();
+        let listed = routed.par_iter().map(|vs| {
+            let sites = sites(vs).into_iter().map(|site| {
+                let list = entries(vs, site, languages);
+                Site { meeting: Meeting::of(&list), list, fates: Vec::new() }
+            });
+            Judged { vs, sites: sites.collect() }
+        });
+        let mut all: Vec<Judged<'_>> = listed.collect();
+        let lists: Vec<_> =
+            all.iter().flat_map(|j| &j.sites).map(|site| (site.list.as_slice(), &site.meeting)).collect();
+        let fates = fates_of(&lists, effort.fates());
+        for (site, fates) in all.iter_mut().flat_map(|j| &mut j.sites).zip(fates) {
+            site.fates = fates;
+        }
+        all
+    }
+
+    pub(in crate::analysis::checks) fn object(&self) -> &'a ObjectId {
+        &self.vs.object
+    }
+
+    /// Whether a rule of the object, by its index there, gets any request as far as is known.
+    pub(in crate::analysis::checks) fn is_reached(&self, rule: usize) -> bool {
+        let own =
+            |e: &Entry<'_>| e.source.object == self.vs.object && e.source.rule.is_some_and(|r| r as usize == rule);
+        rule == 0
+            || self.sites.iter().any(|site| {
+                // Delegates put other rules between the object's own; those stay in order.
+                let mut here = site.list.iter().zip(&site.fates).filter(|(e, _)| own(e));
+                here.any(|(_, fate)| !matches!(fate, Fate::Covered(_)))
+            })
+    }
 }
 
 /// What becomes of an entry.
@@ -122,23 +173,30 @@ pub(in crate::analysis::checks) enum Fate {
 /// More entries than this are not looked at for covering one together.
 const TOGETHER_MAX: usize = 24;
 
-/// The fate of each entry of a list.
-pub(in crate::analysis::checks) fn fates_of(list: &[Entry<'_>], meeting: &Meeting, purse: &mut Purse) -> Vec<Fate> {
-    let mut table = Table::new(list, meeting);
-    (0..list.len()).map(|i| table.fate(i, purse)).collect()
-}
-
-/// Whether a rule of a VirtualService, by its index there, gets any request as far as is known.
-pub(in crate::analysis::checks) fn is_reached(subject: &Subject<'_>, vs: &VirtualService, rule: usize) -> bool {
-    rule == 0
-        || sites(vs).into_iter().any(|site| {
-            let list = entries(vs, site, &subject.languages);
-            let meeting = Meeting::of(&list);
-            let mut table = Table::new(&list, &meeting);
-            let mut purse = subject.effort.share_of(vs);
-            let own = |e: &Entry<'_>| e.source.object == vs.object && e.source.rule.is_some_and(|r| r as usize == rule);
-            list.iter().enumerate().any(|(i, e)| own(e) && !matches!(table.fate(i, &mut purse), Fate::Covered(_)))
-        })
+/// The fates of the entries of several lists. Each entry has an equal part of half the purse at first; what is left then is
+/// for those that are not decided.
+pub(in crate::analysis::checks) fn fates_of(lists: &[(&[Entry<'_>], &Meeting)], purse: Purse) -> Vec<Vec<Fate>> {
+    let tables: Vec<Table<'_, '_>> = lists.iter().map(|(list, meeting)| Table::new(list, meeting)).collect();
+    let all: Vec<(&Table<'_, '_>, usize)> =
+        tables.iter().flat_map(|table| (0..table.list.len()).map(move |index| (table, index))).collect();
+    let each = purse.part(2 * all.len());
+    let ask = |(table, index): (&Table<'_, '_>, usize), mut own: Purse| (table.fate(index, &mut own), own.steps);
+    let first = all.par_iter().map(|at| ask(*at, each));
+    let mut fates: Vec<(Fate, u64)> = first.collect();
+    let spent: u64 = fates.iter().map(|(_, left)| each.steps - left).sum();
+    let undecided: Vec<usize> =
+        fates.iter().enumerate().filter(|(_, (fate, _))| *fate == Fate::Perhaps).map(|(i, _)| i).collect();
+    let more = Purse { steps: purse.steps.saturating_sub(spent) }.part(undecided.len());
+    if more.steps > each.steps {
+        let again = undecided.par_iter().filter_map(|i| Some((*i, ask(*all.get(*i)?, more))));
+        for (i, fate) in again.collect::<Vec<_>>() {
+            if let Some(place) = fates.get_mut(i) {
+                *place = fate;
+            }
+        }
+    }
+    let mut fates = fates.into_iter().map(|(fate, _)| fate);
+    lists.iter().map(|(list, _)| fates.by_ref().take(list.len()).collect()).collect()
 }
 
 /// A list of entries, of which the first that holds wins.
@@ -157,7 +215,7 @@ impl<'l, 'a> Table<'l, 'a> {
 
     /// An entry is reached where a request is known that fits it and none before it. Each request that is found narrows down
     /// which of the earlier ones can cover it alone; those that take the requests found so far are then tried together.
-    fn fate(&mut self, index: usize, purse: &mut Purse) -> Fate {
+    fn fate(&self, index: usize, purse: &mut Purse) -> Fate {
         let Some(entry) = self.list.get(index) else { return Fate::Reached };
         let region = Region::all_of([&entry.conditions]);
         let mut example = match purse.ask(|budget| region.example(budget)) {
@@ -370,35 +428,36 @@ fn covered(entry: &Entry<'_>, coverers: &[&Entry<'_>], path: String, whole: bool
 }
 
 /// P205.
-pub(in crate::analysis::checks) fn overlaps(
+fn overlaps(
     subject: &Subject<'_>,
     (list, meeting): (&[Entry<'_>], &Meeting),
-    dead: &dyn Fn(&Entry<'_>) -> bool,
+    dead: &(dyn Fn(&Entry<'_>) -> bool + Sync),
     hosts: &[SmolStr],
-    purse: &mut Purse,
     report: &mut Report,
 ) {
-    for (j, later) in list.iter().enumerate() {
+    let each = subject.effort.overlaps(list.len()).part(list.len());
+    let found = list.par_iter().enumerate().filter_map(|(j, later)| {
         if later.is_catch_all() || dead(later) {
-            continue;
+            return None;
         }
+        let mut purse = each;
         let before = meeting.before(j);
         let mut earlier = before.iter().filter_map(|i| list.get(*i));
-        let found = earlier.find_map(|e| Some((e, overlap(e, later, hosts, purse)?)));
-        if let Some((e, shown)) = found {
-            let message = format!("a request can fit both {} and {}: the first one wins", e.name(), later.name());
-            report
-                .add(
-                    "P205",
-                    (&later.source.object, later.source.at),
-                    later.path(),
-                    message,
-                    "fine if the order is meant; else make one of them exclude the other",
-                )
-                .severity(if swapped(subject, e, later) { Severity::Warning } else { Severity::Info })
-                .related(format!("{} goes to {}", e.name(), e.action()), e.source.at, Some(&e.source.object))
-                .witness(Some(format!("{shown} goes to {}", e.action())));
-        }
+        earlier.find_map(|e| Some((e, later, overlap(e, later, hosts, &mut purse)?)))
+    });
+    for (e, later, shown) in found.collect::<Vec<_>>() {
+        let message = format!("a request can fit both {} and {}: the first one wins", e.name(), later.name());
+        report
+            .add(
+                "P205",
+                (&later.source.object, later.source.at),
+                later.path(),
+                message,
+                "fine if the order is meant; else make one of them exclude the other",
+            )
+            .severity(if swapped(subject, e, later) { Severity::Warning } else { Severity::Info })
+            .related(format!("{} goes to {}", e.name(), e.action()), e.source.at, Some(&e.source.object))
+            .witness(Some(format!("{shown} goes to {}", e.action())));
     }
 }
 
@@ -421,7 +480,11 @@ pub(in crate::analysis::checks) fn overlap(
     hosts: &[SmolStr],
     purse: &mut Purse,
 ) -> Option<String> {
-    if paths_differ(&earlier.conditions, &later.conditions) || earlier.same_action(later) || earlier.is_catch_all() {
+    if purse.is_empty()
+        || paths_differ(&earlier.conditions, &later.conditions)
+        || earlier.same_action(later)
+        || earlier.is_catch_all()
+    {
         return None;
     }
     let both = Region::all_of([&earlier.conditions, &later.conditions]);

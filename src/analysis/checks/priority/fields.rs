@@ -1,14 +1,14 @@
 //! Single matches and rewrites: P206, P209, P213, P214, P216 to P218.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
-use super::entries::{Entry, entries, sites};
+use super::entries::Entry;
 use super::witness;
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::{Report, listed};
 use crate::analysis::checks::subject::Subject;
-use crate::analysis::symbolic::{Answer, Budget, Language, Region};
+use crate::analysis::symbolic::{Answer, Region};
 use crate::envoy::re2::{Encoding, Re2};
 use crate::istio::mesh::{MESH_GATEWAY, VirtualService};
 use crate::manifest::diagnostic::Severity;
@@ -52,19 +52,14 @@ const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "
 pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
     let paths = named_paths(subject);
     for vs in &subject.mesh.virtual_services.all {
-        let mut told: Vec<(usize, Option<usize>)> = Vec::new();
-        for site in sites(vs) {
-            for entry in entries(vs, site, &subject.languages) {
-                if told.contains(&(entry.rule, entry.match_index)) {
-                    continue;
-                }
-                told.push((entry.rule, entry.match_index));
-                let Some(m) = entry.written() else { continue };
-                impossible(subject, vs, &entry, m, report);
-                two_spellings(&entry, m, report);
-                with_port(subject, vs, &entry, m, report);
-                one_match(&entry, m, report);
-            }
+        let mut told: FxHashSet<(usize, Option<usize>)> = FxHashSet::default();
+        let sites = subject.judged_of(&vs.object).map_or(&[][..], |judged| &judged.sites);
+        for entry in sites.iter().flat_map(|site| &site.list) {
+            let Some(m) = entry.written().filter(|_| told.insert((entry.rule, entry.match_index))) else { continue };
+            impossible(subject, vs, entry, m, report);
+            two_spellings(entry, m, report);
+            with_port(subject, vs, entry, m, report);
+            one_match(subject, entry, m, report);
         }
         boundaries(vs, &paths, report);
         rewrites(vs, report);
@@ -145,7 +140,7 @@ fn impossible(subject: &Subject<'_>, vs: &VirtualService, entry: &Entry<'_>, m: 
         report.add("P206", (&entry.source.object, m.at), path, message, hint).possible_if(doubt);
         return;
     }
-    if Region::all_of([&entry.conditions]).example(&mut Budget::default()) == Answer::None {
+    if Region::all_of([&entry.conditions]).example(&mut subject.effort.alone()) == Answer::None {
         tell("", "its conditions contradict each other: no request fits".into(), "take one of them out".into());
     }
 }
@@ -171,7 +166,7 @@ fn two_spellings(entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
 }
 
 /// P213, P214, P216.
-fn one_match(entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
+fn one_match(subject: &Subject<'_>, entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
     let object = (&entry.source.object, m.at);
     let at = |field: &str| format!("{}.{field}", entry.path());
     if m.ignore_uri_case && !matches!(m.uri, Some(StringMatch::Exact(_) | StringMatch::Prefix(_))) {
@@ -194,7 +189,9 @@ fn one_match(entry: &Entry<'_>, m: &HttpMatch, report: &mut Report) {
                     "this holds for an absent header too; before Istio 1.22 it asked for the header with another value"
                 }
                 (_, StringMatch::Regex(r)) if r == "*" => "the regex `*` is none: it asks whether the header is there",
-                ("headers" | "queryParams", StringMatch::Regex(r)) if Language::regex(r).contains(b"") && r != ".*" => {
+                ("headers" | "queryParams", StringMatch::Regex(r))
+                    if subject.languages.regex(r).contains(b"") && r != ".*" =>
+                {
                     "the regex accepts an empty value, but never an absent one; `withoutHeaders` asks for absence"
                 }
                 ("withoutHeaders", StringMatch::Unset) => "an empty condition: the header must be absent",

@@ -1,46 +1,23 @@
-//! Which entries of a list can meet at all, as far as the beginnings of their paths tell: what keeps long lists from being
-//! compared pair by pair.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! Which entries of a list can meet at all, as far as their paths tell: what keeps long lists from being compared pair by
+//! pair.
 
 use rustc_hash::FxHashMap;
-use smol_str::SmolStr;
 
 use super::entries::Entry;
-use crate::analysis::symbolic::{Conditions, Language};
+use crate::analysis::symbolic::{Conditions, Domain, Language, Together};
 
-/// How every path begins that conditions accept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Beginning {
-    /// It is this path.
-    Exact(SmolStr),
-    Prefix(SmolStr),
-    Any,
-}
+/// Steps for telling the paths of a list apart, however few they are.
+const STEPS: u64 = 4_000_000;
+/// The same for each of its paths, besides.
+const STEPS_EACH: u64 = 500;
 
-impl Beginning {
-    fn of(conditions: &Conditions) -> Beginning {
-        match conditions.path() {
-            Some(Language::Exact(text)) => Beginning::Exact(text.clone()),
-            Some(Language::Prefix(text)) => Beginning::Prefix(text.clone()),
-            Some(Language::Regex(regex)) if !regex.beginning().is_empty() => {
-                Beginning::Prefix(regex.beginning().into())
-            }
-            _ => Beginning::Any,
-        }
-    }
-}
-
-/// The entries of a list by the beginnings of their paths.
+/// The entries of a list by their paths.
 pub(in crate::analysis::checks) struct Meeting {
-    beginnings: Vec<Beginning>,
-    exact: FxHashMap<SmolStr, Vec<usize>>,
-    prefixes: FxHashMap<SmolStr, Vec<usize>>,
-    /// The lengths that occur among the prefixes.
-    lengths: BTreeSet<usize>,
-    /// All texts in order, for those that begin with another.
-    ordered: BTreeMap<SmolStr, Vec<usize>>,
-    any: Vec<usize>,
+    /// The path of each entry, by its index among the distinct ones.
+    paths: Vec<usize>,
+    /// The entries of each path, in order.
+    entries: Vec<Vec<usize>>,
+    together: Together,
 }
 
 impl Meeting {
@@ -49,51 +26,33 @@ impl Meeting {
     }
 
     fn of_conditions<'c>(list: impl Iterator<Item = &'c Conditions>) -> Meeting {
-        let mut meeting = Meeting {
-            beginnings: list.map(Beginning::of).collect(),
-            exact: FxHashMap::default(),
-            prefixes: FxHashMap::default(),
-            lengths: BTreeSet::new(),
-            ordered: BTreeMap::new(),
-            any: Vec::new(),
-        };
-        for (i, beginning) in meeting.beginnings.iter().enumerate() {
-            match beginning {
-                Beginning::Exact(text) => {
-                    meeting.exact.entry(text.clone()).or_default().push(i);
-                    meeting.ordered.entry(text.clone()).or_default().push(i);
-                }
-                Beginning::Prefix(text) => {
-                    meeting.lengths.insert(text.len());
-                    meeting.prefixes.entry(text.clone()).or_default().push(i);
-                    meeting.ordered.entry(text.clone()).or_default().push(i);
-                }
-                Beginning::Any => meeting.any.push(i),
+        let mut known: FxHashMap<(u8, &str), usize> = FxHashMap::default();
+        let mut distinct: Vec<&Language> = Vec::new();
+        let mut entries: Vec<Vec<usize>> = Vec::new();
+        let mut paths = Vec::new();
+        for (index, conditions) in list.enumerate() {
+            let language = conditions.path().unwrap_or(&Language::All);
+            let at = *known.entry(language.key()).or_insert_with(|| {
+                distinct.push(language);
+                entries.push(Vec::new());
+                distinct.len() - 1
+            });
+            paths.push(at);
+            if let Some(list) = entries.get_mut(at) {
+                list.push(index);
             }
         }
-        meeting
+        let steps = STEPS + STEPS_EACH * distinct.len() as u64;
+        Meeting { paths, entries, together: Together::of(Domain::Path, &distinct, steps) }
     }
 
     /// The entries before the one at `index` that may accept a path which it accepts too, in order.
     pub(in crate::analysis::checks) fn before(&self, index: usize) -> Vec<usize> {
-        let is_before = |i: &&usize| **i < index;
-        let text = match self.beginnings.get(index) {
-            Some(Beginning::Exact(text) | Beginning::Prefix(text)) => text,
-            _ => return (0..index).collect(),
-        };
-        let mut found: Vec<usize> = self.any.iter().take_while(is_before).copied().collect();
-        for length in self.lengths.range(..=text.len()) {
-            let same = text.get(..*length).and_then(|start| self.prefixes.get(start));
-            found.extend(same.into_iter().flatten().take_while(is_before));
-        }
-        if let Some(Beginning::Prefix(_)) = self.beginnings.get(index) {
-            let longer = self.ordered.range(text.clone()..).take_while(|(t, _)| t.starts_with(text.as_str()));
-            found.extend(longer.flat_map(|(_, list)| list.iter().take_while(is_before)));
-        } else {
-            found.extend(self.exact.get(text).into_iter().flatten().take_while(is_before));
-        }
+        let Some(own) = self.paths.get(index) else { return Vec::new() };
+        let others = self.together.with(*own).into_iter().map(|other| other as usize);
+        let lists = std::iter::once(*own).chain(others).filter_map(|path| self.entries.get(path));
+        let mut found: Vec<usize> = lists.flat_map(|list| list.iter().take_while(|i| **i < index)).copied().collect();
         found.sort_unstable();
-        found.dedup();
         found
     }
 }

@@ -28,9 +28,9 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
                 let object = (&source.object, m.at);
                 if let Some(StringMatch::Regex(r)) = &m.uri {
                     let path = format!("{}.uri.regex", path(source));
-                    if let Some((message, hint)) = not_full_path(r) {
+                    if let Some((message, hint)) = not_full_path(subject, r) {
                         report.add("P207", object, path, message, hint);
-                    } else if let Some(simple) = simpler(r) {
+                    } else if let Some(simple) = simpler(subject, r) {
                         let message = format!("regex `{r}` accepts just what `{simple}` does");
                         report.add("P208", object, path, message, format!("write `{simple}`"));
                     }
@@ -53,13 +53,13 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
     }
 }
 
-fn word(language: &Language) -> Search {
-    search(Domain::Path, &[language], &[], &mut 100_000)
+fn word(subject: &Subject<'_>, language: &Language) -> Search {
+    search(Domain::Path, &[language], &[], &mut subject.effort.alone().steps)
 }
 
-fn not_full_path(r: &SmolStr) -> Option<(String, String)> {
+fn not_full_path(subject: &Subject<'_>, r: &SmolStr) -> Option<(String, String)> {
     let re2 = Re2::new(r, Encoding::Latin1).ok()?;
-    let language = Language::regex(r);
+    let language = subject.languages.regex(r);
     let flags = r.strip_prefix('/').and_then(|rest| rest.rsplit_once('/')).map(|(_, flags)| flags);
     if flags.is_some_and(|f| !f.is_empty() && f.len() <= 3 && f.bytes().all(|b| b"gimsuy".contains(&b))) && has_meta(r)
     {
@@ -68,7 +68,7 @@ fn not_full_path(r: &SmolStr) -> Option<(String, String)> {
             "write the bare pattern, with `(?i)` for flags".into(),
         ));
     }
-    if word(&language) == Search::Empty {
+    if word(subject, &language) == Search::Empty {
         return Some((
             format!("regex `{r}` accepts no path: paths begin with `/`, and the whole path is compared"),
             "begin it with `/`".into(),
@@ -82,7 +82,7 @@ fn not_full_path(r: &SmolStr) -> Option<(String, String)> {
     }
     let ends_open = !r.ends_with([')', '$', '*', '+', '?', '}']);
     if ends_open && has_choice(r) && re2.hir().properties().maximum_len().is_some() {
-        let Search::Found(taken) = word(&language) else { return None };
+        let Search::Found(taken) = word(subject, &language) else { return None };
         let taken = String::from_utf8_lossy(&taken).into_owned();
         return Some((
             format!("regex `{r}` compares the whole path: it takes `{taken}` and not `{taken}/x`"),
@@ -142,8 +142,8 @@ fn bare_dot(r: &str) -> Option<String> {
 }
 
 /// `prefix: X` or `exact: X` with the same language.
-fn simpler(r: &SmolStr) -> Option<String> {
-    let language = Language::regex(r);
+fn simpler(subject: &Subject<'_>, r: &SmolStr) -> Option<String> {
+    let language = subject.languages.regex(r);
     let core = r.strip_prefix('^').unwrap_or(r);
     let core = core.strip_suffix('$').unwrap_or(core);
     let stem = [".*", "(.*)", "(?:.*)"].iter().find_map(|tail| core.strip_suffix(tail));
@@ -156,7 +156,9 @@ fn simpler(r: &SmolStr) -> Option<String> {
         Some((format!("exact: {}", plain(core)), Language::Exact(plain(core).into()))),
     ];
     candidates.into_iter().flatten().find_map(|(text, simple)| {
-        let within = |a: &Language, b: &Language| search(Domain::Path, &[a], &[b], &mut 50_000) == Search::Empty;
-        (within(&language, &simple) && within(&simple, &language) && word(&simple) != Search::Empty).then_some(text)
+        let mut steps = subject.effort.alone().steps;
+        let mut within = |a: &Language, b: &Language| search(Domain::Path, &[a], &[b], &mut steps) == Search::Empty;
+        (within(&language, &simple) && within(&simple, &language) && word(subject, &simple) != Search::Empty)
+            .then_some(text)
     })
 }

@@ -8,7 +8,7 @@ use super::entries::entries;
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::Report;
 use crate::analysis::checks::subject::Subject;
-use crate::analysis::symbolic::{self, Answer, Budget, Languages, Region};
+use crate::analysis::symbolic::{self, Answer, Region};
 use crate::envoy::authority::Authority;
 use crate::envoy::decision::{Detail, Outcome, decide};
 use crate::envoy::proxy::Proxy;
@@ -46,7 +46,7 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
                     routers.len() - 1
                 });
                 let Some((_, router)) = routers.get(at) else { continue };
-                loops(vs, gateway, router, &subject.languages, report);
+                loops(subject, vs, gateway, router, report);
             }
         }
     }
@@ -60,13 +60,13 @@ fn proxies(subject: &Subject<'_>, vs: &VirtualService, gateway: &SmolStr) -> Vec
     found.iter().flat_map(|g| subject.proxies_of(g).take(1)).cloned().collect()
 }
 
-fn loops(vs: &VirtualService, gateway: &SmolStr, router: &Router, languages: &Languages, report: &mut Report) {
+fn loops(subject: &Subject<'_>, vs: &VirtualService, gateway: &SmolStr, router: &Router, report: &mut Report) {
     let mut told: Vec<usize> = Vec::new();
-    for entry in entries(vs, gateway, languages) {
+    for entry in entries(vs, gateway, &subject.languages) {
         if entry.route.redirect.is_none() || told.contains(&entry.rule) {
             continue;
         }
-        let Answer::Some(example) = Region::all_of([&entry.conditions]).example(&mut Budget::default()) else {
+        let Answer::Some(example) = Region::all_of([&entry.conditions]).example(&mut subject.effort.alone()) else {
             continue;
         };
         let host = vs.hosts.first().map_or("", SmolStr::as_str);

@@ -1,10 +1,10 @@
-//! Delegates: R116 and R117, told from what happened when they were merged.
+//! Delegates: R116, R117 and R126, told from what happened when they were merged.
 
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::Report;
 use crate::analysis::checks::subject::Subject;
 use crate::envoy::table::NoteKind;
-use crate::manifest::kinds::{Object, VirtualService};
+use crate::manifest::kinds::{Object, ObjectId, VirtualService};
 use crate::manifest::source::Position;
 
 checks! {
@@ -18,6 +18,12 @@ checks! {
     /// begin with the root's prefix, other fields have to be equal, a regex on either side is always a conflict,
     /// `ignoreUriCase` has to agree, `sourceNamespace` of the root has to be repeated.
     R117 "Delegate route dropped by conflict" Error needs[VirtualServices, Roots] peers[];
+
+    /// Each match of a root's rule meets each match of its delegate, and each rule that delegates meets them again: a few
+    /// hundred on either side make a table of a hundred thousand routes. Istio makes them all and sends them to every proxy.
+    /// Here at most 50,000 are made in a run, or eight for each match that is written; the rule that would make more is left
+    /// out, so that results for its requests are not those of Istio.
+    R126 "Delegates multiply beyond bounds" Error needs[VirtualServices] peers[];
 }
 
 pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
@@ -34,13 +40,30 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
                 let hint = "repeat what the root matches in each match of the delegate, or leave the matches of the delegate out";
                 report.add("R117", (object, note.at), path, note.message.clone(), hint);
             }
+            "DG-8" => {
+                let path = path_of(subject, object, note.at, "delegate");
+                let hint = "delegate from one rule with few matches, or write the rules into the root";
+                let added = report.add("R126", (object, note.at), path, note.message.clone(), hint);
+                if let Some(delegate) = delegate_at(subject, object, note.at) {
+                    added.related("the delegate", delegate.at, Some(&delegate.id));
+                }
+            }
             _ => {}
         }
     }
 }
 
+/// The delegate that the rule at `at` names.
+fn delegate_at<'a>(subject: &Subject<'a>, root: &ObjectId, at: Position) -> Option<&'a Object<VirtualService>> {
+    let all = &subject.manifests.virtual_services;
+    let rules = all.iter().filter(|vs| vs.id == *root).flat_map(|vs| &vs.spec.http);
+    let named = rules.into_iter().find(|rule| rule.at == at)?.delegate.as_ref()?;
+    let namespace = if named.namespace.is_empty() { &root.namespace } else { &named.namespace };
+    all.iter().find(|vs| vs.meta.name == named.name && vs.meta.namespace == *namespace)
+}
+
 /// The path of the rule or match that stands at `at`.
-fn path_of(subject: &Subject<'_>, object: &crate::manifest::kinds::ObjectId, at: Position, field: &str) -> String {
+fn path_of(subject: &Subject<'_>, object: &ObjectId, at: Position, field: &str) -> String {
     let find = |vs: &Object<VirtualService>| {
         vs.spec.http.iter().enumerate().find_map(|(i, rule)| {
             if rule.at == at {

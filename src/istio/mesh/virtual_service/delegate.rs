@@ -1,6 +1,8 @@
 //! Delegates: VirtualServices without hosts whose rules stand in for rules of a root (section 5.2 of the translation rules).
 
+use std::cell::Cell;
 use std::fmt;
+use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, format_smolstr};
@@ -17,15 +19,45 @@ pub(super) struct Delegates {
     delegates: FxHashMap<Key, Delegate>,
     /// VirtualServices that cannot serve as delegates, because they have hosts; for better messages only.
     with_hosts: FxHashSet<Key>,
+    /// Matches that may be made of roots and delegates together (DG-8), and how many of them still may.
+    most: usize,
+    left: Cell<usize>,
 }
+
+/// So many matches of roots with delegates there may be in any case.
+const MATCHES: usize = 50_000;
+/// So many for each match that is written somewhere.
+const MATCHES_EACH: usize = 8;
 
 struct Delegate {
     rules: Vec<HttpRule>,
+    /// Matches of all rules; a rule without counts for one.
+    matches: usize,
     export_set: Vec<SmolStr>,
 }
 
 fn key(object: &Object<VirtualService>) -> Key {
     (object.id.namespace.clone(), object.id.name.clone())
+}
+
+/// The matches that a rule stands for: one if it has none.
+fn matches_of(rule: &HttpRoute) -> usize {
+    rule.matches.len().max(1)
+}
+
+/// A root's rule with the places that all rules made of it share.
+struct Root<'a> {
+    rule: &'a HttpRule,
+    own: Arc<RouteSource>,
+    /// One for each match.
+    matches: Vec<Arc<RouteSource>>,
+}
+
+impl<'a> Root<'a> {
+    fn new(rule: &'a HttpRule) -> Root<'a> {
+        let matches = rule.match_sources.iter().map(|source| Arc::new(source.clone())).collect();
+        Root { rule, own: Arc::new(rule.source.clone()), matches }
+    }
 }
 
 impl Delegates {
@@ -34,17 +66,20 @@ impl Delegates {
         with_hosts: &[Object<VirtualService>],
         config: &MeshConfig,
     ) -> Delegates {
+        let rules = delegates.iter().chain(with_hosts).flat_map(|object| &object.spec.http);
+        let most = MATCHES.max(MATCHES_EACH * rules.map(matches_of).sum::<usize>());
         let delegates = delegates
             .into_iter()
             .map(|object| {
                 let key = key(&object);
                 let export_set = export_set(&object.spec.export_to, &object.id.namespace, config);
+                let matches = object.spec.http.iter().map(matches_of).sum();
                 let rules = object.spec.http.into_iter().enumerate();
                 let rules = rules.map(|(i, route)| HttpRule::written_in(&object.id, i, route)).collect();
-                (key, Delegate { rules, export_set })
+                (key, Delegate { rules, matches, export_set })
             })
             .collect();
-        Delegates { delegates, with_hosts: with_hosts.iter().map(key).collect() }
+        Delegates { delegates, with_hosts: with_hosts.iter().map(key).collect(), most, left: Cell::new(most) }
     }
 
     /// Puts the rules that stand in for `root`, a rule with a delegate, at the end of `out` (DG-1). What is left out is told
@@ -75,9 +110,21 @@ impl Delegates {
             notes.push(note(NoteKind::Dropped, "DG-1", &root.source, format!("{root_rule} is left out: {why}")));
             return;
         }
+        let pairs = matches_of(&root.route).saturating_mul(delegate.matches);
+        let left = self.left.get();
+        if pairs > left {
+            let most = self.most;
+            let why = format!(
+                "with delegate VirtualService {named} it makes {pairs} matches, and no more than {most} are made of all delegates; Istio makes them all"
+            );
+            notes.push(note(NoteKind::Dropped, "DG-8", &root.source, format!("{root_rule} is left out: {why}")));
+            return;
+        }
+        self.left.set(left - pairs);
         let before = out.len();
+        let shared = Root::new(root);
         for rule in &delegate.rules {
-            match merge_rule(root, rule) {
+            match merge_rule(&shared, rule) {
                 Ok(merged) => {
                     if root.route.direct_response.is_some() && rule.route.direct_response.is_none() {
                         let message =
@@ -144,9 +191,9 @@ impl fmt::Display for Conflict {
 }
 
 /// DG-6: the delegate's rule, completed by the root's.
-fn merge_rule(root: &HttpRule, delegate: &HttpRule) -> Result<HttpRule, Conflict> {
+fn merge_rule(root: &Root<'_>, delegate: &HttpRule) -> Result<HttpRule, Conflict> {
     let (matches, match_sources) = merge_matches(root, delegate)?;
-    let (r, d) = (&root.route, &delegate.route);
+    let (r, d) = (&root.rule.route, &delegate.route);
     let route = HttpRoute {
         name: join_names(&r.name, &d.name),
         matches,
@@ -166,22 +213,22 @@ fn merge_rule(root: &HttpRule, delegate: &HttpRule) -> Result<HttpRule, Conflict
         headers: d.headers.clone().or_else(|| r.headers.clone()),
         at: d.at,
     };
-    Ok(HttpRule { route, source: under(&delegate.source, &root.source), match_sources })
+    Ok(HttpRule { route, source: under(&delegate.source, &root.own), match_sources })
 }
 
 /// `source` with the place that delegated to it.
-fn under(source: &RouteSource, root: &RouteSource) -> RouteSource {
-    RouteSource { root: Some(Box::new(root.clone())), ..source.clone() }
+fn under(source: &RouteSource, root: &Arc<RouteSource>) -> RouteSource {
+    RouteSource { root: Some(root.clone()), ..source.clone() }
 }
 
 type Matches = (Vec<HttpMatch>, Vec<RouteSource>);
 
 /// DG-2.
-fn merge_matches(root: &HttpRule, delegate: &HttpRule) -> Result<Matches, Conflict> {
-    let of_root = || root.route.matches.iter().zip(&root.match_sources);
+fn merge_matches(root: &Root<'_>, delegate: &HttpRule) -> Result<Matches, Conflict> {
+    let of_root = || root.rule.route.matches.iter().zip(&root.matches);
     let of_delegate = || delegate.route.matches.iter().zip(&delegate.match_sources);
-    if root.route.matches.is_empty() {
-        return Ok(of_delegate().map(|(m, source)| (m.clone(), under(source, &root.source))).unzip());
+    if root.rule.route.matches.is_empty() {
+        return Ok(of_delegate().map(|(m, source)| (m.clone(), under(source, &root.own))).unzip());
     }
     if delegate.route.matches.is_empty() {
         return Ok(of_root().map(|(m, source)| (m.clone(), under(&delegate.source, source))).unzip());

@@ -253,3 +253,24 @@ fn dg7_direct_response_of_the_root_overrides() {
     assert_eq!(rules[0].route.direct_response.as_ref().map(|d| d.status), Some(418));
     assert_eq!(notes[0].rule, "DG-7");
 }
+
+/// A product beyond bounds is left out, and what stands beside it is kept.
+#[test]
+fn dg8_products_of_delegates_are_bounded() {
+    let matches = |n: usize, one: &str| vec![format!("{{{one}}}"); n].join(", ");
+    let root = format!(
+        "{{delegate: {{name: d}}, match: [{}]}}, {{name: kept, {TO_B}}}",
+        matches(2_000, "headers: {h: {exact: q}}")
+    );
+    let delegate = format!("{{http: [{{match: [{}], {TO_B}}}]}}", matches(2_000, "uri: {prefix: /}"));
+    let (rules, notes) = merged(&root, &[("d", "", &delegate)]);
+    assert_eq!(rules.iter().map(|r| r.route.name.as_str()).collect::<Vec<_>>(), ["kept"]);
+    let said: Vec<&str> = notes.iter().filter(|n| n.rule == "DG-8").map(|n| n.message.as_str()).collect();
+    assert_eq!(
+        said,
+        [
+            "`http[0]` of VirtualService default/root is left out: with delegate VirtualService `default/d` it makes 4000000 \
+             matches, and no more than 50000 are made of all delegates; Istio makes them all"
+        ]
+    );
+}

@@ -1,5 +1,7 @@
 //! Routing to destinations (sections 7.2 to 7.4, 7.7 and 7.9 of the translation rules).
 
+use std::sync::Arc;
+
 use smol_str::SmolStr;
 
 use super::{Translation, hash, headers, retry};
@@ -45,7 +47,7 @@ pub(super) fn forward(translation: &Translation<'_>, rule: &HttpRule, route: &mu
         ForwardTo::Weighted(clusters)
     };
     let retries = written.retries.as_ref().or(translation.cx.mesh.config.default_http_retry_policy.as_ref());
-    route.action = RouteAction::Forward(Box::new(Forward {
+    route.action = RouteAction::Forward(Arc::new(Forward {
         destination,
         timeout: written.timeout.unwrap_or_default(), // TO-1
         retry: retry::policy(retries, hashed),

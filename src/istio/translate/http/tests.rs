@@ -33,7 +33,7 @@ fn route(fields: &str) -> Route {
 
 fn forward(fields: &str) -> Forward {
     match route(fields).action {
-        RouteAction::Forward(forward) => *forward,
+        RouteAction::Forward(forward) => std::sync::Arc::unwrap_or_clone(forward),
         other => panic!("{other:?}"),
     }
 }

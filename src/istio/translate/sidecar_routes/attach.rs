@@ -199,7 +199,7 @@ fn default_route(cx: &Context<'_>, service: &Service, port: u16) -> Route {
     Route {
         name: SmolStr::new_static("default"),
         matcher: http::catch_all_match(),
-        action: RouteAction::Forward(Box::new(Forward {
+        action: RouteAction::Forward(Arc::new(Forward {
             destination: ForwardTo::Cluster(Destination { cluster, at: None }),
             timeout: Nanos(0),
             retry: http::retry_policy(cx.mesh.config.default_http_retry_policy.as_ref(), false),

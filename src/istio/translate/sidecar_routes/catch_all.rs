@@ -46,7 +46,7 @@ pub(super) fn virtual_host(scope: &Scope) -> VirtualHost {
 
 /// To one cluster, without timeout and retries.
 fn forward(cluster: ClusterName) -> RouteAction {
-    RouteAction::Forward(Box::new(Forward {
+    RouteAction::Forward(Arc::new(Forward {
         destination: ForwardTo::Cluster(Destination { cluster, at: None }),
         timeout: Nanos(0),
         retry: None,

@@ -59,8 +59,8 @@ pub(crate) fn to_text(findings: &[Finding], sources: &SourceMap, length: Length)
         let most = length.top.unwrap_or(CAUSES_SHOWN);
         for (_, alike) in of_severity.clone().take(most) {
             let shown = if alike.len() <= ALIKE_SHOWN { alike.len() } else { 1 };
-            let whole: Vec<Finding> = alike.iter().take(shown).map(|f| (*f).clone()).collect();
-            out.push_str(&diagnostics::to_text(&whole, sources, length.color));
+            let whole = alike.iter().take(shown).copied();
+            out.push_str(&diagnostics::located(whole, sources, &mut locator, length.color));
             if alike.len() > shown {
                 // Right below the finding, not behind an empty line.
                 out.pop();

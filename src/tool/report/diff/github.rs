@@ -8,7 +8,7 @@ use crate::tool::report::github::{data, property};
 /// One line for each cause, with a line end behind each.
 pub(crate) fn to_annotations(results: &Results<'_>) -> String {
     let mut out = String::new();
-    for (i, cause) in results.causes.iter().enumerate() {
+    for (i, cause) in results.causes.iter().enumerate().filter(|(_, c)| !c.change.is_minor()) {
         let change = cause.change;
         let wanted = results.expected.and_then(|e| e.wanted.get(i)).copied().unwrap_or(false);
         let command = match cause.kind {

@@ -34,6 +34,7 @@ pub(crate) fn to_json(results: &Results<'_>) -> Vec<u8> {
             o.number("changed_hosts", v.changed as u64);
             o.number("clients", v.clients as u64);
             o.number("possible", v.possible as u64);
+            o.number("minor", v.minor as u64);
         });
         o.strings("assumed", results.assumed);
         let mut number = 0;
@@ -110,6 +111,7 @@ fn change(o: &mut Object<'_>, c: &Change, number: usize, [old, new]: [&SourceMap
         o.str("before", &f.before);
         o.str("now", &f.now);
     });
+    o.bool("minor", c.is_minor());
     o.float("share_moved", (c.moved * 1e12).round() / 1e12);
 }
 

@@ -36,11 +36,17 @@ pub(crate) fn to_markdown(results: &Results<'_>) -> String {
         }
         let _ = writeln!(out, "| unchanged | {} | | proven for every request{aside} |", v.unchanged);
     }
-    for (i, cause) in results.causes.iter().enumerate().take(CAUSES_MAX) {
+    let told = results.causes.iter().enumerate().filter(|(_, c)| !c.change.is_minor());
+    for (i, cause) in told.take(CAUSES_MAX) {
         one(&mut out, results, i, cause);
     }
-    if results.causes.len() > CAUSES_MAX {
-        let _ = writeln!(out, "\n... and {} more", results.causes.len() - CAUSES_MAX);
+    let count = results.causes.len() - v.minor;
+    if count > CAUSES_MAX {
+        let _ = writeln!(out, "\n... and {} more", count - CAUSES_MAX);
+    }
+    if v.minor > 0 {
+        let what = "of requests that nobody is served, before as now, or of CONNECT requests";
+        let _ = writeln!(out, "\nBesides: {} {what}.", counted(v.minor as u64, "change"));
     }
     beside(&mut out, results);
     out

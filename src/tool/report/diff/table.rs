@@ -105,6 +105,13 @@ impl Page<'_> {
         for line in columns::lines(&rows, Side::Left, self.show.color) {
             self.line(&line);
         }
+        if v.minor > 0 && !self.show.all {
+            let text = format!(
+                "  besides: {} of requests that nobody is served, before as now, or of CONNECT requests (--all lists them)",
+                counted(v.minor as u64, "change")
+            );
+            self.wrapped(&text, 4, Style::Dim);
+        }
         if v.possible > 0 {
             let text = format!("  {} possible and not proven: marked so below", counted(v.possible as u64, "change"));
             self.wrapped(&text, 4, Style::Note);
@@ -114,8 +121,13 @@ impl Page<'_> {
     fn causes(&mut self) {
         let mut budget = LINES;
         for kind in Kind::ALL {
-            let of_kind: Vec<(usize, &Cause<'_>)> =
-                self.results.causes.iter().enumerate().filter(|(_, c)| c.kind == kind).collect();
+            let of_kind: Vec<(usize, &Cause<'_>)> = self
+                .results
+                .causes
+                .iter()
+                .enumerate()
+                .filter(|(_, c)| c.kind == kind && (self.show.all || !c.change.is_minor()))
+                .collect();
             if of_kind.is_empty() {
                 continue;
             }
