@@ -10,6 +10,7 @@ mod cluster_states;
 mod conformance;
 mod corpus;
 mod corpus_findings;
+mod diff;
 mod docs;
 mod help;
 mod length;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::support::run::towtank_in;
 use serde_json::Value;
 
-const SCHEMAS: [&str; 7] = ["scenario", "simulate", "routes", "explain", "check", "test", "verify"];
+const SCHEMAS: [&str; 8] = ["scenario", "simulate", "routes", "explain", "diff", "check", "test", "verify"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -90,6 +90,22 @@ fn simulate_is_what_its_schema_says() {
     let log = &["simulate", "tests/log", "-o", "json", "--requests", "tests/log/access.log", "--max-bad", "1"];
     let logged = versioned(&schema, log);
     assert!(logged.iter().all(|d| d["log"].is_object()));
+}
+
+#[test]
+fn diff_is_what_its_schema_says() {
+    let schema = schema("diff");
+    for scenario in scenarios() {
+        if scenario == "scenarios/canary-90-10" {
+            continue;
+        }
+        let log = ["--requests", "tests/conformance/rules/header-repeated/requests.jsonl"];
+        let pair = &["diff", "scenarios/canary-90-10", &scenario, "-o", "json"];
+        versioned(&schema, pair);
+        let client = ["--proxy", "client"];
+        let with = versioned(&schema, &[pair.as_slice(), &client, &log].concat());
+        assert!(with.iter().all(|d| d["requests"].is_array()), "{scenario}");
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ pub(crate) use end::End;
 pub(crate) use flows::Flow;
 pub(crate) use logged::{LogChange, LogResult, Logged, logged};
 pub(crate) use policies::PolicyChange;
+pub(crate) use same::clusters_of;
 pub(crate) use stream::{Altered, Row, StreamChange, change, rows};
 #[cfg(test)]
 pub(crate) use tables::tables;

@@ -128,7 +128,7 @@ pub(super) fn policies(a: &Cluster, b: &Cluster) -> bool {
 }
 
 /// Every cluster that requests to a virtual host can be sent to, mirrors too.
-pub(super) fn clusters_of(host: &VirtualHost) -> Vec<&ClusterName> {
+pub(crate) fn clusters_of(host: &VirtualHost) -> Vec<&ClusterName> {
     let mut out = Vec::new();
     for route in host.routes.iter() {
         let RouteAction::Forward(forward) = &route.action else { continue };

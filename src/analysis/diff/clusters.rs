@@ -10,7 +10,7 @@ use crate::envoy::table::{Cluster, ClusterName, DiscoveryType, Endpoint, LbPolic
 use crate::envoy::words;
 
 /// In what a cluster differs between two tables.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct ClusterChange {
     /// Those that get requests, in words, where they are others or get other shares.
     pub endpoints: Option<(String, String)>,

@@ -1,19 +1,18 @@
 //! In what two places treat requests differently, field by field, with both values.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
-use rustc_hash::FxHashMap;
+use std::sync::Arc;
 
 use super::clusters::{self, ClusterChange};
 use super::kind::{Kind, NOTHING, distance};
 use super::place::{Place, share};
+use super::shared::Shared;
 use crate::analysis::compare::policies;
 use crate::envoy::table::{
     Body, ClusterName, Cors, DirectResponse, Forward, ForwardTo, PathMatch, PathRewrite, RedirectPath, Route,
     RouteAction, RouteMatch, RouteTable, ValueMatch, WeightedCluster,
 };
 use crate::envoy::words;
+use crate::manifest::kinds::ObjectId;
 
 /// One thing that is otherwise than before.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,6 +31,8 @@ pub(super) struct Difference {
     pub fields: Vec<Field>,
     /// Exact share of requests that end elsewhere, 0 to 1.
     pub moved: f64,
+    /// The DestinationRules of clusters that requests are sent to on either side.
+    pub rules: Vec<ObjectId>,
     /// Whether what comes out differs depends on the request: a rewrite may lead where the other does.
     pub depends: bool,
 }
@@ -40,22 +41,14 @@ pub(super) struct Difference {
 pub(super) struct Compare<'t> {
     pub old: &'t RouteTable,
     pub new: &'t RouteTable,
-    clusters: RefCell<FxHashMap<&'t ClusterName, Rc<ClusterChange>>>,
+    pub shared: &'t Shared,
 }
 
 impl<'t> Compare<'t> {
-    pub(super) fn new(old: &'t RouteTable, new: &'t RouteTable) -> Compare<'t> {
-        Compare { old, new, clusters: RefCell::default() }
-    }
-
     /// What became of a cluster of either table.
-    fn cluster(&self, name: &'t ClusterName) -> Rc<ClusterChange> {
-        if let Some(known) = self.clusters.borrow().get(name) {
-            return known.clone();
-        }
-        let change = Rc::new(clusters::change(self.old, self.new, name));
-        self.clusters.borrow_mut().insert(name, change.clone());
-        change
+    pub(super) fn cluster(&self, name: &ClusterName) -> Arc<ClusterChange> {
+        let change = || clusters::change(self.old, self.new, name);
+        self.shared.cluster(self.old.cluster(name), self.new.cluster(name), change)
     }
 
     /// Whether every request is treated alike in both places, by what stands there alone.
@@ -124,7 +117,15 @@ impl<'t> Compare<'t> {
         }
         let moved = if moved <= NOTHING { 0.0 } else { moved };
         let depends = depends && !always && !has_policies;
-        Some(Difference { kind: kind.unwrap_or(Kind::Policy), fields, moved, depends })
+        let mut rules: Vec<ObjectId> = Vec::new();
+        for (name, _) in a.clusters().into_iter().chain(b.clusters()) {
+            for policy in [self.old, self.new].into_iter().filter_map(|t| t.cluster(name)?.destination_rule.as_ref()) {
+                rules.extend(std::iter::once(&policy.object).chain(&policy.merged).cloned());
+            }
+        }
+        rules.sort_unstable();
+        rules.dedup();
+        Some(Difference { kind: kind.unwrap_or(Kind::Policy), fields, moved, rules, depends })
     }
 }
 
@@ -313,7 +314,7 @@ fn cors_words(c: &Cors) -> String {
 }
 
 /// Whether two routes do the same with what they take; places in manifests, names, and the conditions aside.
-fn same_routes(a: &Route, b: &Route) -> bool {
+pub(super) fn same_routes(a: &Route, b: &Route) -> bool {
     let actions = match (&a.action, &b.action) {
         (RouteAction::Forward(f), RouteAction::Forward(g)) => {
             same_destinations(&f.destination, &g.destination)

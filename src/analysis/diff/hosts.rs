@@ -22,6 +22,41 @@ pub(super) struct Hosts {
 /// Positions of virtual hosts; None: no domain takes the authority, or the side has no route configuration here.
 pub(super) type Pair = (Option<u32>, Option<u32>);
 
+/// The classes of authorities that lead to a virtual host, where both sides' configurations have the same domains for the same
+/// virtual hosts in the same order.
+pub(super) fn of_domains(old: (&Side, u32), new: (&Side, u32), host: u32, domains: &[SmolStr]) -> Vec<Hosts> {
+    let leads = |example: &SmolStr| {
+        [old, new].into_iter().all(|(side, config)| side.virtual_host_of(config, example) == Some(host))
+    };
+    let mut out: Vec<Hosts> = Vec::new();
+    for domain in domains {
+        let domain = SmolStr::new(domain.to_ascii_lowercase());
+        let example = match domain_kind(&domain) {
+            (DomainKind::Exact, text) if without_port(text) == text => Some(SmolStr::new(text)),
+            (DomainKind::Exact, text) => Some(format_smolstr!("{text}:80")),
+            (DomainKind::Suffix, text) => (1..9)
+                .map(|n| format_smolstr!("any{}{text}", if n == 1 { String::new() } else { n.to_string() }))
+                .find(&leads),
+            (DomainKind::Prefix, text) => (1..9).map(|n| format_smolstr!("{text}any{n}")).find(&leads),
+            (DomainKind::Any, _) => {
+                [".example", ".invalid", ""].into_iter().map(|end| fresh(end, |_| false)).find(&leads)
+            }
+        };
+        out.extend(example.map(|example| Hosts { example, domain }));
+    }
+    shown_first(&mut out);
+    out
+}
+
+/// Names say more than addresses, and full ones more than short ones; what is shown comes first.
+fn shown_first(all: &mut [Hosts]) {
+    all.sort_by_cached_key(|h| {
+        let is_address = Authority::of(&h.example).address().is_some();
+        let dots = h.example.matches('.').count();
+        (is_address, h.example.ends_with('.'), dots == 0, dots)
+    });
+}
+
 /// The classes of authorities, those together that lead to the same on either side; each with at least one.
 ///
 /// Domains are looked up exact first, then by the longest suffix, then by the longest prefix (envoy-matching 1.1), so the
@@ -61,12 +96,7 @@ pub(super) fn classes(old: (&Side, Option<u32>), new: (&Side, Option<u32>)) -> I
     let ends = [".example", ".invalid", ""];
     let end = ends.into_iter().find(|end| !suffixes.iter().any(|(s, _)| end.ends_with(s))).unwrap_or_default();
     examples.push(Hosts { example: fresh(end, is_exact), domain: "*".into() });
-    // Names say more than addresses, and full ones more than short ones; what is shown comes first.
-    examples.sort_by_cached_key(|h| {
-        let is_address = Authority::of(&h.example).address().is_some();
-        let dots = h.example.matches('.').count();
-        (is_address, h.example.ends_with('.'), dots == 0, dots)
-    });
+    shown_first(&mut examples);
     let mut out: IndexMap<Pair, Vec<Hosts>> = IndexMap::new();
     for hosts in examples {
         let [a, b] = sides.map(|(side, config)| side.virtual_host_of(config?, &hosts.example));

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use super::mutations::{self, Mutation};
 use super::requests::{self, RequestChange};
-use super::{Effort, Side, TableDiff, tables};
+use super::shared::Shared;
+use super::table::tables;
+use super::{Effort, Side, TableDiff};
 use crate::envoy::decision::{Decision, Detail, Outcome, decide};
 use crate::envoy::request::Request;
 use crate::envoy::router::Switches;
@@ -55,7 +57,7 @@ struct Seen {
 }
 
 fn hold(folder: &Path, old: (&Workspace, &Side), new: (&Workspace, &Side), proxy: &str, at: &str, seen: &mut Seen) {
-    let diff = tables(old.1, new.1, Effort::default());
+    let diff = tables(old.1, new.1, Effort::default(), &Shared::default());
     for c in &diff.changes {
         assert!(!c.fields.is_empty(), "{at}: {c:?}");
         if c.is_proven() { seen.proven += 1 } else { seen.possible += 1 }
@@ -121,7 +123,7 @@ fn nothing_changes_between_a_mesh_and_itself() {
     for folder in folders() {
         let (Some(a), Some(b)) = (open(&folder), open(&folder)) else { continue };
         for proxy in &a.proxies {
-            let diff = tables(&side(&a, proxy), &side(&b, proxy), Effort::default());
+            let diff = tables(&side(&a, proxy), &side(&b, proxy), Effort::default(), &Shared::default());
             assert!(diff.changes.is_empty(), "{} {}: {:?}", folder.display(), proxy.name, diff.changes);
         }
     }

@@ -6,6 +6,7 @@ use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
 use super::regions::Effort;
+use super::shared::Shared;
 use super::side::Side;
 use super::table::{Change, TableDiff, tables};
 use crate::analysis::compare::HostChange;
@@ -13,14 +14,14 @@ use crate::envoy::proxy::Proxy;
 use crate::envoy::router::Switches;
 use crate::istio::clients::{Audience, PointsOfView};
 use crate::istio::mesh::Mesh;
-use crate::istio::translate;
+use crate::istio::translate::Parts;
 use crate::parallel::prelude::*;
 
 /// Two meshes, each with the switches of its Envoys.
-#[derive(Debug, Clone, Copy)]
 pub(crate) struct Meshes<'m> {
-    pub old: (&'m Mesh, &'m Switches),
-    pub new: (&'m Mesh, &'m Switches),
+    old: (Parts<'m>, &'m Switches),
+    new: (Parts<'m>, &'m Switches),
+    shared: Shared,
 }
 
 /// What differs for some clients, all of them alike.
@@ -35,10 +36,20 @@ pub(crate) struct ProxyDiff {
     pub unchanged: Vec<HostChange>,
 }
 
-impl Meshes<'_> {
+impl<'m> Meshes<'m> {
+    pub(crate) fn new(old: (&'m Mesh, &'m Switches), new: (&'m Mesh, &'m Switches)) -> Meshes<'m> {
+        let side = |(mesh, switches): (&'m Mesh, &'m Switches)| (Parts::new(mesh), switches);
+        Meshes { old: side(old), new: side(new), shared: Shared::default() }
+    }
+
     /// The tables of one proxy on both sides.
     pub(crate) fn sides(&self, proxy: &Arc<Proxy>) -> [Side; 2] {
-        [self.old, self.new].map(|(mesh, switches)| Side::new(Arc::new(translate::route_table(mesh, proxy)), switches))
+        [&self.old, &self.new].map(|(parts, switches)| Side::new(Arc::new(parts.route_table(proxy)), switches))
+    }
+
+    /// What the tables of one proxy differ in.
+    pub(crate) fn tables(&self, [old, new]: [&Side; 2], effort: Effort) -> TableDiff {
+        tables(old, new, effort, &self.shared)
     }
 
     /// What differs for each class of clients; classes of which the same is to be said are told together, where nobody chose
@@ -49,7 +60,7 @@ impl Meshes<'_> {
             .par_iter()
             .map(|class| {
                 let [old, new] = self.sides(&class.proxy);
-                tables(&old, &new, effort)
+                self.tables([&old, &new], effort)
             })
             .collect();
         let mut groups: Vec<(Vec<usize>, TableDiff, FxHashSet<(SmolStr, SmolStr)>)> = Vec::new();

@@ -8,6 +8,7 @@
 mod causes;
 mod clusters;
 mod connections;
+mod edits;
 mod fields;
 mod hosts;
 mod kind;
@@ -20,16 +21,18 @@ mod place;
 mod region;
 mod regions;
 mod requests;
+mod shared;
 mod side;
 mod spot;
 mod table;
 mod witness;
 
 pub(crate) use causes::{Cause, Verdict, causes, verdict};
+pub(crate) use edits::{Edit, without_effect};
 pub(crate) use fields::Field;
 pub(crate) use kind::Kind;
 pub(crate) use meshes::{Meshes, ProxyDiff, agree};
 pub(crate) use regions::Effort;
 pub(crate) use requests::change;
 pub(crate) use side::Side;
-pub(crate) use table::{Change, Effect, TableDiff, tables};
+pub(crate) use table::{Change, Effect, TableDiff};

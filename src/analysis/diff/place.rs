@@ -59,7 +59,7 @@ impl<'t> Place<'t> {
     /// Where a request was found.
     pub(super) fn of_found(side: &'t Side, found: Found) -> Place<'t> {
         if let Found::Http { end, .. } = found {
-            let host = |config, host| side.virtual_host(config, host);
+            let host = |config, host| side.virtual_host(config, host).map(|h| &**h);
             match end {
                 HttpEnd::Refused(reason) => return Place::Refused(reason),
                 HttpEnd::NoRouteConfig | HttpEnd::NoVirtualHost { .. } => return Place::NoRoute(None),

@@ -28,6 +28,7 @@ pub(super) struct List<'t> {
 }
 
 /// Two places that a common request gets to.
+#[derive(Debug, Clone)]
 pub(super) struct Found {
     /// Positions in the lists.
     pub old: usize,

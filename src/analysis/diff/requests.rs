@@ -4,6 +4,7 @@ use super::clusters::differing;
 use super::fields::Compare;
 use super::kind::Kind;
 use super::place::Place;
+use super::shared::Shared;
 use super::side::Side;
 use super::spot::{Spot, Spots};
 use super::table::TableDiff;
@@ -44,7 +45,8 @@ pub(crate) fn change(diff: &TableDiff, [old, new]: [&Side; 2], request: &Request
     let spots = Spots { old: Spot::of(old, was.found), new: Spot::of(new, is.found), tls: request.tls };
     let index = diff.index.get(&spots).copied();
     let (from, to) = (Place::of_found(old, was.found), Place::of_found(new, is.found));
-    let compare = Compare::new(old.table(), new.table());
+    let shared = Shared::default();
+    let compare = Compare { old: old.table(), new: new.table(), shared: &shared };
     let difference = compare.difference(&from, &to);
     let [preflight_was, preflight_is] =
         [(old, &was), (new, &is)].map(|(side, visit)| variant(side.router(), visit).is_preflight());

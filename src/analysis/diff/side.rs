@@ -44,7 +44,7 @@ pub(super) enum Taker {
 }
 
 /// A class of connections, by one of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Dial {
     pub port: u16,
     /// It stands for all ports that neither side knows.
@@ -171,8 +171,8 @@ impl Side {
         index.get_or_init(|| self.config(config).map(|c| HostIndex::new(c).0).unwrap_or_default()).find(authority)
     }
 
-    pub(super) fn virtual_host(&self, config: u32, host: u32) -> Option<&VirtualHost> {
-        self.config(config)?.virtual_hosts.get(host as usize).map(|h| &**h)
+    pub(super) fn virtual_host(&self, config: u32, host: u32) -> Option<&Arc<VirtualHost>> {
+        self.config(config)?.virtual_hosts.get(host as usize)
     }
 
     /// What took a connection that got to nothing of HTTP, by where the router found it.

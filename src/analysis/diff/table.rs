@@ -8,21 +8,24 @@ use smol_str::SmolStr;
 
 use super::clusters::differing;
 use super::connections::{self, Takers};
-use super::fields::{Compare, Difference, Field};
+use super::fields::{self, Compare, Difference, Field};
 use super::hosts::{self, Hosts};
 use super::kind::Kind;
 use super::place::Place;
 use super::region::Region;
-use super::regions::{self, Effort, List};
+use super::regions::{self, Effort, Found, List};
+use super::shared::{self, Shared};
 use super::side::{Dial, Side, Taker};
 use super::spot::{Spot, Spots};
 use super::witness::Attempt;
+use crate::analysis::compare::clusters_of;
 use crate::analysis::compare::{End, HostChange, policies};
 use crate::analysis::symbolic::{Conditions, Field as Part, Language, Languages};
 use crate::envoy::outcome::Counted;
 use crate::envoy::request::Request;
 use crate::envoy::router::BadRequest;
-use crate::envoy::table::{PathMatch, RouteSource, ValueMatch, VirtualHost};
+use crate::envoy::table::{ClusterName, PathMatch, RouteSource, ValueMatch, VirtualHost};
+use crate::manifest::kinds::ObjectId;
 
 /// A set of requests that are treated otherwise, all of them in the same way.
 #[derive(Debug, Clone)]
@@ -38,6 +41,8 @@ pub(crate) struct Change {
     pub fields: Vec<Field>,
     /// Exact share of the region's requests that end elsewhere, 0 to 1.
     pub moved: f64,
+    /// The DestinationRules of clusters that requests are sent to on either side.
+    pub rules: Vec<ObjectId>,
     /// Requests of the region for which the same comes out after all, as where a header is set that is there already, are
     /// none of it.
     pub depends: bool,
@@ -85,10 +90,10 @@ impl Change {
     }
 }
 
-/// Compares all that the two tables do.
-pub(crate) fn tables(old: &Side, new: &Side, effort: Effort) -> TableDiff {
+/// Compares all that the two tables do. What several pairs of tables have alike is looked at once, by what is `shared`.
+pub(crate) fn tables(old: &Side, new: &Side, effort: Effort, shared: &Shared) -> TableDiff {
     let mut work = Work {
-        compare: Compare::new(old.table(), new.table()),
+        compare: Compare { old: old.table(), new: new.table(), shared },
         sides: [old, new],
         languages: Languages::default(),
         effort,
@@ -129,42 +134,97 @@ impl<'t> Work<'t> {
         }
         self.refused(&(a, b), takers, dials);
         let config = |taker| if let Taker::Http { config } = taker { config } else { None };
-        let (old_config, new_config) = (config(takers.0), config(takers.1));
-        for (pair, classes) in hosts::classes((old, old_config), (new, new_config)) {
+        let configs = (config(takers.0), config(takers.1));
+        if let (None, None, (Some(old), Some(new))) = (&a, &b, configs)
+            && self.hosts_in_order((old, new), takers, dials)
+        {
+            return;
+        }
+        for (pair, classes) in hosts::classes((old, configs.0), (new, configs.1)) {
             let host = |side: &'t Side, config: Option<u32>, host: Option<u32>| side.virtual_host(config?, host?);
-            let (was, is) = (host(old, old_config, pair.0), host(new, new_config, pair.1));
-            if let (None, None, Some(was), Some(is)) = (&a, &b, was, is)
-                && self.same_hosts(was, is)
-            {
-                continue;
-            }
-            let list =
-                |place: Option<Place<'t>>, host: Option<&'t VirtualHost>, languages: &Languages, side: &Side| match (
-                    place, host,
-                ) {
-                    (Some(place), _) => List::of_place(place),
-                    (None, Some(host)) if host.require_tls && !takers.2 => List::of_place(Place::RequireTls(host)),
-                    (None, Some(host)) => List::of_host(host, languages, &side.path_options()),
-                    (None, None) => List::of_place(Place::NoRoute(None)),
-                };
-            if a.is_none() && b.is_none() && was.is_none() && is.is_none() {
-                continue;
-            }
-            self.learn([was, is]);
-            let lists = (list(a, was, &self.languages, old), list(b, is, &self.languages, new));
-            let looks = |h: Option<&VirtualHost>| {
-                let mut headers = h.into_iter().flat_map(|h| h.routes.iter()).flat_map(|r| &r.matcher.headers);
-                headers.any(|h| h.name.eq_ignore_ascii_case(":authority") || h.name.eq_ignore_ascii_case("host"))
-            };
-            if looks(was) || looks(is) {
-                for class in &classes {
-                    let authority = regions::of_authority(&class.domain, &class.example);
-                    self.lists(&lists, takers, pair, dials, std::slice::from_ref(class), &authority);
+            let hosts = (host(old, configs.0, pair.0), host(new, configs.1, pair.1));
+            if a.is_none() && b.is_none() {
+                match hosts {
+                    (None, None) => continue,
+                    (Some(was), Some(is)) if self.same_hosts(was, is) => continue,
+                    _ => {}
                 }
-            } else {
-                self.lists(&lists, takers, pair, dials, &classes, &Conditions::default());
+            }
+            self.pair((a, b), hosts, takers, pair, dials, &classes);
+        }
+    }
+
+    /// Two configurations with the same domains for the same virtual hosts: each is compared with its like. False where they
+    /// aren't.
+    fn hosts_in_order(&mut self, configs: (u32, u32), takers: Takers, dials: &[Dial]) -> bool {
+        let [old, new] = self.sides;
+        let (Some(was), Some(is)) = (old.config(configs.0), new.config(configs.1)) else { return false };
+        if was.virtual_hosts.len() != is.virtual_hosts.len() {
+            return false;
+        }
+        let pairs = was.virtual_hosts.iter().zip(&is.virtual_hosts);
+        if !pairs.clone().all(|(a, b)| Arc::ptr_eq(a, b) || self.known(a, b).same_domains) {
+            return false;
+        }
+        for (i, (a, b)) in (0u32..).zip(pairs) {
+            if !self.same_hosts(a, b) {
+                let classes = hosts::of_domains((old, configs.0), (new, configs.1), i, &b.domains);
+                self.pair((None, None), (Some(a), Some(b)), takers, (Some(i), Some(i)), dials, &classes);
             }
         }
+        true
+    }
+
+    /// What is known of two virtual hosts.
+    fn known(&self, was: &Arc<VirtualHost>, is: &Arc<VirtualHost>) -> shared::Pair {
+        self.compare.shared.hosts(was, is, || {
+            let routes = || was.routes.iter().zip(is.routes.iter());
+            let same = was.require_tls == is.require_tls
+                && (was.name == "block_all") == (is.name == "block_all")
+                && was.routes.len() == is.routes.len()
+                && routes().all(|(a, b)| a.matcher == b.matcher && fields::same_routes(a, b));
+            same.then(|| clusters_of(is).into_iter().cloned().collect())
+        })
+    }
+
+    /// Whether all requests to the virtual hosts are treated alike, as is plain to see: the same routes in the same order.
+    fn same_hosts(&self, was: &Arc<VirtualHost>, is: &Arc<VirtualHost>) -> bool {
+        let clusters = self.known(was, is).clusters;
+        clusters.is_some_and(|names| names.iter().all(|name| self.compare.cluster(name).is_none()))
+    }
+
+    /// What takes the connections on either side, or else the virtual host.
+    fn pair(
+        &mut self,
+        (a, b): (Option<Place<'t>>, Option<Place<'t>>),
+        (was, is): (Option<&'t Arc<VirtualHost>>, Option<&'t Arc<VirtualHost>>),
+        takers: Takers,
+        pair: hosts::Pair,
+        dials: &[Dial],
+        classes: &[Hosts],
+    ) {
+        let [old, new] = self.sides;
+        self.learn([was, is]);
+        let languages = &self.languages;
+        let list = |place: Option<Place<'t>>, host: Option<&'t Arc<VirtualHost>>, side: &Side| match (place, host) {
+            (Some(place), _) => List::of_place(place),
+            (None, Some(host)) if host.require_tls && !takers.2 => List::of_place(Place::RequireTls(host)),
+            (None, Some(host)) => List::of_host(host, languages, &side.path_options()),
+            (None, None) => List::of_place(Place::NoRoute(None)),
+        };
+        let lists = (list(a, was, old), list(b, is, new));
+        let looks = |h: Option<&Arc<VirtualHost>>| {
+            let mut headers = h.into_iter().flat_map(|h| h.routes.iter()).flat_map(|r| &r.matcher.headers);
+            headers.any(|h| h.name.eq_ignore_ascii_case(":authority") || h.name.eq_ignore_ascii_case("host"))
+        };
+        if looks(was) || looks(is) {
+            for class in classes {
+                let authority = regions::of_authority(&class.domain, &class.example);
+                self.lists(&lists, takers, pair, dials, std::slice::from_ref(class), &authority);
+            }
+            return;
+        }
+        self.lists(&lists, takers, pair, dials, classes, &Conditions::default());
     }
 
     /// What only one side reads as HTTP, and therefore refuses where it is none: a path that can't be normalised, for example.
@@ -179,19 +239,8 @@ impl<'t> Work<'t> {
         self.lists(&lists, takers, (None, None), dials, &[], &path);
     }
 
-    /// Whether all requests to the virtual hosts are treated alike, as is plain to see: the same routes in the same order.
-    fn same_hosts(&self, was: &'t VirtualHost, is: &'t VirtualHost) -> bool {
-        was.require_tls == is.require_tls
-            && was.routes.len() == is.routes.len()
-            && was
-                .routes
-                .iter()
-                .zip(is.routes.iter())
-                .all(|(a, b)| a.matcher == b.matcher && self.compare.same(&Place::Route(was, a), &Place::Route(is, b)))
-    }
-
     /// Builds the languages of the hosts' regexes.
-    fn learn(&mut self, hosts: [Option<&VirtualHost>; 2]) {
+    fn learn(&mut self, hosts: [Option<&Arc<VirtualHost>>; 2]) {
         let routes = hosts.into_iter().flatten().flat_map(|h| h.routes.iter());
         let texts = routes.flat_map(|r| {
             let m = &r.matcher;
@@ -210,7 +259,7 @@ impl<'t> Work<'t> {
         hosts: hosts::Pair,
         dials: &[Dial],
         classes: &[Hosts],
-        base: &Conditions,
+        of_class: &Conditions,
     ) {
         let Some(dial) = dials.first() else { return };
         let spot = |taker, host, list: &List<'t>, at| {
@@ -220,9 +269,24 @@ impl<'t> Work<'t> {
         let spots =
             |i, j| Spots { old: spot(takers.0, hosts.0, was, i), new: spot(takers.1, hosts.1, is, j), tls: takers.2 };
         let attempt = Attempt { sides: self.sides, dial, hosts: classes.first(), lists: (was, is), spots: &spots };
-        let base = self.base(takers.2, base);
-        let found = regions::pairs((was, is), &base, &self.compare, self.effort, &attempt);
-        for f in found {
+        let base = self.base(takers.2, of_class);
+        let find = || regions::pairs((was, is), &base, &self.compare, self.effort, &attempt);
+        let both = (self.virtual_host(0, takers.0, hosts.0), self.virtual_host(1, takers.1, hosts.1));
+        // What is known of the same hosts and clusters holds for other clients too; an exact domain leads there by itself.
+        let is_exact = classes.first().is_some_and(|c| c.example == c.domain) && of_class.is_empty();
+        let found: Arc<[Found]> = match both {
+            (Some(a), Some(b)) if is_exact && was.host().is_some() && is.host().is_some() => {
+                let mut names: Vec<&ClusterName> = clusters_of(a).into_iter().chain(clusters_of(b)).collect();
+                names.sort_unstable();
+                names.dedup();
+                let of = |side: &Side, name: &ClusterName| side.table().cluster(name).cloned();
+                let [old, new] = self.sides;
+                let clusters = names.into_iter().map(|name| (of(old, name), of(new, name))).collect();
+                self.compare.shared.lists((a, b), clusters, dial, find)
+            }
+            _ => find().into(),
+        };
+        for f in found.iter().cloned() {
             let (Some(from), Some(to)) = (was.places.get(f.old), is.places.get(f.new)) else { continue };
             // Where routes look at the authority, its classes come one by one.
             let known = self.out.index.get(&spots(f.old, f.new)).and_then(|i| self.out.changes.get_mut(*i));
@@ -231,7 +295,7 @@ impl<'t> Work<'t> {
                 known.witness = known.witness.take().or(f.witness);
                 continue;
             }
-            let Difference { kind, fields, moved, depends } = f.difference;
+            let Difference { kind, fields, moved, rules, depends } = f.difference;
             let host = hosts.1.or(hosts.0).and(attempt.host());
             let both = [was.matcher(f.old), is.matcher(f.new)];
             let mut before = was.matchers_before(f.old, &both).chain(is.matchers_before(f.new, &both));
@@ -243,13 +307,18 @@ impl<'t> Work<'t> {
                 by: place.by(),
             };
             let (old, new) = (effect(from, self.sides[0]), effect(to, self.sides[1]));
-            let change = Change { kind, region, witness: f.witness, old, new, fields, moved, depends };
+            let change = Change { kind, region, witness: f.witness, old, new, fields, moved, rules, depends };
             self.out.index.insert(spots(f.old, f.new), self.out.changes.len());
             self.out.changes.push(change);
             if let (Taker::Http { config: Some(config) }, Some(host)) = (takers.1, hosts.1) {
                 self.touched.insert((config, host));
             }
         }
+    }
+
+    fn virtual_host(&self, side: usize, taker: Taker, host: Option<u32>) -> Option<&'t Arc<VirtualHost>> {
+        let Taker::Http { config: Some(config) } = taker else { return None };
+        self.sides.get(side)?.virtual_host(config, host?)
     }
 
     /// What all requests of a class of connections fulfil, besides what they do as a class of authorities.
@@ -297,6 +366,7 @@ impl<'t> Work<'t> {
                 new: effect(b),
                 fields,
                 moved: 0.0,
+                rules: Vec::new(),
                 depends: false,
             });
         }

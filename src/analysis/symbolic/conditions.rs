@@ -178,6 +178,11 @@ impl Conditions {
         Conditions::of(Field::Path, Language::None)
     }
 
+    /// True where every request fulfils them.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.literals.is_empty()
+    }
+
     /// These, and that the request's method is not CONNECT.
     pub(crate) fn and_not_connect(mut self) -> Conditions {
         let test = Test { language: Language::Exact(SmolStr::new_static("CONNECT")), absent: false };

@@ -12,10 +12,14 @@ use crate::manifest::yaml::{Node, Value};
 /// Reads as much of a document as tells it from another.
 pub(super) fn not_modelled(root: &Node<'_>, id: ObjectId, at: Position) -> NotModelled {
     let action = root.get("spec").and_then(|s| s.get("action")).and_then(Node::as_str).unwrap_or_default();
+    NotModelled { id, at, action: SmolStr::new(action), fingerprint: print_of(root) }
+}
+
+/// A number for what an object says, without its status and what names it.
+pub(super) fn print_of(root: &Node<'_>) -> u64 {
     let said = root.as_map().unwrap_or_default().iter();
     let said = said.filter(|e| !matches!(&*e.key, "apiVersion" | "kind" | "metadata" | "status"));
-    let fingerprint = said.fold(0, |sum, e| sum ^ of_entry(&e.key, &e.value));
-    NotModelled { id, at, action: SmolStr::new(action), fingerprint }
+    said.fold(0, |sum, e| sum ^ of_entry(&e.key, &e.value))
 }
 
 /// A Secret with which istiod reads a further cluster, whose services and pods nobody gave.

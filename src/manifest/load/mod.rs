@@ -17,6 +17,8 @@ mod looks;
 mod mesh_config;
 mod names;
 mod object;
+#[cfg(feature = "cli")]
+mod prints;
 mod scenario;
 #[cfg(test)]
 mod tests;
@@ -38,6 +40,8 @@ pub(crate) use duplicates::{Overlaid, replace_duplicates};
 use names::Names;
 
 pub(crate) use mesh_config::{apply_mesh_config, read_mesh_config};
+#[cfg(feature = "cli")]
+pub(crate) use prints::prints;
 pub(crate) use scenario::{ScenarioPods, add_scenario_pods};
 
 /// The most pods that one workload or scenario entry is taken to have.

@@ -76,7 +76,6 @@ pub(super) fn gather_pairs(args: &CommonArgs, against: &[PathBuf]) -> anyhow::Re
 ///
 /// # Errors
 /// A scenario without a counterpart; both sides are the same.
-#[expect(dead_code, reason = "`diff` is going to call it")]
 pub(super) fn gather_pair(
     args: &CommonArgs,
     old: &[PathBuf],

@@ -8,6 +8,8 @@ pub(crate) const SIMULATE: &str = include_str!("schema/simulate.json");
 pub(crate) const ROUTES: &str = include_str!("schema/routes.json");
 /// `explain -o json`.
 pub(crate) const EXPLAIN: &str = include_str!("schema/explain.json");
+/// `diff -o json`.
+pub(crate) const DIFF: &str = include_str!("schema/diff.json");
 /// `check -o json`.
 pub(crate) const CHECK: &str = include_str!("schema/check.json");
 /// `verify -o json`.

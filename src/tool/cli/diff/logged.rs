@@ -81,7 +81,7 @@ pub(super) fn read(
 
 fn lens(proxy: &Arc<Proxy>, meshes: &Meshes<'_>, proxies: &mut Vec<ProxyDiff>) -> Lens {
     let sides = meshes.sides(proxy);
-    let diff = diff::tables(&sides[0], &sides[1], Effort::default());
+    let diff = meshes.tables([&sides[0], &sides[1]], Effort::default());
     let mut first = 0;
     for told in proxies.iter() {
         // Clients of a class have equal tables, and equal tables equal changes.

@@ -23,8 +23,12 @@ use crate::traffic::workspace::{self, Inputs, Workspace};
 const ENDINGS: &str = "\
 Examples:
   towtank diff old/ new/
-  towtank diff old/ new/ --fail-on lost,unmatched
-  towtank diff old/ new/ -o markdown > comment.md
+  towtank diff git:main manifests/ --fail-on lost,unmatched
+  towtank diff manifests/ -o markdown > comment.md
+  towtank diff cluster.yaml --overlay change/
+
+One PATH is compared with git:HEAD, or with itself without what is laid over it.
+
 
 Exit status: 0 fine; 1 something changes and --exit-code is given, or --fail-on or --expect doesn't hold; 2 wrong usage or
 unusable input.";
@@ -122,7 +126,7 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
     let (old, new) = sides(args)?;
     let mut exit = Exit::Fine;
     let common = CommonArgs { paths: vec![new.clone()], ..args.common.clone() };
-    let pairs = input::gather_pairs(&common, std::slice::from_ref(&old))?;
+    let pairs = input::gather_pair(&args.common, old.as_slice(), std::slice::from_ref(&new))?;
     let several = pairs.len() > 1;
     if several && args.expect.is_some() {
         anyhow::bail!("--expect is for one pair of meshes, and there are {}", pairs.len());
@@ -142,22 +146,23 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
             output::write(b"\n")?;
         }
         shown += 1;
-        let names = [old.display().to_string(), new.display().to_string()];
+        let laid = args.common.overlay.iter().map(|o| format!("+{}", o.display())).collect::<String>();
+        let before = match old.first() {
+            Some(old) => old.display().to_string(),
+            None if laid.is_empty() && !new.to_string_lossy().contains('+') => "git:HEAD".to_owned(),
+            None => "without what is laid over it".to_owned(),
+        };
+        let names = [before, format!("{}{laid}", new.display())];
         exit = exit.max(one(args, [&older, &newer], inputs, [&names[0], &names[1]])?);
     }
     Ok(exit)
 }
 
-/// The two sides as they were given.
-fn sides(args: &DiffArgs) -> anyhow::Result<(PathBuf, PathBuf)> {
+/// The two sides as they were given; of the old one none where it is not said.
+fn sides(args: &DiffArgs) -> anyhow::Result<(Vec<PathBuf>, PathBuf)> {
     match args.common.paths.as_slice() {
-        [old, new] => {
-            if std::fs::canonicalize(old).ok().is_some_and(|a| std::fs::canonicalize(new).ok() == Some(a)) {
-                anyhow::bail!("both sides are `{}`: nothing can differ", old.display());
-            }
-            Ok((old.clone(), new.clone()))
-        }
-        [_] => anyhow::bail!("give two sides: towtank diff OLD NEW"),
+        [old, new] => Ok((vec![old.clone()], new.clone())),
+        [new] => Ok((Vec::new(), new.clone())),
         more => anyhow::bail!("two sides are compared, OLD and NEW, and {} paths were given", more.len()),
     }
 }
@@ -170,7 +175,7 @@ fn one(
 ) -> anyhow::Result<Exit> {
     let points = newer.points_beside(older);
     let switches = [input::switches(older)?, input::switches(newer)?];
-    let meshes = Meshes { old: (&older.mesh, &switches[0]), new: (&newer.mesh, &switches[1]) };
+    let meshes = Meshes::new((&older.mesh, &switches[0]), (&newer.mesh, &switches[1]));
     let mut proxies = meshes.diff(&points, Effort::default());
     let requests = match &args.requests {
         Some(path) => Some(logged::read(path, newer, &meshes, &mut proxies, args)?),
@@ -205,6 +210,7 @@ fn one(
     let (shown, causes) =
         if is_narrow { (&narrowed, diff::causes(&narrowed, &points)) } else { (&proxies, all_causes) };
     let verdict = diff::verdict(&causes, shown, &points);
+    let edits = diff::without_effect([&inputs[0], &inputs[1]], &newer.namespace, shown);
     let limits = limits::compared(&older.not_modelled, &newer.not_modelled);
     let options = input::options(&args.common);
     let [was, is] = inputs.map(|inputs| checks::findings(workspace::review(inputs, &options)));
@@ -219,6 +225,7 @@ fn one(
         assumed: &assumed,
         limits: &limits,
         findings: [&come, &gone],
+        edits: &edits,
         requests: requests.as_deref(),
         expected: expected.as_ref().filter(|_| !is_narrow),
         sources: [&older.sources, &newer.sources],

@@ -65,6 +65,12 @@ pub(crate) fn to_json(results: &Results<'_>) -> Vec<u8> {
                 }
             });
         }
+        o.objects("same_for_all_traffic", results.edits, |o, e| {
+            o.str("kind", &e.kind);
+            o.str("namespace", &e.namespace);
+            o.str("name", &e.name);
+            o.str("what", e.what);
+        });
         o.objects("not_covered", results.limits, |o, l| limits::json(o, l, new));
         o.object("findings", |o| {
             let [come, gone] = results.findings;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Results, explained, field, heading, other_fields, place};
+use super::{Results, edit, explained, field, heading, other_fields, place};
 use crate::analysis::diff::Cause;
 use crate::envoy::words;
 use crate::manifest::diagnostic::{Finding, Severity};
@@ -109,6 +109,10 @@ fn beside(out: &mut String, results: &Results<'_>) {
                 let _ = writeln!(out, "- and {} more", all.len() - 10);
             }
         }
+    }
+    if !results.edits.is_empty() {
+        let all: Vec<String> = results.edits.iter().map(|e| text(&edit(e))).collect();
+        let _ = writeln!(out, "\nThe same for all traffic: {}", all.join(", "));
     }
     if let Some(expected) = results.expected {
         for missing in &expected.missing {

@@ -11,7 +11,7 @@ pub(crate) use markdown::to_markdown;
 pub(crate) use table::{Show, to_text};
 
 use crate::analysis::compare::limits::Limit;
-use crate::analysis::diff::{Cause, Change, Effect, Field, Kind, ProxyDiff, Verdict};
+use crate::analysis::diff::{Cause, Change, Edit, Effect, Field, Kind, ProxyDiff, Verdict};
 use crate::envoy::request::Request;
 use crate::envoy::words;
 use crate::manifest::diagnostic::Finding;
@@ -33,6 +33,8 @@ pub(crate) struct Results<'a> {
     pub limits: &'a [Limit],
     /// Findings of `check` that only the new side has, and those that only the old one had.
     pub findings: [&'a [Finding]; 2],
+    /// Edits of rules that no request notices.
+    pub edits: &'a [Edit],
     /// None: none were given.
     pub requests: Option<&'a [RequestLine]>,
     /// Wanted changes that were held against it; None: none were given.
@@ -101,6 +103,11 @@ fn heading(kind: Kind) -> &'static str {
         Kind::Policy => "policies",
         Kind::Gained => "gained",
     }
+}
+
+/// `VirtualService shop/reviews (changed)`.
+fn edit(e: &Edit) -> String {
+    format!("{} {}/{} ({})", e.kind, e.namespace, e.name, e.what)
 }
 
 fn explained(kind: Kind) -> &'static str {

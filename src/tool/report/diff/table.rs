@@ -1,6 +1,6 @@
 //! The page for people: the verdict first, then causes, worst first.
 
-use super::{Results, explained, field, heading, other_fields, place};
+use super::{Results, edit, explained, field, heading, other_fields, place};
 use crate::analysis::diff::{Cause, Kind};
 use crate::envoy::words;
 use crate::manifest::diagnostic::{Finding, Severity};
@@ -226,6 +226,14 @@ impl Page<'_> {
             for text in worst(gone) {
                 self.wrapped(&format!("  - {text}"), 4, Style::Dim);
             }
+        }
+        if !r.edits.is_empty() {
+            let shown: Vec<String> =
+                r.edits.iter().take(if self.show.all { usize::MAX } else { NAMED_MAX }).map(edit).collect();
+            let more = r.edits.len() - shown.len();
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            self.line("");
+            self.wrapped(&format!("the same for all traffic: {}{more}", shown.join(", ")), 2, Style::Dim);
         }
         if let Some(expected) = r.expected {
             self.line("");

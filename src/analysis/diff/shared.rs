@@ -1,0 +1,122 @@
+//! What is known of parts that several tables of a mesh have alike.
+//!
+//! The tables of a mesh share their equal parts, so what was found of two parts for one client holds for all others that have
+//! them: they are looked up by their addresses, and what is kept holds on to them, so that no address comes again.
+
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustc_hash::FxHashMap;
+
+use super::clusters::ClusterChange;
+use super::regions::Found;
+use super::side::Dial;
+use crate::envoy::table::{Cluster, ClusterName, VirtualHost};
+
+/// Kept for all classes of clients of one comparison.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    lists: Memo<ListsKey, KeptLists>,
+    hosts: Memo<(usize, usize), Pair>,
+    clusters: Memo<(usize, usize), KeptCluster>,
+}
+
+/// Two virtual hosts that differ, the clusters that their routes name, and the connections that get there.
+pub(super) type ListsKey = ((usize, usize), Vec<(usize, usize)>, Dial);
+
+/// What was found of them.
+#[derive(Debug, Clone)]
+struct KeptLists {
+    _hosts: (Arc<VirtualHost>, Arc<VirtualHost>),
+    _clusters: Vec<(Option<Arc<Cluster>>, Option<Arc<Cluster>>)>,
+    found: Arc<[Found]>,
+}
+
+/// Two virtual hosts.
+#[derive(Debug, Clone)]
+pub(super) struct Pair {
+    /// Holds on to what the key is the address of.
+    _hosts: (Arc<VirtualHost>, Arc<VirtualHost>),
+    pub same_domains: bool,
+    /// The clusters of their routes, where the routes do the same as long as these do; None: they don't.
+    pub clusters: Option<Arc<[ClusterName]>>,
+}
+
+#[derive(Debug, Clone)]
+struct KeptCluster {
+    _clusters: (Option<Arc<Cluster>>, Option<Arc<Cluster>>),
+    change: Arc<ClusterChange>,
+}
+
+impl Shared {
+    /// What is known of two virtual hosts; `routes` says what their routes have in common.
+    pub(super) fn hosts(
+        &self,
+        was: &Arc<VirtualHost>,
+        is: &Arc<VirtualHost>,
+        routes: impl FnOnce() -> Option<Arc<[ClusterName]>>,
+    ) -> Pair {
+        self.hosts.get_or((address(was), address(is)), || Pair {
+            _hosts: (was.clone(), is.clone()),
+            same_domains: was.domains == is.domains,
+            clusters: routes(),
+        })
+    }
+
+    /// The differences of two virtual hosts over a class of connections, where their clusters are these.
+    pub(super) fn lists(
+        &self,
+        (was, is): (&Arc<VirtualHost>, &Arc<VirtualHost>),
+        clusters: Vec<(Option<Arc<Cluster>>, Option<Arc<Cluster>>)>,
+        dial: &Dial,
+        find: impl FnOnce() -> Vec<Found>,
+    ) -> Arc<[Found]> {
+        let of = |c: &Option<Arc<Cluster>>| c.as_ref().map_or(0, address);
+        let addresses = clusters.iter().map(|(a, b)| (of(a), of(b))).collect();
+        let key = ((address(was), address(is)), addresses, dial.clone());
+        let kept = self.lists.get_or(key, || KeptLists {
+            _hosts: (was.clone(), is.clone()),
+            _clusters: clusters,
+            found: find().into(),
+        });
+        kept.found
+    }
+
+    /// What became of a cluster; `change` compares it.
+    pub(super) fn cluster(
+        &self,
+        was: Option<&Arc<Cluster>>,
+        is: Option<&Arc<Cluster>>,
+        change: impl FnOnce() -> ClusterChange,
+    ) -> Arc<ClusterChange> {
+        let key = (was.map_or(0, address), is.map_or(0, address));
+        let kept = self
+            .clusters
+            .get_or(key, || KeptCluster { _clusters: (was.cloned(), is.cloned()), change: Arc::new(change()) });
+        kept.change
+    }
+}
+
+fn address<T>(of: &Arc<T>) -> usize {
+    Arc::as_ptr(of).addr()
+}
+
+#[derive(Debug)]
+struct Memo<K, V>(Mutex<FxHashMap<K, V>>);
+
+impl<K, V> Default for Memo<K, V> {
+    fn default() -> Self {
+        Memo(Mutex::new(FxHashMap::default()))
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> Memo<K, V> {
+    fn get_or(&self, key: K, make: impl FnOnce() -> V) -> V {
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(&key) {
+            return known.clone();
+        }
+        let made = make();
+        lock().entry(key).or_insert(made).clone()
+    }
+}

@@ -1,0 +1,39 @@
+//! What tells the versions of an object apart, whatever it is written like.
+
+use std::collections::BTreeMap;
+
+use smol_str::SmolStr;
+
+use super::beside::print_of;
+use crate::manifest::source::{FileId, SourceMap};
+use crate::manifest::yaml::{self, Node};
+
+/// Kind, namespace and name.
+type Name = (SmolStr, SmolStr, SmolStr);
+
+/// A number for what each object of these files says, by kind, namespace and name; of several of one name the last one's. Order
+/// of fields, comments and the status don't count. Documents that can't be read are passed over: loading tells of them.
+pub(crate) fn prints(sources: &SourceMap, files: &[FileId], namespace: &str) -> BTreeMap<Name, u64> {
+    let mut out = BTreeMap::new();
+    for file in files.iter().filter_map(|f| sources.file(*f)) {
+        for raw in yaml::documents(&file.text) {
+            if let Ok(Some(document)) = yaml::parse(&raw, &yaml::Limits::default()) {
+                add(&document.root, namespace, &mut out);
+            }
+        }
+    }
+    out
+}
+
+fn add(root: &Node<'_>, namespace: &str, out: &mut BTreeMap<Name, u64>) {
+    let text = |of: Option<&Node<'_>>| SmolStr::new(of.and_then(Node::as_str).unwrap_or_default());
+    let kind = text(root.get("kind"));
+    if let (true, Some(items)) = (kind.ends_with("List"), root.get("items").and_then(Node::as_seq)) {
+        items.iter().for_each(|item| add(item, namespace, out));
+        return;
+    }
+    let metadata = |key: &str| text(root.get("metadata").and_then(|m| m.get(key)));
+    let own = metadata("namespace");
+    let namespace = if own.is_empty() { SmolStr::new(namespace) } else { own };
+    out.insert((kind, namespace, metadata("name")), print_of(root));
+}
