@@ -312,6 +312,15 @@ fn what_is_not_there_is_told_with_what_would_be() {
         repository.towtank(&["simulate", "manifests", "--against", of]).ends_with(2).says(&[said]);
         repository.towtank(&["check", "manifests", "--base", of]).ends_with(2).prints(&[said]);
     }
+    // Once, however many meshes there would be.
+    for scenario in ["a", "b"] {
+        let text = "apiVersion: towtank/v1\nkind: Scenario\nproxies: [{name: client, namespace: default}]\n";
+        repository.write(&format!("all/{scenario}/scenario.yaml"), text);
+    }
+    for arguments in [&["simulate", "all", "--against", "git:mian"][..], &["routes", "all", "git:mian"]] {
+        let ran = repository.towtank(arguments).ends_with(2);
+        assert_eq!(ran.err.matches("there is no revision `mian`").count(), 1, "{}", ran.err);
+    }
     // Names that only look like options.
     repository.towtank(&["routes", "git:main:--help"]).ends_with(0).prints(&["shop"]);
     repository.towtank(&["routes", "git:HEAD^{/a change}:manifests"]).ends_with(0).prints(&["shop"]);
