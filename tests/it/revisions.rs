@@ -1,6 +1,7 @@
 //! `git:REV[:PATH]`: manifests of a revision, and what is said where there are none.
 
 use std::fs;
+use std::path::Path;
 
 use crate::support::repository::Repository;
 use crate::support::run::{Ran, towtank_in};
@@ -198,6 +199,40 @@ fn scenarios_with_their_tests_and_goldens_open_from_a_revision() {
     refused.says(&["leads out of the repository"]);
 }
 
+/// All scenarios of the repository, from a revision: the same answers, but for where things stand.
+#[test]
+fn every_scenario_is_the_same_in_a_revision() {
+    let repository = Repository::new();
+    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    for file in walkdir::WalkDir::new(&scenarios).into_iter().map(|entry| entry.expect("it can be read")) {
+        if file.file_type().is_file() {
+            let below = file.path().strip_prefix(&scenarios).expect("it is below").to_str().expect("a name");
+            let to = repository.path().join(format!("scenarios/{below}"));
+            fs::create_dir_all(to.parent().expect("a folder")).expect("folders are made");
+            fs::copy(file.path(), to).expect("copied");
+        }
+    }
+    repository.commit();
+    for arguments in [&["simulate", "--exact", "-o", "json"][..], &["test", "-o", "json"], &["check", "-o", "json"]] {
+        let disk = repository.towtank(&[arguments, &["scenarios"]].concat());
+        let git = repository.towtank(&[arguments, &["git:main"]].concat());
+        assert!(disk.code < 2 && disk.out.len() > 1000, "{}", disk.err);
+        assert_eq!((git.out.replace("git:main:", ""), git.code), (disk.out, disk.code), "{arguments:?}");
+        assert_eq!(git.err.replace("git:main:", ""), disk.err, "{arguments:?}");
+    }
+    // What is the same gives no change.
+    let ran = repository.towtank(&[
+        "simulate",
+        "--exact",
+        "scenarios",
+        "--against",
+        "git:main",
+        "--fail-on",
+        "changed,policy",
+    ]);
+    ran.ends_with(0);
+}
+
 #[test]
 fn what_a_revision_doesnt_have_is_said_in_one_line() {
     let repository = Repository::new();
@@ -276,6 +311,15 @@ fn what_is_not_there_is_told_with_what_would_be() {
         repository.towtank(&["check", of]).ends_with(2);
         repository.towtank(&["simulate", "manifests", "--against", of]).ends_with(2).says(&[said]);
         repository.towtank(&["check", "manifests", "--base", of]).ends_with(2).prints(&[said]);
+    }
+    // Once, however many meshes there would be.
+    for scenario in ["a", "b"] {
+        let text = "apiVersion: towtank/v1\nkind: Scenario\nproxies: [{name: client, namespace: default}]\n";
+        repository.write(&format!("all/{scenario}/scenario.yaml"), text);
+    }
+    for arguments in [&["simulate", "all", "--against", "git:mian"][..], &["routes", "all", "git:mian"]] {
+        let ran = repository.towtank(arguments).ends_with(2);
+        assert_eq!(ran.err.matches("there is no revision `mian`").count(), 1, "{}", ran.err);
     }
     // Names that only look like options.
     repository.towtank(&["routes", "git:main:--help"]).ends_with(0).prints(&["shop"]);

@@ -9,8 +9,8 @@ use smol_str::SmolStr;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common options")]
 pub(super) struct CommonArgs {
-    /// Files, folders or scenario folders; `-` is standard input, git:REV[:PATH] a revision, as in git:main:manifests, and
-    /// dump.yaml+change the one with the other laid over it
+    /// Files, folders or scenario folders; `-` is standard input, git:REV or git:REV:PATH a revision (git:main:manifests), A+B is
+    /// A with B laid over it (cluster.yaml+change)
     #[arg(value_name = "PATH", required = true, help_heading = None::<&str>)]
     pub paths: Vec<PathBuf>,
 

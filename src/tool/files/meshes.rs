@@ -37,7 +37,11 @@ impl Places<'_> {
     ///
     /// What can't be read is among the findings of the inputs.
     pub(crate) fn gather(&self) -> Vec<Inputs> {
-        let parts = self.parts(self.side(&[]));
+        let side = self.side(&[]);
+        if let Some(unread) = unread(&[&side]) {
+            return vec![unread];
+        }
+        let parts = self.parts(side);
         if parts.scenarios.is_empty() {
             return vec![self.plain(&parts)];
         }
@@ -58,7 +62,7 @@ impl Places<'_> {
 
     /// The scenarios among the paths or below them, and the other paths.
     pub(super) fn parts(&self, side: Side) -> Parts {
-        let mut parts = Parts { findings: side.findings, ..Parts::default() };
+        let mut parts = Parts::default();
         for Given { place, overlays } in side.given {
             let found = scenario_folders(&place, self.exclude);
             if found.is_empty() {
@@ -81,7 +85,7 @@ impl Places<'_> {
 
     /// The inputs of plain paths.
     pub(super) fn plain(&self, parts: &Parts) -> Inputs {
-        let mut inputs = Inputs { findings: parts.findings.clone(), ..Inputs::default() };
+        let mut inputs = Inputs::default();
         self.add_manifests(&parts.plain, &mut inputs);
         self.add_overlays(&parts.overlays, &mut inputs);
         self.add_mesh_config(&mut inputs);
@@ -92,7 +96,7 @@ impl Places<'_> {
     pub(super) fn scenario(&self, one: &ScenarioFolder, extra: &Parts, own: Own, several: bool) -> Inputs {
         let folder = &one.folder;
         let bounds = self.bounds(folder);
-        let mut inputs = Inputs { findings: extra.findings.clone(), ..Inputs::default() };
+        let mut inputs = Inputs::default();
         if let Some((file, scenario)) = read_scenario(folder, &mut inputs, bounds.as_deref()) {
             let own = match own {
                 Own::LeftOut => Vec::new(),
@@ -118,9 +122,10 @@ impl Places<'_> {
     /// settings) counts where the inputs have no scenario themselves.
     pub(crate) fn add_base(&self, base: &[PathBuf], inputs: &mut Inputs) {
         let older = Places { paths: base, overlays: &[], ..*self };
-        let Parts { scenarios, plain, overlays, findings } = older.parts(older.side(self.paths));
-        let is_told = !findings.is_empty();
-        inputs.findings.extend(findings);
+        let mut side = older.side(self.paths);
+        let is_told = !side.findings.is_empty();
+        inputs.findings.append(&mut side.findings);
+        let Parts { scenarios, plain, overlays } = older.parts(side);
         let found = inputs.findings.len();
         let own = inputs.scenario.as_ref().and_then(|(file, _)| folder_name(inputs.sources.name(*file)));
         let wanted: Vec<&ScenarioFolder> = match scenarios.as_slice() {
@@ -255,7 +260,12 @@ pub(super) struct Parts {
     pub plain: Vec<Place>,
     /// What is laid over the plain ones, and so over everything that they are beside.
     pub overlays: Vec<Place>,
-    pub findings: Vec<Finding>,
+}
+
+/// Inputs that say what is wrong with the sides, and nothing else, however many meshes they would have been. None where nothing is.
+pub(super) fn unread(sides: &[&Side]) -> Option<Inputs> {
+    let findings: Vec<Finding> = sides.iter().flat_map(|side| side.findings.clone()).collect();
+    if findings.is_empty() { None } else { Some(Inputs { findings, ..Inputs::default() }) }
 }
 
 /// A scenario, with what is laid over its manifests.

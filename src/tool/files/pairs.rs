@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::arguments::{Given, Side};
-use super::meshes::{Own, Parts, Places, ScenarioFolder};
+use super::meshes::{Own, Parts, Places, ScenarioFolder, unread};
 use super::place::Place;
 use crate::traffic::workspace::Inputs;
 
@@ -63,6 +63,9 @@ impl Places<'_> {
     }
 
     fn pair(&self, older: &Places<'_>, new: Side, old: Side) -> Result<Vec<(Inputs, Inputs)>, Unpaired> {
+        if let Some(unread) = unread(&[&new, &old]) {
+            return Ok(vec![(unread, Inputs::default())]);
+        }
         let reads = |side: &Side| side.given.iter().any(|g| matches!(g.place, Place::StandardInput));
         let is_plain = |side: &Side| side.given.iter().all(|g| g.overlays.is_empty());
         if reads(&new) && reads(&old) && is_plain(&new) && is_plain(&old) {
@@ -203,10 +206,10 @@ mod tests {
         assert_eq!(of(&["m"], &["over"], &[]), [&over[..], &now]);
         assert_eq!(of(&["m"], &["over"], &["git:main"]), [&over[..], &["git:main:m/a.yaml"]]);
         assert_eq!(of(&["m+over"], &[], &["m"]), [&over[..], &now]);
-        // What isn't there is told by its own side.
-        assert_eq!(of(&["m"], &[], &["git:none"])[0], now);
-        let missing = of(&["m"], &[], &["git:none"])[1].clone();
-        assert!(missing[0].contains("there is no revision `none`"), "{missing:?}");
+        // What means nothing is told instead, and what isn't there by its own side.
+        let wrong = of(&["m"], &[], &["git:none"]);
+        assert!(wrong[0][0].contains("there is no revision `none`") && wrong[0].len() == 1, "{wrong:?}");
+        assert_eq!(of(&["m/b.yaml"], &[], &[])[0], ["m/b.yaml"]);
         let missing = of(&["m/b.yaml"], &[], &[])[1].clone();
         assert!(missing[0].contains("`git:HEAD:m/b.yaml` is not there"), "{missing:?}");
     }
