@@ -17,7 +17,11 @@ use crate::traffic::request_text::parse_json_lines;
 use crate::traffic::workspace::Workspace;
 
 fn side(w: &Workspace, proxy: &std::sync::Arc<crate::envoy::proxy::Proxy>) -> Side {
-    Side::new(std::sync::Arc::new(translate::route_table(&w.mesh, proxy)), &Switches::default())
+    Side::new(
+        std::sync::Arc::new(translate::route_table(&w.mesh, proxy)),
+        &Switches::default(),
+        &std::sync::Arc::default(),
+    )
 }
 
 /// Where it ends, how it arrives, and where it is sent instead: as an access log would tell it.

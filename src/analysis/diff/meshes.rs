@@ -11,7 +11,7 @@ use super::side::Side;
 use super::table::{Change, TableDiff, tables};
 use crate::analysis::compare::HostChange;
 use crate::envoy::proxy::Proxy;
-use crate::envoy::router::Switches;
+use crate::envoy::router::{CompiledParts, Switches};
 use crate::istio::clients::{Audience, PointsOfView};
 use crate::istio::mesh::Mesh;
 use crate::istio::translate::Parts;
@@ -19,8 +19,8 @@ use crate::parallel::prelude::*;
 
 /// Two meshes, each with the switches of its Envoys.
 pub(crate) struct Meshes<'m> {
-    old: (Parts<'m>, &'m Switches),
-    new: (Parts<'m>, &'m Switches),
+    old: (Parts<'m>, &'m Switches, Arc<CompiledParts>),
+    new: (Parts<'m>, &'m Switches, Arc<CompiledParts>),
     shared: Shared,
 }
 
@@ -38,13 +38,14 @@ pub(crate) struct ProxyDiff {
 
 impl<'m> Meshes<'m> {
     pub(crate) fn new(old: (&'m Mesh, &'m Switches), new: (&'m Mesh, &'m Switches)) -> Meshes<'m> {
-        let side = |(mesh, switches): (&'m Mesh, &'m Switches)| (Parts::new(mesh), switches);
+        let side = |(mesh, switches): (&'m Mesh, &'m Switches)| (Parts::new(mesh), switches, Arc::default());
         Meshes { old: side(old), new: side(new), shared: Shared::default() }
     }
 
     /// The tables of one proxy on both sides.
     pub(crate) fn sides(&self, proxy: &Arc<Proxy>) -> [Side; 2] {
-        [&self.old, &self.new].map(|(parts, switches)| Side::new(Arc::new(parts.route_table(proxy)), switches))
+        [&self.old, &self.new]
+            .map(|(parts, switches, compiled)| Side::new(Arc::new(parts.route_table(proxy)), switches, compiled))
     }
 
     /// What the tables of one proxy differ in.

@@ -7,7 +7,9 @@ use smol_str::SmolStr;
 
 use crate::envoy::path::PathOptions;
 use crate::envoy::proxy::ProxyKind;
-use crate::envoy::router::{ChainId, Connection, Found, HostIndex, ListenerIndex, Router, Switches, path_options};
+use crate::envoy::router::{
+    ChainId, CompiledParts, Connection, Found, HostIndex, ListenerIndex, Router, Switches, path_options,
+};
 use crate::envoy::table::{ChainAction, FilterChain, RouteConfiguration, RouteTable, VirtualHost};
 
 /// A table with the indexes that a comparison needs. The whole of it is compiled only where a request has to be decided.
@@ -18,6 +20,8 @@ pub(crate) struct Side {
     listeners: ListenerIndex,
     hosts: Vec<OnceLock<HostIndex>>,
     router: OnceLock<Router>,
+    /// What tables of one mesh have alike, compiled.
+    compiled: Arc<CompiledParts>,
 }
 
 /// What takes a connection, before anything of HTTP is looked at.
@@ -59,12 +63,13 @@ pub(super) struct Dial {
 }
 
 impl Side {
-    pub(crate) fn new(table: Arc<RouteTable>, switches: &Switches) -> Side {
+    pub(crate) fn new(table: Arc<RouteTable>, switches: &Switches, compiled: &Arc<CompiledParts>) -> Side {
         Side {
             listeners: ListenerIndex::new(&table),
             hosts: table.route_configs.iter().map(|_| OnceLock::new()).collect(),
             router: OnceLock::new(),
             switches: switches.clone(),
+            compiled: compiled.clone(),
             table,
         }
     }
@@ -75,7 +80,7 @@ impl Side {
 
     /// The compiled table.
     pub(crate) fn router(&self) -> &Router {
-        self.router.get_or_init(|| Router::new(self.table.clone(), &self.switches))
+        self.router.get_or_init(|| Router::sharing(self.table.clone(), &self.switches, &self.compiled))
     }
 
     pub(super) fn switches(&self) -> &Switches {

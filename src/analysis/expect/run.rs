@@ -15,10 +15,10 @@ use crate::envoy::authority::Authority;
 use crate::envoy::decision::{Decision, Detail, decide};
 use crate::envoy::proxy::Proxy;
 use crate::envoy::request::Request;
-use crate::envoy::router::{RequestView, Router, Switches};
+use crate::envoy::router::{CompiledParts, RequestView, Router, Switches};
 use crate::envoy::table::ChainAction;
 use crate::istio::clients::{Audience, PointsOfView};
-use crate::istio::translate;
+use crate::istio::translate::Parts;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::Position;
 use crate::traffic::scenario::fields::nearest;
@@ -166,12 +166,12 @@ pub(crate) fn plan(
         }
         resolved.push((Arc::new(test), views, names.is_empty() && points.own));
     }
-    let patterns = Arc::default();
+    let (parts, compiled) = (Parts::new(&workspace.mesh), CompiledParts::default());
     let views: Vec<View> = proxies
         .par_iter()
         .map(|proxy| {
-            let table = Arc::new(translate::route_table(&workspace.mesh, proxy));
-            View { names: Names::of(&table), router: Arc::new(Router::sharing(table, switches, &patterns)) }
+            let table = Arc::new(parts.route_table(proxy));
+            View { names: Names::of(&table), router: Arc::new(Router::sharing(table, switches, &compiled)) }
         })
         .collect();
     let mut items = Vec::new();

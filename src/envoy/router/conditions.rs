@@ -1,12 +1,11 @@
 //! Conditions of routes, compiled: names resolved to what they refer to, regexes built.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use smol_str::SmolStr;
 
 use super::regex::{Pattern, Patterns};
 use super::view::{HeaderKey, Seen};
-use crate::envoy::outcome::ClusterShare;
 use crate::envoy::table::{HeaderMatcher, PathMatch, RouteMatch, ValueMatch};
 
 /// The path condition of a route (envoy-matching 2.3).
@@ -23,7 +22,7 @@ pub(crate) enum PathTest {
 }
 
 impl PathTest {
-    fn new(matcher: &RouteMatch, patterns: &mut Patterns) -> PathTest {
+    fn new(matcher: &RouteMatch, patterns: &Patterns<'_>) -> PathTest {
         let folded = matcher.case_sensitive == Some(false);
         match &matcher.path {
             PathMatch::Prefix(prefix) if prefix.contains(['?', '#']) => PathTest::Never,
@@ -60,7 +59,7 @@ pub(crate) enum ValueTest {
 }
 
 impl ValueTest {
-    pub(super) fn new(test: &ValueMatch, patterns: &mut Patterns) -> ValueTest {
+    pub(super) fn new(test: &ValueMatch, patterns: &Patterns<'_>) -> ValueTest {
         match test {
             ValueMatch::Present => ValueTest::Present,
             ValueMatch::Exact(text) => ValueTest::Exact(text.clone()),
@@ -100,7 +99,7 @@ pub(crate) enum Condition {
 }
 
 impl Condition {
-    pub(super) fn header(matcher: &HeaderMatcher, patterns: &mut Patterns) -> Condition {
+    pub(super) fn header(matcher: &HeaderMatcher, patterns: &Patterns<'_>) -> Condition {
         Condition::Header {
             key: HeaderKey::new(&matcher.name),
             test: ValueTest::new(&matcher.test, patterns),
@@ -134,12 +133,10 @@ impl Condition {
 pub(crate) struct RouteTest {
     pub path: PathTest,
     pub conditions: Box<[Condition]>,
-    /// The clusters that the route can draw, found out when they are first asked for.
-    pub clusters: OnceLock<Arc<[ClusterShare]>>,
 }
 
 impl RouteTest {
-    pub(super) fn new(matcher: &RouteMatch, patterns: &mut Patterns) -> RouteTest {
+    pub(super) fn new(matcher: &RouteMatch, patterns: &Patterns<'_>) -> RouteTest {
         let path = PathTest::new(matcher, patterns);
         let headers = matcher.headers.iter().map(|h| Condition::header(h, patterns)).collect::<Vec<_>>();
         let query = matcher
@@ -149,7 +146,7 @@ impl RouteTest {
             .collect::<Vec<_>>();
         let claims = matcher.claims.iter().map(|c| Condition::Claim { holds: c.invert });
         let conditions = headers.into_iter().chain(query).chain(claims).collect();
-        RouteTest { path, conditions, clusters: OnceLock::new() }
+        RouteTest { path, conditions }
     }
 
     /// All conditions but the path.
@@ -169,10 +166,11 @@ mod tests {
     use super::super::testing::seen;
     use super::*;
     use crate::envoy::router::Switches;
+    use crate::envoy::router::regex::SharedPatterns;
 
     fn header(test: ValueMatch, invert: bool, empty: bool) -> Condition {
         let matcher = HeaderMatcher { name: "x-a".into(), test, invert, treat_missing_as_empty: empty };
-        Condition::header(&matcher, &mut Patterns::new(&Switches::default()))
+        Condition::header(&matcher, &Patterns::new(&Switches::default(), &SharedPatterns::default()))
     }
 
     /// The matrix of section 3.4: absent, empty, `v`, `a,v`, two fields `v` and `w`, two fields `a` and `b`.
@@ -204,7 +202,7 @@ mod tests {
 
     fn path(path: PathMatch, case_sensitive: Option<bool>) -> PathTest {
         let matcher = RouteMatch { path, case_sensitive, headers: vec![], query_parameters: vec![], claims: vec![] };
-        PathTest::new(&matcher, &mut Patterns::new(&Switches::default()))
+        PathTest::new(&matcher, &Patterns::new(&Switches::default(), &SharedPatterns::default()))
     }
 
     #[test]

@@ -47,16 +47,18 @@ impl HostIndex {
         let mut twice = Vec::new();
         for (i, host) in (0u32..).zip(&config.virtual_hosts) {
             for domain in &host.domains {
-                let domain = domain.to_ascii_lowercase();
-                let (kind, text) = domain_kind(&domain);
+                let lower = lower_case(domain);
+                let (kind, text) = domain_kind(&lower);
+                // The text of a domain is shared with the table where it is written in lower case.
+                let whole = || if lower == domain.as_str() { domain.clone() } else { text.into() };
                 let before = match kind {
                     DomainKind::Any => index.any.replace(i),
-                    DomainKind::Exact => index.exact.insert(text.into(), i),
+                    DomainKind::Exact => index.exact.insert(whole(), i),
                     DomainKind::Suffix => suffixes.entry(text.len()).or_default().insert(text.into(), i),
                     DomainKind::Prefix => prefixes.entry(text.len()).or_default().insert(text.into(), i),
                 };
                 if before.is_some() {
-                    twice.push(SmolStr::from(domain));
+                    twice.push(SmolStr::new(&lower));
                 }
             }
         }

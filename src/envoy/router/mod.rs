@@ -6,6 +6,7 @@
 //!
 //! Not here: what the route then does with the request (room `decision`), and which cluster a weighted route draws.
 
+mod compiled;
 mod conditions;
 mod entry;
 mod hosts;
@@ -26,17 +27,17 @@ mod view;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustc_hash::FxHashMap;
 use smol_str::{SmolStr, format_smolstr};
 
+use compiled::RouteList;
 use conditions::RouteTest;
 use entry::check_head;
-use path_index::PathIndex;
-use regex::Patterns;
-pub(crate) use regex::SharedPatterns;
+use regex::Pattern;
 
+pub(crate) use compiled::CompiledParts;
 pub(crate) use entry::{BadRequest, path_options};
 pub(crate) use hosts::{DomainKind, HostIndex, domain_kind};
 pub(crate) use listeners::{ChainId, Connection, ListenerIndex};
@@ -126,53 +127,38 @@ pub(crate) struct Router {
     configs: Vec<ConfigIndex>,
     paths: PathOptions,
     rejected: Vec<Rejection>,
-    patterns: Patterns,
+    /// Regexes of path rewrites and allowed origins.
+    patterns: FxHashMap<SmolStr, Arc<Pattern>>,
 }
 
 #[derive(Debug)]
 struct ConfigIndex {
     hosts: HostIndex,
-    virtual_hosts: Vec<VirtualHostIndex>,
-}
-
-#[derive(Debug)]
-struct VirtualHostIndex {
-    routes: Vec<Arc<RouteTest>>,
-    /// None: few routes.
-    index: Option<PathIndex>,
+    virtual_hosts: Vec<Arc<RouteList>>,
+    /// For each virtual host, for each of its routes the clusters that it can draw, found out when they are first asked for.
+    clusters: Vec<OnceLock<Box<[OnceLock<Arc<[ClusterShare]>>]>>>,
 }
 
 impl Router {
     /// Compiles a table. Nothing fails: what Envoy would refuse is listed in [`Router::rejected`], and conditions that cannot
     /// be compiled never hold.
     pub(crate) fn new(table: Arc<RouteTable>, switches: &Switches) -> Router {
-        Router::compile(table, switches, Patterns::new(switches))
+        Router::sharing(table, switches, &CompiledParts::default())
     }
 
-    /// The same beside other tables of a run, whose regexes are shared.
-    pub(crate) fn sharing(table: Arc<RouteTable>, switches: &Switches, shared: &Arc<SharedPatterns>) -> Router {
-        Router::compile(table, switches, Patterns::sharing(switches, shared))
-    }
-
-    fn compile(table: Arc<RouteTable>, switches: &Switches, mut patterns: Patterns) -> Router {
+    /// The same beside other tables with the same switches, which share what they have alike.
+    pub(crate) fn sharing(table: Arc<RouteTable>, switches: &Switches, parts: &CompiledParts) -> Router {
         let mut rejected = Vec::new();
-        let mut tests: FxHashMap<*const Route, Arc<RouteTest>> = FxHashMap::default();
+        let mut patterns: FxHashMap<SmolStr, Arc<Pattern>> = FxHashMap::default();
         let mut configs = Vec::with_capacity(table.route_configs.len());
         for config in &table.route_configs {
             let (hosts, twice) = HostIndex::new(config);
-            rejected::check(config, &twice, &mut patterns, &mut rejected);
-            let virtual_hosts = config
-                .virtual_hosts
-                .iter()
-                .map(|host| {
-                    let compile = |route: &Arc<Route>| {
-                        let test = tests.entry(Arc::as_ptr(route));
-                        test.or_insert_with(|| Arc::new(RouteTest::new(&route.matcher, &mut patterns))).clone()
-                    };
-                    VirtualHostIndex::new(host.routes.iter().map(compile).collect())
-                })
-                .collect();
-            configs.push(ConfigIndex { hosts, virtual_hosts });
+            let virtual_hosts: Vec<Arc<RouteList>> =
+                config.virtual_hosts.iter().map(|host| parts.of(&host.routes, switches)).collect();
+            rejected::check(config, &twice, &virtual_hosts, &mut rejected);
+            patterns.extend(virtual_hosts.iter().flat_map(|host| host.asked.iter().cloned()));
+            let clusters = virtual_hosts.iter().map(|_| OnceLock::new()).collect();
+            configs.push(ConfigIndex { hosts, virtual_hosts, clusters });
         }
         for listener in &table.listeners {
             rejected::check_listener(listener, &mut rejected);
@@ -357,6 +343,12 @@ impl Router {
         self.config(config)?.virtual_hosts.get(virtual_host as usize)
     }
 
+    /// The virtual host of a route configuration that an authority leads to.
+    pub(crate) fn leads_to(&self, config: u32, authority: &str) -> Option<&Arc<VirtualHost>> {
+        let host = self.configs.get(config as usize)?.hosts.find(authority)?;
+        self.virtual_host(config, host)
+    }
+
     pub(crate) fn route(&self, config: u32, virtual_host: u32, route: u32) -> Option<&Arc<Route>> {
         self.virtual_host(config, virtual_host)?.routes.get(route as usize)
     }
@@ -369,8 +361,10 @@ impl Router {
 
     /// The clusters that a route can draw, with what becomes of requests to them; empty where it forwards nothing.
     pub(crate) fn clusters(&self, config: u32, virtual_host: u32, route: u32) -> Option<&Arc<[ClusterShare]>> {
-        let test = self.tests(config, virtual_host).get(route as usize)?;
-        Some(test.clusters.get_or_init(|| {
+        let of_host = self.configs.get(config as usize)?.clusters.get(virtual_host as usize)?;
+        let routes = self.tests(config, virtual_host).len();
+        let of_route = of_host.get_or_init(|| (0..routes).map(|_| OnceLock::new()).collect());
+        Some(of_route.get(route as usize)?.get_or_init(|| {
             let action = self.route(config, virtual_host, route).map(|r| &r.action);
             let Some(RouteAction::Forward(forward)) = action else { return Arc::new([]) };
             let shares = match &forward.destination {
@@ -384,9 +378,9 @@ impl Router {
         }))
     }
 
-    /// A regex of the table, compiled; None where Envoy refuses it.
+    /// A regex of a path rewrite or an allowed origin, compiled; None where Envoy refuses it.
     pub(crate) fn regex(&self, text: &str) -> Option<&Re2> {
-        self.patterns.compiled(text)
+        self.patterns.get(text).map(|p| p.re2())
     }
 
     fn tests(&self, config: u32, virtual_host: u32) -> &[Arc<RouteTest>] {
@@ -423,20 +417,6 @@ impl Found {
             Found::Http { end: HttpEnd::NoRoute { config, virtual_host }, .. }
             | Found::Http { end: HttpEnd::Route { config, virtual_host, .. }, .. } => Some((config, virtual_host)),
             _ => None,
-        }
-    }
-}
-
-impl VirtualHostIndex {
-    fn new(routes: Vec<Arc<RouteTest>>) -> VirtualHostIndex {
-        let index = (routes.len() >= SCAN_BELOW).then(|| PathIndex::new(&routes));
-        VirtualHostIndex { routes, index }
-    }
-
-    fn find(&self, request: &Seen<'_>) -> Option<u32> {
-        match &self.index {
-            Some(index) => index.find(&self.routes, request),
-            None => self.routes.iter().position(|r| r.holds(request)).and_then(|i| u32::try_from(i).ok()),
         }
     }
 }

@@ -50,72 +50,44 @@ fn literal_prefix(hir: &Hir) -> Vec<u8> {
     prefix
 }
 
-/// Regexes that several tables share, so that each text is compiled, and kept, once for all of them. For tables with the same
-/// switches.
+/// Regexes by their text, each of which is compiled, and kept, once; or why Envoy refuses it.
 #[derive(Debug, Default)]
 pub(crate) struct SharedPatterns(Mutex<FxHashMap<SmolStr, Result<Arc<Pattern>, String>>>);
 
-/// All regexes of a table by their text.
-#[derive(Debug)]
-pub(crate) struct Patterns {
+/// The regexes of tables with the same switches.
+pub(super) struct Patterns<'s> {
     encoding: Encoding,
     max_size: u64,
-    shared: Option<Arc<SharedPatterns>>,
-    by_text: FxHashMap<SmolStr, Result<Arc<Pattern>, String>>,
+    shared: &'s SharedPatterns,
 }
 
-impl Patterns {
-    pub(super) fn new(switches: &Switches) -> Patterns {
+impl<'s> Patterns<'s> {
+    pub(super) fn new(switches: &Switches, shared: &'s SharedPatterns) -> Patterns<'s> {
         Patterns {
             encoding: if switches.regex_latin1 { Encoding::Latin1 } else { Encoding::Utf8 },
             max_size: u64::from(switches.regex_max_program_size),
-            shared: None,
-            by_text: FxHashMap::default(),
+            shared,
         }
     }
 
-    /// Such that take what other tables compiled already, and give what they compile.
-    pub(super) fn sharing(switches: &Switches, shared: &Arc<SharedPatterns>) -> Patterns {
-        Patterns { shared: Some(shared.clone()), ..Patterns::new(switches) }
-    }
-
     /// The compiled regex; None where Envoy refuses it.
-    pub(super) fn get(&mut self, text: &SmolStr) -> Option<Arc<Pattern>> {
-        self.compile(text).as_ref().ok().cloned()
-    }
-
-    /// A regex that was compiled before.
-    pub(super) fn compiled(&self, text: &str) -> Option<&Re2> {
-        self.by_text.get(text)?.as_ref().ok().map(|p| p.re2())
+    pub(super) fn get(&self, text: &SmolStr) -> Option<Arc<Pattern>> {
+        self.compile(text).ok()
     }
 
     /// Why Envoy refuses a regex, if it does.
-    pub(super) fn refusal(&mut self, text: &SmolStr) -> Option<&str> {
-        self.compile(text).as_ref().err().map(String::as_str)
+    pub(super) fn refusal(&self, text: &SmolStr) -> Option<String> {
+        self.compile(text).err()
     }
 
-    fn compile(&mut self, text: &SmolStr) -> &Result<Arc<Pattern>, String> {
-        let (encoding, max_size) = (self.encoding, self.max_size);
-        let shared = self.shared.as_deref();
-        self.by_text.entry(text.clone()).or_insert_with(|| {
-            if let Some(known) = shared.and_then(|s| s.get(text)) {
-                return known;
-            }
-            let compiled = pattern(text, encoding, max_size);
-            shared.map_or(compiled.clone(), |s| s.keep(text, compiled))
-        })
-    }
-}
-
-impl SharedPatterns {
-    fn get(&self, text: &SmolStr) -> Option<Result<Arc<Pattern>, String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(text).cloned()
-    }
-
-    /// What is there first stays.
-    fn keep(&self, text: &SmolStr, compiled: Result<Arc<Pattern>, String>) -> Result<Arc<Pattern>, String> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.entry(text.clone()).or_insert(compiled).clone()
+    fn compile(&self, text: &SmolStr) -> Result<Arc<Pattern>, String> {
+        let lock = || self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(text) {
+            return known.clone();
+        }
+        let compiled = pattern(text, self.encoding, self.max_size);
+        // What is there first stays.
+        lock().entry(text.clone()).or_insert(compiled).clone()
     }
 }
 
@@ -190,7 +162,7 @@ mod tests {
     use super::*;
 
     fn pattern(text: &str) -> Arc<Pattern> {
-        Patterns::new(&Switches::default()).get(&text.into()).expect("a valid regex")
+        Patterns::new(&Switches::default(), &SharedPatterns::default()).get(&text.into()).expect("a valid regex")
     }
 
     #[test]
@@ -230,7 +202,8 @@ mod tests {
 
     #[test]
     fn s2_4_empty_and_oversized_regexes_are_refused() {
-        let mut patterns = Patterns::new(&Switches { regex_max_program_size: 100, ..Switches::default() });
+        let shared = SharedPatterns::default();
+        let patterns = Patterns::new(&Switches { regex_max_program_size: 100, ..Switches::default() }, &shared);
         assert!(patterns.refusal(&"".into()).is_some());
         assert!(patterns.refusal(&"a{1000}".into()).is_some());
         assert!(patterns.refusal(&"(".into()).is_some());

@@ -1,12 +1,15 @@
 //! What makes Envoy refuse a whole route configuration (envoy-matching 1.3, 2.5).
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
+use super::compiled::RouteList;
 use super::regex::Patterns;
 use crate::envoy::table::{
     ForwardTo, Listener, PathMatch, PathRewrite, Redirect, RedirectPath, Route, RouteAction, RouteConfiguration,
-    RouteSource, ValueMatch,
+    RouteSource, ValueMatch, VirtualHost,
 };
 
 /// The part of a proxy's configuration that Envoy takes or refuses as a whole.
@@ -68,12 +71,16 @@ pub(crate) fn check_listener(listener: &Listener, out: &mut Vec<Rejection>) {
     }
 }
 
-/// Appends everything that is wrong with `config`. `twice` are the domains that come more than once.
-pub(crate) fn check(config: &RouteConfiguration, twice: &[SmolStr], patterns: &mut Patterns, out: &mut Vec<Rejection>) {
+/// Appends everything that is wrong with `config`. `twice` are the domains that come more than once; `hosts` are its virtual hosts,
+/// compiled.
+pub(crate) fn check(
+    config: &RouteConfiguration,
+    twice: &[SmolStr],
+    hosts: &[Arc<RouteList>],
+    out: &mut Vec<Rejection>,
+) {
     for domain in twice {
-        let of = |name: &&std::sync::Arc<crate::envoy::table::VirtualHost>| {
-            name.domains.iter().any(|d| d.eq_ignore_ascii_case(domain))
-        };
+        let of = |name: &&Arc<VirtualHost>| name.domains.iter().any(|d| d.eq_ignore_ascii_case(domain));
         out.push(Rejection {
             part: Part::RouteConfig(config.name.clone()),
             virtual_host: config.virtual_hosts.iter().rfind(of).map(|v| v.name.clone()).unwrap_or_default(),
@@ -81,21 +88,20 @@ pub(crate) fn check(config: &RouteConfiguration, twice: &[SmolStr], patterns: &m
             source: None,
         });
     }
-    for host in &config.virtual_hosts {
-        for route in host.routes.iter() {
-            for reason in route_faults(route, patterns) {
-                out.push(Rejection {
-                    part: Part::RouteConfig(config.name.clone()),
-                    virtual_host: host.name.clone(),
-                    reason,
-                    source: route.source.clone(),
-                });
-            }
+    for (host, compiled) in config.virtual_hosts.iter().zip(hosts) {
+        for (route, reason) in &compiled.faults {
+            out.push(Rejection {
+                part: Part::RouteConfig(config.name.clone()),
+                virtual_host: host.name.clone(),
+                reason: reason.clone(),
+                source: host.routes.get(*route).and_then(|r| r.source.clone()),
+            });
         }
     }
 }
 
-fn route_faults(route: &Route, patterns: &mut Patterns) -> Vec<String> {
+/// Why Envoy refuses a table with this route.
+pub(super) fn route_faults(route: &Route, patterns: &Patterns<'_>) -> Vec<String> {
     let mut faults = Vec::new();
     if let PathMatch::Regex(regex) = &route.matcher.path {
         regex_fault("the path regex", regex, patterns, &mut faults);
@@ -167,7 +173,7 @@ fn text_fault(what: &str, text: &str, faults: &mut Vec<String>) {
     }
 }
 
-fn value_fault(what: &str, test: &ValueMatch, patterns: &mut Patterns, faults: &mut Vec<String>) {
+fn value_fault(what: &str, test: &ValueMatch, patterns: &Patterns<'_>, faults: &mut Vec<String>) {
     match test {
         ValueMatch::Prefix(text) if text.is_empty() => faults.push(format!("{what}: the prefix is empty")),
         ValueMatch::Regex(regex) => regex_fault(&format!("{what}: the regex"), regex, patterns, faults),
@@ -175,7 +181,7 @@ fn value_fault(what: &str, test: &ValueMatch, patterns: &mut Patterns, faults: &
     }
 }
 
-fn regex_fault(what: &str, regex: &SmolStr, patterns: &mut Patterns, faults: &mut Vec<String>) {
+fn regex_fault(what: &str, regex: &SmolStr, patterns: &Patterns<'_>, faults: &mut Vec<String>) {
     if let Some(refusal) = patterns.refusal(regex) {
         faults.push(format!("{what} `{regex}` is refused: {refusal}"));
     }

@@ -22,6 +22,16 @@ pub(crate) use source::*;
 use crate::envoy::proxy::Proxy;
 use crate::manifest::kinds::PathNormalizationType;
 
+/// Whether two parts are the same object, or at least equal.
+pub(crate) fn is_same<T: PartialEq>(a: &Arc<T>, b: &Arc<T>) -> bool {
+    Arc::ptr_eq(a, b) || a == b
+}
+
+/// The same for all of two lists.
+pub(crate) fn are_same<T: PartialEq>(a: &[Arc<T>], b: &[Arc<T>]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b))
+}
+
 /// Everything one proxy has: listeners, route configurations, clusters with their endpoints.
 #[derive(Debug, Clone)]
 pub(crate) struct RouteTable {
@@ -44,6 +54,23 @@ pub(crate) struct RouteTable {
 }
 
 impl RouteTable {
+    /// Whether all that requests meet is the same, and all that is said of it; whose the tables are doesn't count.
+    pub(crate) fn holds_the_same(&self, other: &RouteTable) -> bool {
+        let config = |(a, b): (&RouteConfiguration, &RouteConfiguration)| {
+            a.name == b.name && are_same(&a.virtual_hosts, &b.virtual_hosts)
+        };
+        self.proxy.kind == other.proxy.kind
+            && are_same(&self.listeners, &other.listeners)
+            && self.virtual_outbound == other.virtual_outbound
+            && self.route_configs.len() == other.route_configs.len()
+            && self.route_configs.iter().zip(&other.route_configs).all(config)
+            && are_same(&self.clusters, &other.clusters)
+            && self.path_normalization == other.path_normalization
+            && self.names == other.names
+            && self.service_ports == other.service_ports
+            && self.notes == other.notes
+    }
+
     pub(crate) fn route_config(&self, name: &str) -> Option<&RouteConfiguration> {
         let i = self.route_configs.binary_search_by(|r| r.name.as_str().cmp(name)).ok()?;
         self.route_configs.get(i)

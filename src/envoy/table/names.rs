@@ -12,7 +12,7 @@ pub(crate) type Names = FxHashMap<SmolStr, Vec<IpAddr>>;
 /// Addresses by lower-case name: full and short names of services as the proxy's pod can look them up.
 ///
 /// Services without an address of their own have no entry; a request to such a name dials an address outside the mesh.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct NameTable {
     /// Names that say which namespace they are of: the same for all clients.
     pub everywhere: Arc<Names>,

@@ -13,10 +13,10 @@ use super::{input, manual, output, requests};
 use crate::envoy::decision::{ClusterShare, Decision, Detail, decide};
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::request::Request;
-use crate::envoy::router::{RequestView, Router, Switches};
+use crate::envoy::router::{CompiledParts, RequestView, Router, Switches};
 use crate::envoy::table::PolicySource;
 use crate::istio::clients::{Audience, PointsOfView};
-use crate::istio::translate;
+use crate::istio::translate::Parts;
 use crate::tool::report;
 use crate::traffic::request_text;
 use crate::traffic::workspace::Workspace;
@@ -182,10 +182,9 @@ fn cases<'w>(
     args: &CommonArgs,
 ) -> (Vec<Case<'w>>, Vec<String>) {
     let points = &workspace.points;
-    let patterns = Arc::default();
-    let router = |proxy: &Arc<Proxy>| {
-        Arc::new(Router::sharing(Arc::new(translate::route_table(&workspace.mesh, proxy)), switches, &patterns))
-    };
+    let (parts, compiled) = (Parts::new(&workspace.mesh), CompiledParts::default());
+    let router =
+        |proxy: &Arc<Proxy>| Arc::new(Router::sharing(Arc::new(parts.route_table(proxy)), switches, &compiled));
     let open = requests.iter().any(|r| r.proxy.is_none());
     // Without a word about the proxy, all that were asked for, else the scenario's first.
     let asked = if args.proxy.is_empty() && !points.own { 1 } else { points.classes.len() };

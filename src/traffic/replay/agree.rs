@@ -1,21 +1,22 @@
 //! Streams that several classes of clients agree in become one, told once for all of them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 use smol_str::SmolStr;
 
-use super::{Prepared, View, beside};
+use super::beside::{At, Met, Newcomer};
+use super::{Prepared, View};
 use crate::envoy::cluster_state::{ClusterState, remedy};
 use crate::envoy::decision::{Counted, Detail, decide};
-use crate::envoy::table::{ClusterName, Route, VirtualHost};
+use crate::envoy::table::{ClusterName, VirtualHost, are_same};
 use crate::istio::clients::PointsOfView;
 
 /// Streams that were looked at, by host: one for all classes that agree in it.
 #[derive(Default)]
 pub(super) struct Merger {
-    hosts: IndexMap<SmolStr, Vec<Group>>,
+    hosts: IndexMap<SmolStr, Vec<Group>, FxBuildHasher>,
 }
 
 /// Classes that agree in a stream.
@@ -24,6 +25,8 @@ struct Group {
     streams: Vec<Prepared>,
     /// Positions of their views.
     classes: Vec<usize>,
+    /// What its requests meet on each side, found out when the first of further classes asks; None where that depends on more.
+    met: OnceLock<Vec<Option<Met>>>,
 }
 
 /// The views of all classes on one side.
@@ -48,20 +51,17 @@ impl Merger {
             let groups = self.hosts.entry(name).or_default();
             match groups.iter_mut().find(agrees) {
                 Some(group) => group.classes.push(class),
-                None => groups.push(Group { streams, classes: vec![class] }),
+                None => groups.push(Group { streams, classes: vec![class], met: OnceLock::new() }),
             }
         }
     }
 
     /// The group of a host that a further class agrees with, as far as that shows without making its requests.
-    pub(super) fn known(&self, class: usize, views: &[Views<'_>], config: &str, host: &str) -> Option<usize> {
-        let groups = self.hosts.get(host)?;
+    pub(super) fn known(&self, newcomer: &mut Newcomer<'_>, at: At<'_>) -> Option<usize> {
+        let groups = self.hosts.get(&at.host.name)?;
         groups.iter().position(|group| {
-            let same = |(stream, views): (&Prepared, &Views<'_>)| {
-                let (Some(x), Some(y)) = (views.get(stream.view), views.get(class)) else { return false };
-                beside::same_host(stream, (x, y), config, host)
-            };
-            group.streams.iter().zip(views).all(same)
+            let met = group.met.get_or_init(|| newcomer.met(&group.streams));
+            newcomer.meets(met, at)
         })
     }
 
@@ -107,14 +107,9 @@ fn hosts(stream: &Prepared, x: &View, y: &View) -> bool {
         .iter()
         .filter_map(|d| Some((d.route_config.as_deref()?, d.virtual_host.as_deref()?)))
         .collect();
-    let route = |(a, b): (&Arc<Route>, &Arc<Route>)| Arc::ptr_eq(a, b) || a == b;
-    let same = |a: &VirtualHost, b: &VirtualHost| {
-        a.require_tls == b.require_tls
-            && a.routes.len() == b.routes.len()
-            && a.routes.iter().zip(b.routes.iter()).all(route)
-    };
+    let same = |a: &VirtualHost, b: &VirtualHost| a.require_tls == b.require_tls && are_same(&a.routes, &b.routes);
     names.iter().all(|(config, host)| match (x.virtual_host(config, host), y.virtual_host(config, host)) {
-        (Some(a), Some(b)) => std::ptr::eq(a, b) || same(a, b),
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b) || same(a, b),
         (None, None) => true,
         _ => false,
     })

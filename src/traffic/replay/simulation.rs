@@ -13,7 +13,7 @@ use super::summarize::summarize;
 use super::wanted::{self, Wanted};
 use super::{Plan, StreamSummary, View};
 use crate::envoy::decision::{Decision, Detail, decide};
-use crate::envoy::router::Switches;
+use crate::envoy::router::{CompiledParts, Switches};
 use crate::istio::clients::{Audience, Class as Clients, PointsOfView};
 use crate::istio::mesh::Mesh;
 use crate::istio::translate::Parts;
@@ -202,10 +202,10 @@ fn gather(
     }
     used.sort_unstable();
     used.dedup();
-    let patterns = Arc::default();
+    let compiled = CompiledParts::default();
     let views_of = |mesh: &Mesh| -> Vec<Arc<View>> {
         let parts = Parts::new(mesh);
-        let view = |class: &Clients| Arc::new(View::sharing(&parts, &class.proxy, &settings.switches, &patterns));
+        let view = |class: &Clients| Arc::new(View::sharing(&parts, &class.proxy, &settings.switches, &compiled));
         used.par_iter().filter_map(|i| points.classes.get(*i)).map(view).collect()
     };
     let views = views_of(mesh);

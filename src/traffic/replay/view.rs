@@ -1,14 +1,14 @@
 //! One proxy's table, ready to be asked.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
 use crate::envoy::decision::Decision;
 use crate::envoy::proxy::Proxy;
-use crate::envoy::router::{Router, SharedPatterns, Switches};
-use crate::envoy::table::{Route, RouteTable, VirtualHost};
+use crate::envoy::router::{CompiledParts, Router, Switches};
+use crate::envoy::table::{Cluster, Route, RouteTable, VirtualHost};
 use crate::istio::mesh::Mesh;
 use crate::istio::translate::Parts;
 
@@ -18,12 +18,14 @@ pub(crate) struct View {
     pub router: Router,
     /// By route configuration and virtual host.
     hosts: FxHashMap<SmolStr, FxHashMap<SmolStr, (u32, u32)>>,
+    /// Addresses of the table's clusters, each of which it holds.
+    clusters: OnceLock<FxHashSet<usize>>,
 }
 
 impl View {
     /// Resolves the proxy's table and compiles it.
     pub(crate) fn new(mesh: &Mesh, proxy: &Arc<Proxy>, switches: &Switches) -> View {
-        View::sharing(&Parts::new(mesh), proxy, switches, &Arc::default())
+        View::sharing(&Parts::new(mesh), proxy, switches, &CompiledParts::default())
     }
 
     /// The same beside other views of a mesh, which share what they have alike.
@@ -31,7 +33,7 @@ impl View {
         parts: &Parts<'_>,
         proxy: &Arc<Proxy>,
         switches: &Switches,
-        patterns: &Arc<SharedPatterns>,
+        compiled: &CompiledParts,
     ) -> View {
         let table = Arc::new(parts.route_table(proxy));
         let mut hosts: FxHashMap<SmolStr, FxHashMap<SmolStr, (u32, u32)>> = FxHashMap::default();
@@ -41,7 +43,7 @@ impl View {
                 of_config.entry(host.name.clone()).or_insert((c, h));
             }
         }
-        View { router: Router::sharing(table, switches, patterns), hosts }
+        View { router: Router::sharing(table, switches, compiled), hosts, clusters: OnceLock::new() }
     }
 
     pub(crate) fn table(&self) -> &RouteTable {
@@ -49,8 +51,20 @@ impl View {
     }
 
     pub(super) fn virtual_host(&self, config: &str, name: &str) -> Option<&Arc<VirtualHost>> {
-        let (config, host) = *self.hosts.get(config)?.get(name)?;
+        let (config, host) = self.place(config, name)?;
         self.router.virtual_host(config, host)
+    }
+
+    /// Positions of the route configuration and the virtual host of these names.
+    pub(super) fn place(&self, config: &str, name: &str) -> Option<(u32, u32)> {
+        self.hosts.get(config)?.get(name).copied()
+    }
+
+    /// Whether a cluster of another table of the mesh is in this one too.
+    pub(super) fn has_cluster(&self, cluster: &Arc<Cluster>) -> bool {
+        let address = |c: &Arc<Cluster>| Arc::as_ptr(c).addr();
+        let all = self.clusters.get_or_init(|| self.table().clusters.iter().map(address).collect());
+        all.contains(&address(cluster)) || self.table().cluster(&cluster.name).is_some_and(|own| own == cluster)
     }
 
     /// The route that took a request of this proxy.

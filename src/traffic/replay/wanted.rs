@@ -10,10 +10,12 @@ use smol_str::SmolStr;
 use super::agree::Merger;
 use super::alike::Merged;
 use super::arrivals::requests;
+use super::beside::{At, Newcomer};
 use super::detect::ERROR_RATE_DEFAULT;
 use super::run::{Purpose, rng};
 use super::{NotPossible, Settings, View};
 use crate::envoy::balance::hash::xx_hash;
+use crate::envoy::table::{RouteConfiguration, VirtualHost};
 use crate::envoy::words;
 use crate::istio::clients::{Audience, PointsOfView};
 use crate::traffic::scenario::{Amount, Detect, REQUESTS_MAX, Scenario, Stream};
@@ -162,16 +164,21 @@ pub(super) fn automatic(
     let of_view = |i: usize| -> (Vec<Wanted>, Vec<Joined>) {
         let Some(view) = views.get(i) else { return Default::default() };
         let mut joined: Vec<Joined> = Vec::new();
-        let mut is_known = |config: &str, host: &SmolStr| {
-            let group = known.known(i, &sides, config, host);
-            let group = group.filter(|g| !joined.iter().any(|(known, group, _)| known == host && group == g));
-            joined.extend(group.map(|group| (host.clone(), group, i)));
+        let mut newcomer = Newcomer::new(i, &sides);
+        let mut taken: FxHashSet<(SmolStr, usize)> = FxHashSet::default();
+        let mut is_known = |config: &RouteConfiguration, position: u32, host: &Arc<VirtualHost>| {
+            let group = known.known(&mut newcomer, At { config: &config.name, position, host });
+            let group = group.filter(|g| taken.insert((host.name.clone(), *g)));
+            joined.extend(group.map(|group| (host.name.clone(), group, i)));
             group.is_some()
         };
         let mut streams = streams::automatic_but(&view.router, &mut is_known);
         if let Some(old) = before.and_then(|b| b.get(i)) {
             let skipped: FxHashSet<SmolStr> = joined.iter().map(|(host, ..)| host.clone()).collect();
-            add_missing(&mut streams, streams::automatic_but(&old.router, &mut |_, host| skipped.contains(host)));
+            add_missing(
+                &mut streams,
+                streams::automatic_but(&old.router, &mut |_, _, host| skipped.contains(&host.name)),
+            );
         }
         let proxy = &view.table().proxy.name;
         let audience = Arc::new(points.audience(&[i]));

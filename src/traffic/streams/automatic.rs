@@ -1,8 +1,11 @@
 //! Streams made from a route table, where nobody described any: one for each host, its requests spread evenly over the
 //! host's routes, each by a witness request that reaches it.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
 use smol_str::{SmolStr, format_smolstr};
 
 use super::Class;
@@ -11,7 +14,9 @@ use crate::envoy::authority::Authority;
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::request::Request;
 use crate::envoy::router::{Found, HttpEnd, RequestView, Router};
-use crate::envoy::table::{ChainAction, ClusterName, FilterChain, Listener, RouteTable, TcpDestination, VirtualHost};
+use crate::envoy::table::{
+    ChainAction, ClusterName, FilterChain, Listener, RouteConfiguration, RouteTable, TcpDestination, VirtualHost,
+};
 
 /// One host's stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,24 +33,29 @@ pub(crate) struct HostStream {
 /// A route for which no request can be made has no class: a route above takes all its requests, or its conditions cannot
 /// be met by anything this builder knows.
 pub(crate) fn automatic(router: &Router) -> Vec<HostStream> {
-    automatic_but(router, &mut |_, _| false)
+    automatic_but(router, &mut |_, _, _| false)
 }
 
-/// The same without those that `is_known` is true for, by the names of route configuration and virtual host.
-pub(crate) fn automatic_but(router: &Router, is_known: &mut dyn FnMut(&str, &SmolStr) -> bool) -> Vec<HostStream> {
+/// The same without those that `is_known` is true for, by route configuration, its position, and virtual host.
+pub(crate) fn automatic_but(
+    router: &Router,
+    is_known: &mut dyn FnMut(&RouteConfiguration, u32, &Arc<VirtualHost>) -> bool,
+) -> Vec<HostStream> {
     let table = router.table();
-    let mut seen = std::collections::BTreeSet::new();
+    let ports = Ports::of(table);
+    let mut seen: FxHashSet<(u32, u32)> = FxHashSet::default();
     let mut out = Vec::new();
     for listener in &table.listeners {
         for chain in listener.filter_chains.iter().chain(&listener.default_filter_chain) {
             match &chain.action {
                 ChainAction::Http { route_config } => {
-                    let Some(config) = table.route_config(route_config) else { continue };
-                    for host in &config.virtual_hosts {
+                    let found = (0u32..).zip(&table.route_configs).find(|(_, c)| c.name == *route_config);
+                    let Some((position, config)) = found else { continue };
+                    for (i, host) in (0u32..).zip(&config.virtual_hosts) {
                         if is_for_strangers(host, table)
-                            || is_at_a_foreign_port(host, listener, table)
-                            || !seen.insert((config.name.clone(), host.name.clone()))
-                            || is_known(&config.name, &host.name)
+                            || ports.are_foreign(host, listener)
+                            || !seen.insert((position, i))
+                            || is_known(config, position, host)
                         {
                             continue;
                         }
@@ -72,15 +82,38 @@ fn is_for_strangers(host: &VirtualHost, table: &RouteTable) -> bool {
         && matches!(host.name.as_str(), "allow_any" | "block_all" | "allow_any_dynamic_dns")
 }
 
-/// The host of a service, served on a port that the service doesn't have: a VirtualService for it comes up in the tables of
-/// all ports, but nobody dials it there.
-fn is_at_a_foreign_port(host: &VirtualHost, listener: &Listener, table: &RouteTable) -> bool {
-    if table.proxy.kind == ProxyKind::Gateway {
-        return false;
+/// The ports that a sidecar's services have.
+struct Ports<'t> {
+    /// Hosts with their ports.
+    services: FxHashSet<(&'t str, u16)>,
+    /// Ports of the listeners, each once.
+    listeners: BTreeSet<u16>,
+}
+
+impl Ports<'_> {
+    /// Nothing on gateways, which serve what nobody has a port for.
+    fn of(table: &RouteTable) -> Ports<'_> {
+        fn own(c: &ClusterName) -> Option<(&str, u16)> {
+            match c {
+                ClusterName::Outbound { port, subset, host } if subset.is_empty() => Some((host.as_str(), *port)),
+                _ => None,
+            }
+        }
+        let sidecar = table.proxy.kind == ProxyKind::Sidecar;
+        let clusters = table.clusters.iter().filter(|_| sidecar);
+        Ports {
+            services: clusters.filter_map(|c| own(&c.name)).collect(),
+            listeners: table.listeners.iter().map(|l| l.port).collect(),
+        }
     }
-    let name = Authority::of(&host.name).host;
-    let at = |port: u16| table.cluster(&ClusterName::outbound(port, "", name)).is_some();
-    !at(listener.port) && table.listeners.iter().any(|l| at(l.port))
+
+    /// The host of a service, served on a port that the service doesn't have: a VirtualService for it comes up in the tables of
+    /// all ports, but nobody dials it there.
+    fn are_foreign(&self, host: &VirtualHost, listener: &Listener) -> bool {
+        let name = Authority::of(&host.name).host;
+        let at = |port: u16| self.services.contains(&(name, port));
+        !at(listener.port) && self.listeners.iter().any(|port| at(*port))
+    }
 }
 
 fn is_in_mesh(destination: &TcpDestination) -> bool {

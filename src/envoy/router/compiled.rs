@@ -1,0 +1,99 @@
+//! Lists of routes, compiled once for all virtual hosts and tables that have the same list.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustc_hash::FxHashMap;
+use smol_str::SmolStr;
+
+use super::SCAN_BELOW;
+use super::conditions::RouteTest;
+use super::path_index::PathIndex;
+use super::regex::{Pattern, Patterns, SharedPatterns};
+use super::rejected::route_faults;
+use super::view::Seen;
+use crate::envoy::router::Switches;
+use crate::envoy::table::{PathRewrite, Route, RouteAction, ValueMatch};
+
+/// What tables that are compiled side by side, with the same switches, have alike.
+#[derive(Debug, Default)]
+pub(crate) struct CompiledParts {
+    patterns: SharedPatterns,
+    /// By the address of each, which is held.
+    routes: Mutex<FxHashMap<usize, (Arc<Route>, Arc<RouteTest>)>>,
+    lists: Mutex<FxHashMap<usize, Arc<RouteList>>>,
+}
+
+/// The routes of a virtual host.
+#[derive(Debug)]
+pub(super) struct RouteList {
+    list: Arc<[Arc<Route>]>,
+    pub routes: Vec<Arc<RouteTest>>,
+    /// None: few routes.
+    index: Option<PathIndex>,
+    /// Why Envoy refuses some of them, with their positions.
+    pub faults: Vec<(usize, String)>,
+    /// The regexes that are asked for when a route was taken: of path rewrites and allowed origins.
+    pub asked: Vec<(SmolStr, Arc<Pattern>)>,
+}
+
+impl CompiledParts {
+    /// The compiled list of routes.
+    pub(super) fn of(&self, list: &Arc<[Arc<Route>]>, switches: &Switches) -> Arc<RouteList> {
+        let lock = || self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let address = Arc::as_ptr(list).addr();
+        if let Some(known) = lock().get(&address).filter(|known| known.list.len() == list.len()) {
+            return known.clone();
+        }
+        let made = Arc::new(RouteList::new(list, self, &Patterns::new(switches, &self.patterns)));
+        lock().insert(address, made.clone());
+        made
+    }
+
+    fn test(&self, route: &Arc<Route>, patterns: &Patterns<'_>) -> Arc<RouteTest> {
+        let lock = || self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        let address = Arc::as_ptr(route).addr();
+        if let Some((_, known)) = lock().get(&address) {
+            return known.clone();
+        }
+        let made = Arc::new(RouteTest::new(&route.matcher, patterns));
+        lock().entry(address).or_insert((route.clone(), made)).1.clone()
+    }
+}
+
+impl RouteList {
+    fn new(list: &Arc<[Arc<Route>]>, parts: &CompiledParts, patterns: &Patterns<'_>) -> RouteList {
+        let routes: Vec<Arc<RouteTest>> = list.iter().map(|route| parts.test(route, patterns)).collect();
+        let faults =
+            list.iter().enumerate().flat_map(|(i, r)| route_faults(r, patterns).into_iter().map(move |f| (i, f)));
+        let asked = list.iter().flat_map(|r| asked(r)).filter_map(|text| Some((text.clone(), patterns.get(text)?)));
+        RouteList {
+            index: (routes.len() >= SCAN_BELOW).then(|| PathIndex::new(&routes)),
+            faults: faults.collect(),
+            asked: asked.collect(),
+            list: list.clone(),
+            routes,
+        }
+    }
+
+    pub(super) fn find(&self, request: &Seen<'_>) -> Option<u32> {
+        match &self.index {
+            Some(index) => index.find(&self.routes, request),
+            None => self.routes.iter().position(|r| r.holds(request)).and_then(|i| u32::try_from(i).ok()),
+        }
+    }
+}
+
+fn asked(route: &Route) -> impl Iterator<Item = &SmolStr> {
+    let rewrite = match &route.action {
+        RouteAction::Forward(forward) => match &forward.rewrite {
+            PathRewrite::Regex { pattern, .. } => Some(pattern),
+            PathRewrite::None | PathRewrite::Prefix(_) => None,
+        },
+        RouteAction::Redirect(_) | RouteAction::DirectResponse(_) | RouteAction::Nothing => None,
+    };
+    let origins = route.cors.iter().flat_map(|c| &c.allow_origins).filter_map(|origin| match origin {
+        ValueMatch::Regex(text) => Some(text),
+        ValueMatch::Present | ValueMatch::Exact(_) | ValueMatch::Prefix(_) => None,
+    });
+    rewrite.into_iter().chain(origins)
+}
