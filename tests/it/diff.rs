@@ -203,21 +203,27 @@ fn requests_are_told_by_their_change() {
 /// The example under "the first answer holds for the whole mesh": only clients of one namespace lose it.
 #[test]
 fn a_change_for_some_clients_says_for_whom() {
+    let pod = |version: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: reviews-{version}, namespace: shop, labels: {{app: reviews, version: {version}}}}}\nspec: {{containers: [{{name: c, image: c}}]}}\nstatus: {{conditions: [{{type: Ready, status: 'True'}}]}}\n"
+        )
+    };
     let pods = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shop, labels: {app: web}}\nspec: {containers: [{name: c, image: c}]}\n\
                 ---\napiVersion: v1\nkind: Pod\nmetadata: {name: job, namespace: ops, labels: {app: job}}\nspec: {containers: [{name: c, image: c}]}\n";
     let private = "spec:\n  exportTo: ['.']\n  hosts: [reviews]";
+    let pods = format!("{pods}{}{}", pod("v1"), pod("v2"));
     let old = format!("{}{pods}", SHOP.replacen("spec:\n  hosts: [reviews]", private, 1));
     let new = old.replace("reviews, subset: v2}}", "reviews, subset: v3}}");
     let page = compare(&old, &new, &["--fail-on", "lost", "--assume", "auto"]).out;
-    assert!(page.contains("LOST reviews.shop  through pod:shop/web"), "{page}");
-    assert!(page.contains("for 1 client"), "{page}");
+    assert!(page.contains("LOST reviews.shop  for 3 clients in shop"), "{page}");
+    assert!(page.contains("as 4 clients see them"), "{page}");
 }
 
 #[test]
 fn a_pull_request_gets_a_comment_and_annotations() {
     let new = SHOP.replace("reviews, subset: v2}}", "reviews, subset: v3}}");
     let comment = compare(SHOP, &new, &["-o", "markdown"]).ends_with(0).out;
-    assert!(comment.contains("### Routing: 1 of 2 hosts change"), "{comment}");
+    assert!(comment.contains("### Routing: 1 of 2 hosts changes"), "{comment}");
     assert!(comment.contains("<summary><b>lost</b> `reviews.shop` through sidecar:shop</summary>"), "{comment}");
     let annotations = compare(SHOP, &new, &["-o", "github"]).ends_with(0).out;
     assert!(annotations.starts_with("::error file=new.yaml,line=8,title=lost::reviews.shop"), "{annotations}");

@@ -7,6 +7,7 @@ use super::fields::Field;
 use super::kind::Kind;
 use super::meshes::ProxyDiff;
 use super::table::{Change, Effect};
+use crate::analysis::compare::HostChange;
 use crate::envoy::table::RouteSource;
 use crate::istio::clients::{Audience, PointsOfView};
 use crate::manifest::kinds::ObjectId;
@@ -41,6 +42,9 @@ pub(crate) struct Verdict {
     /// Causes that change nothing that anybody is served ([`Change::is_minor`]), which the other numbers leave out.
     pub minor: usize,
 }
+
+/// Virtual hosts of the outbound policy.
+const CATCH_ALLS: [&str; 3] = ["allow_any", "block_all", "allow_any_dynamic_dns"];
 
 /// What makes two changes one.
 type Key<'d> = (bool, Kind, &'d [Field], Side<'d>, Side<'d>);
@@ -127,7 +131,10 @@ pub(crate) fn verdict(causes: &[Cause<'_>], proxies: &[ProxyDiff], points: &Poin
         changed.extend(hosts);
     }
     let without_port = |name: &SmolStr| name.rsplit_once(':').map_or_else(|| name.clone(), |(host, _)| host.into());
-    let hosts = proxies.iter().flat_map(|p| &p.unchanged).map(|h| without_port(&h.virtual_host));
+    // What takes all that no other virtual host does is no host.
+    let is_host = |h: &&HostChange| !CATCH_ALLS.contains(&h.virtual_host.as_str());
+    let unchanged = proxies.iter().flat_map(|p| &p.unchanged).filter(is_host);
+    let hosts = unchanged.map(|h| without_port(&h.virtual_host));
     let unchanged: IndexSet<SmolStr> = hosts.filter(|h| !changed.contains(h)).collect();
     Verdict {
         kinds,

@@ -22,13 +22,14 @@ pub(crate) fn to_markdown(results: &Results<'_>) -> String {
     let name = if results.scenario.is_empty() { String::new() } else { format!("{}: ", text(results.scenario)) };
     let clients = counted(v.clients as u64, "client");
     let see = if v.clients == 1 { "sees" } else { "see" };
+    let verb = if v.changed == 1 { "changes" } else { "change" };
     let aside = limits::aside(results.limits);
     if results.causes.is_empty() {
         let _ = writeln!(out, "### {name}Routing: nothing changes\n");
         let _ = writeln!(out, "{} → {}: proven for every request of {clients}{aside}.", code(old), code(new));
     } else {
         let all = counted((v.changed + v.unchanged) as u64, "host");
-        let _ = writeln!(out, "### {name}Routing: {} of {all} change\n", v.changed);
+        let _ = writeln!(out, "### {name}Routing: {} of {all} {verb}\n", v.changed);
         let _ = writeln!(out, "{} → {}, as {clients} {see} them.\n", code(old), code(new));
         let _ = writeln!(out, "| | hosts | clients | |\n|---|---:|---:|---|");
         for (kind, hosts, clients) in &v.kinds {

@@ -77,8 +77,9 @@ impl Page<'_> {
         }
         let all = v.changed + v.unchanged;
         let see = if v.clients == 1 { "sees" } else { "see" };
+        let verb = if v.changed == 1 { "changes" } else { "change" };
         let title =
-            format!("{old} -> {new}: {} of {} change, as {clients} {see} them", v.changed, counted(all as u64, "host"));
+            format!("{old} -> {new}: {} of {} {verb}, as {clients} {see} them", v.changed, counted(all as u64, "host"));
         self.wrapped(&title, 2, Style::Title);
         let mut rows: Vec<Vec<Cell>> = Vec::new();
         let logged = r.requests;
