@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 use super::fields::Field;
 use super::kind::Kind;
 use super::meshes::ProxyDiff;
+use super::region::Region;
 use super::table::{Change, Effect};
 use crate::analysis::compare::HostChange;
 use crate::envoy::table::RouteSource;
@@ -20,6 +21,8 @@ pub(crate) struct Cause<'d> {
     pub change: &'d Change,
     /// Numbers of its changes over all proxies, from 0.
     pub changes: Vec<usize>,
+    /// How many different sets of requests they are about.
+    pub regions: usize,
     /// Hosts that it is about, each once; of authorities that nothing names, `*`.
     pub hosts: Vec<SmolStr>,
     /// Whose requests it concerns.
@@ -70,6 +73,7 @@ pub(crate) fn causes<'d>(proxies: &'d [ProxyDiff], points: &PointsOfView) -> Vec
     struct Found<'d> {
         change: &'d Change,
         changes: Vec<usize>,
+        regions: IndexSet<&'d Region>,
         hosts: IndexSet<SmolStr>,
         classes: IndexSet<usize>,
     }
@@ -81,6 +85,7 @@ pub(crate) fn causes<'d>(proxies: &'d [ProxyDiff], points: &PointsOfView) -> Vec
             let entry = found.entry(key).or_insert_with(|| Found {
                 change,
                 changes: Vec::new(),
+                regions: IndexSet::new(),
                 hosts: IndexSet::new(),
                 classes: IndexSet::new(),
             });
@@ -88,6 +93,7 @@ pub(crate) fn causes<'d>(proxies: &'d [ProxyDiff], points: &PointsOfView) -> Vec
                 entry.change = change;
             }
             entry.changes.push(number);
+            entry.regions.insert(&change.region);
             entry.hosts.insert(change.host());
             entry.classes.extend(&proxy.classes);
             number += 1;
@@ -101,6 +107,7 @@ pub(crate) fn causes<'d>(proxies: &'d [ProxyDiff], points: &PointsOfView) -> Vec
                 kind,
                 change: f.change,
                 changes: f.changes,
+                regions: f.regions.len(),
                 hosts: f.hosts.into_iter().collect(),
                 audience: points.audience(&classes),
             }

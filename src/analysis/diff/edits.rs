@@ -25,7 +25,8 @@ pub(crate) struct Edit {
 pub(crate) fn without_effect([old, new]: [&Inputs; 2], namespace: &str, proxies: &[ProxyDiff]) -> Vec<Edit> {
     let changes = || proxies.iter().flat_map(|p| &p.changes);
     let effective: BTreeSet<&ObjectId> = changes().flat_map(objects).collect();
-    let [was, is] = [old, new].map(|side| prints(&side.sources, &side.manifests, namespace));
+    let sides = [old, new].map(|side| (&side.sources, side.manifests.as_slice()));
+    let [was, is] = prints(sides, namespace);
     let names: BTreeSet<_> = was.keys().chain(is.keys()).collect();
     let edit = |name: &(SmolStr, SmolStr, SmolStr)| {
         let what = match (was.get(name), is.get(name)) {

@@ -71,7 +71,11 @@ impl Probe for Attempt<'_, '_> {
     fn land(&self, example: &Example) -> Option<(usize, usize, Request)> {
         let own = self.dial.name.as_deref().or(self.dial.sni.as_deref()).unwrap_or("any.example");
         let host = self.hosts.map_or(own, |h| h.example.as_str());
-        let request = over(symbolic::request(example, host)?, self.dial);
+        let mut request = over(symbolic::request(example, host)?, self.dial);
+        if self.sides[1].is_gateway() {
+            // It says so itself, whatever the client sends.
+            request.headers.retain(|(name, _)| name != "x-forwarded-proto");
+        }
         let elsewhere = || {
             let is_free = self.dial.name.is_none() && self.dial.address.is_none() && !self.dial.tls;
             is_free.then(|| Request { address: Some(ELSEWHERE), ..request.clone() })

@@ -259,11 +259,20 @@ pub(crate) fn paths_differ(a: &Conditions, b: &Conditions) -> bool {
         (Some(Language::Exact(x)), Some(Language::Exact(y))) => x != y,
         (Some(Language::Exact(x)), Some(Language::Prefix(p)))
         | (Some(Language::Prefix(p)), Some(Language::Exact(x))) => !x.starts_with(p.as_str()),
-        (Some(Language::Prefix(p)), Some(Language::Prefix(q))) => {
-            !p.starts_with(q.as_str()) && !q.starts_with(p.as_str())
+        (Some(Language::Prefix(p)), Some(Language::Prefix(q))) => !meet(p, q),
+        (Some(Language::Exact(x)), Some(Language::Regex(r))) | (Some(Language::Regex(r)), Some(Language::Exact(x))) => {
+            !x.starts_with(r.beginning())
         }
+        (Some(Language::Prefix(p)), Some(Language::Regex(r)))
+        | (Some(Language::Regex(r)), Some(Language::Prefix(p))) => !meet(p, r.beginning()),
+        (Some(Language::Regex(r)), Some(Language::Regex(s))) => !meet(r.beginning(), s.beginning()),
         _ => false,
     }
+}
+
+/// Whether a text can begin with both.
+fn meet(a: &str, b: &str) -> bool {
+    a.starts_with(b) || b.starts_with(a)
 }
 
 /// Section 3.4 of envoy-matching, as tests.

@@ -7,6 +7,7 @@ use regex_automata::nfa::thompson;
 use regex_automata::util::primitives::StateID;
 use regex_automata::util::start;
 use regex_automata::{Anchored, MatchKind};
+use regex_syntax::hir::literal::Extractor;
 use regex_syntax::hir::{Hir, Look};
 use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
@@ -34,6 +35,8 @@ pub(crate) enum Language {
 #[derive(Debug)]
 pub(crate) struct Regex {
     pub text: SmolStr,
+    /// What every word begins with, as far as that is plain to see; ASCII.
+    beginning: SmolStr,
     /// None: too large to be built, so nothing is proven about it.
     dfa: Option<dense::DFA<Vec<u32>>>,
 }
@@ -65,7 +68,7 @@ impl Language {
                 .determinize_size_limit(Some(4 * bytes));
             dense::Builder::new().configure(config).build_from_nfa(&nfa).ok()
         });
-        Language::Regex(Arc::new(Regex { text: pattern.into(), dfa }))
+        Language::Regex(Arc::new(Regex { text: pattern.into(), beginning: beginning(re2.hir()), dfa }))
     }
 
     /// False where nothing can be proven about this language.
@@ -183,6 +186,20 @@ impl Language {
             _ => 0,
         }
     }
+}
+
+impl Regex {
+    /// What every word begins with, as far as that is plain to see; empty where nothing is.
+    pub(super) fn beginning(&self) -> &str {
+        &self.beginning
+    }
+}
+
+fn beginning(hir: &Hir) -> SmolStr {
+    let prefixes = Extractor::new().extract(hir);
+    let common = prefixes.longest_common_prefix().unwrap_or_default();
+    let ascii = common.iter().take_while(|b| b.is_ascii()).map(|b| char::from(*b));
+    ascii.collect::<String>().into()
 }
 
 /// All bytes, letters and digits first.
@@ -470,6 +487,22 @@ mod tests {
             (vec![re("(?i)/api")], vec![Language::ExactFolded("/api".into())], Search::Empty),
         ] {
             assert_eq!(between(Domain::Path, &inside, &outside), expected, "{inside:?} {outside:?}");
+        }
+    }
+
+    #[test]
+    fn words_of_a_regex_have_a_beginning() {
+        for (pattern, beginning) in [
+            ("/api/v[0-9]/.*", "/api/v"),
+            ("/api", "/api"),
+            ("/a(bc|bd)", "/ab"),
+            ("/a?b", "/"),
+            (".*", ""),
+            ("(?i)/a", "/"),
+            ("/a|b", ""),
+        ] {
+            let Language::Regex(regex) = Language::regex(pattern) else { panic!("{pattern}") };
+            assert_eq!(regex.beginning(), beginning, "{pattern}");
         }
     }
 

@@ -11,6 +11,7 @@ use crate::analysis::checks;
 use crate::analysis::compare::limits;
 use crate::analysis::diff::{self, Effort, Kind, Meshes, ProxyDiff};
 use crate::manifest::diagnostic::{Finding, Severity};
+use crate::parallel;
 use crate::tool::cli::common::{CommonArgs, LengthArgs};
 use crate::tool::cli::exit::Exit;
 use crate::tool::cli::{fail_on, input, output};
@@ -213,7 +214,9 @@ fn one(
     let edits = diff::without_effect([&inputs[0], &inputs[1]], &newer.namespace, shown);
     let limits = limits::compared(&older.not_modelled, &newer.not_modelled);
     let options = input::options(&args.common);
-    let [was, is] = inputs.map(|inputs| checks::findings(workspace::review(inputs, &options)));
+    let [before, now] = inputs;
+    let find = |inputs: Inputs| checks::findings(workspace::review(inputs, &options));
+    let (was, is) = parallel::join(|| find(before), || find(now));
     let (come, gone) = (only_in(&is, &was), only_in(&was, &is));
     let assumed = assumed(older, newer);
     let results = Results {

@@ -182,8 +182,8 @@ impl Page<'_> {
         }
         self.wrapped(&head, 4, style(cause.kind));
         let region = change.region.to_words();
-        let more = cause.changes.len() - 1;
-        let more = if more > 0 { format!("; {} more of the kind", thousands(more as u64)) } else { String::new() };
+        let more = cause.regions.saturating_sub(1);
+        let more = if more > 0 { format!("; and {} more", counted(more as u64, "set")) } else { String::new() };
         self.wrapped(&format!("  {region}{more}"), 4, Style::Plain);
         if change.old.deed != change.new.deed {
             self.wrapped(&format!("  {}  ->  {}", change.old.deed, change.new.deed), 4, Style::Plain);
