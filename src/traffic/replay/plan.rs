@@ -211,7 +211,7 @@ impl Making<'_> {
             return Ok(());
         };
         let kept = |session: Option<u64>| {
-            let client = Client::of(&view.table().proxy, session, class.client);
+            let client = Client::of(&view.proxy, session, class.client);
             let hash = sticky::hash(policies, &class.request, upstream, client, session.is_some())?;
             Some(Kept { hash, endpoint: endpoints.of_hash(hash)? })
         };

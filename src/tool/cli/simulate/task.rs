@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{BufWriter, Read};
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use smol_str::SmolStr;
@@ -14,7 +13,7 @@ use crate::istio::clients::{Class, PointsOfView};
 use crate::tool::cli::{input, output, progress};
 use crate::traffic::recorded::{self, Log};
 use crate::traffic::replay::{
-    self, Lens, Lenses, Override, Pair, Progress, Recorded, Settings, Simulation, Sorted, StreamSummary, View,
+    self, Lenses, Override, Pair, Progress, Recorded, Settings, Simulation, Sorted, StreamSummary,
 };
 use crate::traffic::scenario::Detect;
 use crate::traffic::workspace::Workspace;
@@ -196,12 +195,8 @@ impl Task<'_> {
                 others.join(", ")
             ));
         }
-        let make = move |name: &str| {
-            let proxy = self.workspace.proxy(name, &self.args.common.namespace).ok()?;
-            let view = |w: &Workspace| Arc::new(View::new(&w.mesh, &proxy, &settings.switches));
-            Some(Lens { now: view(self.workspace), before: self.older.map(view) })
-        };
-        Ok(Lenses::new(defaults, make))
+        let meshes = (self.workspace, self.older);
+        Ok(Lenses::of_meshes(defaults, meshes, &self.args.common.namespace, &settings.switches))
     }
 
     /// Too many bad lines make a log unusable; so does one without any request.
@@ -244,7 +239,7 @@ fn unreadable(error: recorded::Unreadable) -> anyhow::Error {
 fn changes(simulation: &Simulation, sorted: &Sorted) -> Vec<crate::analysis::compare::LogChange> {
     let change = |stream: &replay::Prepared| {
         let view = simulation.views.get(stream.view)?;
-        let proxy = view.table().proxy.name.clone();
+        let proxy = view.proxy.name.clone();
         Some(logged(stream, view, sorted.kinds().filter(|k| k.proxy == proxy)))
     };
     simulation.streams.iter().filter_map(change).collect()

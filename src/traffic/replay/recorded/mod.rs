@@ -88,7 +88,7 @@ pub(crate) fn streams(
     let mut points = PointsOfView::default();
     for (proxy, classes) in proxies {
         let Some(lens) = lenses.get(&proxy) else { continue };
-        points.classes.push(clients::Class::of_proxy(&lens.now.table().proxy));
+        points.classes.push(clients::Class::of_proxy(&lens.now.proxy));
         let requests: f64 = classes.iter().map(|c| c.weight).sum();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of counts")]
         let requests = requests as u64;
