@@ -93,7 +93,7 @@ fn destinations(stream: &Prepared, tally: &Tally, kinds: &IndexMap<(Option<u32>,
             let assumed = plan.assumed;
             let told = plan.names.iter().zip(requests).zip(shares).filter(|_| !assumed);
             let endpoints = told.map(endpoint).collect();
-            let sticky = if plan.is_sticky() && !assumed { sticky(stream, tally, index, plan) } else { None };
+            let sticky = if plan.sticky && !assumed { sticky(stream, tally, index, plan) } else { None };
             let cluster = name.clone();
             Some(Destination { cluster, outcome, count, endpoints, unready: plan.unready, assumed, sticky })
         })
