@@ -57,7 +57,7 @@ pub(super) struct SimulateArgs {
     #[arg(long, help_heading = STREAMS)]
     exact: bool,
 
-    /// Threads; all processors unless said. The results don't depend on it
+    /// Threads, at most one for each processor, which is the default. The results don't depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = STREAMS)]
     threads: Option<u16>,
 
@@ -166,7 +166,8 @@ struct Finished {
 
 pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
     usable(args)?;
-    let pool = parallel::Pool::new(args.threads.map_or(0, usize::from))?;
+    let pool = parallel::Pool::new(args.threads.map_or(0, usize::from))
+        .context("--threads: the system gives no more threads (see `ulimit -u`)")?;
     let mut exit = Exit::Fine;
     let mut finished = Vec::new();
     let mut access_log: Option<BufWriter<File>> = None;

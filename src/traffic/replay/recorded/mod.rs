@@ -9,7 +9,9 @@ use std::sync::atomic::Ordering;
 use indexmap::IndexMap;
 use smol_str::SmolStr;
 
-pub(crate) use lens::{Lens, Lenses};
+#[cfg(test)]
+pub(crate) use lens::Lens;
+pub(crate) use lens::Lenses;
 use sorting::sort;
 pub(crate) use sorting::{Kind, Sorted};
 
