@@ -233,8 +233,7 @@ impl Mesh {
         log: impl Read + Send + 'static,
         settings: &Settings,
     ) -> Result<Report, Error> {
-        let authority = settings.authority.as_deref().map(SmolStr::new);
-        let reading = recorded::Settings { default_authority: authority, ..recorded::Settings::default() };
+        let reading = recorded::Settings::of_authority(settings.authority.as_deref());
         let mut log = Log::open(name, Box::new(log), reading).map_err(log_error)?;
         let how = self.replay_settings(settings);
         let first = self.workspace.default_proxy().ok_or_else(|| streams_error(replay::NotPossible::NoProxy))?;

@@ -174,8 +174,8 @@ impl Task<'_> {
             Box::new(File::open(path).with_context(|| format!("--requests {name}"))?)
         };
         let settings = recorded::Settings {
-            default_authority: self.args.authority.as_deref().map(SmolStr::new),
-            ..recorded::Settings::default()
+            map: self.args.map.clone(),
+            ..recorded::Settings::of_authority(self.args.authority.as_deref())
         };
         Log::open(name, input, settings).map_err(unreadable)
     }
@@ -221,7 +221,17 @@ impl Task<'_> {
             let passed: u64 = sorted.passed_over.values().sum();
             match sorted.lines {
                 0 => anyhow::bail!("{name}: there is no request in it"),
-                lines => anyhow::bail!("{name}: no request among its {lines} lines ({passed} passed over)"),
+                _ if passed > 0 && sorted.passed_over.get(&recorded::Reason::Inbound) == Some(&passed) => {
+                    anyhow::bail!(
+                        "{name}: all requests in it are inbound ones\n  = help: this is the log of a server's sidecar, whose \
+                     requests were routed before; give that of the clients' sidecars or of the gateway"
+                    )
+                }
+                lines => {
+                    let reasons = sorted.passed_over.iter().map(|(reason, n)| format!("{n} {reason}"));
+                    let reasons = reasons.collect::<Vec<_>>().join(", ");
+                    anyhow::bail!("{name}: no request among its {lines} lines ({passed} passed over: {reasons})")
+                }
             }
         }
         Ok(())
