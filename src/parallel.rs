@@ -11,19 +11,37 @@ pub(crate) use sequential::{current_num_threads, join};
 #[cfg(any(test, feature = "cli"))]
 #[derive(Debug)]
 pub(crate) struct Pool {
+    /// None: those that every command has.
     #[cfg(feature = "parallel")]
-    threads: rayon::ThreadPool,
+    threads: Option<rayon::ThreadPool>,
+}
+
+/// Makes the threads that all work is done on, one for each processor.
+///
+/// # Errors
+/// The system gives no threads.
+#[cfg(all(feature = "cli", feature = "parallel"))]
+pub(crate) fn start() -> Result<(), rayon::ThreadPoolBuildError> {
+    rayon::ThreadPoolBuilder::new().build_global()
+}
+
+#[cfg(all(feature = "cli", not(feature = "parallel")))]
+pub(crate) fn start() -> Result<(), std::convert::Infallible> {
+    Ok(())
 }
 
 #[cfg(any(test, feature = "cli"))]
 impl Pool {
-    /// So many threads; 0: one for each processor. Without the feature `parallel` it is one, whatever is asked for.
+    /// So many threads, but no more than there are processors; 0: one for each. Without the feature `parallel` it is one,
+    /// whatever is asked for.
     ///
     /// # Errors
     /// The system gives no threads.
     #[cfg(feature = "parallel")]
     pub(crate) fn new(threads: usize) -> Result<Pool, rayon::ThreadPoolBuildError> {
-        Ok(Pool { threads: rayon::ThreadPoolBuilder::new().num_threads(threads).build()? })
+        let most = std::thread::available_parallelism().map_or(1, usize::from);
+        let build = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        Ok(Pool { threads: (threads > 0).then(|| build(threads.min(most))).transpose()? })
     }
 
     #[cfg(not(feature = "parallel"))]
@@ -34,7 +52,10 @@ impl Pool {
     /// Does work on these threads, with everything that it does in parallel.
     #[cfg(feature = "parallel")]
     pub(crate) fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        self.threads.install(work)
+        match &self.threads {
+            Some(threads) => threads.install(work),
+            None => work(),
+        }
     }
 
     #[cfg(not(feature = "parallel"))]

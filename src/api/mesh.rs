@@ -20,7 +20,7 @@ use crate::manifest::source::SourceMap;
 #[cfg(feature = "files")]
 use crate::tool::files::{Exclude, Places, Session};
 use crate::traffic::recorded::{self, Log};
-use crate::traffic::replay::{self, Lens, Lenses, Override, Pair, Progress, Recorded, Simulation, View};
+use crate::traffic::replay::{self, Lenses, Override, Pair, Progress, Recorded, Simulation};
 use crate::traffic::scenario;
 use crate::traffic::workspace::{self, Assume, AssumedPods, Inputs, Workspace};
 
@@ -233,16 +233,12 @@ impl Mesh {
         log: impl Read + Send + 'static,
         settings: &Settings,
     ) -> Result<Report, Error> {
-        let authority = settings.authority.as_deref().map(SmolStr::new);
-        let reading = recorded::Settings { default_authority: authority, ..recorded::Settings::default() };
+        let reading = recorded::Settings::of_authority(settings.authority.as_deref());
         let mut log = Log::open(name, Box::new(log), reading).map_err(log_error)?;
         let how = self.replay_settings(settings);
         let first = self.workspace.default_proxy().ok_or_else(|| streams_error(replay::NotPossible::NoProxy))?;
-        let view = |name: &str| {
-            let proxy = self.workspace.proxy(name, &self.namespace).ok()?;
-            Some(Lens { now: Arc::new(View::new(&self.workspace.mesh, &proxy, &self.switches)), before: None })
-        };
-        let lenses = Lenses::new(vec![first.name.clone()], view);
+        let meshes = (&self.workspace, None);
+        let lenses = Lenses::of_meshes(vec![first.name.clone()], meshes, &self.namespace, &self.switches);
         let sorted = replay::read(&mut log, &lenses, &Progress::default()).map_err(log_error)?;
         if sorted.requests == 0 {
             return Err(Error::Log(format!("{name}: there is no request in it")));
@@ -254,7 +250,7 @@ impl Mesh {
         };
         let of = |stream: &replay::Prepared| {
             let view = simulation.views.get(stream.view)?;
-            let proxy = view.table().proxy.name.clone();
+            let proxy = view.proxy.name.clone();
             Some(logged(stream, view, sorted.kinds().filter(|k| k.proxy == proxy)))
         };
         let changes = simulation.streams.iter().filter_map(of).collect();

@@ -450,6 +450,7 @@ fn broken_scenarios_are_refused_with_their_place() {
         ("apiVersion: towtank/v1\nkind: Scenario\nproxies: [{name: a, type: car}]\n", "scenario.yaml:3:"),
         ("apiVersion: towtank/v1\nkind: Scenario\nmanifests: [nowhere/]\n", "nowhere"),
         ("apiVersion: towtank/v1\nkind: Scenario\nmesh: {outboundTraficPolicy: {}}\n", "outboundTrafficPolicy"),
+        ("apiVersion: towtank/v1\nkind: Scenario\npods: [{name: a, count: 20000}]\n", "makes at most 10000 pods"),
         ("a: [\n", "scenario.yaml:"),
         ("", "scenario.yaml"),
     ] {

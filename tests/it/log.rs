@@ -133,7 +133,7 @@ fn logs_that_say_nothing_are_unusable() {
     towtank_in(root(), &["simulate", CASE, "--requests", "-"], b"method,url\n")
         .ends_with(2)
         .says(&["there is no request in it"]);
-    for host in ["", "shop:x", "http://shop", "shop/x"] {
+    for host in ["", "shop:x", "ftp://shop", "https://shop/x", "shop/x"] {
         towtank(&["simulate", CASE, "--requests", "-", "--authority", host]).ends_with(2).says(&["--authority"]);
     }
     towtank(&["simulate", CASE, "--requests", "nowhere.log"]).ends_with(2).says(&["nowhere.log"]);
@@ -236,4 +236,86 @@ fn an_old_access_log_is_kept_where_the_input_is_unusable() {
     let path = log.display().to_string();
     towtank(&["simulate", "nowhere", "--access-log", &path]).ends_with(2);
     assert_eq!(std::fs::read_to_string(&log).expect("a file"), "precious");
+}
+
+/// One line of each kind of log asks for the same.
+#[test]
+fn logs_of_other_servers_are_read() {
+    let caddy = r#"{"level":"info","logger":"http.log.access","msg":"handled request","request":{"client_ip":"10.0.0.9","method":"GET","host":"reviews:9080","uri":"/reviews/1","headers":{}},"status":200}"#;
+    let traefik = r#"{"ClientHost":"10.0.0.9","DownstreamStatus":200,"RequestAddr":"reviews:9080","RequestHost":"reviews","RequestMethod":"GET","RequestPath":"/reviews/1","RequestScheme":"http","level":"info","msg":""}"#;
+    let cloud = r#"{"httpRequest":{"requestMethod":"GET","requestUrl":"http://reviews:9080/reviews/1","status":200},"insertId":"x"}"#;
+    let otlp = r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":""},"attributes":[{"key":"method","value":{"stringValue":"GET"}},{"key":"authority","value":{"stringValue":"reviews:9080"}},{"key":"path","value":{"stringValue":"/reviews/1"}}]}]}]}]}"#;
+    let alb = r#"http 2026-07-02T22:23:00.186641Z app/lb/50 10.0.0.9:2817 10.0.0.1:80 0.0 0.0 0.0 200 200 0 57 "GET http://reviews:9080/reviews/1 HTTP/1.1" "-" - - arn "Root=1" "-" "-" 1 2026-07-02T22:22:48.364000Z "forward" "-" "-" "-" "-" "-" "-""#;
+    let list = "# yesterday's\nhttp://reviews:9080/reviews/1";
+    let curl = "curl -s http://reviews:9080/reviews/1";
+    for (text, format) in [
+        (caddy, "Caddy's JSON log"),
+        (traefik, "Traefik's JSON log"),
+        (cloud, "Google Cloud's log entries"),
+        (otlp, "OTLP JSON lines"),
+        (alb, "AWS ALB's access log"),
+        (list, "a list of URLs"),
+        (curl, "a list of URLs"),
+    ] {
+        let arguments = ["simulate", CASE, "--requests", "-", "--proxy", "client", "-o", "json", "-q"];
+        let read = document(towtank_in(root(), &arguments, text.as_bytes()));
+        assert_eq!((&read["log"]["format"], &read["log"]["requests"]), (&format.into(), &1.into()), "{read}");
+        assert_eq!(read["streams"][0]["destinations"][0]["host"], "reviews.default.svc.cluster.local", "{format}");
+    }
+}
+
+#[test]
+fn names_of_a_log_can_be_mapped() {
+    let json =
+        r#"{"http":{"verb":"GET","target":"/reviews/1","hdr":{"Host":["reviews:9080"]}},"code":200,"x.y":"jason"}"#;
+    let csv = "verb,target,vhost,code\nGET,/reviews/1,reviews:9080,200\n";
+    let common = ["simulate", CASE, "--requests", "-", "--proxy", "client", "-o", "json", "-q"];
+    let in_json =
+        ["method=http.verb", "path=http.target", "authority=http.hdr.Host.0", "status=code", "header:end-user=x.y"];
+    let in_csv = ["method=verb", "path=target", "authority=vhost"];
+    for (text, maps) in [(json, &in_json[..]), (csv, &in_csv[..])] {
+        let maps = maps.iter().flat_map(|map| ["--map", map]);
+        let arguments: Vec<&str> = common.into_iter().chain(maps).collect();
+        let read = document(towtank_in(root(), &arguments, text.as_bytes()));
+        assert_eq!((&read["log"]["requests"], &read["log"]["bad"]["lines"]), (&1.into(), &0.into()), "{read}");
+        assert_eq!(read["streams"][0]["destinations"][0]["host"], "reviews.default.svc.cluster.local");
+    }
+    for (map, says) in [
+        ("pth=x", "is `path` meant?"),
+        ("method=x", "neither `path` nor `url` is mapped"),
+        ("path", "write FIELD=NAME"),
+    ] {
+        towtank_in(root(), &["simulate", CASE, "--requests", "-", "--map", map], json.as_bytes())
+            .ends_with(2)
+            .says(&[says]);
+    }
+}
+
+#[test]
+fn bytes_that_decide_nothing_lose_no_request() {
+    let line = |referer: &[u8], path: &[u8]| {
+        [b"10.0.0.9 - - [01/Mar/2026:12:00:00 +0000] \"GET ", path, b" HTTP/1.1\" 200 5 \"", referer, b"\" \"curl\"\n"]
+            .concat()
+    };
+    let log = [line(b"http://x/\xe4", b"/reviews/1"), line(b"-", b"/reviews/\xe4")].concat();
+    let arguments =
+        ["simulate", CASE, "--requests", "-", "--authority", "reviews:9080", "--max-bad", "60%", "-o", "json", "-q"];
+    let read = document(towtank_in(root(), &arguments, &log));
+    assert_eq!((&read["log"]["requests"], &read["log"]["bad"]["lines"]), (&1.into(), &1.into()), "{read}");
+}
+
+#[test]
+fn a_log_of_a_site_with_tls_is_sent_by_tls() {
+    let log = b"10.0.0.9 - - [01/Mar/2026:12:00:00 +0000] \"GET /cart HTTP/1.1\" 200 5 \"-\" \"curl\"\n";
+    let arguments = ["explain", CASE, "--requests", "-", "--authority", "https://shop.example"];
+    let ran = towtank_in(root(), &arguments, log);
+    assert!(ran.out.contains("https://shop.example"), "{}", ran.out);
+}
+
+#[test]
+fn a_log_of_inbound_requests_alone_is_said_to_be_that() {
+    let line = r#"{"method":"GET","path":"/","authority":"reviews:9080","upstream_cluster":"inbound|9080||","response_code":200}"#;
+    towtank_in(root(), &["simulate", CASE, "--requests", "-"], line.as_bytes())
+        .ends_with(2)
+        .says(&["all requests in it are inbound ones", "the log of a server's sidecar"]);
 }

@@ -2,6 +2,7 @@
 //! each beside itself with one object left out.
 
 use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
@@ -239,18 +240,18 @@ fn view(workspace: &Workspace, of: &Workspace, name: &str) -> Option<Arc<View>> 
     Some(Arc::new(View::new(&workspace.mesh, proxy, &Switches::default())))
 }
 
-/// A log through the lenses of one mesh or of two.
+/// A log through the lenses of one mesh or of two, where proxies of one class share a table.
 fn replayed(log: &[u8], now: &Workspace, before: Option<&Workspace>, default: &SmolStr) -> (Recorded, replay::Sorted) {
     let mut log = Log::open("log", Box::new(Cursor::new(log.to_vec())), recorded::Settings::default()).expect("a log");
-    let lens = |name: &str| Some(Lens { now: view(now, now, name)?, before: before.and_then(|b| view(b, now, name)) });
-    let lenses = Lenses::new(vec![default.clone()], lens);
+    let switches = Switches::default();
+    let lenses = Lenses::of_meshes(vec![default.clone()], (now, before), "default", &switches);
     let sorted = replay::read(&mut log, &lenses, &Progress::default()).expect("a whole log");
     (replay::streams("log", &sorted, &lenses, &settings()).expect("streams"), sorted)
 }
 
 #[test]
 fn a_log_through_two_meshes_is_two_logs_through_one() {
-    let mut logs = 0;
+    let (mut logs, mut shared) = (0, 0);
     for folder in folders() {
         let log = std::fs::read(folder.join("requests.jsonl")).unwrap_or_default();
         if log.trim_ascii().is_empty() {
@@ -275,12 +276,15 @@ fn a_log_through_two_meshes_is_two_logs_through_one() {
                 panic!("two meshes")
             };
             assert_eq!(pair.now.exact().iter().map(|s| s.planned).sum::<u64>(), sorted.requests, "{at}");
+            let routers: HashSet<_> = pair.now.views.iter().map(|v| Arc::as_ptr(&v.router)).collect();
+            shared += pair.now.views.len() - routers.len();
             assert_same_shares(&pair.now.exact(), &alone(&now), &at);
             assert_same_shares(&pair.before.exact(), &alone(before), &at);
             logs += 1;
         }
     }
     assert!(logs > 100, "only {logs} logs");
+    assert!(shared > 20, "only {shared} tables are shared");
 }
 
 /// What was simulated goes where it went when its access log is replayed, as far as that has what routes look at: no headers,

@@ -141,6 +141,25 @@ pub(crate) fn classes(clients: &[Client], meshes: &[&Mesh], namespace: &str) -> 
     out
 }
 
+/// What makes a proxy one of a class: those with equal keys get equal tables of each mesh.
+///
+/// A gateway that nobody knows is a class of its own, since the ports that its containers name aren't known.
+pub(crate) fn class_key(proxy: &Arc<Proxy>, clients: &[Client], meshes: &[&Mesh]) -> ClassKey {
+    let known = clients.iter().find(|c| c.proxy.name == proxy.name && c.proxy.namespace == proxy.namespace);
+    let alone = known.is_none() && proxy.kind == ProxyKind::Gateway;
+    let ports = known.map(|c| c.ports.clone()).unwrap_or_default();
+    let client = Client { proxy: proxy.clone(), of: Member::of_proxy(proxy), ports };
+    let key = Conditions::of(meshes, std::slice::from_ref(&client)).key(&client);
+    ClassKey { key, name: alone.then(|| proxy.name.clone()) }
+}
+
+/// See [`class_key`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct ClassKey {
+    key: Key,
+    name: Option<SmolStr>,
+}
+
 /// A name that says it all, for a proxy whose usual one is taken: pods of one workload on several nodes, for example.
 fn spelled(proxy: &Proxy, taken: &FxHashSet<SmolStr>) -> SmolStr {
     let kind = if proxy.kind == ProxyKind::Sidecar { "sidecar" } else { "gateway" };

@@ -12,7 +12,7 @@ pub(crate) struct ScenarioPods {
     pub name: SmolStr,
     pub namespace: SmolStr,
     pub labels: Labels,
-    /// How many pods, at most [`PODS_MAX`]. Without it there is one, which is called as the entry is.
+    /// How many pods, at most [`PODS_MAX`]: more are refused where scenarios are read. Without it there is one, which is called as the entry is.
     pub count: Option<u32>,
     /// The Ready condition; None: not said, which counts as ready.
     pub ready: Option<bool>,

@@ -57,6 +57,11 @@ pub(super) struct ExplainArgs {
     #[arg(long, value_name = "HOST[:PORT]", value_parser = input::authority, requires = "requests")]
     authority: Option<String>,
 
+    /// Which name of the log (a column, or a path into JSON such as `http.url`) is a request's method, authority, path, url,
+    /// port, tls, status or header:NAME (repeatable)
+    #[arg(long, value_name = "FIELD=NAME", value_parser = input::field_map, requires = "requests")]
+    map: Vec<(SmolStr, SmolStr)>,
+
     /// table for people, json (an array) or jsonl (a line each) for programs
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
@@ -149,7 +154,7 @@ fn gather_requests(args: &ExplainArgs) -> anyhow::Result<(Vec<Request>, Exit)> {
         }
     }
     if let Some(path) = &args.requests {
-        let (read, errors) = requests::read(path, args.authority.as_deref())?;
+        let (read, errors) = requests::read(path, args.authority.as_deref(), &args.map)?;
         requests.extend(read);
         let more = errors.len().saturating_sub(ERRORS_MAX);
         problems.extend(errors.into_iter().take(ERRORS_MAX));

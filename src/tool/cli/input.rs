@@ -227,9 +227,20 @@ fn say_findings(findings: &[Finding], sources: &SourceMap, args: &CommonArgs) {
 /// # Errors
 /// What would be right.
 pub(super) fn authority(text: &str) -> Result<String, String> {
+    let (whole, text) = (text, text.strip_prefix("https://").or(text.strip_prefix("http://")).unwrap_or(text));
     let wrong = || "write a host, for example shop.example.com or shop:8080".to_owned();
     let request = request_text::for_url("GET", &format!("http://{text}/")).map_err(|e| format!("{e}; {}", wrong()))?;
-    if request.authority == text && request.path == "/" { Ok(text.to_owned()) } else { Err(wrong()) }
+    if request.authority == text && request.path == "/" { Ok(whole.to_owned()) } else { Err(wrong()) }
+}
+
+/// `FIELD=NAME` of `--map`.
+pub(super) fn field_map(text: &str) -> Result<(SmolStr, SmolStr), String> {
+    match text.split_once('=') {
+        Some((field, name)) if !field.trim().is_empty() && !name.trim().is_empty() => {
+            Ok((field.trim().into(), name.trim().into()))
+        }
+        _ => Err("write FIELD=NAME, for example path=request_uri".to_owned()),
+    }
 }
 
 /// A gateway that was asked for and that no Gateway selects has a typing error rather than nothing to serve.

@@ -26,6 +26,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use exit::Exit;
 
+use crate::parallel;
+
 /// Try Istio routing before it is applied: which subset gets which share, what matches nothing, what is lost.
 #[derive(Debug, Parser)]
 #[command(name = "towtank", version, about, max_term_width = 100)]
@@ -107,6 +109,12 @@ pub fn main() -> ExitCode {
         }
         Err(help) => help.exit(),
     };
+    if let Err(error) = parallel::start() {
+        output::message(&format!(
+            "error: the system gives no threads ({error})\n  = help: raise the limit on processes (`ulimit -u`), or that of the container"
+        ));
+        return Exit::Unusable.into();
+    }
     let result = match arguments.command {
         Command::Simulate(args) => simulate::run(&args),
         Command::Routes(args) => routes::run(&args),

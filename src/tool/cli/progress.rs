@@ -77,7 +77,8 @@ impl Watch {
         let over = Arc::new(AtomicBool::new(false));
         let (progress, seen) = (self.progress.clone(), over.clone());
         let before = progress.done.load(Ordering::Relaxed);
-        let thread = std::thread::spawn(move || {
+        // Without a thread there is no bar, and the run goes on.
+        let thread = std::thread::Builder::new().spawn(move || {
             // It is there from the beginning, unseen: so it knows how fast the run is once it is shown.
             let bar = new_bar();
             let mut waited = Duration::ZERO;
@@ -91,7 +92,7 @@ impl Watch {
             }
             bar.finish_and_clear();
         });
-        Some(Shown { over, thread: Some(thread) })
+        Some(Shown { over, thread: Some(thread.ok()?) })
     }
 }
 

@@ -11,15 +11,20 @@ use crate::tool::files;
 use crate::traffic::recorded;
 use crate::traffic::request_text;
 
-/// The requests of a file: of JSON lines, else of a log in any format that `simulate` reads. And what can't be read of it.
+/// The requests of a file: of JSON lines, else of a log in any format that `simulate` reads, with the names that `map` says.
+/// And what can't be read of it.
 ///
 /// # Errors
 /// The file can't be read, or nothing in it is a request.
-pub(super) fn read(path: &Path, authority: Option<&str>) -> anyhow::Result<(Vec<Request>, Vec<String>)> {
+pub(super) fn read(
+    path: &Path,
+    authority: Option<&str>,
+    map: &[(SmolStr, SmolStr)],
+) -> anyhow::Result<(Vec<Request>, Vec<String>)> {
     let name = if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() };
     let text = files::read_any(path);
     let mut wrong = Vec::new();
-    if let Ok(text) = &text {
+    if let (Ok(text), true) = (&text, map.is_empty()) {
         let (requests, errors) = request_text::parse_json_lines(text);
         wrong = errors.iter().map(|e| format!("{}: {e}", path.display())).collect();
         if !requests.is_empty() || wrong.is_empty() {
@@ -34,8 +39,7 @@ pub(super) fn read(path: &Path, authority: Option<&str>) -> anyhow::Result<(Vec<
             Err(_) => anyhow::bail!("{error}"),
         },
     };
-    let default_authority = authority.map(SmolStr::new);
-    let settings = recorded::Settings { default_authority, ..recorded::Settings::default() };
+    let settings = recorded::Settings { map: map.to_vec(), ..recorded::Settings::of_authority(authority) };
     let mut log = match recorded::Log::open(&name, input, settings) {
         Ok(log) if log.format() == recorded::Format::JsonLines => return Ok((Vec::new(), wrong)),
         Ok(log) => log,

@@ -8,7 +8,10 @@ use ::csv::ByteRecord;
 use super::csv::Columns;
 use super::logged::Logged;
 use super::wrapping::{Mark, is_of_own_message, mark, unwrap};
-use super::{BadLine, Entry, Fault, Format, Reason, Record, Settings, access_log_json, csv_rows, envoy_text, nginx};
+use super::{
+    BadLine, Entry, Fault, Format, Reason, Record, Settings, access_log_json, csv_rows, envoy_text, lists, mapped,
+    nginx, servers,
+};
 use crate::traffic::request_text;
 
 /// How the lines of one log are read.
@@ -112,9 +115,18 @@ impl Iterator for Lines<'_> {
                 }
                 Err(e) => {
                     let text = String::from_utf8_lossy(rest.get(..length).unwrap_or_default());
+                    let text = text.strip_suffix('\r').unwrap_or(&text);
+                    // What decides nothing, such as a Referer, may hold any bytes.
+                    let mut ahead = Lines { ..*self };
+                    if let Some(Ok(Entry::Request(mut record))) = ahead.line(text, number)
+                        && is_whole(&mut record)
+                    {
+                        self.own = ahead.own;
+                        return Some((number, Ok(Entry::Request(record))));
+                    }
                     let fault = Fault::at("bytes that are no UTF-8", e.valid_up_to() + 1);
-                    self.own = is_of_own_message(text.trim_end_matches('\r'), self.own);
-                    return Some((number, Err(fault.of_line(number, &text, 0))));
+                    self.own = is_of_own_message(text, self.own);
+                    return Some((number, Err(fault.of_line(number, text, 0))));
                 }
             }
         }
@@ -141,9 +153,18 @@ impl Lines<'_> {
         let read = match format {
             Format::JsonLines => json_line(&inner, number),
             Format::Nginx => nginx::entry(&inner, number, settings),
+            Format::List => lists::entry(&inner, number),
+            Format::Alb => lists::alb(&inner, number),
             _ if self.is_own_message(&inner) => Ok(Entry::PassedOver(Reason::OwnMessage)),
+            Format::Caddy => servers::caddy(&inner, number),
+            Format::Traefik => servers::traefik(&inner, number),
+            Format::GoogleCloud => servers::cloud(&inner, number, settings),
+            Format::Mapped => match &self.reading.columns {
+                Some(columns) => mapped::entry(&inner, number, columns, settings),
+                None => Err(Fault::new("the columns are unknown")),
+            },
             Format::EnvoyText | Format::IstioText | Format::AccessLogJson => logged(*format, &inner, number, settings),
-            Format::Csv | Format::Har => Err(Fault::new("the line is part of another format")),
+            Format::Csv | Format::Har | Format::Otlp => Err(Fault::new("the line is part of another format")),
         };
         Some(read.map_err(|fault| fault.of_line(number, line, before)))
     }
@@ -156,6 +177,32 @@ impl Lines<'_> {
         };
         self.own
     }
+}
+
+/// Takes out headers that held bytes which are no text. False where a part that decides did.
+fn is_whole(record: &mut Record) -> bool {
+    let is_text = |text: &str| !text.contains(char::REPLACEMENT_CHARACTER);
+    let request = &mut record.request;
+    request.headers.retain(|(name, value)| is_text(name) && is_text(value));
+    is_text(&request.method) && is_text(&request.authority) && is_text(&request.path)
+}
+
+/// The log records of whole lines of OTLP.
+pub(super) fn otlp(lines: &Batch) -> Vec<Numbered> {
+    let Content::Lines { bytes, .. } = &lines.content else { return Vec::new() };
+    let mut out = Vec::new();
+    for (line, number) in bytes.split(|b| *b == b'\n').zip(lines.first_line..) {
+        let line = String::from_utf8_lossy(line);
+        if line.trim().is_empty() {
+            continue;
+        }
+        let bad = |fault: Fault| fault.of_line(number, &line, 0);
+        match servers::otlp(&line, number, &lines.reading.settings) {
+            Ok(records) => out.extend(records.into_iter().map(|read| (number, read.map_err(bad)))),
+            Err(fault) => out.push((number, Err(bad(fault)))),
+        }
+    }
+    out
 }
 
 fn json_line(line: &str, number: u64) -> Result<Entry, Fault> {

@@ -137,7 +137,12 @@ pub(super) fn open<R: Read>(
     let mut columns: Vec<Column> = Vec::with_capacity(header.len());
     for cell in &header {
         let cell = String::from_utf8_lossy(cell.trim_ascii());
-        let column = column(&cell).map_err(|hint| Unreadable {
+        let mapped = settings.map.iter().find(|(_, name)| name.eq_ignore_ascii_case(&cell)).map(|(field, _)| field);
+        if mapped.is_none() && !settings.map.is_empty() {
+            columns.push(Column::Ignored);
+            continue;
+        }
+        let column = column(mapped.map_or(&cell, |field| field.as_str())).map_err(|hint| Unreadable {
             line,
             hint: Some(hint),
             ..unreadable(format!("the column `{cell}` is unknown"))
@@ -186,6 +191,26 @@ fn column(cell: &str) -> Result<Column, String> {
 }
 
 impl Columns {
+    /// Columns of these names.
+    ///
+    /// # Errors
+    /// A name that is none, or is there twice; without a path there is no request.
+    pub(super) fn named<'n>(names: impl Iterator<Item = &'n str>) -> Result<Columns, String> {
+        let (mut columns, mut header) = (Vec::new(), ByteRecord::new());
+        for name in names {
+            let column = column(name).map_err(|hint| format!("`{name}` is no field of a request: {hint}"))?;
+            if columns.contains(&column) {
+                return Err(format!("`{name}` is mapped twice"));
+            }
+            columns.push(column);
+            header.push_field(name.as_bytes());
+        }
+        if !columns.contains(&Column::Url) && !columns.contains(&Column::Path) {
+            return Err("neither `path` nor `url` is mapped".to_owned());
+        }
+        Ok(Columns { columns, header })
+    }
+
     /// Reads one row.
     pub(super) fn entry(&self, row: &ByteRecord, line: u64, settings: &Settings) -> Result<Entry, Fault> {
         if row == &self.header {
@@ -293,6 +318,9 @@ impl<'a> Cells<'a> {
                 Request { id: line.into(), tls, ..Request::new(method, authority, path) }
             }
         };
+        if absolute.is_none() && self.authority.is_none() {
+            settings.dial(&mut request);
+        }
         if let Some(authority) = self.authority {
             request.authority = authority.into();
         }

@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use super::access_log_json::{TELLING, Text};
 use super::logged::Logged;
 use super::wrapping::{Mark, mark, unwrap};
-use super::{Format, Settings, Unreadable, csv, envoy_text, nginx, shortened};
+use super::{Format, Settings, Unreadable, csv, envoy_text, lists, nginx, shortened};
 
 /// What is understood, for those whose log isn't.
 const UNDERSTOOD: &str = "understood are request files (a JSON object with `authority` and `path` a line), the default \
-    access logs of Envoy and Istio (text or JSON), nginx's combined log, CSV with a header row, and HAR";
+    access logs of Envoy and Istio (text or JSON), nginx's combined log, the JSON logs of Caddy, Traefik, Google Cloud and OTLP, AWS ALB's \
+    access log, CSV with a header row, HAR, and lists of URLs or curl lines; --map FIELD=NAME says what other names mean";
 
 /// The format of the first line that has one; lines of other kinds may stand before it, as at the beginning of a proxy's
 /// output.
@@ -29,6 +30,12 @@ pub(super) fn format(name: &str, text: &[u8], settings: &Settings) -> Result<For
             continue;
         }
         let (inner, _) = unwrap(line).unwrap_or((Cow::Borrowed(line), 0));
+        if !settings.map.is_empty() {
+            return Ok(if inner.starts_with('{') { Format::Mapped } else { Format::Csv });
+        }
+        if inner.starts_with('#') && unknown.is_none() {
+            continue;
+        }
         if unknown.is_none() && message.is_none() && csv::looks_like_header(line) && mark(&inner) == Mark::Neither {
             // A header row can be taken for nothing else, but other lines for it.
             if nginx::layout(&inner).is_none() {
@@ -71,6 +78,12 @@ fn of_line(line: &str) -> Option<Format> {
         } else {
             envoy_text::envoy(line, &mut Logged::default()).ok().map(|()| Format::EnvoyText)
         };
+    }
+    if lists::is_request(line) {
+        return Some(Format::List);
+    }
+    if lists::is_alb(line) {
+        return Some(Format::Alb);
     }
     nginx::layout(line).map(|_| Format::Nginx)
 }
@@ -117,6 +130,18 @@ fn keys(line: &str) -> Option<Vec<String>> {
 /// Request files and access logs share `method`, `path` and `authority`; an access log has more of its own.
 fn of_keys(keys: &[String]) -> Option<Format> {
     let has = |name: &&str| keys.iter().any(|key| key == name);
+    if has(&"resourceLogs") || has(&"resource_logs") {
+        return Some(Format::Otlp);
+    }
+    if has(&"httpRequest") {
+        return Some(Format::GoogleCloud);
+    }
+    if has(&"RequestMethod") && has(&"RequestPath") {
+        return Some(Format::Traefik);
+    }
+    if has(&"request") && has(&"status") {
+        return Some(Format::Caddy);
+    }
     if TELLING.iter().any(has) {
         Some(Format::AccessLogJson)
     } else if has(&"authority") || has(&"path") {

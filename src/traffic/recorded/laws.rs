@@ -49,7 +49,7 @@ fn logs() -> Vec<PathBuf> {
 }
 
 fn settings(authority: Option<&str>, batch_bytes: usize) -> Settings {
-    Settings { default_authority: authority.map(Into::into), batch_bytes }
+    Settings { batch_bytes, ..Settings::of_authority(authority) }
 }
 
 type Lines = Vec<(u64, Result<Entry, BadLine>)>;

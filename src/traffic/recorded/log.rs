@@ -8,7 +8,7 @@ use super::batch::{Content, Numbered, Reading};
 use super::compression::{self, Compression};
 use super::csv_rows::Rows;
 use super::wrapping::ends_in_own_message;
-use super::{Batch, Format, Settings, Unreadable, csv, detect, har};
+use super::{Batch, Format, Settings, Unreadable, batch, csv, detect, har, mapped};
 
 /// How much of a log the format is looked for in.
 const DETECTION_BYTES: usize = 256 << 10;
@@ -87,6 +87,16 @@ impl Log {
             let whole = if at_end { None } else { memchr::memrchr(b'\n', &start) };
             let format =
                 detect::format(name, start.get(..whole.unwrap_or(start.len())).unwrap_or_default(), &settings)?;
+            let columns = if format == Format::Mapped {
+                let hint =
+                    Some("write --map FIELD=NAME with a field of CSV, such as path, authority or method".to_owned());
+                Some(
+                    mapped::columns(&settings.map)
+                        .map_err(|wrong| Unreadable { hint, ..unreadable(format!("--map: {wrong}")) })?,
+                )
+            } else {
+                None
+            };
             if format == Format::Csv {
                 let text = String::from_utf8_lossy(&start);
                 let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
@@ -94,7 +104,7 @@ impl Log {
                 (format, Some(columns), Source::Rows(Box::new(rows), compression))
             } else {
                 let lines = LineSource { input, compression, buffer: start, start: 0, at_end, follows_own: false };
-                (format, None, Source::Lines(lines))
+                (format, columns, Source::Lines(lines))
             }
         };
         let reading = Arc::new(Reading { format, settings, columns });
@@ -130,7 +140,12 @@ impl Log {
                     Content::Rows(rows) => rows.first().map_or(first_line, |(line, _)| *line),
                     Content::Lines { .. } | Content::Entries(_) => first_line,
                 };
-                Ok(Some(Batch { reading: Arc::clone(&self.reading), first_line, lines, content }))
+                let read = Batch { reading: Arc::clone(&self.reading), first_line, lines, content };
+                if self.reading.format == Format::Otlp {
+                    let entries = batch::otlp(&read);
+                    return Ok(Some(Batch { lines: entries.len() as u64, content: Content::Entries(entries), ..read }));
+                }
+                Ok(Some(read))
             }
             Err((behind, message)) => {
                 Err(Unreadable { name: self.name.clone(), line: Some(first_line + behind), message, hint: None })

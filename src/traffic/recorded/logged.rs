@@ -98,7 +98,8 @@ impl Logged<'_> {
         let sni = self.requested_server_name.get().map(SmolStr::new);
         let went = self.went();
         let asked = Request::new(method, authority, path);
-        let request = Request {
+        let stands_in = self.authority.get().is_none();
+        let mut request = Request {
             id: line.into(),
             port: local.map(|a| a.port()).filter(|port| *port != 0),
             address: local.map(|a| a.ip()).filter(|ip| !ip.is_unspecified()),
@@ -107,6 +108,9 @@ impl Logged<'_> {
             headers: self.request_headers(client),
             ..asked
         };
+        if stands_in {
+            settings.dial(&mut request);
+        }
         Ok(Entry::Request(Record { request, client, went }))
     }
 

@@ -23,9 +23,12 @@ mod envoy_text;
 mod har;
 #[cfg(test)]
 mod laws;
+mod lists;
 mod log;
 mod logged;
+mod mapped;
 mod nginx;
+mod servers;
 mod wrapping;
 
 use std::fmt;
@@ -97,6 +100,8 @@ pub(crate) enum Reason {
     NotHttp,
     /// Answered from the browser's cache: no proxy saw it.
     Cached,
+    /// A line of a plain list that begins with `#`.
+    Comment,
 }
 
 impl fmt::Display for Reason {
@@ -110,6 +115,7 @@ impl fmt::Display for Reason {
             Reason::HeaderRow => "repeated header rows",
             Reason::NotHttp => "not HTTP",
             Reason::Cached => "answered from the browser's cache",
+            Reason::Comment => "comments",
         })
     }
 }
@@ -129,6 +135,18 @@ pub(crate) enum Format {
     Nginx,
     Csv,
     Har,
+    Caddy,
+    Traefik,
+    /// Log entries of Google Cloud with an `httpRequest`.
+    GoogleCloud,
+    /// OpenTelemetry's logs as JSON, a batch of records a line.
+    Otlp,
+    /// AWS's application load balancer.
+    Alb,
+    /// URLs, with methods or as curl's command lines.
+    List,
+    /// JSON lines whose names were said.
+    Mapped,
 }
 
 impl fmt::Display for Format {
@@ -141,6 +159,13 @@ impl fmt::Display for Format {
             Format::Nginx => "nginx's combined log",
             Format::Csv => "CSV",
             Format::Har => "HAR",
+            Format::Caddy => "Caddy's JSON log",
+            Format::Traefik => "Traefik's JSON log",
+            Format::GoogleCloud => "Google Cloud's log entries",
+            Format::Otlp => "OTLP JSON lines",
+            Format::Alb => "AWS ALB's access log",
+            Format::List => "a list of URLs",
+            Format::Mapped => "mapped JSON lines",
         })
     }
 }
@@ -149,7 +174,7 @@ impl Format {
     /// True where ports are those of the proxy's socket. A sidecar's is the one that was dialled; a gateway's the one it
     /// listens on, behind the port of its Service.
     pub(crate) fn ports_are_local(self) -> bool {
-        matches!(self, Format::IstioText | Format::AccessLogJson)
+        matches!(self, Format::IstioText | Format::AccessLogJson | Format::Otlp)
     }
 }
 
@@ -158,6 +183,10 @@ impl Format {
 pub(crate) struct Settings {
     /// `HOST[:PORT]` of requests whose log names no host, as nginx's doesn't.
     pub default_authority: Option<SmolStr>,
+    /// Clients of that host speak TLS.
+    pub default_tls: bool,
+    /// Which name of the log is which field of [CSV](csv), in pairs of field and name; empty: the log has names that are known.
+    pub map: Vec<(SmolStr, SmolStr)>,
     /// About how many bytes of lines make a batch; at least one line does. Decides no result.
     pub batch_bytes: usize,
 }
@@ -165,7 +194,24 @@ pub(crate) struct Settings {
 impl Default for Settings {
     fn default() -> Settings {
         // Larger batches are fresh pages of memory each time, which costs more than it saves.
-        Settings { default_authority: None, batch_bytes: 1 << 18 }
+        Settings { default_authority: None, default_tls: false, map: Vec::new(), batch_bytes: 1 << 18 }
+    }
+}
+
+impl Settings {
+    /// Settings where requests that name no host ask for `HOST[:PORT]`, or for `https://HOST[:PORT]` by TLS.
+    pub(crate) fn of_authority(text: Option<&str>) -> Settings {
+        let (authority, default_tls) = match text.map(|text| (text, text.strip_prefix("https://"))) {
+            Some((_, Some(rest))) => (Some(rest), true),
+            Some((text, None)) => (Some(text.strip_prefix("http://").unwrap_or(text)), false),
+            None => (None, false),
+        };
+        Settings { default_authority: authority.map(SmolStr::new), default_tls, ..Settings::default() }
+    }
+
+    /// The request as it was dialled, where its host is the one that stands in.
+    fn dial(&self, request: &mut Request) {
+        request.tls |= self.default_tls;
     }
 }
 

@@ -44,8 +44,12 @@ pub(super) fn entry(line: &str, number: u64, settings: &Settings) -> Result<Entr
             headers.push((name, SmolStr::new(value)));
         }
     }
+    let stands_in = url.is_none() && fields.host.is_none();
     let path = url.map_or_else(|| SmolStr::new(target), |url| url.path);
-    let request = Request { id: number.into(), headers, ..Request::new(method, authority, path) };
+    let mut request = Request { id: number.into(), headers, ..Request::new(method, authority, path) };
+    if stands_in {
+        settings.dial(&mut request);
+    }
     let went = Went { status: fields.status, ..Went::default() }.or_none();
     Ok(Entry::Request(Record { request, client: fields.address.parse().ok(), went }))
 }

@@ -80,7 +80,7 @@ fn write_stream(
         })
         .collect();
     let mut draws = Draws::new(&stream.plan, seed, stream.key, stream.requests);
-    let mut clock = Arrivals::new(&stream.amount, seed, stream.key);
+    let mut clock = Arrivals::new(&stream.amount, stream.requests, seed, stream.key);
     for number in 0..stream.requests {
         if stop() {
             return Ok(());

@@ -175,7 +175,7 @@ fn session(view: &View, sender: Sender<'_>) -> Told {
     };
     let table = view.table();
     // Whoever the client is: what the policies see beside it tells requests apart.
-    let client = Client::of(&table.proxy, sender.session, sender.client).or_stand_in();
+    let client = Client::of(&view.proxy, sender.session, sender.client).or_stand_in();
     let mut bytes = Vec::new();
     for c in decision.clusters.iter() {
         let sticky =

@@ -1,5 +1,7 @@
 //! Which endpoint of a cluster a request goes to, by the cluster's load balancing (envoy-matching 10).
 
+use std::sync::{Mutex, PoisonError};
+
 use super::CumulativeTable;
 use crate::envoy::balance::{Maglev, RingHash, RoundRobin};
 use crate::envoy::cluster_state::{ClusterState, priority_loads};
@@ -20,8 +22,8 @@ pub(crate) struct EndpointPlan {
     pub unready: usize,
     /// They stand for whatever runs there, and are told of nowhere.
     pub assumed: bool,
-    /// Finds the endpoint of a hash; None where the policy takes no hashes.
-    hashing: Option<Hashing>,
+    /// Requests with the same hash stay together.
+    pub sticky: bool,
 }
 
 /// How an endpoint is found for a request without a hash.
@@ -36,14 +38,14 @@ pub(crate) enum Pick {
 }
 
 /// Consistent hashing, for each priority on its own (10.2).
-#[derive(Debug, Clone, PartialEq)]
 struct Hashing {
     /// For each priority: the percentages up to and with its own, its endpoints in the plan's order, and their ring.
     priorities: Vec<(u64, Vec<u32>, Consistent)>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
 enum Consistent {
+    /// There is one endpoint, which has every hash.
+    One,
     Ring(RingHash),
     Maglev(Maglev),
 }
@@ -51,6 +53,11 @@ enum Consistent {
 impl Consistent {
     /// None for policies that take no hash.
     fn new(lb: LbPolicy, endpoints: &[&Endpoint]) -> Option<Consistent> {
+        if let (true, [one]) = (takes_hashes(lb), endpoints)
+            && one.weight > 0
+        {
+            return Some(Consistent::One);
+        }
         let hosts = || -> Vec<(String, u32)> { endpoints.iter().map(|e| (hash_key(e), e.weight)).collect() };
         match lb {
             LbPolicy::RingHash { minimum_ring_size } => {
@@ -67,6 +74,7 @@ impl Consistent {
 
     fn pick(&self, hash: u64) -> usize {
         match self {
+            Consistent::One => 0,
             Consistent::Ring(ring) => ring.pick(hash, 0),
             Consistent::Maglev(table) => table.pick(hash, 0),
         }
@@ -74,6 +82,7 @@ impl Consistent {
 
     fn shares(&self) -> Vec<f64> {
         match self {
+            Consistent::One => vec![1.0],
             Consistent::Ring(ring) => ring.endpoint_shares(),
             Consistent::Maglev(table) => table.endpoint_shares(),
         }
@@ -85,20 +94,20 @@ fn hash_key(e: &Endpoint) -> String {
     if e.address.contains(':') { format!("[{}]:{}", e.address, e.port) } else { format!("{}:{}", e.address, e.port) }
 }
 
-impl EndpointPlan {
-    /// The endpoint of requests with this hash; None where the policy takes no hashes, or there is no endpoint.
-    pub(crate) fn of_hash(&self, hash: u64) -> Option<u32> {
-        let hashing = self.hashing.as_ref()?;
+fn takes_hashes(lb: LbPolicy) -> bool {
+    matches!(lb, LbPolicy::RingHash { .. } | LbPolicy::Maglev { .. })
+}
+
+impl Hashing {
+    /// The endpoint of requests with this hash.
+    fn of_hash(&self, hash: u64) -> Option<u32> {
         let x = 1 + hash % 100;
-        let (_, members, consistent) = hashing.priorities.iter().find(|(up_to, _, _)| x <= *up_to)?;
+        let (_, members, consistent) = self.priorities.iter().find(|(up_to, _, _)| x <= *up_to)?;
         members.get(consistent.pick(hash)).copied()
     }
+}
 
-    /// Whether requests with the same hash stay together.
-    pub(crate) fn is_sticky(&self) -> bool {
-        self.hashing.is_some()
-    }
-
+impl EndpointPlan {
     fn none() -> EndpointPlan {
         EndpointPlan {
             names: Vec::new(),
@@ -107,15 +116,39 @@ impl EndpointPlan {
             pick: Pick::None,
             unready: 0,
             assumed: false,
-            hashing: None,
+            sticky: false,
         }
     }
 }
 
-/// The plan for requests to `name`.
-pub(super) fn endpoint_plan(table: &RouteTable, name: &ClusterName) -> EndpointPlan {
+/// Whether requests to `name` stay together where they have the same hash.
+pub(super) fn is_sticky(table: &RouteTable, name: &ClusterName) -> bool {
+    match ClusterState::of(table, name) {
+        ClusterState::Ready(cluster, _) => takes_hashes(cluster.lb) && !priority_loads(cluster).is_empty(),
+        _ => false,
+    }
+}
+
+/// Larger rings than this are made one after the other: each may take more than 100 MB for a moment.
+const LARGE_RING: u64 = 1 << 18;
+static LARGE_RINGS: Mutex<()> = Mutex::new(());
+
+/// The plan for requests to `name`, and the endpoints of some hashes, where the cluster takes hashes. What finds them is not
+/// kept.
+pub(super) fn endpoint_plan(
+    table: &RouteTable,
+    name: &ClusterName,
+    hashes: &[u64],
+) -> (EndpointPlan, Vec<Option<u32>>) {
     let state = ClusterState::of(table, name);
-    let ClusterState::Ready(cluster, _) = &state else { return EndpointPlan::none() };
+    let ClusterState::Ready(cluster, _) = &state else { return (EndpointPlan::none(), vec![None; hashes.len()]) };
+    let is_large = |size: &Option<u64>| size.is_some_and(|size| size > LARGE_RING);
+    let _alone = match &cluster.lb {
+        LbPolicy::RingHash { minimum_ring_size: size } if is_large(size) => {
+            Some(LARGE_RINGS.lock().unwrap_or_else(PoisonError::into_inner))
+        }
+        _ => None,
+    };
     let loads = priority_loads(cluster);
     let assumed = cluster.endpoints.iter().any(|e| e.assumed);
     let mut plan = EndpointPlan { unready: state.used_unready(), assumed, ..EndpointPlan::none() };
@@ -144,8 +177,10 @@ pub(super) fn endpoint_plan(table: &RouteTable, name: &ClusterName) -> EndpointP
         LbPolicy::LeastRequest if weights.iter().any(|w| Some(w) != weights.first()) => Pick::InTurn(weights),
         _ => Pick::Drawn(CumulativeTable::new(&plan.shares)),
     };
-    plan.hashing = (!priorities.is_empty()).then_some(Hashing { priorities });
-    plan
+    plan.sticky = !priorities.is_empty();
+    let hashing = Hashing { priorities };
+    let found = hashes.iter().map(|hash| hashing.of_hash(*hash)).collect();
+    (plan, found)
 }
 
 /// Shares of one priority's endpoints where no hash is taken. Random ignores their weights (10.9).
@@ -203,30 +238,38 @@ mod tests {
         assert_eq!(huge.iter().sum::<u64>(), u64::from(u32::MAX));
     }
 
-    fn plan(lb: LbPolicy, healthy: usize) -> EndpointPlan {
+    fn with_hashes(lb: LbPolicy, healthy: usize, hashes: &[u64]) -> (EndpointPlan, Vec<Option<u32>>) {
         let mut table = table(ProxyKind::Sidecar);
         let cluster = Cluster { lb, ..cluster("v1", healthy, 1) };
         let name = cluster.name.clone();
         table.clusters.push(cluster.into());
-        endpoint_plan(&table, &name)
+        assert_eq!(is_sticky(&table, &name), takes_hashes(lb) && healthy > 0);
+        endpoint_plan(&table, &name, hashes)
+    }
+
+    fn plan(lb: LbPolicy, healthy: usize) -> EndpointPlan {
+        with_hashes(lb, healthy, &[]).0
     }
 
     #[test]
     fn s10_4_and_5_hashes_lead_to_the_endpoint_that_the_ring_gives_them() {
+        let hashes: Vec<u64> = (0..30_000u32).map(|i| crate::envoy::balance::hash::xx_hash(&i.to_le_bytes())).collect();
         for lb in [LbPolicy::RingHash { minimum_ring_size: None }, LbPolicy::Maglev { table_size: None }] {
-            let plan = plan(lb, 3);
-            assert!(plan.is_sticky());
+            let (plan, found) = with_hashes(lb, 3, &hashes);
+            assert!(plan.sticky);
             assert!((plan.shares.iter().sum::<f64>() - 1.0).abs() < 1e-9);
             let mut counts = [0.0; 3];
-            for i in 0..30_000u32 {
-                let hash = crate::envoy::balance::hash::xx_hash(&i.to_le_bytes());
-                counts[plan.of_hash(hash).unwrap() as usize] += 1.0 / 30_000.0;
+            for endpoint in found {
+                counts[endpoint.unwrap() as usize] += 1.0 / 30_000.0;
             }
             for (got, expected) in counts.iter().zip(&plan.shares) {
                 assert!((got - expected).abs() < 0.015, "{lb:?}: {got} for {expected}");
             }
+            let (one, found) = with_hashes(lb, 1, &hashes);
+            assert_eq!((one.sticky, one.shares), (true, vec![1.0]));
+            assert!(found.iter().all(|endpoint| *endpoint == Some(0)));
         }
-        assert_eq!(plan(LbPolicy::Random, 3).of_hash(7), None);
+        assert_eq!(with_hashes(LbPolicy::Random, 3, &[7]).1, [None]);
     }
 
     #[test]

@@ -36,7 +36,9 @@ pub(crate) use cumulative::CumulativeTable;
 pub(crate) use detect::{Detection, Power};
 pub(crate) use endpoints::EndpointPlan;
 pub(crate) use plan::{Group, Leaf, Plan};
-pub(crate) use recorded::{Kind, Lens, Lenses, Recorded, Sorted, read, streams};
+#[cfg(test)]
+pub(crate) use recorded::Lens;
+pub(crate) use recorded::{Kind, Lenses, Recorded, Sorted, read, streams};
 pub(crate) use run::{Progress, Tally};
 use simulation::settle;
 pub(crate) use simulation::{NotPossible, Pair, Prepared, Settings, Simulation};

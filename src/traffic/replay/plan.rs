@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::CumulativeTable;
-use super::endpoints::{EndpointPlan, Pick, endpoint_plan};
+use super::endpoints::{self, EndpointPlan, Pick, endpoint_plan};
 use super::sticky::{self, Client};
 use super::view::View;
 use crate::envoy::decision::{ClusterShare, Decision, Outcome};
@@ -94,7 +94,7 @@ impl Plan {
         for (i, (class, decision)) in classes.iter().zip(decisions).enumerate() {
             making.class(u32::try_from(i).unwrap_or(u32::MAX), class, decision, class.weight / total)?;
         }
-        let Making { leaves, clusters, .. } = making;
+        let (leaves, clusters) = making.finish();
         let draws = |leaf: &Leaf| {
             let cluster = leaf.cluster.filter(|_| leaf.kept.is_none())?;
             let (_, endpoints) = clusters.get(cluster as usize)?;
@@ -160,8 +160,16 @@ struct Making<'a> {
     view: &'a View,
     sessions: Option<u64>,
     leaves: Vec<Leaf>,
-    clusters: Vec<(ClusterName, EndpointPlan)>,
+    clusters: Vec<Asked>,
     known: FxHashMap<ClusterName, u32>,
+}
+
+/// A cluster that requests go to.
+struct Asked {
+    name: ClusterName,
+    sticky: bool,
+    /// Leaves whose hash finds one of its endpoints, each with its index.
+    hashes: Vec<(usize, u64)>,
 }
 
 impl Making<'_> {
@@ -191,7 +199,8 @@ impl Making<'_> {
             return *index;
         }
         let index = u32::try_from(self.clusters.len()).unwrap_or(u32::MAX);
-        self.clusters.push((name.clone(), endpoint_plan(self.view.table(), name)));
+        let sticky = endpoints::is_sticky(self.view.table(), name);
+        self.clusters.push(Asked { name: name.clone(), sticky, hashes: Vec::new() });
         self.known.insert(name.clone(), index);
         index
     }
@@ -199,21 +208,19 @@ impl Making<'_> {
     /// Adds the leaf, or one for each session where clients are told apart only by who they are.
     fn kept(&mut self, leaf: Leaf, class: &Class, decision: &Decision, c: &ClusterShare) -> Result<(), NoPlan> {
         let view = self.view;
-        let endpoints = leaf.cluster.and_then(|i| self.clusters.get(i as usize)).map(|(_, e)| e);
+        let cluster = leaf.cluster.and_then(|i| self.clusters.get_mut(i as usize));
         let policies: &[HashPolicy] = match view.route(decision).map(|r| &r.action) {
             Some(RouteAction::Forward(f)) => &f.hash_policies,
             _ => &[],
         };
         let upstream = c.upstream.as_ref().or(decision.upstream.as_ref());
-        let sticky = endpoints.filter(|e| e.is_sticky() && class.alike);
-        let (Some(endpoints), Some(upstream)) = (sticky, upstream) else {
+        let (Some(cluster), Some(upstream)) = (cluster.filter(|c| c.sticky && class.alike), upstream) else {
             self.leaves.push(leaf);
             return Ok(());
         };
-        let kept = |session: Option<u64>| {
-            let client = Client::of(&view.table().proxy, session, class.client);
-            let hash = sticky::hash(policies, &class.request, upstream, client, session.is_some())?;
-            Some(Kept { hash, endpoint: endpoints.of_hash(hash)? })
+        let hash = |session: Option<u64>| {
+            let client = Client::of(&view.proxy, session, class.client);
+            sticky::hash(policies, &class.request, upstream, client, session.is_some())
         };
         match (class.session, self.sessions) {
             (None, Some(n)) if sticky::depends_on_client(policies, upstream) => {
@@ -221,14 +228,33 @@ impl Making<'_> {
                     return Err(NoPlan::TooManySessions);
                 }
                 let share = leaf.share / crate::traffic::stats::as_f64(n.max(1));
-                let of_session = |s| Leaf { share, kept: kept(Some(s)), ..leaf.clone() };
-                self.leaves.extend((0..n).map(of_session).collect::<Vec<_>>());
+                for session in 0..n {
+                    cluster.hashes.extend(hash(Some(session)).map(|hash| (self.leaves.len(), hash)));
+                    self.leaves.push(Leaf { share, ..leaf.clone() });
+                }
             }
             (session, _) => {
-                let kept = kept(session);
-                self.leaves.push(Leaf { kept, ..leaf });
+                cluster.hashes.extend(hash(session).map(|hash| (self.leaves.len(), hash)));
+                self.leaves.push(leaf);
             }
         }
         Ok(())
+    }
+
+    /// Finds the endpoints of all hashes, cluster by cluster: a ring may be large, and is needed for this alone.
+    fn finish(self) -> (Vec<Leaf>, Vec<(ClusterName, EndpointPlan)>) {
+        let mut leaves = self.leaves;
+        let mut clusters = Vec::with_capacity(self.clusters.len());
+        for Asked { name, hashes, .. } in self.clusters {
+            let wanted: Vec<u64> = hashes.iter().map(|(_, hash)| *hash).collect();
+            let (plan, found) = endpoint_plan(self.view.table(), &name, &wanted);
+            for ((leaf, hash), endpoint) in hashes.into_iter().zip(found) {
+                if let Some(leaf) = leaves.get_mut(leaf) {
+                    leaf.kept = endpoint.map(|endpoint| Kept { hash, endpoint });
+                }
+            }
+            clusters.push((name, plan));
+        }
+        (leaves, clusters)
     }
 }

@@ -13,6 +13,8 @@ use super::{Group, Plan};
 
 /// Requests that one task runs. Results don't depend on it.
 const CHUNK: u64 = 1 << 16;
+/// Chunks between two looks at whether the run is stopped; enough for all threads.
+const CHUNKS_AT_ONCE: u64 = 1 << 14;
 
 /// Random words (of 64 bits) that belong to one request: its leaf, then its endpoint.
 const WORDS: usize = 2;
@@ -58,13 +60,17 @@ pub(crate) fn run(plan: &Plan, seed: u64, stream: u64, count: u64, progress: &Pr
     let empty = || Tally::none(plan);
     let spans = spans(plan, count);
     let chunks = spans.last().map_or(0, |s| s.first_chunk + s.requests.div_ceil(CHUNK));
-    let mut tally = (0..chunks)
-        .into_par_iter()
-        .fold(empty, |mut tally, chunk| {
+    let is_stopped = || progress.stop.load(Ordering::Relaxed) != 0;
+    let mut tally = empty();
+    let mut from = 0;
+    // Piece by piece, so that a run of 10^15 requests that is stopped need not pass over all the chunks that are left.
+    while from < chunks && !tally.partial {
+        let to = chunks.min(from + CHUNKS_AT_ONCE);
+        let counted = (from..to).into_par_iter().fold(empty, |mut tally, chunk| {
             let Some(span) = spans.get(spans.partition_point(|s| s.first_chunk <= chunk).saturating_sub(1)) else {
                 return tally;
             };
-            if progress.stop.load(Ordering::Relaxed) != 0 {
+            if is_stopped() {
                 tally.partial = true;
                 return tally;
             }
@@ -73,8 +79,10 @@ pub(crate) fn run(plan: &Plan, seed: u64, stream: u64, count: u64, progress: &Pr
             run_chunk(plan, span.group, generator(seed, stream, span.number + first), requests, &mut tally);
             progress.done.fetch_add(requests, Ordering::Relaxed);
             tally
-        })
-        .reduce(empty, add);
+        });
+        tally = add(tally, counted.reduce(empty, add));
+        from = to;
+    }
     settle_endpoints(plan, &mut tally);
     tally
 }
@@ -229,4 +237,24 @@ impl<'p> Draws<'p> {
 
 fn word(bytes: &[u8]) -> u64 {
     bytes.try_into().map_or(0, u64::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envoy::decision::Outcome;
+    use crate::traffic::replay::plan::Leaf;
+
+    /// A run that is stopped ends at once, however much of it is left.
+    #[test]
+    fn a_stopped_run_of_any_length_ends() {
+        let leaf = Leaf { class: 0, outcome: Outcome::NoRoute, cluster: None, share: 1.0, kept: None };
+        let group =
+            Group { requests: None, first: 0, leaves: 1, table: crate::traffic::replay::CumulativeTable::new(&[1.0]) };
+        let plan = Plan { leaves: vec![leaf], clusters: Vec::new(), groups: vec![group], drawn: vec![NOT_DRAWN] };
+        let progress = Progress::default();
+        progress.stop.store(1, Ordering::Relaxed);
+        let tally = run(&plan, 1, 0, 1_000_000_000_000_000, &progress);
+        assert_eq!((tally.partial, tally.requests), (true, 0));
+    }
 }

@@ -42,7 +42,7 @@ pub(super) fn summarize(stream: &Prepared, view: &View, tally: &Tally) -> Stream
         .map(|(detect, error_rate)| detection(&destinations, detect, &stream.amount, stream.requests, error_rate));
     StreamSummary {
         name: stream.name.clone(),
-        proxy: view.table().proxy.name.clone(),
+        proxy: view.proxy.name.clone(),
         audience: stream.audience.clone(),
         automatic: stream.automatic,
         planned: stream.requests,
@@ -93,7 +93,7 @@ fn destinations(stream: &Prepared, tally: &Tally, kinds: &IndexMap<(Option<u32>,
             let assumed = plan.assumed;
             let told = plan.names.iter().zip(requests).zip(shares).filter(|_| !assumed);
             let endpoints = told.map(endpoint).collect();
-            let sticky = if plan.is_sticky() && !assumed { sticky(stream, tally, index, plan) } else { None };
+            let sticky = if plan.sticky && !assumed { sticky(stream, tally, index, plan) } else { None };
             let cluster = name.clone();
             Some(Destination { cluster, outcome, count, endpoints, unready: plan.unready, assumed, sticky })
         })
@@ -257,7 +257,7 @@ fn routes(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<Rou
         }
         for (i, route) in (0u32..).zip(host.routes.iter()) {
             out.push(RouteCount {
-                proxy: view.table().proxy.name.clone(),
+                proxy: view.proxy.name.clone(),
                 route_config: config.into(),
                 virtual_host: host.name.clone(),
                 route_index: i,

@@ -12,23 +12,28 @@ use crate::envoy::table::{Cluster, Route, RouteTable, VirtualHost};
 use crate::istio::mesh::Mesh;
 use crate::istio::translate::Parts;
 
-/// A router, and an index of its table by the names that decisions carry.
+/// A router, and an index of its table by the names that decisions carry. Proxies of one class have both in common.
 #[derive(Debug)]
 pub(crate) struct View {
-    pub router: Router,
-    /// By route configuration and virtual host.
-    hosts: FxHashMap<SmolStr, FxHashMap<SmolStr, (u32, u32)>>,
+    /// Whose point of view it is; the table's own is any of the class.
+    pub proxy: Arc<Proxy>,
+    pub router: Arc<Router>,
+    hosts: Arc<Hosts>,
     /// Addresses of the table's clusters, each of which it holds.
-    clusters: OnceLock<FxHashSet<usize>>,
+    clusters: Arc<OnceLock<FxHashSet<usize>>>,
 }
+
+/// By route configuration and virtual host.
+type Hosts = FxHashMap<SmolStr, FxHashMap<SmolStr, (u32, u32)>>;
 
 impl View {
     /// Resolves the proxy's table and compiles it.
+    #[cfg(test)]
     pub(crate) fn new(mesh: &Mesh, proxy: &Arc<Proxy>, switches: &Switches) -> View {
         View::sharing(&Parts::new(mesh), proxy, switches, &CompiledParts::default())
     }
 
-    /// The same beside other views of a mesh, which share what they have alike.
+    /// Resolves the proxy's table and compiles it, beside other views of a mesh, which share what they have alike.
     pub(crate) fn sharing(
         parts: &Parts<'_>,
         proxy: &Arc<Proxy>,
@@ -36,14 +41,21 @@ impl View {
         compiled: &CompiledParts,
     ) -> View {
         let table = Arc::new(parts.route_table(proxy));
-        let mut hosts: FxHashMap<SmolStr, FxHashMap<SmolStr, (u32, u32)>> = FxHashMap::default();
+        let mut hosts = Hosts::default();
         for (c, config) in (0u32..).zip(&table.route_configs) {
             let of_config = hosts.entry(config.name.clone()).or_default();
             for (h, host) in (0u32..).zip(&config.virtual_hosts) {
                 of_config.entry(host.name.clone()).or_insert((c, h));
             }
         }
-        View { router: Router::sharing(table, switches, compiled), hosts, clusters: OnceLock::new() }
+        let router = Arc::new(Router::sharing(table, switches, compiled));
+        View { proxy: proxy.clone(), router, hosts: Arc::new(hosts), clusters: Arc::default() }
+    }
+
+    /// The same for another proxy of the class.
+    pub(crate) fn of_alike(&self, proxy: &Arc<Proxy>) -> View {
+        let View { router, hosts, clusters, .. } = self;
+        View { proxy: proxy.clone(), router: router.clone(), hosts: hosts.clone(), clusters: clusters.clone() }
     }
 
     pub(crate) fn table(&self) -> &RouteTable {

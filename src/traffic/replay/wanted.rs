@@ -83,7 +83,7 @@ pub(super) fn expanded(
     before: Option<&View>,
     settings: &Settings,
 ) -> Result<Wanted, NotPossible> {
-    let key = key(&now.table().proxy.name, &stream.name);
+    let key = key(&now.proxy.name, &stream.name);
     let timeless = || NotPossible::NoRate { stream: stream.name.clone() };
     let amount = settings.amount.apply(stream.amount).ok_or_else(timeless)?;
     let requests = requests(&amount, settings.seed, key);
@@ -180,7 +180,7 @@ pub(super) fn automatic(
                 streams::automatic_but(&old.router, &mut |_, _, host| skipped.contains(&host.name)),
             );
         }
-        let proxy = &view.table().proxy.name;
+        let proxy = &view.proxy.name;
         let audience = Arc::new(points.audience(&[i]));
         let wanted = |s: HostStream| {
             let key = key(proxy, &s.name);

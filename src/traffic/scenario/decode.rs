@@ -9,6 +9,7 @@ use super::fields::{Fields, Reader, nearest};
 use super::{Scenario, ScenarioPod, ScenarioProxy};
 use crate::envoy::proxy::ProxyKind;
 use crate::manifest::diagnostic::Finding;
+use crate::manifest::load::PODS_MAX;
 use crate::manifest::source::FileId;
 use crate::manifest::yaml::{self, LineIndex, Node};
 
@@ -193,7 +194,14 @@ fn pod(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<ScenarioPod> {
     let f = r.object(node, path, &["name", "namespace", "labels", "count", "ready"])?;
     let (name_node, name_path) = f.require(r, "name")?;
     let name = r.string(name_node, &name_path)?;
-    let count = f.get("count").and_then(|(n, p)| r.count(n, &p, 0));
+    let count = f.get("count").and_then(|(n, p)| {
+        let count = r.count(n, &p, 0)?;
+        if count > u64::from(PODS_MAX) {
+            let message = format!("`{p}` is {count}, and an entry makes at most {PODS_MAX} pods");
+            r.problem(n.span, &p, message, Some("write more entries, each with a name of its own".into()));
+        }
+        Some(count)
+    });
     Some(ScenarioPod {
         name,
         namespace: f.string(r, "namespace").unwrap_or_default(),

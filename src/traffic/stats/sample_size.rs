@@ -25,11 +25,15 @@ impl Comparison {
     /// [`POWER`]. None where no number is enough: without a weight, without a rise, or with a rate above 1.
     ///
     /// Normal approximation with a pooled variance under the null hypothesis and no continuity correction, as in R's
-    /// `power.prop.test`. With less than about five expected errors it is a rough number.
+    /// `power.prop.test`. With less than about five expected errors it is a rough number. Where nothing fails otherwise and
+    /// there is no other group, one error is proof: then it is exact, the number after which one is seen with [`POWER`].
     pub(crate) fn requests_needed(&self, rise: f64) -> Option<u64> {
         let possible = self.weight > 0.0 && self.weight <= 1.0 && rise > 0.0 && self.error_rate >= 0.0;
         if !possible || self.error_rate + rise > 1.0 + 1e-12 {
             return None;
+        }
+        if self.is_certain() {
+            return whole((1.0 - POWER).ln() / (-rise).ln_1p());
         }
         let (null, alternative) = self.deviations(rise);
         whole(((z95() * null + z_power() * alternative) / rise).powi(2))
@@ -37,6 +41,9 @@ impl Comparison {
 
     /// The power of the test with so many requests, 0 to 1.
     pub(crate) fn power(&self, rise: f64, requests: u64) -> f64 {
+        if self.is_certain() && requests > 0 {
+            return -((-rise).ln_1p() * as_f64(requests)).exp_m1();
+        }
         let (null, alternative) = self.deviations(rise);
         if alternative <= 0.0 {
             return if requests > 0 && rise > 0.0 { 1.0 } else { 0.0 };
@@ -56,6 +63,11 @@ impl Comparison {
             if self.power(middle, requests) < POWER { low = middle } else { high = middle }
         }
         Some(high)
+    }
+
+    /// True where a single error shows the rise: the watched group has all requests, and none failed before.
+    fn is_certain(&self) -> bool {
+        self.weight >= 1.0 && self.error_rate <= 0.0
     }
 
     /// Standard deviations of the difference for a single request, if the rates are equal and if they differ by `rise`.
@@ -99,6 +111,17 @@ mod tests {
             let needed = comparison.requests_needed(rise).unwrap();
             assert!((as_f64(needed) - groups).abs() <= 1.5, "{needed} for {groups}");
         }
+    }
+
+    /// 1 - 0.99^161 is 0.802: with a request less it would be below 0.8.
+    #[test]
+    fn one_error_is_proof_where_nothing_failed() {
+        let comparison = Comparison { weight: 1.0, error_rate: 0.0 };
+        assert_eq!(comparison.requests_needed(0.01), Some(161));
+        assert!(comparison.power(0.01, 161) >= POWER && comparison.power(0.01, 160) < POWER);
+        assert_eq!(comparison.requests_needed(1.0), Some(1));
+        let smallest = comparison.smallest_rise(161).unwrap();
+        assert!((0.0099..=0.01).contains(&smallest), "{smallest}");
     }
 
     #[test]

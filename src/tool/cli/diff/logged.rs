@@ -39,7 +39,7 @@ pub(super) fn read(
 ) -> anyhow::Result<Vec<RequestLine>> {
     let mut lines: Vec<RequestLine> = Vec::new();
     let default = newer.default_proxy();
-    let (read, errors) = requests::read(path, None)?;
+    let (read, errors) = requests::read(path, None, &[])?;
     if !errors.is_empty() {
         let more = errors.len().saturating_sub(ERRORS_MAX);
         let more = if more > 0 { format!("\nand {more} more lines that can't be read") } else { String::new() };

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use smol_str::SmolStr;
 
 use task::{Done, Task};
 
@@ -57,11 +58,11 @@ pub(super) struct SimulateArgs {
     #[arg(long, help_heading = STREAMS)]
     exact: bool,
 
-    /// Threads; all processors unless said. The results don't depend on it
+    /// Threads, at most one for each processor, which is the default. The results don't depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = STREAMS)]
     threads: Option<u16>,
 
-    /// Replay a log instead of streams: JSON lines, Envoy's or Istio's access log (text or JSON), nginx combined, CSV or HAR,
+    /// Replay a log instead of streams: access logs of Envoy, Istio and other servers, JSON lines, CSV, HAR or a list of URLs,
     /// also .gz or .zst; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["count", "duration", "access_log"], help_heading = LOG)]
     requests: Option<PathBuf>,
@@ -70,9 +71,14 @@ pub(super) struct SimulateArgs {
     #[arg(long, value_name = "SHARE", value_parser = share, requires = "requests", default_value = "1%", help_heading = LOG)]
     max_bad: f64,
 
-    /// Host that the log's requests ask for, where the log names none
+    /// Host that the log's requests ask for, where the log names none; `https://HOST` if they came by TLS
     #[arg(long, value_name = "HOST[:PORT]", value_parser = input::authority, requires = "requests", help_heading = LOG)]
     authority: Option<String>,
+
+    /// Which name of the log (a column, or a path into JSON such as `http.url`) is a request's method, authority, path, url,
+    /// port, tls, status or header:NAME (repeatable)
+    #[arg(long, value_name = "FIELD=NAME", value_parser = input::field_map, requires = "requests", help_heading = LOG)]
+    map: Vec<(SmolStr, SmolStr)>,
 
     /// Send the same requests through these manifests too, as they were before: what changes? git:main is what PATH has at that
     /// revision (repeatable)
@@ -166,7 +172,8 @@ struct Finished {
 
 pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
     usable(args)?;
-    let pool = parallel::Pool::new(args.threads.map_or(0, usize::from))?;
+    let pool = parallel::Pool::new(args.threads.map_or(0, usize::from))
+        .context("--threads: the system gives no more threads (see `ulimit -u`)")?;
     let mut exit = Exit::Fine;
     let mut finished = Vec::new();
     let mut access_log: Option<BufWriter<File>> = None;

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{BufWriter, Read};
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use smol_str::SmolStr;
@@ -14,7 +13,7 @@ use crate::istio::clients::{Class, PointsOfView};
 use crate::tool::cli::{input, output, progress};
 use crate::traffic::recorded::{self, Log};
 use crate::traffic::replay::{
-    self, Lens, Lenses, Override, Pair, Progress, Recorded, Settings, Simulation, Sorted, StreamSummary, View,
+    self, Lenses, Override, Pair, Progress, Recorded, Settings, Simulation, Sorted, StreamSummary,
 };
 use crate::traffic::scenario::Detect;
 use crate::traffic::workspace::Workspace;
@@ -175,8 +174,8 @@ impl Task<'_> {
             Box::new(File::open(path).with_context(|| format!("--requests {name}"))?)
         };
         let settings = recorded::Settings {
-            default_authority: self.args.authority.as_deref().map(SmolStr::new),
-            ..recorded::Settings::default()
+            map: self.args.map.clone(),
+            ..recorded::Settings::of_authority(self.args.authority.as_deref())
         };
         Log::open(name, input, settings).map_err(unreadable)
     }
@@ -196,12 +195,8 @@ impl Task<'_> {
                 others.join(", ")
             ));
         }
-        let make = move |name: &str| {
-            let proxy = self.workspace.proxy(name, &self.args.common.namespace).ok()?;
-            let view = |w: &Workspace| Arc::new(View::new(&w.mesh, &proxy, &settings.switches));
-            Some(Lens { now: view(self.workspace), before: self.older.map(view) })
-        };
-        Ok(Lenses::new(defaults, make))
+        let meshes = (self.workspace, self.older);
+        Ok(Lenses::of_meshes(defaults, meshes, &self.args.common.namespace, &settings.switches))
     }
 
     /// Too many bad lines make a log unusable; so does one without any request.
@@ -226,7 +221,17 @@ impl Task<'_> {
             let passed: u64 = sorted.passed_over.values().sum();
             match sorted.lines {
                 0 => anyhow::bail!("{name}: there is no request in it"),
-                lines => anyhow::bail!("{name}: no request among its {lines} lines ({passed} passed over)"),
+                _ if passed > 0 && sorted.passed_over.get(&recorded::Reason::Inbound) == Some(&passed) => {
+                    anyhow::bail!(
+                        "{name}: all requests in it are inbound ones\n  = help: this is the log of a server's sidecar, whose \
+                     requests were routed before; give that of the clients' sidecars or of the gateway"
+                    )
+                }
+                lines => {
+                    let reasons = sorted.passed_over.iter().map(|(reason, n)| format!("{n} {reason}"));
+                    let reasons = reasons.collect::<Vec<_>>().join(", ");
+                    anyhow::bail!("{name}: no request among its {lines} lines ({passed} passed over: {reasons})")
+                }
             }
         }
         Ok(())
@@ -244,7 +249,7 @@ fn unreadable(error: recorded::Unreadable) -> anyhow::Error {
 fn changes(simulation: &Simulation, sorted: &Sorted) -> Vec<crate::analysis::compare::LogChange> {
     let change = |stream: &replay::Prepared| {
         let view = simulation.views.get(stream.view)?;
-        let proxy = view.table().proxy.name.clone();
+        let proxy = view.proxy.name.clone();
         Some(logged(stream, view, sorted.kinds().filter(|k| k.proxy == proxy)))
     };
     simulation.streams.iter().filter_map(change).collect()

@@ -6,10 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
+use crate::envoy::router::{CompiledParts, Switches};
+use crate::istio::clients::{ClassKey, class_key};
+use crate::istio::mesh::Mesh;
+use crate::istio::translate::Parts;
 use crate::traffic::replay::View;
+use crate::traffic::workspace::Workspace;
 
 /// One proxy, as it is now and, for a what-if, as it was before.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Lens {
     pub now: Arc<View>,
     pub before: Option<Arc<View>>,
@@ -35,6 +40,32 @@ impl<'m> Lenses<'m> {
     /// `make` resolves a proxy by its name; None where there is none of that name.
     pub(crate) fn new(defaults: Vec<SmolStr>, make: impl Fn(&str) -> Option<Lens> + Sync + Send + 'm) -> Lenses<'m> {
         Lenses { make: Box::new(make), known: Mutex::default(), defaults }
+    }
+
+    /// Looks at a mesh, and at the same as it was before. Proxies that cannot differ share one table.
+    pub(crate) fn of_meshes(
+        defaults: Vec<SmolStr>,
+        (now, before): (&'m Workspace, Option<&'m Workspace>),
+        namespace: &'m str,
+        switches: &'m Switches,
+    ) -> Lenses<'m> {
+        let meshes: Vec<&Mesh> = std::iter::once(now).chain(before).map(|w| &w.mesh).collect();
+        let parts: Vec<Parts<'_>> = meshes.iter().map(|mesh| Parts::new(mesh)).collect();
+        let compiled = CompiledParts::default();
+        let known: Mutex<FxHashMap<ClassKey, Lens>> = Mutex::default();
+        Lenses::new(defaults, move |name| {
+            let proxy = now.proxy(name, namespace).ok()?;
+            let key = class_key(&proxy, &now.clients, &meshes);
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(Lens { now, before }) = known.get(&key) {
+                let of_alike = |view: &Arc<View>| Arc::new(view.of_alike(&proxy));
+                return Some(Lens { now: of_alike(now), before: before.as_ref().map(of_alike) });
+            }
+            let mut views = parts.iter().map(|parts| Arc::new(View::sharing(parts, &proxy, switches, &compiled)));
+            let lens = Lens { now: views.next()?, before: views.next() };
+            known.insert(key, lens.clone());
+            Some(lens)
+        })
     }
 
     /// The lens of a proxy; None where there is none of that name.

@@ -9,7 +9,9 @@ use std::sync::atomic::Ordering;
 use indexmap::IndexMap;
 use smol_str::SmolStr;
 
-pub(crate) use lens::{Lens, Lenses};
+#[cfg(test)]
+pub(crate) use lens::Lens;
+pub(crate) use lens::Lenses;
 use sorting::sort;
 pub(crate) use sorting::{Kind, Sorted};
 
@@ -88,7 +90,7 @@ pub(crate) fn streams(
     let mut points = PointsOfView::default();
     for (proxy, classes) in proxies {
         let Some(lens) = lenses.get(&proxy) else { continue };
-        points.classes.push(clients::Class::of_proxy(&lens.now.table().proxy));
+        points.classes.push(clients::Class::of_proxy(&lens.now.proxy));
         let requests: f64 = classes.iter().map(|c| c.weight).sum();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of counts")]
         let requests = requests as u64;
