@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::parallel::prelude::*;
 use clap::{Args, ValueEnum};
+use smol_str::SmolStr;
 
 use super::common::CommonArgs;
 use super::exit::Exit;

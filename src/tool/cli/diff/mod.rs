@@ -6,6 +6,7 @@ mod logged;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use smol_str::SmolStr;
 
 use crate::analysis::checks;
 use crate::analysis::compare::limits;
@@ -60,6 +61,15 @@ pub(super) struct DiffArgs {
     /// Requests, as `explain` reads them, or a log: which of them change, and by which change
     #[arg(long, value_name = "FILE", help_heading = REPORT)]
     requests: Option<PathBuf>,
+
+    /// Host that the log's requests ask for, where the log names none
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = input::authority, requires = "requests", help_heading = REPORT)]
+    authority: Option<String>,
+
+    /// Which name of the log (a column, or a path into JSON such as `http.url`) is a request's method, authority, path, url,
+    /// port, tls, status or header:NAME (repeatable)
+    #[arg(long, value_name = "FIELD=NAME", value_parser = input::field_map, requires = "requests", help_heading = REPORT)]
+    map: Vec<(SmolStr, SmolStr)>,
 
     /// Report only changes of these kinds: lost, unmatched, moved, altered, policy, gained
     #[arg(long, value_name = "KIND,...", value_delimiter = ',', value_parser = kind, help_heading = REPORT)]
