@@ -59,7 +59,9 @@ mod traffic;
 #[cfg(test)]
 mod testing;
 
-pub use api::{Decision, Error, Finding, Mesh, Options, Proxy, Report, Request, Settings, Severity, Table};
+pub use api::{
+    Change, Changes, Decision, Error, Finding, Mesh, Options, Proxy, Report, Request, Settings, Severity, Table,
+};
 pub use envoy::decision::Outcome;
 
 /// The command line.

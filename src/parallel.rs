@@ -130,7 +130,6 @@ mod sequential {
             Sequential(self.0.filter_map(f))
         }
 
-        #[cfg(feature = "cli")]
         pub(crate) fn enumerate(self) -> Sequential<impl Iterator<Item = (usize, I::Item)>> {
             Sequential(self.0.enumerate())
         }

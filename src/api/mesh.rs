@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::{Error, Finding, Options, Report, Settings, Table};
+use super::{Changes, Error, Finding, Options, Report, Settings, Table};
 use crate::analysis::checks;
 use crate::analysis::compare::{LogResult, WhatIf, limits, logged};
+use crate::analysis::diff::{self, Effort, Meshes};
 use crate::envoy::proxy;
 use crate::envoy::router::{Router, Switches};
 use crate::istio::translate;
@@ -221,6 +222,45 @@ impl Mesh {
         let what_if = WhatIf::new(&pair, counted(&pair.before, settings));
         let limits = limits::compared(&old.not_modelled, &new.not_modelled);
         Ok(Report { limits, ..self.report(settings, counted(&pair.now, settings), Some(what_if), None) })
+    }
+
+    /// Compares all that this mesh and `older`, which was in force before, do with requests: for every client and every request
+    /// there is, not only for streams.
+    ///
+    /// ```
+    /// use towtank::{Mesh, Options};
+    ///
+    /// let rule = |seconds: u32| format!("
+    /// apiVersion: networking.istio.io/v1
+    /// kind: VirtualService
+    /// metadata: {{name: cart}}
+    /// spec: {{hosts: [cart], http: [{{timeout: {seconds}s, route: [{{destination: {{host: cart}}}}]}}]}}
+    /// ");
+    /// let open = |text: String| Mesh::from_texts([("cart.yaml", text)], &Options::default());
+    /// let (older, mesh) = (open(rule(15))?, open(rule(2))?);
+    /// let changes = mesh.changes(&older)?;
+    /// let change = changes.iter().next().expect("a change");
+    /// assert_eq!(change.kind(), "policy");
+    /// assert_eq!(change.fields().next(), Some(("timeout", "15s", "2s")));
+    /// # Ok::<(), towtank::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None yet; what may fail in time has its place.
+    pub fn changes(&self, older: &Mesh) -> Result<Changes, Error> {
+        let (new, old) = (&self.workspace, &older.workspace);
+        let points = new.points_beside(old);
+        let meshes = Meshes::new((&old.mesh, &older.switches), (&new.mesh, &self.switches));
+        let proxies = meshes.diff(&points, Effort::default());
+        let edits = diff::without_effect([&older.inputs, &self.inputs], &new.namespace, &proxies);
+        Ok(Changes {
+            proxies,
+            points,
+            edits,
+            limits: limits::compared(&old.not_modelled, &new.not_modelled),
+            assumed: new.assumed.told(),
+            sources: [older.sources.clone(), self.sources.clone()],
+        })
     }
 
     /// Replays the requests of a log (any format that `--requests` takes), through the first point of view where a request names none.

@@ -3,6 +3,7 @@
 //! In: texts (or paths). Out: a [`Mesh`], and what can be asked of it. The types wrap what the rooms make, so that those may
 //! change; whatever has no method of its own is in the JSON that each of them gives, in the form of `towtank schema`.
 
+mod changes;
 mod decision;
 mod error;
 mod finding;
@@ -12,6 +13,7 @@ mod report;
 mod request;
 mod table;
 
+pub use changes::{Change, Changes};
 pub use decision::Decision;
 pub use error::Error;
 pub use finding::{Finding, Severity};

@@ -17,9 +17,11 @@ mod laws;
 mod meshes;
 #[cfg(test)]
 mod mutations;
+mod outcomes;
 mod place;
 mod region;
 mod regions;
+#[cfg(any(feature = "cli", test))]
 mod requests;
 mod shared;
 mod side;
@@ -31,8 +33,14 @@ pub(crate) use causes::{Cause, Verdict, causes, verdict};
 pub(crate) use edits::{Edit, without_effect};
 pub(crate) use fields::Field;
 pub(crate) use kind::Kind;
-pub(crate) use meshes::{Meshes, ProxyDiff, agree};
+#[cfg(feature = "cli")]
+pub(crate) use meshes::agree;
+pub(crate) use meshes::{Meshes, ProxyDiff};
 pub(crate) use regions::Effort;
+#[cfg(feature = "cli")]
 pub(crate) use requests::change;
+#[cfg(feature = "cli")]
 pub(crate) use side::Side;
-pub(crate) use table::{Change, Effect, TableDiff};
+#[cfg(feature = "cli")]
+pub(crate) use table::TableDiff;
+pub(crate) use table::{Change, Effect};

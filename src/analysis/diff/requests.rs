@@ -3,13 +3,14 @@
 use super::clusters::differing;
 use super::fields::Compare;
 use super::kind::Kind;
+use super::outcomes::outcomes_differ;
 use super::place::Place;
 use super::shared::Shared;
 use super::side::Side;
 use super::spot::{Spot, Spots};
 use super::table::TableDiff;
 use crate::analysis::compare::policies;
-use crate::envoy::decision::{Decision, Detail, decide, variant};
+use crate::envoy::decision::variant;
 use crate::envoy::request::Request;
 use crate::envoy::router::RequestView;
 
@@ -20,22 +21,6 @@ pub(crate) struct RequestChange {
     pub kind: Option<Kind>,
     /// Position of the change whose region has it.
     pub change: Option<usize>,
-}
-
-/// Whether what is decided about a request differs: where it ends, how it arrives, where it is sent instead.
-pub(super) fn outcomes_differ([old, new]: [&Side; 2], request: &Request) -> bool {
-    let [a, b] = [old, new].map(|s| decide(s.router(), request, Detail::Outcome));
-    decisions_differ(&a, &b)
-}
-
-fn decisions_differ(a: &Decision, b: &Decision) -> bool {
-    a.outcome != b.outcome
-        || (a.status, a.flags, a.fault_share, &a.location) != (b.status, b.flags, b.fault_share, &b.location)
-        || a.clusters.len() != b.clusters.len()
-        || a.clusters.iter().zip(b.clusters.iter()).any(|(x, y)| {
-            (&x.name, x.share, x.outcome) != (&y.name, y.share, y.outcome)
-                || x.upstream.as_ref().or(a.upstream.as_ref()) != y.upstream.as_ref().or(b.upstream.as_ref())
-        })
 }
 
 /// Decides a request on both sides and says which change has it.

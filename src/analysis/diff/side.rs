@@ -83,6 +83,7 @@ impl Side {
         self.router.get_or_init(|| Router::sharing(self.table.clone(), &self.switches, &self.compiled))
     }
 
+    #[cfg(any(feature = "cli", test))]
     pub(super) fn switches(&self) -> &Switches {
         &self.switches
     }

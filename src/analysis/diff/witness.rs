@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use smol_str::SmolStr;
 
 use super::hosts::Hosts;
+use super::outcomes::outcomes_differ;
 use super::regions::{List, Probe};
-use super::requests;
 use super::side::{Dial, Side};
 use super::spot::{Spot, Spots};
 use crate::analysis::symbolic::{self, Example};
@@ -92,6 +92,6 @@ impl Probe for Attempt<'_, '_> {
     }
 
     fn differs(&self, request: &Request) -> bool {
-        requests::outcomes_differ(self.sides, request)
+        outcomes_differ(self.sides, request)
     }
 }

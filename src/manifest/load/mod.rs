@@ -17,7 +17,6 @@ mod looks;
 mod mesh_config;
 mod names;
 mod object;
-#[cfg(feature = "cli")]
 mod prints;
 mod scenario;
 #[cfg(test)]
@@ -40,7 +39,6 @@ pub(crate) use duplicates::{Overlaid, replace_duplicates};
 use names::Names;
 
 pub(crate) use mesh_config::{apply_mesh_config, read_mesh_config};
-#[cfg(feature = "cli")]
 pub(crate) use prints::prints;
 pub(crate) use scenario::{ScenarioPods, add_scenario_pods};
 

@@ -174,14 +174,12 @@ impl Object<'_> {
     }
 
     /// A value as it is.
-    #[cfg(feature = "cli")]
     pub(crate) fn value(&mut self, key: &str, value: &serde_json::Value) {
         self.key(key);
         let _ = serde_json::to_writer(&mut self.json.out, value);
     }
 
     /// Pairs of texts, each an array.
-    #[cfg(feature = "cli")]
     pub(crate) fn pairs<T: AsRef<str>>(&mut self, key: &str, items: &[(T, T)]) {
         self.key(key);
         let items: Vec<[&str; 2]> = items.iter().map(|(a, b)| [a.as_ref(), b.as_ref()]).collect();

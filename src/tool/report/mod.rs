@@ -8,7 +8,6 @@ pub(crate) mod alike;
 pub(crate) mod check;
 pub(crate) mod columns;
 pub(crate) mod diagnostics;
-#[cfg(feature = "cli")]
 pub(crate) mod diff;
 pub(crate) mod envoy;
 pub(crate) mod explain;

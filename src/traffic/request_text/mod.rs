@@ -3,16 +3,13 @@
 //! In: text. Out: [`Request`]s, and [`RequestError`]s that say which part of the text is at fault. Nothing is defaulted
 //! here that a mesh decides, such as addresses of names.
 
-#[cfg(feature = "cli")]
 mod curl;
-#[cfg(feature = "cli")]
 mod curl_options;
 mod json_lines;
 mod url;
 
 use crate::envoy::request::Request;
 
-#[cfg(feature = "cli")]
 pub(crate) use curl::parse_curl;
 pub(crate) use json_lines::parse_json_lines;
 pub(crate) use json_lines::{json_error, read_line};

@@ -1,12 +1,16 @@
 //! What a change does (`towtank diff`): a page for people, JSON for programs, a comment and annotations for a pull request.
 
+#[cfg(feature = "cli")]
 mod github;
 mod json;
+#[cfg(feature = "cli")]
 mod markdown;
 mod table;
 
+#[cfg(feature = "cli")]
 pub(crate) use github::to_annotations;
 pub(crate) use json::to_json;
+#[cfg(feature = "cli")]
 pub(crate) use markdown::to_markdown;
 pub(crate) use table::{Show, to_text};
 
@@ -84,6 +88,7 @@ fn other_fields(change: &Change) -> impl Iterator<Item = &Field> {
 }
 
 /// The fields in words for who keeps them: with the destinations.
+#[cfg(feature = "cli")]
 pub(crate) fn summary(change: &Change) -> Vec<String> {
     change.fields.iter().map(field).collect()
 }
