@@ -1,5 +1,6 @@
 //! `towtank explain`.
 
+use smol_str::SmolStr;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;

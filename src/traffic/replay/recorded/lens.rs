@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
+use crate::envoy::proxy::Proxy;
 use crate::envoy::router::{CompiledParts, Switches};
 use crate::istio::clients::{ClassKey, class_key};
 use crate::istio::mesh::Mesh;
@@ -18,6 +19,19 @@ use crate::traffic::workspace::Workspace;
 pub(crate) struct Lens {
     pub now: Arc<View>,
     pub before: Option<Arc<View>>,
+}
+
+impl Lens {
+    /// The same for another proxy of the class.
+    fn of_alike(&self, proxy: &Arc<Proxy>) -> Lens {
+        let of_alike = |view: &Arc<View>| Arc::new(view.of_alike(proxy));
+        Lens { now: of_alike(&self.now), before: self.before.as_ref().map(of_alike) }
+    }
+
+    fn holds_the_same(&self, other: &Lens) -> bool {
+        let same = |a: &Arc<View>, b: &Arc<View>| a.table().holds_the_same(b.table());
+        same(&self.now, &other.now) && self.before.iter().zip(&other.before).all(|(a, b)| same(a, b))
+    }
 }
 
 type MakeLens<'m> = dyn Fn(&str) -> Option<Lens> + Sync + Send + 'm;
@@ -57,12 +71,14 @@ impl<'m> Lenses<'m> {
             let proxy = now.proxy(name, namespace).ok()?;
             let key = class_key(&proxy, &now.clients, &meshes);
             let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(Lens { now, before }) = known.get(&key) {
-                let of_alike = |view: &Arc<View>| Arc::new(view.of_alike(&proxy));
-                return Some(Lens { now: of_alike(now), before: before.as_ref().map(of_alike) });
+            if let Some(lens) = known.get(&key) {
+                return Some(lens.of_alike(&proxy));
             }
             let mut views = parts.iter().map(|parts| Arc::new(View::sharing(parts, &proxy, switches, &compiled)));
-            let lens = Lens { now: views.next()?, before: views.next() };
+            let made = Lens { now: views.next()?, before: views.next() };
+            // Classes that might differ may turn out not to.
+            let lens = known.values().find(|other| other.holds_the_same(&made)).map(|other| other.of_alike(&proxy));
+            let lens = lens.unwrap_or(made);
             known.insert(key, lens.clone());
             Some(lens)
         })
