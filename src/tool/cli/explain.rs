@@ -1,6 +1,5 @@
 //! `towtank explain`.
 
-use smol_str::SmolStr;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
