@@ -42,7 +42,7 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
                 });
                 let at = known.unwrap_or_else(|| {
                     let table = translate::route_table(subject.mesh, &proxy);
-                    routers.push((proxy.clone(), Router::new(Arc::new(table), &Switches::default())));
+                    routers.push((proxy.clone(), Router::new(Arc::new(table), &Switches::of(subject.mesh.profile))));
                     routers.len() - 1
                 });
                 let Some((_, router)) = routers.get(at) else { continue };
