@@ -46,6 +46,7 @@ fn open_seen_by(folder: &Path, edit: impl Fn(String) -> String, proxies: Vec<Str
         skip_invalid: true,
         assume: workspace::Assume::AUTO,
         map_namespaces: Vec::new(),
+        istio: workspace::Asked::default(),
         proxies,
     };
     workspace::open(inputs, &options).ok()

@@ -16,6 +16,8 @@ pub enum Error {
     Streams(String),
     /// A log can't be read.
     Log(String),
+    /// The release isn't known. The text says which are.
+    Istio(String),
 }
 
 impl std::fmt::Display for Error {
@@ -33,7 +35,11 @@ impl std::fmt::Display for Error {
                     n => write!(f, " (and {} more)", n - 1),
                 }
             }
-            Error::Proxy(text) | Error::Request(text) | Error::Streams(text) | Error::Log(text) => f.write_str(text),
+            Error::Proxy(text)
+            | Error::Request(text)
+            | Error::Streams(text)
+            | Error::Log(text)
+            | Error::Istio(text) => f.write_str(text),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::istio::translate;
 #[cfg(feature = "files")]
 use crate::manifest::diagnostic;
 use crate::manifest::load::UnknownFields;
+use crate::manifest::release::UnknownRelease;
 use crate::manifest::source::SourceMap;
 #[cfg(feature = "files")]
 use crate::tool::files::{Exclude, Places, Session};
@@ -92,7 +93,7 @@ impl Mesh {
     ///
     /// # Errors
     /// [`Error::Refused`] where a text can't be read, or a document would be refused and [`Options::skip_invalid`] isn't set;
-    /// [`Error::Proxy`] for a point of view that there isn't.
+    /// [`Error::Proxy`] for a point of view that there isn't, [`Error::Istio`] for a release that isn't known.
     pub fn from_texts<N, T>(texts: impl IntoIterator<Item = (N, T)>, options: &Options) -> Result<Mesh, Error>
     where
         N: AsRef<str>,
@@ -145,6 +146,8 @@ impl Mesh {
     }
 
     fn open_inputs(inputs: Inputs, options: &Options) -> Result<Mesh, Error> {
+        let release = options.istio.as_deref().map(str::parse).transpose();
+        let release = release.map_err(|unknown: UnknownRelease| Error::Istio(unknown.to_string()))?;
         let how = workspace::Options {
             namespace: SmolStr::new(&options.namespace),
             unknown_fields: match options.ignore_unknown_fields {
@@ -154,6 +157,7 @@ impl Mesh {
             skip_invalid: options.skip_invalid,
             assume: if options.assume { Assume::AUTO } else { Assume::NEVER },
             map_namespaces: Vec::new(),
+            istio: workspace::Asked { release, env: Vec::new() },
             proxies: options.proxies.clone(),
         };
         let workspace = workspace::open(inputs.clone(), &how).map_err(|refused| {
@@ -329,6 +333,7 @@ impl Mesh {
             against,
             log,
             limits: limits::limits(&self.workspace.not_modelled),
+            istio: self.workspace.istio.line(),
             assumed: self.workspace.assumed.told(),
             partly_assumed: matches!(self.workspace.assumed.pods, AssumedPods::Namespaces(_)),
             sources: self.sources.clone(),

@@ -20,6 +20,9 @@ pub struct Options {
     /// Take for granted what isn't given, as `--assume auto` does: Services, workloads, Gateways, and names of documents. True unless
     /// said.
     pub assume: bool,
+    /// The Istio that reads the manifests: `1.28`, `1.29`, `1.30`, `1.31`, a patch release such as `1.30.2`, or `master`; None: what a
+    /// scenario says, else what the manifests install, else 1.31. None unless said.
+    pub istio: Option<String>,
     /// The points of view, as `--proxy` takes them; empty: those of the scenario, else the mesh's own.
     pub proxies: Vec<String>,
 }
@@ -31,6 +34,7 @@ impl Default for Options {
             skip_invalid: false,
             ignore_unknown_fields: false,
             assume: true,
+            istio: None,
             proxies: Vec::new(),
         }
     }

@@ -23,6 +23,8 @@ pub struct Report {
     pub(super) against: Option<WhatIf>,
     pub(super) log: Option<LogResult>,
     pub(super) limits: Vec<Limit>,
+    /// Which Istio it is, where that isn't the default, in words.
+    pub(super) istio: Option<String>,
     /// What was taken for granted, in words.
     pub(super) assumed: Vec<String>,
     /// Some workloads are given, and others assumed.
@@ -36,6 +38,7 @@ impl Report {
             against: self.against.as_ref(),
             log: self.log.as_ref(),
             limits: &self.limits,
+            istio: self.istio.as_deref(),
             assumed: &self.assumed,
             partly_assumed: self.partly_assumed,
             ..Results::new("", self.seed, self.exact, &self.streams, &self.sources)

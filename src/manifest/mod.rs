@@ -3,6 +3,7 @@
 pub(crate) mod diagnostic;
 pub(crate) mod kinds;
 pub(crate) mod load;
+pub(crate) mod release;
 pub(crate) mod schema;
 pub(crate) mod source;
 pub(crate) mod yaml;

@@ -13,6 +13,7 @@ mod corpus_findings;
 mod diff;
 mod docs;
 mod help;
+mod istio;
 mod length;
 mod log;
 mod not_understood;

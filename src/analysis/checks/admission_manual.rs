@@ -85,6 +85,9 @@ admission! {
     M128 Warning "Accepted with a warning"
         "Istio accepts the object and warns: a rule that is never used, a match that another one repeats, or the same object twice in the input."
         example "# bad\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: shop, namespace: store}\nspec: {hosts: [shop], http: [{route: [{destination: {host: shop}}]}, {timeout: 5s, route: [{destination: {host: shop}}]}]}\n# good\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: shop, namespace: store}\nspec: {hosts: [shop], http: [{match: [{uri: {prefix: /a}}], timeout: 5s, route: [{destination: {host: shop}}]}, {route: [{destination: {host: shop}}]}]}\n";
+    M129 Warning "Field that this release doesn't have"
+        "A field that other releases of Istio have, and the one that is asked about (`--istio`) has not. The API server drops it, and so does Istio in the configuration of the mesh; `kubectl apply` refuses the object."
+        example "# bad\napiVersion: v1\nkind: Namespace\nmetadata: {name: store, labels: {istio.io/rev: 1-30}}\n---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: shop, namespace: store}\nspec: {hosts: [shop], http: [{redirect: {authority: shop.example.com, prefixRewrite: /new}}]}\n# good\napiVersion: v1\nkind: Namespace\nmetadata: {name: store, labels: {istio.io/rev: 1-31}}\n---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: shop, namespace: store}\nspec: {hosts: [shop], http: [{redirect: {authority: shop.example.com, prefixRewrite: /new}}]}\n";
     M201 Error "Host of a DestinationRule not valid"
         "`host` is a DNS name, with `*` as its first label at most.";
     M202 Error "Traffic policy without content"

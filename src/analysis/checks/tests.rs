@@ -31,6 +31,7 @@ fn check_change(text: &str, base: &str) -> (Vec<Finding>, Outcome) {
         skip_invalid: false,
         assume: workspace::Assume::AUTO,
         map_namespaces: Vec::new(),
+        istio: crate::traffic::workspace::Asked::default(),
         proxies: Vec::new(),
     };
     let reviewed = workspace::review(inputs, &options);

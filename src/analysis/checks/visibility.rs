@@ -298,8 +298,8 @@ fn requests(subject: &Subject<'_>, report: &mut Report) {
         }
         let namespace = if namespace.is_empty() { SmolStr::new_static("default") } else { namespace };
         let proxy = std::sync::Arc::new(Subject::sidecar(&namespace, labels));
-        let router =
-            Router::new(std::sync::Arc::new(translate::route_table(subject.mesh, &proxy)), &Switches::default());
+        let table = std::sync::Arc::new(translate::route_table(subject.mesh, &proxy));
+        let router = Router::new(table, &Switches::of(subject.mesh.profile));
         let mut told: FxHashSet<SmolStr> = FxHashSet::default();
         for class in classes.iter().take(CLASSES_MAX) {
             let outcome = decide(&router, &class.request, Detail::Outcome).outcome;

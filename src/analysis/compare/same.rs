@@ -157,6 +157,7 @@ pub(super) fn tcp_clusters(listener: &Listener) -> impl Iterator<Item = &Cluster
 pub(super) fn proxies(a: &View, b: &View) -> bool {
     let (x, y) = (a.table(), b.table());
     x.path_normalization == y.path_normalization
+        && x.connection_settings == y.connection_settings
         && x.virtual_outbound == y.virtual_outbound
         && x.service_ports == y.service_ports
         && a.router.switches() == b.router.switches()

@@ -1,6 +1,7 @@
 //! The law of differences: a request is treated otherwise exactly if a change that is told has it. Held against all scenarios and
 //! all meshes whose routing is recorded, each beside itself after a mutation.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::mutations::{self, Mutation};
@@ -25,16 +26,16 @@ fn side(w: &Workspace, proxy: &std::sync::Arc<crate::envoy::proxy::Proxy>) -> Si
 }
 
 /// Where it ends, how it arrives, and where it is sent instead: as an access log would tell it.
+///
+/// Entries of a split that end alike are one: nobody could tell them apart.
 fn told(d: &Decision) -> String {
-    let clusters: Vec<String> = d
-        .clusters
-        .iter()
-        .map(|c| {
-            let upstream = c.upstream.as_ref().or(d.upstream.as_ref());
-            let endpoints: std::collections::BTreeSet<&String> = c.endpoints.iter().collect();
-            format!("{} {:.9} {:?} {endpoints:?} {upstream:?}", c.name, c.share, c.outcome)
-        })
-        .collect();
+    let mut shares: BTreeMap<String, f64> = BTreeMap::new();
+    for c in d.clusters.iter() {
+        let upstream = c.upstream.as_ref().or(d.upstream.as_ref());
+        let endpoints: BTreeSet<&String> = c.endpoints.iter().collect();
+        *shares.entry(format!("{} {:?} {endpoints:?} {upstream:?}", c.name, c.outcome)).or_default() += c.share;
+    }
+    let clusters: Vec<String> = shares.into_iter().map(|(end, share)| format!("{end} {share:.9}")).collect();
     format!("{:?} {:?} {:?} {} {:?} {clusters:?}", d.outcome, d.status, d.flags, d.fault_share, d.location)
 }
 

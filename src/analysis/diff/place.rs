@@ -65,6 +65,8 @@ impl<'t> Place<'t> {
             let host = |config, host| side.virtual_host(config, host).map(|h| &**h);
             match end {
                 HttpEnd::Refused(reason) => return Place::Refused(reason),
+                // What its path looks like is refused in this form, whatever the routes are (VE-14).
+                HttpEnd::PathRedirect { .. } => return Place::Refused(BadRequest::PathNormalization),
                 HttpEnd::NoRouteConfig | HttpEnd::NoVirtualHost { .. } => return Place::NoRoute(None),
                 HttpEnd::RequireTls { config, virtual_host } => {
                     return host(config, virtual_host).map_or(Place::NoRoute(None), Place::RequireTls);

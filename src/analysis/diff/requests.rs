@@ -35,8 +35,9 @@ pub(crate) fn change(diff: &TableDiff, [old, new]: [&Side; 2], request: &Request
     let difference = compare.difference(&from, &to);
     let [preflight_was, preflight_is] =
         [(old, &was), (new, &is)].map(|(side, visit)| variant(side.router(), visit).is_preflight());
-    let same_read =
-        old.table().path_normalization == new.table().path_normalization && old.switches() == new.switches();
+    let same_read = old.path_options() == new.path_options()
+        && old.table().connection_settings == new.table().connection_settings
+        && old.switches() == new.switches();
     let decided = || outcomes_differ([old, new], request);
     let kind = match &difference {
         // A preflight that the proxy answers gets nowhere else.

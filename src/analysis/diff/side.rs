@@ -90,7 +90,7 @@ impl Side {
 
     /// How it normalises paths.
     pub(super) fn path_options(&self) -> PathOptions {
-        path_options(self.table.path_normalization, &self.switches)
+        path_options(&self.table, &self.switches)
     }
 
     pub(super) fn is_gateway(&self) -> bool {

@@ -34,7 +34,7 @@ impl Spot {
         let config = side.chain_found(found).and_then(|chain| side.config_of(chain));
         let at = spot(Taker::Http { config });
         match end {
-            HttpEnd::Refused(_) => Spot { refused: true, ..at },
+            HttpEnd::Refused(_) | HttpEnd::PathRedirect { .. } => Spot { refused: true, ..at },
             HttpEnd::NoRouteConfig | HttpEnd::NoVirtualHost { .. } => at,
             HttpEnd::RequireTls { virtual_host, .. } | HttpEnd::NoRoute { virtual_host, .. } => {
                 Spot { host: Some(virtual_host), ..at }

@@ -149,6 +149,11 @@ fn routed(router: &Router, request: &RequestView<'_>, seen: &Seen<'_>, end: Http
             let virtual_host = router.virtual_host(config, virtual_host).map(|v| v.name.clone());
             Decision { virtual_host, ..no_route() }
         }
+        HttpEnd::PathRedirect { virtual_host } => Decision {
+            virtual_host: virtual_host.and_then(|(c, v)| router.virtual_host(c, v)).map(|v| v.name.clone()),
+            location: Some(seen.path.to_string()),
+            ..Decision::ended(Outcome::Redirect, Some((307, ResponseFlags::None)))
+        },
         HttpEnd::RequireTls { config, virtual_host } => Decision {
             virtual_host: router.virtual_host(config, virtual_host).map(|v| v.name.clone()),
             location: Some(https_location(seen)),

@@ -62,7 +62,7 @@ impl<'a> Draft<'a> {
         for (name, value) in request.headers {
             let name = name.to_ascii_lowercase_smolstr();
             let hop = matches!(name.as_str(), "connection" | "upgrade") && !upgrade;
-            if hop || is_removed(&name) || is_envoys_own(&name) {
+            if hop || is_removed(&name) || is_envoys_own(&name) || request.is_dropped(&name) {
                 continue;
             }
             push(&mut headers, name, trim(value));

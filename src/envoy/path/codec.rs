@@ -68,20 +68,20 @@ pub(crate) struct Target<'t> {
 /// # Errors
 /// The codec refuses the method or the target.
 #[inline]
-pub(crate) fn request_line<'t>(method: &str, target: &'t str) -> Result<Target<'t>, Refusal> {
+pub(crate) fn request_line<'t>(method: &str, target: &'t str, knows_query: bool) -> Result<Target<'t>, Refusal> {
     let bytes = target.as_bytes();
     // No shortcut out of the loop: all bytes at once are faster than one after the other.
     let plain = bytes.first() == Some(&b'/') && bytes.iter().fold(true, |all, b| all & (0x21..=0x7E).contains(b));
-    if plain && is_known(method) && method != "CONNECT" {
+    if plain && is_known(method, knows_query) && method != "CONNECT" {
         return Ok(Target { authority: None, path: target });
     }
-    unusual_line(method, target)
+    unusual_line(method, target, knows_query)
 }
 
 /// All that isn't a known method with a path.
 #[cold]
-fn unusual_line<'t>(method: &str, target: &'t str) -> Result<Target<'t>, Refusal> {
-    if !is_known(method) {
+fn unusual_line<'t>(method: &str, target: &'t str, knows_query: bool) -> Result<Target<'t>, Refusal> {
+    if !is_known(method, knows_query) {
         return Err(Refusal::UnknownMethod);
     }
     // Any number of blanks may stand between the parts of a request line.
@@ -136,13 +136,37 @@ fn is_host(text: &str) -> Option<Authority<'_>> {
     (!host.is_empty() && authority.port_text.is_none_or(is_port)).then_some(authority)
 }
 
+/// What the protocol detection takes for the method of a request (VE-E4).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Inspector {
+    /// Any token. Envoy from 1.39.
+    #[default]
+    Tokens,
+    /// The methods that the codec of 1.38 knows, with `MSEARCH` for `M-SEARCH`. Envoy 1.38.
+    MethodsOfBalsa,
+    /// The same with the hyphen. Envoy up to 1.37.
+    MethodsOfHttpParser,
+}
+
+impl Inspector {
+    fn takes(self, method: &str) -> bool {
+        match self {
+            Inspector::Tokens => !method.is_empty() && method.bytes().all(is_token_byte),
+            Inspector::MethodsOfBalsa => method != QUERY && METHODS.contains(&method),
+            Inspector::MethodsOfHttpParser => match method {
+                QUERY | "MSEARCH" => false,
+                "M-SEARCH" => true,
+                other => METHODS.contains(&other),
+            },
+        }
+    }
+}
+
 /// Whether Envoy's protocol detection (the HTTP inspector) takes a connection that begins with this line for HTTP/1.1.
 ///
-/// It knows no methods, and checks of a target less than the codec does: what passes here may well be answered 400.
-pub(crate) fn looks_like_http(method: &str, target: &str) -> bool {
-    !method.is_empty()
-        && method.bytes().all(is_token_byte)
-        && is_readable(method == "CONNECT", target.trim_matches(|c| c <= ' '))
+/// It checks less of a line than the codec does: what passes here may well be answered 400.
+pub(crate) fn looks_like_http(method: &str, target: &str, inspector: Inspector) -> bool {
+    inspector.takes(method) && is_readable(method == "CONNECT", target.trim_matches(|c| c <= ' '))
 }
 
 /// The parser's first look at a target: a path, `*`, or a URL, of ASCII characters; behind CONNECT without scheme.
@@ -167,6 +191,9 @@ fn is_readable(is_connect: bool, target: &str) -> bool {
     let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     host.bytes().all(is_authority_byte) && !host.contains("@@") && visible(path)
 }
+
+/// The newest method: Envoy knows it from 1.40 on (VE-E5).
+pub(crate) const QUERY: &str = "QUERY";
 
 /// The methods that the HTTP/1 codec knows, with case. It writes `M-SEARCH` without its hyphen.
 const METHODS: &[&str] = &[
@@ -207,8 +234,9 @@ const METHODS: &[&str] = &[
     "UNSUBSCRIBE",
 ];
 
-fn is_known(method: &str) -> bool {
-    matches!(method, "GET" | "POST" | "PUT" | "DELETE") || METHODS.contains(&method)
+fn is_known(method: &str, knows_query: bool) -> bool {
+    matches!(method, "GET" | "POST" | "PUT" | "DELETE")
+        || (METHODS.contains(&method) && (knows_query || method != QUERY))
 }
 
 /// Checks the `host` field, which may be empty.
@@ -277,6 +305,35 @@ fn is_authority_byte(byte: u8) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn request_line<'t>(method: &str, target: &'t str) -> Result<Target<'t>, Refusal> {
+        super::request_line(method, target, true)
+    }
+
+    fn looks_like_http(method: &str, target: &str) -> bool {
+        super::looks_like_http(method, target, Inspector::Tokens)
+    }
+
+    /// VE-E4, VE-E5: whether the three inspectors take a method for HTTP, and whether the codec knows it without QUERY.
+    #[test]
+    fn methods_of_older_lines() {
+        use Inspector::*;
+        for (method, tokens, balsa, http_parser, known) in [
+            ("GET", true, true, true, true),
+            ("PURGE", true, true, true, true),
+            ("QUERY", true, false, false, false),
+            ("FROB", true, false, false, false),
+            ("get", true, false, false, false),
+            ("M-SEARCH", true, false, true, false),
+            ("MSEARCH", true, true, false, true),
+            ("GE,T", false, false, false, false),
+            ("", false, false, false, false),
+        ] {
+            let takes = [Tokens, MethodsOfBalsa, MethodsOfHttpParser].map(|i| super::looks_like_http(method, "/", i));
+            assert_eq!(takes, [tokens, balsa, http_parser], "{method}");
+            assert_eq!(super::request_line(method, "/", false).is_ok(), known, "{method}");
+        }
+    }
 
     /// The bytes below 80 that `passes` lets through, as ranges of hexadecimal numbers.
     fn passing(passes: impl Fn(&str) -> bool) -> String {

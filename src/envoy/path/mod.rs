@@ -14,7 +14,7 @@ mod normalize;
 pub(crate) mod query;
 mod rewrite;
 
-pub(crate) use normalize::{Fragment, PathNormalization, PathOptions, normalize_str};
+pub(crate) use normalize::{Fragment, PathNormalization, PathOptions, normalize_str, redirects};
 pub(crate) use rewrite::{rewrite_prefix, rewrite_regex};
 /// The text that path matchers see: up to the first `?` or `#` (envoy-matching 2.3).
 #[must_use]

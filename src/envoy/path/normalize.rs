@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::manifest::kinds::EscapedSlashes;
+
 /// `meshConfig.pathNormalization.normalization`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) enum PathNormalization {
@@ -24,16 +26,6 @@ pub(crate) enum Fragment {
     Cut,
     /// The request is answered 400: Envoy's own default.
     Reject,
-}
-
-/// `path_with_escaped_slashes_action`, but for the two that Istio cannot set: redirects, and answers with 400.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub(crate) enum EscapedSlashes {
-    /// `%2F` and `%5C` stay.
-    #[default]
-    Keep,
-    /// They become `/` and `\`.
-    Unescape,
 }
 
 /// What the connection manager does to a path.
@@ -82,6 +74,15 @@ pub(crate) enum BadPath {
     /// It has `%00`, which normalisation refuses.
     #[error("path has an escaped NUL")]
     EscapedNul,
+    /// It has an escaped slash, and the options refuse them.
+    #[error("path has an escaped slash")]
+    EscapedSlash,
+}
+
+/// Whether a client is redirected to the path that [`normalize`] gives, because it has escaped slashes.
+pub(crate) fn redirects(path: &[u8], options: &PathOptions) -> bool {
+    let before = super::path_part(path);
+    options.escaped_slashes == EscapedSlashes::Redirect && before.windows(3).any(|w| escaped_slash(w).is_some())
 }
 
 /// Normalises a path with its query. Only what stands before the first `?` changes, apart from the cut fragment.
@@ -108,7 +109,11 @@ pub(crate) fn normalize<'p>(path: &'p [u8], options: &PathOptions) -> Result<Cow
     let mut text = Cow::Borrowed(before);
     match options.escaped_slashes {
         EscapedSlashes::Keep => {}
-        EscapedSlashes::Unescape => text = Cow::Owned(unescape_slashes(before)),
+        EscapedSlashes::Reject if before.windows(3).any(|w| escaped_slash(w).is_some()) => {
+            return Err(BadPath::EscapedSlash);
+        }
+        EscapedSlashes::Reject => {}
+        EscapedSlashes::Unescape | EscapedSlashes::Redirect => text = Cow::Owned(unescape_slashes(before)),
     }
     if options.normalize && text.first() == Some(&b'/') {
         text = Cow::Owned(resolve(&text, options)?);
@@ -388,6 +393,25 @@ mod tests {
         assert_eq!(normalize_str("/a%2fb%5Cc?%2f", &unescape).as_deref(), Ok(r"/a/b\c?%2f"));
         let old = PathOptions { dot_segments_with_parameters: false, ..PathOptions::default() };
         assert_eq!(normalize_str("/a/..;/b", &old).as_deref(), Ok("/a/..;/b"));
+    }
+
+    #[test]
+    fn ve14_escaped_slashes_can_be_refused_or_redirected() {
+        let with = |escaped_slashes| PathOptions { escaped_slashes, ..PathOptions::default() };
+        let reject = with(EscapedSlashes::Reject);
+        assert_eq!(normalize_str("/a%2Fb", &reject), Err(BadPath::EscapedSlash));
+        assert_eq!(normalize_str("/a?%2F", &reject).as_deref(), Ok("/a?%2F"));
+        let redirect = with(EscapedSlashes::Redirect);
+        for (path, to, is_redirected) in [
+            ("/a%2fb/../c?d", "/a/c?d", true),
+            ("/a%5Cb", "/a/b", true),
+            ("/a?%2F", "/a?%2F", false),
+            ("/a%20", "/a%20", false),
+        ] {
+            assert_eq!(normalize_str(path, &redirect).as_deref(), Ok(to), "{path}");
+            assert_eq!(redirects(path.as_bytes(), &redirect), is_redirected, "{path}");
+        }
+        assert!(!redirects(b"/a%2Fb", &with(EscapedSlashes::Unescape)));
     }
 
     #[test]

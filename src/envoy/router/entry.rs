@@ -5,7 +5,8 @@ use super::view::{RequestView, joined};
 use crate::envoy::outcome::ResponseFlags;
 use crate::envoy::path::codec::{self, Refusal, Target};
 use crate::envoy::path::{Fragment, PathNormalization, PathOptions};
-use crate::manifest::kinds::PathNormalizationType;
+use crate::envoy::table::RouteTable;
+use crate::manifest::kinds::{PathNormalizationType, Underscores};
 
 /// Why a request is answered before routing (envoy-matching 0.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,13 +21,17 @@ pub(crate) enum BadRequest {
     QueryWithoutContentType,
     /// The path cannot be normalised: `%00`, or `#` where fragments are refused.
     PathNormalization,
+    /// A header with `_` in its name, where the settings refuse such (VE-14).
+    Underscore,
 }
 
 impl BadRequest {
     /// Status and response flags.
     pub(crate) fn answer(self) -> (u16, ResponseFlags) {
         match self {
-            BadRequest::TlsToPlainPort | BadRequest::Codec(_) => (400, ResponseFlags::DownstreamProtocolError),
+            BadRequest::TlsToPlainPort | BadRequest::Codec(_) | BadRequest::Underscore => {
+                (400, ResponseFlags::DownstreamProtocolError)
+            }
             BadRequest::NoPath => (404, ResponseFlags::None),
             BadRequest::QueryWithoutContentType | BadRequest::PathNormalization => (400, ResponseFlags::None),
         }
@@ -41,6 +46,7 @@ impl BadRequest {
             BadRequest::NoPath => "absolute_path_rejected",
             BadRequest::QueryWithoutContentType => "query_missing_content_type",
             BadRequest::PathNormalization => "path_normalization_failed",
+            BadRequest::Underscore => "http1.unexpected_underscore",
         }
     }
 
@@ -51,7 +57,10 @@ impl BadRequest {
             BadRequest::Codec(refusal) => refusal.reason(),
             BadRequest::NoPath => "`*`, or a URL without a path, is nothing that can be routed",
             BadRequest::QueryWithoutContentType => "QUERY needs a `content-type`",
-            BadRequest::PathNormalization => "the path cannot be normalised: it has `%00` or a forbidden fragment",
+            BadRequest::PathNormalization => {
+                "the path cannot be normalised: it has `%00`, a forbidden fragment or a forbidden escaped slash"
+            }
+            BadRequest::Underscore => "a header has `_` in its name, which the mesh's connection settings refuse",
         }
     }
 }
@@ -63,10 +72,17 @@ impl From<Refusal> for BadRequest {
 }
 
 /// The checks behind the request line, which says `target`.
-pub(super) fn check_head(request: &RequestView<'_>, target: &Target<'_>) -> Result<(), BadRequest> {
+pub(super) fn check_head(
+    request: &RequestView<'_>,
+    target: &Target<'_>,
+    underscores: Underscores,
+) -> Result<(), BadRequest> {
     codec::check_authority(request.authority)?;
     for (name, value) in request.headers {
         codec::check_header(name, value)?;
+        if underscores == Underscores::Reject && name.contains('_') {
+            return Err(BadRequest::Underscore);
+        }
     }
     if !target.path.starts_with('/') && request.method != "CONNECT" {
         return Err(BadRequest::NoPath);
@@ -77,18 +93,21 @@ pub(super) fn check_head(request: &RequestView<'_>, target: &Target<'_>) -> Resu
     Ok(())
 }
 
-/// How paths are normalised (2.6): the mesh's setting and the proxy's switches.
-pub(crate) fn path_options(kind: PathNormalizationType, switches: &Switches) -> PathOptions {
-    let mode = match kind {
+/// How paths are normalised (2.6): the mesh's settings and the proxy's switches.
+pub(crate) fn path_options(table: &RouteTable, switches: &Switches) -> PathOptions {
+    let mode = match table.path_normalization {
         PathNormalizationType::Default | PathNormalizationType::Base => PathNormalization::Base,
         PathNormalizationType::None => PathNormalization::None,
         PathNormalizationType::MergeSlashes => PathNormalization::MergeSlashes,
         PathNormalizationType::DecodeAndMergeSlashes => PathNormalization::DecodeAndMergeSlashes,
     };
+    let (of_mode, settings) = (PathOptions::from(mode), &table.connection_settings);
     PathOptions {
         fragment: if switches.reject_path_with_fragment { Fragment::Reject } else { Fragment::Cut },
         dot_segments_with_parameters: switches.strip_dotdot_segments_with_parameters,
-        ..PathOptions::from(mode)
+        escaped_slashes: settings.escaped_slashes.unwrap_or(of_mode.escaped_slashes),
+        merge_slashes: settings.merge_slashes.unwrap_or(of_mode.merge_slashes),
+        ..of_mode
     }
 }
 
@@ -99,8 +118,8 @@ mod tests {
 
     fn answer(request: &Request) -> Option<BadRequest> {
         let view = RequestView::from(request);
-        let target = codec::request_line(view.method, view.path).map_err(BadRequest::from);
-        target.and_then(|target| check_head(&view, &target)).err()
+        let target = codec::request_line(view.method, view.path, true).map_err(BadRequest::from);
+        target.and_then(|target| check_head(&view, &target, Underscores::Allow)).err()
     }
 
     #[test]

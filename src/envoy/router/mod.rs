@@ -48,12 +48,13 @@ pub(crate) use view::{HeaderKey, Seen, is_joined, is_removed, trim};
 
 use crate::envoy::authority::{Authority, lower_case};
 use crate::envoy::outcome::{ClusterShare, cluster_shares};
-use crate::envoy::path::{PathOptions, codec, normalize_str};
+use crate::envoy::path::{PathOptions, codec, normalize_str, redirects};
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::re2::Re2;
 use crate::envoy::table::{
     ChainAction, FilterChain, ForwardTo, Listener, Route, RouteAction, RouteConfiguration, RouteTable, VirtualHost,
 };
+use crate::manifest::kinds::Underscores;
 
 /// Virtual hosts with fewer routes than this are searched in order: that is faster than any index.
 const SCAN_BELOW: usize = 12;
@@ -91,6 +92,11 @@ pub(crate) enum HttpEnd {
     RequireTls {
         config: u32,
         virtual_host: u32,
+    },
+    /// Redirected to the path without escaped slashes, before any route was looked at (VE-14).
+    PathRedirect {
+        /// Route configuration, and virtual host of the authority where there is one.
+        virtual_host: Option<(u32, u32)>,
     },
     /// The virtual host has no route for it; no other virtual host is tried (1.6).
     NoRoute {
@@ -181,7 +187,7 @@ impl Router {
             addresses: table.listeners.iter().map(|l| listener_address(l)).collect(),
             chain_configs: table.listeners.iter().map(configs_of).collect(),
             configs,
-            paths: path_options(table.path_normalization, switches),
+            paths: path_options(&table, switches),
             rejected,
             switches: switches.clone(),
             patterns,
@@ -240,14 +246,17 @@ impl Router {
     /// Listener, chain and the checks before routing, then `http` with the route configuration.
     fn enter<'a>(&self, request: &RequestView<'a>, http: impl FnOnce(u32, &Seen<'_>) -> HttpEnd) -> Visit<'a> {
         let nowhere = |found| Visit { found, seen: None };
-        let line = codec::request_line(request.method, request.path);
+        let switches = &self.switches;
+        let line = codec::request_line(request.method, request.path, switches.allow_query_method);
         let sni = self.server_name(request);
         let connection = Connection {
             address: self.address(request),
             port: dialled_port(request),
             tls: request.tls,
             sni: sni.as_deref(),
-            looks_like_http: line.is_ok() || codec::looks_like_http(request.method, request.path),
+            // What the codec reads, the newest inspector takes for HTTP: the ordinary case needs no second look.
+            looks_like_http: (line.is_ok() && switches.inspector == codec::Inspector::Tokens)
+                || codec::looks_like_http(request.method, request.path, switches.inspector),
         };
         let Some(listener) = self.listeners.listener(&connection) else {
             let outbound = self.table.virtual_outbound.is_some();
@@ -271,11 +280,21 @@ impl Router {
             Ok(target) => target,
             Err(reason) => return refused(reason.into()),
         };
-        if let Err(reason) = check_head(request, &target) {
+        let underscores = self.table.connection_settings.underscores.unwrap_or_default();
+        if let Err(reason) = check_head(request, &target, underscores) {
             return refused(reason);
         }
         let Ok(path) = normalize_str(target.path, &self.paths) else { return refused(BadRequest::PathNormalization) };
         let seen = self.seen(request, target.authority.unwrap_or(request.authority), path);
+        if redirects(target.path.as_bytes(), &self.paths) {
+            if seen.is_grpc() {
+                return refused(BadRequest::PathNormalization);
+            }
+            let config = self.chain_config(listener, chain);
+            let host = |c: u32| self.configs.get(c as usize)?.hosts.find(seen.authority).map(|host| (c, host));
+            let end = HttpEnd::PathRedirect { virtual_host: config.and_then(host) };
+            return Visit { found: Found::Http { listener, chain, end }, seen: Some(seen) };
+        }
         let end = match self.chain_config(listener, chain) {
             Some(config) => http(config, &seen),
             None => HttpEnd::NoRouteConfig,
@@ -308,6 +327,7 @@ impl Router {
             edge: self.table.proxy.kind == ProxyKind::Gateway,
             secure: request.tls,
             headers: request.headers,
+            drops_underscores: self.table.connection_settings.underscores == Some(Underscores::Drop),
             individually: self.switches.match_headers_individually,
         }
     }

@@ -29,6 +29,7 @@ pub(crate) fn table(kind: ProxyKind) -> RouteTable {
         route_configs: Vec::new(),
         clusters: Vec::new(),
         path_normalization: PathNormalizationType::Default,
+        connection_settings: Default::default(),
         names: NameTable::default(),
         service_ports: Vec::new(),
         notes: Vec::new(),
@@ -179,6 +180,7 @@ pub(crate) fn seen<'a>(headers: &'a [(SmolStr, SmolStr)]) -> Seen<'a> {
         edge: false,
         secure: false,
         headers,
+        drops_underscores: false,
         individually: true,
     }
 }

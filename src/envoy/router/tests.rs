@@ -8,6 +8,7 @@ use super::testing::*;
 use super::*;
 use crate::envoy::request::Request;
 use crate::envoy::table::*;
+use crate::manifest::kinds::{ConnectionSettings, EscapedSlashes, Underscores};
 
 fn router(table: RouteTable) -> Router {
     Router::new(Arc::new(table), &Switches::default())
@@ -257,7 +258,7 @@ fn s0_7_detection_takes_any_method_and_the_codec_refuses_it() {
     let action = ChainAction::Tcp(TcpDestination::Cluster(ClusterName::Passthrough));
     let tcp = FilterChain { matcher: FilterChainMatch::default(), tls: None, tls_settings: None, action, source: None };
     listener.filter_chains.push(tcp);
-    let router = router(table);
+    let router = Router::new(Arc::new(table), &Switches { allow_query_method: true, ..Switches::default() });
     for (method, path, wanted) in [
         ("GET", "/", "route"),
         ("MSEARCH", "/", "route"),
@@ -295,4 +296,38 @@ fn s0_7_absolute_targets_override_the_host_field() {
     let view = RequestView::from(&request);
     let seen = router.visit(&view).seen.expect("a request that is let in");
     assert_eq!((seen.authority, &*seen.path, seen.bare_path()), ("Other:81", "/b?q", "/b"));
+}
+
+#[test]
+fn ve14_connection_settings_decide_before_any_route() {
+    let decided = |settings: ConnectionSettings, path: &str, headers: &[(&str, &str)]| {
+        let mut table = one_host(vec![route(prefix("/x/y"), to("v1"))]);
+        table.connection_settings = settings;
+        let headers = headers.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();
+        let request = Request { headers, ..Request::new("GET", "shop", path) };
+        let router = router(table);
+        let visit = router.visit(&RequestView::from(&request));
+        let seen = visit.seen.map(|s| (s.path.to_string(), s.values(&HeaderKey::new("x_a"), |_| true).exists));
+        match visit.found {
+            Found::Http { end: HttpEnd::Route { .. }, .. } => format!("route {seen:?}"),
+            Found::Http { end: HttpEnd::NoRoute { .. }, .. } => "no route".to_owned(),
+            Found::Http { end: HttpEnd::PathRedirect { virtual_host }, .. } => {
+                format!("redirect {seen:?} {virtual_host:?}")
+            }
+            Found::Http { end: HttpEnd::Refused(reason), .. } => reason.details().to_owned(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let none = ConnectionSettings::default();
+    assert_eq!(decided(none, "/x//y", &[]), "no route");
+    let merge = ConnectionSettings { merge_slashes: Some(true), ..none };
+    assert_eq!(decided(merge, "/x//y", &[("x_a", "1")]), r#"route Some(("/x/y", true))"#);
+    let redirect = ConnectionSettings { escaped_slashes: Some(EscapedSlashes::Redirect), ..none };
+    assert_eq!(decided(redirect, "/x%2Fy", &[]), r#"redirect Some(("/x/y", false)) Some((0, 0))"#);
+    let grpc = [("content-type", "application/grpc")];
+    assert_eq!(decided(redirect, "/x%2Fy", &grpc), "path_normalization_failed");
+    let drop = ConnectionSettings { underscores: Some(Underscores::Drop), ..none };
+    assert_eq!(decided(drop, "/x/y", &[("x_a", "1")]), r#"route Some(("/x/y", false))"#);
+    let reject = ConnectionSettings { underscores: Some(Underscores::Reject), ..none };
+    assert_eq!(decided(reject, "/x/y", &[("x_a", "1")]), "http1.unexpected_underscore");
 }

@@ -59,6 +59,8 @@ pub(crate) struct Seen<'a> {
     /// True where the proxy terminated TLS.
     pub secure: bool,
     pub headers: &'a [(SmolStr, SmolStr)],
+    /// Headers with `_` in their names are gone (VE-14).
+    pub drops_underscores: bool,
     /// `Switches::match_headers_individually`.
     pub individually: bool,
 }
@@ -210,6 +212,7 @@ impl<'a> Seen<'a> {
             }
             HeaderKey::Upgrade(name) if self.asks_for_upgrade() => self.one_field(name, &mut visit),
             HeaderKey::Upgrade(_) | HeaderKey::Gone => Values { exists: false, accepted: false },
+            HeaderKey::Field { name, .. } if self.is_dropped(name) => Values { exists: false, accepted: false },
             HeaderKey::Field { name, joined: true } => self.one_field(name, &mut visit),
             HeaderKey::Field { name, joined: false } => self.fields(name, &mut visit),
         }
@@ -235,6 +238,11 @@ impl<'a> Seen<'a> {
         let Some(first) = values.next() else { return Values { exists: false, accepted: false } };
         let all = values.fold(Cow::Borrowed(first), |all, value| Cow::Owned(format!("{all},{value}")));
         Values { exists: true, accepted: visit(&all) }
+    }
+
+    /// Whether the settings drop a header of that name (VE-14).
+    pub(crate) fn is_dropped(&self, name: &str) -> bool {
+        self.drops_underscores && name.contains('_')
     }
 
     /// The value of a header of which Envoy keeps one field.

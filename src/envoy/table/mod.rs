@@ -20,7 +20,7 @@ pub(crate) use route::*;
 pub(crate) use source::*;
 
 use crate::envoy::proxy::Proxy;
-use crate::manifest::kinds::PathNormalizationType;
+use crate::manifest::kinds::{ConnectionSettings, PathNormalizationType};
 
 /// Whether two parts are the same object, or at least equal.
 pub(crate) fn is_same<T: PartialEq>(a: &Arc<T>, b: &Arc<T>) -> bool {
@@ -45,6 +45,8 @@ pub(crate) struct RouteTable {
     /// Sorted by name.
     pub clusters: Vec<Arc<Cluster>>,
     pub path_normalization: PathNormalizationType,
+    /// What overrides it, and what becomes of some headers (VE-14), with the defaults of a profile filled in.
+    pub connection_settings: ConnectionSettings,
     /// What the client's DNS answers for names of the mesh.
     pub names: NameTable,
     /// Gateways: (port of a Service that selects the gateway's pods, port the gateway listens on), by port.
@@ -67,6 +69,7 @@ impl RouteTable {
             && self.route_configs.iter().zip(&other.route_configs).all(config)
             && are_same(&self.clusters, &other.clusters)
             && self.path_normalization == other.path_normalization
+            && self.connection_settings == other.connection_settings
             && self.names == other.names
             && self.service_ports == other.service_ports
             && self.notes == other.notes

@@ -10,6 +10,7 @@ use crate::manifest::kinds::{
     ConsistentHash, HashAlgorithm, HashKey, LbPolicy, LoadBalancer, LocalityDistribute, LocalityFailover, LocalityLb,
     Warmup, ZoneAwareLb,
 };
+use crate::manifest::release::Difference;
 
 pub(super) fn review(place: &Place<'_>, balancer: &LoadBalancer, has_outlier_detection: bool, report: &mut Report<'_>) {
     if let LbPolicy::ConsistentHash(hash) = &balancer.policy {
@@ -257,6 +258,12 @@ fn review_warmup(place: &Place<'_>, warmup: &Warmup, report: &mut Report<'_>) {
         && aggression <= 0.0
     {
         let message = format!("aggression `{aggression}` of the warm-up is not above 0");
+        report.reject("M207", &place.key("aggression"), message, "use 1.0 for steady growth, or more");
+    } else if let Some(aggression) = warmup.aggression.filter(|a| *a < 1.0)
+        && !report.has(Difference::GentleWarmup)
+    {
+        // VE-10.
+        let message = format!("aggression `{aggression}` of the warm-up is below 1, which this release doesn't take");
         report.reject("M207", &place.key("aggression"), message, "use 1.0 for steady growth, or more");
     }
 }

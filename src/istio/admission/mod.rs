@@ -41,6 +41,7 @@ use rustc_hash::FxHashSet;
 
 use crate::manifest::diagnostic::Finding;
 use crate::manifest::kinds::{Manifests, Object, ObjectId, ObjectMeta};
+use crate::manifest::release::Profile;
 use crate::manifest::source::Position;
 use report::{Place, Report};
 
@@ -49,12 +50,13 @@ use report::{Place, Report};
 /// The order within an object is fixed: metadata, then the fields as Istio looks at them. Cost: linear in the size of the
 /// manifests, on all threads; the result does not depend on their number.
 pub(crate) fn review(manifests: &Manifests) -> Vec<Finding> {
-    let mut reviewed = each(&manifests.virtual_services, virtual_service::review);
-    reviewed.extend(each(&manifests.destination_rules, destination_rule::review));
-    reviewed.extend(each(&manifests.gateways, gateway::review));
-    reviewed.extend(each(&manifests.service_entries, service_entry::review));
-    reviewed.extend(each(&manifests.workload_entries, service_entry::review_workload));
-    reviewed.extend(each(&manifests.sidecars, sidecar::review));
+    let profile = manifests.profile;
+    let mut reviewed = each(profile, &manifests.virtual_services, virtual_service::review);
+    reviewed.extend(each(profile, &manifests.destination_rules, destination_rule::review));
+    reviewed.extend(each(profile, &manifests.gateways, gateway::review));
+    reviewed.extend(each(profile, &manifests.service_entries, service_entry::review));
+    reviewed.extend(each(profile, &manifests.workload_entries, service_entry::review_workload));
+    reviewed.extend(each(profile, &manifests.sidecars, sidecar::review));
     reviewed.sort_by_key(|(at, _)| *at);
     reviewed.into_iter().flat_map(|(_, findings)| findings).collect()
 }
@@ -82,9 +84,9 @@ fn document(at: Position) -> Document {
 
 type Judge<T> = fn(&Object<T>, &mut Report<'_>);
 
-fn each<T: Sync>(objects: &[Object<T>], judge: Judge<T>) -> Vec<(Position, Vec<Finding>)> {
+fn each<T: Sync>(profile: Profile, objects: &[Object<T>], judge: Judge<T>) -> Vec<(Position, Vec<Finding>)> {
     let review_one = |object: &Object<T>| {
-        let mut report = Report::new(&object.id);
+        let mut report = Report::new(&object.id, profile);
         review_metadata(&object.meta, object.at, &mut report);
         judge(object, &mut report);
         let findings = report.into_findings();

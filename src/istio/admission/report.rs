@@ -5,6 +5,7 @@ use std::fmt::Display;
 use super::values::Checked;
 use crate::manifest::diagnostic::{Admission, Finding, Severity};
 use crate::manifest::kinds::ObjectId;
+use crate::manifest::release::{Difference, Profile};
 use crate::manifest::source::Position;
 use crate::manifest::yaml::{push_index, push_key};
 
@@ -62,14 +63,20 @@ impl<'a> Place<'a> {
 #[derive(Debug)]
 pub(super) struct Report<'a> {
     object: &'a ObjectId,
+    profile: Profile,
     findings: Vec<Finding>,
     /// Istio loses the warnings of the block under judgement (marked † in istio-translation, section 14).
     warnings_are_lost: bool,
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(object: &'a ObjectId) -> Report<'a> {
-        Report { object, findings: Vec::new(), warnings_are_lost: false }
+    pub(super) fn new(object: &'a ObjectId, profile: Profile) -> Report<'a> {
+        Report { object, profile, findings: Vec::new(), warnings_are_lost: false }
+    }
+
+    /// Whether the Istio that judges has a difference.
+    pub(super) fn has(&self, difference: Difference) -> bool {
+        self.profile.has(difference)
     }
 
     pub(super) fn into_findings(self) -> Vec<Finding> {

@@ -6,6 +6,7 @@ use super::export::{self, Exporter};
 use super::report::{Place, Report};
 use super::values::{self, Protocol};
 use crate::manifest::kinds::{Location, Object, ObjectMeta, Resolution, ServiceEntry, ServiceEntryPort, WorkloadEntry};
+use crate::manifest::release::Difference;
 
 pub(super) fn review(object: &Object<ServiceEntry>, report: &mut Report<'_>) {
     let entry = &object.spec;
@@ -186,11 +187,24 @@ fn review_dynamic_dns(place: &Place<'_>, entry: &ServiceEntry, meta: &ObjectMeta
     }
     let ports = place.key("ports");
     for (i, port) in entry.ports.iter().enumerate() {
-        let protocol = Protocol::parse(&port.protocol);
-        if !matches!(protocol, Some(Protocol::Http | Protocol::Tls | Protocol::Grpc | Protocol::Http2)) {
+        // VE-8: one after the other.
+        let (is_taken, hint) = match Protocol::parse(&port.protocol) {
+            Some(Protocol::Http) => (true, ""),
+            _ if !report.has(Difference::DynamicDnsForTls) => (false, "use HTTP"),
+            Some(Protocol::Tls) => (true, ""),
+            _ if !report.has(Difference::DynamicDnsClusters) => (false, "use HTTP or TLS"),
+            Some(Protocol::Grpc | Protocol::Http2) => (true, ""),
+            _ => (false, "use HTTP, HTTP2, GRPC or TLS"),
+        };
+        if !is_taken {
             let message = format!("protocol `{}` does not work with resolution DYNAMIC_DNS", port.protocol);
-            report.reject("M408", &ports.index(i).at(port.at), message, "use HTTP, HTTP2, GRPC or TLS");
+            report.reject("M408", &ports.index(i).at(port.at), message, hint);
         }
+    }
+    if entry.location == Location::MeshInternal && !report.has(Difference::DynamicDnsClusters) {
+        let message = "resolution DYNAMIC_DNS needs location MESH_EXTERNAL in this release";
+        report.reject("M408", &place.key("location"), message, "use MESH_EXTERNAL");
+        return;
     }
     let names_waypoint = |value: &str| !value.is_empty() && !value.eq_ignore_ascii_case("none");
     if entry.location == Location::MeshInternal && meta.labels.get("istio.io/use-waypoint").is_some_and(names_waypoint)

@@ -8,6 +8,7 @@ use super::{actions, export, server_tls, traffic_policy};
 use crate::manifest::kinds::{
     EgressListener, IngressListener, Object, OutboundMode, OutboundTrafficPolicy, ServerTlsMode, Sidecar,
 };
+use crate::manifest::release::Difference;
 
 pub(super) fn review(object: &Object<Sidecar>, report: &mut Report<'_>) {
     let sidecar = &object.spec;
@@ -245,8 +246,9 @@ fn review_egress_host(place: &Place<'_>, host: &str, report: &mut Report<'_>) {
         report.reject("M502", place, format!("egress host `{host}` has no namespace"), HINT);
         return;
     };
-    // A leading `~` takes hosts out again; `~` alone stands for no namespace.
-    let excluded = scope.strip_prefix('~').unwrap_or(scope);
+    // A leading `~` takes hosts out again (before VE-3 there was no such thing); `~` alone stands for no namespace.
+    let takes_out = scope == "~" || report.has(Difference::SidecarExclusions);
+    let excluded = scope.strip_prefix('~').filter(|_| takes_out).unwrap_or(scope);
     let is_symbol = matches!(excluded, "*" | ".") || excluded.is_empty() && !scope.is_empty();
     if !is_symbol && !values::is_dns_label(excluded) {
         report.reject("M502", place, format!("egress host `{host}` has an invalid namespace `{scope}`"), HINT);

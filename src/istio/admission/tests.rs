@@ -24,7 +24,7 @@ fn load(text: &str) -> load::Loaded {
     let mut sources = SourceMap::default();
     let file = sources.add("case", text);
     let options =
-        Options { namespace: SmolStr::new("store"), unknown_fields: UnknownFields::Error, assume_names: false };
+        Options { namespace: SmolStr::new("store"), unknown_fields: UnknownFields::Error, ..Options::default() };
     load::read(&sources, &[file], &options)
 }
 
@@ -123,4 +123,52 @@ fn large_bodies_vs31_vs32() {
     assert_eq!(body(100 * 1024 + 1), ["M109 warned spec.http[0].directResponse.body.string"]);
     assert_eq!(body(1024 * 1024), ["M109 warned spec.http[0].directResponse.body.string"]);
     assert_eq!(body(1024 * 1024 + 1), ["M109 rejected spec.http[0].directResponse.body.string"]);
+}
+
+/// What a release has against an object, as [`judge`].
+fn judge_for(release: &str, kind: &str, spec: &str) -> Vec<String> {
+    let text = document(kind, &Mapping::new(), &serde_yaml::from_str(spec).unwrap());
+    let mut sources = SourceMap::default();
+    let file = sources.add("case", text.as_str());
+    let profile = crate::manifest::release::Profile::of(release.parse().unwrap());
+    let loaded = load::read(&sources, &[file], &Options { profile, ..Options::default() });
+    let findings = loaded.findings.iter().cloned().chain(review(&loaded.manifests));
+    findings.filter(Finding::is_rejection).map(|f| format!("{} {}", f.id, f.path)).collect()
+}
+
+#[test]
+fn ve3_hosts_to_exclude_are_refused_before_there_were_such() {
+    let sidecar = "{egress: [{hosts: ['*/*', '~jobs/*', '~/a.b', '~./a.b']}]}";
+    assert_eq!(judge_for("1.31", "Sidecar", sidecar), [""; 0]);
+    let older = ["M502 spec.egress[0].hosts[1]", "M502 spec.egress[0].hosts[3]"];
+    assert_eq!(judge_for("1.30", "Sidecar", sidecar), older);
+}
+
+#[test]
+fn ve8_what_resolution_dynamic_dns_takes() {
+    let refused = |release: &str, protocol: &str, location: &str| {
+        let spec = format!(
+            "{{hosts: ['*.a.b'], location: {location}, resolution: DYNAMIC_DNS, ports: [{{number: 80, name: p, protocol: \
+             {protocol}}}]}}"
+        );
+        !judge_for(release, "ServiceEntry", &spec).is_empty()
+    };
+    for (protocol, since) in [("HTTP", 0), ("TLS", 1), ("GRPC", 2), ("HTTP2", 2), ("TCP", 4)] {
+        for (i, release) in ["1.28", "1.29", "1.30", "1.31"].into_iter().enumerate() {
+            assert_eq!(refused(release, protocol, "MESH_EXTERNAL"), i < since, "{protocol} {release}");
+        }
+    }
+    assert!(refused("1.29", "HTTP", "MESH_INTERNAL") && !refused("1.30", "HTTP", "MESH_INTERNAL"));
+}
+
+#[test]
+fn ve10_a_gentle_warm_up() {
+    let refused = |release: &str, aggression: &str| {
+        let warmup =
+            format!("{{loadBalancer: {{simple: RANDOM, warmup: {{duration: 10s, aggression: {aggression}}}}}}}");
+        let found = judge_for(release, "DestinationRule", &format!("{{host: a, trafficPolicy: {warmup}}}"));
+        !found.is_empty()
+    };
+    assert!(refused("1.28", "0.5") && refused("1.30", "0.5") && !refused("1.31", "0.5"));
+    assert!(!refused("1.28", "1.0") && refused("1.31", "0.0"));
 }

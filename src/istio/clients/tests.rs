@@ -9,8 +9,7 @@ use crate::manifest::source::SourceMap;
 fn manifests(text: &str) -> Manifests {
     let mut sources = SourceMap::default();
     let file = sources.add("mesh.yaml", text);
-    let options =
-        load::Options { namespace: "default".into(), unknown_fields: load::UnknownFields::Error, assume_names: false };
+    let options = load::Options { namespace: "default".into(), ..load::Options::default() };
     let loaded = load::read(&sources, &[file], &options);
     assert!(loaded.findings.is_empty(), "{:?}", loaded.findings);
     loaded.manifests

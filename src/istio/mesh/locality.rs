@@ -8,6 +8,7 @@ use smol_str::{SmolStr, format_smolstr};
 use super::{MergedDestinationRule, Mesh, balancers};
 use crate::envoy::proxy::Proxy;
 use crate::manifest::kinds::{KubernetesNode, Labels, LocalityLb, Object};
+use crate::manifest::release::{Difference, Profile};
 
 const REGION: &str = "topology.kubernetes.io/region";
 const ZONE: &str = "topology.kubernetes.io/zone";
@@ -15,7 +16,7 @@ const SUBZONE: &str = "topology.istio.io/subzone";
 const CLUSTER: &str = "topology.istio.io/cluster";
 const NETWORK: &str = "topology.istio.io/network";
 pub(crate) const HOSTNAME: &str = "kubernetes.io/hostname";
-/// Labels with which a workload states its locality itself; the first that is there counts.
+/// Labels with which a workload states its locality itself; the first that is there counts, and the first of all only from VE-18 on.
 const LOCALITY: [&str; 2] = ["topology.istio.io/locality", "istio-locality"];
 /// Older names of the labels that Kubernetes gives Nodes.
 const BETA_REGION: &str = "failure-domain.beta.kubernetes.io/region";
@@ -26,35 +27,47 @@ const DEFAULT_CLUSTER: &str = "Kubernetes";
 /// All labels that tell where a proxy is, but for its node.
 pub(crate) const PLACE: [&str; 5] = [REGION, ZONE, SUBZONE, CLUSTER, NETWORK];
 
-/// The locality that a workload's label states, where dots may stand for slashes; empty where there is none.
+/// The locality that one of these labels of a workload states, where dots may stand for slashes; empty where there is none.
 ///
 /// The topology labels of Kubernetes say nothing here: Istio reads them on Nodes.
-pub(crate) fn stated(labels: &Labels) -> SmolStr {
-    match LOCALITY.iter().find_map(|key| labels.get(key)) {
+fn stated(labels: &Labels, keys: &[&str]) -> SmolStr {
+    match keys.iter().find_map(|key| labels.get(key)) {
         Some(text) if text.contains('/') => text.into(),
         Some(text) => text.replace('.', "/").into(),
         None => SmolStr::default(),
     }
 }
 
-/// Where the Nodes are that the manifests hold.
-#[derive(Debug, Default)]
-pub(crate) struct Nodes(FxHashMap<SmolStr, SmolStr>);
+/// Where the Nodes are that the manifests hold, and which labels of workloads tell where they are.
+#[derive(Debug)]
+pub(crate) struct Nodes {
+    places: FxHashMap<SmolStr, SmolStr>,
+    keys: &'static [&'static str],
+}
 
 impl Nodes {
-    pub(super) fn new(nodes: &[Object<KubernetesNode>]) -> Nodes {
+    pub(super) fn new(nodes: &[Object<KubernetesNode>], profile: Profile) -> Nodes {
         let place = |labels: &Labels| {
             let label = |key, older| labels.get(key).filter(|v| !v.is_empty()).or_else(|| labels.get(older));
             let [region, zone] = [(REGION, BETA_REGION), (ZONE, BETA_ZONE)].map(|(key, older)| label(key, older));
             join([region, zone, labels.get(SUBZONE)].map(Option::unwrap_or_default))
         };
-        Nodes(nodes.iter().map(|n| (n.meta.name.clone(), place(&n.meta.labels))).collect())
+        let [_, older @ ..] = &LOCALITY;
+        Nodes {
+            places: nodes.iter().map(|n| (n.meta.name.clone(), place(&n.meta.labels))).collect(),
+            keys: if profile.has(Difference::LocalityLabel) { &LOCALITY } else { older },
+        }
+    }
+
+    /// The locality that a workload's own label states; empty where there is none.
+    pub(super) fn stated(&self, labels: &Labels) -> SmolStr {
+        stated(labels, self.keys)
     }
 
     /// The locality of a pod (EP-2): what its label states, else where its Node is; empty where neither says.
     pub(crate) fn of_pod(&self, labels: &Labels, node: &str) -> SmolStr {
-        let place = stated(labels);
-        if place.is_empty() { self.0.get(node).cloned().unwrap_or_default() } else { place }
+        let place = self.stated(labels);
+        if place.is_empty() { self.places.get(node).cloned().unwrap_or_default() } else { place }
     }
 
     /// The locality of a proxy: its own topology labels tell it first.
@@ -135,12 +148,23 @@ mod tests {
     #[test]
     fn locality_of_labels() {
         let [new, old] = LOCALITY;
-        assert_eq!(stated(&labels(&[])), "");
-        assert_eq!(stated(&labels(&[(old, "r.z.s")])), "r/z/s");
-        assert_eq!(stated(&labels(&[(old, "r.1/z")])), "r.1/z");
-        assert_eq!(stated(&labels(&[(old, "r.z"), (new, "q")])), "q");
-        assert_eq!(stated(&labels(&[(REGION, "r"), (ZONE, "z")])), "");
+        assert_eq!(stated(&labels(&[]), &LOCALITY), "");
+        assert_eq!(stated(&labels(&[(old, "r.z.s")]), &LOCALITY), "r/z/s");
+        assert_eq!(stated(&labels(&[(old, "r.1/z")]), &LOCALITY), "r.1/z");
+        assert_eq!(stated(&labels(&[(old, "r.z"), (new, "q")]), &LOCALITY), "q");
+        assert_eq!(stated(&labels(&[(REGION, "r"), (ZONE, "z")]), &LOCALITY), "");
         assert_eq!(parts("r/z"), ["r", "z", ""]);
+    }
+
+    #[test]
+    fn ve18_the_newer_label_is_read_from_1_29_on() {
+        let [new, old] = LOCALITY;
+        let stated = |release: &str| {
+            let nodes = Nodes::new(&[], Profile::of(release.parse().expect("a release")));
+            nodes.stated(&labels(&[(old, "r.z"), (new, "q")]))
+        };
+        assert_eq!(stated("1.28"), "r/z");
+        assert_eq!(stated("1.29"), "q");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod host_table;
 pub(crate) mod locality;
 mod pod;
 mod registry;
+mod release;
 mod remarks;
 mod scope;
 pub(crate) mod selector;
@@ -33,11 +34,14 @@ pub(crate) use virtual_service::*;
 
 use crate::envoy::table::Note;
 use crate::manifest::kinds::{Gateway, Manifests, MeshConfig, Object, Sidecar};
+use crate::manifest::release::Profile;
 use crate::parallel;
 
 /// All that was loaded and admitted, resolved as far as it doesn't depend on a proxy.
 #[derive(Debug)]
 pub(crate) struct Mesh {
+    /// Which Istio resolves it.
+    pub profile: Profile,
     pub config: MeshConfig,
     /// In the order ORD-2.
     pub services: Vec<Arc<Service>>,
@@ -64,14 +68,13 @@ impl Mesh {
         let mut notes = Vec::new();
         registry::assign_cluster_ips(&mut manifests.services);
         pod::assign_addresses(&mut manifests.pods);
-        let config = std::mem::take(&mut manifests.mesh_config);
+        let profile = manifests.profile;
+        let config = release::as_read_by(profile, std::mem::take(&mut manifests.mesh_config));
         remarks::not_evaluated(&manifests.not_modelled, &config, &mut notes);
         remarks::addresses_without_domain(&manifests.service_entries, &mut notes);
-        let services: Vec<Arc<Service>> = registry::services(&manifests.services, &manifests.service_entries, &config)
-            .into_iter()
-            .map(Arc::new)
-            .collect();
-        let nodes = locality::Nodes::new(&manifests.nodes);
+        let services: Vec<Arc<Service>> =
+            registry::services(&manifests, &config, profile).into_iter().map(Arc::new).collect();
+        let nodes = locality::Nodes::new(&manifests.nodes, profile);
         let virtual_services = std::mem::take(&mut manifests.virtual_services);
         let (mut rule_notes, mut virtual_service_notes) = (Vec::new(), Vec::new());
         let (endpoints, (destination_rules, virtual_services)) = parallel::join(
@@ -96,6 +99,7 @@ impl Mesh {
             nodes,
             notes,
             config,
+            profile,
         }
     }
 

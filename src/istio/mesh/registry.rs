@@ -9,9 +9,10 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::{Address, Port, Protocol, Registry, Resolution, Service, TrafficDistribution, Visibility};
 use crate::manifest::kinds::{
-    self, Labels, Location, MeshConfig, Object, ObjectMeta, ServiceEntry, ServiceEntryVisibility, ServiceType,
-    TargetPort, TransportProtocol,
+    self, Labels, Location, Manifests, MeshConfig, Namespace, Object, ObjectMeta, ServiceEntry, ServiceEntryVisibility,
+    ServiceType, TargetPort, TransportProtocol,
 };
+use crate::manifest::release::{Difference, Profile};
 
 /// Annotation with which a Service says who may see it (SV-5).
 const EXPORT_TO: &str = "networking.istio.io/exportTo";
@@ -26,14 +27,12 @@ pub(super) const SESSION_LABELS: [&str; 2] = ["istio.io/persistent-session", "is
 ///
 /// Services that are equal in that order stay in input order: Services first, then ServiceEntries by creation, their
 /// hosts and addresses as listed.
-pub(super) fn services(
-    services: &[Object<kinds::Service>],
-    entries: &[Object<ServiceEntry>],
-    config: &MeshConfig,
-) -> Vec<Service> {
-    let mut all: Vec<Service> = services.iter().map(|s| from_kubernetes(s, config)).collect();
-    for entry in by_creation(entries) {
-        from_service_entry(entry, config, &mut all);
+pub(super) fn services(manifests: &Manifests, config: &MeshConfig, profile: Profile) -> Vec<Service> {
+    let namespaces = NamespaceDistributions::new(&manifests.namespaces, profile);
+    let of_kubernetes = manifests.services.iter().map(|s| from_kubernetes(s, config, &namespaces));
+    let mut all: Vec<Service> = of_kubernetes.collect();
+    for entry in by_creation(&manifests.service_entries) {
+        from_service_entry(entry, config, profile, &namespaces, &mut all);
     }
     all.sort_by(|a, b| (a.created, &a.name, &a.namespace).cmp(&(b.created, &b.name, &b.namespace)));
     attach_aliases(&mut all);
@@ -53,7 +52,11 @@ pub(super) fn kubernetes_hostname(meta: &ObjectMeta, config: &MeshConfig) -> Smo
 }
 
 /// SV-1 to SV-5.
-fn from_kubernetes(object: &Object<kinds::Service>, config: &MeshConfig) -> Service {
+fn from_kubernetes(
+    object: &Object<kinds::Service>,
+    config: &MeshConfig,
+    namespaces: &NamespaceDistributions,
+) -> Service {
     let (meta, spec) = (&object.meta, &object.spec);
     let resolution = if is_headless(spec) {
         Resolution::Passthrough
@@ -93,7 +96,7 @@ fn from_kubernetes(object: &Object<kinds::Service>, config: &MeshConfig) -> Serv
         at: object.at,
         aliases: Vec::new(),
         node_local: spec.internal_traffic_policy_local,
-        traffic_distribution: traffic_distribution(&spec.traffic_distribution, &meta.annotations),
+        traffic_distribution: namespaces.or_own(&spec.traffic_distribution, meta),
         persistent_session: SESSION_LABELS.iter().any(|l| meta.labels.get(l).is_some()),
         races_connections: false,
         resolution,
@@ -128,8 +131,34 @@ fn traffic_distribution(field: &str, annotations: &Labels) -> TrafficDistributio
     }
 }
 
+/// VE-21: what the annotations of Namespaces say of the services in them.
+struct NamespaceDistributions(FxHashMap<SmolStr, TrafficDistribution>);
+
+impl NamespaceDistributions {
+    /// Empty for releases in which nothing is inherited.
+    fn new(namespaces: &[Object<Namespace>], profile: Profile) -> NamespaceDistributions {
+        let read = namespaces.iter().filter(|_| profile.has(Difference::NamespaceTrafficDistribution));
+        let all = read.map(|n| (n.meta.name.clone(), traffic_distribution("", &n.meta.annotations)));
+        NamespaceDistributions(all.filter(|(_, distribution)| *distribution != TrafficDistribution::Any).collect())
+    }
+
+    /// What an object says itself, else its namespace.
+    fn or_own(&self, field: &str, meta: &ObjectMeta) -> TrafficDistribution {
+        match traffic_distribution(field, &meta.annotations) {
+            TrafficDistribution::Any => self.0.get(&meta.namespace).copied().unwrap_or_default(),
+            own => own,
+        }
+    }
+}
+
 /// SE-1 to SE-6: appends one service for each (host, address) pair.
-fn from_service_entry(object: &Object<ServiceEntry>, config: &MeshConfig, out: &mut Vec<Service>) {
+fn from_service_entry(
+    object: &Object<ServiceEntry>,
+    config: &MeshConfig,
+    profile: Profile,
+    namespaces: &NamespaceDistributions,
+    out: &mut Vec<Service>,
+) {
     let (meta, spec) = (&object.meta, &object.spec);
     let ports: Vec<Port> = spec
         .ports
@@ -182,9 +211,10 @@ fn from_service_entry(object: &Object<ServiceEntry>, config: &MeshConfig, out: &
                 at: object.at,
                 aliases: Vec::new(),
                 node_local: false,
-                traffic_distribution: traffic_distribution("", &meta.annotations),
+                traffic_distribution: namespaces.or_own("", meta),
                 persistent_session: false,
-                races_connections: meta.annotations.get(CONNECT_STRATEGY) == Some("RACE_FIRST_TCP_CONNECT"),
+                races_connections: profile.has(Difference::ConnectStrategy)
+                    && meta.annotations.get(CONNECT_STRATEGY) == Some("RACE_FIRST_TCP_CONNECT"),
             });
         }
     }
@@ -307,6 +337,35 @@ mod tests {
         let names = |list: &[&str]| list.iter().map(SmolStr::new).collect();
         let spec = ServiceEntry { hosts: names(hosts), addresses: names(addresses), ..ServiceEntry::default() };
         object(Kind::ServiceEntry, "default", "e", spec)
+    }
+
+    fn services(
+        services: &[Object<kinds::Service>],
+        entries: &[Object<ServiceEntry>],
+        config: &MeshConfig,
+    ) -> Vec<Service> {
+        let manifests =
+            Manifests { services: services.to_vec(), service_entries: entries.to_vec(), ..Manifests::default() };
+        super::services(&manifests, config, Profile::default())
+    }
+
+    #[test]
+    fn ve21_a_namespace_speaks_for_its_services_from_1_30_on() {
+        let mut namespace = object(Kind::Namespace, "", "default", Namespace {});
+        namespace.meta.annotations = [(TRAFFIC_DISTRIBUTION.into(), "PreferSameNode".into())].into_iter().collect();
+        let own = |field: &str| {
+            let spec = kinds::Service { traffic_distribution: field.into(), ..Default::default() };
+            object(Kind::Service, "default", "s", spec)
+        };
+        let distribution = |release: &str, field: &str| {
+            let manifests =
+                Manifests { services: vec![own(field)], namespaces: vec![namespace.clone()], ..Manifests::default() };
+            let profile = Profile::of(release.parse().expect("a release"));
+            super::services(&manifests, &MeshConfig::default(), profile)[0].traffic_distribution
+        };
+        assert_eq!(distribution("1.29", ""), TrafficDistribution::Any);
+        assert_eq!(distribution("1.30", ""), TrafficDistribution::PreferSameNode);
+        assert_eq!(distribution("1.30", "PreferClose"), TrafficDistribution::PreferSameZone);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::Mesh;
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::manifest::kinds::Labels;
 use crate::manifest::load;
+use crate::manifest::release::Profile;
 use crate::manifest::source::SourceMap;
 
 /// The mesh of YAML documents; they must be readable.
@@ -14,6 +15,15 @@ pub(crate) fn mesh(yaml: &str) -> Mesh {
     let file = sources.add("test.yaml", yaml);
     let loaded = load::read(&sources, &[file], &load::Options::default());
     assert!(loaded.findings.is_empty(), "{:?}", loaded.findings);
+    Mesh::build(loaded.manifests)
+}
+
+/// The same as a release resolves it.
+pub(crate) fn mesh_for(release: &str, yaml: &str) -> Mesh {
+    let mut sources = SourceMap::default();
+    let file = sources.add("test.yaml", yaml);
+    let profile = Profile::of(release.parse().expect("a release"));
+    let loaded = load::read(&sources, &[file], &load::Options { profile, ..load::Options::default() });
     Mesh::build(loaded.manifests)
 }
 

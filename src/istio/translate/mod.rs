@@ -22,6 +22,7 @@ use std::sync::Arc;
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::table::{Note, RouteTable};
 use crate::istio::mesh::{MergedDestinationRule, Mesh, Scope, Service};
+use crate::manifest::kinds::{ConnectionSettings, EscapedSlashes, Underscores};
 
 pub(crate) use clusters::{Crash, crash};
 pub(crate) use parts::Parts;
@@ -90,9 +91,24 @@ impl Parts<'_> {
             route_configs,
             clusters,
             path_normalization: mesh.config.path_normalization,
+            connection_settings: connection_settings(mesh, proxy),
             names: names::name_table(&cx),
             service_ports: gateway::service_ports(&cx),
             notes: cx.notes.into_inner(),
         }
+    }
+}
+
+/// VE-14: the mesh's settings. Profile EDGE fills in on gateways what they leave open.
+fn connection_settings(mesh: &Mesh, proxy: &Proxy) -> ConnectionSettings {
+    let given = mesh.config.connection_settings.unwrap_or_default();
+    if !given.edge || proxy.kind != ProxyKind::Gateway {
+        return given;
+    }
+    ConnectionSettings {
+        merge_slashes: given.merge_slashes.or(Some(true)),
+        escaped_slashes: given.escaped_slashes.or(Some(EscapedSlashes::Redirect)),
+        underscores: given.underscores.or(Some(Underscores::Reject)),
+        ..given
     }
 }

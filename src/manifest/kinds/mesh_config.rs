@@ -20,6 +20,8 @@ pub(crate) struct MeshConfig {
     pub locality_lb_setting: Option<LocalityLb>,
     pub enable_auto_mtls: bool,
     pub path_normalization: PathNormalizationType,
+    /// `defaultConfig.connectionSettings` (VE-14).
+    pub connection_settings: Option<ConnectionSettings>,
     /// 0: no `http_proxy` listener.
     pub proxy_http_port: u16,
     /// Where the proxy takes the connections that its pod makes.
@@ -44,6 +46,41 @@ pub(crate) struct DefaultTrafficPolicy {
 pub(crate) enum ServiceEntryVisibility {
     Namespace,
     None,
+}
+
+/// `defaultConfig.connectionSettings`, as far as it decides what routes see of a request (VE-14).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ConnectionSettings {
+    /// Profile EDGE: gateways fill in what is unset.
+    pub edge: bool,
+    pub merge_slashes: Option<bool>,
+    pub escaped_slashes: Option<EscapedSlashes>,
+    pub underscores: Option<Underscores>,
+}
+
+/// What becomes of `%2F` and `%5C` in paths: Envoy's `path_with_escaped_slashes_action`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) enum EscapedSlashes {
+    /// They stay.
+    #[default]
+    Keep,
+    /// The request is answered 400.
+    Reject,
+    /// The client is redirected to the path with `/` and `\`, normalised.
+    Redirect,
+    /// They become `/` and `\`.
+    Unescape,
+}
+
+/// What becomes of headers with `_` in their names: Envoy's `headers_with_underscores_action`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Underscores {
+    #[default]
+    Allow,
+    /// The request is answered 400.
+    Reject,
+    /// The header is dropped.
+    Drop,
 }
 
 /// `pathNormalization.normalization`.
@@ -75,6 +112,7 @@ impl Default for MeshConfig {
             locality_lb_setting: None,
             enable_auto_mtls: true,
             path_normalization: PathNormalizationType::Default,
+            connection_settings: None,
             proxy_http_port: 0,
             proxy_listen_port: 15001,
             proxy_inbound_listen_port: 15006,

@@ -34,6 +34,8 @@ pub(crate) use sidecar::*;
 pub(crate) use virtual_service::*;
 pub(crate) use walk::{Header, Visit, VisitBoth};
 
+use crate::manifest::release::Profile;
+
 /// Every object of the loaded sources that bears on routing, by kind, in the order they were read.
 ///
 /// The same (kind, namespace, name) occurs at most once: a later document replaced the earlier one and kept its
@@ -65,4 +67,6 @@ pub(crate) struct Manifests {
     pub not_modelled: Vec<NotModelled>,
     /// MeshConfig found in a ConfigMap `istio`, an IstioOperator or the option `--mesh-config`; defaults where there is none.
     pub mesh_config: MeshConfig,
+    /// Which Istio reads them.
+    pub profile: Profile,
 }

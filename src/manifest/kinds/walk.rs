@@ -128,6 +128,7 @@ mod tests {
             // Ids alone, and what is no object.
             not_modelled: _,
             mesh_config: _,
+            profile: _,
         } = Manifests::default();
         struct Count(usize);
         impl Visit for Count {

@@ -48,7 +48,7 @@ impl Piece<'_> {
         loaded.obscure.extend(self.obscure);
         loaded.manifests.not_modelled.extend(self.not_modelled);
         for source in self.mesh_configs {
-            let findings = source.apply(&mut loaded.manifests.mesh_config, options.unknown_fields);
+            let findings = source.apply(&mut loaded.manifests.mesh_config, options);
             if findings.iter().any(Finding::is_rejection) {
                 loaded.refused.push((source.object.clone(), source.at));
             }

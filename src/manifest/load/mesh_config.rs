@@ -5,7 +5,8 @@ use super::classify::{Class, classify};
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::place::{FilePlaces, Places};
 use crate::manifest::kinds::{Kind, MeshConfig, ObjectId, decode};
-use crate::manifest::schema::{Checker, MESH_CONFIG, UnknownFields};
+use crate::manifest::release::Profile;
+use crate::manifest::schema::{Checker, MESH_CONFIG, as_known};
 use crate::manifest::source::{FileId, Position, SourceMap};
 use crate::manifest::yaml::{self, Node};
 
@@ -37,17 +38,16 @@ impl<'t> MeshConfigSource<'t> {
     }
 
     /// Lays the configuration over `config`, unless something in it is refused.
-    pub(super) fn apply(&self, config: &mut MeshConfig, unknown_fields: UnknownFields) -> Vec<Finding> {
+    pub(super) fn apply(&self, config: &mut MeshConfig, options: &Options) -> Vec<Finding> {
         match &self.content {
             Content::Node(node, findings) => {
                 if !findings.iter().any(Finding::is_rejection) {
-                    decode::mesh_config(node, config);
+                    decode_known(node, options.profile, config);
                 }
                 findings.clone()
             }
             Content::Text(text, text_at) => {
-                let options = Options { unknown_fields, ..Options::default() };
-                let mut findings = apply_text(text, FileId::default(), Some(&self.object), &options, config);
+                let mut findings = apply_text(text, FileId::default(), Some(&self.object), options, config);
                 for finding in &mut findings {
                     finding.at = within_text(*text_at, finding.at);
                     let dot = if finding.path.is_empty() { "" } else { "." };
@@ -134,7 +134,7 @@ fn apply_document(
         Class::Modelled(Kind::ConfigMap) if object.is_none() => {
             let id = super::object::id_of(root, Kind::ConfigMap, &options.namespace);
             MeshConfigSource::config_map(id, root, places)
-                .map(|source| source.apply(config, options.unknown_fields))
+                .map(|source| source.apply(config, options))
                 .unwrap_or_default()
         }
         Class::IstioOperator => match root.at("spec.meshConfig") {
@@ -155,9 +155,14 @@ fn apply_at(
 ) -> Vec<Finding> {
     let findings = check(node, object, places, path, options);
     if !findings.iter().any(Finding::is_rejection) {
-        decode::mesh_config(node, config);
+        decode_known(node, options.profile, config);
     }
     findings
+}
+
+/// Lays what that Istio knows of a configuration over `config`.
+fn decode_known(node: &Node<'_>, profile: Profile, config: &mut MeshConfig) {
+    decode::mesh_config(&as_known(node, &MESH_CONFIG, profile), config);
 }
 
 /// What is wrong with the shape of a mesh configuration.
@@ -168,7 +173,7 @@ pub(super) fn check(
     path: &str,
     options: &Options,
 ) -> Vec<Finding> {
-    Checker::new(places, object, options.unknown_fields).check(node, &MESH_CONFIG, path)
+    Checker::new(places, object, options.unknown_fields, options.profile).check(node, &MESH_CONFIG, path)
 }
 
 /// Lays a node of a file, such as `mesh` of a scenario, over `config`. `path` is the node's own, for messages.
@@ -179,10 +184,9 @@ pub(crate) fn apply_mesh_config(
     path: &str,
     file: FileId,
     text: &str,
-    unknown_fields: UnknownFields,
+    options: &Options,
     config: &mut MeshConfig,
 ) -> Vec<Finding> {
     let places = FilePlaces::new(file, text);
-    let options = Options { unknown_fields, ..Options::default() };
-    apply_at(node, path, None, places.document(0), &options, config)
+    apply_at(node, path, None, places.document(0), options, config)
 }

@@ -13,6 +13,7 @@ mod classify;
 mod decode_tests;
 mod document;
 mod duplicates;
+mod installed;
 mod looks;
 mod mesh_config;
 mod names;
@@ -31,11 +32,13 @@ use smol_str::SmolStr;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::place::FilePlaces;
 use crate::manifest::kinds::{Kind, Manifests, ObjectId};
+use crate::manifest::release::Profile;
 use crate::manifest::source::{FileId, Position, SourceMap};
 use crate::manifest::yaml;
 
 pub(crate) use crate::manifest::schema::{Unknown, UnknownFields};
 pub(crate) use duplicates::{Overlaid, replace_duplicates};
+pub(crate) use installed::{Installed, installed};
 use names::Names;
 
 pub(crate) use mesh_config::{apply_mesh_config, read_mesh_config};
@@ -53,11 +56,18 @@ pub(crate) struct Options {
     pub unknown_fields: UnknownFields,
     /// Give documents without `metadata.name` one, instead of leaving them out or refusing them.
     pub assume_names: bool,
+    /// Which Istio they are for.
+    pub profile: Profile,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { namespace: SmolStr::new_static("default"), unknown_fields: UnknownFields::Error, assume_names: false }
+        Options {
+            namespace: SmolStr::new_static("default"),
+            unknown_fields: UnknownFields::Error,
+            assume_names: false,
+            profile: Profile::default(),
+        }
     }
 }
 
@@ -129,6 +139,8 @@ fn read_with(sources: &SourceMap, files: &[FileId], options: &Options, names: &N
         })
         .collect();
     let mut loaded = Loaded::default();
+    loaded.manifests.profile = options.profile;
+    loaded.refused_objects.profile = options.profile;
     for piece in pieces {
         piece.add_to(&mut loaded, options);
     }

@@ -82,7 +82,7 @@ pub(super) fn id_of(root: &Node<'_>, kind: Kind, namespace: &SmolStr) -> ObjectI
 /// Gives the unknown fields besides where nothing but these and the metadata is wrong.
 pub(super) fn check(root: &Node<'_>, id: &ObjectId, context: &Context<'_>) -> (Vec<Finding>, Option<Vec<Unknown>>) {
     let Some(shape) = schema::of_kind(&id.kind) else { return (Vec::new(), None) };
-    let checker = Checker::new(context.places, Some(id), context.options.unknown_fields);
+    let checker = Checker::new(context.places, Some(id), context.options.unknown_fields, context.options.profile);
     let (mut findings, unknown) = checker.check_object(root, shape);
     if id.name.is_empty() {
         findings.push(no_name(root, id, context));
@@ -160,6 +160,8 @@ pub(super) fn beside(root: &Node<'_>, id: ObjectId, context: &Context<'_>) -> Pa
 
 /// Decodes an object that passed its check.
 pub(super) fn decode(root: &Node<'_>, id: ObjectId, context: &Context<'_>, findings: &mut Vec<Finding>) -> Parsed {
+    let known = schema::of_kind(&id.kind).map(|shape| schema::as_known(root, shape, context.options.profile));
+    let root = known.as_deref().unwrap_or(root);
     let decoder = Decoder { places: context.places };
     let mut meta = decode::metadata(root, &context.options.namespace);
     meta.namespace = id.namespace.clone();

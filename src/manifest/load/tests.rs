@@ -513,3 +513,72 @@ fn scenario_pods_are_named_by_count() {
     let pods: Vec<_> = manifests.pods.iter().map(|pod| (pod.id.name.as_str(), pod.spec.ready)).collect();
     assert_eq!(pods, [("r", None), ("r-0", Some(false)), ("r-1", Some(false))]);
 }
+
+/// The objects as a release keeps them, and what it says.
+fn load_for(release: &str, text: &str) -> (Manifests, Vec<String>) {
+    let mut sources = SourceMap::default();
+    let file = sources.add("test.yaml", text);
+    let profile = Profile::of(release.parse().expect("a release"));
+    let loaded = read(&sources, &[file], &Options { profile, ..Options::default() });
+    let told = told(&loaded);
+    (loaded.manifests, told)
+}
+
+#[test]
+fn ve2_ve15_fields_that_a_release_does_not_have_are_dropped() {
+    let vs = virtual_service("  http: [{redirect: {authority: a.b, prefixRewrite: /x}}]\n");
+    let prefix = |release: &str| {
+        let (manifests, told) = load_for(release, &vs);
+        let redirect = manifests.virtual_services[0].spec.http[0].redirect.clone();
+        (redirect.expect("a redirect").prefix_rewrite.to_string(), told)
+    };
+    let message = "M129 6:38 spec.http[0].redirect.prefixRewrite: Istio 1.30 has no field `prefixRewrite` here; it is ignored \
+                   (VE-2)";
+    assert_eq!(prefix("1.30"), (String::new(), vec![message.to_owned()]));
+    assert_eq!(prefix("1.31"), ("/x".to_owned(), Vec::new()));
+
+    let rule = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec: {host: a, trafficPolicy: \
+                {loadBalancer: {simple: RANDOM, backendUtilization: {}}, outlierDetection: {outlierDetectionHttpErrorCodes: \
+                [42]}}}\n";
+    let ids = |release: &str| {
+        let (_, told) = load_for(release, rule);
+        told.iter().map(|line| line.split(' ').next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids("1.30"), ["M129", "M129"]);
+    assert_eq!(ids("1.31"), ["M129", "!M203"]);
+    assert_eq!(ids("master"), ["!M205", "!M203"]);
+}
+
+#[test]
+fn ve19_an_empty_body_was_admitted_once() {
+    let vs = virtual_service("  http: [{directResponse: {status: 200, body: {bytes: \"\"}}}]\n");
+    assert_eq!(load_for("1.28", &vs).1, [""; 0]);
+    assert_eq!(load_for("1.29", &vs).1.len(), 1);
+    let wrong = vs.replace("\"\"", "\"?\"");
+    assert_eq!(load_for("1.28", &wrong).1.len(), 1);
+}
+
+#[test]
+fn ve4_ve5_ve13_ve14_the_mesh_is_configured_as_far_as_the_release_knows() {
+    let operator = |mesh: &str| {
+        format!("apiVersion: install.istio.io/v1alpha1\nkind: IstioOperator\nspec: {{meshConfig: {{{mesh}}}}}\n")
+    };
+    let newer = "defaultTrafficPolicy: {connectionPool: {tcp: {maxConnections: 1}}}, serviceEntryVisibility: {applyToSidecars: \
+                 true, defaultVisibility: NONE}, defaultConfig: {connectionSettings: {profile: EDGE, httpMergeSlashes: true}}";
+    let known = |release: &str| {
+        let (manifests, told) = load_for(release, &operator(newer));
+        let config = manifests.mesh_config;
+        assert_eq!(config.default_traffic_policy.is_some(), config.connection_settings.is_some());
+        (config.service_entry_visibility.is_some(), config.connection_settings.is_some(), told.len())
+    };
+    assert_eq!(known("1.30"), (false, false, 3));
+    assert_eq!(known("1.31"), (true, true, 0));
+
+    let mode = operator("rootNamespace: r, outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS}");
+    let root = |release: &str| {
+        let (manifests, told) = load_for(release, &mode);
+        (manifests.mesh_config.root_namespace.to_string(), told.len())
+    };
+    assert_eq!(root("1.29"), ("istio-system".to_owned(), 1), "the whole configuration can't be read");
+    assert_eq!(root("1.30"), ("r".to_owned(), 0));
+}

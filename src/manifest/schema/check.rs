@@ -9,6 +9,7 @@ use super::{Field, Shape, Type};
 use crate::manifest::diagnostic::{Admission, Finding, Severity};
 use crate::manifest::kinds::place::Places;
 use crate::manifest::kinds::{Nanos, ObjectId};
+use crate::manifest::release::{Difference, Profile};
 use crate::manifest::yaml::{Node, Span, Value, push_index, push_key};
 
 /// What to do about a field that the kind does not have.
@@ -35,6 +36,7 @@ pub(crate) struct Checker<'c> {
     places: Places<'c>,
     object: Option<&'c ObjectId>,
     unknown_fields: UnknownFields,
+    profile: Profile,
     /// Path of the value that is looked at.
     path: String,
     /// Id of the check that the value at hand belongs to.
@@ -49,11 +51,17 @@ pub(crate) struct Checker<'c> {
 
 impl<'c> Checker<'c> {
     /// `object` is what the findings are about; None for a mesh configuration.
-    pub(crate) fn new(places: Places<'c>, object: Option<&'c ObjectId>, unknown_fields: UnknownFields) -> Checker<'c> {
+    pub(crate) fn new(
+        places: Places<'c>,
+        object: Option<&'c ObjectId>,
+        unknown_fields: UnknownFields,
+        profile: Profile,
+    ) -> Checker<'c> {
         Checker {
             places,
             object,
             unknown_fields,
+            profile,
             path: String::new(),
             id: "M100",
             around: Vec::new(),
@@ -146,6 +154,9 @@ impl<'c> Checker<'c> {
             match found.and_then(|at| Some((at, shape.fields.get(at)?))) {
                 // A null field is dropped before anything else (VA-1).
                 Some(_) if entry.value.is_null() => {}
+                Some((_, field)) if let Some(since) = field.since.filter(|since| !self.profile.has(*since)) => {
+                    self.field_of_others(&entry.key, entry.key_span, since);
+                }
                 Some((at, field)) => {
                     seen |= 1 << at;
                     self.under_key(field.name, |this| this.field(&entry.value, field, shape));
@@ -187,7 +198,12 @@ impl<'c> Checker<'c> {
     }
 
     fn at_most_one(&mut self, node: &Node<'_>, group: &[&str]) {
-        let is_there = |name: &&&str| node.get(name).is_some_and(|value| !value.is_null());
+        let shape = self.around.last().map(|(shape, _)| *shape);
+        let is_known = |name: &str| {
+            let field = shape.and_then(|shape| shape.fields.iter().find(|field| field.name == name));
+            field.is_none_or(|field| field.is_in(self.profile))
+        };
+        let is_there = |name: &&&str| node.get(name).is_some_and(|value| !value.is_null()) && is_known(name);
         let given: Vec<&&str> = group.iter().filter(is_there).collect();
         if given.len() > 1 {
             let names: Vec<String> = given.iter().map(|name| format!("`{name}`")).collect();
@@ -211,6 +227,20 @@ impl<'c> Checker<'c> {
             let finding = this.push("M100", severity, span, message);
             finding.admission = admission;
             finding.hint = hint;
+        });
+    }
+
+    /// A field that other releases have. It is no slip, so that nothing is refused for it: the API server, and Istio where it reads
+    /// its own configuration, drop it.
+    fn field_of_others(&mut self, key: &str, span: Span, since: Difference) {
+        let row = since.row();
+        let release = self.profile.release();
+        let message = format!("Istio {release} has no field `{key}` here; it is ignored ({})", row.id);
+        let title = row.title;
+        let first = row.from.first().map(ToString::to_string).unwrap_or_default();
+        self.under_key(key, |this| {
+            this.push("M129", Severity::Warning, span, message).hint =
+                Some(format!("{title} from {first} on; here `kubectl apply` refuses the object"));
         });
     }
 
@@ -241,9 +271,12 @@ impl<'c> Checker<'c> {
                 }
             }
             Type::Word(words) => self.word(node, words),
+            Type::NewWord(words, since) if self.profile.has(*since) => self.word(node, words),
+            Type::NewWord(words, _) => self.word(node, words.split_last().map_or(words, |(_, older)| older)),
             Type::Base64 => {
                 // The API server's format `byte` wants at least one byte.
                 if let Some(text) = self.text(node)
+                    && (!text.is_empty() || self.profile.has(Difference::BodyBytes))
                     && base64::engine::general_purpose::STANDARD.decode(text.as_bytes()).map_or(true, |b| b.is_empty())
                 {
                     let empty = if text.is_empty() { "empty, and not" } else { "not" };

@@ -62,7 +62,7 @@ static RETRY_BUDGET: Shape = Shape::of(
     "M202",
     &[
         field("percent", Type::Number { min: 0.0, max: 100.0 }),
-        field("budgetInterval", ANY_DURATION),
+        field("budgetInterval", ANY_DURATION).since(Difference::BudgetInterval),
         field("minRetryConcurrency", UINT32),
     ],
 );
@@ -76,12 +76,14 @@ static LOAD_BALANCER: Shape = Shape::of(
         ),
         object("consistentHash", &CONSISTENT_HASH),
         object("localityLbSetting", &LOCALITY_LB).id("M206"),
-        object("zoneAwareLbSetting", &ZONE_AWARE_LB).id("M206"),
+        object("zoneAwareLbSetting", &ZONE_AWARE_LB).id("M206").since(Difference::NewPolicyFields),
         object("warmup", &WARMUP).id("M207"),
         field("warmupDurationSecs", DURATION).id("M207"),
+        // Nothing is made of it yet.
+        field("backendUtilization", Type::Any).since(Difference::BackendUtilization),
     ],
 )
-.exclusive(&[&["simple", "consistentHash"]]);
+.exclusive(&[&["simple", "consistentHash", "backendUtilization"]]);
 
 static CONSISTENT_HASH: Shape = Shape::of(
     "M205",
@@ -175,7 +177,7 @@ static HTTP_POOL: Shape = Shape::of(
         field("h2UpgradePolicy", Type::Word(&["DEFAULT", "DO_NOT_UPGRADE", "UPGRADE"])),
         field("useClientProtocol", Type::Bool),
         field("maxConcurrentStreams", INT32),
-        object("http2KeepAlive", &HTTP2_KEEP_ALIVE),
+        object("http2KeepAlive", &HTTP2_KEEP_ALIVE).since(Difference::NewPolicyFields),
     ],
 );
 
@@ -194,7 +196,8 @@ pub(super) static OUTLIER_DETECTION: Shape = Shape::of(
         field("baseEjectionTime", DURATION),
         field("maxEjectionPercent", INT32),
         field("minHealthPercent", INT32),
-        field("outlierDetectionHttpErrorCodes", list(&Type::Int { min: 100, max: 599 })),
+        field("outlierDetectionHttpErrorCodes", list(&Type::Int { min: 100, max: 599 }))
+            .since(Difference::NewPolicyFields),
     ],
 );
 

@@ -55,10 +55,11 @@ pub(super) static SERVER_TLS: Shape = Shape::of(
         field("subjectAltNames", TEXTS),
         field("verifyCertificateSpki", TEXTS),
         field("verifyCertificateHash", TEXTS),
-        field("insecureSkipVerify", Type::Bool),
+        field("insecureSkipVerify", Type::Bool).since(Difference::ServerTlsFields),
         field("minProtocolVersion", TLS_VERSION),
         field("maxProtocolVersion", TLS_VERSION),
         field("cipherSuites", TEXTS),
+        field("ecdhCurves", TEXTS).since(Difference::ServerTlsCurves),
     ],
 )
 .exclusive(&[&["credentialNames", "tlsCertificates"], &["credentialName", "credentialNames"]]);

@@ -23,9 +23,10 @@ pub(crate) static MESH_CONFIG: Shape = Shape::of(
         field("proxyHttpPort", Type::Int { min: 0, max: 65535 }),
         field("proxyListenPort", Type::Int { min: 0, max: 65535 }),
         field("proxyInboundListenPort", Type::Int { min: 0, max: 65535 }),
-        object("defaultTrafficPolicy", &DEFAULT_TRAFFIC_POLICY),
+        object("defaultTrafficPolicy", &DEFAULT_TRAFFIC_POLICY).since(Difference::MeshTrafficPolicy),
         object("tcpKeepalive", &TCP_KEEPALIVE),
-        object("serviceEntryVisibility", &SERVICE_ENTRY_VISIBILITY),
+        object("serviceEntryVisibility", &SERVICE_ENTRY_VISIBILITY).since(Difference::ServiceEntryVisibility),
+        object("defaultConfig", &DEFAULT_CONFIG),
         // Fields that exist and are not modelled.
         field("accessLogEncoding", Type::Any),
         field("accessLogFile", Type::Any),
@@ -34,7 +35,6 @@ pub(crate) static MESH_CONFIG: Shape = Shape::of(
         field("caCertificates", Type::Any),
         field("certificates", Type::Any),
         field("configSources", Type::Any),
-        field("defaultConfig", Type::Any),
         field("defaultProviders", Type::Any),
         field("disableEnvoyListenerLog", Type::Any),
         field("discoverySelectors", Type::Any),
@@ -65,8 +65,48 @@ pub(crate) static MESH_CONFIG: Shape = Shape::of(
 
 static OUTBOUND_TRAFFIC_POLICY: Shape = Shape::of(
     "M100",
-    &[field("mode", Type::Word(&["REGISTRY_ONLY", "ALLOW_ANY", "ALLOW_ANY_DYNAMIC_DNS"])), field("tls", Type::Any)],
+    &[
+        field(
+            "mode",
+            Type::NewWord(&["REGISTRY_ONLY", "ALLOW_ANY", "ALLOW_ANY_DYNAMIC_DNS"], Difference::DynamicDnsModeIsRead),
+        ),
+        field("tls", Type::Any),
+    ],
 );
+
+/// The part of ProxyConfig that bears on routing.
+static DEFAULT_CONFIG: Shape =
+    Shape::of("M100", &[object("connectionSettings", &CONNECTION_SETTINGS).since(Difference::ConnectionSettings)])
+        .open();
+
+/// VE-14; its timeouts and limits pass unseen.
+static CONNECTION_SETTINGS: Shape = Shape::of(
+    "M100",
+    &[
+        text("profile"),
+        field("httpMergeSlashes", Type::Bool),
+        field(
+            "httpPathWithEscapedSlashesAction",
+            Type::Word(&[
+                "PATH_WITH_ESCAPED_SLASHES_UNSPECIFIED",
+                "KEEP_UNCHANGED",
+                "REJECT_REQUEST",
+                "UNESCAPE_AND_REDIRECT",
+                "UNESCAPE_AND_FORWARD",
+            ]),
+        ),
+        field(
+            "httpHeadersWithUnderscoresAction",
+            Type::Word(&[
+                "HEADERS_WITH_UNDERSCORES_UNSPECIFIED",
+                "HEADERS_WITH_UNDERSCORES_ALLOW",
+                "HEADERS_WITH_UNDERSCORES_REJECT_REQUEST",
+                "HEADERS_WITH_UNDERSCORES_DROP_HEADER",
+            ]),
+        ),
+    ],
+)
+.open();
 
 static PATH_NORMALIZATION: Shape = Shape::of(
     "M100",

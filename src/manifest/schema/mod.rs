@@ -13,6 +13,7 @@ mod gateway;
 mod kubernetes;
 mod mesh_config;
 mod metadata;
+mod prune;
 mod rules;
 mod service_entry;
 mod sidecar;
@@ -22,8 +23,10 @@ use crate::manifest::yaml::Node;
 
 pub(crate) use check::{Checker, Unknown, UnknownFields, nearest};
 pub(crate) use mesh_config::MESH_CONFIG;
+pub(crate) use prune::as_known;
 
 use crate::manifest::kinds::Kind;
+use crate::manifest::release::{Difference, Profile};
 
 /// The fields of one object, or of a block within one.
 pub(crate) struct Shape {
@@ -49,6 +52,8 @@ struct Field {
     /// Id of the check that problems with this field belong to; empty: the shape's.
     id: &'static str,
     rule: Option<Rule>,
+    /// Releases without this difference don't have the field; None: all have it.
+    since: Option<Difference>,
 }
 
 /// What a value must be.
@@ -62,7 +67,9 @@ enum Type {
     LenientText,
     /// One of these strings.
     Word(&'static [&'static str]),
-    /// A string with base64 in it.
+    /// One of these strings, the last of which only Istios with the difference know.
+    NewWord(&'static [&'static str], Difference),
+    /// A string with base64 in it, which may be empty only before VE-19.
     Base64,
     /// A string with a Go duration, of at least one millisecond where `positive`.
     Duration {
@@ -115,7 +122,7 @@ const fn list(item: &'static Type) -> Type {
 }
 
 const fn field(name: &'static str, ty: Type) -> Field {
-    Field { name, ty, required: false, id: "", rule: None }
+    Field { name, ty, required: false, id: "", rule: None, since: None }
 }
 
 const fn text(name: &'static str) -> Field {
@@ -140,6 +147,16 @@ impl Field {
     const fn rule(mut self, rule: Rule) -> Field {
         self.rule = Some(rule);
         self
+    }
+
+    const fn since(mut self, difference: Difference) -> Field {
+        self.since = Some(difference);
+        self
+    }
+
+    /// Whether the resource definitions of that Istio have the field.
+    fn is_in(&self, profile: Profile) -> bool {
+        self.since.is_none_or(|difference| profile.has(difference))
     }
 }
 

@@ -92,7 +92,7 @@ static REDIRECT: Shape = Shape::of(
     "M108",
     &[
         text("uri"),
-        text("prefixRewrite"),
+        text("prefixRewrite").since(Difference::PrefixRewrite),
         text("authority"),
         field("port", UINT32),
         field("derivePort", Type::Word(&["FROM_PROTOCOL_DEFAULT", "FROM_REQUEST_PORT"])),

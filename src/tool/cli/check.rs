@@ -171,9 +171,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
             Format::Table => {
                 let color = output::color(args.common.color);
                 let mut title = if name.is_empty() { String::new() } else { format!("{name}\n\n") };
-                if let Some(line) = assumed.line() {
-                    title.push_str(&format!("{line}\n\n"));
-                }
+                title.push_str(&input::premises(&reviewed.istio, &assumed));
                 let LengthArgs { all, top, .. } = args.length;
                 let length = report::check::Length { all, top, width: output::width(), color, option: "--all" };
                 let text = report::check::to_text(&findings, sources, length);

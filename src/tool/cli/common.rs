@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use smol_str::SmolStr;
 
+use crate::manifest::release::{Release, UnknownRelease};
+
 /// Options that every command with manifests takes.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common options")]
@@ -62,6 +64,15 @@ pub(super) struct CommonArgs {
     /// Take a namespace for another, to compare environments: staging=prod (repeatable)
     #[arg(long, value_name = "A=B", value_parser = renamed)]
     pub map_namespace: Vec<(SmolStr, SmolStr)>,
+
+    /// The Istio that reads the manifests: 1.28, 1.29, 1.30, 1.31, a patch release such as 1.30.2, or master. Default: what the
+    /// scenario says, else what the manifests install, else 1.31
+    #[arg(long, value_name = "RELEASE", value_parser = release)]
+    pub istio: Option<Release>,
+
+    /// A flag of Istiod, as in PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS=false (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub istiod_env: Vec<(SmolStr, SmolStr)>,
 
     /// Seed of every random choice
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -149,6 +160,18 @@ pub(super) enum AssumedKind {
     Pods,
     Gateways,
     Names,
+}
+
+fn release(text: &str) -> Result<Release, String> {
+    text.parse().map_err(|unknown: UnknownRelease| unknown.to_string())
+}
+
+/// `NAME=VALUE` of `--istiod-env`.
+fn variable(text: &str) -> Result<(SmolStr, SmolStr), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
+        _ => Err("write NAME=VALUE, as in PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS=false".to_owned()),
+    }
 }
 
 fn assumption(text: &str) -> Result<Assumption, String> {

@@ -113,7 +113,7 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
             exit = Exit::Unusable;
             continue;
         };
-        input::tell_assumed(&workspace.assumed, args.output == Format::Table, &args.common)?;
+        input::tell_premises(&workspace.istio, &workspace.assumed, args.output == Format::Table, &args.common)?;
         let switches = input::switches(&workspace)?;
         let (cases, problems) = cases(&requests, &workspace, &switches, &args.common);
         for problem in problems {

@@ -15,7 +15,7 @@ use crate::manifest::source::SourceMap;
 use crate::tool::files::{Exclude, Places, Session};
 use crate::tool::report::{self, diagnostics};
 use crate::traffic::request_text;
-use crate::traffic::workspace::{self, Assume, Assumed, Inputs, Options, Workspace};
+use crate::traffic::workspace::{self, Asked, Assume, Assumed, Inputs, Istio, Options, Workspace};
 
 fn places<'a>(args: &'a CommonArgs, exclude: &'a Exclude, session: &'a Session) -> Places<'a> {
     let mesh_config = args.mesh_config.as_deref();
@@ -98,6 +98,7 @@ pub(super) fn options(args: &CommonArgs) -> Options {
         skip_invalid: args.invalid == Invalid::Skip,
         assume: assume(args),
         map_namespaces: args.map_namespace.clone(),
+        istio: Asked { release: args.istio, env: args.istiod_env.clone() },
         proxies: args.proxy.clone(),
     }
 }
@@ -128,15 +129,29 @@ fn assume(args: &CommonArgs) -> Assume {
 ///
 /// # Errors
 /// Standard output can't be written to.
-pub(super) fn tell_assumed(assumed: &Assumed, on_the_page: bool, args: &CommonArgs) -> anyhow::Result<()> {
-    match assumed.line() {
-        Some(line) if on_the_page => output::write(format!("{line}\n\n").as_bytes()),
-        Some(line) if !args.quiet => {
-            output::message(&format!("note: {line}"));
-            Ok(())
-        }
-        _ => Ok(()),
+pub(super) fn tell_premises(
+    istio: &Istio,
+    assumed: &Assumed,
+    on_the_page: bool,
+    args: &CommonArgs,
+) -> anyhow::Result<()> {
+    let lines = premises(istio, assumed);
+    if on_the_page {
+        return output::write(lines.as_bytes());
     }
+    if !args.quiet {
+        lines.lines().filter(|line| !line.is_empty()).for_each(|line| output::message(&format!("note: {line}")));
+    }
+    Ok(())
+}
+
+/// What a report rests on, a line each with an empty one behind them: which Istio where it isn't the default, and what is assumed.
+pub(super) fn premises(istio: &Istio, assumed: &Assumed) -> String {
+    let mut lines: Vec<String> = istio.line().into_iter().chain(assumed.line()).collect();
+    if !lines.is_empty() {
+        lines.push("\n".to_owned());
+    }
+    lines.join("\n")
 }
 
 /// Runs the stages and says what there is to say. None: the inputs are unusable, and it was said why.

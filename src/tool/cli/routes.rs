@@ -56,7 +56,7 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
             exit = Exit::Unusable;
             continue;
         };
-        input::tell_assumed(&workspace.assumed, args.output == Format::Table, &args.common)?;
+        input::tell_premises(&workspace.istio, &workspace.assumed, args.output == Format::Table, &args.common)?;
         let view = report::routes::View {
             host: args.host.clone(),
             port: args.port,

@@ -152,7 +152,9 @@ fn of_mesh(mut inputs: Inputs, args: &TestArgs) -> Result<Outcome, Stopped> {
     if tests.is_empty() && wrong.is_empty() {
         return Ok(Outcome::NoTests);
     }
-    if let Err(error) = input::tell_assumed(&workspace.assumed, args.output == Format::Table, &args.common) {
+    if let Err(error) =
+        input::tell_premises(&workspace.istio, &workspace.assumed, args.output == Format::Table, &args.common)
+    {
         output::message(&format!("error: {error:#}"));
         return Err(Stopped);
     }

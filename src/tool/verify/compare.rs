@@ -281,6 +281,7 @@ fn route(router: &Router, found: Found, position: Option<(u32, u32)>) -> String 
     let config = match found {
         Found::Http { end: HttpEnd::NoVirtualHost { config }, .. } => Some(config),
         Found::Http { end: HttpEnd::RequireTls { config, .. }, .. } => Some(config),
+        Found::Http { end: HttpEnd::PathRedirect { virtual_host }, .. } => virtual_host.map(|(config, _)| config),
         Found::Http { end: HttpEnd::NoRoute { config, .. }, .. } => Some(config),
         Found::Http { end: HttpEnd::Route { config, .. }, .. } => Some(config),
         _ => None,

@@ -34,7 +34,7 @@ use crate::envoy::request::Request;
 
 pub(crate) use compare::Difference;
 pub(crate) use plan::plan;
-pub(crate) use program::{MODELLED_VERSION, Program};
+pub(crate) use program::Program;
 pub(crate) use run::{Options, Sums, judge_shares, run};
 pub(crate) use shares::ShareTest;
 #[cfg(test)]

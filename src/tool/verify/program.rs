@@ -5,8 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The version whose behaviour is modelled.
-pub(crate) const MODELLED_VERSION: &str = "1.40";
+use crate::manifest::release::Release;
 
 /// An Envoy that can be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +31,16 @@ pub(crate) enum NoProgram {
 }
 
 impl Program {
+    /// `40` of `1.40.0`.
+    pub(crate) fn minor(&self) -> u32 {
+        self.version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether it is of the line that comes with that Istio, so that decisions are to agree.
+    pub(crate) fn comes_with(&self, istio: Release) -> bool {
+        self.version.strip_prefix(istio.envoy()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+
     /// The named binary, else `envoy` in the folders of `search`, a list as in `PATH`.
     ///
     /// # Errors
@@ -67,6 +76,14 @@ fn version(said: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_envoy_comes_with_its_istio() {
+        let program = |version: &str| Program { path: PathBuf::new(), version: version.into() };
+        let comes_with = |version: &str, istio: &str| program(version).comes_with(istio.parse().expect("a release"));
+        assert!(comes_with("1.37.0", "1.29") && comes_with("1.40.0", "master") && comes_with("1.38.3", "1.30.2"));
+        assert!(!comes_with("1.40.0", "1.31") && !comes_with("1.370.0", "1.29"));
+    }
 
     #[test]
     fn other_programs_are_told_from_envoy() {

@@ -98,7 +98,9 @@ impl Session {
     pub(super) fn start(program: &Program, exported: &Value, router: &Router, has_ipv6: bool) -> io::Result<Session> {
         let mut process = Process::prepare(program)?;
         let folder = process.folder().to_path_buf();
-        for file in bootstrap::files(exported, bootstrap::Site { router, folder: &folder, has_ipv6 }) {
+        for file in
+            bootstrap::files(exported, bootstrap::Site { router, folder: &folder, envoy: program.minor(), has_ipv6 })
+        {
             std::fs::write(folder.join(&file.name), serde_json::to_vec(&file.content)?)?;
         }
         let back_end = BackEnd::start(&folder.join(bootstrap::BACK_END_SOCKET))?;

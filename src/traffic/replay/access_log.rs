@@ -181,6 +181,9 @@ fn line<'a>(
 fn details(outcome: Outcome, found: Found) -> &'static str {
     match outcome {
         Outcome::Delivered | Outcome::Passthrough => "via_upstream",
+        Outcome::Redirect if matches!(found, Found::Http { end: HttpEnd::PathRedirect { .. }, .. }) => {
+            "path_normalization_failed"
+        }
         Outcome::Redirect | Outcome::DirectResponse => "direct_response",
         Outcome::FaultAbort => "fault_filter_abort",
         Outcome::NoRoute => "route_not_found",

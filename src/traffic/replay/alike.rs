@@ -143,7 +143,7 @@ fn look(view: &View, request: &RequestView<'_>, sender: Sender<'_>) -> (Place, T
         Found::Http { end, .. } => match end {
             HttpEnd::Refused(_) | HttpEnd::NoRouteConfig | HttpEnd::NoVirtualHost { .. } => name(request, ""),
             HttpEnd::NoRoute { .. } => name(request, beginning(request.path)),
-            HttpEnd::RequireTls { .. } => Told::Nothing,
+            HttpEnd::RequireTls { .. } | HttpEnd::PathRedirect { .. } => Told::Nothing,
             HttpEnd::Route { config, virtual_host, route } => {
                 match view.router.route(config, virtual_host, route).map(|r| &r.action) {
                     Some(RouteAction::Forward(f)) if !f.hash_policies.is_empty() => session(view, sender),

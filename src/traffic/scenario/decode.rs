@@ -6,10 +6,11 @@ use smol_str::SmolStr;
 
 use super::decode_stream::stream;
 use super::fields::{Fields, Reader, nearest};
-use super::{Scenario, ScenarioPod, ScenarioProxy};
+use super::{FlagSetting, Scenario, ScenarioIstio, ScenarioPod, ScenarioProxy};
 use crate::envoy::proxy::ProxyKind;
 use crate::manifest::diagnostic::Finding;
 use crate::manifest::load::PODS_MAX;
+use crate::manifest::release::Release;
 use crate::manifest::source::FileId;
 use crate::manifest::yaml::{self, LineIndex, Node};
 
@@ -24,6 +25,7 @@ const SCENARIO: &[&str] = &[
     "pods",
     "streams",
     "tests",
+    "istio",
     "envoy",
 ];
 
@@ -92,8 +94,57 @@ fn top(r: &mut Reader<'_>, root: &Node<'_>, s: &mut Scenario) {
             );
         }
     }
+    s.istio = f.get("istio").and_then(|(node, path)| istio(r, node, &path));
     if let Some((node, path)) = f.get("envoy") {
         switches(r, node, &path, s);
+    }
+}
+
+/// A release, or an object with a release, flags and a compatibility profile.
+fn istio(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<ScenarioIstio> {
+    if node.as_map().is_none() {
+        return Some(ScenarioIstio { release: release(r, node, path), ..ScenarioIstio::default() });
+    }
+    let f = r.object(node, path, &["release", "env", "compatibilityVersion"])?;
+    let mut istio = ScenarioIstio {
+        release: f.get("release").and_then(|(n, p)| release(r, n, &p)),
+        compatibility: f.get("compatibilityVersion").and_then(|(n, p)| release(r, n, &p)),
+        env: Vec::new(),
+    };
+    if let Some((env, path)) = f.get("env") {
+        let Some(entries) = env.as_map() else {
+            r.wrong_kind(env, &path, "an object");
+            return None;
+        };
+        for e in entries {
+            match e.value.to_text() {
+                Some(value) => {
+                    let (name, at) = (SmolStr::new(&e.key), r.position(e.value.span));
+                    istio.env.push(FlagSetting { name, value: SmolStr::new(value), at });
+                }
+                None => r.problem(e.value.span, &format!("{path}.{}", e.key), "a flag is true or false", None),
+            }
+        }
+    }
+    Some(istio)
+}
+
+/// A release as it is written: without quotes 1.30 is a number.
+fn release(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Release> {
+    let text = match node.as_str() {
+        Some(text) => text,
+        None if node.as_f64().is_some() => node.span.slice(r.text),
+        None => {
+            r.wrong_kind(node, path, "a release");
+            return None;
+        }
+    };
+    match text.parse::<Release>() {
+        Ok(release) => Some(release),
+        Err(unknown) => {
+            r.problem(node.span, path, unknown.to_string(), None);
+            None
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use smol_str::SmolStr;
 
 use crate::envoy::proxy::ProxyKind;
 use crate::manifest::kinds::Labels;
+use crate::manifest::release::Release;
 use crate::manifest::source::Position;
 
 /// A scenario as its author wrote it.
@@ -41,8 +42,27 @@ pub(crate) struct Scenario {
     pub streams: Vec<Stream>,
     /// `tests` is present.
     pub has_tests: bool,
+    /// Which Istio it is about.
+    pub istio: Option<ScenarioIstio>,
     /// Switches of the modelled Envoy (`envoy`), by name.
     pub switches: serde_json::Map<String, serde_json::Value>,
+}
+
+/// `istio`: a release, or an object with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ScenarioIstio {
+    pub release: Option<Release>,
+    pub compatibility: Option<Release>,
+    /// Variables of Istiod's environment, in order.
+    pub env: Vec<FlagSetting>,
+}
+
+/// One variable of Istiod's environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FlagSetting {
+    pub name: SmolStr,
+    pub value: SmolStr,
+    pub at: Position,
 }
 
 /// One entry of `proxies`.

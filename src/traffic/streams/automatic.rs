@@ -146,8 +146,12 @@ fn http(router: &Router, listener: &Listener, chain: &FilterChain, host: &Virtua
         }
     }
     if host.require_tls {
-        // No route is ever looked at; one plain request shows the redirect.
-        classes = vec![Class::new(1.0, witness::plain(&site, "/"))];
+        // No route is ever looked at; one plain request shows the redirect, unless a narrower domain takes it.
+        let request = witness::plain(&site, "/");
+        let found = router.find(&RequestView::from(&request));
+        let is_redirected = matches!(found, Found::Http { end: HttpEnd::RequireTls { config, virtual_host }, .. }
+            if router.virtual_host(config, virtual_host).is_some_and(|v| v.name == host.name));
+        classes = is_redirected.then(|| Class::new(1.0, request)).into_iter().collect();
     }
     HostStream { name: host.name.clone(), classes }
 }

@@ -4,11 +4,13 @@
 //! the proxies. Nothing here reads files or prints; what is to be said comes back as findings and notes.
 
 mod assume;
+mod istio;
 mod namespaces;
 mod proxies;
 mod refused;
 
 pub(crate) use assume::{Assume, Assumed, AssumedPods};
+pub(crate) use istio::{Asked, Istio};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -40,6 +42,8 @@ pub(crate) struct Options {
     pub assume: Assume,
     /// Namespaces that are taken for others.
     pub map_namespaces: Vec<(SmolStr, SmolStr)>,
+    /// Which Istio reads them, where somebody says so.
+    pub istio: Asked,
     /// `--proxy` texts; empty: all of the scenario, else all clients that the manifests know, as for `any`.
     pub proxies: Vec<String>,
 }
@@ -89,6 +93,8 @@ pub(crate) struct Workspace {
     /// What came of what is laid over the manifests; None where nothing is.
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command line shows it"))]
     pub overlaid: Option<Overlaid>,
+    /// Which Istio it is.
+    pub istio: Istio,
     /// Documents that were read.
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command line shows it"))]
     pub documents: usize,
@@ -120,6 +126,9 @@ pub(crate) struct Reviewed {
     /// What came of what is laid over the manifests; None where nothing is.
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command line shows it"))]
     pub overlaid: Option<Overlaid>,
+    /// Which Istio it is.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command line shows it"))]
+    pub istio: Istio,
     /// Hosts that got an assumed Service, sorted.
     pub assumed: Vec<SmolStr>,
     pub scenario: Option<Scenario>,
@@ -129,6 +138,7 @@ pub(crate) struct Reviewed {
 
 /// The documents of `inputs` as the API server would leave them, and all that is to be said about them.
 struct Admitted {
+    istio: Istio,
     manifests: Manifests,
     /// What is in force nowhere.
     refused: Manifests,
@@ -140,13 +150,15 @@ struct Admitted {
 }
 
 fn admit(inputs: &Inputs, options: &Options) -> Admitted {
+    let mut findings = inputs.findings.clone();
+    let istio = istio::resolve(inputs, &options.istio, &mut findings);
     let load_options = load::Options {
         namespace: options.namespace.clone(),
         unknown_fields: options.unknown_fields,
         assume_names: options.assume.names,
+        profile: istio.profile,
     };
     let mut loaded = load::read(&inputs.sources, &inputs.manifests, &load_options);
-    let mut findings = inputs.findings.clone();
     findings.append(&mut loaded.findings);
     findings.extend(nothing_understood(&loaded, inputs, &findings));
     mesh_config(&mut loaded.manifests.mesh_config, inputs, &load_options, &mut findings);
@@ -171,7 +183,7 @@ fn admit(inputs: &Inputs, options: &Options) -> Admitted {
         pods.iter_mut().for_each(|pod| pod.namespace = renaming.namespace(&pod.namespace));
         load::add_scenario_pods(&mut manifests, &pods);
     }
-    Admitted { manifests, refused, findings, overlaid, documents: loaded.documents, named: loaded.named }
+    Admitted { istio, manifests, refused, findings, overlaid, documents: loaded.documents, named: loaded.named }
 }
 
 /// An answer about nothing would look like a good one.
@@ -217,6 +229,7 @@ fn withdraw_superseded(findings: &mut [Finding], manifests: &Manifests) {
 
 /// Lays the scenario's `mesh`, then the mesh configuration file, over what the manifests gave.
 fn mesh_config(config: &mut MeshConfig, inputs: &Inputs, options: &load::Options, findings: &mut Vec<Finding>) {
+    let before = findings.len();
     if let Some((file, scenario)) = &inputs.scenario
         && scenario.has_mesh
         && let Some(source) = inputs.sources.file(*file)
@@ -225,10 +238,14 @@ fn mesh_config(config: &mut MeshConfig, inputs: &Inputs, options: &load::Options
         && let Some(node) = document.root.get("mesh")
     {
         let text = &source.text;
-        findings.extend(load::apply_mesh_config(node, "mesh", *file, text, options.unknown_fields, config));
+        findings.extend(load::apply_mesh_config(node, "mesh", *file, text, options, config));
     }
     if let Some(file) = inputs.mesh_config {
         findings.extend(load::read_mesh_config(&inputs.sources, file, options, config));
+    }
+    // No object is refused: Istiod can't read its own configuration, and goes on without it.
+    for finding in findings.iter_mut().skip(before).filter(|f| f.object.is_none()) {
+        finding.admission = None;
     }
 }
 
@@ -249,7 +266,7 @@ fn scenario_pods(scenario: &Scenario, namespace: &SmolStr) -> Vec<load::Scenario
 /// # Errors
 /// Unreadable inputs, refused documents (unless they are to be skipped), unknown proxies.
 pub(crate) fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refused> {
-    let Admitted { mut manifests, mut findings, overlaid, documents, named, .. } = admit(&inputs, options);
+    let Admitted { istio, mut manifests, mut findings, overlaid, documents, named, .. } = admit(&inputs, options);
     let Inputs { name, sources, scenario, .. } = inputs;
     let renaming = Renaming(&options.map_namespaces);
     let mut scenario = scenario.map(|(_, s)| s);
@@ -295,6 +312,7 @@ pub(crate) fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refus
         findings,
         assumed,
         overlaid,
+        istio,
         documents,
         pods,
         not_modelled,
@@ -307,9 +325,9 @@ impl Workspace {
     /// # Errors
     /// A switch that doesn't exist.
     pub(crate) fn switches(&self) -> Result<Switches, String> {
-        let Some(scenario) = &self.scenario else { return Ok(Switches::default()) };
-        serde_json::from_value(serde_json::Value::Object(scenario.switches.clone()))
-            .map_err(|e| format!("scenario: `envoy`: {e}"))
+        let own = Switches::of(self.istio.profile);
+        let Some(scenario) = &self.scenario else { return Ok(own) };
+        own.with(&scenario.switches).map_err(|e| format!("scenario: `envoy`: {e}"))
     }
 
     /// A point of view by name: one of the run's, else what `--proxy` takes.
@@ -366,6 +384,7 @@ pub(crate) fn review(inputs: Inputs, options: &Options) -> Reviewed {
         findings: admitted.findings,
         manifests: admitted.manifests,
         refused: admitted.refused,
+        istio: admitted.istio,
         base,
         overlaid: admitted.overlaid,
         assumed,

@@ -200,8 +200,7 @@ mod tests {
                     servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]\n";
         let mut sources = SourceMap::default();
         let file = sources.add("g.yaml", format!("{}---\n{}", text.replace("NAME", "in"), text.replace("NAME", "out")));
-        let options =
-            load::Options { namespace: "shop".into(), unknown_fields: load::UnknownFields::Error, assume_names: false };
+        let options = load::Options { namespace: "shop".into(), ..load::Options::default() };
         let manifests = load::read(&sources, &[file], &options).manifests;
         let described =
             "apiVersion: towtank/v1\nkind: Scenario\nproxies: [{name: gw, type: gateway, labels: {istio: in}}]\n";

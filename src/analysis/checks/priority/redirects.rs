@@ -44,7 +44,8 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
                 });
                 let at = known.unwrap_or_else(|| {
                     let table = Arc::new(parts.route_table(&proxy));
-                    routers.push((proxy.clone(), Router::sharing(table, &Switches::default(), &compiled)));
+                    routers
+                        .push((proxy.clone(), Router::sharing(table, &Switches::of(subject.mesh.profile), &compiled)));
                     routers.len() - 1
                 });
                 let Some((_, router)) = routers.get(at) else { continue };

@@ -70,6 +70,7 @@ pub(in crate::analysis::checks) fn router(matchers: &[&RouteMatch]) -> Router {
         }],
         clusters: Vec::new(),
         path_normalization: PathNormalizationType::Default,
+        connection_settings: Default::default(),
         names: NameTable::default(),
         service_ports: Vec::new(),
         notes: Vec::new(),

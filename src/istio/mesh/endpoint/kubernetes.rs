@@ -135,7 +135,8 @@ impl OfService<'_, '_> {
                     _ => named_port(&entry.spec.ports, &port.name).or(Some(port.port)),
                 };
                 if let Some(number) = number {
-                    self.pool.push(&port.name, workload_endpoint(&entry.spec, labels, number), SmolStr::default());
+                    let endpoint = workload_endpoint(&entry.spec, labels, number, inputs.nodes);
+                    self.pool.push(&port.name, endpoint, SmolStr::default());
                 }
             }
         }

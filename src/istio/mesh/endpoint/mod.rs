@@ -123,6 +123,7 @@ fn fits_eds(endpoint: &Endpoint) -> bool {
 
 /// Pods and WorkloadEntries as both sources of endpoints look at them.
 struct Inputs<'a> {
+    nodes: &'a Nodes,
     pods: &'a [Object<Pod>],
     /// Labels and locality of each pod's endpoints.
     pod_labels: Vec<(Labels, SmolStr)>,
@@ -136,8 +137,9 @@ struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
-    fn new(manifests: &'a Manifests, nodes: &Nodes, workload_labels: &'a [Labels]) -> Inputs<'a> {
+    fn new(manifests: &'a Manifests, nodes: &'a Nodes, workload_labels: &'a [Labels]) -> Inputs<'a> {
         Inputs {
+            nodes,
             pods: &manifests.pods,
             pod_labels: manifests.pods.iter().map(|p| super::pod::endpoint_labels(p, nodes)).collect(),
             pods_by_label: LabelIndex::build(
@@ -159,8 +161,8 @@ fn workload_labels(entries: &[Object<WorkloadEntry>]) -> Vec<Labels> {
 }
 
 /// The endpoint that a WorkloadEntry, or an entry of a ServiceEntry's `endpoints`, stands for.
-fn workload_endpoint(entry: &WorkloadEntry, labels: &Labels, port: u16) -> Endpoint {
-    let place = if entry.locality.is_empty() { locality::stated(labels) } else { entry.locality.clone() };
+fn workload_endpoint(entry: &WorkloadEntry, labels: &Labels, port: u16, nodes: &Nodes) -> Endpoint {
+    let place = if entry.locality.is_empty() { nodes.stated(labels) } else { entry.locality.clone() };
     Endpoint {
         address: unix_path(&entry.address).unwrap_or(&entry.address).into(),
         port,

@@ -80,7 +80,11 @@ fn of_entry<'a>(
                 named_port(&workload.ports, &port.name).or_else(|| own_port(port))
             };
             if let Some(number) = number {
-                out.push((port, workload_endpoint(workload, &workload.labels, number), SmolStr::default()));
+                out.push((
+                    port,
+                    workload_endpoint(workload, &workload.labels, number, inputs.nodes),
+                    SmolStr::default(),
+                ));
             }
         }
     }
@@ -110,7 +114,7 @@ fn add_workload_entries<'a>(
             let number =
                 if unix { Some(0) } else { named_port(&workload.spec.ports, &port.name).or_else(|| own_port(port)) };
             if let Some(number) = number {
-                out.push((port, workload_endpoint(&workload.spec, labels, number), SmolStr::default()));
+                out.push((port, workload_endpoint(&workload.spec, labels, number, inputs.nodes), SmolStr::default()));
             }
         }
     }

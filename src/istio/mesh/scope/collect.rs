@@ -10,6 +10,7 @@ use super::{EgressScope, ServicesByHost, needed_port};
 use crate::istio::mesh::service_index::preferred;
 use crate::istio::mesh::{Mesh, Port, Registry, Service, VirtualService};
 use crate::manifest::kinds::{Destination, HttpRoute};
+use crate::manifest::release::Difference;
 
 /// Services by hostname while they are gathered.
 #[derive(Default)]
@@ -88,12 +89,17 @@ fn add_ports(present: &mut Arc<Service>, other: &Service) {
 }
 
 /// The service that a destination host means for this purpose: one of the own namespace whoever may see it, else a visible
-/// one, Kubernetes first, then the oldest.
+/// one, Kubernetes first, then the oldest; before VE-7, that of the first namespace in the alphabet.
 fn owner<'a>(mesh: &'a Mesh, host: &str, namespace: &str) -> Option<&'a Arc<Service>> {
     let index = &mesh.service_index;
-    index
-        .in_namespace(host, namespace)
-        .or_else(|| preferred(index.by_hostname(host).iter().filter(|s| s.visibility.allows(namespace))))
+    index.in_namespace(host, namespace).or_else(|| {
+        let all = index.by_hostname(host).iter();
+        if mesh.profile.has(Difference::BestServiceNamespace) {
+            return preferred(all.filter(|s| s.visibility.allows(namespace)));
+        }
+        let owners = all.filter_map(|s| index.in_namespace(host, &s.namespace));
+        owners.filter(|s| s.visibility.allows(namespace)).min_by_key(|s| &s.namespace)
+    })
 }
 
 /// Destination hosts in the order of their first mention, each with the ports that are named for it; None among them: a

@@ -48,14 +48,16 @@ impl Hosts {
 
 impl Imports {
     /// SC-5; `own` is the proxy's namespace. Entries without exactly one `/` are ignored.
-    pub(super) fn parse(hosts: &[SmolStr], own: &str) -> Imports {
+    ///
+    /// `excludes` is false before VE-3: then `~/host` imports from no namespace, and other entries with `~` are refused.
+    pub(super) fn parse(hosts: &[SmolStr], own: &str, excludes: bool) -> Imports {
         let mut imports = Imports::default();
         for entry in hosts {
             let Some((namespace, host)) = entry.split_once('/') else { continue };
             if host.contains('/') {
                 continue;
             }
-            let (list, namespace) = match namespace.strip_prefix('~') {
+            let (list, namespace) = match namespace.strip_prefix('~').filter(|_| excludes) {
                 Some("") => (&mut imports.excluded, ANY),
                 Some(namespace) => (&mut imports.excluded, namespace),
                 None => (&mut imports.imported, namespace),
@@ -93,6 +95,11 @@ impl Imports {
     }
 }
 
+/// Whether all hosts of a listener name one host of one namespace, so that they can be looked up (VE-16).
+pub(super) fn are_exact(hosts: &[SmolStr]) -> bool {
+    !hosts.iter().any(|host| host.contains(['*', '~']))
+}
+
 /// The patterns for `namespace`, then those for every namespace.
 fn lists<'a>(all: &'a FxHashMap<SmolStr, Hosts>, namespace: &str) -> impl Iterator<Item = &'a Hosts> {
     all.get(namespace).into_iter().chain(all.get(ANY))
@@ -103,7 +110,26 @@ mod tests {
     use super::*;
 
     fn imports(hosts: &[&str]) -> Imports {
-        Imports::parse(&hosts.iter().map(SmolStr::new).collect::<Vec<_>>(), "own")
+        Imports::parse(&hosts.iter().map(SmolStr::new).collect::<Vec<_>>(), "own", true)
+    }
+
+    #[test]
+    fn ve3_before_there_were_exclusions_a_tilde_was_no_namespace() {
+        let hosts: Vec<SmolStr> = ["./*", "~/*"].map(SmolStr::new).to_vec();
+        let all = Imports::parse(&hosts, "own", false);
+        assert!(all.excluded.is_empty());
+        let mut imported: Vec<_> = all.imported.keys().map(SmolStr::as_str).collect();
+        imported.sort_unstable();
+        assert_eq!(imported, ["own", "~"], "of which one names no namespace that there can be");
+    }
+
+    #[test]
+    fn ve16_exact_hosts() {
+        let exact = |hosts: &[&str]| are_exact(&hosts.iter().map(SmolStr::new).collect::<Vec<_>>());
+        assert!(exact(&["./a.b", "prod/c.d"]));
+        for hosts in [&["./*"][..], &["./a.b", "*/c.d"], &["./a.b", "~./c.d"], &["./a.b", "./*.d"]] {
+            assert!(!exact(hosts), "{hosts:?}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use smol_str::SmolStr;
 use super::{MESH_GATEWAY, Mesh, Registry, Service, VirtualService};
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::manifest::kinds::{Destination, EgressListener, Object, ObjectId, OutboundMode, ServerPort, Sidecar};
+use crate::manifest::release::Difference;
 use collect::ScopeServices;
 use imports::Imports;
 
@@ -85,7 +86,7 @@ impl Mesh {
         };
         let egress: Vec<EgressScope> = listeners
             .iter()
-            .map(|listener| egress_scope(listener, &proxy.namespace, visible, &virtual_services))
+            .map(|listener| egress_scope(self, listener, &proxy.namespace, visible, &virtual_services))
             .collect();
         let mut services = ScopeServices::default();
         for listener in &egress {
@@ -120,15 +121,23 @@ impl Mesh {
 
 /// SC-4 to SC-6, SC-10.
 fn egress_scope(
+    mesh: &Mesh,
     listener: &EgressListener,
     namespace: &str,
     visible: &[Arc<Service>],
     virtual_services: &[Arc<VirtualService>],
 ) -> EgressScope {
-    let imports = Imports::parse(&listener.hosts, namespace);
+    let imports = Imports::parse(&listener.hosts, namespace, mesh.profile.has(Difference::SidecarExclusions));
     let port = listener.port.clone().filter(|p| p.number != 0);
     let needed = needed_port(port.as_ref());
-    let mut services: Vec<Arc<Service>> = visible.iter().filter_map(|s| imports.service(s, needed)).collect();
+    // VE-16: the names are looked up, where one service stands for each.
+    let by_index = mesh.profile.has(Difference::ExactHostsByIndex) && imports::are_exact(&listener.hosts);
+    let is_found = |s: &Arc<Service>| {
+        !by_index
+            || mesh.service_index.in_namespace(&s.hostname, &s.namespace).is_some_and(|found| Arc::ptr_eq(found, s))
+    };
+    let mut services: Vec<Arc<Service>> =
+        visible.iter().filter(|s| is_found(s)).filter_map(|s| imports.service(s, needed)).collect();
     keep_one_namespace(&mut services, namespace);
     EgressScope {
         port,

@@ -2,7 +2,7 @@
 
 use crate::envoy::proxy::Proxy;
 use crate::istio::mesh::Mesh;
-use crate::istio::mesh::test_support::{gateway, mesh, sidecar};
+use crate::istio::mesh::test_support::{gateway, mesh, mesh_for, sidecar};
 
 fn service(namespace: &str, name: &str, ports: &str, export_to: &str) -> String {
     format!(
@@ -209,4 +209,39 @@ fn sc3_outbound_policy_of_the_sidecar_or_the_mesh() {
         let mesh = mesh(&object("Sidecar", "default", "s", &format!("{{egress: [{{hosts: ['./*']}}]{policy}}}")));
         assert_eq!(mesh.scope(&sidecar("default", "")).outbound_mode, expected, "{policy}");
     }
+}
+
+#[test]
+fn ve7_the_namespace_of_a_destination_host_in_several() {
+    let dated = |namespace: &str, day: u32, port: u32| {
+        let text = entry(namespace, "api.b", &format!("{{name: http, port: {port}}}"));
+        let created = format!("namespace: {namespace}, creationTimestamp: '2024-01-0{day}T00:00:00Z'");
+        text.replace(&format!("namespace: {namespace}"), &created)
+    };
+    let documents = [
+        dated("alpha", 2, 8080),
+        dated("beta", 1, 80),
+        object("VirtualService", "default", "a", "{hosts: [a], http: [{route: [{destination: {host: api.b}}]}]}"),
+        object("Sidecar", "default", "s", "{egress: [{hosts: ['./*']}]}"),
+    ]
+    .concat();
+    let owner = |release: &str| seen(&mesh_for(release, &documents), &sidecar("default", ""));
+    assert_eq!(owner("1.29"), "api.b.alpha:8080|a");
+    assert_eq!(owner("1.30"), "api.b.beta:80|a");
+}
+
+#[test]
+fn ve16_exact_hosts_are_looked_up() {
+    let documents = |hosts: &str| {
+        [
+            entry("default", "api.b", "{name: http, port: 80}"),
+            entry("default", "api.b", "{name: http, port: 80}, {name: more, port: 90}"),
+            object("Sidecar", "default", "s", &format!("{{egress: [{{hosts: {hosts}}}]}}")),
+        ]
+        .concat()
+    };
+    let ports = |release: &str, hosts: &str| seen(&mesh_for(release, &documents(hosts)), &sidecar("default", ""));
+    assert_eq!(ports("1.30", "[./api.b]"), "api.b.default:80,90|");
+    assert_eq!(ports("1.31", "[./api.b]"), "api.b.default:80|");
+    assert_eq!(ports("1.31", "[./api.b, './*.c']"), "api.b.default:80,90|");
 }

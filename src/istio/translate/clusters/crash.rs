@@ -57,7 +57,7 @@ pub(crate) fn crash(
     port: &Port,
     rule: Option<&MergedDestinationRule>,
 ) -> Option<Crash> {
-    if !matches!(service.resolution, Resolution::Dns | Resolution::DynamicDns) || !has_cluster(service, port) {
+    if !matches!(service.resolution, Resolution::Dns | Resolution::DynamicDns) || !has_cluster(mesh, service, port) {
         return None;
     }
     let base = EffectivePolicy::of_port(&mesh.config, rule, port.number);
@@ -66,7 +66,8 @@ pub(crate) fn crash(
     }
     let all = Labels::default();
     let subsets = rule.iter().flat_map(|r| &r.subsets);
-    let policies = std::iter::once((base, &all)).chain(subsets.map(|s| (base.for_subset(s, port.number), &s.labels)));
+    let policies = std::iter::once((base, &all))
+        .chain(subsets.map(|s| (base.for_subset(s, port.number, mesh.profile), &s.labels)));
     for (policy, labels) in policies {
         if !locality::fails_over_by_labels(&mesh.config, service, &policy) {
             continue;

@@ -17,10 +17,11 @@ use crate::envoy::table::{
     Cluster, ClusterName, DiscoveryType, Endpoint, HttpProtocolOptions, LbPolicy, PolicySource, UpstreamProtocol,
 };
 use crate::istio::mesh::{
-    EndpointFilter, MergedDestinationRule, Port, Protocol, Resolution, Service, TrafficDistribution,
+    EndpointFilter, MergedDestinationRule, Mesh, Port, Protocol, Resolution, Service, TrafficDistribution,
 };
 use crate::istio::translate::gateway;
 use crate::manifest::kinds::{Labels, OutboundMode, Subset};
+use crate::manifest::release::Difference;
 use policy::EffectivePolicy;
 
 use made::ServiceClusters;
@@ -71,7 +72,7 @@ impl ServiceClusters {
         if let Some(rule) = rule {
             notes.extend(locality::zone_aware_note(service, rule));
         }
-        for port in service.ports.iter().filter(|p| has_cluster(service, p)) {
+        for port in service.ports.iter().filter(|p| has_cluster(cx.mesh, service, p)) {
             let site = Site { cx, localities, service, port, rule, by_sni: false };
             let base = EffectivePolicy::of_port(&cx.mesh.config, rule, port.number);
             localities.note_node(service);
@@ -88,21 +89,25 @@ impl ServiceClusters {
             // A wildcard that is resolved when requests come has no endpoints to choose from.
             if service.resolution != Resolution::DynamicDns {
                 for subset in rule.iter().flat_map(|r| &r.subsets) {
-                    plain.extend(site.cluster(&base.for_subset(subset, port.number), Some(subset), dialled));
+                    plain.extend(site.cluster(
+                        &base.for_subset(subset, port.number, cx.mesh.profile),
+                        Some(subset),
+                        dialled,
+                    ));
                 }
             }
         }
         if sni_form {
             by_sni.extend(plain.iter().filter_map(|c| sni_twin(service, c)));
         }
-        if sni_form && service.resolution == Resolution::DynamicDns {
+        if sni_form && service.resolution == Resolution::DynamicDns && resolves_by_request(cx.mesh) {
             for port in service.ports.iter().filter(|p| p.protocol != Protocol::Udp) {
                 let site = Site { cx, localities, service, port, rule, by_sni: true };
                 let base = EffectivePolicy::of_port(&cx.mesh.config, rule, port.number);
                 let clusters = site.cluster(&base, None, false).into_iter().chain(
-                    rule.iter()
-                        .flat_map(|r| &r.subsets)
-                        .filter_map(|s| site.cluster(&base.for_subset(s, port.number), Some(s), false)),
+                    rule.iter().flat_map(|r| &r.subsets).filter_map(|s| {
+                        site.cluster(&base.for_subset(s, port.number, cx.mesh.profile), Some(s), false)
+                    }),
                 );
                 by_sni.extend(clusters.filter_map(|c| sni_twin(service, &c)));
             }
@@ -135,9 +140,15 @@ fn sni_twin(service: &Service, cluster: &Cluster) -> Option<Cluster> {
     })
 }
 
+/// VE-8: before, only waypoints had clusters for names that are resolved when requests come.
+fn resolves_by_request(mesh: &Mesh) -> bool {
+    mesh.profile.has(Difference::DynamicDnsClusters)
+}
+
 /// CL-1, DP-6.
-fn has_cluster(service: &Service, port: &Port) -> bool {
+fn has_cluster(mesh: &Mesh, service: &Service, port: &Port) -> bool {
     match service.resolution {
+        Resolution::DynamicDns if !resolves_by_request(mesh) => false,
         Resolution::DynamicDns => {
             matches!(port.protocol, Protocol::Http | Protocol::Http2 | Protocol::Grpc | Protocol::Tls)
         }
@@ -172,7 +183,7 @@ fn fixed(cx: &Context<'_>) -> Vec<Cluster> {
         discovery: DiscoveryType::OriginalDst,
         lb: LbPolicy::ClusterProvided,
         connect_timeout: settings::connect_timeout(pool, config),
-        circuit_breakers: settings::circuit_breakers(pool, None),
+        circuit_breakers: settings::circuit_breakers(pool, None, cx.mesh.profile),
         http: HttpProtocolOptions { protocol: UpstreamProtocol::UseDownstream, ..settings::http_limits(pool) },
         ..black_hole.clone()
     };
@@ -233,7 +244,11 @@ impl Site<'_> {
             discovery,
             lb,
             connect_timeout: settings::connect_timeout(policy.connection_pool, config),
-            circuit_breakers: settings::circuit_breakers(policy.connection_pool, policy.retry_budget),
+            circuit_breakers: settings::circuit_breakers(
+                policy.connection_pool,
+                policy.retry_budget,
+                self.cx.mesh.profile,
+            ),
             outlier_detection: policy.outlier_detection.map(settings::outlier_detection),
             healthy_panic_threshold: policy
                 .outlier_detection
@@ -271,7 +286,11 @@ impl Site<'_> {
     fn endpoints(&self, policy: &EffectivePolicy<'_>, subset: &Labels) -> Arc<[Endpoint]> {
         let panics = policy.outlier_detection.is_some_and(|o| o.min_health_percent > 0);
         let near = self.service.traffic_distribution != TrafficDistribution::Any;
-        let filter = EndpointFilter { subset, send_unhealthy: near || !panics, keep_to_node: true };
+        let profile = self.cx.mesh.profile;
+        // VE-1, and a flag with which nothing else matters.
+        let send_unhealthy =
+            near || (!panics && profile.has(Difference::UnreadyEndpoints)) || profile.sends_unhealthy_always();
+        let filter = EndpointFilter { subset, send_unhealthy, keep_to_node: true };
         self.localities.note_node(self.service);
         self.cx.mesh.endpoints.of(self.service, self.port, self.cx.proxy, filter)
     }

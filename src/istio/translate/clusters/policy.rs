@@ -5,6 +5,7 @@ use crate::manifest::kinds::{
     ClientTls, ConnectionPool, LoadBalancer, MeshConfig, OutlierDetection, PortTrafficPolicy, RetryBudget, Subset,
     TrafficPolicy,
 };
+use crate::manifest::release::{Difference, Profile};
 
 /// The blocks in force; None: Istio's defaults.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,9 +35,13 @@ impl<'a> EffectivePolicy<'a> {
     }
 
     /// CL-3; `self` is the policy of the port's default cluster.
-    pub(super) fn for_subset(self, subset: &'a Subset, port: u16) -> Self {
+    pub(super) fn for_subset(self, subset: &'a Subset, port: u16, profile: Profile) -> Self {
         let Some(own) = &subset.traffic_policy else { return self };
-        let policy = self.with_blocks(own);
+        let mut policy = self.with_blocks(own);
+        // VE-11: before, policies were merged without it.
+        if !profile.has(Difference::RetryBudgetOfSubsets) {
+            policy.retry_budget = None;
+        }
         match entries_for(&own.port_level_settings, port).last() {
             Some(entry) => policy.with_entry(entry),
             None => policy,

@@ -8,11 +8,14 @@ use crate::istio::mesh::Port;
 use crate::manifest::kinds::{
     self, ConnectionPool, H2UpgradePolicy, HashAlgorithm, HttpPool, LoadBalancer, MeshConfig, Nanos, SimpleLb, TcpPool,
 };
+use crate::manifest::release::{Difference, Profile};
 
 /// Ring size where a consistent hash names no algorithm and no size.
 const DEFAULT_RING_SIZE: u64 = 1024;
 /// What a `retryBudget` allows where it doesn't say: retries in percent of the requests under way, and how many in any case.
 const DEFAULT_RETRY_BUDGET: (f64, u32) = (20.0, 3);
+/// The percent before it was corrected (VE-11).
+const OLD_RETRY_BUDGET_PERCENT: f64 = 0.2;
 
 /// CL-5; `ClusterProvided` stands for PASSTHROUGH.
 pub(super) fn load_balancing(setting: Option<&LoadBalancer>) -> LbPolicy {
@@ -48,15 +51,18 @@ pub(super) fn connect_timeout(pool: Option<&ConnectionPool>, config: &MeshConfig
 pub(super) fn circuit_breakers(
     pool: Option<&ConnectionPool>,
     retry_budget: Option<&kinds::RetryBudget>,
+    profile: Profile,
 ) -> CircuitBreakers {
     let (tcp, http) = (tcp(pool), http(pool));
+    let is_corrected = profile.has(Difference::RetryBudgetPercent);
+    let percent = if is_corrected { DEFAULT_RETRY_BUDGET.0 } else { OLD_RETRY_BUDGET_PERCENT };
     CircuitBreakers {
         max_connections: tcp.and_then(|t| positive(t.max_connections)),
         max_pending_requests: http.and_then(|h| positive(h.http1_max_pending_requests)),
         max_requests: http.and_then(|h| positive(h.http2_max_requests)),
         max_retries: http.and_then(|h| positive(h.max_retries)),
         retry_budget: retry_budget.map(|b| RetryBudget {
-            percent: b.percent.unwrap_or(DEFAULT_RETRY_BUDGET.0),
+            percent: b.percent.unwrap_or(percent),
             min_retry_concurrency: Some(b.min_retry_concurrency).filter(|n| *n > 0).unwrap_or(DEFAULT_RETRY_BUDGET.1),
             interval: b.budget_interval,
         }),

@@ -6,6 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::filter_chain::{Chain, Criteria};
 use crate::istio::mesh::Protocol;
+use crate::manifest::release::{Difference, Profile};
 
 /// What a service brings to a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,8 @@ struct Entry {
     address: IpAddr,
     port: u16,
     protocol: Protocol,
+    /// It was begun by a service without protocol.
+    begun_by_sniffed: bool,
     locked: bool,
     chains: Vec<Chain>,
     /// Criteria of all chains; None until a second service comes.
@@ -77,11 +80,17 @@ struct Entry {
 /// All listeners under construction, in the order in which they were begun.
 #[derive(Default)]
 pub(super) struct Entries {
+    /// A further service without protocol on a wildcard address has its TCP chains (VE-12).
+    sniffed_ranges: bool,
     entries: Vec<Entry>,
     by_address: FxHashMap<(IpAddr, u16), usize>,
 }
 
 impl Entries {
+    pub(super) fn new(profile: Profile) -> Entries {
+        Entries { sniffed_ranges: profile.has(Difference::SniffedRanges), ..Entries::default() }
+    }
+
     /// From now on nothing is added to the listeners that exist.
     pub(super) fn lock(&mut self) {
         for entry in &mut self.entries {
@@ -101,10 +110,20 @@ impl Entries {
         let Some(entry) = found else {
             self.by_address.insert((address, port), self.entries.len());
             let protocol = newcomer.listener_protocol();
-            self.entries.push(Entry { address, port, protocol, locked: false, chains: chains(), criteria: None });
+            let begun_by_sniffed = newcomer == Newcomer::Sniffed;
+            let chains = chains();
+            self.entries.push(Entry {
+                address,
+                port,
+                protocol,
+                begun_by_sniffed,
+                locked: false,
+                chains,
+                criteria: None,
+            });
             return Outcome::Served;
         };
-        if entry.locked { Outcome::Locked } else { entry.meet(newcomer, chains) }
+        if entry.locked { Outcome::Locked } else { entry.meet(newcomer, self.sniffed_ranges, chains) }
     }
 
     /// Address, port and chains of each listener.
@@ -115,12 +134,15 @@ impl Entries {
 
 impl Entry {
     /// A second service on the same address and port.
-    fn meet(&mut self, newcomer: Newcomer, chains: impl FnOnce() -> Vec<Chain>) -> Outcome {
+    fn meet(&mut self, newcomer: Newcomer, sniffed_ranges: bool, chains: impl FnOnce() -> Vec<Chain>) -> Outcome {
         match newcomer {
             Newcomer::HttpProxy => return self.replace(newcomer, chains()),
             // The table that is there serves all HTTP services of the port.
             Newcomer::DetectedHttp | Newcomer::PlainHttp(_) if !self.protocol.is_tcp() => return Outcome::Served,
-            Newcomer::Sniffed if self.protocol.is_sniffed() => return self.second_sniffed(),
+            Newcomer::Sniffed if self.protocol.is_sniffed() => {
+                let is_added = sniffed_ranges && self.begun_by_sniffed && self.address.is_unspecified();
+                return if is_added { self.second_ranges(chains()) } else { self.second_sniffed() };
+            }
             _ => {}
         }
         if self.is_undetectable(newcomer) {
@@ -141,6 +163,15 @@ impl Entry {
     /// table one of all services.
     fn second_sniffed(&self) -> Outcome {
         if self.address.is_unspecified() { Outcome::HttpOnly } else { Outcome::Overlapped(1) }
+    }
+
+    /// VE-12: the chains for its address range stand beside those of the first service, whose chain for HTTP serves both.
+    fn second_ranges(&mut self, chains: Vec<Chain>) -> Outcome {
+        match self.merge(chains) {
+            Outcome::Overlapped(0 | 1) => Outcome::Served,
+            Outcome::Overlapped(n) => Outcome::Overlapped(n - 1),
+            other => other,
+        }
     }
 
     /// Mongo and MySQL: the server speaks first, so there is nothing to look at.
@@ -191,7 +222,10 @@ mod tests {
 
     /// The chains of one listener to which services come one after the other, as `host` or `http`, and the last outcome.
     fn meet(services: &[(Newcomer, &[&str])]) -> (Vec<String>, Outcome) {
-        let mut entries = Entries::default();
+        meet_in(Entries::default(), services)
+    }
+
+    fn meet_in(mut entries: Entries, services: &[(Newcomer, &[&str])]) -> (Vec<String>, Outcome) {
         let mut last = Outcome::Served;
         for (newcomer, chains) in services {
             last = entries.add([0, 0, 0, 0].into(), 80, *newcomer, || {
@@ -237,6 +271,32 @@ mod tests {
     fn li3_first_of_two_tcp_services_wins() {
         assert_eq!(meet(&[(TCP, &["a"]), (TCP, &["b"])]), (vec!["a".into()], Outcome::Overlapped(1)));
         assert_eq!(meet(&[(TCP, &["a"]), (Newcomer::Sniffed, &["b", "http"])]).0, ["a", "http"]);
+    }
+
+    #[test]
+    fn ve12_a_second_sniffed_service_has_its_own_chains_on_master() {
+        let two: &[(Newcomer, &[&str])] = &[(Newcomer::Sniffed, &["a", "http"]), (Newcomer::Sniffed, &["b", "http"])];
+        let ranged = |release: &str| {
+            let mut entries = Entries::new(Profile::of(release.parse().expect("a release")));
+            let mut last = Outcome::Served;
+            for (i, (newcomer, chains)) in two.iter().enumerate() {
+                last = entries.add([0, 0, 0, 0].into(), 80, *newcomer, || {
+                    let chain = |name: &&str| match *name {
+                        "http" => http(),
+                        host => Chain { destinations: vec![format!("10.{i}.0.0/16").into()], ..tcp(host) },
+                    };
+                    chains.iter().map(chain).collect()
+                });
+            }
+            (entries.into_iter().map(|(_, _, chains)| chains.len()).sum::<usize>(), last)
+        };
+        assert_eq!(ranged("1.31"), (2, Outcome::HttpOnly));
+        assert_eq!(ranged("master"), (3, Outcome::Served));
+        // Without ranges nothing tells them apart.
+        let master = || Entries::new(Profile::of("master".parse().expect("a release")));
+        assert_eq!(meet_in(master(), two), (vec!["a".into(), "http".into()], Outcome::Overlapped(1)));
+        let behind_http: &[(Newcomer, &[&str])] = &[(HTTP, &["http"]), (Newcomer::Sniffed, &["a", "http"])];
+        assert_eq!(meet_in(master(), behind_http), (vec!["http".into()], Outcome::HttpOnly));
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(crate) struct SidecarListeners {
 
 pub(crate) fn sidecar_listeners(cx: &Context<'_>) -> SidecarListeners {
     let family = Family::of(cx.proxy);
-    let mut entries = Entries::default();
+    let mut entries = Entries::new(cx.mesh.profile);
     for egress in &cx.scope.egress {
         let builder = Builder { cx, family, rules: RuleIndex::new(&egress.virtual_services), bind: None };
         builder.add_egress(egress, &mut entries);

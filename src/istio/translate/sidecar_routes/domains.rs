@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use smol_str::{SmolStr, format_smolstr};
 
 use crate::envoy::proxy::Proxy;
-use crate::istio::mesh::{Address, Service};
+use crate::istio::mesh::{Address, Registry, Service};
 
 /// Domains of one virtual host before de-duplication.
 #[derive(Debug, Default, PartialEq)]
@@ -21,12 +21,14 @@ pub(super) struct Viewer<'a> {
     pub(super) cluster_domain: &'a str,
     /// HTTP proxy tables list every domain with this port too (VH-16).
     pub(super) with_port: Option<u16>,
+    /// The first address is a domain of whatever family it is (before VE-17).
+    pub(super) any_family: bool,
 }
 
 /// VH-11: the other names that the proxy's pod can use for `name`.
 pub(crate) fn alternate_names(proxy: &Proxy, cluster_domain: &str, name: &str) -> Vec<SmolStr> {
     let mut names = Vec::new();
-    Viewer { proxy, cluster_domain, with_port: None }.push_alternates(name, &mut names);
+    Viewer { proxy, cluster_domain, with_port: None, any_family: false }.push_alternates(name, &mut names);
     names
 }
 
@@ -98,7 +100,8 @@ impl Viewer<'_> {
         }
     }
 
-    /// VH-10.3: the addresses of the families that the proxy has; where none is left, the service's first one all the same.
+    /// VH-10.3: the addresses of the families that the proxy has. Where none is left, the first one of a ServiceEntry all the same;
+    /// of a Kubernetes service none (VE-17).
     fn addresses(&self, service: &Service) -> Vec<SmolStr> {
         let [v4, v6] = self.families();
         let wanted = match service.addresses.first() {
@@ -106,7 +109,9 @@ impl Viewer<'_> {
             _ => v4,
         };
         let of_family: Vec<&Address> = service.addresses.iter().filter(|a| is_ipv4(a) == wanted).collect();
-        let chosen = if of_family.is_empty() { service.addresses.iter().take(1).collect() } else { of_family };
+        let takes_first = self.any_family || service.registry != Registry::Kubernetes;
+        let chosen =
+            if of_family.is_empty() && takes_first { service.addresses.iter().take(1).collect() } else { of_family };
         chosen.into_iter().filter(|a| !is_unspecified(a)).map(address_domain).collect()
     }
 }

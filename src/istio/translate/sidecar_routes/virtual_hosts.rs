@@ -13,6 +13,7 @@ use super::note;
 use crate::envoy::table::{Note, NoteKind, VirtualHost};
 use crate::istio::mesh::Service;
 use crate::istio::translate::parts::address;
+use crate::manifest::release::Difference;
 
 /// The virtual hosts of a table, sorted by name, without the catch-all. `port` is P: 0 for HTTP proxies.
 pub(super) fn build(cx: &Context<'_>, entries: Vec<Entry>, port: u16, table_name: &str) -> Vec<Arc<VirtualHost>> {
@@ -181,6 +182,7 @@ impl Builder<'_> {
             proxy: self.cx.proxy,
             cluster_domain: &self.cx.mesh.config.cluster_domain,
             with_port: (self.port == 0).then_some(port),
+            any_family: !self.cx.mesh.profile.has(Difference::AddressFamilies),
         }
     }
 

@@ -25,6 +25,7 @@ pub(crate) fn mesh_config(node: &Node<'_>, config: &mut MeshConfig) {
             "localityLbSetting" => config.locality_lb_setting = Some(locality_lb(value)),
             "enableAutoMtls" => config.enable_auto_mtls = flag(value),
             "pathNormalization" => config.path_normalization = path_normalization(value),
+            "defaultConfig" => default_config(value, config),
             "proxyHttpPort" => config.proxy_http_port = bounded(value),
             "proxyListenPort" => config.proxy_listen_port = port_or(value, config.proxy_listen_port),
             "proxyInboundListenPort" => {
@@ -76,6 +77,37 @@ fn path_normalization(node: &Node<'_>) -> PathNormalizationType {
         Some("DECODE_AND_MERGE_SLASHES") => PathNormalizationType::DecodeAndMergeSlashes,
         _ => PathNormalizationType::Default,
     }
+}
+
+/// VE-14; what else the block sets is not modelled.
+fn default_config(node: &Node<'_>, config: &mut MeshConfig) {
+    const READ: [&str; 4] =
+        ["profile", "httpMergeSlashes", "httpPathWithEscapedSlashesAction", "httpHeadersWithUnderscoresAction"];
+    if fields(node).any(|(key, _)| key != "connectionSettings") {
+        not_modelled(config, "defaultConfig");
+    }
+    let Some(settings) = given(node, "connectionSettings") else { return };
+    if fields(settings).any(|(key, _)| !READ.contains(&key)) {
+        not_modelled(config, "defaultConfig.connectionSettings");
+    }
+    let word = |key| given(settings, key).and_then(Node::as_str);
+    config.connection_settings = Some(ConnectionSettings {
+        edge: word("profile") == Some("EDGE"),
+        merge_slashes: given(settings, "httpMergeSlashes").map(flag),
+        escaped_slashes: word("httpPathWithEscapedSlashesAction").and_then(|action| match action {
+            "KEEP_UNCHANGED" => Some(EscapedSlashes::Keep),
+            "REJECT_REQUEST" => Some(EscapedSlashes::Reject),
+            "UNESCAPE_AND_REDIRECT" => Some(EscapedSlashes::Redirect),
+            "UNESCAPE_AND_FORWARD" => Some(EscapedSlashes::Unescape),
+            _ => None,
+        }),
+        underscores: word("httpHeadersWithUnderscoresAction").and_then(|action| match action {
+            "HEADERS_WITH_UNDERSCORES_ALLOW" => Some(Underscores::Allow),
+            "HEADERS_WITH_UNDERSCORES_REJECT_REQUEST" => Some(Underscores::Reject),
+            "HEADERS_WITH_UNDERSCORES_DROP_HEADER" => Some(Underscores::Drop),
+            _ => None,
+        }),
+    });
 }
 
 /// Sidecars are narrowed only where the block says so (EX-6).

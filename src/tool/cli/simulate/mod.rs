@@ -167,6 +167,8 @@ struct Finished {
     /// The inputs again, for what `check` would say of them.
     inputs: Inputs,
     /// What was taken for granted, now and before.
+    /// Which Istio it is, where that isn't the default, in words.
+    istio: Option<String>,
     assumed: Vec<String>,
 }
 
@@ -223,7 +225,16 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
                     None => limits::limits(&workspace.not_modelled),
                 };
                 let assumed = assumed(&workspace, older.as_ref());
-                finished.push(Finished { workspace, streams, against, log, limits, assumed, inputs });
+                finished.push(Finished {
+                    istio: workspace.istio.line(),
+                    workspace,
+                    streams,
+                    against,
+                    log,
+                    limits,
+                    assumed,
+                    inputs,
+                });
             }
             Err(error) => {
                 let at = if workspace.name.is_empty() { String::new() } else { format!("{}: ", workspace.name) };
@@ -283,6 +294,7 @@ impl Finished {
         Results {
             against,
             log,
+            istio: self.istio.as_deref(),
             assumed: &self.assumed,
             partly_assumed: matches!(self.workspace.assumed.pods, AssumedPods::Namespaces(_)),
             limits: &self.limits,

@@ -6,7 +6,7 @@ use crate::envoy::table::{
     ChainAction, DownstreamTls, FilterChain, FilterChainMatch, Listener, RouteTable, TcpDestination, TransportProtocol,
     VirtualOutbound,
 };
-use crate::manifest::kinds::PathNormalizationType;
+use crate::manifest::kinds::{EscapedSlashes, PathNormalizationType, Underscores};
 
 pub(super) fn listener(o: &mut Object<'_>, l: &Listener, table: &RouteTable) {
     o.str("name", &l.name);
@@ -119,7 +119,7 @@ fn http_connection_manager(o: &mut Object<'_>, route_config: &str, table: &Route
             });
             o.str("route_config_name", route_config);
         });
-        path_normalization(o, table.path_normalization);
+        path_normalization(o, table);
         o.objects("upgrade_configs", ["websocket"], |o, upgrade| o.str("upgrade_type", upgrade));
         o.objects("http_filters", HTTP_FILTERS, |o, (name, message)| {
             o.text("name", format_args!("envoy.filters.http.{name}"));
@@ -133,15 +133,31 @@ fn http_connection_manager(o: &mut Object<'_>, route_config: &str, table: &Route
 /// In Istio's order: a fault comes before CORS, both before the router.
 const HTTP_FILTERS: [(&str, &str); 3] = [("fault", "HTTPFault"), ("cors", "Cors"), ("router", "Router")];
 
-/// The table of envoy-matching 2.6.
-fn path_normalization(o: &mut Object<'_>, p: PathNormalizationType) {
+/// The table of envoy-matching 2.6, and what connection settings override of it (VE-14).
+fn path_normalization(o: &mut Object<'_>, table: &RouteTable) {
     use PathNormalizationType::{DecodeAndMergeSlashes, MergeSlashes, None};
+    let (p, settings) = (table.path_normalization, &table.connection_settings);
     o.bool("normalize_path", p != None);
-    if matches!(p, MergeSlashes | DecodeAndMergeSlashes) {
+    if settings.merge_slashes.unwrap_or(matches!(p, MergeSlashes | DecodeAndMergeSlashes)) {
         o.bool("merge_slashes", true);
     }
-    if p == DecodeAndMergeSlashes {
-        o.str("path_with_escaped_slashes_action", "UNESCAPE_AND_FORWARD");
+    let of_mode = if p == DecodeAndMergeSlashes { EscapedSlashes::Unescape } else { EscapedSlashes::Keep };
+    let action = match settings.escaped_slashes.unwrap_or(of_mode) {
+        EscapedSlashes::Keep => "",
+        EscapedSlashes::Reject => "REJECT_REQUEST",
+        EscapedSlashes::Redirect => "UNESCAPE_AND_REDIRECT",
+        EscapedSlashes::Unescape => "UNESCAPE_AND_FORWARD",
+    };
+    if !action.is_empty() {
+        o.str("path_with_escaped_slashes_action", action);
+    }
+    let action = match settings.underscores.unwrap_or_default() {
+        Underscores::Allow => "",
+        Underscores::Reject => "REJECT_REQUEST",
+        Underscores::Drop => "DROP_HEADER",
+    };
+    if !action.is_empty() {
+        o.object("common_http_protocol_options", |o| o.str("headers_with_underscores_action", action));
     }
 }
 

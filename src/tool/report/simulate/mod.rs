@@ -27,6 +27,8 @@ pub(crate) struct Results<'a> {
     pub against: Option<&'a WhatIf>,
     /// The log that the streams were read from.
     pub log: Option<&'a LogResult>,
+    /// Which Istio it is, where that isn't the default, in words.
+    pub istio: Option<&'a str>,
     /// What was not given and is taken for granted, in words.
     pub assumed: &'a [String],
     /// Some workloads are given, and those of other namespaces are assumed: what these get is counted apart.
@@ -53,6 +55,7 @@ impl<'a> Results<'a> {
             streams,
             against: None,
             log: None,
+            istio: None,
             assumed: &[],
             partly_assumed: false,
             totals: totals(streams),

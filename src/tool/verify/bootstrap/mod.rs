@@ -49,6 +49,8 @@ pub(super) struct File {
 pub(super) struct Site<'a> {
     pub router: &'a Router,
     pub folder: &'a Path,
+    /// Its Envoy is 1.`envoy`.
+    pub envoy: u32,
     /// False: the machine cannot make IPv6 sockets, not even to read an address.
     pub has_ipv6: bool,
 }
@@ -75,7 +77,7 @@ pub(super) fn files(exported: &Value, site: Site<'_>) -> Vec<File> {
             "lds_config": from_file(&site.path("listeners.json")),
             "cds_config": from_file(&site.path("clusters.json")),
         },
-        "layered_runtime": {"layers": [{"name": "switches", "static_layer": runtime(site.router.switches())}]},
+        "layered_runtime": {"layers": [{"name": "switches", "static_layer": runtime(site.router.switches(), site.envoy)}]},
         "static_resources": statics::resources(exported, site),
     });
     files.push(File { name: super::process::BOOTSTRAP.into(), content: bootstrap });
@@ -88,15 +90,23 @@ impl Site<'_> {
     }
 }
 
-/// The runtime flags of envoy-matching 0.4.
-fn runtime(switches: &Switches) -> Value {
-    json!({
-        "envoy.reloadable_features.match_headers_individually": switches.match_headers_individually,
-        "envoy.reloadable_features.re2_use_latin1_mode": switches.regex_latin1,
-        "envoy.reloadable_features.strip_dotdot_segments_with_parameters": switches.strip_dotdot_segments_with_parameters,
+/// The runtime flags of envoy-matching 0.4, without those that this Envoy, 1.`envoy`, doesn't have: it would complain.
+fn runtime(switches: &Switches, envoy: u32) -> Value {
+    let mut flags = json!({
         "envoy.reloadable_features.http_reject_path_with_fragment": switches.reject_path_with_fragment,
         "re2.max_program_size.error_level": switches.regex_max_program_size,
-    })
+    });
+    for (since, name, on) in [
+        (39, "match_headers_individually", switches.match_headers_individually),
+        (39, "re2_use_latin1_mode", switches.regex_latin1),
+        (39, "strip_dotdot_segments_with_parameters", switches.strip_dotdot_segments_with_parameters),
+        (40, "http1_allow_query_method", switches.allow_query_method),
+    ] {
+        if envoy >= since {
+            set(&mut flags, &format!("envoy.reloadable_features.{name}"), on);
+        }
+    }
+    flags
 }
 
 /// A file of resources of one type.

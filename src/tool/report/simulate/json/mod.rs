@@ -26,6 +26,10 @@ pub(crate) fn to_json(results: &Results<'_>) -> Vec<u8> {
         o.number("requests", results.totals.requests);
         o.bool("exact", results.exact);
         o.bool("partial", results.totals.partial);
+        match results.istio {
+            Some(istio) => o.str("istio", istio),
+            None => o.null("istio"),
+        }
         o.strings("assumed", results.assumed);
         let differences = results.against.map(|w| w.before.iter().zip(&w.changes)).into_iter().flatten();
         let differences = differences.map(Some).chain(std::iter::repeat(None));

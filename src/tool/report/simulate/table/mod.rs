@@ -44,9 +44,14 @@ pub(crate) fn to_text(results: &Results<'_>, show: &Show) -> String {
         out.single(&paint(&format!("=== {}", results.scenario), Style::Title, show.color));
         out.line("");
     }
+    if let Some(istio) = results.istio {
+        out.line(&wrap(istio, show.width, 2));
+    }
     if !results.assumed.is_empty() {
         let text = format!("assumed: {} (--assume never turns this off)", results.assumed.join("; "));
         out.line(&wrap(&text, show.width, 2));
+    }
+    if results.istio.is_some() || !results.assumed.is_empty() {
         out.line("");
     }
     if let Some(log) = results.log {
