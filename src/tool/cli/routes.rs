@@ -6,8 +6,10 @@ use clap::{Args, ValueEnum};
 use super::common::CommonArgs;
 use super::exit::Exit;
 use super::{input, output};
-use crate::istio::translate;
+use crate::envoy::table::RouteTable;
+use crate::istio::translate::Parts;
 use crate::tool::report::{self, visible};
+use crate::traffic::workspace::Workspace;
 
 /// What `--help` says below all options.
 const ENDINGS: &str = "\
@@ -61,29 +63,11 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
             width: output::width(),
             color: output::color(args.common.color),
         };
-        let texts: Vec<(Vec<u8>, bool)> = workspace
-            .points
-            .classes
-            .par_iter()
-            .enumerate()
-            .map(|(i, class)| {
-                let table = translate::route_table(&workspace.mesh, &class.proxy);
-                let whose = workspace.points.audience(&[i]);
-                let json = || report::routes::to_json(&table, &whose, &workspace.sources, &view);
-                let text = match args.output {
-                    Format::Table => report::routes::to_text(&table, &whose, &workspace.sources, &view).into_bytes(),
-                    Format::Json => json(),
-                    Format::Yaml => yaml_document(&json()),
-                    Format::Envoy => report::envoy::to_json(&table, &workspace.sources),
-                };
-                let any = report::routes::shows_any(&table, &view);
-                if only_one && workspace.proxies.len() == 1 {
-                    std::mem::forget(table);
-                }
-                (text, any)
-            })
-            .collect();
-        for (i, (text, _)) in texts.iter().enumerate() {
+        let parts = Parts::new(&workspace.mesh);
+        let points = &workspace.points;
+        let tables: Vec<RouteTable> = points.classes.par_iter().map(|class| parts.route_table(&class.proxy)).collect();
+        drop(parts);
+        for (i, text) in texts(&tables, &workspace, args, &view).iter().enumerate() {
             if i > 0 && args.output == Format::Table {
                 output::write(b"\n")?;
             }
@@ -95,16 +79,42 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
                 output::own(b"\n")?;
             }
         }
-        if (args.host.is_some() || args.port.is_some()) && !texts.iter().any(|(_, any)| *any) {
+        if (args.host.is_some() || args.port.is_some()) && !tables.iter().any(|t| report::routes::shows_any(t, &view)) {
             output::message(&format!("error: {}", nothing_fits(args)));
             exit = Exit::Unusable;
         }
         // The process ends here; to take a large mesh apart first would cost time and change nothing.
         if only_one {
-            std::mem::forget(workspace);
+            std::mem::forget((tables, workspace));
         }
     }
     Ok(exit)
+}
+
+/// The texts of the tables: those of the mesh's own clients told as one, or each by itself but for those that are equal.
+fn texts(tables: &[RouteTable], workspace: &Workspace, args: &RoutesArgs, view: &report::routes::View) -> Vec<Vec<u8>> {
+    let (points, sources) = (&workspace.points, &workspace.sources);
+    if args.output == Format::Table && points.own {
+        return vec![report::routes::to_text_of_all(tables, points, sources, view).into_bytes()];
+    }
+    let mut groups: Vec<(&RouteTable, Vec<usize>)> = Vec::with_capacity(tables.len());
+    for (i, table) in tables.iter().enumerate() {
+        match groups.iter_mut().find(|(first, _)| points.own && first.holds_the_same(table)) {
+            Some((_, classes)) => classes.push(i),
+            None => groups.push((table, vec![i])),
+        }
+    }
+    let text = |(table, classes): &(&RouteTable, Vec<usize>)| {
+        let whose = points.audience(classes);
+        let json = || report::routes::to_json(table, &whose, sources, view);
+        match args.output {
+            Format::Table => report::routes::to_text(table, &whose, sources, view).into_bytes(),
+            Format::Json => json(),
+            Format::Yaml => yaml_document(&json()),
+            Format::Envoy => report::envoy::to_json(table, sources),
+        }
+    };
+    groups.par_iter().map(text).collect()
 }
 
 fn nothing_fits(args: &RoutesArgs) -> String {

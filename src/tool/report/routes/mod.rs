@@ -1,9 +1,13 @@
 //! The route table of a proxy (`towtank routes`); Envoy's own form is [`envoy`](super::envoy).
 
 mod json;
+#[cfg(feature = "cli")]
+mod several;
 mod table;
 
 pub(crate) use json::to_json;
+#[cfg(feature = "cli")]
+pub(crate) use several::to_text_of_all;
 #[cfg(feature = "cli")]
 pub(crate) use table::shows_any;
 pub(crate) use table::{View, to_text};

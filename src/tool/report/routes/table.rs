@@ -45,11 +45,21 @@ pub(crate) fn to_text(table: &RouteTable, whose: &Audience, sources: &SourceMap,
             shown += 1;
         }
     }
-    if shown == 0 && (view.host.is_some() || view.port.is_some()) {
+    if shown == 0 {
+        nothing_shown(&mut out, view);
+    }
+    let notes = note_lines(table, sources, view);
+    if !notes.is_empty() {
+        out.say(view.color, format_args!("\n{}", paint("what became of the rest", Style::Title, view.color)));
+        notes.iter().for_each(|line| out.say(view.color, format_args!("{line}")));
+    }
+    out
+}
+
+pub(super) fn nothing_shown(out: &mut String, view: &View) {
+    if view.host.is_some() || view.port.is_some() {
         out.say(view.color, format_args!("\nno virtual host fits the filter"));
     }
-    notes(&mut out, table, sources, view);
-    out
 }
 
 impl View {
@@ -100,7 +110,7 @@ pub(crate) fn shows_any(table: &RouteTable, view: &View) -> bool {
 /// What a listener serves has so many columns, however narrow the terminal.
 const SERVES_MIN: u16 = 24;
 
-fn listeners(out: &mut String, table: &RouteTable, view: &View) {
+pub(super) fn listeners(out: &mut String, table: &RouteTable, view: &View) {
     let shown: Vec<&Arc<Listener>> = table.listeners.iter().filter(|l| view.port.is_none_or(|p| p == l.port)).collect();
     if shown.is_empty() {
         out.say(
@@ -171,11 +181,23 @@ fn virtual_host(
     view: &View,
 ) {
     out.say(view.color, format_args!("\n  {}", paint(&host.name, Style::Host, view.color)));
-    let other: Vec<&str> = host.domains.iter().map(|d| d.as_str()).collect();
-    out.say(
-        view.color,
-        format_args!("  {}", paint(&format!("answers to {}", other.join(", ")), Style::Dim, view.color)),
-    );
+    out.say(view.color, format_args!("  {}", paint(&domains_line(host), Style::Dim, view.color)));
+    host_body(out, table, config, host, sources, view);
+}
+
+pub(super) fn domains_line(host: &VirtualHost) -> String {
+    format!("answers to {}", host.domains.join(", "))
+}
+
+/// What a virtual host does, below its name and domains.
+pub(super) fn host_body(
+    out: &mut String,
+    table: &RouteTable,
+    config: &RouteConfiguration,
+    host: &VirtualHost,
+    sources: &SourceMap,
+    view: &View,
+) {
     if host.require_tls {
         out.say(view.color, format_args!("  plain requests are redirected to https before any route is looked at"));
     }
@@ -274,23 +296,17 @@ fn policy_line(c: &Cluster, sources: &SourceMap) -> Option<String> {
     Some(format!("{}{merged}, {}  {at}", rule.object, words::load_balancer(c.lb)))
 }
 
-fn notes(out: &mut String, table: &RouteTable, sources: &SourceMap, view: &View) {
+/// What became of the rest; nothing where only a part of the table is shown.
+pub(super) fn note_lines(table: &RouteTable, sources: &SourceMap, view: &View) -> Vec<String> {
     if view.host.is_some() || view.port.is_some() {
-        return;
+        return Vec::new();
     }
-    let general: Vec<&Note> = table.notes.iter().filter(|n| n.virtual_host.is_empty()).collect();
-    if general.is_empty() {
-        return;
-    }
-    out.say(view.color, format_args!("\n{}", paint("what became of the rest", Style::Title, view.color)));
-    for note in general {
+    let line = |note: &Note| {
         let table_name =
             if note.route_config.is_empty() { String::new() } else { format!(" [table {}]", note.route_config) };
-        out.say(
-            view.color,
-            format_args!("  {}{table_name}", paint(&note_line(note, sources), Style::Note, view.color)),
-        );
-    }
+        format!("  {}{table_name}", paint(&note_line(note, sources), Style::Note, view.color))
+    };
+    table.notes.iter().filter(|n| n.virtual_host.is_empty()).map(line).collect()
 }
 
 fn note_line(note: &Note, sources: &SourceMap) -> String {
