@@ -190,3 +190,73 @@ fn clients_that_agree_are_told_of_once() {
     assert!(ran.out.contains("seen by 5 clients in 3 namespaces"), "{}", ran.out);
     assert!(ran.out.contains("seen by 2 clients in team-a"), "{}", ran.out);
 }
+
+/// A shop with a client elsewhere, and a VirtualService that only the shop's own clients see.
+fn private_canary() -> String {
+    let other = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: front, labels: {app: web}}\nspec: {containers: [{name: c, image: c}]}\n";
+    let job = other.replace("name: web", "name: job").replace("app: web", "app: job");
+    let private = virtual_service("shop", "  exportTo: ['.']\n  http:\n  - match:\n    - uri: {prefix: /}\n", "v9");
+    format!("{SHOP}{other}{job}{private}")
+}
+
+#[test]
+fn a_described_stream_without_a_proxy_goes_through_all_that_have_its_host() {
+    let scenario = |proxy: &str| {
+        format!(
+            "apiVersion: towtank/v1\nkind: Scenario\nstreams:\n- name: readers\n{proxy}  count: 100\n  requests: [{{url: 'http://cart.shop.svc.cluster.local/'}}]\n"
+        )
+    };
+    let mesh = format!("{}{GATEWAY}", private_canary()).replace("SUBSET", "v1");
+    let folder = folder(&[
+        ("all/mesh.yaml", &mesh),
+        ("all/scenario.yaml", &scenario("")),
+        ("one/mesh.yaml", &mesh),
+        ("one/scenario.yaml", &scenario("  proxy: pod:shop/cart-1\n")),
+    ]);
+    let streams = |name: &str| -> Vec<Value> {
+        let ran = towtank(&folder, &["simulate", name, "-o", "json", "--exact"]).ends_with(0);
+        let json: Value = serde_json::from_str(&ran.out).expect("JSON");
+        json["streams"].as_array().expect("streams").clone()
+    };
+    let told = |s: &Value| format!("{} {} {}", s["name"], s["members"], s["outcomes"][0]["outcome"]);
+    let all = streams("all");
+    // The gateway has no such host.
+    assert_eq!(all.iter().map(told).collect::<Vec<_>>().len(), 2, "{all:?}");
+    assert_eq!(all.iter().map(|s| s["members"].as_u64().expect("a number")).sum::<u64>(), 3, "{all:?}");
+    let one = streams("one");
+    let same = all.iter().find(|s| s["classes"][0] == "pod:shop/cart-1").expect("that of the shop");
+    assert_eq!(same["destinations"], one[0]["destinations"]);
+    let of_others = all.iter().find(|s| s["classes"][0] == "pod:front/web").expect("that of the front");
+    assert_ne!(of_others["destinations"], one[0]["destinations"]);
+}
+
+#[test]
+fn routes_tells_once_what_all_clients_have_and_for_whom_the_rest_is() {
+    let folder = folder(&[("mesh.yaml", &private_canary())]);
+    let ran = towtank(&folder, &["routes", "mesh.yaml"]).ends_with(0);
+    let count = |text: &str| ran.out.matches(text).count();
+    assert_eq!(count("\nroute table 80\n"), 1, "{}", ran.out);
+    assert_eq!(count("cart.shop.svc.cluster.local:80\n"), 1, "{}", ran.out);
+    assert_eq!(
+        (count("through pod:shop/cart-1:"), count("for 2 clients in front (pod:front/web):")),
+        (1, 1),
+        "{}",
+        ran.out
+    );
+    // The catch-all is everybody's.
+    assert_eq!(count("allow_any"), 1, "{}", ran.out);
+    // Without the VirtualService only the short names differ.
+    let plain = private_canary().replace("kind: VirtualService", "kind: Nothing");
+    std::fs::write(folder.path().join("mesh.yaml"), plain).expect("written");
+    let ran = towtank(&folder, &["routes", "mesh.yaml", "--host", "cart"]).ends_with(0);
+    assert_eq!(ran.out.matches("no VirtualService applies").count(), 1, "{}", ran.out);
+    assert!(
+        ran.out.contains("for 2 clients in front (pod:front/web), it answers to")
+            || ran.out.contains("through pod:shop/cart-1, it answers to"),
+        "{}",
+        ran.out
+    );
+    // Equal tables are one for programs too.
+    let json = towtank(&folder, &["routes", "mesh.yaml", "-o", "json"]).ends_with(0);
+    assert_eq!(json.out.lines().count(), 2, "{}", json.out);
+}

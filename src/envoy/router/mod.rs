@@ -14,7 +14,6 @@ mod listeners;
 mod path_index;
 mod regex;
 mod rejected;
-#[cfg(feature = "cli")]
 mod serves;
 mod switches;
 #[cfg(test)]

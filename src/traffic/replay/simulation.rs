@@ -13,11 +13,11 @@ use super::summarize::summarize;
 use super::wanted::{self, Wanted};
 use super::{Plan, StreamSummary, View};
 use crate::envoy::decision::{Decision, Detail, decide};
-use crate::envoy::router::{CompiledParts, Switches};
+use crate::envoy::router::{CompiledParts, RequestView, Switches};
 use crate::istio::clients::{Audience, Class as Clients, PointsOfView};
 use crate::istio::mesh::Mesh;
 use crate::istio::translate::Parts;
-use crate::traffic::scenario::{Amount, Detect, REQUESTS_MAX, Scenario};
+use crate::traffic::scenario::{Amount, Detect, REQUESTS_MAX, Scenario, Stream};
 use crate::traffic::streams::{CLASSES_MAX, Class};
 
 /// What a run is made with.
@@ -112,15 +112,9 @@ impl Pair {
         scenario: Option<&Scenario>,
         settings: &Settings,
     ) -> Result<Pair, NotPossible> {
-        let Gathered { wanted, automatic, views, old_views, points } =
-            gather(now, Some(before), points, scenario, settings)?;
-        let (was, is) = match automatic && points.own {
-            false => (settle(wanted.clone(), &old_views)?, settle(wanted, &views)?),
-            true => {
-                let mut sides = merged(&points, &[&old_views, &views], settings)?.into_iter();
-                (sides.next().unwrap_or_default(), sides.next().unwrap_or_default())
-            }
-        };
+        let Gathered { described, views, old_views, points } = gather(now, Some(before), points, scenario, settings)?;
+        let mut sides = streams(&described, &points, &[&old_views, &views], settings)?.into_iter();
+        let (was, is) = (sides.next().unwrap_or_default(), sides.next().unwrap_or_default());
         Ok(Pair {
             before: Simulation { streams: was, views: old_views },
             now: Simulation { streams: is, views },
@@ -143,12 +137,9 @@ impl Simulation {
         scenario: Option<&Scenario>,
         settings: &Settings,
     ) -> Result<Simulation, NotPossible> {
-        let Gathered { wanted, automatic, views, points, .. } = gather(mesh, None, points, scenario, settings)?;
-        let streams = match automatic && points.own {
-            false => settle(wanted, &views)?,
-            true => merged(&points, &[&views], settings)?.into_iter().next().unwrap_or_default(),
-        };
-        Ok(Simulation { streams, views })
+        let Gathered { described, views, points, .. } = gather(mesh, None, points, scenario, settings)?;
+        let sides = streams(&described, &points, &[&views], settings)?;
+        Ok(Simulation { streams: sides.into_iter().next().unwrap_or_default(), views })
     }
 
     #[cfg(feature = "cli")]
@@ -173,10 +164,9 @@ impl Simulation {
 }
 
 /// What a run is made of.
-struct Gathered {
-    wanted: Vec<Wanted>,
-    /// Nobody described any stream.
-    automatic: bool,
+struct Gathered<'s> {
+    /// Described streams, each with the position of the view that it passes; None: all that have a host of its own.
+    described: Vec<(&'s Stream, Option<usize>)>,
     views: Vec<Arc<View>>,
     /// Of the mesh as it was before; none without one.
     old_views: Vec<Arc<View>>,
@@ -184,20 +174,20 @@ struct Gathered {
     points: PointsOfView,
 }
 
-/// The streams of a run, and the views of `mesh` and of `before` that they pass.
-fn gather(
+/// The described streams of a run, and the views of `mesh` and of `before` that streams pass.
+fn gather<'s>(
     mesh: &Mesh,
     before: Option<&Mesh>,
     points: &PointsOfView,
-    scenario: Option<&Scenario>,
+    scenario: Option<&'s Scenario>,
     settings: &Settings,
-) -> Result<Gathered, NotPossible> {
+) -> Result<Gathered<'s>, NotPossible> {
     if points.classes.is_empty() {
         return Err(NotPossible::NoProxy);
     }
     let described = wanted::described(points, scenario, settings)?;
-    let mut used: Vec<usize> = described.iter().map(|(_, proxy)| *proxy).collect();
-    if described.is_empty() {
+    let mut used: Vec<usize> = described.iter().filter_map(|(_, proxy)| *proxy).collect();
+    if described.is_empty() || described.iter().any(|(_, proxy)| proxy.is_none()) {
         used = (0..points.classes.len()).collect();
     }
     used.sort_unstable();
@@ -212,20 +202,81 @@ fn gather(
     let old_views = before.map(views_of);
     let classes = used.iter().filter_map(|i| points.classes.get(*i)).cloned().collect();
     let points = PointsOfView { classes, own: points.own };
-    let mut streams = Vec::new();
-    for (stream, proxy) in &described {
-        let index = used.binary_search(proxy).unwrap_or(0);
-        let Some(view) = views.get(index) else { continue };
-        let before = old_views.as_ref().and_then(|old| old.get(index)).map(AsRef::as_ref);
-        let audience = Arc::new(points.audience(&[index]));
-        streams.push(wanted::expanded(stream, (index, audience), view, before, settings)?);
+    let place = |proxy: usize| used.binary_search(&proxy).unwrap_or(0);
+    let described = described.into_iter().map(|(stream, proxy)| (stream, proxy.map(place))).collect();
+    Ok(Gathered { described, views, old_views: old_views.unwrap_or_default(), points })
+}
+
+/// The streams of a run on each side (before and now, or now alone): those that were described, else the automatic ones.
+fn streams(
+    described: &[(&Stream, Option<usize>)],
+    points: &PointsOfView,
+    sides: &[&[Arc<View>]],
+    settings: &Settings,
+) -> Result<Vec<Vec<Prepared>>, NotPossible> {
+    let Some((now, before)) = sides.split_last() else { return Ok(Vec::new()) };
+    let before = before.first().copied();
+    if described.is_empty() && points.own {
+        return merged(points, sides, settings);
     }
-    let automatic = described.is_empty();
-    if automatic && !points.own {
-        let (all, known) = (0..views.len(), Merger::default());
-        streams = wanted::automatic(&points, all, (&views, old_views.as_deref()), settings, &known)?.0;
+    let settled = |wanted: Vec<Wanted>| -> Result<Vec<Vec<Prepared>>, NotPossible> {
+        sides.iter().map(|views| settle(wanted.clone(), views)).collect()
+    };
+    if described.is_empty() {
+        let (all, known) = (0..now.len(), Merger::default());
+        return settled(wanted::automatic(points, all, (now, before), settings, &known)?.0);
     }
-    Ok(Gathered { wanted: streams, automatic, views, old_views: old_views.unwrap_or_default(), points })
+    let mut out: Vec<Vec<Prepared>> = sides.iter().map(|_| Vec::new()).collect();
+    for (stream, through) in described {
+        let of_class = |index: usize, key: &str| -> Result<Option<Wanted>, NotPossible> {
+            let Some(view) = now.get(index) else { return Ok(None) };
+            let old = before.and_then(|old| old.get(index)).map(AsRef::as_ref);
+            let audience = Arc::new(points.audience(&[index]));
+            wanted::expanded(stream, (index, audience), (view, old), key, settings).map(Some)
+        };
+        let of_stream = match through {
+            Some(index) => {
+                let name = now.get(*index).map(|v| v.proxy.name.clone()).unwrap_or_default();
+                settled(of_class(*index, &name)?.into_iter().collect())?
+            }
+            None => through_all(points, sides, |index| of_class(index, OPEN))?,
+        };
+        out.iter_mut().zip(of_stream).for_each(|(side, streams)| side.extend(streams));
+    }
+    Ok(out)
+}
+
+/// Keys the randomness of streams that name no proxy, whoever they go through.
+const OPEN: &str = "client";
+
+/// A stream that names no proxy, through each class of clients whose table has a host of its own for it, once for those that agree.
+/// Where there is none, it goes through the first.
+fn through_all(
+    points: &PointsOfView,
+    sides: &[&[Arc<View>]],
+    of_class: impl Fn(usize) -> Result<Option<Wanted>, NotPossible>,
+) -> Result<Vec<Vec<Prepared>>, NotPossible> {
+    let mut merger = Merger::default();
+    let mut first = None;
+    let mut any = false;
+    for index in 0..points.classes.len() {
+        let Some(wanted) = of_class(index)? else { continue };
+        let serves =
+            |view: &Arc<View>| wanted.classes.iter().any(|c| view.router.serves(&RequestView::from(&c.request)));
+        if sides.iter().filter_map(|views| views.get(index)).any(serves) {
+            let settled: Result<Vec<_>, _> = sides.iter().map(|views| settle(vec![wanted.clone()], views)).collect();
+            merger.add(settled?, sides);
+            any = true;
+        } else if first.is_none() {
+            first = Some(wanted);
+        }
+    }
+    if !any {
+        let settled: Result<Vec<_>, _> =
+            sides.iter().map(|views| settle(first.iter().cloned().collect(), views)).collect();
+        return settled;
+    }
+    Ok(merger.finish(points, sides.len()))
 }
 
 /// Classes whose streams are made at the same time, before those that agree are put together.

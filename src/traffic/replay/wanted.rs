@@ -42,7 +42,7 @@ pub(super) struct Wanted {
     pub classes: Vec<Class>,
 }
 
-/// The scenario's streams for these proxies, each with the index of its own.
+/// The scenario's streams for these proxies, each with the index of its own; None: it names none, and nobody chose the proxies.
 ///
 /// # Errors
 /// A stream through a proxy that isn't there.
@@ -50,13 +50,13 @@ pub(super) fn described<'s>(
     points: &PointsOfView,
     scenario: Option<&'s Scenario>,
     settings: &Settings,
-) -> Result<Vec<(&'s Stream, usize)>, NotPossible> {
+) -> Result<Vec<(&'s Stream, Option<usize>)>, NotPossible> {
     let mut out = Vec::new();
     for stream in scenario.iter().flat_map(|s| &s.streams) {
         if stream.proxy.is_empty() {
-            out.push((stream, 0));
+            out.push((stream, (!points.own).then_some(0)));
         } else if let Some(i) = points.proxies().position(|p| p.name == stream.proxy) {
-            out.push((stream, i));
+            out.push((stream, Some(i)));
         } else if !settings.chosen_proxies {
             let known: Vec<&str> = points.proxies().map(|p| p.name.as_str()).collect();
             return Err(NotPossible::UnknownProxy {
@@ -69,7 +69,8 @@ pub(super) fn described<'s>(
     Ok(out)
 }
 
-/// The classes of one described stream through a proxy, whose view is `now` and, for a what-if, was `before`.
+/// The classes of one described stream through a proxy, whose view is `now` and, for a what-if, was `before`. `proxy` keys its
+/// randomness.
 ///
 /// Classes that end alike are one, unless they are to be kept apart. Streams with more combinations of variables than can be looked at
 /// one by one get the classes of a sample of requests.
@@ -79,11 +80,11 @@ pub(super) fn described<'s>(
 pub(super) fn expanded(
     stream: &Stream,
     (view, audience): (usize, Arc<Audience>),
-    now: &View,
-    before: Option<&View>,
+    (now, before): (&View, Option<&View>),
+    proxy: &str,
     settings: &Settings,
 ) -> Result<Wanted, NotPossible> {
-    let key = key(&now.proxy.name, &stream.name);
+    let key = key(proxy, &stream.name);
     let timeless = || NotPossible::NoRate { stream: stream.name.clone() };
     let amount = settings.amount.apply(stream.amount).ok_or_else(timeless)?;
     let requests = requests(&amount, settings.seed, key);

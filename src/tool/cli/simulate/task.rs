@@ -85,9 +85,6 @@ impl Task<'_> {
         let chosen = !self.args.common.proxy.is_empty() && !points.own;
         let Some(author) = author.filter(|_| !chosen) else { return Ok(points) };
         let streams: Vec<_> = author.scenario.iter().flat_map(|s| &s.streams).collect();
-        if points.own && streams.iter().any(|s| s.proxy.is_empty()) {
-            points.classes.splice(0..0, now.default_proxy().iter().map(Class::of_proxy));
-        }
         for stream in streams.iter().filter(|s| !s.proxy.is_empty()) {
             if points.proxies().all(|p| p.name != stream.proxy) {
                 let found = self.workspace.proxy(&stream.proxy, &self.args.common.namespace);
