@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::analysis::compare::{WhatIf, tables};
 use crate::envoy::proxy::Proxy;
 use crate::envoy::router::Switches;
+use crate::envoy::table::RouteTable;
 use crate::istio::clients::{Class, PointsOfView};
+use crate::istio::translate::{self, Parts};
 use crate::testing;
 use crate::traffic::replay::{Pair, Settings, Simulation, StreamSummary, View};
 use smol_str::SmolStr;
@@ -52,6 +54,35 @@ fn what_a_class_is_told_is_what_each_member_gets() {
         }
     }
     assert!(members > 200 && merged > 50, "{members} members, {merged} merged");
+}
+
+/// A table doesn't depend on whose tables were made before it, and members of a class have that of their class: what `routes`,
+/// `explain` and tests say of it is then the same too.
+#[test]
+fn tables_are_those_of_every_member_whatever_they_share() {
+    let (mut members, mut shared) = (0, 0);
+    for folder in testing::folders() {
+        let Some(w) = testing::open_any(&folder, |text| text) else { continue };
+        let (forth, back) = (Parts::new(&w.mesh), Parts::new(&w.mesh));
+        let of = |parts: &Parts<'_>, class: &Class| parts.route_table(&class.proxy);
+        let tables: Vec<RouteTable> = w.points.classes.iter().map(|c| of(&forth, c)).collect();
+        let mut again: Vec<RouteTable> = w.points.classes.iter().rev().map(|c| of(&back, c)).collect();
+        again.reverse();
+        for ((class, table), other) in w.points.classes.iter().zip(&tables).zip(&again) {
+            let at = format!("{}: {}", folder.display(), class.proxy.name);
+            assert!(table.holds_the_same(other), "{at}");
+            for proxy in class.proxies.iter().take(MEMBERS) {
+                let own = translate::route_table(&w.mesh, proxy);
+                assert!(table.holds_the_same(&own), "{at}, {}", proxy.name);
+                members += 1;
+            }
+        }
+        if let [first, .., last] = tables.as_slice() {
+            let known: Vec<_> = first.clusters.iter().map(Arc::as_ptr).collect();
+            shared += last.clusters.iter().filter(|c| known.contains(&Arc::as_ptr(c))).count();
+        }
+    }
+    assert!(members > 200 && shared > 200, "{members} members, {shared} clusters are shared");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::envoy::decision::Decision;
 use crate::envoy::proxy::Proxy;
 use crate::envoy::router::{CompiledParts, Router, Switches};
 use crate::envoy::table::{Cluster, Route, RouteTable, VirtualHost};
+#[cfg(test)]
 use crate::istio::mesh::Mesh;
 use crate::istio::translate::Parts;
 
