@@ -1,7 +1,7 @@
 //! What the checks look at: the objects as written, the resolved mesh, and indexes that keep every question cheap.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, format_smolstr};
@@ -14,9 +14,9 @@ use super::registry::Input;
 use super::report::similar;
 use crate::analysis::symbolic::Languages;
 use crate::envoy::proxy::{Proxy, ProxyKind};
-use crate::istio::clients::{self, Client};
+use crate::istio::clients::{self, Class, Client};
 use crate::istio::mesh::selector::LabelIndex;
-use crate::istio::mesh::{HostTable, MESH_GATEWAY, Mesh, Service, VirtualService, fqdn};
+use crate::istio::mesh::{HostTable, MESH_GATEWAY, MergedDestinationRule, Mesh, Service, VirtualService, fqdn};
 use crate::manifest::kinds::{self, Gateway, Labels, Manifests, Object, ObjectId, StringMatch};
 use crate::manifest::source::SourceMap;
 use crate::traffic::scenario::Scenario;
@@ -56,11 +56,16 @@ pub(super) struct Subject<'a> {
     of_object: FxHashMap<&'a ObjectId, usize>,
     /// Workloads, pods and gateways that the manifests hold.
     pub clients: Vec<Client>,
+    /// Classes of all sidecars, found out when a check first asks.
+    sidecars: OnceLock<Vec<Class>>,
     /// Gateway workloads.
     pub gateway_proxies: Vec<Arc<Proxy>>,
     /// Namespaces that a Namespace object or any other object names, sorted.
     pub namespaces: Vec<SmolStr>,
 }
+
+/// The name of sidecars that nothing tells of.
+const UNLABELLED: SmolStr = SmolStr::new_static("client");
 
 /// What a destination host means.
 pub(super) enum Known<'a> {
@@ -117,6 +122,7 @@ impl<'a> Subject<'a> {
             judged,
             languages,
             gateway_proxies,
+            sidecars: OnceLock::new(),
             clients: clients::clients(manifests, "").into_iter().filter(Client::is_known).collect(),
             namespaces: namespaces(manifests, scenario),
             manifests,
@@ -283,10 +289,45 @@ impl<'a> Subject<'a> {
         vs.gateways.contains(&MESH_GATEWAY)
     }
 
+    /// The sidecars that a VirtualService is for: the one without labels in its own namespace, then one of each class that sees it.
+    pub(super) fn sidecars_of(&self, vs: &VirtualService) -> impl Iterator<Item = Arc<Proxy>> {
+        let namespace = &vs.object.namespace;
+        let all = self.sidecars.get_or_init(|| {
+            let all: Vec<Client> = clients::clients(self.manifests, "");
+            let sidecars: Vec<Client> = all.into_iter().filter(|c| c.proxy.kind == ProxyKind::Sidecar).collect();
+            clients::classes(&sidecars, &[self.mesh], "")
+        });
+        let sees = |c: &&Class| vs.visibility.allows(&c.proxy.namespace) && !c.proxy.namespace.is_empty();
+        let plain = Arc::new(Subject::sidecar(namespace, Labels::default()));
+        std::iter::once(plain).chain(all.iter().filter(sees).map(|c| c.proxy.clone()))
+    }
+
+    /// The DestinationRules that hold for a host, each with the first of these sidecars that it holds for; each once.
+    pub(super) fn rules_for(
+        &self,
+        vs: &VirtualService,
+        host: &str,
+        home: &str,
+    ) -> Vec<(&'a MergedDestinationRule, Arc<Proxy>)> {
+        let mut out: Vec<(&MergedDestinationRule, Arc<Proxy>)> = Vec::new();
+        for proxy in self.sidecars_of(vs) {
+            let Some(rule) = self.mesh.destination_rules.select(&proxy, host, home) else { continue };
+            if !out.iter().any(|(known, _)| std::ptr::eq(*known, rule)) {
+                out.push((rule, proxy));
+            }
+        }
+        out
+    }
+
+    /// Says for whom something was found, where that is not the client without labels in the object's own namespace.
+    pub(super) fn whose(proxy: &Proxy) -> String {
+        if proxy.name == UNLABELLED { String::new() } else { format!(" (for clients such as {})", proxy.name) }
+    }
+
     /// A client sidecar of a namespace with these labels.
     pub(super) fn sidecar(namespace: &str, labels: Labels) -> Proxy {
         Proxy {
-            name: "client".into(),
+            name: UNLABELLED,
             kind: ProxyKind::Sidecar,
             namespace: namespace.into(),
             labels,

@@ -12,10 +12,10 @@ use crate::analysis::checks::references::subsets::{Health, endpoints, endpoints_
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::{Report, listed};
 use crate::analysis::checks::subject::Subject;
-use crate::envoy::proxy::Proxy;
+use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::table::{ChainAction, ClusterName, ForwardTo, RouteAction, RouteTable};
 use crate::istio::mesh::{Mesh, fqdn};
-use crate::istio::translate;
+use crate::istio::translate::Parts;
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{HttpRoute, Labels, Manifests, Object, ObjectId, VirtualService, VisitBoth};
 use crate::manifest::source::{FileId, Position};
@@ -217,8 +217,14 @@ fn points_of_view(subject: &Subject<'_>, changed: &[(FileId, Vec<FileId>)], file
         changed.iter().flat_map(|(f, _)| files.objects(*f)).map(|id| &id.namespace).collect();
     let elsewhere = subject.namespaces.iter().find(|n| !here.contains(n));
     let namespaces = here.iter().copied().take(PROXIES_MAX).chain(elsewhere);
-    let sidecars = namespaces.map(|n| Arc::new(Subject::sidecar(n, Labels::default())));
-    sidecars.chain(subject.gateway_proxies.iter().take(PROXIES_MAX).cloned()).collect()
+    let sidecars = namespaces.clone().map(|n| Arc::new(Subject::sidecar(n, Labels::default())));
+    // Of workloads there, those that rules for some clients may tell from others.
+    let inhabited: BTreeSet<&SmolStr> = namespaces.collect();
+    let mut seen: BTreeSet<(&SmolStr, &Labels)> = BTreeSet::new();
+    let known = subject.clients.iter().map(|c| &c.proxy).filter(|p| p.kind == ProxyKind::Sidecar);
+    let known = known.filter(|p| inhabited.contains(&p.namespace) && seen.insert((&p.namespace, &p.labels)));
+    let workloads: Vec<Arc<Proxy>> = known.take(PROXIES_MAX).cloned().collect();
+    sidecars.chain(workloads).chain(subject.gateway_proxies.iter().take(PROXIES_MAX).cloned()).collect()
 }
 
 /// `new`, with some files as they were.
@@ -249,8 +255,9 @@ impl VisitBoth for PutBack<'_> {
 /// What requests get, by point of view and virtual host or chain; without names of objects and places.
 fn effects(mesh: &Mesh, proxies: &[Arc<Proxy>]) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
+    let parts = Parts::new(mesh);
     for proxy in proxies {
-        let table = translate::route_table(mesh, proxy);
+        let table = parts.route_table(proxy);
         for config in &table.route_configs {
             for host in &config.virtual_hosts {
                 let mut effect = format!("{:?} {}", host.domains, host.require_tls);

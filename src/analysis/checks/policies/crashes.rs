@@ -1,10 +1,13 @@
 //! What Istio admits and then panics on (T420).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::Report;
 use crate::analysis::checks::subject::Subject;
+use crate::envoy::proxy::Proxy;
+use crate::istio::mesh::{Resolution, Service};
 use crate::istio::translate::{Crash, crash};
 use crate::manifest::kinds::Labels;
 
@@ -17,9 +20,12 @@ checks! {
 
 pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
     let mut told = BTreeSet::new();
-    for service in &subject.mesh.services {
-        for namespace in subject.namespaces.iter().filter(|n| service.visibility.allows(n)) {
-            let proxy = Subject::sidecar(namespace, Labels::default());
+    // What is found doesn't depend on who sees it but by the DestinationRule that holds.
+    let by_dns = |s: &&Arc<Service>| matches!(s.resolution, Resolution::Dns | Resolution::DynamicDns);
+    for service in subject.mesh.services.iter().filter(by_dns) {
+        let namespaces = subject.namespaces.iter().map(|n| Subject::sidecar(n, Labels::default()));
+        let clients = namespaces.chain(subject.clients.iter().map(|c| Proxy::clone(&c.proxy)));
+        for proxy in clients.filter(|p| service.visibility.allows(&p.namespace)) {
             let rule = subject.mesh.destination_rules.select(&proxy, &service.hostname, &service.namespace);
             let found = service.ports.iter().find_map(|port| crash(subject.mesh, &proxy, service, port, rule));
             let Some(found) = found else { continue };

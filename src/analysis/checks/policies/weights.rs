@@ -4,7 +4,7 @@ use crate::analysis::checks::references::subsets::{Health, endpoints, endpoints_
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::Report;
 use crate::analysis::checks::subject::Subject;
-use crate::istio::mesh::{HttpRule, VirtualService};
+use crate::istio::mesh::{HttpRule, MergedDestinationRule, VirtualService};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{Destination, HttpRoute, Labels, LbPolicy, StringMatch, TrafficPolicy};
 
@@ -145,16 +145,18 @@ fn hash_of(policy: Option<&TrafficPolicy>) -> bool {
 /// T404.
 fn affinity(subject: &Subject<'_>, vs: &VirtualService, rule: &HttpRule, report: &mut Report) {
     let parts = split(&rule.route);
-    let client = Subject::sidecar(&vs.object.namespace, Labels::default());
     for d in &parts {
         let home = subject.service(&d.host, &vs.object.namespace).map_or(&vs.object.namespace, |s| &s.namespace);
-        let Some(dr) = subject.mesh.destination_rules.select(&client, &d.host, home) else { continue };
-        let subset = dr.subset(&d.subset).and_then(|s| s.traffic_policy.as_ref());
-        if hash_of(dr.traffic_policy.as_ref()) || hash_of(subset) {
+        let hashes = |dr: &MergedDestinationRule| {
+            let subset = dr.subset(&d.subset).and_then(|s| s.traffic_policy.as_ref());
+            hash_of(dr.traffic_policy.as_ref()) || hash_of(subset)
+        };
+        if let Some((dr, proxy)) = subject.rules_for(vs, &d.host, home).into_iter().find(|(dr, _)| hashes(dr)) {
             let path = format!("spec.http[{}].route", rule.source.rule.unwrap_or_default());
             let message = format!(
-                "the split is drawn for each request, before the hash of {} picks a pod: clients change their subset",
-                dr.object
+                "the split is drawn for each request, before the hash of {} picks a pod: clients change their subset{}",
+                dr.object,
+                Subject::whose(&proxy)
             );
             report
                 .add(
@@ -224,14 +226,15 @@ fn mirrors(subject: &Subject<'_>, vs: &VirtualService, rule: &HttpRule, report: 
 /// Whether endpoints would be seen and there are none.
 fn is_empty(subject: &Subject<'_>, vs: &VirtualService, target: &Destination) -> bool {
     let Some(service) = subject.service(&target.host, &vs.object.namespace) else { return false };
-    let client = Subject::sidecar(&vs.object.namespace, Labels::default());
-    let rule = subject.mesh.destination_rules.select(&client, &target.host, &service.namespace);
-    let subset = rule.and_then(|r| r.subset(&target.subset));
-    if !endpoints_are_known(subject, service) || (subset.is_none() && !target.subset.is_empty()) {
+    if !endpoints_are_known(subject, service) {
         return false;
     }
-    let all = Labels::default();
-    endpoints(subject, service, subset.map_or(&all, |s| &s.labels), Health::Ready).is_empty()
+    let none = |labels: &Labels| endpoints(subject, service, labels, Health::Ready).is_empty();
+    if target.subset.is_empty() {
+        return none(&Labels::default());
+    }
+    let rules = subject.rules_for(vs, &target.host, &service.namespace);
+    rules.iter().filter_map(|(rule, _)| rule.subset(&target.subset)).any(|subset| none(&subset.labels))
 }
 
 fn is_safe(method: Option<&StringMatch>) -> bool {

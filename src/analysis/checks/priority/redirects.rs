@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::entries::entries;
+use super::entries::{Entry, entries};
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::Report;
 use crate::analysis::checks::subject::Subject;
@@ -13,11 +13,10 @@ use crate::envoy::authority::Authority;
 use crate::envoy::decision::{Detail, Outcome, decide};
 use crate::envoy::proxy::Proxy;
 use crate::envoy::request::Request;
-use crate::envoy::router::{Router, Switches};
+use crate::envoy::router::{CompiledParts, Router, Switches};
 use crate::istio::mesh::{MESH_GATEWAY, VirtualService};
-use crate::istio::translate;
+use crate::istio::translate::Parts;
 use crate::manifest::diagnostic::Severity;
-use crate::manifest::kinds::Labels;
 
 checks! {
     /// A client that follows a redirect comes to the same redirect again: the same rule, or several that send it in a
@@ -30,23 +29,26 @@ checks! {
 const HOPS_MAX: usize = 10;
 
 pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
+    let (parts, compiled) = (Parts::new(subject.mesh), CompiledParts::default());
     let mut routers: Vec<(Arc<Proxy>, Router)> = Vec::new();
     for vs in &subject.mesh.virtual_services.all {
         if vs.http.iter().all(|r| r.route.redirect.is_none()) {
             continue;
         }
         for gateway in &vs.gateways {
+            let asked = asked(subject, vs, gateway);
+            let mut told = Vec::new();
             for proxy in proxies(subject, vs, gateway) {
                 let known = routers.iter().position(|(p, _)| {
                     p.namespace == proxy.namespace && p.labels == proxy.labels && p.kind == proxy.kind
                 });
                 let at = known.unwrap_or_else(|| {
-                    let table = translate::route_table(subject.mesh, &proxy);
-                    routers.push((proxy.clone(), Router::new(Arc::new(table), &Switches::default())));
+                    let table = Arc::new(parts.route_table(&proxy));
+                    routers.push((proxy.clone(), Router::sharing(table, &Switches::default(), &compiled)));
                     routers.len() - 1
                 });
                 let Some((_, router)) = routers.get(at) else { continue };
-                loops(subject, vs, gateway, router, report);
+                loops(gateway, router, &asked, &mut told, report);
             }
         }
     }
@@ -54,29 +56,45 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
 
 fn proxies(subject: &Subject<'_>, vs: &VirtualService, gateway: &SmolStr) -> Vec<Arc<Proxy>> {
     if *gateway == MESH_GATEWAY {
-        return vec![Arc::new(Subject::sidecar(&vs.object.namespace, Labels::default()))];
+        return subject.sidecars_of(vs).collect();
     }
     let found = subject.gateways.get(gateway);
     found.iter().flat_map(|g| subject.proxies_of(g).take(1)).cloned().collect()
 }
 
-fn loops(subject: &Subject<'_>, vs: &VirtualService, gateway: &SmolStr, router: &Router, report: &mut Report) {
-    let mut told: Vec<usize> = Vec::new();
-    for entry in entries(vs, gateway, &subject.languages) {
-        if entry.route.redirect.is_none() || told.contains(&entry.rule) {
+/// Entries that redirect, each with a request that it takes.
+fn asked<'v>(subject: &Subject<'_>, vs: &'v VirtualService, gateway: &SmolStr) -> Vec<(Entry<'v>, Request)> {
+    let host = vs.hosts.first().map_or("", SmolStr::as_str);
+    let with_request = |entry: Entry<'v>| {
+        let Answer::Some(example) = Region::all_of([&entry.conditions]).example(&mut subject.effort.alone()) else {
+            return None;
+        };
+        let request = symbolic::request(&example, host)?;
+        Some((entry, request))
+    };
+    let redirects = entries(vs, gateway, &subject.languages).into_iter().filter(|e| e.route.redirect.is_some());
+    redirects.filter_map(with_request).collect()
+}
+
+/// `told`: rules of which it was found for a proxy before.
+fn loops(
+    gateway: &SmolStr,
+    router: &Router,
+    asked: &[(Entry<'_>, Request)],
+    told: &mut Vec<usize>,
+    report: &mut Report,
+) {
+    let whose = if *gateway == MESH_GATEWAY { Subject::whose(&router.table().proxy) } else { String::new() };
+    for (entry, request) in asked {
+        if told.contains(&entry.rule) {
             continue;
         }
-        let Answer::Some(example) = Region::all_of([&entry.conditions]).example(&mut subject.effort.alone()) else {
-            continue;
-        };
-        let host = vs.hosts.first().map_or("", SmolStr::as_str);
-        let Some(request) = symbolic::request(&example, host) else { continue };
         for (tls, port) in ports(router) {
             let request = Request { tls, port: Some(port), ..request.clone() };
             let Some(round) = circle(router, request.clone(), TlsEnds::Here) else {
                 // Where nothing here speaks TLS, it may be ended before: the client comes back in plain text.
                 let plain = ports(router).iter().all(|(tls, _)| !tls) && *gateway != MESH_GATEWAY;
-                if plain && let Some(round) = circle(router, request, TlsEnds::Before) {
+                if plain && let Some(round) = circle(router, request.clone(), TlsEnds::Before) {
                     told.push(entry.rule);
                     let path = format!("{}.redirect", entry.rule_path());
                     let message = "no server of this gateway speaks TLS: where TLS is ended in front of it, the client is redirected again and again";
@@ -92,7 +110,7 @@ fn loops(subject: &Subject<'_>, vs: &VirtualService, gateway: &SmolStr, router: 
             };
             told.push(entry.rule);
             let path = format!("{}.redirect", entry.rule_path());
-            let message = format!("following this redirect leads back to it: {}", round.join(" to "));
+            let message = format!("following this redirect leads back to it: {}{whose}", round.join(" to "));
             let object = (&entry.source.object, entry.source.at);
             report
                 .add("P219", object, path, message, "exclude the target from the match, or redirect elsewhere")
