@@ -7,7 +7,7 @@ mod mesh;
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use towtank::{Mesh, Options};
+use towtank::{Mesh, Options, Settings};
 
 fn tables(c: &mut Criterion) {
     let mut group = c.benchmark_group("translate");
@@ -29,5 +29,21 @@ fn tables(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, tables);
+/// What the answer for all clients of a mesh costs beside that for one sidecar: each namespace has two classes.
+fn clients(c: &mut Criterion) {
+    let mut group = c.benchmark_group("clients");
+    group.sample_size(10);
+    let text = mesh::varied(1000);
+    for (name, proxy) in [("one", "sidecar:ns0"), ("all", "any")] {
+        let mut options = Options::default();
+        options.proxies = vec![proxy.to_owned()];
+        let mesh = Mesh::from_texts([("mesh.yaml", text.clone())], &options).expect("good manifests");
+        let mut settings = Settings::default();
+        settings.exact = true;
+        group.bench_function(name, |b| b.iter(|| black_box(mesh.simulate(&settings).expect("streams").requests())));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, tables, clients);
 criterion_main!(benches);

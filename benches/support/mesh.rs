@@ -35,6 +35,30 @@ pub fn manifests(services: usize) -> String {
     out
 }
 
+/// The same mesh in which clients differ: some VirtualServices and DestinationRules are for their own namespace only, and some rules
+/// for clients with a label.
+pub fn varied(services: usize) -> String {
+    let private = |kind: &str, every: usize, text: &str| -> String {
+        let document = format!("kind: {kind}\n");
+        let mut met = 0;
+        let parts = text.split("---\n").map(|part| {
+            met += usize::from(part.contains(&document));
+            let is_private = part.contains(&document) && met % every == 5;
+            part.replacen("\nspec:\n", if is_private { "\nspec:\n  exportTo: ['.']\n" } else { "\nspec:\n" }, 1)
+        });
+        parts.collect::<Vec<_>>().join("---\n")
+    };
+    let text = private("VirtualService", 17, &private("DestinationRule", 11, &manifests(services)));
+    let first = |namespace: usize| namespace * SERVICES_IN_NAMESPACE;
+    (0..services.div_ceil(SERVICES_IN_NAMESPACE)).fold(text, |text, namespace| {
+        let service = first(namespace) + 7;
+        let rule = format!("    - uri: {{prefix: /s{service}/r0/}}\n");
+        let labelled =
+            format!("    - uri: {{prefix: /s{service}/r0/}}\n      sourceLabels: {{app: svc{}}}\n", first(namespace));
+        text.replacen(&rule, &labelled, 1)
+    })
+}
+
 fn workload(out: &mut String, service: usize) {
     let (name, namespace) = (format!("svc{service}"), namespace(service));
     let (third, fourth) = (service / 250 % 250, service % 250 + 1);

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
-use rustc_hash::{FxBuildHasher, FxHashSet};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
 use super::beside::{At, Met, Newcomer};
@@ -11,7 +11,7 @@ use super::{Prepared, View};
 use crate::envoy::cluster_state::{ClusterState, remedy};
 use crate::envoy::decision::{Counted, Detail, decide};
 use crate::envoy::table::{ClusterName, VirtualHost, are_same};
-use crate::istio::clients::PointsOfView;
+use crate::istio::clients::{Audience, PointsOfView};
 
 /// Streams that were looked at, by host: one for all classes that agree in it.
 #[derive(Default)]
@@ -75,9 +75,11 @@ impl Merger {
     /// The streams of each side, those of one host together, in the order in which hosts came.
     pub(super) fn finish(self, points: &PointsOfView, sides: usize) -> Vec<Vec<Prepared>> {
         let mut out: Vec<Vec<Prepared>> = (0..sides).map(|_| Vec::new()).collect();
+        let mut audiences: FxHashMap<Vec<usize>, Arc<Audience>> = FxHashMap::default();
         for mut group in self.hosts.into_values().flatten() {
             group.classes.sort_unstable();
-            let audience = Arc::new(points.audience(&group.classes));
+            let known = audiences.entry(group.classes);
+            let audience = known.or_insert_with_key(|classes| Arc::new(points.audience(classes))).clone();
             for (side, stream) in out.iter_mut().zip(group.streams) {
                 side.push(Prepared { audience: audience.clone(), ..stream });
             }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use smol_str::SmolStr;
+
 use super::{EgressScope, ServicesByHost, needed_port};
 use crate::istio::mesh::service_index::preferred;
 use crate::istio::mesh::{Mesh, Port, Registry, Service, VirtualService};
 use crate::manifest::kinds::{Destination, HttpRoute};
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
 
 /// Services by hostname while they are gathered.
 #[derive(Default)]
@@ -39,6 +41,9 @@ impl ScopeServices {
     pub(super) fn infer(&mut self, mesh: &Mesh, listener: &EgressScope, namespace: &str) {
         let needed = needed_port(listener.port.as_ref());
         for vs in &listener.virtual_services {
+            if self.has_all_of(mesh, vs, namespace) {
+                continue;
+            }
             for (host, ports) in destinations(vs, namespace) {
                 let Some(service) = owner(mesh, host, namespace) else { continue };
                 let trimmed = match needed {
@@ -51,6 +56,17 @@ impl ScopeServices {
                 }
             }
         }
+    }
+}
+
+impl ScopeServices {
+    /// Whether every service that a VirtualService can send to is there as it is, so that it makes the proxy need no other.
+    fn has_all_of(&self, mesh: &Mesh, vs: &VirtualService, namespace: &str) -> bool {
+        let is_there = |host: &SmolStr| {
+            let own = owner(mesh, host, namespace);
+            own.is_none_or(|own| self.services.get(host).is_some_and(|present| Arc::ptr_eq(present, own)))
+        };
+        vs.tls.is_empty() && vs.tcp.is_empty() && vs.depends().hosts.iter().all(is_there)
     }
 }
 
