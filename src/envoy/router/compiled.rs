@@ -14,13 +14,15 @@ use super::view::Seen;
 use crate::envoy::router::Switches;
 use crate::envoy::table::{PathRewrite, Route, RouteAction, ValueMatch};
 
+type ByAddress<T> = Mutex<FxHashMap<usize, T>>;
+
 /// What tables that are compiled side by side, with the same switches, have alike.
 #[derive(Debug, Default)]
 pub(crate) struct CompiledParts {
     patterns: SharedPatterns,
     /// By the address of each, which is held.
-    routes: Mutex<FxHashMap<usize, (Arc<Route>, Arc<RouteTest>)>>,
-    lists: Mutex<FxHashMap<usize, Arc<RouteList>>>,
+    routes: ByAddress<(Arc<Route>, Arc<RouteTest>)>,
+    lists: ByAddress<Arc<RouteList>>,
 }
 
 /// The routes of a virtual host.

@@ -130,12 +130,15 @@ pub(crate) struct Router {
     patterns: FxHashMap<SmolStr, Arc<Pattern>>,
 }
 
+/// The clusters that a route can draw.
+type Drawn = OnceLock<Arc<[ClusterShare]>>;
+
 #[derive(Debug)]
 struct ConfigIndex {
     hosts: HostIndex,
     virtual_hosts: Vec<Arc<RouteList>>,
     /// For each virtual host, for each of its routes the clusters that it can draw, found out when they are first asked for.
-    clusters: Vec<OnceLock<Box<[OnceLock<Arc<[ClusterShare]>>]>>>,
+    clusters: Vec<OnceLock<Box<[Drawn]>>>,
 }
 
 impl Router {

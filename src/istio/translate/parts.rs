@@ -16,6 +16,11 @@ use super::sidecar_routes::{HostName, VirtualHostKey};
 use crate::envoy::table::{Listener, Names, Route, VirtualHost};
 use crate::istio::mesh::{Mesh, Service, locality};
 
+type Routes = Arc<[Arc<Route>]>;
+
+/// Service, port, whether domains have it too, the proxy's address families, and its namespace where that bears on names.
+type HostNameKey = (usize, u16, bool, [bool; 2], SmolStr);
+
 /// What was made for proxies of one mesh so far.
 pub(crate) struct Parts<'m> {
     pub(super) mesh: &'m Mesh,
@@ -24,8 +29,8 @@ pub(crate) struct Parts<'m> {
     pub(super) clusters: ClusterParts,
     pub(super) routes: Memo<RoutesKey, Arc<MadeRoutes>>,
     /// Routes of services without a VirtualService: by service, port, and DestinationRule.
-    pub(super) default_routes: Memo<(usize, u16, usize), (Arc<Service>, Arc<[Arc<Route>]>)>,
-    pub(super) host_names: Memo<(usize, u16, bool, [bool; 2], SmolStr), (Arc<Service>, Arc<HostName>)>,
+    pub(super) default_routes: Memo<(usize, u16, usize), (Arc<Service>, Routes)>,
+    pub(super) host_names: Memo<HostNameKey, (Arc<Service>, Arc<HostName>)>,
     pub(super) extra_host_names: Memo<(SmolStr, u16), Arc<HostName>>,
     pub(super) virtual_hosts: Memo<VirtualHostKey, (Arc<HostName>, Arc<VirtualHost>)>,
     /// Those that became the only one of their table, by what they were before.
