@@ -1,7 +1,8 @@
 //! Laws of what-ifs and of logs that hold for every mesh: checked on all scenarios and on all meshes whose routing is recorded,
 //! each beside itself with one object left out.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
@@ -245,25 +246,16 @@ fn views(workspace: &Workspace, of: &Workspace) -> BTreeMap<SmolStr, Arc<View>> 
 
 type Views = BTreeMap<SmolStr, Arc<View>>;
 
-/// A log through the lenses of one mesh or of two; requests that name no proxy pass `default`.
-fn replayed(log: &[u8], now: &Views, before: Option<&Views>, default: &SmolStr) -> (Recorded, replay::Sorted) {
-    let mut log = Log::open("log", Box::new(Cursor::new(log.to_vec())), recorded::Settings::default()).expect("a log");
-    let lens = |name: &str| {
-        let of = |views: &Views| views.get(name).cloned();
-        Some(Lens { now: of(now)?, before: before.and_then(of) })
-    };
-    let lenses = Lenses::new(vec![default.clone()], lens);
-    let sorted = replay::read(&mut log, &lenses, &Progress::default()).expect("a whole log");
-    (replay::streams("log", &sorted, &lenses, &settings()).expect("streams"), sorted)
+/// A log through the lenses of one mesh or of two, where proxies of one class share a table.
+fn replayed(log: &[u8], now: &Workspace, before: Option<&Workspace>, default: &SmolStr) -> (Recorded, replay::Sorted) {
+    let switches = Switches::default();
+    through(log, &Lenses::of_meshes(vec![default.clone()], (now, before), "default", &switches))
 }
 
-/// The same through the lenses of two meshes, where proxies of one class share a table.
-fn through_both(log: &[u8], meshes: (&Workspace, &Workspace), default: &SmolStr) -> (Recorded, replay::Sorted) {
+fn through(log: &[u8], lenses: &Lenses<'_>) -> (Recorded, replay::Sorted) {
     let mut log = Log::open("log", Box::new(Cursor::new(log.to_vec())), recorded::Settings::default()).expect("a log");
-    let ((now, before), switches) = (meshes, Switches::default());
-    let lenses = Lenses::of_meshes(vec![default.clone()], (now, Some(before)), "default", &switches);
-    let sorted = replay::read(&mut log, &lenses, &Progress::default()).expect("a whole log");
-    (replay::streams("log", &sorted, &lenses, &settings()).expect("streams"), sorted)
+    let sorted = replay::read(&mut log, lenses, &Progress::default()).expect("a whole log");
+    (replay::streams("log", &sorted, lenses, &settings()).expect("streams"), sorted)
 }
 
 #[test]
@@ -279,14 +271,17 @@ fn a_log_through_two_meshes_is_two_logs_through_one() {
         let Some(first) = now.proxies.first().map(|p| p.name.clone()) else { continue };
         let at = folder.display().to_string();
         let (is, was) = (views(&now, &now), views(&before, &now));
-        let alone = |mesh: &Views| match replayed(&log, mesh, None, &first).0 {
-            Recorded::One(simulation) => simulation.exact(),
-            Recorded::Two(_) => panic!("one mesh"),
+        let alone = |mesh: &Views| {
+            let lens = |name: &str| Some(Lens { now: mesh.get(name).cloned()?, before: None });
+            match through(&log, &Lenses::new(vec![first.clone()], lens)).0 {
+                Recorded::One(simulation) => simulation.exact(),
+                Recorded::Two(_) => panic!("one mesh"),
+            }
         };
-        let (Recorded::Two(pair), sorted) = through_both(&log, (&now, &before), &first) else { panic!("two meshes") };
+        let (Recorded::Two(pair), sorted) = replayed(&log, &now, Some(&before), &first) else { panic!("two meshes") };
+        assert_eq!(pair.now.exact().iter().map(|s| s.planned).sum::<u64>(), sorted.requests, "{at}");
         let routers: HashSet<_> = pair.now.views.iter().map(|v| Arc::as_ptr(&v.router)).collect();
         shared += pair.now.views.len() - routers.len();
-        assert_eq!(pair.now.exact().iter().map(|s| s.planned).sum::<u64>(), sorted.requests, "{at}");
         assert_same_shares(&pair.now.exact(), &alone(&is), &at);
         assert_same_shares(&pair.before.exact(), &alone(&was), &at);
         logs += 1;
@@ -326,7 +321,7 @@ fn access_logs_go_where_they_went() {
             let simulation = Simulation::prepare(&now.mesh, &now.points, Some(&scenario), &settings).expect("it");
             let mut log = Vec::new();
             simulation.access_log(5, || false, &mut log).expect("written");
-            let (Recorded::One(again), sorted) = replayed(&log, &seen, None, &stream.proxy) else { panic!("one mesh") };
+            let (Recorded::One(again), sorted) = replayed(&log, &now, None, &stream.proxy) else { panic!("one mesh") };
             assert_eq!((sorted.bad, sorted.lines), (0, 300), "{at}: {:?}", sorted.bad_lines);
             for s in &again.streams {
                 let told = compare::logged(s, &again.views[s.view], sorted.kinds());

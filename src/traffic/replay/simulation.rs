@@ -236,7 +236,7 @@ fn streams(
         };
         let of_stream = match through {
             Some(index) => {
-                let name = now.get(*index).map(|v| v.table().proxy.name.clone()).unwrap_or_default();
+                let name = now.get(*index).map(|v| v.proxy.name.clone()).unwrap_or_default();
                 settled(of_class(*index, &name)?.into_iter().collect())?
             }
             None => through_all(points, sides, |index| of_class(index, OPEN))?,
