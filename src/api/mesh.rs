@@ -157,7 +157,7 @@ impl Mesh {
             skip_invalid: options.skip_invalid,
             assume: if options.assume { Assume::AUTO } else { Assume::NEVER },
             map_namespaces: Vec::new(),
-            istio: workspace::Asked { release, env: Vec::new() },
+            istio: workspace::Asked { release, ..workspace::Asked::default() },
             proxies: options.proxies.clone(),
         };
         let workspace = workspace::open(inputs.clone(), &how).map_err(|refused| {

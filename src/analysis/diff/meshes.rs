@@ -87,6 +87,24 @@ impl<'m> Meshes<'m> {
     }
 }
 
+/// Says of each change that isn't among those of `without` that it is because of `rule`: what they would be without it.
+#[cfg(feature = "cli")]
+pub(crate) fn attribute(proxies: &mut [ProxyDiff], without: &[ProxyDiff], rule: &'static str) {
+    let others: Vec<&Change> = without.iter().flat_map(|p| &p.changes).collect();
+    let stays = |c: &Change| {
+        others.iter().any(|o| {
+            (o.kind, o.host(), &o.fields) == (c.kind, c.host(), &c.fields)
+                && (&o.old.deed, &o.new.deed) == (&c.old.deed, &c.new.deed)
+        })
+    };
+    let changes = proxies.iter_mut().flat_map(|p| &mut p.changes);
+    for change in changes.filter(|c| !stays(c)) {
+        if !change.because.contains(&rule) {
+            change.because.push(rule);
+        }
+    }
+}
+
 /// Whether the same is said, whichever request shows it.
 pub(crate) fn agree(a: &[Change], b: &[Change]) -> bool {
     a.len() == b.len()

@@ -19,6 +19,7 @@ mod meshes;
 mod mutations;
 mod outcomes;
 mod place;
+mod reading;
 mod region;
 mod regions;
 #[cfg(any(feature = "cli", test))]
@@ -33,9 +34,9 @@ pub(crate) use causes::{Cause, Verdict, causes, verdict};
 pub(crate) use edits::{Edit, without_effect};
 pub(crate) use fields::Field;
 pub(crate) use kind::Kind;
-#[cfg(feature = "cli")]
-pub(crate) use meshes::agree;
 pub(crate) use meshes::{Meshes, ProxyDiff};
+#[cfg(feature = "cli")]
+pub(crate) use meshes::{agree, attribute};
 pub(crate) use regions::Effort;
 #[cfg(feature = "cli")]
 pub(crate) use requests::change;

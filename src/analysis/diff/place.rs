@@ -7,9 +7,7 @@ use smol_str::{SmolStr, format_smolstr};
 use super::side::{Side, Taker};
 use crate::analysis::compare::End;
 use crate::envoy::outcome::{Counted, Outcome, cluster_shares};
-use crate::envoy::router::BadRequest;
-#[cfg(any(feature = "cli", test))]
-use crate::envoy::router::{Found, HttpEnd};
+use crate::envoy::router::{BadRequest, Found, HttpEnd};
 use crate::envoy::table::{
     AbortStatus, ChainAction, ClusterName, FilterChain, Forward, ForwardTo, Fraction, Route, RouteAction, RouteSource,
     RouteTable, TcpDestination, VirtualHost,
@@ -59,7 +57,6 @@ impl<'t> Place<'t> {
     }
 
     /// Where a request was found.
-    #[cfg(any(feature = "cli", test))]
     pub(super) fn of_found(side: &'t Side, found: Found) -> Place<'t> {
         if let Found::Http { end, .. } = found {
             let host = |config, host| side.virtual_host(config, host).map(|h| &**h);

@@ -62,6 +62,9 @@ pub(crate) fn change(diff: &TableDiff, [old, new]: [&Side; 2], request: &Request
     match (kind, settings()) {
         (None, Some(change)) => RequestChange { kind: Some(Kind::Policy), change: Some(change) },
         (None, None) => RequestChange { kind: None, change: None },
-        (kind, other) => RequestChange { kind, change: index.or(other) },
+        (kind, other) => {
+            let reading = || diff.readings.iter().find(|(r, _)| r.concerns(request)).map(|(_, index)| *index);
+            RequestChange { kind, change: index.or(other).or_else(reading) }
+        }
     }
 }

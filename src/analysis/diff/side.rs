@@ -83,7 +83,11 @@ impl Side {
         self.router.get_or_init(|| Router::sharing(self.table.clone(), &self.switches, &self.compiled))
     }
 
-    #[cfg(any(feature = "cli", test))]
+    /// Whether every request looks to routes as it does on the other side.
+    pub(super) fn reads_like(&self, other: &Side) -> bool {
+        self.switches == other.switches && self.table.path_normalization == other.table.path_normalization
+    }
+
     pub(super) fn switches(&self) -> &Switches {
         &self.switches
     }

@@ -12,15 +12,16 @@ use super::fields::{self, Compare, Difference, Field};
 use super::hosts::{self, Hosts};
 use super::kind::Kind;
 use super::place::Place;
+use super::reading::{self, Reading};
 use super::region::Region;
 use super::regions::{self, Effort, Found, List};
 use super::shared::{self, Shared};
 use super::side::{Dial, Side, Taker};
 use super::spot::{Spot, Spots};
-use super::witness::Attempt;
+use super::witness::{self, Attempt};
 use crate::analysis::compare::clusters_of;
 use crate::analysis::compare::{End, HostChange, policies};
-use crate::analysis::symbolic::{Conditions, Field as Part, Language, Languages};
+use crate::analysis::symbolic::{Answer, Conditions, Field as Part, Language, Languages, Region as Requests};
 use crate::envoy::outcome::Counted;
 use crate::envoy::request::Request;
 use crate::envoy::router::BadRequest;
@@ -43,6 +44,8 @@ pub(crate) struct Change {
     pub moved: f64,
     /// The DestinationRules of clusters that requests are sent to on either side.
     pub rules: Vec<ObjectId>,
+    /// The differences between releases that bring it about, by their rules, where two releases are compared.
+    pub because: Vec<&'static str>,
     /// Requests of the region for which the same comes out after all, as where a header is set that is there already, are
     /// none of it.
     pub depends: bool,
@@ -73,6 +76,9 @@ pub(crate) struct TableDiff {
     /// That of connections under other TLS settings, by what takes them.
     #[cfg_attr(not(any(feature = "cli", test)), expect(dead_code, reason = "who asks by requests looks it up"))]
     pub(super) settings: Vec<(Arc<[Field]>, usize)>,
+    /// Those of requests that both sides read differently.
+    #[cfg_attr(not(any(feature = "cli", test)), expect(dead_code, reason = "who asks by requests looks it up"))]
+    pub(super) readings: Vec<(Reading, usize)>,
 }
 
 impl Change {
@@ -91,6 +97,9 @@ impl Change {
     }
 }
 
+/// Requests around which differences of reading are looked for.
+const SEEDS_MAX: usize = 4_000;
+
 /// Compares all that the two tables do. What several pairs of tables have alike is looked at once, by what is `shared`.
 pub(crate) fn tables(old: &Side, new: &Side, effort: Effort, shared: &Shared) -> TableDiff {
     let mut work = Work {
@@ -108,6 +117,9 @@ pub(crate) fn tables(old: &Side, new: &Side, effort: Effort, shared: &Shared) ->
         }
     }
     work.unchanged();
+    if !old.reads_like(new) {
+        work.readings();
+    }
     work.out
 }
 
@@ -308,7 +320,18 @@ impl<'t> Work<'t> {
                 by: place.by(),
             };
             let (old, new) = (effect(from, self.sides[0]), effect(to, self.sides[1]));
-            let change = Change { kind, region, witness: f.witness, old, new, fields, moved, rules, depends };
+            let change = Change {
+                kind,
+                region,
+                witness: f.witness,
+                old,
+                new,
+                fields,
+                moved,
+                rules,
+                because: Vec::new(),
+                depends,
+            };
             self.out.index.insert(spots(f.old, f.new), self.out.changes.len());
             self.out.changes.push(change);
             if let (Taker::Http { config: Some(config) }, Some(host)) = (takers.1, hosts.1) {
@@ -332,6 +355,44 @@ impl<'t> Work<'t> {
             base = base.and(Conditions::of(Part::Header("x-forwarded-proto".into()), scheme()));
         }
         base
+    }
+
+    /// Requests that the two sides read differently.
+    fn readings(&mut self) {
+        let seeds = self.seeds();
+        let difference =
+            |a: &Place<'t>, b: &Place<'t>| self.compare.difference(a, b).map(|d| d.fields).unwrap_or_default();
+        let found = reading::changes(self.sides, &seeds, &difference);
+        for (reading, change) in found {
+            self.out.readings.push((reading, self.out.changes.len()));
+            self.out.changes.push(change);
+        }
+    }
+
+    /// A request for each route of the new side, as far as one is found at once; a few thousand at most.
+    fn seeds(&self) -> Vec<Request> {
+        let [old, new] = self.sides;
+        let mut out: Vec<Request> = Vec::new();
+        for (takers, dials) in connections::classes(old, new) {
+            let (Taker::Http { config: Some(config) }, Some(dial)) = (takers.1, dials.first()) else { continue };
+            for ((_, host), classes) in hosts::classes((old, None), (new, Some(config))) {
+                let (Some(host), Some(class)) = (host.and_then(|h| new.virtual_host(config, h)), classes.first())
+                else {
+                    continue;
+                };
+                for route in host.routes.iter() {
+                    if out.len() >= SEEDS_MAX {
+                        return out;
+                    }
+                    let conditions = Conditions::new(&route.matcher, &Default::default(), &self.languages);
+                    let example = Requests::all_of([&conditions]).example(&mut self.effort.budget.clone());
+                    if let Answer::Some(example) = example {
+                        out.extend(witness::request(&example, &class.example, dial, new.is_gateway()));
+                    }
+                }
+            }
+        }
+        out
     }
 
     /// Gateways whose servers have other certificates, versions or the like than before.
@@ -368,6 +429,7 @@ impl<'t> Work<'t> {
                 fields,
                 moved: 0.0,
                 rules: Vec::new(),
+                because: Vec::new(),
                 depends: false,
             });
         }

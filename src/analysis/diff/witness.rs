@@ -44,6 +44,16 @@ impl<'t> Attempt<'_, 't> {
     }
 }
 
+/// The request of an example over a connection of the class; None where some value can't be sent.
+pub(super) fn request(example: &Example, host: &str, dial: &Dial, to_gateway: bool) -> Option<Request> {
+    let mut request = over(symbolic::request(example, host)?, dial);
+    if to_gateway {
+        // It says itself what the connection is, whatever the client sends.
+        request.headers.retain(|(name, _)| name != "x-forwarded-proto");
+    }
+    Some(request)
+}
+
 /// The request as it comes over a connection of the class.
 fn over(mut request: Request, dial: &Dial) -> Request {
     let default = if dial.tls { 443 } else { 80 };
@@ -71,11 +81,7 @@ impl Probe for Attempt<'_, '_> {
     fn land(&self, example: &Example) -> Option<(usize, usize, Request)> {
         let own = self.dial.name.as_deref().or(self.dial.sni.as_deref()).unwrap_or("any.example");
         let host = self.hosts.map_or(own, |h| h.example.as_str());
-        let mut request = over(symbolic::request(example, host)?, self.dial);
-        if self.sides[1].is_gateway() {
-            // It says so itself, whatever the client sends.
-            request.headers.retain(|(name, _)| name != "x-forwarded-proto");
-        }
+        let request = request(example, host, self.dial, self.sides[1].is_gateway())?;
         let elsewhere = || {
             let is_free = self.dial.name.is_none() && self.dial.address.is_none() && !self.dial.tls;
             is_free.then(|| Request { address: Some(ELSEWHERE), ..request.clone() })

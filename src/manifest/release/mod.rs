@@ -58,6 +58,11 @@ impl Profile {
         self.has & difference.bit() != 0
     }
 
+    /// The same without one difference.
+    pub(crate) fn without(self, difference: Difference) -> Profile {
+        Profile { has: self.has & !difference.bit(), ..self }
+    }
+
     pub(crate) fn sends_unhealthy_always(&self) -> bool {
         self.sends_unhealthy_always
     }

@@ -71,7 +71,7 @@ pub(super) struct CheckArgs {
     length: LengthArgs,
 
     #[command(flatten)]
-    common: CommonArgs,
+    pub(super) common: CommonArgs,
 }
 
 /// Reads what begins with the id of a check, and tells completion which ids there are; others are read too.

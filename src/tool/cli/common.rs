@@ -67,8 +67,8 @@ pub(super) struct CommonArgs {
 
     /// The Istio that reads the manifests: 1.28, 1.29, 1.30, 1.31, a patch release such as 1.30.2, or master. Default: what the
     /// scenario says, else what the manifests install, else 1.31
-    #[arg(long, value_name = "RELEASE", value_parser = release)]
-    pub istio: Option<Release>,
+    #[arg(long, value_name = "RELEASE", value_parser = releases)]
+    pub istio: Option<Releases>,
 
     /// A flag of Istiod, as in PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS=false (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
@@ -164,6 +164,37 @@ pub(super) enum AssumedKind {
 
 fn release(text: &str) -> Result<Release, String> {
     text.parse().map_err(|unknown: UnknownRelease| unknown.to_string())
+}
+
+/// One release, or two of an upgrade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Releases {
+    /// Only `diff` takes two.
+    pub from: Option<Release>,
+    pub to: Release,
+}
+
+/// `1.30`, or `1.29..1.31` for what lies between them.
+fn releases(text: &str) -> Result<Releases, String> {
+    match text.split_once("..") {
+        Some((from, to)) => Ok(Releases { from: Some(release(from)?), to: release(to)? }),
+        None => Ok(Releases { from: None, to: release(text)? }),
+    }
+}
+
+impl CommonArgs {
+    /// Two releases are for those who compare.
+    ///
+    /// # Errors
+    /// There are two.
+    pub(super) fn one_release(&self) -> anyhow::Result<()> {
+        match self.istio {
+            Some(Releases { from: Some(from), to }) => {
+                anyhow::bail!("--istio {from}..{to}: two releases are compared by `towtank diff`; name one here")
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// `NAME=VALUE` of `--istiod-env`.

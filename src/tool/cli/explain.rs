@@ -68,7 +68,7 @@ pub(super) struct ExplainArgs {
     output: Format,
 
     #[command(flatten)]
-    common: CommonArgs,
+    pub(super) common: CommonArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

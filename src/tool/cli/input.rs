@@ -98,7 +98,7 @@ pub(super) fn options(args: &CommonArgs) -> Options {
         skip_invalid: args.invalid == Invalid::Skip,
         assume: assume(args),
         map_namespaces: args.map_namespace.clone(),
-        istio: Asked { release: args.istio, env: args.istiod_env.clone() },
+        istio: Asked { release: args.istio.map(|r| r.to), env: args.istiod_env.clone(), without: None },
         proxies: args.proxy.clone(),
     }
 }

@@ -116,14 +116,14 @@ pub fn main() -> ExitCode {
         return Exit::Unusable.into();
     }
     let result = match arguments.command {
-        Command::Simulate(args) => simulate::run(&args),
-        Command::Routes(args) => routes::run(&args),
-        Command::Explain(args) => explain::run(&args),
+        Command::Simulate(args) => args.common.one_release().and_then(|()| simulate::run(&args)),
+        Command::Routes(args) => args.common.one_release().and_then(|()| routes::run(&args)),
+        Command::Explain(args) => args.common.one_release().and_then(|()| explain::run(&args)),
         Command::Diff(args) => diff::run(&args),
-        Command::Check(args) => check::run(&args),
+        Command::Check(args) => args.common.one_release().and_then(|()| check::run(&args)),
         #[cfg(all(feature = "verify", unix))]
-        Command::Verify(args) => verify::run(&args),
-        Command::Test(args) => test::run(&args),
+        Command::Verify(args) => args.common.one_release().and_then(|()| verify::run(&args)),
+        Command::Test(args) => args.common.one_release().and_then(|()| test::run(&args)),
         Command::Schema(args) => schema::run(&args),
         Command::Man { command } => man(command.as_deref()),
         Command::Completions { shell } => {

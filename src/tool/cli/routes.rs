@@ -36,7 +36,7 @@ pub(super) struct RoutesArgs {
     output: Format,
 
     #[command(flatten)]
-    common: CommonArgs,
+    pub(super) common: CommonArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -48,7 +48,7 @@ pub(super) struct VerifyArgs {
     output: Format,
 
     #[command(flatten)]
-    common: CommonArgs,
+    pub(super) common: CommonArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 use super::Inputs;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::load::{self, Installed};
-use crate::manifest::release::{Flags, Profile, Release, UnknownFlag};
+use crate::manifest::release::{Difference, Flags, Profile, Release, UnknownFlag};
 use crate::manifest::source::SourceMap;
 
 /// What the caller says about it.
@@ -14,6 +14,8 @@ pub(crate) struct Asked {
     pub release: Option<Release>,
     /// Variables of Istiod's environment, name and value.
     pub env: Vec<(SmolStr, SmolStr)>,
+    /// A difference that it is to be taken without, to see what that one does.
+    pub without: Option<Difference>,
 }
 
 /// The Istio of a run, and how it is known.
@@ -84,7 +86,8 @@ pub(super) fn resolve(inputs: &Inputs, asked: &Asked, findings: &mut Vec<Finding
     if let Some(compatibility) = compatibility {
         with.push(format!("compatibilityVersion {compatibility}"));
     }
-    Istio { profile: Profile::new(release, compatibility, &flags), by, with }
+    let profile = Profile::new(release, compatibility, &flags);
+    Istio { profile: asked.without.map_or(profile, |one| profile.without(one)), by, with }
 }
 
 /// The release that the manifests install, and where they say so.

@@ -11,9 +11,11 @@ use smol_str::SmolStr;
 use crate::analysis::checks;
 use crate::analysis::compare::limits;
 use crate::analysis::diff::{self, Effort, Kind, Meshes, ProxyDiff};
+use crate::istio::clients::PointsOfView;
 use crate::manifest::diagnostic::{Finding, Severity};
+use crate::manifest::release::rows;
 use crate::parallel;
-use crate::tool::cli::common::{CommonArgs, LengthArgs};
+use crate::tool::cli::common::{CommonArgs, LengthArgs, Releases};
 use crate::tool::cli::exit::Exit;
 use crate::tool::cli::{fail_on, input, output};
 use crate::tool::report::alike::skeleton;
@@ -28,6 +30,7 @@ Examples:
   towtank diff git:main manifests/ --fail-on lost,unmatched
   towtank diff manifests/ -o markdown > comment.md
   towtank diff cluster.yaml --overlay change/
+  towtank diff manifests/ --istio 1.29..1.31
 
 One PATH is compared with git:HEAD, or with itself without what is laid over it.
 
@@ -133,22 +136,24 @@ impl Gate {
     }
 }
 
+/// Two texts of meshes, and how each is to be read.
+struct Pair {
+    inputs: [Inputs; 2],
+    common: [CommonArgs; 2],
+    names: [String; 2],
+}
+
 pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
-    let (old, new) = sides(args)?;
-    let mut exit = Exit::Fine;
-    let common = CommonArgs { paths: vec![new.clone()], ..args.common.clone() };
-    let pairs = input::gather_pair(&args.common, old.as_slice(), std::slice::from_ref(&new))?;
-    let several = pairs.len() > 1;
-    if several && args.expect.is_some() {
+    let pairs = pairs(args)?;
+    if pairs.len() > 1 && args.expect.is_some() {
         anyhow::bail!("--expect is for one pair of meshes, and there are {}", pairs.len());
     }
-    let mut shown = 0;
-    for (now, before) in pairs {
-        let inputs = [before, now];
+    let (mut exit, mut shown) = (Exit::Fine, 0);
+    for pair in pairs {
         // Points of view are the new side's; the old one is only looked at.
-        let viewless = CommonArgs { proxy: Vec::new(), ..common.clone() };
-        let older = input::open(inputs[0].clone(), &viewless);
-        let newer = input::open(inputs[1].clone(), &common);
+        let viewless = CommonArgs { proxy: Vec::new(), ..pair.common[0].clone() };
+        let older = input::open(pair.inputs[0].clone(), &viewless);
+        let newer = input::open(pair.inputs[1].clone(), &pair.common[1]);
         let (Some(older), Some(newer)) = (older, newer) else {
             exit = Exit::Unusable;
             continue;
@@ -157,16 +162,56 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
             output::write(b"\n")?;
         }
         shown += 1;
-        let laid = args.common.overlay.iter().map(|o| format!("+{}", o.display())).collect::<String>();
-        let before = match old.first() {
-            Some(old) => old.display().to_string(),
-            None if laid.is_empty() && !new.to_string_lossy().contains('+') => "git:HEAD".to_owned(),
-            None => "without what is laid over it".to_owned(),
-        };
-        let names = [before, format!("{}{laid}", new.display())];
-        exit = exit.max(one(args, [&older, &newer], inputs, [&names[0], &names[1]])?);
+        exit = exit.max(one(args, [&older, &newer], pair)?);
     }
     Ok(exit)
+}
+
+fn pairs(args: &DiffArgs) -> anyhow::Result<Vec<Pair>> {
+    if let Some(Releases { from: Some(from), to }) = args.common.istio {
+        if args.common.paths.len() > 1 {
+            anyhow::bail!(
+                "--istio {from}..{to} compares one thing under two releases, and {} paths were given",
+                args.common.paths.len()
+            );
+        }
+        let of = |release| CommonArgs { istio: Some(Releases { from: None, to: release }), ..args.common.clone() };
+        let pair = |inputs: Inputs| Pair {
+            inputs: [inputs.clone(), inputs],
+            common: [of(from), of(to)],
+            names: [format!("Istio {from}"), format!("Istio {to}")],
+        };
+        return Ok(input::gather(&args.common).into_iter().map(pair).collect());
+    }
+    let (old, new) = sides(args)?;
+    let common = CommonArgs { paths: vec![new.clone()], ..args.common.clone() };
+    let laid = args.common.overlay.iter().map(|o| format!("+{}", o.display())).collect::<String>();
+    let before = match old.first() {
+        Some(old) => old.display().to_string(),
+        None if laid.is_empty() && !new.to_string_lossy().contains('+') => "git:HEAD".to_owned(),
+        None => "without what is laid over it".to_owned(),
+    };
+    let names = [before, format!("{}{laid}", new.display())];
+    let pair =
+        |(now, before)| Pair { inputs: [before, now], common: [common.clone(), common.clone()], names: names.clone() };
+    let found = input::gather_pair(&args.common, old.as_slice(), std::slice::from_ref(&new))?;
+    Ok(found.into_iter().map(pair).collect())
+}
+
+/// Finds out for each change between two releases which of their differences bring it about: those without which it isn't there.
+fn attribute(proxies: &mut [ProxyDiff], [older, newer]: [&Workspace; 2], pair: &Pair, points: &PointsOfView) {
+    let (was, is) = (older.istio.profile, newer.istio.profile);
+    let Ok(old_switches) = input::switches(older) else { return };
+    for row in rows().iter().filter(|row| is.has(row.difference) && !was.has(row.difference)) {
+        let mut options = input::options(&pair.common[1]);
+        options.istio.without = Some(row.difference);
+        // Documents that are refused without it are a difference as well; what is left is compared.
+        options.skip_invalid = true;
+        let Ok(variant) = workspace::open(pair.inputs[1].clone(), &options) else { continue };
+        let Ok(switches) = input::switches(&variant) else { continue };
+        let meshes = Meshes::new((&older.mesh, &old_switches), (&variant.mesh, &switches));
+        diff::attribute(proxies, &meshes.diff(points, Effort::default()), row.id);
+    }
 }
 
 /// The two sides as they were given; of the old one none where it is not said.
@@ -178,16 +223,14 @@ fn sides(args: &DiffArgs) -> anyhow::Result<(Vec<PathBuf>, PathBuf)> {
     }
 }
 
-fn one(
-    args: &DiffArgs,
-    [older, newer]: [&Workspace; 2],
-    inputs: [Inputs; 2],
-    names: [&str; 2],
-) -> anyhow::Result<Exit> {
+fn one(args: &DiffArgs, [older, newer]: [&Workspace; 2], pair: Pair) -> anyhow::Result<Exit> {
     let points = newer.points_beside(older);
     let switches = [input::switches(older)?, input::switches(newer)?];
     let meshes = Meshes::new((&older.mesh, &switches[0]), (&newer.mesh, &switches[1]));
     let mut proxies = meshes.diff(&points, Effort::default());
+    if pair.common[0].istio != pair.common[1].istio && proxies.iter().any(|p| !p.changes.is_empty()) {
+        attribute(&mut proxies, [older, newer], &pair, &points);
+    }
     let requests = match &args.requests {
         Some(path) => Some(logged::read(path, newer, &meshes, &mut proxies, args)?),
         None => None,
@@ -221,17 +264,17 @@ fn one(
     let (shown, causes) =
         if is_narrow { (&narrowed, diff::causes(&narrowed, &points)) } else { (&proxies, all_causes) };
     let verdict = diff::verdict(&causes, shown, &points);
-    let edits = diff::without_effect([&inputs[0], &inputs[1]], &newer.namespace, shown);
+    let edits = diff::without_effect([&pair.inputs[0], &pair.inputs[1]], &newer.namespace, shown);
     let limits = limits::compared(&older.not_modelled, &newer.not_modelled);
-    let options = input::options(&args.common);
-    let [before, now] = inputs;
-    let find = |inputs: Inputs| checks::findings(workspace::review(inputs, &options));
-    let (was, is) = parallel::join(|| find(before), || find(now));
+    let Pair { inputs: [before, now], common, names } = pair;
+    let find =
+        |inputs: Inputs, common: &CommonArgs| checks::findings(workspace::review(inputs, &input::options(common)));
+    let (was, is) = parallel::join(|| find(before, &common[0]), || find(now, &common[1]));
     let (come, gone) = (only_in(&is, &was), only_in(&was, &is));
     let assumed = assumed(older, newer);
     let results = Results {
         scenario: &newer.name,
-        names,
+        names: [&names[0], &names[1]],
         proxies: shown,
         causes: &causes,
         verdict: &verdict,

@@ -119,7 +119,7 @@ pub(super) struct SimulateArgs {
     length: LengthArgs,
 
     #[command(flatten)]
-    common: CommonArgs,
+    pub(super) common: CommonArgs,
 }
 
 const STREAMS: &str = "Streams of requests";

@@ -117,6 +117,7 @@ fn change(o: &mut Object<'_>, c: &Change, number: usize, [old, new]: [&SourceMap
         o.str("before", &f.before);
         o.str("now", &f.now);
     });
+    o.strings("because", &c.because);
     o.bool("minor", c.is_minor());
     o.float("share_moved", (c.moved * 1e12).round() / 1e12);
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Results, edit, explained, field, heading, other_fields, place};
+use super::{Results, because, edit, explained, field, heading, other_fields, place};
 use crate::analysis::diff::Cause;
 use crate::envoy::words;
 use crate::manifest::diagnostic::{Finding, Severity};
@@ -85,6 +85,9 @@ fn one(out: &mut String, results: &Results<'_>, index: usize, cause: &Cause<'_>)
     }
     if change.depends {
         let _ = writeln!(out, "- unless the same comes out after all");
+    }
+    if !change.because.is_empty() {
+        let _ = writeln!(out, "- because of {}", text(&because(change)));
     }
     let _ = writeln!(out, "- old: {}", code(&place(&change.old, old)));
     let _ = writeln!(out, "- new: {}", code(&place(&change.new, new)));

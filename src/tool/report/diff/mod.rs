@@ -19,6 +19,7 @@ use crate::analysis::diff::{Cause, Change, Edit, Effect, Field, Kind, ProxyDiff,
 use crate::envoy::request::Request;
 use crate::envoy::words;
 use crate::manifest::diagnostic::Finding;
+use crate::manifest::release::rows;
 use crate::manifest::source::SourceMap;
 
 /// All that is to be said about one pair of meshes.
@@ -91,6 +92,12 @@ fn other_fields(change: &Change) -> impl Iterator<Item = &Field> {
 #[cfg(feature = "cli")]
 pub(crate) fn summary(change: &Change) -> Vec<String> {
     change.fields.iter().map(field).collect()
+}
+
+/// `VE-7 which namespace ...`: the differences between releases that bring it about.
+fn because(change: &Change) -> String {
+    let title = |id: &&str| rows().iter().find(|row| *row.id == **id).map_or("", |row| row.title);
+    change.because.iter().map(|id| format!("{id} ({})", title(id))).collect::<Vec<_>>().join(", ")
 }
 
 /// `c1` for the first.

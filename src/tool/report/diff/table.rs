@@ -1,6 +1,6 @@
 //! The page for people: the verdict first, then causes, worst first.
 
-use super::{Results, edit, explained, field, heading, other_fields, place};
+use super::{Results, because, edit, explained, field, heading, other_fields, place};
 use crate::analysis::diff::{Cause, Kind};
 use crate::envoy::words;
 use crate::manifest::diagnostic::{Finding, Severity};
@@ -194,6 +194,9 @@ impl Page<'_> {
         let unless = "  unless the same comes out after all, as where a header that is set is there already";
         if change.depends {
             self.wrapped(unless, 4, Style::Dim);
+        }
+        if !change.because.is_empty() {
+            self.wrapped(&format!("  because of {}", because(change)), 4, Style::Note);
         }
         let (was, is) = (place(&change.old, old), place(&change.new, new));
         if was == is {
