@@ -156,6 +156,18 @@ fn pods_of_a_scenario_are_workloads() {
     assert!(!run.stdout.contains("no workload"), "{run}");
 }
 
+/// An empty list is a statement: there are no pods.
+#[test]
+fn a_scenario_without_pods_has_none() {
+    let scenario = |pods: &str| format!("apiVersion: towtank/v1\nkind: Scenario\n{pods}");
+    for (pods, lost) in [("pods: []\n", true), ("", false)] {
+        let files = [("article.yaml", PASTED), ("scenario.yaml", &scenario(pods))];
+        let run = simulate(&files, &[]);
+        assert_eq!(run.stdout.contains("no workload is given"), !lost, "{run}");
+        assert_eq!(run.stdout.contains("lost"), lost, "{run}");
+    }
+}
+
 #[test]
 fn a_gateway_that_is_kept_elsewhere_is_assumed_and_one_that_is_refused_is_not() {
     let vs = "

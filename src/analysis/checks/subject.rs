@@ -149,6 +149,7 @@ impl<'a> Subject<'a> {
                     || !m.endpoint_slices.is_empty()
                     || !m.workload_entries.is_empty()
                     || m.service_entries.iter().any(|e| !e.spec.endpoints.is_empty())
+                    || self.scenario.is_some_and(|s| s.has_no_pods)
             }
             Input::Gateways => !m.gateways.is_empty(),
             Input::Namespaces => !m.namespaces.is_empty(),

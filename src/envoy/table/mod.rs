@@ -56,7 +56,6 @@ pub(crate) struct RouteTable {
 }
 
 impl RouteTable {
-    #[cfg(any(feature = "cli", test))]
     /// Whether all that requests meet is the same, and all that is said of it; whose the tables are doesn't count.
     pub(crate) fn holds_the_same(&self, other: &RouteTable) -> bool {
         let config = |(a, b): (&RouteConfiguration, &RouteConfiguration)| {

@@ -165,7 +165,12 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         findings.retain(|f| f.severity >= args.severity.severity() && shows(&args.length, f));
         let sources = &reviewed.sources;
         match args.output {
-            Format::Json => output::json(&report::check::to_json(&findings, &not_evaluated, &checklist, sources))?,
+            Format::Json => {
+                let limits = limits::limits(&reviewed.manifests.not_modelled);
+                let told = assumed.told();
+                let rests_on = (told.as_slice(), limits.as_slice());
+                output::json(&report::check::to_json(&findings, &not_evaluated, &checklist, rests_on, sources))?;
+            }
             Format::Sarif => runs.push(report::sarif::run(&findings, sources)),
             Format::Github => output::annotations(&report::github::to_text(&findings, sources))?,
             Format::Table => {

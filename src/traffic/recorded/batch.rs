@@ -198,6 +198,7 @@ pub(super) fn otlp(lines: &Batch) -> Vec<Numbered> {
         }
         let bad = |fault: Fault| fault.of_line(number, &line, 0);
         match servers::otlp(&line, number, &lines.reading.settings) {
+            Ok(records) if records.is_empty() => out.push((number, Ok(Entry::PassedOver(Reason::OwnMessage)))),
             Ok(records) => out.extend(records.into_iter().map(|read| (number, read.map_err(bad)))),
             Err(fault) => out.push((number, Err(bad(fault)))),
         }

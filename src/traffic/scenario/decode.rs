@@ -72,6 +72,7 @@ fn top(r: &mut Reader<'_>, root: &Node<'_>, s: &mut Scenario) {
     }
     s.has_tests = f.get("tests").is_some();
     each(r, &f, "proxies", |r, node, path| s.proxies.extend(proxy(r, node, path)));
+    s.has_no_pods = f.get("pods").and_then(|(node, _)| node.as_seq()).is_some_and(<[_]>::is_empty);
     each(r, &f, "pods", |r, node, path| s.pods.extend(pod(r, node, path)));
     each(r, &f, "streams", |r, node, path| s.streams.extend(stream(r, node, path)));
     unique(r, s.proxies.iter().map(|p| (p.name.clone(), p.at)), "proxy");

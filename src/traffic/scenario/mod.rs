@@ -39,6 +39,8 @@ pub(crate) struct Scenario {
     pub has_mesh: bool,
     pub proxies: Vec<ScenarioProxy>,
     pub pods: Vec<ScenarioPod>,
+    /// It says that there are none: an empty list.
+    pub has_no_pods: bool,
     pub streams: Vec<Stream>,
     /// `tests` is present.
     pub has_tests: bool,

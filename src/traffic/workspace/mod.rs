@@ -291,7 +291,8 @@ pub(crate) fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refus
     let pods = manifests.pods.clone();
     let not_modelled = manifests.not_modelled.clone();
     // Last: nobody looks at the mesh from an assumed pod.
-    if options.assume.pods {
+    let has_none = scenario.as_ref().is_some_and(|s| s.has_no_pods);
+    if options.assume.pods && !has_none {
         assumed.pods = assume::pods(&mut manifests);
     }
     let mesh = Mesh::build(manifests);

@@ -2,23 +2,27 @@
 
 use super::table::needs;
 use crate::analysis::checks::{Answer, NotEvaluated, Question};
+use crate::analysis::compare::limits::Limit;
 use crate::manifest::diagnostic::place::Locator;
 use crate::manifest::diagnostic::{Admission, Evidence, Finding, Severity};
 use crate::manifest::source::SourceMap;
 use crate::tool::report::VERSION;
 use crate::tool::report::json_writer::{JsonWriter, Object};
+use crate::tool::report::limits;
 
 /// The whole document, ending in a line end.
 pub(crate) fn to_json(
     findings: &[Finding],
     not_evaluated: &[NotEvaluated],
     checklist: &[Question],
+    (assumed, limits): (&[String], &[Limit]),
     sources: &SourceMap,
 ) -> Vec<u8> {
     let mut locator = Locator::new(sources);
     let mut json = JsonWriter::default();
     json.object(|o| {
         o.number("version", VERSION);
+        o.strings("assumed", assumed);
         o.objects("findings", findings, |o, f| finding(o, f, &mut locator, sources));
         o.objects("not_evaluated", not_evaluated, |o, n| {
             o.str("id", n.check.id);
@@ -36,6 +40,7 @@ pub(crate) fn to_json(
                 o.number(severity_name(severity), n as u64);
             }
         });
+        o.objects("not_modelled", limits, |o, l| limits::json(o, l, sources));
     });
     let mut out = json.into_bytes();
     out.push(b'\n');
