@@ -142,9 +142,9 @@ pub(crate) enum Inspector {
     /// Any token. Envoy from 1.39.
     #[default]
     Tokens,
-    /// The methods that the codec of 1.38 knows, with `MSEARCH` for `M-SEARCH`. Envoy 1.38.
+    /// The methods that the codec of 1.38 knows, but for `MSEARCH`. Envoy 1.38.
     MethodsOfBalsa,
-    /// The same with the hyphen. Envoy up to 1.37.
+    /// The same and `M-SEARCH`. Envoy up to 1.37.
     MethodsOfHttpParser,
 }
 
@@ -152,13 +152,17 @@ impl Inspector {
     fn takes(self, method: &str) -> bool {
         match self {
             Inspector::Tokens => !method.is_empty() && method.bytes().all(is_token_byte),
-            Inspector::MethodsOfBalsa => method != QUERY && METHODS.contains(&method),
-            Inspector::MethodsOfHttpParser => match method {
+            Inspector::MethodsOfBalsa | Inspector::MethodsOfHttpParser => match method {
                 QUERY | "MSEARCH" => false,
-                "M-SEARCH" => true,
+                "M-SEARCH" => self == Inspector::MethodsOfHttpParser,
                 other => METHODS.contains(&other),
             },
         }
+    }
+
+    /// Whether it goes on where a URL has nothing behind its scheme.
+    fn takes_bare_scheme(self) -> bool {
+        self == Inspector::Tokens
     }
 }
 
@@ -166,7 +170,11 @@ impl Inspector {
 ///
 /// It checks less of a line than the codec does: what passes here may well be answered 400.
 pub(crate) fn looks_like_http(method: &str, target: &str, inspector: Inspector) -> bool {
-    inspector.takes(method) && is_readable(method == "CONNECT", target.trim_matches(|c| c <= ' '))
+    let target = target.trim_matches(|c| c <= ' ');
+    let is_bare_scheme = || method != "CONNECT" && target.ends_with("://") && !target.starts_with(['/', '*']);
+    inspector.takes(method)
+        && is_readable(method == "CONNECT", target)
+        && (inspector.takes_bare_scheme() || !is_bare_scheme())
 }
 
 /// The parser's first look at a target: a path, `*`, or a URL, of ASCII characters; behind CONNECT without scheme.
@@ -314,7 +322,7 @@ mod tests {
         super::looks_like_http(method, target, Inspector::Tokens)
     }
 
-    /// VE-E4, VE-E5: whether the three inspectors take a method for HTTP, and whether the codec knows it without QUERY.
+    /// VE-E4, VE-E5, each line tried on 1.36.4, 1.37.0, 1.38.3 and 1.39.3: whether the three inspectors take a method for HTTP, and whether the codec knows it without QUERY.
     #[test]
     fn methods_of_older_lines() {
         use Inspector::*;
@@ -325,13 +333,19 @@ mod tests {
             ("FROB", true, false, false, false),
             ("get", true, false, false, false),
             ("M-SEARCH", true, false, true, false),
-            ("MSEARCH", true, true, false, true),
+            ("MSEARCH", true, false, false, true),
             ("GE,T", false, false, false, false),
             ("", false, false, false, false),
         ] {
             let takes = [Tokens, MethodsOfBalsa, MethodsOfHttpParser].map(|i| super::looks_like_http(method, "/", i));
             assert_eq!(takes, [tokens, balsa, http_parser], "{method}");
             assert_eq!(super::request_line(method, "/", false).is_ok(), known, "{method}");
+        }
+        for (target, older) in
+            [("http://", false), ("ftp://", false), ("http:///a", true), ("http://?q", true), ("/a://", true)]
+        {
+            let takes = [Tokens, MethodsOfBalsa, MethodsOfHttpParser].map(|i| super::looks_like_http("GET", target, i));
+            assert_eq!(takes, [true, older, older], "{target}");
         }
     }
 

@@ -222,13 +222,7 @@ static ROWS: [Row; 34] = [
     row(HeadersIndividually, "VE-E1", &[V1_31], "envoy-matching 3.1", "repeated headers are matched one by one"),
     row(DotSegmentsWithParameters, "VE-E2", &[V1_31], "envoy-matching 2.6", "`/..;x` is a dot segment"),
     row(RegexBytes, "VE-E3", &[V1_31], "envoy-matching 2.3", "regexes see bytes"),
-    row(
-        InspectorWithoutMSearch,
-        "VE-E4",
-        &[V1_30],
-        "envoy-matching 0.7",
-        "`M-SEARCH` is not taken for HTTP, `MSEARCH` is",
-    ),
+    row(InspectorWithoutMSearch, "VE-E4", &[V1_30], "envoy-matching 0.7", "`M-SEARCH` is not taken for HTTP"),
     row(
         InspectorTakesTokens,
         "VE-E4",

@@ -77,7 +77,10 @@ impl Process {
         command.arg("-c").arg(folder.join(BOOTSTRAP));
         // One worker answers in order; small log buffers bring lines at once.
         command.args(["--concurrency", "1", "--log-level", "warning", "--disable-hot-restart"]);
-        command.args(["--file-flush-interval-msec", "10", "--file-flush-min-size-kb", "1"]);
+        command.args(["--file-flush-interval-msec", "10"]);
+        if program.minor() >= 37 {
+            command.args(["--file-flush-min-size-kb", "1"]); // older ones don't know it, and the interval does it too
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // A group of its own: the terminal's interrupt reaches the owner alone, and the guard can end all of it.
         command.process_group(0);
