@@ -26,13 +26,21 @@ pub(crate) enum Reading {
     Bytes,
     /// VE-E4, VE-E5.
     Methods,
-    /// The mesh's `pathNormalization`.
+    /// `connectionSettings.httpHeadersWithUnderscoresAction` (VE-14).
+    Underscores,
+    /// The mesh's `pathNormalization`, and what `connectionSettings` say of paths (VE-14).
     Paths,
 }
 
 impl Reading {
-    const ALL: [Reading; 5] =
-        [Reading::RepeatedHeaders, Reading::DotSegments, Reading::Bytes, Reading::Methods, Reading::Paths];
+    const ALL: [Reading; 6] = [
+        Reading::RepeatedHeaders,
+        Reading::DotSegments,
+        Reading::Bytes,
+        Reading::Methods,
+        Reading::Underscores,
+        Reading::Paths,
+    ];
 
     /// Whether two sides differ in it.
     fn differs(self, old: &Side, new: &Side) -> bool {
@@ -42,7 +50,10 @@ impl Reading {
             Reading::DotSegments => a.strip_dotdot_segments_with_parameters != b.strip_dotdot_segments_with_parameters,
             Reading::Bytes => a.regex_latin1 != b.regex_latin1,
             Reading::Methods => a.inspector != b.inspector || a.allow_query_method != b.allow_query_method,
-            Reading::Paths => old.table().path_normalization != new.table().path_normalization,
+            Reading::Underscores => {
+                old.table().connection_settings.underscores != new.table().connection_settings.underscores
+            }
+            Reading::Paths => old.path_options() != new.path_options(),
         }
     }
 
@@ -59,6 +70,7 @@ impl Reading {
                 let known = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "CONNECT", "TRACE"];
                 !known.contains(&r.method.as_str())
             }
+            Reading::Underscores => r.headers.iter().any(|(name, _)| name.contains('_')),
             Reading::Paths => true,
         }
     }
@@ -69,6 +81,7 @@ impl Reading {
             Reading::DotSegments => "a dot segment of the path has parameters, as in /..;x",
             Reading::Bytes => "a header's value is not ASCII",
             Reading::Methods => "the method is an unusual one",
+            Reading::Underscores => "a header's name has an underscore",
             Reading::Paths => "the path is changed by normalisation",
         }
     }
@@ -81,6 +94,8 @@ impl Reading {
             Reading::Bytes => vec!["VE-E3"],
             Reading::Methods if old.switches().inspector == new.switches().inspector => vec!["VE-E5"],
             Reading::Methods => vec!["VE-E4"],
+            Reading::Underscores => vec!["VE-14"],
+            Reading::Paths if old.table().connection_settings != new.table().connection_settings => vec!["VE-14"],
             Reading::Paths => Vec::new(),
         }
     }
@@ -117,6 +132,16 @@ impl Reading {
                 };
                 vec![method("FROB"), method("M-SEARCH"), typed(method("QUERY"))]
             }
+            Reading::Underscores => {
+                let mut out = r.clone();
+                out.headers.push(("any_header".into(), "any".into()));
+                let renamed = |i: usize| {
+                    let mut out = r.clone();
+                    out.headers[i].0 = out.headers[i].0.replace('-', "_").into();
+                    out
+                };
+                std::iter::once(out).chain((0..r.headers.len()).map(renamed)).collect()
+            }
             Reading::Paths => {
                 let path = |path: SmolStr| Request { path, ..r.clone() };
                 let own = r.path.as_str();
@@ -125,6 +150,8 @@ impl Reading {
                     path(format_smolstr!("/{own}")),
                     path(format_smolstr!("/.{own}")),
                     path(format_smolstr!("/any/..{own}")),
+                    path(format_smolstr!("{own}%2Fany")),
+                    path(format_smolstr!("{own}//any")),
                 ];
                 if let Some(at) = inner {
                     let (before, behind) = own.split_at(at);

@@ -85,7 +85,8 @@ impl Side {
 
     /// Whether every request looks to routes as it does on the other side.
     pub(super) fn reads_like(&self, other: &Side) -> bool {
-        self.switches == other.switches && self.table.path_normalization == other.table.path_normalization
+        let of = |t: &RouteTable| (t.path_normalization, t.connection_settings);
+        self.switches == other.switches && of(&self.table) == of(&other.table)
     }
 
     pub(super) fn switches(&self) -> &Switches {
