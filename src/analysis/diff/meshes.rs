@@ -36,6 +36,14 @@ pub(crate) struct ProxyDiff {
     pub unchanged: Vec<HostChange>,
 }
 
+/// Classes of which the same is to be said.
+struct Group {
+    classes: Vec<usize>,
+    table: TableDiff,
+    /// Route configuration and name of the hosts that are listed as unchanged.
+    known: FxHashSet<(SmolStr, SmolStr)>,
+}
+
 impl<'m> Meshes<'m> {
     pub(crate) fn new(old: (&'m Mesh, &'m Switches), new: (&'m Mesh, &'m Switches)) -> Meshes<'m> {
         let side = |(mesh, switches): (&'m Mesh, &'m Switches)| (Parts::new(mesh), switches, Arc::default());
@@ -64,24 +72,24 @@ impl<'m> Meshes<'m> {
                 self.tables([&old, &new], effort)
             })
             .collect();
-        let mut groups: Vec<(Vec<usize>, TableDiff, FxHashSet<(SmolStr, SmolStr)>)> = Vec::new();
+        let mut groups: Vec<Group> = Vec::new();
         let place = |h: &HostChange| (h.route_config.clone(), h.virtual_host.clone());
         for (i, table) in each.into_iter().enumerate() {
-            let same =
-                |(_, other, _): &&mut (Vec<usize>, TableDiff, _)| points.own && agree(&other.changes, &table.changes);
-            if let Some((classes, group, known)) = groups.iter_mut().find(same) {
-                classes.push(i);
-                group.unchanged.extend(table.unchanged.into_iter().filter(|h| known.insert(place(h))));
+            let same = |group: &&mut Group| points.own && agree(&group.table.changes, &table.changes);
+            if let Some(group) = groups.iter_mut().find(same) {
+                group.classes.push(i);
+                let further = table.unchanged.into_iter().filter(|h| group.known.insert(place(h)));
+                group.table.unchanged.extend(further);
             } else {
                 let known = table.unchanged.iter().map(place).collect();
-                groups.push((vec![i], table, known));
+                groups.push(Group { classes: vec![i], table, known });
             }
         }
-        let told = |(classes, table, _): (Vec<usize>, TableDiff, _)| ProxyDiff {
-            audience: Arc::new(points.audience(&classes)),
-            classes,
-            changes: table.changes,
-            unchanged: table.unchanged,
+        let told = |group: Group| ProxyDiff {
+            audience: Arc::new(points.audience(&group.classes)),
+            classes: group.classes,
+            changes: group.table.changes,
+            unchanged: group.table.unchanged,
         };
         groups.into_iter().map(told).collect()
     }

@@ -58,6 +58,7 @@ impl Reading {
     }
 
     /// Whether it can bear on a request.
+    #[cfg(any(feature = "cli", test))]
     pub(super) fn concerns(self, r: &Request) -> bool {
         let repeated = |(i, (name, _)): (usize, &(SmolStr, SmolStr))| {
             r.headers.iter().skip(i + 1).any(|(other, _)| other.eq_ignore_ascii_case(name))

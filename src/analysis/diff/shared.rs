@@ -24,11 +24,14 @@ pub(crate) struct Shared {
 /// Two virtual hosts that differ, the clusters that their routes name, and the connections that get there.
 pub(super) type ListsKey = ((usize, usize), Vec<(usize, usize)>, Dial);
 
+/// The clusters of one name on both sides; None: there is none.
+pub(super) type ClusterPair = (Option<Arc<Cluster>>, Option<Arc<Cluster>>);
+
 /// What was found of them.
 #[derive(Debug, Clone)]
 struct KeptLists {
     _hosts: (Arc<VirtualHost>, Arc<VirtualHost>),
-    _clusters: Vec<(Option<Arc<Cluster>>, Option<Arc<Cluster>>)>,
+    _clusters: Vec<ClusterPair>,
     found: Arc<[Found]>,
 }
 
@@ -67,7 +70,7 @@ impl Shared {
     pub(super) fn lists(
         &self,
         (was, is): (&Arc<VirtualHost>, &Arc<VirtualHost>),
-        clusters: Vec<(Option<Arc<Cluster>>, Option<Arc<Cluster>>)>,
+        clusters: Vec<ClusterPair>,
         dial: &Dial,
         find: impl FnOnce() -> Vec<Found>,
     ) -> Arc<[Found]> {

@@ -74,10 +74,8 @@ pub(crate) struct TableDiff {
     /// The change of requests that end at these spots.
     pub(super) index: FxHashMap<Spots, usize>,
     /// That of connections under other TLS settings, by what takes them.
-    #[cfg_attr(not(any(feature = "cli", test)), expect(dead_code, reason = "who asks by requests looks it up"))]
     pub(super) settings: Vec<(Arc<[Field]>, usize)>,
     /// Those of requests that both sides read differently.
-    #[cfg_attr(not(any(feature = "cli", test)), expect(dead_code, reason = "who asks by requests looks it up"))]
     pub(super) readings: Vec<(Reading, usize)>,
 }
 

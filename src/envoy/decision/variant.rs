@@ -15,6 +15,7 @@ pub(crate) struct Variant {
 
 impl Variant {
     /// A CORS preflight that the proxy answers, whatever the route would do with it.
+    #[cfg(any(feature = "cli", test))]
     pub(crate) fn is_preflight(self) -> bool {
         self.preflight
     }

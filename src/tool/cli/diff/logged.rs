@@ -69,13 +69,16 @@ pub(super) fn read(
         let lens = lens(&proxy, meshes, proxies);
         lenses.insert(line.proxy.as_str().into(), lens);
     }
-    lines.par_iter_mut().for_each(|line| {
-        let Some(lens) = lenses.get(line.proxy.as_str()) else { return };
+    let decide = |line: &RequestLine| {
+        let Some(lens) = lenses.get(line.proxy.as_str()) else { return (None, None) };
         let [old, new] = &lens.sides;
         let change = diff::change(&lens.diff, [old, new], &line.request);
-        line.kind = change.kind;
-        line.change = change.change.map(|own| lens.first + own);
-    });
+        (change.kind, change.change.map(|own| lens.first + own))
+    };
+    let decided: Vec<_> = lines.par_iter().map(decide).collect();
+    for (line, (kind, change)) in lines.iter_mut().zip(decided) {
+        (line.kind, line.change) = (kind, change);
+    }
     Ok(lines)
 }
 
