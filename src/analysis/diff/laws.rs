@@ -114,6 +114,7 @@ fn a_request_differs_exactly_where_a_change_has_it() {
                 let (a, b) = (side(&before, proxy), side(&now, proxy));
                 hold(folder, (&before, &a), (&now, &b), &proxy.name, &at, &mut seen);
                 if k == 0 {
+                    mirrored(&a, &b, &at);
                     hold(folder, (&now, &b), (&before, &a), &proxy.name, &at, &mut seen);
                 }
             }
@@ -123,6 +124,21 @@ fn a_request_differs_exactly_where_a_change_has_it() {
         pairs > 500 && seen.changed > 2000 && seen.same > 2000 && seen.proven > 1000 && seen.possible * 5 < seen.proven,
         "{pairs} pairs: {seen:?}"
     );
+}
+
+/// The other way round the same requests change, from what they came to before.
+fn mirrored(a: &Side, b: &Side, at: &str) {
+    let places = |old: &Side, new: &Side, turned: bool| -> Vec<String> {
+        let diff = tables(old, new, Effort::default(), &Shared::default());
+        let spots = diff.index.keys().map(|s| {
+            let (old, new) = if turned { (s.new, s.old) } else { (s.old, s.new) };
+            format!("{old:?} {new:?} {}", s.tls)
+        });
+        let mut spots: Vec<String> = spots.collect();
+        spots.sort();
+        spots
+    };
+    assert_eq!(places(a, b, false), places(b, a, true), "{at}");
 }
 
 #[test]
