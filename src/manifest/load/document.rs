@@ -11,7 +11,7 @@ use super::{Loaded, Misspelt, Options, looks};
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::place::Places;
 use crate::manifest::kinds::{Kind, NotModelled, ObjectId};
-use crate::manifest::schema::{UnknownFields, nearest};
+use crate::manifest::schema::{OF_OTHERS, UnknownFields, nearest};
 use crate::manifest::source::{FileId, Position};
 use crate::manifest::yaml::{self, Node, Problem, ProblemKind, RawDocument};
 
@@ -218,6 +218,9 @@ impl Context<'_> {
         findings.extend(self.strict_problems(root, &id));
         let (wrong, unknown) = object::check(root, &id, self);
         findings.extend(wrong);
+        // What a release doesn't have is dropped before it is read; looking for it in every object would be a waste.
+        let known = findings.iter().any(|f| f.id == OF_OTHERS).then(|| object::known(root, &id, self.options.profile));
+        let root = known.as_ref().unwrap_or(root);
         if findings.iter().any(Finding::is_rejection) {
             piece.refused.push((id.clone(), at));
             if object::matters_refused(&id.kind) && !id.name.is_empty() {

@@ -11,6 +11,7 @@ use crate::manifest::kinds::{
     PeerAuthentication, Pod, RequestAuthentication, Secret, Service, ServiceEntry, ServiceRoute, Sidecar,
     VirtualService, Workload, WorkloadEntry,
 };
+use crate::manifest::release::Profile;
 use crate::manifest::schema::{self, Checker, Unknown};
 use crate::manifest::yaml::Node;
 
@@ -158,10 +159,13 @@ pub(super) fn beside(root: &Node<'_>, id: ObjectId, context: &Context<'_>) -> Pa
     }
 }
 
+/// The document without fields that the release doesn't have.
+pub(super) fn known<'t>(root: &Node<'t>, id: &ObjectId, profile: Profile) -> Node<'t> {
+    schema::of_kind(&id.kind).map_or_else(|| root.clone(), |shape| schema::as_known(root, shape, profile).into_owned())
+}
+
 /// Decodes an object that passed its check.
 pub(super) fn decode(root: &Node<'_>, id: ObjectId, context: &Context<'_>, findings: &mut Vec<Finding>) -> Parsed {
-    let known = schema::of_kind(&id.kind).map(|shape| schema::as_known(root, shape, context.options.profile));
-    let root = known.as_deref().unwrap_or(root);
     let decoder = Decoder { places: context.places };
     let mut meta = decode::metadata(root, &context.options.namespace);
     meta.namespace = id.namespace.clone();

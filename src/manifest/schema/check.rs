@@ -22,6 +22,9 @@ pub(crate) enum UnknownFields {
     Warn,
 }
 
+/// Id of the check about fields that other releases have.
+pub(crate) const OF_OTHERS: &str = "M129";
+
 /// A field that the kind doesn't have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unknown {
@@ -239,7 +242,7 @@ impl<'c> Checker<'c> {
         let title = row.title;
         let first = row.from.first().map(ToString::to_string).unwrap_or_default();
         self.under_key(key, |this| {
-            this.push("M129", Severity::Warning, span, message).hint =
+            this.push(OF_OTHERS, Severity::Warning, span, message).hint =
                 Some(format!("{title} from {first} on; here `kubectl apply` refuses the object"));
         });
     }

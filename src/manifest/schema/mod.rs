@@ -21,7 +21,7 @@ mod virtual_service;
 
 use crate::manifest::yaml::Node;
 
-pub(crate) use check::{Checker, Unknown, UnknownFields, nearest};
+pub(crate) use check::{Checker, OF_OTHERS, Unknown, UnknownFields, nearest};
 pub(crate) use mesh_config::MESH_CONFIG;
 pub(crate) use prune::as_known;
 

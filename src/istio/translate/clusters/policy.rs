@@ -15,6 +15,8 @@ pub(super) struct EffectivePolicy<'a> {
     pub(super) outlier_detection: Option<&'a OutlierDetection>,
     pub(super) tls: Option<&'a ClientTls>,
     pub(super) retry_budget: Option<&'a RetryBudget>,
+    /// The rule has a policy outside of its subsets.
+    has_top: bool,
 }
 
 impl<'a> EffectivePolicy<'a> {
@@ -31,6 +33,7 @@ impl<'a> EffectivePolicy<'a> {
             policy.connection_pool = policy.connection_pool.or(default.connection_pool.as_ref());
             policy.outlier_detection = policy.outlier_detection.or(default.outlier_detection.as_ref());
         }
+        policy.has_top = rule.is_some_and(|r| r.traffic_policy.is_some());
         policy
     }
 
@@ -38,8 +41,9 @@ impl<'a> EffectivePolicy<'a> {
     pub(super) fn for_subset(self, subset: &'a Subset, port: u16, profile: Profile) -> Self {
         let Some(own) = &subset.traffic_policy else { return self };
         let mut policy = self.with_blocks(own);
-        // VE-11: before, policies were merged without it.
-        if !profile.has(Difference::RetryBudgetOfSubsets) {
+        let has_entry = entries_for(&own.port_level_settings, port).next().is_some();
+        // VE-11: before, it was lost where two policies were merged, or where an entry for the port stood for one.
+        if !profile.has(Difference::RetryBudgetOfSubsets) && (self.has_top || has_entry) {
             policy.retry_budget = None;
         }
         match entries_for(&own.port_level_settings, port).last() {
@@ -56,6 +60,7 @@ impl<'a> EffectivePolicy<'a> {
             outlier_detection: top.outlier_detection.as_ref().or(self.outlier_detection),
             tls: top.tls.as_ref().or(self.tls),
             retry_budget: top.retry_budget.as_ref().or(self.retry_budget),
+            has_top: self.has_top,
         }
     }
 
@@ -73,4 +78,40 @@ impl<'a> EffectivePolicy<'a> {
 
 fn entries_for(entries: &[PortTrafficPolicy], port: u16) -> impl Iterator<Item = &PortTrafficPolicy> {
     entries.iter().filter(move |e| e.port == Some(i64::from(port)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::istio::mesh::test_support::mesh_for;
+
+    /// The percent that holds for a subset, by release.
+    fn percent(release: &str, top: &str, own: &str) -> Option<f64> {
+        let rule = format!(
+            "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: a, namespace: default}}\nspec: {{host: \
+             a.b, {top}subsets: [{{name: v1, trafficPolicy: {{loadBalancer: {{simple: RANDOM}}{own}}}}}]}}\n"
+        );
+        let mesh = mesh_for(release, &rule);
+        let rule = mesh.destination_rules.all().next().expect("a rule");
+        let base = EffectivePolicy::of_port(&mesh.config, Some(rule), 80);
+        base.for_subset(&rule.subsets[0], 80, mesh.profile).retry_budget.and_then(|b| b.percent)
+    }
+
+    #[test]
+    fn ve11_retry_budgets_of_subsets() {
+        const TOP: &str = "trafficPolicy: {retryBudget: {percent: 50}}, ";
+        const OWN: &str = ", retryBudget: {percent: 30}";
+        const ENTRY: &str = ", retryBudget: {percent: 30}, portLevelSettings: [{port: {number: 80}}]";
+        for (top, own, before, now) in [
+            (TOP, "", None, Some(50.0)),
+            (TOP, OWN, None, Some(30.0)),
+            ("", OWN, Some(30.0), Some(30.0)),
+            ("", ENTRY, None, Some(30.0)),
+            ("trafficPolicy: {connectionPool: {tcp: {}}}, ", OWN, None, Some(30.0)),
+        ] {
+            for (release, expected) in [("1.28", before), ("1.29.1", before), ("1.29", now), ("1.31", now)] {
+                assert_eq!(percent(release, top, own), expected, "{release} {top} {own}");
+            }
+        }
+    }
 }
