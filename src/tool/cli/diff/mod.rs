@@ -288,8 +288,11 @@ fn one(args: &DiffArgs, [older, newer]: [&Workspace; 2], pair: Pair) -> anyhow::
     };
     match args.output {
         Format::Table => {
-            if let Some(line) = assumed.first() {
-                output::write(format!("{line}\n\n").as_bytes())?;
+            let mut premises: Vec<String> = [older, newer].iter().filter_map(|w| w.istio.line()).collect();
+            premises.dedup();
+            premises.extend(assumed.first().cloned());
+            if !premises.is_empty() {
+                output::write(format!("{}\n\n", premises.join("\n")).as_bytes())?;
             }
             let show = report::Show {
                 width: args.width.unwrap_or_else(output::width),
