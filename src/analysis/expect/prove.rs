@@ -14,6 +14,7 @@ use crate::analysis::compare::End;
 use crate::analysis::diff::{self, Effort, Open, Question, Scope, Unserved};
 use crate::envoy::decision::{Decision, Detail, decide};
 use crate::envoy::request::Request;
+use crate::envoy::table::RouteSource;
 use crate::envoy::words;
 use crate::istio::clients::{Audience, Class, PointsOfView};
 use crate::manifest::diagnostic::{Finding, Severity};
@@ -52,6 +53,8 @@ pub(crate) struct Proof {
     pub undecided: usize,
     /// Requests of places where nothing is wrong, for coverage.
     pub reached: Vec<Decision>,
+    /// What takes the request that refutes it at the proxy of `same_as`; None: nobody wrote that, or it isn't so.
+    pub there: Option<RouteSource>,
 }
 
 /// What the person who asks wants of properties.
@@ -217,7 +220,8 @@ impl Answer {
             (None, None) => true,
             _ => false,
         };
-        self.proof.verdict == other.proof.verdict && self.failures == other.failures && same_case
+        let (own, others) = (&self.proof, &other.proof);
+        (own.verdict, &own.there) == (others.verdict, &others.there) && self.failures == other.failures && same_case
     }
 }
 
@@ -290,7 +294,8 @@ fn never(test: &Test, scope: &Scope, view: &View, left_out: &LeftOut, wishes: Wi
         Question { scope, is_wrong: &is_wrong, shows: &shows, all: wishes.reach_all, effort: Effort::default() };
     let found = diff::survey(view.side(), &question);
     let reached = found.right.iter().map(|r| decide(&view.router, r, Detail::Outcome)).collect();
-    let mut proof = Proof { verdict: Verdict::Proven, regions: found.regions, undecided: found.open.len(), reached };
+    let mut proof =
+        Proof { verdict: Verdict::Proven, regions: found.regions, undecided: found.open.len(), reached, there: None };
     if let Some(request) = shortest(found.wrong) {
         proof.verdict = Verdict::Refuted;
         let case = run_case(request, view, left_out, 1.0, test, false);
@@ -342,7 +347,8 @@ fn same(property: &Property, scope: &Scope, [view, like]: [&View; 2], wishes: Wi
     let (name, at) = property.same_as.clone().unwrap_or_default();
     let failure = |wanted: String, found: String| Failure { at, field: "same_as", wanted, found };
     let open = diff.changes.iter().filter(|c| !c.is_proven()).count();
-    let mut proof = Proof { verdict: Verdict::Proven, regions: diff.looked, undecided: open, reached: Vec::new() };
+    let mut proof =
+        Proof { verdict: Verdict::Proven, regions: diff.looked, undecided: open, reached: Vec::new(), there: None };
     let shown = shortest(diff.changes.iter().filter_map(|c| c.witness.clone()).collect());
     let change = shown.as_ref().and_then(|r| diff.changes.iter().find(|c| c.witness.as_ref() == Some(r)));
     if let (Some(request), Some(change)) = (shown, change) {
@@ -352,8 +358,8 @@ fn same(property: &Property, scope: &Scope, [view, like]: [&View; 2], wishes: Wi
         };
         let there: Vec<String> = change.fields.iter().map(|f| field(f, &f.before)).collect();
         let here: Vec<String> = change.fields.iter().map(|f| field(f, &f.now)).collect();
-        let by = change.old.source.as_ref().map(|s| format!(", by {}", words::written_by(s))).unwrap_or_default();
-        let failures = vec![failure(format!("as at the proxy {name}: {}{by}", there.join(", ")), here.join(", "))];
+        proof.there = change.old.source.clone();
+        let failures = vec![failure(format!("as at the proxy {name}: {}", there.join(", ")), here.join(", "))];
         let decision = decide(&view.router, &request, Detail::Steps);
         let case = Case { request, router: Arc::clone(&view.router), weight: 1.0, decision, failures };
         return Answer { proof, case: Some(case), failures: Vec::new() };

@@ -51,14 +51,16 @@ struct TestJson<'a> {
     skipped: bool,
     not_evaluated: Vec<NotEvaluatedJson<'a>>,
     /// How a property was decided; null for a test.
-    property: Option<PropertyJson>,
+    property: Option<PropertyJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct PropertyJson {
+struct PropertyJson<'a> {
     verdict: &'static str,
     regions: usize,
     undecided: usize,
+    /// What takes the request for the proxy of `same_as`.
+    there: Option<SourceJson<'a>>,
 }
 
 #[derive(Serialize)]
@@ -186,6 +188,7 @@ fn test<'a>(r: &'a TestResult, sources: &'a SourceMap) -> TestJson<'a> {
             verdict: p.verdict.as_str(),
             regions: p.regions,
             undecided: p.undecided,
+            there: p.there.as_ref().map(|s| SourceJson::new(s, sources)),
         }),
     }
 }

@@ -12,7 +12,7 @@ pub(crate) use junit::to_junit;
 pub(crate) use table::to_text;
 pub(crate) use tap::to_tap;
 
-use self::table::{coverage_line, explained, golden_diff, proven, rule, uncovered};
+use self::table::{coverage_line, explained, golden_diff, proven, rule, rule_there, uncovered};
 use super::explain::View;
 use crate::analysis::expect::{Coverage, Percent, TestResult, Verdict};
 use crate::envoy::words;
@@ -138,8 +138,9 @@ impl Suite<'_> {
             for f in &case.failures {
                 let (file, line) = self.place(f.at);
                 let rule = rule(case, self.sources).map(|r| format!(", by {r}")).unwrap_or_default();
+                let there = rule_there(result, self.sources).map(|r| format!(", there by {r}")).unwrap_or_default();
                 let request = words::request(&case.request);
-                let message = format!("{request}: {}: expected {}, got {}{rule}", f.field, f.wanted, f.found);
+                let message = format!("{request}: {}: expected {}, got {}{rule}{there}", f.field, f.wanted, f.found);
                 failures.push(EntryFailure { message, file, line });
             }
             detail.push_str(&explained(case, self.sources, View::default()));

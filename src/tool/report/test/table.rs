@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Golden, Suite};
 use crate::analysis::expect::{Case, Change, Coverage, ItemKind, Proof, TestResult, Verdict, changes};
+use crate::envoy::table::RouteSource;
 use crate::envoy::words;
 use crate::manifest::source::SourceMap;
 use crate::tool::report::explain::{self, View};
@@ -20,10 +21,18 @@ pub(super) fn explained(case: &Case, sources: &SourceMap, view: View) -> String 
 
 /// The rule that took a request, with its line.
 pub(super) fn rule(case: &Case, sources: &SourceMap) -> Option<String> {
-    let source = case.decision.source.as_ref()?;
+    case.decision.source.as_ref().map(|source| written(source, sources))
+}
+
+/// The rule that takes it for the proxy that was to treat it alike, with its line.
+pub(super) fn rule_there(result: &TestResult, sources: &SourceMap) -> Option<String> {
+    result.proof.as_ref()?.there.as_ref().map(|source| written(source, sources))
+}
+
+fn written(source: &RouteSource, sources: &SourceMap) -> String {
     let place = words::place(source.at, sources);
     let place = if place.is_empty() { place } else { format!(" ({place})") };
-    Some(format!("{}{place}", words::written_by(source)))
+    format!("{}{place}", words::written_by(source))
 }
 
 /// The report for people, ending in a line end: every test, all failures with their steps, coverage, the sum.
@@ -104,6 +113,9 @@ fn test(out: &mut String, result: &TestResult, width: usize, suite: &Suite<'_>, 
         }
         if let Some(rule) = rule(case, suite.sources) {
             out.say(view.color, format_args!("          by        {rule}"));
+        }
+        if let Some(rule) = rule_there(result, suite.sources) {
+            out.say(view.color, format_args!("          there by  {rule}"));
         }
         for line in steps.lines() {
             out.say(view.color, format_args!("{}", format!("      {line}").trim_end()));
