@@ -247,7 +247,7 @@ fn a_run_without_any_test_is_an_error() {
     let folder = scenario("");
     let (status, _, err) = parts(&test_in(folder.path(), &["."]));
     assert_eq!(status, Some(2));
-    assert!(err.starts_with("error: no test: write some under `tests:`"), "{err}");
+    assert!(err.starts_with("error: no test: write some under `tests:` or `properties:`"), "{err}");
     for text in ["", "# later\n", "tests: []\n", "testCases: []\n", "kind: Test\napiVersion: towtank/v1\n", "a: [\n"] {
         std::fs::write(folder.path().join("later.test.yaml"), text).expect("a file");
         let (status, _, err) = parts(&test_in(folder.path(), &["."]));

@@ -4,6 +4,8 @@
 //! them, which the routers of both sides have confirmed. Connections, authorities and routes are parted into classes that
 //! each side takes in one way (`connections`, `hosts`, `regions`), so that nothing outside of the changes that are told is
 //! treated otherwise; what can't be decided within bounds is told as possible. Nothing is drawn here and nothing shown.
+//!
+//! The same classes answer what one table does with all requests of a [`Scope`] (`survey`).
 
 mod causes;
 mod clusters;
@@ -24,9 +26,13 @@ mod region;
 mod regions;
 #[cfg(any(feature = "cli", test))]
 mod requests;
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only the command line asks about properties"))]
+mod scope;
 mod shared;
 mod side;
 mod spot;
+#[cfg(feature = "cli")]
+mod survey;
 mod table;
 mod witness;
 
@@ -41,7 +47,11 @@ pub(crate) use regions::Effort;
 #[cfg(feature = "cli")]
 pub(crate) use requests::change;
 #[cfg(feature = "cli")]
+pub(crate) use scope::{Scope, Unserved};
+#[cfg(feature = "cli")]
 pub(crate) use side::Side;
 #[cfg(feature = "cli")]
-pub(crate) use table::TableDiff;
+pub(crate) use survey::{Open, Question, survey};
 pub(crate) use table::{Change, Effect};
+#[cfg(feature = "cli")]
+pub(crate) use table::{TableDiff, tables_within};

@@ -43,6 +43,9 @@ pub(super) trait Probe {
     /// Where the request of an example lands, by positions in the lists; None: it can't be sent, or gets elsewhere altogether.
     fn land(&self, example: &Example) -> Option<(usize, usize, Request)>;
 
+    /// Whether the request is one of those that were asked about.
+    fn is_meant(&self, request: &Request) -> bool;
+
     /// Whether the routers treat it differently.
     fn differs(&self, request: &Request) -> bool;
 }
@@ -93,6 +96,12 @@ impl<'t> List<'t> {
 
     pub(super) fn is_refusing(&self) -> bool {
         self.is_refusing
+    }
+
+    #[cfg(feature = "cli")]
+    /// What all requests fulfil that a place takes.
+    pub(super) fn conditions_at(&self, i: usize) -> Option<&Conditions> {
+        self.conditions.get(i)
     }
 
     /// The conditions of the route at a position; None where it is none.
@@ -148,7 +157,7 @@ impl<'t> List<'t> {
 
 /// The conditions of a route. A CONNECT request has no path, so that no route takes it; nor does any path that comes out of
 /// normalisation otherwise than it went in (envoy-matching 2.6).
-fn conditions(matcher: &RouteMatch, languages: &Languages, paths: &PathOptions) -> Conditions {
+pub(super) fn conditions(matcher: &RouteMatch, languages: &Languages, paths: &PathOptions) -> Conditions {
     let arrives = |path: &str, rest: &str| {
         let text = format!("{path}{rest}");
         normalize_str(&text, paths).is_ok_and(|normalized| normalized.starts_with(path))
@@ -168,10 +177,11 @@ fn conditions(matcher: &RouteMatch, languages: &Languages, paths: &PathOptions) 
 
 /// All pairs of places that differ and that a common request gets to, in the order of the new list.
 ///
-/// `base` is what all requests fulfil that get to the lists; `probe` sends examples through both routers.
+/// `base` is what all requests fulfil that get to the lists, `without` are requests that aren't meant; `probe` sends examples
+/// through both routers.
 pub(super) fn pairs<'t>(
     (old, new): (&List<'t>, &List<'t>),
-    base: &Conditions,
+    (base, without): (&Conditions, &[Conditions]),
     compare: &Compare<'t>,
     effort: Effort,
     probe: &dyn Probe,
@@ -194,41 +204,56 @@ pub(super) fn pairs<'t>(
                 continue;
             }
             let Some(difference) = compare.difference(from, to) else { continue };
-            let Some(witness) = common((old, i), (new, j), base, &difference, effort, probe) else { continue };
+            let depends = difference.depends;
+            let names = if depends { header_names(old, i).chain(header_names(new, j)).collect() } else { Vec::new() };
+            let aim = Aim { at: [(old, i), (new, j)], base, without, names };
+            let shows = |request: &Request| probe.is_meant(request) && (!depends || probe.differs(request));
+            let Some(witness) = find(&aim, effort, probe, &shows) else { continue };
             out.push(Found { old: i, new: j, difference, witness });
         }
     }
     out
 }
 
-/// A request that gets to both places and shows the difference; None: proven that none gets there. Some(None): not decided,
-/// or none that can be sent.
-fn common(
-    (old, i): (&List<'_>, usize),
-    (new, j): (&List<'_>, usize),
-    base: &Conditions,
-    difference: &Difference,
+/// What is looked for: requests that get to a place of either list.
+pub(super) struct Aim<'a, 't> {
+    /// The lists with the positions; twice the same one, where one table is looked at.
+    pub at: [(&'a List<'t>, usize); 2],
+    /// What all requests fulfil that get to the lists.
+    pub base: &'a Conditions,
+    /// Requests that fulfil one of these aren't meant.
+    pub without: &'a [Conditions],
+    /// Headers that may be needed to show it.
+    pub names: Vec<SmolStr>,
+}
+
+/// A request that gets to both places and of which `shows` says that it is what is looked for; None: proven that none gets
+/// there. Some(None): not decided, or none that can be sent.
+pub(super) fn find(
+    aim: &Aim<'_, '_>,
     effort: Effort,
     probe: &dyn Probe,
+    shows: &dyn Fn(&Request) -> bool,
 ) -> Option<Option<Request>> {
+    let [(old, i), (new, j)] = aim.at;
     let (Some(a), Some(b)) = (old.conditions.get(i), new.conditions.get(j)) else { return None };
-    let region = Region::all_of([base, a, b]);
+    let region = Region::all_of([aim.base, a, b]);
     let mut budget = effort.budget;
-    let mut avoided: Vec<&Conditions> = Vec::new();
+    let mut avoided: Vec<&Conditions> = aim.without.iter().collect();
     let mut known: Vec<(bool, usize)> = Vec::new();
-    let mut example = match region.example(&mut budget) {
+    let mut example = match symbolic::difference(&region, &avoided, &mut budget) {
         Answer::None => return None,
         Answer::Unknown => return Some(None),
         Answer::Some(example) => example,
     };
-    let names =
-        if difference.depends { header_names(old, i).chain(header_names(new, j)).collect() } else { Vec::new() };
+    let lists = [(true, old, i), (false, new, j)];
+    let lists = lists.get(..if std::ptr::eq(old, new) { 1 } else { 2 }).unwrap_or_default();
     for _ in 0..effort.tries {
         let mut landed = None;
-        for variant in variants(&example, &names) {
+        for variant in variants(&example, &aim.names) {
             match probe.land(&variant) {
                 Some((x, y, request)) if (x, y) == (i, j) => {
-                    if !difference.depends || probe.differs(&request) {
+                    if shows(&request) {
                         return Some(Some(request));
                     }
                     landed = Some((x, y));
@@ -241,9 +266,10 @@ fn common(
         // isn't what it seems to be: its path is normalised, for example.
         let mut is_new = false;
         let (x, y) = landed.unwrap_or((i, j));
-        for (is_old, at, own, list) in [(true, x, i, old), (false, y, j, new)] {
-            if at < own && !known.contains(&(is_old, at)) {
-                known.push((is_old, at));
+        for (is_old, list, own) in lists {
+            let at = if *is_old { x } else { y };
+            if at < *own && !known.contains(&(*is_old, at)) {
+                known.push((*is_old, at));
                 avoided.extend(list.conditions.get(at));
                 is_new = true;
             }
@@ -258,7 +284,8 @@ fn common(
         }
     }
     // All earlier routes at once: a proof that there is nothing needs no request.
-    let all: Vec<&Conditions> = old.before(i, [a, b]).into_iter().chain(new.before(j, [a, b])).collect();
+    let before = lists.iter().flat_map(|(_, list, at)| list.before(*at, [a, b]));
+    let all: Vec<&Conditions> = aim.without.iter().chain(before).collect();
     if all.len() <= effort.tries && symbolic::difference(&region, &all, &mut budget) == Answer::None {
         return None;
     }

@@ -15,6 +15,7 @@ use super::place::Place;
 use super::reading::{self, Reading};
 use super::region::Region;
 use super::regions::{self, Effort, Found, List};
+use super::scope::Scope;
 use super::shared::{self, Shared};
 use super::side::{Dial, Side, Taker};
 use super::spot::{Spot, Spots};
@@ -25,7 +26,7 @@ use crate::analysis::symbolic::{Answer, Conditions, Field as Part, Language, Lan
 use crate::envoy::outcome::Counted;
 use crate::envoy::request::Request;
 use crate::envoy::router::BadRequest;
-use crate::envoy::table::{ClusterName, PathMatch, RouteSource, ValueMatch, VirtualHost};
+use crate::envoy::table::{ClusterName, PathMatch, RouteMatch, RouteSource, ValueMatch, VirtualHost};
 use crate::manifest::kinds::ObjectId;
 
 /// A set of requests that are treated otherwise, all of them in the same way.
@@ -77,6 +78,9 @@ pub(crate) struct TableDiff {
     pub(super) settings: Vec<(Arc<[Field]>, usize)>,
     /// Those of requests that both sides read differently.
     pub(super) readings: Vec<(Reading, usize)>,
+    /// How many places of the new table were looked at; of a virtual host that is plainly the same, none.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only properties tell of it"))]
+    pub looked: usize,
 }
 
 impl Change {
@@ -100,17 +104,38 @@ const SEEDS_MAX: usize = 4_000;
 
 /// Compares all that the two tables do. What several pairs of tables have alike is looked at once, by what is `shared`.
 pub(crate) fn tables(old: &Side, new: &Side, effort: Effort, shared: &Shared) -> TableDiff {
+    compare([old, new], None, effort, shared)
+}
+
+#[cfg(feature = "cli")]
+/// Compares what the two tables do with the requests of a scope, whose host is a full name on both sides.
+pub(crate) fn tables_within(sides: [&Side; 2], scope: &Scope, effort: Effort) -> TableDiff {
+    let mut diff = compare(sides, Some(scope), effort, &Shared::default());
+    // What the two sides read differently is found by examples, which may be none of the scope: others may be.
+    let in_scope = |request: &Request| sides.iter().any(|side| scope.has_request(side, request));
+    for change in &mut diff.changes {
+        change.witness = change.witness.take().filter(in_scope);
+    }
+    diff
+}
+
+fn compare<'t>([old, new]: [&'t Side; 2], scope: Option<&'t Scope>, effort: Effort, shared: &'t Shared) -> TableDiff {
     let mut work = Work {
         compare: Compare { old: old.table(), new: new.table(), shared },
         sides: [old, new],
+        scope,
         languages: Languages::default(),
         effort,
         touched: FxHashSet::default(),
         out: TableDiff::default(),
     };
-    for (takers, dials) in connections::classes(old, new) {
+    let connections = match scope {
+        Some(scope) => scope.connections([old, new]),
+        None => connections::classes(old, new),
+    };
+    for (takers, dials) in connections {
         work.connections(takers, &dials);
-        if takers.2 {
+        if takers.2 && scope.is_none() {
             work.tls_settings(&dials);
         }
     }
@@ -123,6 +148,8 @@ pub(crate) fn tables(old: &Side, new: &Side, effort: Effort, shared: &Shared) ->
 
 struct Work<'t> {
     sides: [&'t Side; 2],
+    /// None: all requests.
+    scope: Option<&'t Scope>,
     compare: Compare<'t>,
     languages: Languages,
     effort: Effort,
@@ -146,12 +173,18 @@ impl<'t> Work<'t> {
         self.refused(&(a, b), takers, dials);
         let config = |taker| if let Taker::Http { config } = taker { config } else { None };
         let configs = (config(takers.0), config(takers.1));
+        let all_hosts = self.scope.is_none_or(|s| s.host.is_none());
         if let (None, None, (Some(old), Some(new))) = (&a, &b, configs)
+            && all_hosts
             && self.hosts_in_order((old, new), takers, dials)
         {
             return;
         }
-        for (pair, classes) in hosts::classes((old, configs.0), (new, configs.1)) {
+        let classes = match self.scope {
+            Some(scope) => scope.hosts([(old, configs.0), (new, configs.1)]),
+            None => hosts::classes((old, configs.0), (new, configs.1)),
+        };
+        for (pair, classes) in classes {
             let host = |side: &'t Side, config: Option<u32>, host: Option<u32>| side.virtual_host(config?, host?);
             let hosts = (host(old, configs.0, pair.0), host(new, configs.1, pair.1));
             if a.is_none() && b.is_none() {
@@ -224,10 +257,7 @@ impl<'t> Work<'t> {
             (None, None) => List::of_place(Place::NoRoute(None)),
         };
         let lists = (list(a, was, old), list(b, is, new));
-        let looks = |h: Option<&Arc<VirtualHost>>| {
-            let mut headers = h.into_iter().flat_map(|h| h.routes.iter()).flat_map(|r| &r.matcher.headers);
-            headers.any(|h| h.name.eq_ignore_ascii_case(":authority") || h.name.eq_ignore_ascii_case("host"))
-        };
+        let looks = |h: Option<&Arc<VirtualHost>>| h.is_some_and(|h| looks_at_authority(h));
         if looks(was) || looks(is) {
             for class in classes {
                 let authority = regions::of_authority(&class.domain, &class.example);
@@ -253,14 +283,7 @@ impl<'t> Work<'t> {
     /// Builds the languages of the hosts' regexes.
     fn learn(&mut self, hosts: [Option<&Arc<VirtualHost>>; 2]) {
         let routes = hosts.into_iter().flatten().flat_map(|h| h.routes.iter());
-        let texts = routes.flat_map(|r| {
-            let m = &r.matcher;
-            let path = if let PathMatch::Regex(text) = &m.path { Some(text) } else { None };
-            let tests = m.headers.iter().map(|h| &h.test).chain(m.query_parameters.iter().map(|q| &q.test));
-            path.into_iter()
-                .chain(tests.filter_map(|t| if let ValueMatch::Regex(text) = t { Some(text) } else { None }))
-        });
-        self.languages.learn(texts);
+        self.languages.learn(routes.flat_map(|r| regexes(&r.matcher)));
     }
 
     fn lists(
@@ -279,9 +302,17 @@ impl<'t> Work<'t> {
         };
         let spots =
             |i, j| Spots { old: spot(takers.0, hosts.0, was, i), new: spot(takers.1, hosts.1, is, j), tls: takers.2 };
-        let attempt = Attempt { sides: self.sides, dial, hosts: classes.first(), lists: (was, is), spots: &spots };
-        let base = self.base(takers.2, of_class);
-        let find = || regions::pairs((was, is), &base, &self.compare, self.effort, &attempt);
+        let scope = self.scope;
+        let attempt =
+            Attempt { sides: self.sides, dial, hosts: classes.first(), lists: (was, is), spots: &spots, scope };
+        let mut base = base(self.sides[1], takers.2, of_class);
+        let mut without = Vec::new();
+        if let Some(scope) = scope {
+            base = scope.conditions(&self.languages, &self.sides[1].path_options()).and(base);
+            without = scope.without(&self.languages);
+        }
+        self.out.looked += is.places.len();
+        let find = || regions::pairs((was, is), (&base, &without), &self.compare, self.effort, &attempt);
         let both = (self.virtual_host(0, takers.0, hosts.0), self.virtual_host(1, takers.1, hosts.1));
         // What is known of the same hosts and clusters holds for other clients too; an exact domain leads there by itself.
         let is_exact = classes.first().is_some_and(|c| c.example == c.domain) && of_class.is_empty();
@@ -341,18 +372,6 @@ impl<'t> Work<'t> {
     fn virtual_host(&self, side: usize, taker: Taker, host: Option<u32>) -> Option<&'t Arc<VirtualHost>> {
         let Taker::Http { config: Some(config) } = taker else { return None };
         self.sides.get(side)?.virtual_host(config, host?)
-    }
-
-    /// What all requests of a class of connections fulfil, besides what they do as a class of authorities.
-    fn base(&self, tls: bool, of_class: &Conditions) -> Conditions {
-        let mut base = of_class.clone();
-        // A gateway says itself what the connection is, whatever the client claims (RT-10).
-        if self.sides[1].is_gateway() {
-            let scheme = || Language::Exact(SmolStr::new_static(if tls { "https" } else { "http" }));
-            base = base.and(Conditions::of(Part::Scheme, scheme()));
-            base = base.and(Conditions::of(Part::Header("x-forwarded-proto".into()), scheme()));
-        }
-        base
     }
 
     /// Requests that the two sides read differently.
@@ -444,4 +463,29 @@ impl<'t> Work<'t> {
             }
         }
     }
+}
+
+/// What all requests of a class of connections fulfil, besides what they do as a class of authorities.
+pub(super) fn base(side: &Side, tls: bool, of_class: &Conditions) -> Conditions {
+    let mut base = of_class.clone();
+    // A gateway says itself what the connection is, whatever the client claims (RT-10).
+    if side.is_gateway() {
+        let scheme = || Language::Exact(SmolStr::new_static(if tls { "https" } else { "http" }));
+        base = base.and(Conditions::of(Part::Scheme, scheme()));
+        base = base.and(Conditions::of(Part::Header("x-forwarded-proto".into()), scheme()));
+    }
+    base
+}
+
+/// Whether a route of the virtual host looks at the authority, so that its classes have to come one by one.
+pub(super) fn looks_at_authority(host: &VirtualHost) -> bool {
+    let mut headers = host.routes.iter().flat_map(|r| &r.matcher.headers);
+    headers.any(|h| h.name.eq_ignore_ascii_case(":authority") || h.name.eq_ignore_ascii_case("host"))
+}
+
+/// The texts of a route's regexes.
+pub(super) fn regexes(m: &RouteMatch) -> impl Iterator<Item = &SmolStr> {
+    let path = if let PathMatch::Regex(text) = &m.path { Some(text) } else { None };
+    let tests = m.headers.iter().map(|h| &h.test).chain(m.query_parameters.iter().map(|q| &q.test));
+    path.into_iter().chain(tests.filter_map(|t| if let ValueMatch::Regex(text) = t { Some(text) } else { None }))
 }

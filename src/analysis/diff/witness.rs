@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 use super::hosts::Hosts;
 use super::outcomes::outcomes_differ;
 use super::regions::{List, Probe};
+use super::scope::Scope;
 use super::side::{Dial, Side};
 use super::spot::{Spot, Spots};
 use crate::analysis::symbolic::{self, Example};
@@ -26,6 +27,8 @@ pub(super) struct Attempt<'w, 't> {
     pub lists: (&'w List<'t>, &'w List<'t>),
     /// The spots of positions in the lists.
     pub spots: &'w dyn Fn(usize, usize) -> Spots,
+    /// None: all requests are meant.
+    pub scope: Option<&'w Scope>,
 }
 
 impl<'t> Attempt<'_, 't> {
@@ -95,6 +98,10 @@ impl Probe for Attempt<'_, '_> {
             (spots.old == a && spots.new == b).then_some((i, j, request))
         };
         land(request.clone()).or_else(|| land(elsewhere()?))
+    }
+
+    fn is_meant(&self, request: &Request) -> bool {
+        self.scope.is_none_or(|scope| self.sides.iter().any(|side| scope.has_request(side, request)))
     }
 
     fn differs(&self, request: &Request) -> bool {

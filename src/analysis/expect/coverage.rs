@@ -170,10 +170,12 @@ pub(crate) fn measure<'r>(routers: impl Iterator<Item = &'r Router>, results: &[
         }
     }
     let mut reached: BTreeSet<Key> = BTreeSet::new();
-    for case in results.iter().flat_map(|r| &r.cases) {
-        let Some(source) = &case.decision.source else { continue };
-        let aborted = case.decision.fault_share >= 1.0;
-        let clusters = case.decision.clusters.iter().filter(|c| c.share > 0.0 && !aborted);
+    let cases = results.iter().flat_map(|r| &r.cases).map(|c| &c.decision);
+    let proofs = results.iter().flat_map(|r| &r.proof).flat_map(|p| &p.reached);
+    for decision in cases.chain(proofs) {
+        let Some(source) = &decision.source else { continue };
+        let aborted = decision.fault_share >= 1.0;
+        let clusters = decision.clusters.iter().filter(|c| c.share > 0.0 && !aborted);
         let clusters: Vec<&ClusterName> = clusters.map(|c| &c.name).collect();
         reached.extend(keys(source, &clusters));
     }

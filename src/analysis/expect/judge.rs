@@ -78,7 +78,7 @@ fn holds(want: &Want, s: &Subject<'_>) -> Difference {
             differs(ends.iter().all(|e| ending.holds(e.outcome)), ending.as_str().to_owned(), &words)
         }
         Want::Destination(target) => {
-            let there = |e: &End<'_>| e.cluster.is_some_and(|c| s.names.is(target, c));
+            let there = |e: &End<'_>| e.cluster.is_some_and(|c| s.names.is(target, &c.name));
             differs(ends.iter().all(there), target.to_string(), &words)
         }
         Want::Route(name) => {
@@ -295,7 +295,7 @@ fn value_holds(test: &TextTest, value: &str) -> bool {
 }
 
 fn is_part(part: &Part, end: &End<'_>, s: &Subject<'_>) -> bool {
-    let at = |target: &Target| end.cluster.is_some_and(|c| s.names.is(target, c));
+    let at = |target: &Target| end.cluster.is_some_and(|c| s.names.is(target, &c.name));
     match part {
         Part::Ending(ending) => ending.holds(end.outcome),
         Part::Target(target) => at(target),
@@ -351,7 +351,7 @@ fn to_destinations(s: &Subject<'_>, wanted: &[(Target, f64)]) -> Difference {
     let mut good = left.len() == clusters.len();
     for cluster in &clusters {
         let fits = |w: &&(Target, f64)| {
-            let there = s.names.is(&w.0, cluster) || s.names.is(&in_namespace_of_rule(&w.0, s), cluster);
+            let there = s.names.is(&w.0, &cluster.name) || s.names.is(&in_namespace_of_rule(&w.0, s), &cluster.name);
             there && (w.1 - cluster.share).abs() <= EPSILON
         };
         match left.iter().position(fits) {

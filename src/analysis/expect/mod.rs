@@ -48,6 +48,9 @@
 //!
 //! `never` lists what no request may come to, not even with a small probability: outcomes, or `{host, subset, port}`.
 //!
+//! Beside them, under `properties:`, stand sentences about all requests ([`Property`]), which are proven or refuted from the
+//! tables, without requests that anybody thought of.
+//!
 //! Test files of two other tools are run as they are: those of istio-config-validator ([`validator`]) and of Envoy's
 //! router check tool ([`router_check`]). What of them cannot be evaluated is noted with its place ([`NotEvaluated`]).
 
@@ -55,11 +58,15 @@ mod coverage;
 mod diff;
 mod golden;
 mod judge;
+#[cfg(test)]
+mod laws;
 mod left_out;
 mod model;
 mod names;
 mod own;
 mod passed_over;
+mod property;
+mod prove;
 mod read;
 mod requests;
 mod route_config;
@@ -69,10 +76,12 @@ mod subject;
 #[cfg(test)]
 mod tests;
 pub(crate) mod validator;
+mod views;
 
 pub(crate) use coverage::{Coverage, CoverageItem, ItemKind, Percent, measure};
 pub(crate) use diff::{Change, changes};
 pub(crate) use golden::golden;
 pub(crate) use model::*;
+pub(crate) use prove::{Proof, Verdict, Wishes};
 pub(crate) use read::{TEST_FILE_ENDINGS, is_test_text, read_file, read_scenario};
 pub(crate) use run::{Case, Failure, TestResult, plan, run};

@@ -2,10 +2,12 @@
 
 use smol_str::SmolStr;
 
+use crate::analysis::diff::Scope;
 use crate::envoy::decision::{Counted, Outcome};
 use crate::envoy::re2::Re2;
 use crate::envoy::request::Request;
 use crate::envoy::table::{Fraction, HeaderValueOption};
+use crate::manifest::kinds::Labels;
 use crate::manifest::source::Position;
 
 /// One test: requests and what is expected of each of them.
@@ -53,6 +55,33 @@ pub(crate) enum Traffic {
     Requests(Vec<Request>),
     /// A stream of the scenario, by name.
     Stream(SmolStr, Position),
+    /// All that there can be; the checks are what they must never come to.
+    All(Box<Property>),
+}
+
+/// A sentence about all requests of a scope.
+#[derive(Debug)]
+pub(crate) struct Property {
+    pub who: Who,
+    /// With the host as written.
+    pub scope: Scope,
+    /// Where the host is named, else what the property is about.
+    pub host_at: Position,
+    /// The name of a proxy for which they are treated alike, and where that is said.
+    pub same_as: Option<(SmolStr, Position)>,
+}
+
+/// For which clients a property is to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// Those of the run: the scenario's, else all that the manifests know.
+    Default,
+    /// All that the manifests know.
+    Any,
+    /// Those that the manifests know with these labels.
+    Labels(Labels),
+    /// The proxies that the test names.
+    Named,
 }
 
 /// One expectation with the place where it was written.

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::model::Target;
-use crate::envoy::decision::ClusterShare;
 use crate::envoy::table::{ClusterName, RouteAction, RouteTable};
 use crate::traffic::scenario::fields::nearest;
 
@@ -79,8 +78,8 @@ impl Names {
     }
 
     /// Whether a destination that a request came to is the wanted one.
-    pub(super) fn is(&self, target: &Target, cluster: &ClusterShare) -> bool {
-        let Some((host, subset, port)) = cluster.name.parts() else { return false };
+    pub(super) fn is(&self, target: &Target, cluster: &ClusterName) -> bool {
+        let Some((host, subset, port)) = cluster.parts() else { return false };
         let same_host = |wanted: &SmolStr| match self.host(wanted) {
             Ok(known) => known == host,
             Err(_) => host.eq_ignore_ascii_case(wanted),

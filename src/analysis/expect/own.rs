@@ -3,6 +3,7 @@
 use smol_str::SmolStr;
 
 use super::model::{Check, Ending, Format, Part, Side, Target, Test, TextKind, TextTest, Traffic, Want};
+use super::property;
 use super::requests;
 use crate::envoy::authority::Authority;
 use crate::envoy::re2::{Encoding, Re2};
@@ -17,7 +18,7 @@ type MakeWant = fn(SmolStr) -> Want;
 /// Makes a test of a text.
 type MakeKind = fn(SmolStr) -> TextKind;
 
-const FILE: &[&str] = &["apiVersion", "kind", "description", "tests"];
+const FILE: &[&str] = &["apiVersion", "kind", "description", "tests", "properties"];
 const TEST: &[&str] = &[
     "name",
     "description",
@@ -60,14 +61,25 @@ pub(super) fn decode(r: &mut Reader<'_>, root: &Node<'_>, out: &mut Vec<Test>) {
             r.problem(node.span, &path, format!("`{key}` of a test file is `{wanted}`"), None);
         }
     }
-    match root.entry("tests") {
-        Some(entry) => tests(r, &entry.value, entry.key_span, out),
-        None => r.problem(root.span, "tests", "the test file has no `tests`", None),
+    if !sections(r, root, out) {
+        r.problem(root.span, "tests", "the test file has no `tests` and no `properties`", None);
     }
 }
 
+/// Reads what stands under `tests` and under `properties`; false where there is neither.
+pub(super) fn sections(r: &mut Reader<'_>, root: &Node<'_>, out: &mut Vec<Test>) -> bool {
+    let (list, all) = (root.entry("tests"), root.entry("properties"));
+    if let Some(entry) = list {
+        tests(r, &entry.value, entry.key_span, out);
+    }
+    if let Some(entry) = all {
+        property::properties(r, &entry.value, entry.key_span, out);
+    }
+    list.is_some() || all.is_some()
+}
+
 /// Reads a list of tests.
-pub(super) fn tests(r: &mut Reader<'_>, node: &Node<'_>, key: Span, out: &mut Vec<Test>) {
+fn tests(r: &mut Reader<'_>, node: &Node<'_>, key: Span, out: &mut Vec<Test>) {
     if node.is_null() || node.as_seq().is_some_and(<[_]>::is_empty) {
         r.problem(key, "tests", "`tests` is empty: nothing would be tested", None);
         return;
@@ -85,7 +97,7 @@ fn test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
         expect(r, node, &path, &mut checks);
     }
     if let Some((node, path)) = f.get("never") {
-        never(r, node, &path, &mut checks);
+        never(r, node, &path, ending, &mut checks);
     }
     if f.get("expect").is_none() && f.get("never").is_none() {
         let hint = Some("for example `expect: {subset: v1}` or `never: [unmatched, blackholed]`".to_owned());
@@ -96,6 +108,7 @@ fn test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
     let name = f.string(r, "name").unwrap_or_else(|| match &traffic {
         Traffic::Requests(all) => all.first().map(crate::envoy::words::request).unwrap_or_default().into(),
         Traffic::Stream(name, _) => name.clone(),
+        Traffic::All(_) => SmolStr::default(),
     });
     let proxy = f.get("proxy");
     Some(Test {
@@ -254,7 +267,7 @@ fn status(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<u16> {
     status
 }
 
-fn ending(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Ending> {
+pub(super) fn ending(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Ending> {
     let text = r.string(node, path)?;
     let ending = Ending::parse(&text);
     if ending.is_none() {
@@ -278,14 +291,18 @@ fn target(r: &mut Reader<'_>, f: &Fields<'_, '_>) -> Target {
     Target { host: f.string(r, "host"), subset: f.string(r, "subset"), port }
 }
 
-fn never(r: &mut Reader<'_>, node: &Node<'_>, path: &str, checks: &mut Vec<Check>) {
+/// Reads an outcome.
+type ReadEnding = fn(&mut Reader<'_>, &Node<'_>, &str) -> Option<Ending>;
+
+/// One or several ends that nothing may come to.
+pub(super) fn never(r: &mut Reader<'_>, node: &Node<'_>, path: &str, ending: ReadEnding, checks: &mut Vec<Check>) {
     let single = std::slice::from_ref(node);
     let items = node.as_seq().unwrap_or(single);
     if items.is_empty() {
         r.problem(node.span, path, format!("`{path}` is empty: nothing would be tested"), None);
     }
     for (i, item) in items.iter().enumerate() {
-        let path = format!("{path}[{i}]");
+        let path = if node.as_seq().is_some() { format!("{path}[{i}]") } else { path.to_owned() };
         let part = if matches!(item.value, Value::Map(_)) {
             let Some(f) = r.object(item, &path, TARGET) else { continue };
             let target = target(r, &f);

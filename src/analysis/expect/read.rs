@@ -81,24 +81,23 @@ pub(crate) fn read_file(file: FileId, text: &str) -> (Vec<Test>, Vec<Finding>) {
             yaml::Span::default(),
             "",
             "the test file has no test",
-            Some("write tests under `tests:`".to_owned()),
+            Some("write tests under `tests:`, or properties under `properties:`".to_owned()),
         );
         findings = r.findings;
     }
     (tests, findings)
 }
 
-/// The tests of a scenario that can be understood, and everything that is wrong with them. Both are empty where it has no
-/// `tests`; an empty list is wrong.
+/// The tests of a scenario that can be understood, and everything that is wrong with them. Both are empty where it has neither
+/// `tests` nor `properties`; an empty list is wrong.
 pub(crate) fn read_scenario(file: FileId, text: &str) -> (Vec<Test>, Vec<Finding>) {
     let lines = LineIndex::new(text);
     let mut r = Reader { what: "test", file, document: 0, lines: &lines, text, findings: Vec::new() };
     let mut tests = Vec::new();
     if let Some(raw) = yaml::documents(text).first()
         && let Ok(Some(document)) = yaml::parse(raw, &yaml::Limits::default())
-        && let Some(entry) = document.root.entry("tests")
     {
-        own::tests(&mut r, &entry.value, entry.key_span, &mut tests);
+        own::sections(&mut r, &document.root, &mut tests);
     }
     (tests, r.findings)
 }

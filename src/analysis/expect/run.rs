@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use crate::parallel::prelude::*;
-use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
 use super::judge::{judge, shares, unknown_subset};
 use super::left_out::LeftOut;
-use super::model::{Check, Format, NotEvaluated, Part, Target, Test, Traffic, Want};
-use super::names::{HostProblem, Names};
+use super::model::{Check, Format, NotEvaluated, Part, Target, Test, Traffic, Want, Who};
+use super::names::HostProblem;
+use super::prove::{self, Proof, Viewers, Wishes};
 use super::subject::Subject;
+use super::views::{Proxies, View};
 use crate::envoy::authority::Authority;
 use crate::envoy::decision::{Decision, Detail, decide};
-use crate::envoy::proxy::Proxy;
 use crate::envoy::request::Request;
 use crate::envoy::router::{CompiledParts, RequestView, Router, Switches};
 use crate::envoy::table::ChainAction;
@@ -66,6 +66,8 @@ pub(crate) struct TestResult {
     pub not_evaluated: Vec<NotEvaluated>,
     /// Nothing of the test could be evaluated: it neither passed nor failed.
     pub skipped: bool,
+    /// How it was decided, of a property.
+    pub proof: Option<Proof>,
 }
 
 impl TestResult {
@@ -80,13 +82,6 @@ impl TestResult {
             && self.cases.len() == other.cases.len()
             && self.cases.iter().zip(&other.cases).all(same)
     }
-}
-
-/// A proxy with its compiled table.
-#[derive(Debug)]
-struct View {
-    router: Arc<Router>,
-    names: Names,
 }
 
 /// Tests with their proxies and requests, ready to run.
@@ -108,12 +103,18 @@ struct Item {
     cases: Vec<(Request, usize, f64)>,
     /// All requests are one stream.
     stream: bool,
+    /// Those of a property.
+    viewers: Viewers,
 }
 
 impl Plan {
-    /// The tables of all proxies, in the order in which they are named first.
+    /// The tables of all proxies that look at requests, in the order in which they are named first.
     pub(crate) fn routers(&self) -> impl Iterator<Item = &Arc<Router>> {
-        self.views.iter().map(|v| &v.router)
+        let mut look: Vec<bool> = (0..self.views.len()).map(|i| i < self.points.classes.len()).collect();
+        for (_, view, _) in self.items.iter().flat_map(|item| &item.cases) {
+            look.get_mut(*view).into_iter().for_each(|l| *l = true);
+        }
+        self.views.iter().zip(look).filter(|(_, looks)| *looks).map(|(v, _)| &v.router)
     }
 }
 
@@ -132,50 +133,41 @@ pub(crate) fn plan(
     wrong: Vec<Finding>,
 ) -> Result<Plan, Vec<Finding>> {
     let mut findings = wrong;
-    let mut proxies: Vec<Arc<Proxy>> = workspace.proxies.clone();
-    let mut index: FxHashMap<SmolStr, usize> = proxies.iter().zip(0..).map(|(p, i)| (p.name.clone(), i)).collect();
+    let mut proxies = Proxies::new(workspace, namespace);
     let points = &workspace.points;
     // Each test with its views, and whether nobody chose them.
-    let mut resolved: Vec<(Arc<Test>, Vec<usize>, bool)> = Vec::new();
+    let mut resolved: Vec<(Arc<Test>, Vec<usize>, bool, Viewers)> = Vec::new();
     for test in tests {
         let names = names_of_proxies(&test, workspace);
-        let mut views = Vec::new();
-        for name in &names {
-            match index.get(name) {
-                Some(i) => views.push(*i),
-                None => match workspace.proxy(name, namespace) {
-                    Ok(proxy) => {
-                        index.insert(name.clone(), proxies.len());
-                        views.push(proxies.len());
-                        proxies.push(proxy);
-                    }
-                    Err(mut finding) => {
-                        let known: Vec<&str> = workspace.proxies.iter().map(|p| p.name.as_str()).collect();
-                        if let Some(near) = nearest(name, &known) {
-                            finding.hint = Some(format!("did you mean `{near}`?"));
-                        }
-                        finding.id = "test".into();
-                        findings.push(finding.at(test.proxies_at));
-                    }
-                },
-            }
-        }
-        if names.is_empty() {
+        let named = names.iter().filter_map(|name| proxies.named(name, test.proxies_at, &mut findings));
+        let mut views: Vec<usize> = named.collect();
+        let mut viewers = Viewers::default();
+        if let Traffic::All(property) = &test.traffic {
+            viewers = prove::viewers(property, &views, workspace, &mut proxies, &mut findings);
+        } else if names.is_empty() {
             let all = if test.format == Format::Towtank && !points.own { asked.max(1) } else { usize::MAX };
             views.extend((0..workspace.proxies.len()).take(all));
         }
-        resolved.push((Arc::new(test), views, names.is_empty() && points.own));
+        resolved.push((Arc::new(test), views, names.is_empty() && points.own, viewers));
     }
-    let (parts, compiled) = (Parts::new(&workspace.mesh), CompiledParts::default());
+    let (parts, compiled) = (Parts::new(&workspace.mesh), Arc::new(CompiledParts::default()));
     let views: Vec<View> = proxies
+        .all
         .par_iter()
         .map(|proxy| {
             let table = Arc::new(parts.route_table(proxy));
-            View { names: Names::of(&table), router: Arc::new(Router::sharing(table, switches, &compiled)) }
+            View::new(Arc::new(Router::sharing(table, switches, &compiled)), &compiled)
         })
         .collect();
     let mut items = Vec::new();
-    for (test, mut seen_by, any) in resolved {
+    for (test, mut seen_by, any, mut viewers) in resolved {
+        if let Traffic::All(property) = &test.traffic {
+            prove::complete(&mut viewers, &test, property, &views, &mut findings);
+            let of_views = viewers.views().filter_map(|i| views.get(i));
+            check_all_names(&test, of_views, property.who != Who::Named, &mut findings);
+            items.push(Item { test, cases: Vec::new(), stream: false, viewers });
+            continue;
+        }
         match requests(&test, workspace) {
             Ok((requests, stream)) => {
                 if any && test.format == Format::Towtank {
@@ -186,17 +178,7 @@ pub(crate) fn plan(
             Err(finding) => findings.push(*finding),
         }
         if test.format == Format::Towtank {
-            let mut of_views: Vec<Vec<Finding>> = Vec::new();
-            for view in seen_by.iter().filter_map(|i| views.get(*i)) {
-                let mut found = Vec::new();
-                check_names(&test, view, &mut found);
-                of_views.push(found);
-            }
-            // What one of the clients knows is no slip of the pen.
-            if any && of_views.iter().any(Vec::is_empty) {
-                of_views.clear();
-            }
-            findings.extend(of_views.into_iter().take(if any { 1 } else { usize::MAX }).flatten());
+            check_all_names(&test, seen_by.iter().filter_map(|i| views.get(*i)), any, &mut findings);
         }
     }
     findings.sort_by_key(|f| (f.at.file, f.at.line, f.at.column));
@@ -205,6 +187,21 @@ pub(crate) fn plan(
     let left_out = LeftOut::of(&workspace.mesh);
     let points = points.clone();
     if errors.is_empty() { Ok(Plan { views, points, left_out, items, warnings }) } else { Err(errors) }
+}
+
+/// Hosts and subsets that the proxies of a test have never heard of; where nobody chose them, one that knows all is enough.
+fn check_all_names<'v>(test: &Test, views: impl Iterator<Item = &'v View>, any: bool, findings: &mut Vec<Finding>) {
+    let mut of_views: Vec<Vec<Finding>> = Vec::new();
+    for view in views {
+        let mut found = Vec::new();
+        check_names(test, view, &mut found);
+        of_views.push(found);
+    }
+    // What one of the clients knows is no slip of the pen.
+    if any && of_views.iter().any(Vec::is_empty) {
+        of_views.clear();
+    }
+    findings.extend(of_views.into_iter().take(if any { 1 } else { usize::MAX }).flatten());
 }
 
 /// Leaves those views that have a host of the requests; the first where none has.
@@ -234,6 +231,7 @@ fn requests(test: &Test, workspace: &Workspace) -> Result<(Weighted, bool), Box<
     let (name, at) = match &test.traffic {
         Traffic::Requests(all) => return Ok((all.iter().map(|r| (r.clone(), 1.0)).collect(), false)),
         Traffic::Stream(name, at) => (name, *at),
+        Traffic::All(_) => return Ok((Vec::new(), false)),
     };
     let problem = |message: String| Box::new(Finding::new("test", Severity::Error, message).at(at));
     let streams: Vec<_> = workspace.scenario.iter().flat_map(|s| &s.streams).collect();
@@ -268,7 +266,7 @@ fn expand(
     if test.format == Format::Towtank {
         for &view in seen_by {
             let cases = requests.iter().map(|(r, w)| (r.clone(), view, *w)).collect();
-            items.push(Item { test: test.clone(), cases, stream });
+            items.push(Item { test: test.clone(), cases, stream, viewers: Viewers::default() });
         }
         return;
     }
@@ -278,7 +276,7 @@ fn expand(
         let (request, view) = served(request, seen_by, views);
         (request, view, *weight)
     });
-    items.push(Item { test: test.clone(), cases: cases.collect(), stream });
+    items.push(Item { test: test.clone(), cases: cases.collect(), stream, viewers: Viewers::default() });
 }
 
 /// How well a place suits a request that says nothing of its way in.
@@ -397,12 +395,19 @@ fn check_host(host: Option<&str>, check: &Check, view: &View, findings: &mut Vec
 }
 
 /// Runs all tests, in order; the cases of a test run in parallel.
-pub(crate) fn run(plan: Plan) -> Vec<TestResult> {
+pub(crate) fn run(plan: Plan, wishes: Wishes) -> Vec<TestResult> {
     let Plan { views, points, left_out, items, .. } = plan;
     let mut out: Vec<TestResult> = Vec::new();
     let mut last: Option<(Arc<Test>, usize)> = None;
     let mut classes: Vec<Vec<usize>> = Vec::new();
     for item in items {
+        if let Traffic::All(property) = &item.test.traffic {
+            let told = prove::prove(&item.test, property, &item.viewers, &views, &left_out, wishes);
+            // They know for whom they hold.
+            classes.extend(told.iter().map(|_| vec![usize::MAX]));
+            out.extend(told);
+            continue;
+        }
         // Results of one test stand side by side; what several of the mesh's own clients agree in is told once.
         let first = match &last {
             Some((test, first)) if Arc::ptr_eq(test, &item.test) => *first,
@@ -467,6 +472,7 @@ fn run_item(item: Item, views: &[View], left_out: &LeftOut) -> TestResult {
         failures,
         not_evaluated: test.not_evaluated.clone(),
         skipped: test.checks.is_empty(),
+        proof: None,
     }
 }
 
@@ -476,7 +482,7 @@ fn seen_elsewhere(router: &Router) -> String {
     format!("a rule takes it at the proxy `{name}`: `proxy: {name}` in the test, if that is meant")
 }
 
-fn subject<'c>(case: &'c Case, view: &'c View, test: &Test) -> Subject<'c> {
+pub(super) fn subject<'c>(case: &'c Case, view: &'c View, test: &Test) -> Subject<'c> {
     Subject {
         router: &view.router,
         request: &case.request,
@@ -487,7 +493,14 @@ fn subject<'c>(case: &'c Case, view: &'c View, test: &Test) -> Subject<'c> {
     }
 }
 
-fn run_case(request: Request, view: &View, left_out: &LeftOut, weight: f64, test: &Test, stream: bool) -> Case {
+pub(super) fn run_case(
+    request: Request,
+    view: &View,
+    left_out: &LeftOut,
+    weight: f64,
+    test: &Test,
+    stream: bool,
+) -> Case {
     let decision = decide(&view.router, &request, Detail::Outcome);
     let mut case = Case { request, router: view.router.clone(), weight, decision, failures: Vec::new() };
     let subject = subject(&case, view, test);

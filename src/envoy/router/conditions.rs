@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::regex::{Pattern, Patterns};
+use super::regex::{Pattern, Patterns, SharedPatterns};
+use super::switches::Switches;
 use super::view::{HeaderKey, Seen};
 use crate::envoy::table::{HeaderMatcher, PathMatch, RouteMatch, ValueMatch};
 
@@ -159,6 +160,11 @@ impl RouteTest {
     pub(super) fn holds(&self, request: &Seen<'_>) -> bool {
         self.path.holds(request.bare_path()) && self.rest_holds(request)
     }
+}
+
+/// Whether a request fulfils conditions that no route of a table needs to have, as a route with them would say.
+pub(crate) fn fulfils(matcher: &RouteMatch, request: &Seen<'_>, switches: &Switches) -> bool {
+    RouteTest::new(matcher, &Patterns::new(switches, &SharedPatterns::default())).holds(request)
 }
 
 #[cfg(test)]

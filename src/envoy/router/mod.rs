@@ -37,6 +37,7 @@ use entry::check_head;
 use regex::Pattern;
 
 pub(crate) use compiled::CompiledParts;
+pub(crate) use conditions::fulfils;
 pub(crate) use entry::{BadRequest, path_options};
 pub(crate) use hosts::{DomainKind, HostIndex, domain_kind};
 pub(crate) use listeners::{ChainId, Connection, ListenerIndex};

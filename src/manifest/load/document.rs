@@ -101,7 +101,7 @@ pub(super) fn read<'t>(raw: &RawDocument<'t>, places: Places<'_>, manner: Manner
 
 /// Tests may stand in a file of their own, without a head.
 fn is_test(root: &Node<'_>) -> bool {
-    ["tests", "testCases"].iter().any(|key| root.get(key).is_some_and(|tests| tests.as_seq().is_some()))
+    ["tests", "testCases", "properties"].iter().any(|key| root.get(key).is_some_and(|tests| tests.as_seq().is_some()))
 }
 
 /// A document that is no YAML.

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::common::CommonArgs;
 use super::exit::Exit;
 use super::{input, output};
-use crate::analysis::expect::{self, Percent, Test, TestResult};
+use crate::analysis::expect::{self, Percent, Test, TestResult, Wishes};
 use crate::manifest::diagnostic::Finding;
 use crate::manifest::source::{FileId, SourceMap};
 use crate::tool::files::{self, Place, Session};
@@ -27,7 +27,7 @@ Examples:
   towtank test scenarios/ --update
   towtank test scenarios/ -o junit > towtank.xml
 
-Exit status: 0 all passed; 1 a test fails, the golden differs or too little is covered; 2 wrong usage or unusable input.";
+Exit status: 0 all passed; 1 a test or a property fails, the golden differs or too little is covered; 2 wrong usage or unusable input.";
 
 #[derive(Debug, Args)]
 #[command(after_help = ENDINGS, next_help_heading = "Tests")]
@@ -43,6 +43,10 @@ pub(super) struct TestArgs {
     /// Fail where less than this of the rules, of the match entries or of the destinations is covered, for example 90%
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     coverage_min: Option<Percent>,
+
+    /// Let a property pass of which neither a proof nor a refutation is found within bounds
+    #[arg(long)]
+    allow_undecided: bool,
 
     /// Write the golden of effective tables and decisions instead of comparing with it
     #[arg(long, conflicts_with = "filter")]
@@ -101,7 +105,7 @@ pub(super) fn run(args: &TestArgs) -> anyhow::Result<Exit> {
     }
     if !found_tests {
         anyhow::bail!(
-            "no test: write some under `tests:` in scenario.yaml, or in a file NAME.test.yaml beside the manifests"
+            "no test: write some under `tests:` or `properties:` in scenario.yaml, or in a file NAME.test.yaml beside the manifests"
         );
     }
     if !args.filter.is_empty() && exit == Exit::Fine && all.is_empty() {
@@ -185,9 +189,10 @@ fn of_mesh(mut inputs: Inputs, args: &TestArgs) -> Result<Outcome, Stopped> {
         say(&plan.warnings, &workspace.sources, args);
     }
     let routers: Vec<_> = plan.routers().cloned().collect();
-    let results = expect::run(plan);
-    let each_router = || routers.iter().map(std::sync::Arc::as_ref);
     let wants_coverage = args.coverage || args.coverage_min.is_some();
+    let wishes = Wishes { allow_undecided: args.allow_undecided, reach_all: wants_coverage };
+    let results = expect::run(plan, wishes);
+    let each_router = || routers.iter().map(std::sync::Arc::as_ref);
     let coverage = wants_coverage.then(|| expect::measure(each_router(), &results));
     let golden = golden(&folder, || expect::golden(each_router(), &results), args)?;
     Ok(Outcome::Done(Box::new(Done { workspace, results, golden, coverage })))

@@ -25,6 +25,7 @@ const SCENARIO: &[&str] = &[
     "pods",
     "streams",
     "tests",
+    "properties",
     "istio",
     "envoy",
 ];
@@ -70,7 +71,7 @@ fn top(r: &mut Reader<'_>, root: &Node<'_>, s: &mut Scenario) {
             r.problem(node.span, &path, "`mesh` must be an object of MeshConfig fields", None);
         }
     }
-    s.has_tests = f.get("tests").is_some();
+    s.has_tests = f.get("tests").is_some() || f.get("properties").is_some();
     each(r, &f, "proxies", |r, node, path| s.proxies.extend(proxy(r, node, path)));
     s.has_no_pods = f.get("pods").and_then(|(node, _)| node.as_seq()).is_some_and(<[_]>::is_empty);
     each(r, &f, "pods", |r, node, path| s.pods.extend(pod(r, node, path)));

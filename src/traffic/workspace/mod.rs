@@ -350,6 +350,16 @@ impl Workspace {
         Some(Arc::new(proxies::client(&self.namespace)))
     }
 
+    #[cfg(feature = "cli")]
+    /// All clients that the manifests know, whoever was asked for.
+    pub(crate) fn everybody(&self) -> PointsOfView {
+        if self.points.own {
+            return self.points.clone();
+        }
+        let own = classes(&self.clients, &[&self.mesh], &self.namespace);
+        PointsOfView { classes: own, own: true }
+    }
+
     /// The points of view for a comparison with the mesh as it was before: members of a class are alike in both. Clients of
     /// namespaces that have none any more look too.
     pub(crate) fn points_beside(&self, older: &Workspace) -> PointsOfView {

@@ -50,6 +50,17 @@ struct TestJson<'a> {
     /// Nothing could be evaluated; it neither passed nor failed.
     skipped: bool,
     not_evaluated: Vec<NotEvaluatedJson<'a>>,
+    /// How a property was decided; null for a test.
+    property: Option<PropertyJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct PropertyJson<'a> {
+    verdict: &'static str,
+    regions: usize,
+    undecided: usize,
+    /// What takes the request for the proxy of `same_as`.
+    there: Option<SourceJson<'a>>,
 }
 
 #[derive(Serialize)]
@@ -173,6 +184,12 @@ fn test<'a>(r: &'a TestResult, sources: &'a SourceMap) -> TestJson<'a> {
         failed_requests: r.cases.iter().filter(|c| !c.failures.is_empty()).map(|c| case(c, sources)).collect(),
         skipped: r.skipped,
         not_evaluated: r.not_evaluated.iter().map(|n| not_evaluated(n, sources)).collect(),
+        property: r.proof.as_ref().map(|p| PropertyJson {
+            verdict: p.verdict.as_str(),
+            regions: p.regions,
+            undecided: p.undecided,
+            there: p.there.as_ref().map(|s| SourceJson::new(s, sources)),
+        }),
     }
 }
 

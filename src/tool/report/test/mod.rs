@@ -12,9 +12,9 @@ pub(crate) use junit::to_junit;
 pub(crate) use table::to_text;
 pub(crate) use tap::to_tap;
 
-use self::table::{coverage_line, explained, golden_diff, rule, uncovered};
+use self::table::{coverage_line, explained, golden_diff, proven, rule, rule_there, uncovered};
 use super::explain::View;
-use crate::analysis::expect::{Coverage, Percent, TestResult};
+use crate::analysis::expect::{Coverage, Percent, TestResult, Verdict};
 use crate::envoy::words;
 use crate::manifest::source::{Position, SourceMap};
 
@@ -65,6 +65,8 @@ pub(crate) struct Entry {
     pub not_evaluated: Vec<EntryFailure>,
     /// Nothing could be evaluated.
     pub skipped: bool,
+    /// What came of a property: `proven, 12 regions`. Empty: a test.
+    pub property: String,
 }
 
 /// One difference of an [`Entry`].
@@ -106,6 +108,7 @@ impl Suite<'_> {
             detail,
             not_evaluated: Vec::new(),
             skipped: false,
+            property: String::new(),
         };
         if let Some(golden) = &self.golden {
             let message = "the effective tables or decisions differ from the golden; review, then run with --update";
@@ -135,8 +138,9 @@ impl Suite<'_> {
             for f in &case.failures {
                 let (file, line) = self.place(f.at);
                 let rule = rule(case, self.sources).map(|r| format!(", by {r}")).unwrap_or_default();
+                let there = rule_there(result, self.sources).map(|r| format!(", there by {r}")).unwrap_or_default();
                 let request = words::request(&case.request);
-                let message = format!("{request}: {}: expected {}, got {}{rule}", f.field, f.wanted, f.found);
+                let message = format!("{request}: {}: expected {}, got {}{rule}{there}", f.field, f.wanted, f.found);
                 failures.push(EntryFailure { message, file, line });
             }
             detail.push_str(&explained(case, self.sources, View::default()));
@@ -145,6 +149,10 @@ impl Suite<'_> {
             let (file, line) = self.place(n.at);
             EntryFailure { message: format!("not evaluated: {} ({})", n.field, n.reason), file, line }
         });
+        // What may stay undecided is said all the same.
+        let open = result.proof.iter().filter(|p| p.verdict == Verdict::Undecided && result.passed());
+        let open = open.map(|p| EntryFailure { message: proven(p), file: file.clone(), line });
+        let not_evaluated: Vec<EntryFailure> = not_evaluated.chain(open).collect();
         let proxy = if result.proxy.is_empty() { String::new() } else { format!(" [{}]", result.audience.subject()) };
         Entry {
             suite: self.name.to_owned(),
@@ -153,8 +161,9 @@ impl Suite<'_> {
             line,
             failures,
             detail,
-            not_evaluated: not_evaluated.collect(),
+            not_evaluated,
             skipped: result.skipped,
+            property: result.proof.as_ref().map(proven).unwrap_or_default(),
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{Golden, Suite};
-use crate::analysis::expect::{Case, Change, Coverage, ItemKind, TestResult, changes};
+use crate::analysis::expect::{Case, Change, Coverage, ItemKind, Proof, TestResult, Verdict, changes};
+use crate::envoy::table::RouteSource;
 use crate::envoy::words;
 use crate::manifest::source::SourceMap;
 use crate::tool::report::explain::{self, View};
@@ -20,10 +21,18 @@ pub(super) fn explained(case: &Case, sources: &SourceMap, view: View) -> String 
 
 /// The rule that took a request, with its line.
 pub(super) fn rule(case: &Case, sources: &SourceMap) -> Option<String> {
-    let source = case.decision.source.as_ref()?;
+    case.decision.source.as_ref().map(|source| written(source, sources))
+}
+
+/// The rule that takes it for the proxy that was to treat it alike, with its line.
+pub(super) fn rule_there(result: &TestResult, sources: &SourceMap) -> Option<String> {
+    result.proof.as_ref()?.there.as_ref().map(|source| written(source, sources))
+}
+
+fn written(source: &RouteSource, sources: &SourceMap) -> String {
     let place = words::place(source.at, sources);
     let place = if place.is_empty() { place } else { format!(" ({place})") };
-    Some(format!("{}{place}", words::written_by(source)))
+    format!("{}{place}", words::written_by(source))
 }
 
 /// The report for people, ending in a line end: every test, all failures with their steps, coverage, the sum.
@@ -64,7 +73,9 @@ fn test(out: &mut String, result: &TestResult, width: usize, suite: &Suite<'_>, 
     };
     let total = result.cases.len();
     let plural = if total == 1 { "" } else { "s" };
-    let count = if result.skipped {
+    let count = if let Some(proof) = &result.proof {
+        proven(proof)
+    } else if result.skipped {
         "nothing could be evaluated".to_owned()
     } else if failed.is_empty() {
         format!("{total} request{plural}")
@@ -103,6 +114,9 @@ fn test(out: &mut String, result: &TestResult, width: usize, suite: &Suite<'_>, 
         if let Some(rule) = rule(case, suite.sources) {
             out.say(view.color, format_args!("          by        {rule}"));
         }
+        if let Some(rule) = rule_there(result, suite.sources) {
+            out.say(view.color, format_args!("          there by  {rule}"));
+        }
         for line in steps.lines() {
             out.say(view.color, format_args!("{}", format!("      {line}").trim_end()));
         }
@@ -123,6 +137,16 @@ fn difference(out: &mut String, f: &crate::analysis::expect::Failure, suite: &Su
     out.say(view.color, format_args!("        {}  {at}", paint(f.field, Style::Bad, view.color)));
     out.say(view.color, format_args!("          expected  {}", f.wanted));
     out.say(view.color, format_args!("          got       {}", f.found));
+}
+
+/// `proven, 12 regions`; of what isn't decided, how many of how many.
+pub(super) fn proven(proof: &Proof) -> String {
+    let plural = if proof.regions == 1 { "" } else { "s" };
+    let open = match proof.verdict {
+        Verdict::Undecided => format!("{} of ", proof.undecided),
+        Verdict::Proven | Verdict::Refuted => String::new(),
+    };
+    format!("{}, {open}{} region{plural}", proof.verdict.as_str(), proof.regions)
 }
 
 /// The changed lines of a golden, marked by `-` and `+`.
@@ -160,16 +184,29 @@ pub(super) fn uncovered(coverage: &Coverage, sources: &SourceMap) -> String {
     out
 }
 
-/// `3 tests, 12 requests: 1 test failed`.
+/// `3 tests, 2 properties, 12 requests: 1 test failed`.
 fn sum(suite: &Suite<'_>) -> String {
     let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    let counted = |all: &dyn Fn(&&TestResult) -> bool| {
+        let (properties, tests): (Vec<&TestResult>, _) =
+            suite.results.iter().filter(all).partition(|r| r.proof.is_some());
+        let of_properties = match properties.len() {
+            1 => "1 property".to_owned(),
+            n => format!("{n} properties"),
+        };
+        match (tests.len(), properties.len()) {
+            (tests, 0) => plural(tests, "test"),
+            (0, _) => of_properties,
+            (tests, _) => format!("{}, {of_properties}", plural(tests, "test")),
+        }
+    };
     let requests: usize = suite.results.iter().map(|r| r.cases.len()).sum();
     let failed = suite.results.iter().filter(|r| !r.passed()).count();
     let skipped = suite.results.iter().filter(|r| r.skipped).count();
     let mut ends = vec![match (failed, skipped) {
         (0, 0) => "all passed".to_owned(),
         (0, _) => "none failed".to_owned(),
-        (failed, _) => format!("{} failed", plural(failed, "test")),
+        _ => format!("{} failed", counted(&|r| !r.passed())),
     }];
     if skipped > 0 {
         ends.push(format!("{} not evaluated", plural(skipped, "test")));
@@ -180,5 +217,5 @@ fn sum(suite: &Suite<'_>) -> String {
     if !suite.covers() {
         ends.push("too little is covered".to_owned());
     }
-    format!("{}, {}: {}", plural(suite.results.len(), "test"), plural(requests, "request"), ends.join("; "))
+    format!("{}, {}: {}", counted(&|_| true), plural(requests, "request"), ends.join("; "))
 }

@@ -14,10 +14,13 @@ pub(crate) fn to_tap(suites: &[Suite<'_>]) -> String {
         let suite = if e.suite.is_empty() { String::new() } else { format!("{}: ", e.suite) };
         let skip = if e.skipped { " # SKIP nothing could be evaluated" } else { "" };
         let _ = writeln!(out, "{word} {} - {}{skip}", i + 1, escape(&format!("{suite}{}", e.name)));
-        if e.failures.is_empty() && e.not_evaluated.is_empty() {
+        if e.failures.is_empty() && e.not_evaluated.is_empty() && e.property.is_empty() {
             continue;
         }
         out.push_str("  ---\n");
+        if !e.property.is_empty() {
+            let _ = writeln!(out, "  property: {}", quoted(&e.property));
+        }
         list(&mut out, "failures", &e.failures);
         list(&mut out, "not_evaluated", &e.not_evaluated);
         if !e.detail.is_empty() {
