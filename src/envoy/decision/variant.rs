@@ -14,6 +14,7 @@ pub(crate) struct Variant {
 }
 
 impl Variant {
+    #[cfg(any(feature = "cli", test))]
     /// A CORS preflight that the proxy answers, whatever the route would do with it.
     #[cfg(any(feature = "cli", test))]
     pub(crate) fn is_preflight(self) -> bool {
