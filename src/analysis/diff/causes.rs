@@ -3,11 +3,11 @@
 use indexmap::{IndexMap, IndexSet};
 use smol_str::SmolStr;
 
+use super::change::{Change, Effect};
 use super::fields::Field;
 use super::kind::Kind;
 use super::meshes::ProxyDiff;
 use super::region::Region;
-use super::table::{Change, Effect};
 use crate::analysis::compare::HostChange;
 use crate::envoy::table::RouteSource;
 use crate::istio::clients::{Audience, PointsOfView};

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use smol_str::SmolStr;
 
+use super::change::Change;
 use super::meshes::ProxyDiff;
-use super::table::Change;
 use crate::manifest::kinds::ObjectId;
 use crate::manifest::load::prints;
 use crate::traffic::workspace::Inputs;

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::change::Change;
+use super::meshes::{Meshes, agree};
 use super::mutations::{self, Mutation};
 use super::requests::{self, RequestChange};
 use super::shared::Shared;
@@ -13,7 +15,7 @@ use crate::envoy::decision::{Decision, Detail, Outcome, decide};
 use crate::envoy::request::Request;
 use crate::envoy::router::Switches;
 use crate::istio::translate;
-use crate::testing::{folders, open, open_edited};
+use crate::testing::{folders, open, open_any, open_edited};
 use crate::traffic::request_text::parse_json_lines;
 use crate::traffic::workspace::Workspace;
 
@@ -124,6 +126,39 @@ fn a_request_differs_exactly_where_a_change_has_it() {
         pairs > 500 && seen.changed > 2000 && seen.same > 2000 && seen.proven > 1000 && seen.possible * 5 < seen.proven,
         "{pairs} pairs: {seen:?}"
     );
+}
+
+/// What clients are told together, of parts that their tables share, is what each is told by itself; whoever is asked first.
+#[test]
+fn shared_parts_change_nothing() {
+    let (mut classes, mut changes) = (0, 0);
+    for (n, folder) in folders().iter().enumerate() {
+        let mutation = Mutation::number(n);
+        let Some(now) = open_any(folder, |text| text) else { continue };
+        let Some(before) = open_any(folder, |text| mutation.apply(&text).unwrap_or(text)) else { continue };
+        let (points, switches) = (now.points_beside(&before), Switches::default());
+        let meshes = Meshes::new((&before.mesh, &switches), (&now.mesh, &switches));
+        for told in meshes.diff(&points, Effort::default()) {
+            for name in &told.audience.classes {
+                let class = points.classes.iter().find(|c| c.proxy.name == *name).expect("a class");
+                let alone = tables(
+                    &side(&before, &class.proxy),
+                    &side(&now, &class.proxy),
+                    Effort::default(),
+                    &Shared::default(),
+                );
+                let at = format!("{} {mutation:?} {name}", folder.display());
+                assert!(agree(&told.changes, &alone.changes), "{at}: {:?}\n{:?}", told.changes, alone.changes);
+                let witnesses = |all: &[Change]| all.iter().map(|c| c.witness.clone()).collect::<Vec<_>>();
+                if told.audience.first() == name {
+                    assert_eq!(witnesses(&told.changes), witnesses(&alone.changes), "{at}");
+                }
+                classes += 1;
+                changes += alone.changes.len();
+            }
+        }
+    }
+    assert!(classes > 300 && changes > 300, "{classes} classes, {changes} changes");
 }
 
 /// The other way round the same requests change, from what they came to before.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
+use super::change::{Change, TableDiff};
 use super::regions::Effort;
 use super::shared::Shared;
 use super::side::Side;
-use super::table::{Change, TableDiff, tables};
+use super::table::tables;
 use crate::analysis::compare::HostChange;
 use crate::envoy::proxy::Proxy;
 use crate::envoy::router::{CompiledParts, Switches};
@@ -106,7 +107,8 @@ pub(crate) fn attribute(proxies: &mut [ProxyDiff], without: &[ProxyDiff], rule: 
         })
     };
     let changes = proxies.iter_mut().flat_map(|p| &mut p.changes);
-    for change in changes.filter(|c| !stays(c)) {
+    // What is read otherwise is known by its own rule.
+    for change in changes.filter(|c| !c.reading && !stays(c)) {
         if !change.because.contains(&rule) {
             change.because.push(rule);
         }

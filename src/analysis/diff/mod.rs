@@ -8,6 +8,7 @@
 //! The same classes answer what one table does with all requests of a [`Scope`] (`survey`).
 
 mod causes;
+mod change;
 mod clusters;
 mod connections;
 mod edits;
@@ -37,6 +38,9 @@ mod table;
 mod witness;
 
 pub(crate) use causes::{Cause, Verdict, causes, verdict};
+#[cfg(feature = "cli")]
+pub(crate) use change::TableDiff;
+pub(crate) use change::{Change, Effect};
 pub(crate) use edits::{Edit, without_effect};
 pub(crate) use fields::Field;
 pub(crate) use kind::Kind;
@@ -52,6 +56,5 @@ pub(crate) use scope::{Scope, Unserved};
 pub(crate) use side::Side;
 #[cfg(feature = "cli")]
 pub(crate) use survey::{Open, Question, survey};
-pub(crate) use table::{Change, Effect};
 #[cfg(feature = "cli")]
-pub(crate) use table::{TableDiff, tables_within};
+pub(crate) use table::tables_within;

@@ -105,7 +105,8 @@ impl<'t> Place<'t> {
     /// What does it, where nobody wrote that: a service's default route, the outbound policy.
     pub(super) fn by(&self) -> SmolStr {
         match self {
-            Place::NoListener(_) | Place::Refused(_) => SmolStr::default(),
+            Place::NoListener(_) => "no listener".into(),
+            Place::Refused(_) => "refused before routing".into(),
             Place::Outbound(_) => "the outbound policy".into(),
             Place::Tcp(..) => "the listener".into(),
             Place::NoRoute(None) => "no virtual host".into(),

@@ -6,12 +6,12 @@
 
 use smol_str::{SmolStr, format_smolstr};
 
+use super::change::{Change, Effect};
 use super::kind::{Kind, distance};
 use super::outcomes::outcomes_differ;
 use super::place::Place;
 use super::region::Region;
 use super::side::Side;
-use super::table::{Change, Effect};
 use crate::envoy::request::Request;
 use crate::envoy::router::RequestView;
 
@@ -211,6 +211,7 @@ pub(super) fn changes<'t>(
             fields,
             rules: Vec::new(),
             because: reading.rules(old, new),
+            reading: true,
             depends: true,
             witness: Some(witness),
         };

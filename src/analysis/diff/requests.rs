@@ -1,5 +1,6 @@
 //! One request on both sides.
 
+use super::change::TableDiff;
 use super::clusters::differing;
 use super::fields::Compare;
 use super::kind::Kind;
@@ -8,7 +9,6 @@ use super::place::Place;
 use super::shared::Shared;
 use super::side::Side;
 use super::spot::{Spot, Spots};
-use super::table::TableDiff;
 use crate::analysis::compare::policies;
 use crate::envoy::decision::variant;
 use crate::envoy::request::Request;

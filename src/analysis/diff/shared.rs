@@ -21,8 +21,9 @@ pub(crate) struct Shared {
     clusters: Memo<(usize, usize), KeptCluster>,
 }
 
-/// Two virtual hosts that differ, the clusters that their routes name, and the connections that get there.
-pub(super) type ListsKey = ((usize, usize), Vec<(usize, usize)>, Dial);
+/// Two virtual hosts that differ, the clusters that their routes name, the connections that get there, and whether those do that
+/// dial the host's own name.
+pub(super) type ListsKey = ((usize, usize), Vec<(usize, usize)>, Dial, bool);
 
 /// The clusters of one name on both sides; None: there is none.
 pub(super) type ClusterPair = (Option<Arc<Cluster>>, Option<Arc<Cluster>>);
@@ -71,12 +72,12 @@ impl Shared {
         &self,
         (was, is): (&Arc<VirtualHost>, &Arc<VirtualHost>),
         clusters: Vec<ClusterPair>,
-        dial: &Dial,
+        (dial, by_name): (&Dial, bool),
         find: impl FnOnce() -> Vec<Found>,
     ) -> Arc<[Found]> {
         let of = |c: &Option<Arc<Cluster>>| c.as_ref().map_or(0, address);
         let addresses = clusters.iter().map(|(a, b)| (of(a), of(b))).collect();
-        let key = ((address(was), address(is)), addresses, dial.clone());
+        let key = ((address(was), address(is)), addresses, dial.clone(), by_name);
         let kept = self.lists.get_or(key, || KeptLists {
             _hosts: (was.clone(), is.clone()),
             _clusters: clusters,

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
+use super::change::{Change, Effect, TableDiff};
 use super::clusters::differing;
 use super::connections::{self, Takers};
 use super::fields::{self, Compare, Difference, Field};
 use super::hosts::{self, Hosts};
 use super::kind::Kind;
 use super::place::Place;
-use super::reading::{self, Reading};
+use super::reading;
 use super::region::Region;
 use super::regions::{self, Effort, Found, List};
 use super::scope::Scope;
@@ -21,83 +22,12 @@ use super::side::{Dial, Side, Taker};
 use super::spot::{Spot, Spots};
 use super::witness::{self, Attempt};
 use crate::analysis::compare::clusters_of;
-use crate::analysis::compare::{End, HostChange, policies};
+use crate::analysis::compare::{HostChange, policies};
 use crate::analysis::symbolic::{Answer, Conditions, Field as Part, Language, Languages, Region as Requests};
-use crate::envoy::outcome::Counted;
+use crate::envoy::authority::Authority;
 use crate::envoy::request::Request;
 use crate::envoy::router::BadRequest;
-use crate::envoy::table::{ClusterName, PathMatch, RouteMatch, RouteSource, ValueMatch, VirtualHost};
-use crate::manifest::kinds::ObjectId;
-
-/// A set of requests that are treated otherwise, all of them in the same way.
-#[derive(Debug, Clone)]
-pub(crate) struct Change {
-    pub kind: Kind,
-    pub region: Region,
-    /// A request of the region that the routers of both sides treat otherwise. With one the change is proven; without, it wasn't
-    /// decided whether such requests exist, or none was found that can be sent.
-    pub witness: Option<Request>,
-    pub old: Effect,
-    pub new: Effect,
-    /// What differs, with both values; at least one.
-    pub fields: Vec<Field>,
-    /// Exact share of the region's requests that end elsewhere, 0 to 1.
-    pub moved: f64,
-    /// The DestinationRules of clusters that requests are sent to on either side.
-    pub rules: Vec<ObjectId>,
-    /// The differences between releases that bring it about, by their rules, where two releases are compared.
-    pub because: Vec<&'static str>,
-    /// Requests of the region for which the same comes out after all, as where a header is set that is there already, are
-    /// none of it.
-    pub depends: bool,
-}
-
-/// What becomes of a region's requests on one side.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Effect {
-    /// In a few words.
-    pub deed: String,
-    /// Exact shares, which add up to 1.
-    pub ends: Vec<(End, f64)>,
-    /// None: nobody wrote it.
-    pub source: Option<RouteSource>,
-    /// What does it, where nobody wrote it: the virtual host, for example.
-    pub by: SmolStr,
-}
-
-/// What two tables differ in.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct TableDiff {
-    /// In the order of the new table.
-    pub changes: Vec<Change>,
-    /// Virtual hosts of the new table all of whose requests are treated as before.
-    pub unchanged: Vec<HostChange>,
-    /// The change of requests that end at these spots.
-    pub(super) index: FxHashMap<Spots, usize>,
-    /// That of connections under other TLS settings, by what takes them.
-    pub(super) settings: Vec<(Arc<[Field]>, usize)>,
-    /// Those of requests that both sides read differently.
-    pub(super) readings: Vec<(Reading, usize)>,
-    /// How many places of the new table were looked at; of a virtual host that is plainly the same, none.
-    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only properties tell of it"))]
-    pub looked: usize,
-}
-
-impl Change {
-    /// True for what changes nothing that anybody is served: requests that nobody gets, before as now, and CONNECT requests, which
-    /// routes never take.
-    pub(crate) fn is_minor(&self) -> bool {
-        let unserved = |e: &Effect| {
-            let lost = |end: &End| matches!(end.outcome().counted(), Counted::Blackholed | Counted::Unmatched);
-            !e.ends.is_empty() && e.ends.iter().all(|(end, _)| lost(end))
-        };
-        self.region.connect || (unserved(&self.old) && unserved(&self.new))
-    }
-
-    pub(crate) fn is_proven(&self) -> bool {
-        self.witness.is_some()
-    }
-}
+use crate::envoy::table::{ClusterName, PathMatch, RouteMatch, ValueMatch, VirtualHost};
 
 /// Requests around which differences of reading are looked for.
 const SEEDS_MAX: usize = 4_000;
@@ -324,7 +254,8 @@ impl<'t> Work<'t> {
                 let of = |side: &Side, name: &ClusterName| side.table().cluster(name).cloned();
                 let [old, new] = self.sides;
                 let clusters = names.into_iter().map(|name| (of(old, name), of(new, name))).collect();
-                self.compare.shared.lists((a, b), clusters, dial, find)
+                let by_name = self.gets_there_by_name(classes, dial, (takers.0, takers.1));
+                self.compare.shared.lists((a, b), clusters, (dial, by_name), find)
             }
             _ => find().into(),
         };
@@ -359,6 +290,7 @@ impl<'t> Work<'t> {
                 moved,
                 rules,
                 because: Vec::new(),
+                reading: false,
                 depends,
             };
             self.out.index.insert(spots(f.old, f.new), self.out.changes.len());
@@ -367,6 +299,18 @@ impl<'t> Work<'t> {
                 self.touched.insert((config, host));
             }
         }
+    }
+
+    /// Whether connections that dial what the mesh's DNS answers for the host are taken as those of the class: the one thing besides
+    /// the host, its clusters and the connection that an example of its requests depends on.
+    fn gets_there_by_name(&self, classes: &[Hosts], dial: &Dial, takers: (Taker, Taker)) -> bool {
+        let Some(class) = classes.first() else { return true };
+        let taken = |side: &Side, taker: Taker| {
+            let host = Authority::of(&class.example);
+            let address = side.table().names.resolve(host.host).or_else(|| host.address());
+            side.taker(&Dial { address: dial.address.or(address), name: None, ..dial.clone() }) == taker
+        };
+        taken(self.sides[0], takers.0) && taken(self.sides[1], takers.1)
     }
 
     fn virtual_host(&self, side: usize, taker: Taker, host: Option<u32>) -> Option<&'t Arc<VirtualHost>> {
@@ -447,6 +391,7 @@ impl<'t> Work<'t> {
                 moved: 0.0,
                 rules: Vec::new(),
                 because: Vec::new(),
+                reading: false,
                 depends: false,
             });
         }

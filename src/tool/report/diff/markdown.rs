@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Results, because, edit, explained, field, heading, other_fields, place};
+use super::{Results, because, but, edit, explained, field, heading, other_fields, place, unless};
 use crate::analysis::diff::Cause;
 use crate::envoy::words;
 use crate::manifest::diagnostic::{Finding, Severity};
@@ -35,7 +35,7 @@ pub(crate) fn to_markdown(results: &Results<'_>) -> String {
         for (kind, hosts, clients) in &v.kinds {
             let _ = writeln!(out, "| **{}** | {hosts} | {clients} | {} |", heading(*kind), explained(*kind));
         }
-        let _ = writeln!(out, "| unchanged | {} | | proven for every request{aside} |", v.unchanged);
+        let _ = writeln!(out, "| unchanged | {} | | proven for every request{aside}{} |", v.unchanged, but(results));
     }
     let told = results.causes.iter().enumerate().filter(|(_, c)| !c.change.is_minor());
     for (i, cause) in told.take(CAUSES_MAX) {
@@ -83,8 +83,8 @@ fn one(out: &mut String, results: &Results<'_>, index: usize, cause: &Cause<'_>)
     for f in other_fields(change) {
         let _ = writeln!(out, "- {}", code(&field(f)));
     }
-    if change.depends {
-        let _ = writeln!(out, "- unless the same comes out after all");
+    if let Some(unless) = unless(change) {
+        let _ = writeln!(out, "- {unless}");
     }
     if !change.because.is_empty() {
         let _ = writeln!(out, "- because of {}", text(&because(change)));

@@ -96,8 +96,23 @@ pub(crate) fn summary(change: &Change) -> Vec<String> {
 
 /// `VE-7 which namespace ...`: the differences between releases that bring it about.
 fn because(change: &Change) -> String {
-    let title = |id: &&str| rows().iter().find(|row| *row.id == **id).map_or("", |row| row.title);
+    // Of a rule in steps, the newest says most.
+    let title = |id: &&str| rows().iter().rev().find(|row| *row.id == **id).map_or("", |row| row.title);
     change.because.iter().map(|id| format!("{id} ({})", title(id))).collect::<Vec<_>>().join(", ")
+}
+
+/// What a proof of the rest leaves out.
+fn but(results: &Results<'_>) -> &'static str {
+    let is_read = |c: &Cause<'_>| c.change.reading;
+    if results.causes.iter().any(is_read) { ", but for what is read otherwise" } else { "" }
+}
+
+/// What a change's requests are besides.
+fn unless(change: &Change) -> Option<&'static str> {
+    if change.reading {
+        return Some("found by trying requests around each route: there may be more like it");
+    }
+    change.depends.then_some("unless the same comes out after all, as where a header that is set is there already")
 }
 
 /// `c1` for the first.

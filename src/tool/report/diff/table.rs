@@ -1,6 +1,6 @@
 //! The page for people: the verdict first, then causes, worst first.
 
-use super::{Results, because, edit, explained, field, heading, other_fields, place};
+use super::{Results, because, but, edit, explained, field, heading, other_fields, place, unless};
 use crate::analysis::diff::{Cause, Kind};
 use crate::envoy::words;
 use crate::manifest::diagnostic::{Finding, Severity};
@@ -101,7 +101,7 @@ impl Page<'_> {
             Cell::line("", Style::Plain),
         ];
         row.extend(count(of_log(None)).map(|text| Cell::line(text, Style::Plain)));
-        row.push(Cell::line(format!("proven for every request{aside}"), Style::Dim));
+        row.push(Cell::line(format!("proven for every request{aside}{}", but(r)), Style::Dim));
         rows.push(row);
         for line in columns::lines(&rows, Side::Left, self.show.color) {
             self.line(&line);
@@ -191,9 +191,8 @@ impl Page<'_> {
         for f in other_fields(change) {
             self.wrapped(&format!("  {}", field(f)), 4, Style::Plain);
         }
-        let unless = "  unless the same comes out after all, as where a header that is set is there already";
-        if change.depends {
-            self.wrapped(unless, 4, Style::Dim);
+        if let Some(text) = unless(change) {
+            self.wrapped(&format!("  {text}"), 4, Style::Dim);
         }
         if !change.because.is_empty() {
             self.wrapped(&format!("  because of {}", because(change)), 4, Style::Note);
