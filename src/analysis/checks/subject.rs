@@ -14,6 +14,7 @@ use super::registry::Input;
 use super::report::similar;
 use crate::analysis::symbolic::Languages;
 use crate::envoy::proxy::{Proxy, ProxyKind};
+use crate::envoy::router::Switches;
 use crate::istio::clients::{self, Class, Client};
 use crate::istio::mesh::selector::LabelIndex;
 use crate::istio::mesh::{HostTable, MESH_GATEWAY, MergedDestinationRule, Mesh, Service, VirtualService, fqdn};
@@ -89,7 +90,7 @@ impl<'a> Subject<'a> {
         effort: u64,
     ) -> Subject<'a> {
         let effort = Effort::new(effort, mesh);
-        let languages = Languages::of_regexes(regexes(mesh), effort.bytes());
+        let languages = Languages::of_regexes(regexes(mesh), Switches::of(mesh.profile).encoding(), effort.bytes());
         let judged = Judged::all(mesh, &languages, &effort);
         let mut wildcard_hosts = HostTable::default();
         for host in manifests.service_entries.iter().flat_map(|e| &e.spec.hosts).filter(|h| h.starts_with('*')) {

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use ipnet::IpNet;
 use smol_str::{SmolStr, format_smolstr};
 
+use super::shared::Shared;
 use super::side::{Dial, Side, Taker};
 use crate::envoy::table::{FilterChain, Listener};
 
@@ -16,11 +17,11 @@ pub(super) type Takers = (Taker, Taker, bool);
 /// The classes of connections, those together that are taken by the same on either side; each with at least one.
 ///
 /// Ports that neither side knows are one class; so are addresses that no listener and no filter chain names.
-pub(super) fn classes(old: &Side, new: &Side) -> IndexMap<Takers, Vec<Dial>> {
+pub(super) fn classes(old: &Side, new: &Side, shared: &Shared) -> IndexMap<Takers, Vec<Dial>> {
     let mut out: IndexMap<Takers, Vec<Dial>> = IndexMap::new();
     let ports = ports(old).union(&ports(new)).copied().collect::<BTreeSet<u16>>();
     let unknown = (10_000..u16::MAX).find(|p| !ports.contains(p)).unwrap_or_default();
-    let moved = names_that_moved(old, new);
+    let moved = names_that_moved(old, new, shared);
     for (port, any_port) in ports.iter().map(|p| (*p, false)).chain([(unknown, true)]) {
         for (name, address) in destinations(old, new, port, &moved) {
             let plain = Dial { port, any_port, name, address, tls: false, sni: None };
@@ -45,12 +46,13 @@ fn ports(side: &Side) -> BTreeSet<u16> {
 }
 
 /// Names whose address is another one on either side.
-fn names_that_moved(old: &Side, new: &Side) -> Vec<SmolStr> {
+fn names_that_moved(old: &Side, new: &Side, shared: &Shared) -> Vec<SmolStr> {
     let (a, b) = (&old.table().names, &new.table().names);
-    let all = [&a.everywhere, &a.own, &b.everywhere, &b.own];
-    let names = all.into_iter().flat_map(|names| names.keys());
-    let moved: BTreeSet<SmolStr> = names.filter(|name| a.resolve(name) != b.resolve(name)).cloned().collect();
-    moved.into_iter().collect()
+    let of_all = shared.moved_names(&a.everywhere, &b.everywhere);
+    let own = a.own.keys().chain(b.own.keys());
+    let moved: BTreeSet<&SmolStr> =
+        of_all.iter().chain(own).filter(|name| a.resolve(name) != b.resolve(name)).collect();
+    moved.into_iter().cloned().collect()
 }
 
 type Destination = (Option<SmolStr>, Option<IpAddr>);

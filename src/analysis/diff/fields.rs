@@ -1,6 +1,9 @@
 //! In what two places treat requests differently, field by field, with both values.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
 
 use super::clusters::{self, ClusterChange};
 use super::kind::{Kind, NOTHING, distance};
@@ -8,7 +11,7 @@ use super::place::{Place, share};
 use super::shared::Shared;
 use crate::analysis::compare::policies;
 use crate::envoy::table::{
-    Body, ClusterName, Cors, DirectResponse, Forward, ForwardTo, PathMatch, PathRewrite, RedirectPath, Route,
+    Body, Cluster, ClusterName, Cors, DirectResponse, Forward, ForwardTo, PathMatch, PathRewrite, RedirectPath, Route,
     RouteAction, RouteMatch, RouteTable, ValueMatch, WeightedCluster,
 };
 use crate::envoy::words;
@@ -46,9 +49,35 @@ pub(super) struct Compare<'t> {
 
 impl<'t> Compare<'t> {
     /// What became of a cluster of either table.
-    pub(super) fn cluster(&self, name: &ClusterName) -> Arc<ClusterChange> {
-        let change = || clusters::change(self.old, self.new, name);
-        self.shared.cluster(self.old.cluster(name), self.new.cluster(name), change)
+    fn cluster_of(&self, name: &ClusterName) -> Arc<ClusterChange> {
+        self.cluster(name, self.old.cluster(name), self.new.cluster(name))
+    }
+
+    /// The same, where both are found already.
+    fn cluster(&self, name: &ClusterName, was: Option<&Arc<Cluster>>, is: Option<&Arc<Cluster>>) -> Arc<ClusterChange> {
+        self.shared.cluster(was, is, || clusters::change(self.old, self.new, name))
+    }
+
+    /// Clusters that one table lacks, or that are otherwise than before.
+    pub(super) fn changed_clusters(&self) -> FxHashSet<&'t ClusterName> {
+        let (mut old, mut new) = (self.old.clusters.iter().peekable(), self.new.clusters.iter().peekable());
+        let mut out = FxHashSet::default();
+        // Both lists are sorted by name.
+        loop {
+            let order = match (old.peek(), new.peek()) {
+                (None, None) => return out,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(a), Some(b)) => a.name.cmp(&b.name),
+            };
+            let was = if order.is_le() { old.next() } else { None };
+            let is = if order.is_ge() { new.next() } else { None };
+            let changed = match (was, is) {
+                (Some(a), Some(_)) => !self.cluster(&a.name, was, is).is_none(),
+                _ => true,
+            };
+            out.extend(was.or(is).filter(|_| changed).map(|c| &c.name));
+        }
     }
 
     /// Whether every request is treated alike in both places, by what stands there alone.
@@ -64,8 +93,8 @@ impl<'t> Compare<'t> {
     fn same_clusters(&self, route: &'t Route) -> bool {
         let RouteAction::Forward(forward) = &route.action else { return true };
         match &forward.destination {
-            ForwardTo::Cluster(d) => self.cluster(&d.cluster).is_none(),
-            ForwardTo::Weighted(all) => all.iter().all(|w| self.cluster(&w.destination.cluster).is_none()),
+            ForwardTo::Cluster(d) => self.cluster_of(&d.cluster).is_none(),
+            ForwardTo::Weighted(all) => all.iter().all(|w| self.cluster_of(&w.destination.cluster).is_none()),
         }
     }
 
@@ -82,7 +111,7 @@ impl<'t> Compare<'t> {
         let shared = shared.into_iter().filter(|(name, _)| a.clusters().iter().any(|(n, _)| n == name));
         let mut cluster_policies: Vec<Field> = Vec::new();
         for (name, _) in shared {
-            let change = self.cluster(name);
+            let change = self.cluster_of(name);
             if let Some((was, is)) = &change.endpoints {
                 fields.push(field("endpoints", was.clone(), is.clone()));
                 let of_cluster = now.iter().filter(

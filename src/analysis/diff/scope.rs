@@ -9,6 +9,7 @@ use smol_str::{SmolStr, ToSmolStr, format_smolstr};
 use super::connections::{self, Takers, fresh};
 use super::hosts::{self, Hosts};
 use super::regions;
+use super::shared::Shared;
 use super::side::{Dial, Side, Taker};
 use super::spot::Spot;
 use super::table::regexes;
@@ -17,6 +18,7 @@ use crate::analysis::symbolic::{
 };
 use crate::envoy::authority::without_port;
 use crate::envoy::path::PathOptions;
+use crate::envoy::re2::Encoding;
 use crate::envoy::request::Request;
 use crate::envoy::router::{RequestView, dialled_port, fulfils};
 use crate::envoy::table::{RouteMatch, VirtualHost};
@@ -117,7 +119,7 @@ impl Scope {
 
     /// Whether no request at all fulfils the conditions.
     pub(crate) fn is_empty(&self) -> bool {
-        let languages = self.languages();
+        let languages = self.languages(Encoding::default());
         let conditions = self.conditions(&languages, &PathOptions::default());
         let without = self.without(&languages);
         let without: Vec<&Conditions> = without.iter().collect();
@@ -125,8 +127,8 @@ impl Scope {
     }
 
     /// Languages of its regexes.
-    pub(super) fn languages(&self) -> Languages {
-        let mut languages = Languages::default();
+    pub(super) fn languages(&self, encoding: Encoding) -> Languages {
+        let mut languages = Languages::reading(encoding);
         languages.learn(std::iter::once(&self.matcher).chain(&self.without).flat_map(regexes));
         languages
     }
@@ -194,7 +196,7 @@ impl Scope {
 
     /// The classes of connections that its requests come over.
     pub(super) fn connections(&self, [old, new]: [&Side; 2]) -> IndexMap<Takers, Vec<Dial>> {
-        let all = connections::classes(old, new);
+        let all = connections::classes(old, new, &Shared::default());
         let is_known = all.values().flatten().any(|d| !d.any_port && Some(d.port) == self.port);
         let mut out = IndexMap::new();
         for (takers, mut dials) in all {
@@ -255,7 +257,7 @@ impl Scope {
             }
             // Nobody reads it as HTTP: it is what the client wrote.
             None => {
-                let languages = self.languages();
+                let languages = self.languages(Encoding::default());
                 let example = written(request);
                 let conditions = self.conditions(&languages, &side.path_options());
                 conditions.accept(&example) && !self.without(&languages).iter().any(|c| c.accept(&example))

@@ -7,11 +7,12 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
+use smol_str::SmolStr;
 
 use super::clusters::ClusterChange;
 use super::regions::Found;
 use super::side::Dial;
-use crate::envoy::table::{Cluster, ClusterName, VirtualHost};
+use crate::envoy::table::{Cluster, ClusterName, Names, VirtualHost};
 
 /// Kept for all classes of clients of one comparison.
 #[derive(Debug, Default)]
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     lists: Memo<ListsKey, KeptLists>,
     hosts: Memo<(usize, usize), Pair>,
     clusters: Memo<(usize, usize), KeptCluster>,
+    names: Memo<(usize, usize), KeptNames>,
 }
 
 /// Two virtual hosts that differ, the clusters that their routes name, the connections that get there, and whether those do that
@@ -44,6 +46,12 @@ pub(super) struct Pair {
     pub same_domains: bool,
     /// The clusters of their routes, where the routes do the same as long as these do; None: they don't.
     pub clusters: Option<Arc<[ClusterName]>>,
+}
+
+#[derive(Debug, Clone)]
+struct KeptNames {
+    _names: (Arc<Names>, Arc<Names>),
+    moved: Arc<[SmolStr]>,
 }
 
 #[derive(Debug, Clone)]
@@ -84,6 +92,18 @@ impl Shared {
             found: find().into(),
         });
         kept.found
+    }
+
+    /// Names with another address in the second list than in the first, sorted.
+    pub(super) fn moved_names(&self, was: &Arc<Names>, is: &Arc<Names>) -> Arc<[SmolStr]> {
+        let kept = self.names.get_or((address(was), address(is)), || {
+            let first = |of: &Names, name: &SmolStr| of.get(name).and_then(|all| all.first().copied());
+            let names = was.keys().chain(is.keys().filter(|name| !was.contains_key(*name)));
+            let mut moved: Vec<SmolStr> = names.filter(|name| first(was, name) != first(is, name)).cloned().collect();
+            moved.sort_unstable();
+            KeptNames { _names: (was.clone(), is.clone()), moved: moved.into() }
+        });
+        kept.moved
     }
 
     /// What became of a cluster; `change` compares it.

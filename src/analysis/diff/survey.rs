@@ -64,7 +64,12 @@ impl std::fmt::Debug for Question<'_> {
 
 /// Looks at all places that requests of the scope can get to.
 pub(crate) fn survey(side: &Side, question: &Question<'_>) -> Survey {
-    let mut work = Work { side, question, languages: question.scope.languages(), out: Survey::default() };
+    let mut work = Work {
+        side,
+        question,
+        languages: question.scope.languages(side.switches().encoding()),
+        out: Survey::default(),
+    };
     for (takers, dials) in question.scope.connections([side, side]) {
         work.connections(takers.0, takers.2, &dials);
     }

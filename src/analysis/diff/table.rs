@@ -54,14 +54,16 @@ fn compare<'t>([old, new]: [&'t Side; 2], scope: Option<&'t Scope>, effort: Effo
         compare: Compare { old: old.table(), new: new.table(), shared },
         sides: [old, new],
         scope,
-        languages: Languages::default(),
+        languages: Languages::reading(new.switches().encoding()),
         effort,
+        changed: FxHashSet::default(),
         touched: FxHashSet::default(),
         out: TableDiff::default(),
     };
+    work.changed = work.compare.changed_clusters();
     let connections = match scope {
         Some(scope) => scope.connections([old, new]),
-        None => connections::classes(old, new),
+        None => connections::classes(old, new, shared),
     };
     for (takers, dials) in connections {
         work.connections(takers, &dials);
@@ -83,6 +85,8 @@ struct Work<'t> {
     compare: Compare<'t>,
     languages: Languages,
     effort: Effort,
+    /// Clusters that one side lacks, or that are otherwise than before.
+    changed: FxHashSet<&'t ClusterName>,
     /// Virtual hosts of the new table that some change is about.
     touched: FxHashSet<(u32, u32)>,
     out: TableDiff,
@@ -164,7 +168,7 @@ impl<'t> Work<'t> {
     /// Whether all requests to the virtual hosts are treated alike, as is plain to see: the same routes in the same order.
     fn same_hosts(&self, was: &Arc<VirtualHost>, is: &Arc<VirtualHost>) -> bool {
         let clusters = self.known(was, is).clusters;
-        clusters.is_some_and(|names| names.iter().all(|name| self.compare.cluster(name).is_none()))
+        clusters.is_some_and(|names| self.changed.is_empty() || !names.iter().any(|name| self.changed.contains(name)))
     }
 
     /// What takes the connections on either side, or else the virtual host.
@@ -334,7 +338,7 @@ impl<'t> Work<'t> {
     fn seeds(&self) -> Vec<Request> {
         let [old, new] = self.sides;
         let mut out: Vec<Request> = Vec::new();
-        for (takers, dials) in connections::classes(old, new) {
+        for (takers, dials) in connections::classes(old, new, self.compare.shared) {
             let (Taker::Http { config: Some(config) }, Some(dial)) = (takers.1, dials.first()) else { continue };
             for ((_, host), classes) in hosts::classes((old, None), (new, Some(config))) {
                 let (Some(host), Some(class)) = (host.and_then(|h| new.virtual_host(config, h)), classes.first())

@@ -7,6 +7,7 @@ use smol_str::{SmolStr, format_smolstr};
 use super::language::{DFA_BYTES, Domain, Language};
 use super::region::Example;
 use super::value::{Arity, Test};
+use crate::envoy::re2::Encoding;
 use crate::envoy::table::{HeaderMatcher, PathMatch, RouteMatch, ValueMatch};
 use crate::manifest::kinds::Labels;
 
@@ -78,6 +79,8 @@ pub(crate) struct Conditions {
 #[derive(Debug, Default)]
 pub(crate) struct Languages {
     by_text: FxHashMap<SmolStr, Language>,
+    /// How the modelled Envoy reads patterns (VE-E3).
+    encoding: Encoding,
 }
 
 /// Bytes that an automaton may have at first, when there are many.
@@ -89,9 +92,14 @@ const LEARNT_BYTES: u64 = 1 << 28;
 impl Languages {
     /// The languages of these patterns, which may repeat. All automata together have about so many `bytes` at most, though
     /// each may have 32 KiB: first come those that are small, and the others share what is left.
-    pub(crate) fn of_regexes<'t>(texts: impl IntoIterator<Item = &'t SmolStr>, bytes: u64) -> Languages {
+    pub(crate) fn of_regexes<'t>(
+        texts: impl IntoIterator<Item = &'t SmolStr>,
+        encoding: Encoding,
+        bytes: u64,
+    ) -> Languages {
         let distinct: FxHashSet<&SmolStr> = texts.into_iter().collect();
-        let first = distinct.into_par_iter().map(|text| (text.clone(), Language::regex_within(text, FIRST_BYTES)));
+        let first =
+            distinct.into_par_iter().map(|text| (text.clone(), Language::regex_within(text, encoding, FIRST_BYTES)));
         let mut by_text: FxHashMap<_, _> = first.collect::<Vec<_>>().into_iter().collect();
         let large: Vec<SmolStr> =
             by_text.iter().filter(|(_, language)| !language.is_known()).map(|(text, _)| text.clone()).collect();
@@ -99,22 +107,30 @@ impl Languages {
         let each = bytes.saturating_sub(spent) / large.len().max(1) as u64;
         let each = usize::try_from(each).unwrap_or(usize::MAX).min(DFA_BYTES);
         if each > FIRST_BYTES {
-            let larger = large.into_par_iter().map(|text| (text.clone(), Language::regex_within(&text, each)));
+            let larger =
+                large.into_par_iter().map(|text| (text.clone(), Language::regex_within(&text, encoding, each)));
             by_text.extend(larger.collect::<Vec<_>>());
         }
-        Languages { by_text }
+        Languages { by_text, encoding }
+    }
+
+    /// None yet, of patterns that are read like this.
+    pub(crate) fn reading(encoding: Encoding) -> Languages {
+        Languages { encoding, ..Languages::default() }
     }
 
     /// Builds those of these patterns that aren't known yet.
     pub(crate) fn learn<'t>(&mut self, texts: impl IntoIterator<Item = &'t SmolStr>) {
         let unknown = texts.into_iter().filter(|t| !self.by_text.contains_key(*t));
-        let Languages { by_text } = Languages::of_regexes(unknown.collect::<Vec<_>>(), LEARNT_BYTES);
+        let unknown = unknown.collect::<Vec<_>>();
+        let Languages { by_text, .. } = Languages::of_regexes(unknown, self.encoding, LEARNT_BYTES);
         self.by_text.extend(by_text);
     }
 
     /// The language of a pattern; one that wasn't built beforehand is built now.
     pub(crate) fn regex(&self, text: &SmolStr) -> Language {
-        self.by_text.get(text).cloned().unwrap_or_else(|| Language::regex(text))
+        let build = || Language::regex_within(text, self.encoding, DFA_BYTES);
+        self.by_text.get(text).cloned().unwrap_or_else(build)
     }
 
     fn of(&self, test: &ValueMatch) -> Language {

@@ -48,14 +48,14 @@ impl PartialEq for Language {
 }
 
 impl Language {
-    /// The language of an RE2 pattern that has to match the whole text; [`Language::None`] where Envoy refuses the pattern.
+    /// The language of an RE2 pattern that has to match the whole text, read as the newest Envoy does; [`Language::None`] where Envoy refuses the pattern.
     pub(crate) fn regex(pattern: &str) -> Language {
-        Language::regex_within(pattern, DFA_BYTES)
+        Language::regex_within(pattern, Encoding::Latin1, DFA_BYTES)
     }
 
-    /// The same, with an automaton of at most so many bytes.
-    pub(super) fn regex_within(pattern: &str, bytes: usize) -> Language {
-        let Ok(re2) = Re2::new(pattern, Encoding::Latin1) else { return Language::None };
+    /// The same as an Envoy reads it (VE-E3), with an automaton of at most so many bytes.
+    pub(super) fn regex_within(pattern: &str, encoding: Encoding, bytes: usize) -> Language {
+        let Ok(re2) = Re2::new(pattern, encoding) else { return Language::None };
         let whole = Hir::concat(vec![Hir::look(Look::Start), re2.hir().clone(), Hir::look(Look::End)]);
         let nfa = thompson::Compiler::new()
             .configure(thompson::Config::new().utf8(false).nfa_size_limit(Some(bytes)))

@@ -63,11 +63,7 @@ pub(super) struct Patterns<'s> {
 
 impl<'s> Patterns<'s> {
     pub(super) fn new(switches: &Switches, shared: &'s SharedPatterns) -> Patterns<'s> {
-        Patterns {
-            encoding: if switches.regex_latin1 { Encoding::Latin1 } else { Encoding::Utf8 },
-            max_size: u64::from(switches.regex_max_program_size),
-            shared,
-        }
+        Patterns { encoding: switches.encoding(), max_size: u64::from(switches.regex_max_program_size), shared }
     }
 
     /// The compiled regex; None where Envoy refuses it.

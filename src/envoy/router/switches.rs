@@ -1,6 +1,7 @@
 //! Which Envoy is modelled: the runtime flags that change routing, and what else differs from line to line.
 
 use crate::envoy::path::codec::Inspector;
+use crate::envoy::re2::Encoding;
 use crate::manifest::release::{Difference, Profile};
 
 /// Envoy's runtime flags that change where a request goes (envoy-matching 0.4).
@@ -61,6 +62,11 @@ impl Switches {
             reject_path_with_fragment: false,
             regex_max_program_size: 32_768,
         }
+    }
+
+    /// How regexes read text (VE-E3).
+    pub(crate) fn encoding(&self) -> Encoding {
+        if self.regex_latin1 { Encoding::Latin1 } else { Encoding::Utf8 }
     }
 
     /// These with others in their place, by name.
