@@ -24,11 +24,30 @@ pub(super) fn classes(old: &Side, new: &Side, shared: &Shared) -> IndexMap<Taker
     let moved = names_that_moved(old, new, shared);
     for (port, any_port) in ports.iter().map(|p| (*p, false)).chain([(unknown, true)]) {
         for (name, address) in destinations(old, new, port, &moved) {
-            let plain = Dial { port, any_port, name, address, tls: false, sni: None };
+            let plain = Dial { port, any_port, name, address, tls: false, http: true, sni: None };
             let names = server_names(old, new, &plain);
             let over_tls = names.into_iter().map(|sni| Dial { tls: true, sni, ..plain.clone() });
             for dial in std::iter::once(plain.clone()).chain(over_tls) {
                 let takers = (old.taker(&dial), new.taker(&dial), dial.tls);
+                out.entry(takers).or_default().push(dial);
+            }
+        }
+    }
+    out
+}
+
+/// The same for connections in plain text that don't begin like HTTP, as far as they are taken otherwise than those that do.
+pub(super) fn not_http(
+    old: &Side,
+    new: &Side,
+    classes: &IndexMap<Takers, Vec<Dial>>,
+) -> IndexMap<(Taker, Taker), Vec<Dial>> {
+    let mut out: IndexMap<(Taker, Taker), Vec<Dial>> = IndexMap::new();
+    for ((was, is, _), dials) in classes.iter().filter(|((_, _, tls), _)| !tls) {
+        for dial in dials {
+            let dial = Dial { http: false, ..dial.clone() };
+            let takers = (old.taker(&dial), new.taker(&dial));
+            if takers != (*was, *is) {
                 out.entry(takers).or_default().push(dial);
             }
         }

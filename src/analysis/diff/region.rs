@@ -60,6 +60,7 @@ impl Region {
             tls,
             server_names: names.into_iter().cloned().collect(),
             destinations,
+            conditions: if dials.iter().all(|d| !d.http) { vec!["not HTTP".to_owned()] } else { Vec::new() },
             ..Region::default()
         }
     }

@@ -58,6 +58,8 @@ pub(super) struct Dial {
     /// The dialled address; None: what the name resolves to, else one outside of the mesh.
     pub address: Option<IpAddr>,
     pub tls: bool,
+    /// What it begins with is taken for HTTP/1.1, where that is looked at.
+    pub http: bool,
     /// Lower case; None without TLS, or where the client asks for no name.
     pub sni: Option<SmolStr>,
 }
@@ -113,7 +115,7 @@ impl Side {
             port: dial.port,
             tls: dial.tls,
             sni: dial.sni.as_deref(),
-            looks_like_http: true,
+            looks_like_http: dial.http,
         }
     }
 

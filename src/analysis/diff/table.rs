@@ -25,6 +25,7 @@ use crate::analysis::compare::clusters_of;
 use crate::analysis::compare::{HostChange, policies};
 use crate::analysis::symbolic::{Answer, Conditions, Field as Part, Language, Languages, Region as Requests};
 use crate::envoy::authority::Authority;
+use crate::envoy::path::codec::Refusal;
 use crate::envoy::request::Request;
 use crate::envoy::router::BadRequest;
 use crate::envoy::table::{ClusterName, PathMatch, RouteMatch, ValueMatch, VirtualHost};
@@ -65,10 +66,15 @@ fn compare<'t>([old, new]: [&'t Side; 2], scope: Option<&'t Scope>, effort: Effo
         Some(scope) => scope.connections([old, new]),
         None => connections::classes(old, new, shared),
     };
-    for (takers, dials) in connections {
-        work.connections(takers, &dials);
+    for (takers, dials) in &connections {
+        work.connections(*takers, dials);
         if takers.2 && scope.is_none() {
-            work.tls_settings(&dials);
+            work.tls_settings(dials);
+        }
+    }
+    if scope.is_none() {
+        for (takers, dials) in connections::not_http(old, new, &connections) {
+            work.not_http(takers, &dials);
         }
     }
     work.unchanged();
@@ -200,6 +206,18 @@ impl<'t> Work<'t> {
             return;
         }
         self.lists(&lists, takers, pair, dials, classes, &Conditions::default());
+    }
+
+    /// What doesn't begin like HTTP: a chain for HTTP refuses it.
+    fn not_http(&mut self, (was, is): (Taker, Taker), dials: &[Dial]) {
+        let list = |side: &'t Side, taker| match Place::of_taker(side, taker) {
+            Some(place) => List::of_place(place),
+            None => List::refusing(Place::Refused(BadRequest::Codec(Refusal::UnreadableTarget))),
+        };
+        let lists = (list(self.sides[0], was), list(self.sides[1], is));
+        if !(lists.0.is_refusing() && lists.1.is_refusing()) {
+            self.lists(&lists, (was, is, false), (None, None), dials, &[], &Conditions::default());
+        }
     }
 
     /// What only one side reads as HTTP, and therefore refuses where it is none: a path that can't be normalised, for example.
@@ -416,7 +434,9 @@ impl<'t> Work<'t> {
 
 /// What all requests of a class of connections fulfil, besides what they do as a class of authorities.
 pub(super) fn base(side: &Side, tls: bool, of_class: &Conditions) -> Conditions {
-    let mut base = of_class.clone();
+    // `OPTIONS *` is refused before any route is looked at (envoy-matching 0.7).
+    let path = Conditions::of(Part::Path, Language::Prefix(SmolStr::new_static("/")));
+    let mut base = of_class.clone().and(path);
     // A gateway says itself what the connection is, whatever the client claims (RT-10).
     if side.is_gateway() {
         let scheme = || Language::Exact(SmolStr::new_static(if tls { "https" } else { "http" }));

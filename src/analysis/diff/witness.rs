@@ -62,6 +62,10 @@ fn over(mut request: Request, dial: &Dial) -> Request {
     let default = if dial.tls { 443 } else { 80 };
     request.port = (dial.port != default).then_some(dial.port);
     request.tls = dial.tls;
+    if !dial.http {
+        // Neither a path nor a URL.
+        request.path = "any.example:80".into();
+    }
     request.address = dial.address;
     request.dialled_host = dial.name.clone().filter(|name| !name.eq_ignore_ascii_case(&request.authority));
     if dial.tls {
