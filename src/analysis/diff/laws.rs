@@ -180,6 +180,42 @@ fn mirrored(a: &Side, b: &Side, at: &str) {
     assert_eq!(places(a, b, false), places(b, a, true), "{at}");
 }
 
+/// Changes compose: what neither of two steps changes, both together don't; and what one of them alone changes, both do.
+#[test]
+fn two_changes_are_one() {
+    let (mut same, mut changed) = (0, 0);
+    for (n, folder) in folders().iter().enumerate() {
+        let edited = |mutation: Mutation| open_edited(folder, move |text| mutation.apply(&text).unwrap_or(text));
+        let (Some(a), Some(b)) = (edited(Mutation::number(2 * n)), open(folder)) else { continue };
+        let Some(c) = edited(Mutation::number(2 * n + 7)) else { continue };
+        let text = std::fs::read_to_string(folder.join("requests.jsonl")).unwrap_or_default();
+        let recorded = parse_json_lines(&text).0;
+        for proxy in &b.proxies {
+            let [x, y, z] = [&a, &b, &c].map(|w| side(w, proxy));
+            let diff = |old: &Side, new: &Side| tables(old, new, Effort::default(), &Shared::default());
+            let (first, second, whole) = (diff(&x, &y), diff(&y, &z), diff(&x, &z));
+            for request in recorded.iter().filter(|r| r.proxy.as_ref().is_none_or(|p| *p == proxy.name)) {
+                let is_changed =
+                    |diff: &TableDiff, old, new| requests::change(diff, [old, new], request).kind.is_some();
+                let steps = [is_changed(&first, &x, &y), is_changed(&second, &y, &z)];
+                let at = format!("{} {}: {request:?}", folder.display(), proxy.name);
+                match steps {
+                    [false, false] => {
+                        assert!(!is_changed(&whole, &x, &z), "{at}");
+                        same += 1;
+                    }
+                    [true, true] => {}
+                    _ => {
+                        assert!(is_changed(&whole, &x, &z), "{at}");
+                        changed += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(same > 2000 && changed > 500, "{same} requests stay, {changed} change");
+}
+
 #[test]
 fn nothing_changes_between_a_mesh_and_itself() {
     for folder in folders() {
