@@ -162,7 +162,7 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
             output::write(b"\n")?;
         }
         shown += 1;
-        exit = exit.max(one(args, [&older, &newer], pair)?);
+        exit = exit.max(one(args, [&older, &newer], &pair)?);
     }
     Ok(exit)
 }
@@ -223,13 +223,19 @@ fn sides(args: &DiffArgs) -> anyhow::Result<(Vec<PathBuf>, PathBuf)> {
     }
 }
 
-fn one(args: &DiffArgs, [older, newer]: [&Workspace; 2], pair: Pair) -> anyhow::Result<Exit> {
+fn one(args: &DiffArgs, [older, newer]: [&Workspace; 2], pair: &Pair) -> anyhow::Result<Exit> {
     let points = newer.points_beside(older);
     let switches = [input::switches(older)?, input::switches(newer)?];
     let meshes = Meshes::new((&older.mesh, &switches[0]), (&newer.mesh, &switches[1]));
-    let mut proxies = meshes.diff(&points, Effort::default());
+    // What `check` says of either side is asked meanwhile.
+    let find = |side: usize| {
+        let (inputs, common) = (&pair.inputs[side], &pair.common[side]);
+        checks::findings(workspace::review(inputs.clone(), &input::options(common)))
+    };
+    let (mut proxies, (was, is)) =
+        parallel::join(|| meshes.diff(&points, Effort::default()), || parallel::join(|| find(0), || find(1)));
     if pair.common[0].istio != pair.common[1].istio && proxies.iter().any(|p| !p.changes.is_empty()) {
-        attribute(&mut proxies, [older, newer], &pair, &points);
+        attribute(&mut proxies, [older, newer], pair, &points);
     }
     let requests = match &args.requests {
         Some(path) => Some(logged::read(path, newer, &meshes, &mut proxies, args)?),
@@ -266,15 +272,11 @@ fn one(args: &DiffArgs, [older, newer]: [&Workspace; 2], pair: Pair) -> anyhow::
     let verdict = diff::verdict(&causes, shown, &points);
     let edits = diff::without_effect([&pair.inputs[0], &pair.inputs[1]], &newer.namespace, shown);
     let limits = limits::compared(&older.not_modelled, &newer.not_modelled);
-    let Pair { inputs: [before, now], common, names } = pair;
-    let find =
-        |inputs: Inputs, common: &CommonArgs| checks::findings(workspace::review(inputs, &input::options(common)));
-    let (was, is) = parallel::join(|| find(before, &common[0]), || find(now, &common[1]));
     let (come, gone) = (only_in(&is, &was), only_in(&was, &is));
     let assumed = assumed(older, newer);
     let results = Results {
         scenario: &newer.name,
-        names: [&names[0], &names[1]],
+        names: [&pair.names[0], &pair.names[1]],
         proxies: shown,
         causes: &causes,
         verdict: &verdict,
