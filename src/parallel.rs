@@ -2,6 +2,11 @@
 //!
 //! The rooms write the calls of rayon either way: `use crate::parallel::prelude::*`. Results never depend on which it is.
 
+use std::hash::Hash;
+use std::sync::{Mutex, PoisonError};
+
+use rustc_hash::FxHashMap;
+
 #[cfg(feature = "parallel")]
 pub(crate) use rayon::{current_num_threads, join, prelude};
 #[cfg(not(feature = "parallel"))]
@@ -61,6 +66,28 @@ impl Pool {
     #[cfg(not(feature = "parallel"))]
     pub(crate) fn install<T>(&self, work: impl FnOnce() -> T) -> T {
         work()
+    }
+}
+
+/// Values by what they are made of, for several threads that ask for the same ones.
+#[derive(Debug)]
+pub(crate) struct Memo<K, V>(Mutex<FxHashMap<K, V>>);
+
+impl<K, V> Default for Memo<K, V> {
+    fn default() -> Self {
+        Memo(Mutex::new(FxHashMap::default()))
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> Memo<K, V> {
+    /// The value of a key, made where it isn't known; of two that are made at the same time, one is kept.
+    pub(crate) fn get_or(&self, key: K, make: impl FnOnce(&K) -> V) -> V {
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(&key) {
+            return known.clone();
+        }
+        let made = make(&key);
+        lock().entry(key).or_insert(made).clone()
     }
 }
 

@@ -28,3 +28,17 @@ pub(crate) struct Proxy {
     /// Name of the node, for `internalTrafficPolicy: Local`; empty when unknown.
     pub node: SmolStr,
 }
+
+impl Proxy {
+    /// A sidecar of which nothing is known, for what is the same whoever asks.
+    pub(crate) fn anyone() -> Proxy {
+        Proxy {
+            name: SmolStr::default(),
+            kind: ProxyKind::Sidecar,
+            namespace: SmolStr::default(),
+            labels: Labels::default(),
+            ips: Vec::new(),
+            node: SmolStr::default(),
+        }
+    }
+}

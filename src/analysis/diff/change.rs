@@ -7,8 +7,10 @@ use smol_str::SmolStr;
 
 use super::fields::Field;
 use super::kind::Kind;
+use super::place::Place;
 use super::reading::Reading;
 use super::region::Region;
+use super::side::Side;
 use super::spot::Spots;
 use crate::analysis::compare::{End, HostChange};
 use crate::envoy::outcome::Counted;
@@ -70,6 +72,18 @@ pub(crate) struct TableDiff {
     /// How many places of the new table were looked at; of a virtual host that is plainly the same, none.
     #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only properties tell of it"))]
     pub looked: usize,
+}
+
+impl Effect {
+    /// What becomes of requests at a place.
+    pub(super) fn of(place: &Place<'_>, side: &Side) -> Effect {
+        Effect {
+            deed: place.deed(side.table()),
+            ends: place.ends(side.table()),
+            source: place.source().cloned(),
+            by: place.by(),
+        }
+    }
 }
 
 impl Change {

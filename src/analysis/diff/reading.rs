@@ -180,13 +180,7 @@ pub(super) fn changes<'t>(
         let witness = tried.find(|request| outcomes_differ(sides, request))?;
         let view = RequestView::from(&witness);
         let places = sides.map(|s| Place::of_found(s, s.router().find(&view)));
-        let effect = |place: &Place<'_>, side: &Side| Effect {
-            deed: place.deed(side.table()),
-            ends: place.ends(side.table()),
-            source: place.source().cloned(),
-            by: place.by(),
-        };
-        let (was, is) = (effect(&places[0], old), effect(&places[1], new));
+        let (was, is) = (Effect::of(&places[0], old), Effect::of(&places[1], new));
         let mut fields = difference(&places[0], &places[1]);
         if fields.is_empty() {
             fields.push(super::fields::field(

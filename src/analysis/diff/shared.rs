@@ -3,16 +3,15 @@
 //! The tables of a mesh share their equal parts, so what was found of two parts for one client holds for all others that have
 //! them: they are looked up by their addresses, and what is kept holds on to them, so that no address comes again.
 
-use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
 use super::clusters::ClusterChange;
 use super::regions::Found;
 use super::side::Dial;
 use crate::envoy::table::{Cluster, ClusterName, Names, VirtualHost};
+use crate::parallel::Memo;
 
 /// Kept for all classes of clients of one comparison.
 #[derive(Debug, Default)]
@@ -68,7 +67,7 @@ impl Shared {
         is: &Arc<VirtualHost>,
         routes: impl FnOnce() -> Option<Arc<[ClusterName]>>,
     ) -> Pair {
-        self.hosts.get_or((address(was), address(is)), || Pair {
+        self.hosts.get_or((address(was), address(is)), |_| Pair {
             _hosts: (was.clone(), is.clone()),
             same_domains: was.domains == is.domains,
             clusters: routes(),
@@ -86,7 +85,7 @@ impl Shared {
         let of = |c: &Option<Arc<Cluster>>| c.as_ref().map_or(0, address);
         let addresses = clusters.iter().map(|(a, b)| (of(a), of(b))).collect();
         let key = ((address(was), address(is)), addresses, dial.clone(), by_name);
-        let kept = self.lists.get_or(key, || KeptLists {
+        let kept = self.lists.get_or(key, |_| KeptLists {
             _hosts: (was.clone(), is.clone()),
             _clusters: clusters,
             found: find().into(),
@@ -96,7 +95,7 @@ impl Shared {
 
     /// Names with another address in the second list than in the first, sorted.
     pub(super) fn moved_names(&self, was: &Arc<Names>, is: &Arc<Names>) -> Arc<[SmolStr]> {
-        let kept = self.names.get_or((address(was), address(is)), || {
+        let kept = self.names.get_or((address(was), address(is)), |_| {
             let first = |of: &Names, name: &SmolStr| of.get(name).and_then(|all| all.first().copied());
             let names = was.keys().chain(is.keys().filter(|name| !was.contains_key(*name)));
             let mut moved: Vec<SmolStr> = names.filter(|name| first(was, name) != first(is, name)).cloned().collect();
@@ -116,31 +115,11 @@ impl Shared {
         let key = (was.map_or(0, address), is.map_or(0, address));
         let kept = self
             .clusters
-            .get_or(key, || KeptCluster { _clusters: (was.cloned(), is.cloned()), change: Arc::new(change()) });
+            .get_or(key, |_| KeptCluster { _clusters: (was.cloned(), is.cloned()), change: Arc::new(change()) });
         kept.change
     }
 }
 
 fn address<T>(of: &Arc<T>) -> usize {
     Arc::as_ptr(of).addr()
-}
-
-#[derive(Debug)]
-struct Memo<K, V>(Mutex<FxHashMap<K, V>>);
-
-impl<K, V> Default for Memo<K, V> {
-    fn default() -> Self {
-        Memo(Mutex::new(FxHashMap::default()))
-    }
-}
-
-impl<K: Eq + Hash, V: Clone> Memo<K, V> {
-    fn get_or(&self, key: K, make: impl FnOnce() -> V) -> V {
-        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = lock().get(&key) {
-            return known.clone();
-        }
-        let made = make();
-        lock().entry(key).or_insert(made).clone()
-    }
 }

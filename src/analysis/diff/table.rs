@@ -295,13 +295,7 @@ impl<'t> Work<'t> {
             let both = [was.matcher(f.old), is.matcher(f.new)];
             let mut before = was.matchers_before(f.old, &both).chain(is.matchers_before(f.new, &both));
             let region = Region::of_dials(dials).with_hosts(host, classes).with_conditions(both, &mut before);
-            let effect = |place: &Place<'t>, side: &Side| Effect {
-                deed: place.deed(side.table()),
-                ends: place.ends(side.table()),
-                source: place.source().cloned(),
-                by: place.by(),
-            };
-            let (old, new) = (effect(from, self.sides[0]), effect(to, self.sides[1]));
+            let (old, new) = (Effect::of(from, self.sides[0]), Effect::of(to, self.sides[1]));
             let change = Change {
                 kind,
                 region,

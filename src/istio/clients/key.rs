@@ -192,14 +192,7 @@ fn hashes_clients(policy: &TrafficPolicy) -> bool {
 }
 
 fn addresses(mesh: &Mesh, service: &crate::istio::mesh::Service) -> Vec<IpAddr> {
-    let anyone = Proxy {
-        name: SmolStr::default(),
-        kind: ProxyKind::Sidecar,
-        namespace: SmolStr::default(),
-        labels: Labels::default(),
-        ips: Vec::new(),
-        node: SmolStr::default(),
-    };
+    let anyone = Proxy::anyone();
     let filter = EndpointFilter { subset: &Labels::default(), send_unhealthy: true, keep_to_node: false };
     let of_port = |port| mesh.endpoints.of(service, port, &anyone, filter);
     let all = service.ports.iter().flat_map(|port| of_port(port).iter().map(|e| e.address.clone()).collect::<Vec<_>>());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use smol_str::{SmolStr, format_smolstr};
 
 use super::Context;
-use crate::envoy::proxy::{Proxy, ProxyKind};
+use crate::envoy::proxy::Proxy;
 use crate::envoy::table::{Health, NameTable, Names};
 use crate::istio::mesh::{Address, EndpointFilter, Mesh, Registry, Resolution, Service};
 use crate::manifest::kinds::Labels;
@@ -92,14 +92,7 @@ fn own_addresses(service: &Service) -> Vec<IpAddr> {
 fn pod_addresses(mesh: &Mesh, service: &Service) -> Vec<IpAddr> {
     let no_labels = Labels::default();
     // Without a node to keep to, it is the same whoever asks.
-    let anyone = Proxy {
-        name: SmolStr::default(),
-        kind: ProxyKind::Sidecar,
-        namespace: SmolStr::default(),
-        labels: Labels::default(),
-        ips: Vec::new(),
-        node: SmolStr::default(),
-    };
+    let anyone = Proxy::anyone();
     let filter = EndpointFilter { subset: &no_labels, send_unhealthy: false, keep_to_node: false };
     let mut all: Vec<IpAddr> = Vec::new();
     for port in &service.ports {

@@ -4,7 +4,6 @@
 //! address stands for it, so what is kept holds on to objects that aren't the mesh's own. Equal parts of two proxies' tables
 //! are then the same object, as a rule: what compares tables need not look into them.
 
-use std::hash::Hash;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -15,6 +14,7 @@ use super::http::{MadeRoutes, RoutesKey};
 use super::sidecar_routes::{HostName, VirtualHostKey};
 use crate::envoy::table::{Listener, Names, Route, VirtualHost};
 use crate::istio::mesh::{Mesh, Service, locality};
+use crate::parallel::Memo;
 
 type Routes = Arc<[Arc<Route>]>;
 
@@ -91,27 +91,6 @@ pub(super) fn address<T: ?Sized>(object: &T) -> usize {
 /// The same for what may be missing.
 pub(super) fn address_or_0<T>(object: Option<&T>) -> usize {
     object.map_or(0, address)
-}
-
-/// Values by what they are made of.
-pub(super) struct Memo<K, V>(Mutex<FxHashMap<K, V>>);
-
-impl<K, V> Default for Memo<K, V> {
-    fn default() -> Self {
-        Memo(Mutex::new(FxHashMap::default()))
-    }
-}
-
-impl<K: Eq + Hash, V: Clone> Memo<K, V> {
-    /// The value of a key, made where it isn't known; of two that are made at the same time, one is kept.
-    pub(super) fn get_or(&self, key: K, make: impl FnOnce(&K) -> V) -> V {
-        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = lock().get(&key) {
-            return known.clone();
-        }
-        let made = make(&key);
-        lock().entry(key).or_insert(made).clone()
-    }
 }
 
 /// Values that are compared to find those that are equal.

@@ -139,43 +139,20 @@ pub(in crate::analysis::checks) fn entries<'a>(
     let mut all = Vec::new();
     for (index, rule) in vs.http.iter().enumerate() {
         let HttpRule { route, source, match_sources } = rule;
-        if route.matches.is_empty() {
-            let (matcher, client) = (catch_all_match(), Client::default());
+        let entry = |match_index, source, matcher, client| {
             let conditions = Conditions::new(&matcher, &client, languages);
-            all.push(Entry {
-                vs,
-                rule: index,
-                match_index: None,
-                source,
-                route,
-                matcher,
-                conditions,
-                client,
-                catch_all: OnceLock::new(),
-                deed: OnceLock::new(),
-            });
+            let (catch_all, deed) = (OnceLock::new(), OnceLock::new());
+            Entry { vs, rule: index, match_index, source, route, matcher, conditions, client, catch_all, deed }
+        };
+        if route.matches.is_empty() {
+            all.push(entry(None, source, catch_all_match(), Client::default()));
             continue;
         }
         for (i, m) in route.matches.iter().enumerate() {
             if !m.gateways.is_empty() && m.gateways.iter().all(|g| g != gateway) {
                 continue;
             }
-            let client = client(m);
-            let matcher = route_match(m);
-            let conditions = Conditions::new(&matcher, &client, languages);
-            let source = match_sources.get(i).unwrap_or(source);
-            all.push(Entry {
-                vs,
-                rule: index,
-                match_index: Some(i),
-                source,
-                route,
-                matcher,
-                conditions,
-                client,
-                catch_all: OnceLock::new(),
-                deed: OnceLock::new(),
-            });
+            all.push(entry(Some(i), match_sources.get(i).unwrap_or(source), route_match(m), client(m)));
         }
     }
     all

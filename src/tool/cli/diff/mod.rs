@@ -256,11 +256,10 @@ fn one(args: &DiffArgs, [older, newer]: [&Workspace; 2], pair: &Pair) -> anyhow:
     };
     let mut exit = Exit::Fine;
     let as_expected = expected.as_ref().is_none_or(|e| e.missing.is_empty() && e.wanted.iter().all(|w| *w));
-    let gates = !args.fail_on.is_empty() || args.exit_code;
     // Wanted changes fail no gate.
     let unexpected = expected.as_ref().map(|e| e.wanted.iter().any(|w| !w));
     if !as_expected
-        || (gates && failed && unexpected.unwrap_or(true))
+        || (failed && unexpected.unwrap_or(true))
         || (args.exit_code && !all_causes.is_empty() && expected.is_none())
     {
         exit = Exit::No;
