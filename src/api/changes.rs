@@ -79,12 +79,13 @@ impl Changes {
 
     fn with_results<T>(&self, show: impl FnOnce(&Results<'_>) -> T) -> T {
         let causes = diff::causes(&self.proxies, &self.points);
-        let verdict: Verdict = diff::verdict(&causes, &self.proxies, &self.points);
+        let verdict: Verdict = diff::verdict(&causes, &causes, &self.proxies, &self.points);
         show(&Results {
             scenario: "",
             names: ["before", "now"],
             proxies: &self.proxies,
             causes: &causes,
+            hidden: 0,
             verdict: &verdict,
             assumed: &self.assumed,
             limits: &self.limits,

@@ -158,6 +158,23 @@ fn gates_exit_with_1_where_their_kind_is_there() {
     compare(SHOP, SHOP, &["--exit-code", "--fail-on", "changed"]).ends_with(0);
 }
 
+/// What nobody asked for is not called unchanged.
+#[test]
+fn a_part_of_the_changes_is_never_told_as_the_whole() {
+    let new = SHOP.replace("weight: 90", "weight: 70").replace("weight: 10", "weight: 30");
+    let page = compare(SHOP, &new, &["--only", "lost"]).ends_with(0).out;
+    assert!(page.contains("nothing that was asked for changes; 1 other change"), "{page}");
+    assert!(!page.contains("proven") && !page.contains("the same for all traffic"), "{page}");
+    let told = json(SHOP, &new, &["--only", "lost"]);
+    assert_eq!(told["changed"], true);
+    assert_eq!(
+        (&told["verdict"]["unchanged_hosts"], &told["same_for_all_traffic"]),
+        (&1.into(), &serde_json::json!([]))
+    );
+    let comment = compare(SHOP, &new, &["--only", "lost", "-o", "markdown"]).ends_with(0).out;
+    assert!(!comment.contains("proven"), "{comment}");
+}
+
 #[test]
 fn wanted_changes_fail_no_gate_and_missing_ones_do() {
     let folder = tempfile::tempdir().expect("a folder");

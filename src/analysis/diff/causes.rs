@@ -120,8 +120,14 @@ pub(crate) fn causes<'d>(proxies: &'d [ProxyDiff], points: &PointsOfView) -> Vec
     out
 }
 
-/// Counts hosts and clients.
-pub(crate) fn verdict(causes: &[Cause<'_>], proxies: &[ProxyDiff], points: &PointsOfView) -> Verdict {
+/// Counts hosts and clients. `causes` are those that are told of, and `all` whatever there is: a host with a change that isn't
+/// told of is not unchanged.
+pub(crate) fn verdict(
+    causes: &[Cause<'_>],
+    all: &[Cause<'_>],
+    proxies: &[ProxyDiff],
+    points: &PointsOfView,
+) -> Verdict {
     let mut kinds = Vec::new();
     let mut changed: IndexSet<&SmolStr> = IndexSet::new();
     for kind in Kind::ALL {
@@ -142,7 +148,9 @@ pub(crate) fn verdict(causes: &[Cause<'_>], proxies: &[ProxyDiff], points: &Poin
     let is_host = |h: &&HostChange| !CATCH_ALLS.contains(&h.virtual_host.as_str());
     let unchanged = proxies.iter().flat_map(|p| &p.unchanged).filter(is_host);
     let hosts = unchanged.map(|h| without_port(&h.virtual_host));
-    let unchanged: IndexSet<SmolStr> = hosts.filter(|h| !changed.contains(h)).collect();
+    let served = all.iter().filter(|c| !c.change.is_minor());
+    let touched: IndexSet<&SmolStr> = served.flat_map(|c| &c.hosts).collect();
+    let unchanged: IndexSet<SmolStr> = hosts.filter(|h| !touched.contains(h)).collect();
     Verdict {
         kinds,
         unchanged: unchanged.len(),

@@ -266,10 +266,11 @@ fn one(args: &DiffArgs, [older, newer]: [&Workspace; 2], pair: &Pair) -> anyhow:
     }
     let narrowed: Vec<ProxyDiff> = proxies.iter().map(|p| narrow(p, args)).collect();
     let is_narrow = args.length.narrows() || !args.only.is_empty();
-    let (shown, causes) =
-        if is_narrow { (&narrowed, diff::causes(&narrowed, &points)) } else { (&proxies, all_causes) };
-    let verdict = diff::verdict(&causes, shown, &points);
-    let edits = diff::without_effect([&pair.inputs[0], &pair.inputs[1]], &newer.namespace, shown);
+    let shown = if is_narrow { &narrowed } else { &proxies };
+    let causes = diff::causes(shown, &points);
+    let verdict = diff::verdict(&causes, &all_causes, shown, &points);
+    // What has an effect that nobody asked for has one all the same.
+    let edits = diff::without_effect([&pair.inputs[0], &pair.inputs[1]], &newer.namespace, &proxies);
     let limits = limits::compared(&older.not_modelled, &newer.not_modelled);
     let (come, gone) = (only_in(&is, &was), only_in(&was, &is));
     let assumed = assumed(older, newer);
@@ -278,6 +279,7 @@ fn one(args: &DiffArgs, [older, newer]: [&Workspace; 2], pair: &Pair) -> anyhow:
         names: [&pair.names[0], &pair.names[1]],
         proxies: shown,
         causes: &causes,
+        hidden: all_causes.len().saturating_sub(causes.len()),
         verdict: &verdict,
         assumed: &assumed,
         limits: &limits,

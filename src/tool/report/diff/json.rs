@@ -22,7 +22,7 @@ pub(crate) fn to_json(results: &Results<'_>) -> Vec<u8> {
         }
         o.str("old", results.names[0]);
         o.str("new", results.names[1]);
-        o.bool("changed", !results.causes.is_empty());
+        o.bool("changed", !results.causes.is_empty() || results.hidden > 0);
         o.object("verdict", |o| {
             let v = results.verdict;
             o.objects("kinds", &v.kinds, |o, (kind, hosts, clients)| {

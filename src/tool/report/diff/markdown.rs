@@ -24,7 +24,11 @@ pub(crate) fn to_markdown(results: &Results<'_>) -> String {
     let see = if v.clients == 1 { "sees" } else { "see" };
     let verb = if v.changed == 1 { "changes" } else { "change" };
     let aside = limits::aside(results.limits);
-    if results.causes.is_empty() {
+    if results.causes.is_empty() && results.hidden > 0 {
+        let others = counted(results.hidden as u64, "other change");
+        let _ = writeln!(out, "### {name}Routing: nothing that was asked for changes\n");
+        let _ = writeln!(out, "{} → {}: {others}.", code(old), code(new));
+    } else if results.causes.is_empty() {
         let _ = writeln!(out, "### {name}Routing: nothing changes\n");
         let _ = writeln!(out, "{} → {}: proven for every request of {clients}{aside}.", code(old), code(new));
     } else {

@@ -31,6 +31,8 @@ pub(crate) struct Results<'a> {
     pub names: [&'a str; 2],
     pub proxies: &'a [ProxyDiff],
     pub causes: &'a [Cause<'a>],
+    /// How many further causes there are that nobody asked for.
+    pub hidden: usize,
     pub verdict: &'a Verdict,
     /// What was not given and is taken for granted, in words.
     pub assumed: &'a [String],

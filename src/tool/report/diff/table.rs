@@ -70,6 +70,11 @@ impl Page<'_> {
         if !r.scenario.is_empty() {
             self.wrapped(r.scenario, 2, Style::Title);
         }
+        if r.causes.is_empty() && r.hidden > 0 {
+            let others = counted(r.hidden as u64, "other change");
+            self.wrapped(&format!("{old} -> {new}: nothing that was asked for changes; {others}"), 2, Style::Warning);
+            return;
+        }
         if r.causes.is_empty() {
             let text = format!("{old} -> {new}: nothing changes, proven for every request of {clients}{aside}");
             self.wrapped(&text, 2, Style::Good);
