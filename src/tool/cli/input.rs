@@ -15,7 +15,7 @@ use crate::manifest::source::SourceMap;
 use crate::tool::files::{Exclude, Places, Session};
 use crate::tool::report::{self, diagnostics};
 use crate::traffic::request_text;
-use crate::traffic::workspace::{self, Asked, Assume, Assumed, Inputs, Istio, Options, Workspace};
+use crate::traffic::workspace::{self, Asked, Assume, Assumed, Inputs, Istio, Options, Refused, Workspace};
 
 fn places<'a>(args: &'a CommonArgs, exclude: &'a Exclude, session: &'a Session) -> Places<'a> {
     let mesh_config = args.mesh_config.as_deref();
@@ -156,14 +156,19 @@ pub(super) fn premises(istio: &Istio, assumed: &Assumed) -> String {
 
 /// Runs the stages and says what there is to say. None: the inputs are unusable, and it was said why.
 pub(super) fn open(inputs: Inputs, args: &CommonArgs) -> Option<Workspace> {
-    match workspace::open(inputs, &options(args)) {
-        Ok(workspace) => {
+    told(workspace::open(inputs, &options(args)).map(|w| (w, ())), args).map(|(workspace, ())| workspace)
+}
+
+/// Says what there is to say about what was opened, with whatever is `beside` it.
+pub(super) fn told<T>(opened: Result<(Workspace, T), Refused>, args: &CommonArgs) -> Option<(Workspace, T)> {
+    match opened {
+        Ok((workspace, beside)) => {
             tell(&workspace, args);
             if let Some(wrong) = unselected(&workspace, args) {
                 output::message(&format!("error: {wrong}"));
                 return None;
             }
-            Some(workspace)
+            Some((workspace, beside))
         }
         Err(refused) => {
             say_findings(&refused.findings, &refused.sources, args);

@@ -137,6 +137,7 @@ pub(crate) struct Reviewed {
 }
 
 /// The documents of `inputs` as the API server would leave them, and all that is to be said about them.
+#[derive(Clone)]
 struct Admitted {
     istio: Istio,
     manifests: Manifests,
@@ -266,7 +267,28 @@ fn scenario_pods(scenario: &Scenario, namespace: &SmolStr) -> Vec<load::Scenario
 /// # Errors
 /// Unreadable inputs, refused documents (unless they are to be skipped), unknown proxies.
 pub(crate) fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refused> {
-    let Admitted { istio, mut manifests, mut findings, overlaid, documents, named, .. } = admit(&inputs, options);
+    let admitted = admit(&inputs, options);
+    build(inputs, options, admitted)
+}
+
+/// [`open`] and [`review`] of the same inputs, which are read once.
+///
+/// # Errors
+/// Those of [`open`].
+#[cfg(feature = "cli")]
+pub(crate) fn open_and_review(inputs: Inputs, options: &Options) -> Result<(Workspace, Reviewed), Refused> {
+    let admitted = admit(&inputs, options);
+    // A review takes documents that got a name for what they are; `base` is its own alone.
+    let reviewed = if admitted.named > 0 || !inputs.base.is_empty() {
+        review(inputs.clone(), options)
+    } else {
+        found(inputs.clone(), options, admitted.clone(), None)
+    };
+    Ok((build(inputs, options, admitted)?, reviewed))
+}
+
+fn build(inputs: Inputs, options: &Options, admitted: Admitted) -> Result<Workspace, Refused> {
+    let Admitted { istio, mut manifests, mut findings, overlaid, documents, named, .. } = admitted;
     let Inputs { name, sources, scenario, .. } = inputs;
     let renaming = Renaming(&options.map_namespaces);
     let mut scenario = scenario.map(|(_, s)| s);
@@ -386,6 +408,10 @@ pub(crate) fn review(inputs: Inputs, options: &Options) -> Reviewed {
         admitted.findings.extend(findings.into_iter().filter(|f| f.id == "load" && f.severity == Severity::Error));
         manifests
     });
+    found(inputs, options, admitted, base)
+}
+
+fn found(inputs: Inputs, options: &Options, mut admitted: Admitted, base: Option<Manifests>) -> Reviewed {
     // What is missing is what is looked for: only Services are taken for granted, without which hardly anything could be said.
     let assumed = if options.assume.services { assume::services(&mut admitted.manifests) } else { Vec::new() };
     let scenario = inputs.scenario.map(|(_, scenario)| scenario);

@@ -21,7 +21,7 @@ use crate::tool::cli::{fail_on, input, output};
 use crate::tool::report::alike::skeleton;
 use crate::tool::report::diff::{self as report, Results};
 use crate::traffic::scenario::parse_share;
-use crate::traffic::workspace::{self, Inputs, Workspace};
+use crate::traffic::workspace::{self, Inputs, Reviewed, Workspace};
 
 /// What `--help` says below all options.
 const ENDINGS: &str = "\
@@ -152,9 +152,13 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
     for pair in pairs {
         // Points of view are the new side's; the old one is only looked at.
         let viewless = CommonArgs { proxy: Vec::new(), ..pair.common[0].clone() };
-        let older = input::open(pair.inputs[0].clone(), &viewless);
-        let newer = input::open(pair.inputs[1].clone(), &pair.common[1]);
-        let (Some(older), Some(newer)) = (older, newer) else {
+        let open = |side: usize, common: &CommonArgs| {
+            workspace::open_and_review(pair.inputs[side].clone(), &input::options(common))
+        };
+        let (older, newer) = parallel::join(|| open(0, &viewless), || open(1, &pair.common[1]));
+        let older = input::told(older, &viewless);
+        let newer = input::told(newer, &pair.common[1]);
+        let (Some((older, was)), Some((newer, is))) = (older, newer) else {
             exit = Exit::Unusable;
             continue;
         };
@@ -162,7 +166,7 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
             output::write(b"\n")?;
         }
         shown += 1;
-        exit = exit.max(one(args, [&older, &newer], &pair)?);
+        exit = exit.max(one(args, [&older, &newer], (was, is), &pair)?);
     }
     Ok(exit)
 }
@@ -223,17 +227,18 @@ fn sides(args: &DiffArgs) -> anyhow::Result<(Vec<PathBuf>, PathBuf)> {
     }
 }
 
-fn one(args: &DiffArgs, [older, newer]: [&Workspace; 2], pair: &Pair) -> anyhow::Result<Exit> {
+fn one(
+    args: &DiffArgs,
+    [older, newer]: [&Workspace; 2],
+    (was, is): (Reviewed, Reviewed),
+    pair: &Pair,
+) -> anyhow::Result<Exit> {
     let points = newer.points_beside(older);
     let switches = [input::switches(older)?, input::switches(newer)?];
     let meshes = Meshes::new((&older.mesh, &switches[0]), (&newer.mesh, &switches[1]));
     // What `check` says of either side is asked meanwhile.
-    let find = |side: usize| {
-        let (inputs, common) = (&pair.inputs[side], &pair.common[side]);
-        checks::findings(workspace::review(inputs.clone(), &input::options(common)))
-    };
-    let (mut proxies, (was, is)) =
-        parallel::join(|| meshes.diff(&points, Effort::default()), || parallel::join(|| find(0), || find(1)));
+    let find = || parallel::join(|| checks::findings(was), || checks::findings(is));
+    let (mut proxies, (was, is)) = parallel::join(|| meshes.diff(&points, Effort::default()), find);
     if pair.common[0].istio != pair.common[1].istio && proxies.iter().any(|p| !p.changes.is_empty()) {
         attribute(&mut proxies, [older, newer], pair, &points);
     }
