@@ -5,4 +5,6 @@ pub(crate) mod compare;
 pub(crate) mod diff;
 #[cfg(feature = "cli")]
 pub(crate) mod expect;
+#[cfg(feature = "cli")]
+pub(crate) mod rollout;
 pub(crate) mod symbolic;
