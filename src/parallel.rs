@@ -89,6 +89,18 @@ impl<K: Eq + Hash, V: Clone> Memo<K, V> {
         let made = make(&key);
         lock().entry(key).or_insert(made).clone()
     }
+
+    /// The same for values that are large: no more than so many are kept, and once they are, all are made anew.
+    #[cfg(feature = "cli")]
+    pub(crate) fn get_or_within(&self, most: usize, key: K, make: impl FnOnce(&K) -> V) -> V {
+        {
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= most && !known.contains_key(&key) {
+                known.clear();
+            }
+        }
+        self.get_or(key, make)
+    }
 }
 
 #[cfg(not(feature = "parallel"))]

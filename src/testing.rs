@@ -24,6 +24,20 @@ pub(crate) fn open_any(folder: &Path, edit: impl Fn(String) -> String) -> Option
 }
 
 fn open_seen_by(folder: &Path, edit: impl Fn(String) -> String, proxies: Vec<String>) -> Option<Workspace> {
+    let options = Options {
+        namespace: "default".into(),
+        unknown_fields: UnknownFields::Warn,
+        skip_invalid: true,
+        assume: workspace::Assume::AUTO,
+        map_namespaces: Vec::new(),
+        istio: workspace::Asked::default(),
+        proxies,
+    };
+    workspace::open(inputs_of(folder, edit), &options).ok()
+}
+
+/// The texts of the scenario in `folder`, with manifests that were changed before they are read.
+pub(crate) fn inputs_of(folder: &Path, edit: impl Fn(String) -> String) -> Inputs {
     let mut inputs = Inputs::default();
     let text = std::fs::read_to_string(folder.join("scenario.yaml")).expect("a scenario");
     let file = inputs.sources.add("scenario.yaml", text.as_str());
@@ -40,16 +54,7 @@ fn open_seen_by(folder: &Path, edit: impl Fn(String) -> String, proxies: Vec<Str
     }
     inputs.findings = findings;
     inputs.scenario = Some((file, scenario));
-    let options = Options {
-        namespace: "default".into(),
-        unknown_fields: UnknownFields::Warn,
-        skip_invalid: true,
-        assume: workspace::Assume::AUTO,
-        map_namespaces: Vec::new(),
-        istio: workspace::Asked::default(),
-        proxies,
-    };
-    workspace::open(inputs, &options).ok()
+    inputs
 }
 
 pub(crate) fn folders() -> Vec<PathBuf> {

@@ -22,6 +22,7 @@ mod picture;
 mod properties;
 mod readme;
 mod revisions;
+mod rollout;
 mod rules;
 mod safety;
 mod scenarios;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::support::run::towtank_in;
 use serde_json::Value;
 
-const SCHEMAS: [&str; 8] = ["scenario", "simulate", "routes", "explain", "diff", "check", "test", "verify"];
+const SCHEMAS: [&str; 9] = ["scenario", "simulate", "routes", "explain", "diff", "rollout", "check", "test", "verify"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -106,6 +106,19 @@ fn diff_is_what_its_schema_says() {
         let with = versioned(&schema, &[pair.as_slice(), &client, &log].concat());
         assert!(with.iter().all(|d| d["requests"].is_array()), "{scenario}");
     }
+}
+
+#[test]
+fn rollout_is_what_its_schema_says() {
+    let schema = schema("rollout");
+    for case in ["rename-subset", "remove-subset-one-push", "dr-deleted", "pods-later"] {
+        let [old, new] = ["old", "new"].map(|side| format!("tests/transitions/{case}/{side}"));
+        versioned(&schema, &["rollout", &old, &new, "-o", "json"]);
+    }
+    versioned(&schema, &["rollout", "scenarios/canary-90-10", "scenarios/blackhole-undefined-subset", "-o", "json"]);
+    let shift = ["--shift", "reviews", "--from", "v1", "--to", "v2", "--rate", "50/s"];
+    let steps = versioned(&schema, &[["rollout", "scenarios/canary-90-10", "-o", "json"].as_slice(), &shift].concat());
+    assert!(steps.iter().all(|d| d["rehearsal"].is_object()));
 }
 
 #[test]

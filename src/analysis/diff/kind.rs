@@ -69,7 +69,7 @@ impl Kind {
 }
 
 /// Shares below this are rounding.
-pub(super) const NOTHING: f64 = 1e-9;
+pub(crate) const NOTHING: f64 = 1e-9;
 
 /// The share of requests that has to move to get from one distribution to the other.
 pub(super) fn distance<K: Eq + Hash>(before: &[(K, f64)], now: &[(K, f64)]) -> f64 {

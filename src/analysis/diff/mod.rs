@@ -19,7 +19,7 @@ mod kind;
 mod laws;
 mod meshes;
 #[cfg(test)]
-mod mutations;
+pub(crate) mod mutations;
 mod outcomes;
 mod place;
 mod reading;
@@ -44,17 +44,24 @@ pub(crate) use change::{Change, Effect};
 pub(crate) use edits::{Edit, without_effect};
 pub(crate) use fields::Field;
 pub(crate) use kind::Kind;
+#[cfg(feature = "cli")]
+pub(crate) use kind::NOTHING;
 pub(crate) use meshes::{Meshes, ProxyDiff};
 #[cfg(feature = "cli")]
 pub(crate) use meshes::{agree, attribute};
+#[cfg(feature = "cli")]
+pub(crate) use place::counted;
+pub(crate) use region::Region;
 pub(crate) use regions::Effort;
 #[cfg(feature = "cli")]
-pub(crate) use requests::change;
+pub(crate) use requests::{change, fate, route_of};
 #[cfg(feature = "cli")]
 pub(crate) use scope::{Scope, Unserved};
+pub(crate) use shared::Shared;
 #[cfg(feature = "cli")]
 pub(crate) use side::Side;
 #[cfg(feature = "cli")]
 pub(crate) use survey::{Open, Question, survey};
+pub(crate) use table::tables;
 #[cfg(feature = "cli")]
 pub(crate) use table::tables_within;

@@ -6,7 +6,7 @@ use crate::envoy::request::Request;
 
 /// One edit of a text with manifests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mutation {
+pub(crate) enum Mutation {
     /// The n-th document goes.
     Drop(usize),
     /// The n-th document comes before all others.
@@ -42,7 +42,7 @@ const EDITS: [(&str, &str); 16] = [
 
 impl Mutation {
     /// The mutation of that number; all kinds come in turn.
-    pub(super) fn number(n: usize) -> Mutation {
+    pub(crate) fn number(n: usize) -> Mutation {
         let at = n / 6;
         match n % 6 {
             0 => Mutation::Drop(at % 5),
@@ -58,7 +58,7 @@ impl Mutation {
     }
 
     /// None where there is nothing to edit.
-    pub(super) fn apply(self, text: &str) -> Option<String> {
+    pub(crate) fn apply(self, text: &str) -> Option<String> {
         match self {
             Mutation::Drop(n) | Mutation::First(n) => {
                 let mut documents: Vec<&str> = text.split("\n---\n").collect();

@@ -244,6 +244,6 @@ pub(super) fn share(f: Fraction) -> f64 {
 }
 
 /// The share of requests whose end is counted like that.
-pub(super) fn counted(ends: &[(End, f64)], as_what: Counted) -> f64 {
+pub(crate) fn counted(ends: &[(End, f64)], as_what: Counted) -> f64 {
     ends.iter().filter(|(end, _)| end.outcome().counted() == as_what).map(|(_, share)| share).sum()
 }

@@ -1,6 +1,6 @@
 //! One request on both sides.
 
-use super::change::TableDiff;
+use super::change::{Effect, TableDiff};
 use super::clusters::differing;
 use super::fields::Compare;
 use super::kind::Kind;
@@ -13,6 +13,7 @@ use crate::analysis::compare::policies;
 use crate::envoy::decision::variant;
 use crate::envoy::request::Request;
 use crate::envoy::router::RequestView;
+use crate::envoy::table::Route;
 
 /// What became of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,17 @@ pub(crate) struct RequestChange {
     pub kind: Option<Kind>,
     /// Position of the change whose region has it.
     pub change: Option<usize>,
+}
+
+/// What becomes of one request on one side, whoever else is treated so.
+pub(crate) fn fate(side: &Side, request: &Request) -> Effect {
+    let found = side.router().find(&RequestView::from(request));
+    Effect::of(&Place::of_found(side, found), side)
+}
+
+/// The route that takes a request on one side; None where none does.
+pub(crate) fn route_of<'t>(side: &'t Side, request: &Request) -> Option<&'t Route> {
+    Place::of_found(side, side.router().find(&RequestView::from(request))).route()
 }
 
 /// Decides a request on both sides and says which change has it.

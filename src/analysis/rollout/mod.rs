@@ -1,6 +1,30 @@
 //! Rollouts: the way from one mesh to another, step by step.
+//!
+//! In: the manifests of two stations. What differs is parted into [`Item`]s, those into groups that have nothing to do with
+//! each other; a state of a group is the version that each of its items is in. Every state, and what a proxy holds while it
+//! is told of one, is compared with both ends. Out: a [`Plan`]. Nothing is drawn here and nothing shown.
 
+mod accident;
+mod ground;
+mod item;
+#[cfg(test)]
+mod laws;
+mod names;
+mod order;
+mod part;
+mod plan;
+mod ports;
+mod rehearsal;
+mod search;
+mod shift;
 mod step;
+mod transition;
+mod union;
 
-#[allow(unused_imports, reason = "what makes steps and takes them comes next")]
+pub(crate) use item::{Item, Station, Version, between, settle_addresses};
+pub(crate) use order::{Action, Moment, Tool, Window, place};
+pub(crate) use plan::{Back, Plan, Safe, Setting, plan};
+pub(crate) use rehearsal::{At, Flow, Move, Rehearsal, Share, differing_users, moved, rehearse};
+pub(crate) use shift::{Shift, shift};
 pub(crate) use step::{Document, Rollout, Step};
+pub(crate) use union::text;

@@ -109,6 +109,13 @@ impl Mesh {
     }
 }
 
+/// Gives services and pods that have no address yet one, as [`Mesh::build`] would.
+#[cfg(feature = "cli")]
+pub(crate) fn assign_addresses(manifests: &mut Manifests) {
+    registry::assign_cluster_ips(&mut manifests.services);
+    pod::assign_addresses(&mut manifests.pods);
+}
+
 /// ORD-1.
 fn shared_by_creation<T>(mut objects: Vec<Object<T>>) -> Vec<Arc<Object<T>>> {
     objects.sort_by(|a, b| a.creation_order().cmp(&b.creation_order()));

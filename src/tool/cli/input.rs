@@ -1,6 +1,6 @@
 //! From arguments to a mesh: the options of reading, and what is said about what was read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use smol_str::SmolStr;
 
@@ -85,6 +85,22 @@ pub(super) fn gather_pair(
     let pairs = Places { paths: new, ..places(args, &exclude, &session) }.gather_pair(old)?;
     tell_left_out(pairs.iter().flat_map(|(now, before)| [now, before]), args);
     Ok(pairs)
+}
+
+/// What two sides are called, as they were given: `git:main -> manifests`.
+pub(super) fn title_of_pair(args: &CommonArgs, old: Option<&PathBuf>, new: &Path) -> String {
+    names_of_pair(args, old, new).join(" -> ")
+}
+
+/// The names of two sides, as they were given.
+pub(super) fn names_of_pair(args: &CommonArgs, old: Option<&PathBuf>, new: &Path) -> [String; 2] {
+    let laid = args.overlay.iter().map(|o| format!("+{}", o.display())).collect::<String>();
+    let before = match old {
+        Some(old) => old.display().to_string(),
+        None if laid.is_empty() && !new.to_string_lossy().contains('+') => "git:HEAD".to_owned(),
+        None => "without what is laid over it".to_owned(),
+    };
+    [before, format!("{}{laid}", new.display())]
 }
 
 /// The options of the stages behind reading.
@@ -221,7 +237,7 @@ pub(super) fn tell_limits(workspace: &Workspace, is_table: bool, args: &CommonAr
     Ok(())
 }
 
-fn say_findings(findings: &[Finding], sources: &SourceMap, args: &CommonArgs) {
+pub(super) fn say_findings(findings: &[Finding], sources: &SourceMap, args: &CommonArgs) {
     let shown: Vec<Finding> = findings
         .iter()
         .filter(|f| match f.severity {

@@ -13,6 +13,7 @@ mod manual;
 mod output;
 mod progress;
 mod requests;
+mod rollout;
 mod routes;
 mod schema;
 mod simulate;
@@ -48,6 +49,8 @@ enum Command {
     Test(test::TestArgs),
     /// What a change does: every request that is treated otherwise, proven, with an example for each change
     Diff(diff::DiffArgs),
+    /// A rollout before it begins: in which order, what each step does, and the way back
+    Rollout(rollout::RolloutArgs),
     /// Findings in manifests before they are applied
     Check(check::CheckArgs),
     /// Hold the decisions against a real Envoy that is given the exported configuration
@@ -120,6 +123,7 @@ pub fn main() -> ExitCode {
         Command::Routes(args) => args.common.one_release().and_then(|()| routes::run(&args)),
         Command::Explain(args) => args.common.one_release().and_then(|()| explain::run(&args)),
         Command::Diff(args) => diff::run(&args),
+        Command::Rollout(args) => args.common.one_release().and_then(|()| rollout::run(&args)),
         Command::Check(args) => args.common.one_release().and_then(|()| check::run(&args)),
         #[cfg(all(feature = "verify", unix))]
         Command::Verify(args) => args.common.one_release().and_then(|()| verify::run(&args)),

@@ -107,6 +107,26 @@ pub(crate) fn counted(n: u64, what: &str) -> String {
     format!("{} {what}{plural}", thousands(n))
 }
 
+/// A length of time in its two largest units: `3 d 4 h`, `2 min 5 s`, `0.4 s`.
+pub(crate) fn span(seconds: f64) -> String {
+    if seconds < 10.0 {
+        return format!("{seconds:.1} s");
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "beyond 2^53 seconds nobody counts")]
+    let whole = seconds.round().min(9e15) as u64;
+    let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
+    let first = units.iter().position(|(size, _)| whole >= *size).unwrap_or(3);
+    let mut rest = whole;
+    let mut parts = Vec::new();
+    for (size, name) in units.iter().skip(first).take(2) {
+        if rest / size > 0 {
+            parts.push(format!("{} {name}", thousands(rest / size)));
+        }
+        rest %= size;
+    }
+    parts.join(" ")
+}
+
 /// `10,000`.
 pub(crate) fn thousands(n: u64) -> String {
     let digits = n.to_string();

@@ -16,6 +16,10 @@ pub(crate) mod github;
 pub(crate) mod grid;
 mod json_writer;
 pub(crate) mod limits;
+#[cfg(feature = "cli")]
+pub(crate) mod markdown;
+#[cfg(feature = "cli")]
+pub(crate) mod rollout;
 pub(crate) mod routes;
 #[cfg(feature = "cli")]
 pub(crate) mod sarif;

@@ -10,6 +10,8 @@ pub(crate) const ROUTES: &str = include_str!("schema/routes.json");
 pub(crate) const EXPLAIN: &str = include_str!("schema/explain.json");
 /// `diff -o json`.
 pub(crate) const DIFF: &str = include_str!("schema/diff.json");
+/// `rollout -o json`.
+pub(crate) const ROLLOUT: &str = include_str!("schema/rollout.json");
 /// `check -o json`.
 pub(crate) const CHECK: &str = include_str!("schema/check.json");
 /// `verify -o json`.

@@ -68,6 +68,26 @@ pub(crate) struct Inputs {
     pub left_out: Vec<String>,
 }
 
+impl Inputs {
+    /// The same with its texts behind those of others, so that places in both can be told apart.
+    #[cfg(feature = "cli")]
+    pub(crate) fn behind(mut self, others: &SourceMap) -> Inputs {
+        let mut sources = others.clone();
+        let ids: BTreeMap<FileId, FileId> =
+            self.sources.iter().map(|(id, file)| (id, sources.add(file.name.clone(), file.text.clone()))).collect();
+        let moved = |id: FileId| ids.get(&id).copied().unwrap_or(id);
+        self.manifests.iter_mut().chain(&mut self.base).chain(&mut self.mesh_config).for_each(|id| *id = moved(*id));
+        self.layers = self.layers.iter().map(|(id, layer)| (moved(*id), *layer)).collect();
+        self.findings.iter_mut().for_each(|f| f.at.file = moved(f.at.file));
+        if let Some((file, scenario)) = &mut self.scenario {
+            *file = moved(*file);
+            scenario.pods.iter_mut().for_each(|p| p.at.file = moved(p.at.file));
+        }
+        self.sources = sources;
+        self
+    }
+}
+
 /// A resolved mesh, ready for every command.
 #[derive(Debug)]
 pub(crate) struct Workspace {
@@ -287,7 +307,29 @@ pub(crate) fn open_and_review(inputs: Inputs, options: &Options) -> Result<(Work
     Ok((build(inputs, options, admitted)?, reviewed))
 }
 
+/// [`open`], with the manifests that the mesh is made of: all that is in force or assumed.
+///
+/// # Errors
+/// Those of [`open`].
+#[cfg(feature = "cli")]
+pub(crate) fn open_keeping(inputs: Inputs, options: &Options) -> Result<(Workspace, Manifests), Refused> {
+    let admitted = admit(&inputs, options);
+    let mut kept = Manifests::default();
+    let workspace = resolve(inputs, options, admitted, |manifests| kept = manifests.clone())?;
+    Ok((workspace, kept))
+}
+
 fn build(inputs: Inputs, options: &Options, admitted: Admitted) -> Result<Workspace, Refused> {
+    resolve(inputs, options, admitted, |_| {})
+}
+
+/// `keep` sees what the mesh is made of.
+fn resolve(
+    inputs: Inputs,
+    options: &Options,
+    admitted: Admitted,
+    keep: impl FnOnce(&Manifests),
+) -> Result<Workspace, Refused> {
     let Admitted { istio, mut manifests, mut findings, overlaid, documents, named, .. } = admitted;
     let Inputs { name, sources, scenario, .. } = inputs;
     let renaming = Renaming(&options.map_namespaces);
@@ -317,6 +359,7 @@ fn build(inputs: Inputs, options: &Options, admitted: Admitted) -> Result<Worksp
     if options.assume.pods && !has_none {
         assumed.pods = assume::pods(&mut manifests);
     }
+    keep(&manifests);
     let mesh = Mesh::build(manifests);
     let own = if chosen.own { classes(&clients, &[&mesh], &namespace) } else { Vec::new() };
     let named: Vec<Class> = chosen.named.iter().map(Class::of_proxy).collect();

@@ -189,13 +189,7 @@ fn pairs(args: &DiffArgs) -> anyhow::Result<Vec<Pair>> {
     }
     let (old, new) = sides(args)?;
     let common = CommonArgs { paths: vec![new.clone()], ..args.common.clone() };
-    let laid = args.common.overlay.iter().map(|o| format!("+{}", o.display())).collect::<String>();
-    let before = match old.first() {
-        Some(old) => old.display().to_string(),
-        None if laid.is_empty() && !new.to_string_lossy().contains('+') => "git:HEAD".to_owned(),
-        None => "without what is laid over it".to_owned(),
-    };
-    let names = [before, format!("{}{laid}", new.display())];
+    let names = input::names_of_pair(&args.common, old.first(), &new);
     let pair =
         |(now, before)| Pair { inputs: [before, now], common: [common.clone(), common.clone()], names: names.clone() };
     let found = input::gather_pair(&args.common, old.as_slice(), std::slice::from_ref(&new))?;

@@ -122,25 +122,31 @@ fn change(o: &mut Object<'_>, c: &Change, number: usize, [old, new]: [&SourceMap
     o.float("share_moved", (c.moved * 1e12).round() / 1e12);
 }
 
-fn effect(o: &mut Object<'_>, e: &Effect, sources: &SourceMap) {
+/// Where requests end, and which share of them.
+pub(crate) fn end(o: &mut Object<'_>, end: &End, share: f64) {
+    o.str("outcome", end.outcome().as_str());
+    match end {
+        End::Cluster { cluster, .. } => {
+            o.text("cluster", cluster);
+            o.null("status");
+        }
+        End::Answer { status, .. } => {
+            o.null("cluster");
+            match status {
+                Some(status) => o.number("status", *status),
+                None => o.null("status"),
+            }
+        }
+    }
+    o.float("share", (share * 1e12).round() / 1e12);
+}
+
+/// What becomes of requests, and where that is written.
+pub(crate) fn effect(o: &mut Object<'_>, e: &Effect, sources: &SourceMap) {
     o.object("effect", |o| {
         o.str("text", &e.deed);
         o.objects("ends", &e.ends, |o, (end, share)| {
-            o.str("outcome", end.outcome().as_str());
-            match end {
-                End::Cluster { cluster, .. } => {
-                    o.text("cluster", cluster);
-                    o.null("status");
-                }
-                End::Answer { status, .. } => {
-                    o.null("cluster");
-                    match status {
-                        Some(status) => o.number("status", *status),
-                        None => o.null("status"),
-                    }
-                }
-            }
-            o.float("share", (share * 1e12).round() / 1e12);
+            self::end(o, end, *share);
         });
     });
     let Some(source) = &e.source else { return o.null("source") };
@@ -165,7 +171,7 @@ fn effect(o: &mut Object<'_>, e: &Effect, sources: &SourceMap) {
 }
 
 /// A request as `--requests` reads it.
-fn witness(o: &mut Object<'_>, r: &Request) {
+pub(crate) fn witness(o: &mut Object<'_>, r: &Request) {
     if let Some(proxy) = &r.proxy {
         o.str("proxy", proxy);
     }

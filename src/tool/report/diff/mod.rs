@@ -2,7 +2,7 @@
 
 #[cfg(feature = "cli")]
 mod github;
-mod json;
+pub(crate) mod json;
 #[cfg(feature = "cli")]
 mod markdown;
 mod table;

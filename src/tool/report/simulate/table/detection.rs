@@ -3,7 +3,7 @@
 use super::Show;
 use crate::envoy::words;
 use crate::tool::report::columns::{self, Cell, Side, wrap};
-use crate::tool::report::grid::{percent, thousands};
+use crate::tool::report::grid::{percent, span, thousands};
 use crate::tool::report::style::{Style, paint};
 use crate::traffic::replay::{Detection, Power};
 
@@ -93,26 +93,6 @@ fn table(d: &Detection, rows: Vec<Vec<String>>, color: bool) -> Vec<String> {
 fn short(rate: f64) -> String {
     let text = format!("{rate:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// A length of time in its two largest units: `3 d 4 h`, `2 min 5 s`, `0.4 s`.
-fn span(seconds: f64) -> String {
-    if seconds < 10.0 {
-        return format!("{seconds:.1} s");
-    }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "beyond 2^53 seconds nobody counts")]
-    let whole = seconds.round().min(9e15) as u64;
-    let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
-    let first = units.iter().position(|(size, _)| whole >= *size).unwrap_or(3);
-    let mut rest = whole;
-    let mut parts = Vec::new();
-    for (size, name) in units.iter().skip(first).take(2) {
-        if rest / size > 0 {
-            parts.push(format!("{} {name}", thousands(rest / size)));
-        }
-        rest %= size;
-    }
-    parts.join(" ")
 }
 
 #[cfg(test)]

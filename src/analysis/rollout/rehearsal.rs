@@ -1,0 +1,270 @@
+//! All steps of a rollout, one after the other: where requests go, what each pod carries, how a step is taken, and the way back.
+
+use smol_str::SmolStr;
+
+use super::ground::{Ground, State};
+use super::item::{Item, Parted, Road, between_versions};
+use super::order::{Action, Window};
+use super::part::{Part, parts};
+use super::plan::{Back, Setting, merged};
+use super::search::{Way, waves, way};
+use super::step::Rollout;
+use crate::analysis::compare::End;
+use crate::analysis::diff::{Effort, Kind, NOTHING, Region, Shared, Side, fate, route_of, tables};
+use crate::envoy::cluster_state::ClusterState;
+use crate::envoy::outcome::Counted;
+use crate::envoy::request::Request;
+use crate::envoy::table::{Route, RouteAction, RouteTable};
+use crate::istio::clients::Audience;
+use crate::manifest::kinds::Manifests;
+use crate::parallel::prelude::*;
+
+/// What is known of a rollout before it begins.
+#[derive(Debug)]
+pub(crate) struct Rehearsal {
+    pub name: String,
+    pub items: Vec<Item>,
+    /// In order; the first is today.
+    pub stations: Vec<Station>,
+    /// Requests that any step treats otherwise, those together that fare alike at all stations.
+    pub flows: Vec<Flow>,
+    /// How each station but the first is come to.
+    pub moves: Vec<Move>,
+    pub not_evaluated: Vec<String>,
+}
+
+impl Rehearsal {
+    /// Whether requests that are served today are lost at some station.
+    pub(crate) fn loses(&self) -> bool {
+        let bad = |at: &At| -> f64 {
+            let lost = |s: &&Share| matches!(s.end.outcome().counted(), Counted::Blackholed | Counted::Unmatched);
+            at.ends.iter().filter(lost).map(|s| s.share).sum()
+        };
+        self.flows.iter().any(|f| {
+            let today = f.at.first().map_or(0.0, bad);
+            f.at.iter().any(|at| bad(at) > today + NOTHING)
+        })
+    }
+}
+
+/// A state that the rollout stays in.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Station {
+    pub name: SmolStr,
+    /// What follows, in the words of the object that describes the rollout.
+    pub then: Option<SmolStr>,
+}
+
+/// Requests that are treated alike, at every station.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    pub region: Region,
+    pub witness: Request,
+    pub audience: Audience,
+    /// By station.
+    pub at: Vec<At>,
+}
+
+/// What becomes of a flow's requests at one station.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct At {
+    /// Shares that add up to 1.
+    pub ends: Vec<Share>,
+    /// Clients stick to a pod (PA-70).
+    pub sticky: bool,
+}
+
+/// One end of a flow's requests.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Share {
+    pub end: End,
+    /// 0 to 1.
+    pub share: f64,
+    /// Endpoints that share it; None where it is no cluster with endpoints.
+    pub endpoints: Option<usize>,
+}
+
+/// How a station is come to from the one before, and gone back from.
+#[derive(Debug)]
+pub(crate) struct Move {
+    /// What changes, in an order in which nothing is lost; None where none is known.
+    pub waves: Option<Vec<Vec<Action>>>,
+    /// What happens where everything is applied at once.
+    pub windows: Vec<(Window, Audience)>,
+    /// To the first station.
+    pub back: Back,
+    /// The worst that happens to requests by the step.
+    pub kind: Option<Kind>,
+    /// The greatest share of a flow's requests that ends elsewhere, 0 to 1.
+    pub moved: f64,
+}
+
+/// What one group gives.
+struct OfGroup {
+    flows: Vec<Flow>,
+    moves: Vec<OfMove>,
+}
+
+struct OfMove {
+    waves: Option<Vec<Vec<State>>>,
+    windows: Vec<(Window, Audience)>,
+    back: Option<Vec<Vec<State>>>,
+    kind: Option<Kind>,
+}
+
+/// Rehearses a rollout whose steps lay these objects over those of today: for each step those that are there in it, and ids of
+/// those that aren't any more.
+pub(crate) fn rehearse(today: &Manifests, rollout: &Rollout, loaded: &[Manifests], setting: &Setting<'_>) -> Rehearsal {
+    let removed: Vec<_> = rollout.steps.iter().map(|s| s.removed.as_slice()).collect();
+    let Road { parted, states } = between_versions(setting.sources, today, loaded, &removed);
+    let Parted { base, items } = parted;
+    let all = parts(&base, &items, setting.clients);
+    let groups: Vec<OfGroup> = all.par_iter().map(|part| of_group(part, &items, &states, setting)).collect();
+    let name = |i: usize| rollout.steps.get(i).map(|s| Station { name: s.name.clone(), then: s.then.clone() });
+    let today = Station { name: "today".into(), then: None };
+    let stations = std::iter::once(today).chain((0..rollout.steps.len()).filter_map(name)).collect();
+    let mut flows: Vec<Flow> = Vec::new();
+    let mut of_moves: Vec<(Vec<&OfMove>, Vec<&[usize]>)> = Vec::new();
+    for (group, part) in groups.iter().zip(&all) {
+        for (k, of) in group.moves.iter().enumerate() {
+            if of_moves.len() <= k {
+                of_moves.push(Default::default());
+            }
+            if let Some((moves, positions)) = of_moves.get_mut(k) {
+                moves.push(of);
+                positions.push(&part.items);
+            }
+        }
+    }
+    let moves: Vec<Move> =
+        (0..).zip(of_moves).map(|(k, (of, positions))| one_move(k, &of, &positions, &items)).collect();
+    for group in groups {
+        flows.extend(group.flows);
+    }
+    flows.sort_by(|a, b| a.region.hosts.cmp(&b.region.hosts).then_with(|| a.region.ports.cmp(&b.region.ports)));
+    let mut moves = moves;
+    for (k, one) in moves.iter_mut().enumerate() {
+        one.moved = flows.iter().map(|f| moved(f.at.get(k), f.at.get(k + 1))).fold(0.0, f64::max);
+    }
+    Rehearsal {
+        name: rollout.name.clone(),
+        items,
+        stations,
+        flows,
+        moves,
+        not_evaluated: rollout.not_evaluated.clone(),
+    }
+}
+
+fn one_move(k: usize, of: &[&OfMove], positions: &[&[usize]], items: &[Item]) -> Move {
+    let merge = |ways: Option<Vec<&Vec<Vec<State>>>>| {
+        ways.map(|ways| merged(items, ways.into_iter().map(Vec::as_slice).zip(positions.iter().copied())))
+    };
+    let back = merge(of.iter().map(|m| m.back.as_ref()).collect());
+    let pods = super::plan::pods_to_wait_for(items, back.as_deref());
+    Move {
+        waves: merge(of.iter().map(|m| m.waves.as_ref()).collect()),
+        windows: of.iter().flat_map(|m| m.windows.iter().cloned()).collect(),
+        back: Back { after: k + 1, waves: back, pods },
+        kind: of.iter().filter_map(|m| m.kind).min(),
+        moved: 0.0,
+    }
+}
+
+/// The share of requests that end elsewhere than before.
+pub(crate) fn moved(before: Option<&At>, now: Option<&At>) -> f64 {
+    let (Some(before), Some(now)) = (before, now) else { return 0.0 };
+    let was = |end: &End| before.ends.iter().find(|s| s.end == *end).map_or(0.0, |s| s.share);
+    now.ends.iter().map(|s| (s.share - was(&s.end)).max(0.0)).sum()
+}
+
+/// The share of clients whose requests before and after the step go to different clusters, where each request is drawn anew (PA-71).
+pub(crate) fn differing_users(before: &At, now: &At) -> f64 {
+    let was = |end: &End| before.ends.iter().find(|s| s.end == *end).map_or(0.0, |s| s.share);
+    1.0 - now.ends.iter().map(|s| s.share * was(&s.end)).sum::<f64>()
+}
+
+fn of_group(part: &Part, items: &[Item], states: &[State], setting: &Setting<'_>) -> OfGroup {
+    let own: Vec<&Item> = part.items.iter().filter_map(|i| items.get(*i)).collect();
+    let of_part = |s: &State| -> State { part.items.iter().filter_map(|i| s.get(*i)).copied().collect() };
+    let states: Vec<State> = states.iter().map(of_part).collect();
+    let mut ground =
+        Ground::new(own, part.base.clone(), setting.switches, (setting.clients, setting.namespace), &states);
+    if let Some(points) = setting.points {
+        ground = ground.seen_by(points.clone());
+    }
+    let shared = Shared::default();
+    let (mut flows, mut moves) = (Vec::new(), Vec::new());
+    for (from, to) in states.iter().zip(states.iter().skip(1)) {
+        let (was, is) = (ground.tables(from), ground.tables(to));
+        let mut kind: Option<Kind> = None;
+        for (class, (a, b)) in was.iter().zip(is.iter()).enumerate() {
+            let changes = tables(a, b, Effort::default(), &shared).changes;
+            for change in changes.into_iter().filter(|c| !c.is_minor()) {
+                kind = Some(kind.map_or(change.kind, |k| k.min(change.kind)));
+                if let Some(witness) = change.witness {
+                    add_flow(&mut flows, &ground, &states, (class, change.region, witness));
+                }
+            }
+        }
+        moves.push(of_move(&ground, from, to, states.first(), kind));
+    }
+    let flows = flows.into_iter().map(|(classes, flow)| Flow { audience: ground.points.audience(&classes), ..flow });
+    OfGroup { flows: flows.collect(), moves }
+}
+
+/// Adds a class of clients to the flow that fares the same, or a new flow.
+fn add_flow(
+    flows: &mut Vec<(Vec<usize>, Flow)>,
+    ground: &Ground<'_>,
+    states: &[State],
+    (class, region, witness): (usize, Region, Request),
+) {
+    let at: Vec<At> = states.iter().filter_map(|s| Some(at(ground.tables(s).get(class)?, &witness))).collect();
+    let alike = |f: &&mut (Vec<usize>, Flow)| f.1.at == at && f.1.region.hosts == region.hosts;
+    match flows.iter_mut().find(alike) {
+        Some((classes, _)) if classes.contains(&class) => {}
+        Some((classes, _)) => classes.push(class),
+        None => flows.push((vec![class], Flow { region, witness, audience: Audience::default(), at })),
+    }
+}
+
+fn at(side: &Side, request: &Request) -> At {
+    let effect = fate(side, request);
+    let share = |(end, share): (End, f64)| Share { endpoints: endpoints(side.table(), &end), end, share };
+    At { ends: effect.ends.into_iter().map(share).collect(), sticky: route_of(side, request).is_some_and(is_sticky) }
+}
+
+fn is_sticky(route: &Route) -> bool {
+    matches!(&route.action, RouteAction::Forward(f) if !f.hash_policies.is_empty())
+}
+
+/// How many endpoints a cluster's requests are shared out to.
+fn endpoints(table: &RouteTable, end: &End) -> Option<usize> {
+    let End::Cluster { cluster, .. } = end else { return None };
+    match ClusterState::of(table, cluster) {
+        ClusterState::Ready(_, endpoints) => Some(endpoints.len()),
+        ClusterState::Empty(..) => Some(0),
+        _ => None,
+    }
+}
+
+fn of_move(ground: &Ground<'_>, from: &State, to: &State, today: Option<&State>, kind: Option<Kind>) -> OfMove {
+    let safe = |from: &State, to: &State| match way(ground, from, to, false) {
+        Way::Found(path) => Some(waves(ground, &path)),
+        _ => None,
+    };
+    let changed: Vec<usize> = (0..from.len()).filter(|i| from.get(*i) != to.get(*i)).collect();
+    let order: Vec<Action> = changed.iter().filter_map(|i| Some(Action { item: *i, version: *to.get(*i)? })).collect();
+    let windows = super::order::windows(ground, &order, Some, from);
+    let told = |w: Window| {
+        let audience = ground.points.audience(&w.accident.classes);
+        (w, audience)
+    };
+    OfMove {
+        waves: safe(from, to),
+        windows: windows.into_iter().map(told).collect(),
+        back: today.and_then(|today| safe(to, today)),
+        kind,
+    }
+}

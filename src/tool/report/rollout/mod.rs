@@ -1,0 +1,164 @@
+//! A rollout before it begins (`towtank rollout`): a page for people, JSON for programs, a comment for a pull request.
+
+mod json;
+mod markdown;
+mod plan;
+mod rehearsal;
+
+pub(crate) use json::to_json;
+pub(crate) use markdown::to_markdown;
+
+use crate::analysis::compare::limits::Limit;
+use crate::analysis::rollout::{Action, Item, Moment, Plan, Rehearsal, Version, Window, place};
+use crate::envoy::words;
+use crate::istio::clients::Audience;
+use crate::manifest::source::SourceMap;
+use crate::tool::report::columns::wrap;
+use crate::tool::report::limits;
+use crate::tool::report::style::{Style, paint};
+
+/// All that is to be said about one rollout.
+#[derive(Debug)]
+pub(crate) struct Results<'a> {
+    /// The scenario's folder where there are several; else empty.
+    pub scenario: &'a str,
+    /// What leads where, as it was given.
+    pub title: String,
+    pub road: Road<'a>,
+    pub watch: Watch,
+    /// What was not given and is taken for granted, in words.
+    pub assumed: &'a [String],
+    /// Objects that are not modelled and could change what is said.
+    pub limits: &'a [Limit],
+    pub sources: &'a SourceMap,
+    /// The folder that manifests were written to.
+    pub written: Option<String>,
+}
+
+/// A change as a whole, or steps that somebody described.
+#[derive(Debug)]
+pub(crate) enum Road<'a> {
+    Change(&'a Plan),
+    Steps(&'a Rehearsal),
+}
+
+/// What users do meanwhile, and what is to be seen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Watch {
+    /// Requests a second; None: nobody said.
+    pub per_second: Option<f64>,
+    /// The share that fails anyway, 0 to 1.
+    pub error_rate: f64,
+    /// The rise of it that is to show, above 0.
+    pub rise: f64,
+}
+
+/// How it is shown.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Show {
+    /// Columns; 0: no limit.
+    pub width: u16,
+    pub color: bool,
+    /// Everything.
+    pub all: bool,
+}
+
+/// The page for people, with a line end behind each line.
+pub(crate) fn to_text(results: &Results<'_>, show: Show) -> String {
+    let mut page = Page { results, show, out: String::new() };
+    if !results.scenario.is_empty() {
+        page.wrapped(results.scenario, 2, Style::Title);
+    }
+    match &results.road {
+        Road::Change(plan) => page.plan(plan),
+        Road::Steps(rehearsal) => page.rehearsal(rehearsal),
+    }
+    if !results.limits.is_empty() {
+        page.line("");
+        page.out.push_str(&limits::to_text(results.limits, show.width, show.color));
+    }
+    page.out
+}
+
+struct Page<'p> {
+    results: &'p Results<'p>,
+    show: Show,
+    out: String,
+}
+
+impl Page<'_> {
+    fn line(&mut self, text: &str) {
+        self.out.push_str(text.trim_end());
+        self.out.push('\n');
+    }
+
+    fn wrapped(&mut self, text: &str, indent: usize, style: Style) {
+        let text = wrap(text, self.show.width, indent);
+        self.line(&paint(&text, style, self.show.color));
+    }
+
+    /// One accident on the way, with whom it happens to.
+    fn window(&mut self, window: &Window, audience: &Audience) {
+        let a = &window.accident;
+        let evidence = if a.is_proven() { "" } else { "  (possible, not proven)" };
+        let head = format!("  {}  {audience}, {}{evidence}", a.harm.as_str().to_uppercase(), happens(window));
+        self.wrapped(&head, 4, if a.is_proven() { Style::Bad } else { Style::Warning });
+        self.wrapped(&format!("    {}", a.region.to_words()), 6, Style::Plain);
+        self.wrapped(&format!("    {}", a.then.deed), 6, Style::Plain);
+        if let Some(source) = &a.then.source {
+            let at = words::place(source.at, self.results.sources);
+            self.wrapped(&format!("    at  {at}  {}", words::written_by(source)), 8, Style::Dim);
+        }
+        if let Some(witness) = &a.witness {
+            self.wrapped(&format!("    for example  {}", words::request(witness)), 17, Style::Plain);
+        }
+    }
+}
+
+/// `50 % of them, from step 1 until step 2`.
+fn happens(window: &Window) -> String {
+    let share = words::percent(window.accident.share);
+    let when = match window.moment {
+        Moment::Between { after, until } => format!("from step {after} until step {until}"),
+        Moment::Push { from, to, gone } => {
+            let steps = if from == to {
+                format!("step {from} reaches")
+            } else {
+                format!("steps {from} to {to} reach together")
+            };
+            let (why, how_long) = if gone {
+                ("clusters are gone before the routes stop using them (TR-4)", "some milliseconds")
+            } else {
+                ("routes use clusters whose endpoints aren't there yet (TR-2)", "about a round trip to istiod")
+            };
+            format!("while {steps} a proxy: {why}, for {how_long}")
+        }
+    };
+    format!("{share} of them, {when}")
+}
+
+/// `apply`, `delete`.
+fn verb(version: Option<&Version>) -> &'static str {
+    if version.is_some_and(Version::is_there) { "apply" } else { "delete" }
+}
+
+fn version<'i>(items: &'i [Item], action: &Action) -> Option<&'i Version> {
+    items.get(action.item)?.versions.get(usize::from(action.version))
+}
+
+/// Where a step's object is written, or how it came about.
+fn written(items: &[Item], action: &Action, sources: &SourceMap) -> String {
+    let version = version(items, action);
+    if version.is_some_and(|v| v.made.is_some()) {
+        return "with the subsets of before and after, made for this plan".to_owned();
+    }
+    if !version.is_some_and(Version::is_there) {
+        return String::new();
+    }
+    let at = place(items, action).map(|at| words::place(at, sources)).unwrap_or_default();
+    if action.version == 0 { format!("{at}  as it was") } else { at }
+}
+
+fn name(items: &[Item], action: &Action) -> String {
+    items.get(action.item).map(|i| i.id.to_string()).unwrap_or_default()
+}

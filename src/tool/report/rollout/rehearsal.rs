@@ -1,0 +1,222 @@
+//! The page about the steps of a rollout.
+
+use super::{Page, name, verb, version};
+use crate::analysis::compare::End;
+use crate::analysis::rollout::{Action, At, Flow, Move, Rehearsal, Share, differing_users, moved};
+use crate::envoy::outcome::Counted;
+use crate::envoy::words;
+use crate::tool::report::columns::{self, Cell, Side};
+use crate::tool::report::grid::{counted, span, thousands};
+use crate::tool::report::style::Style;
+use crate::traffic::stats::{Comparison, as_f64};
+
+/// Loads that are told from today's, by this factor at least.
+const MORE: f64 = 1.005;
+
+/// Accidents of one step that are told.
+const WINDOWS_MAX: usize = 3;
+
+impl Page<'_> {
+    pub(super) fn rehearsal(&mut self, r: &Rehearsal) {
+        let steps = counted((r.stations.len() - 1) as u64, "step");
+        let kinds = counted(r.flows.len() as u64, "kind");
+        self.wrapped(&format!("{}: {steps}, for {kinds} of requests", self.results.title), 2, Style::Title);
+        for flow in &r.flows {
+            self.line("");
+            self.flow(r, flow);
+        }
+        self.line("");
+        self.moves(r);
+        for text in &r.not_evaluated {
+            self.wrapped(&format!("not evaluated: {text}"), 2, Style::Note);
+        }
+        if let Some(folder) = &self.results.written {
+            self.wrapped(&format!("manifests are in {folder}, a folder for each step"), 2, Style::Plain);
+        }
+    }
+
+    fn flow(&mut self, r: &Rehearsal, flow: &Flow) {
+        let host = flow.region.hosts.first().map_or("any other host", |h| words::short_host(h));
+        self.wrapped(&format!("{host}  {}", flow.audience), 4, Style::Host);
+        self.wrapped(&format!("  {}", flow.region.to_words()), 4, Style::Plain);
+        self.wrapped(&format!("  for example  {}", words::request(&flow.witness)), 15, Style::Dim);
+        let ends = ends(flow);
+        let plain = |text: String| Cell::line(text, Style::Plain);
+        let watch = self.results.watch;
+        let loses = flow.at.iter().any(|at| lost(at) > 0.0);
+        let sticky = flow.at.iter().any(|at| at.sticky);
+        let mut head = vec![Cell::line("  step", Style::Dim)];
+        for end in &ends {
+            head.push(Cell::line(label(end), Style::Dim));
+            head.push(Cell::line("a pod", Style::Dim));
+        }
+        if loses {
+            head.push(Cell::line("lost", Style::Dim));
+        }
+        head.push(Cell::line("elsewhere", Style::Dim));
+        if sticky {
+            head.push(Cell::line("users change", Style::Dim));
+        }
+        head.push(Cell::line(format!("+{} shows", words::percent(watch.rise)), Style::Dim));
+        let today = flow.at.first().map_or(0.0, heaviest);
+        let mut rows = vec![head];
+        for (k, (station, at)) in r.stations.iter().zip(&flow.at).enumerate() {
+            let mut row = vec![plain(format!("  {}", station.name))];
+            for end in &ends {
+                let share = at.ends.iter().find(|s| s.end == *end);
+                row.push(plain(share.map_or_else(|| "-".to_owned(), |s| words::percent(s.share))));
+                row.push(pod(share, today, watch.per_second));
+            }
+            if loses {
+                let lost = lost(at);
+                row.push(Cell::line(
+                    if lost > 0.0 { words::percent(lost) } else { "-".to_owned() },
+                    if lost > 0.0 { Style::Bad } else { Style::Plain },
+                ));
+            }
+            let before = k.checked_sub(1).and_then(|k| flow.at.get(k));
+            let part = |value: Option<f64>| match value {
+                Some(x) if x > 1e-9 => words::percent(x),
+                Some(_) => "0 %".to_owned(),
+                None => String::new(),
+            };
+            row.push(plain(part(before.map(|b| moved(Some(b), Some(at))))));
+            if sticky {
+                row.push(plain(part(before.map(|b| differing_users(b, at)))));
+            }
+            row.push(plain(shows(flow, at, watch)));
+            rows.push(row);
+        }
+        for line in columns::lines(&rows, Side::Right, self.show.color) {
+            self.line(&line);
+        }
+    }
+
+    fn moves(&mut self, r: &Rehearsal) {
+        self.wrapped("TAKING EACH STEP, AND THE WAY BACK", 2, Style::Title);
+        for (station, one) in r.stations.iter().skip(1).zip(&r.moves) {
+            let (text, style) = taken(one);
+            self.wrapped(&format!("  {}: {text}", station.name), 4, style);
+            for (window, audience) in one.windows.iter().take(if self.show.all { usize::MAX } else { WINDOWS_MAX }) {
+                self.window(window, audience);
+            }
+            if let Some(waves) = one.waves.as_ref().filter(|w| w.len() > 1) {
+                self.wrapped(&format!("    in {} waves: {}", waves.len(), sentence(r, waves)), 6, Style::Plain);
+            }
+            match &one.back.waves {
+                None => self.wrapped("    NO WAY BACK on which nothing is lost is known", 6, Style::Bad),
+                Some(waves) => {
+                    let text = if waves.is_empty() { "nothing is to be done".to_owned() } else { sentence(r, waves) };
+                    self.wrapped(&format!("    back to today: {text}"), 6, Style::Dim);
+                }
+            }
+            for item in one.back.pods.iter().filter_map(|i| r.items.get(*i)) {
+                self.wrapped(&format!("    back to today waits for pods of {}", item.id), 6, Style::Warning);
+            }
+            if let Some(then) = &station.then {
+                self.wrapped(&format!("    then {then}"), 6, Style::Dim);
+            }
+        }
+    }
+}
+
+fn taken(one: &Move) -> (String, Style) {
+    let moved = if one.moved > 1e-9 {
+        format!("moves {} of some requests", words::percent(one.moved))
+    } else {
+        "moves no request".to_owned()
+    };
+    if one.windows.iter().any(|(w, _)| w.accident.is_proven()) {
+        (format!("{moved}; applied at once it loses requests on the way"), Style::Bad)
+    } else if !one.windows.is_empty() {
+        (format!("{moved}; applied at once it may lose requests on the way"), Style::Warning)
+    } else {
+        (format!("{moved}; nothing is lost on the way"), Style::Good)
+    }
+}
+
+fn sentence(r: &Rehearsal, waves: &[Vec<Action>]) -> String {
+    let wave = |w: &Vec<Action>| {
+        let each = w.iter().map(|a| format!("{} {}", verb(version(&r.items, a)), name(&r.items, a)));
+        each.collect::<Vec<_>>().join(" and ")
+    };
+    waves.iter().map(wave).collect::<Vec<_>>().join(", then ")
+}
+
+/// All places where requests of the flow are served at some station, in the order in which they come up.
+pub(super) fn ends(flow: &Flow) -> Vec<End> {
+    let mut out: Vec<End> = Vec::new();
+    for share in flow.at.iter().flat_map(|at| &at.ends) {
+        let lost = matches!(share.end.outcome().counted(), Counted::Blackholed | Counted::Unmatched);
+        if !lost && !out.contains(&share.end) {
+            out.push(share.end.clone());
+        }
+    }
+    out
+}
+
+/// `v1`, or the service where it is no subset.
+pub(super) fn label(end: &End) -> String {
+    match end {
+        End::Cluster { cluster, .. } => match cluster.parts() {
+            Some((_, subset, _)) if !subset.is_empty() => subset.to_owned(),
+            Some((host, _, _)) => host.split('.').next().unwrap_or(host).to_owned(),
+            None => words::cluster(cluster),
+        },
+        End::Answer { status, .. } => status.map_or_else(|| "closed".to_owned(), |s| s.to_string()),
+    }
+}
+
+pub(super) fn lost(at: &At) -> f64 {
+    let bad = |s: &&Share| matches!(s.end.outcome().counted(), Counted::Blackholed | Counted::Unmatched);
+    at.ends.iter().filter(bad).map(|s| s.share).sum()
+}
+
+/// Share of all requests that one endpoint gets.
+pub(super) fn load(share: &Share) -> Option<f64> {
+    let endpoints = share.endpoints.filter(|n| *n > 0)?;
+    Some(share.share / as_f64(endpoints as u64))
+}
+
+/// What the busiest endpoint carries.
+pub(super) fn heaviest(at: &At) -> f64 {
+    at.ends.iter().filter_map(load).fold(0.0, f64::max)
+}
+
+/// `16.7 %`, `8.4/s` where the rate is known, with `x3` behind it where that is more than the busiest pod has today.
+fn pod(share: Option<&Share>, today: f64, per_second: Option<f64>) -> Cell {
+    let Some(load) = share.and_then(load) else { return Cell::line("", Style::Plain) };
+    let factor = load / today;
+    let text = match per_second {
+        Some(rate) => {
+            format!("{:.3}/s", load * rate)
+                .trim_end_matches("/s")
+                .trim_end_matches('0')
+                .trim_end_matches('.')
+                .to_owned()
+                + "/s"
+        }
+        None => words::percent(load),
+    };
+    if today > 0.0 && factor > MORE {
+        return Cell::line(format!("{text} x{factor:.1}"), Style::Warning);
+    }
+    Cell::line(text, Style::Plain)
+}
+
+/// Requests of the flow after which a rise of the error rate shows at the subset that is new in it, and how long they take.
+fn shows(flow: &Flow, at: &At, watch: super::Watch) -> String {
+    let Some(requests) = needed(flow, at, watch) else { return "-".to_owned() };
+    match watch.per_second {
+        Some(rate) => span(as_f64(requests) / rate),
+        None => thousands(requests),
+    }
+}
+
+/// See [`shows`]: the least share among the clusters that aren't all there is today.
+pub(super) fn needed(flow: &Flow, at: &At, watch: super::Watch) -> Option<u64> {
+    let was = |end: &End| flow.at.first().and_then(|t| t.ends.iter().find(|s| s.end == *end)).map_or(0.0, |s| s.share);
+    let grown = at.ends.iter().filter(|s| matches!(s.end, End::Cluster { .. }) && s.share > was(&s.end) + 1e-9);
+    let weight = grown.map(|s| s.share).reduce(f64::min)?;
+    Comparison { weight: weight.min(1.0), error_rate: watch.error_rate }.requests_needed(watch.rise)
+}
