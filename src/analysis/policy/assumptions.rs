@@ -34,6 +34,8 @@ pub(crate) struct UnknownTarget {
     pub message: String,
     /// What is there.
     pub hint: String,
+    /// Which entry of the list it is.
+    pub index: usize,
     pub at: Position,
 }
 
@@ -50,10 +52,10 @@ impl Assumptions {
     ) -> Result<Assumptions, Vec<UnknownTarget>> {
         let known = Known::of(tables);
         let (mut entries, mut unknown) = (Vec::new(), Vec::new());
-        for assumption in list {
+        for (index, assumption) in list.iter().enumerate() {
             match known.resolve(assumption) {
                 Some(resolved) => entries.push(resolved),
-                None => unknown.push(known.unknown(assumption)),
+                None => unknown.push(known.unknown(index, assumption)),
             }
         }
         if unknown.is_empty() { Ok(Assumptions { entries }) } else { Err(unknown) }
@@ -139,7 +141,7 @@ impl<'t> Known<'t> {
         found.then_some(resolved)
     }
 
-    fn unknown(&self, assumption: &Assumption) -> UnknownTarget {
+    fn unknown(&self, index: usize, assumption: &Assumption) -> UnknownTarget {
         let target = &assumption.target;
         let names: BTreeSet<String> = match target {
             Target::Pod { namespace, .. } => {
@@ -181,7 +183,7 @@ impl<'t> Known<'t> {
             Target::Word(_) => "no subset and no host",
             Target::Host(_) => "no host",
         };
-        UnknownTarget { message: format!("{what} is called `{target}`"), hint, at: assumption.at }
+        UnknownTarget { message: format!("{what} is called `{target}`"), hint, index, at: assumption.at }
     }
 }
 

@@ -20,14 +20,17 @@ mod model;
 mod overflow;
 mod pool;
 mod route;
+mod rules;
 mod traffic;
 mod warnings;
 
 pub(crate) use assumptions::{Assumptions, UnknownTarget};
-pub(crate) use consequences::{Consequences, Method, short_name};
-pub(crate) use hashing::{change_version, see_several_versions};
-pub(crate) use route::of_route;
-pub(crate) use traffic::{Arrivals, Traffic};
+pub(crate) use consequences::{ClusterLoad, Consequences, Method, short_name};
+pub(crate) use rules::{Load, Rule, of_streams};
+pub(crate) use traffic::Arrivals;
+
+#[cfg(test)]
+use {route::of_route, traffic::Traffic};
 
 #[cfg(test)]
 mod tests;

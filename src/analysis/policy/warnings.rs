@@ -4,6 +4,7 @@ use super::attempt::{Ending, What};
 use super::back_off;
 use super::consequences::{Consequences, short_name};
 use super::ejection::{Detection, run_length};
+use super::hashing::{change_version, see_several_versions};
 use super::overflow::erlang_b;
 use super::pool::Pool;
 use super::route::{Goal, Plan};
@@ -273,8 +274,10 @@ fn sticky(plan: &Plan<'_>, out: &mut Found) {
         out.add(
             "PA-71",
             format!(
-                "consistent hashing doesn't keep a user on a version: {} go to another one from one request to the next",
-                percent(super::hashing::change_version(&shares, &shares))
+                "consistent hashing doesn't keep a user on a version: {} change it from one request to the next, and of those with ten \
+                 requests {} see several",
+                percent(change_version(&shares, &shares)),
+                percent(see_several_versions(&shares, 10))
             ),
         );
     }

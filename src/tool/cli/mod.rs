@@ -16,6 +16,7 @@ mod requests;
 mod routes;
 mod schema;
 mod simulate;
+mod suppose;
 mod test;
 #[cfg(all(feature = "verify", unix))]
 mod verify;
