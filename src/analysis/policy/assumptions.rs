@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use smol_str::SmolStr;
 
 use super::attempt::Behaviour;
+#[cfg(all(feature = "verify", unix))]
+use super::attempt::Ending;
 use crate::envoy::table::{Cluster, ClusterName, Endpoint, RouteTable};
 use crate::manifest::source::Position;
 use crate::traffic::scenario::fields::nearest;
@@ -77,6 +79,13 @@ impl Assumptions {
         behaviour
     }
 
+    /// How attempts at an endpoint end, if nobody gives them up; and whether that sticks to a request.
+    #[cfg(all(feature = "verify", unix))]
+    pub(crate) fn endings(&self, cluster: &ClusterName, endpoint: &Endpoint) -> (Vec<Ending>, bool) {
+        let behaviour = self.behaviour(cluster, Some(endpoint));
+        (behaviour.endings(None), behaviour.sticky)
+    }
+
     /// Whether anything is said of a cluster's endpoints.
     pub(crate) fn concern(&self, table: &RouteTable, cluster: &ClusterName) -> bool {
         let Some(found) = table.cluster(cluster) else { return false };
@@ -113,6 +122,7 @@ impl<'t> Known<'t> {
         let mut resolved =
             Resolved { assumption: assumption.clone(), pods: BTreeSet::new(), clusters: BTreeSet::new() };
         let mut found = false;
+        let is_known_host = |word: &str| self.clusters.iter().any(|c| is_host(host(c), word));
         let mut take = |cluster: &Cluster| {
             found = true;
             resolved.clusters.insert(cluster.name.clone());
@@ -121,6 +131,14 @@ impl<'t> Known<'t> {
         match &assumption.target {
             Target::Word(word) if is_subset(word) => {
                 self.clusters.iter().filter(|c| subset(c) == word).for_each(|c| take(c));
+            }
+            // Where no DestinationRule defines subsets, versions are what the label says.
+            Target::Word(word) if !is_known_host(word) => {
+                let endpoints = self.clusters.iter().flat_map(|c| c.endpoints.iter());
+                for endpoint in endpoints.filter(|e| e.labels.get("version") == Some(word.as_str())) {
+                    found = true;
+                    resolved.pods.insert(key(endpoint));
+                }
             }
             Target::Word(word) | Target::Host(word) => {
                 self.clusters.iter().filter(|c| is_host(host(c), word)).for_each(|c| take(c));

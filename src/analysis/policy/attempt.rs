@@ -44,9 +44,10 @@ impl Behaviour {
 
     fn failing(&self, failure: &Failure) -> Ending {
         let ms = failure.latency_ms.or(self.error_latency_ms).unwrap_or(self.latency_ms);
-        let what = What::Failed(failure.kind);
+        let what = if failure.kind == FailureKind::Slow { What::Success } else { What::Failed(failure.kind) };
         let (ms, waits): (f64, &'static [u32]) = match failure.kind {
             FailureKind::Hang => (f64::INFINITY, &[]),
+            FailureKind::Slow => (failure.latency_ms.unwrap_or(self.latency_ms), &[]),
             // Nothing of a pod's work is waited for.
             FailureKind::Refused => (failure.latency_ms.or(self.error_latency_ms).unwrap_or(0.0), &[]),
             // The sidecar of the pod tries three times, with the usual back-off between (PA-19, PA-22).
@@ -64,7 +65,7 @@ impl Behaviour {
 
 /// One way in which an attempt ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Ending {
+pub(crate) struct Ending {
     /// Of the attempts, above 0.
     pub share: f64,
     pub what: What,
@@ -85,7 +86,7 @@ impl Ending {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
+pub(crate) enum What {
     Success,
     Failed(FailureKind),
     PerTryTimeout,
@@ -93,7 +94,7 @@ pub(super) enum What {
 
 impl What {
     /// The status that the client gets if this was the last attempt, and the failure's own flag (PA-13).
-    pub(super) fn answer(self) -> (u16, &'static str) {
+    pub(crate) fn answer(self) -> (u16, &'static str) {
         match self {
             What::Success => (200, ""),
             What::PerTryTimeout => (504, "UT"),
@@ -106,6 +107,7 @@ impl What {
                 FailureKind::Down => (503, ""),
                 // Only the route's timeout ends it.
                 FailureKind::Hang => (504, "UT"),
+                FailureKind::Slow => (200, ""),
             },
         }
     }
@@ -140,7 +142,7 @@ impl What {
                 FailureKind::Refused => {
                     says(&["5xx", "gateway-error", "reset", "connect-failure", "reset-before-request"])
                 }
-                FailureKind::Hang => false,
+                FailureKind::Hang | FailureKind::Slow => false,
             },
         }
     }

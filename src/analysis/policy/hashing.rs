@@ -75,6 +75,25 @@ pub(crate) fn change_version(before: &[f64], after: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
+    /// From three pods to four: Maglev moves little more than the new pod's share, a ring of a fixed size more.
+    #[test]
+    fn pa72_users_that_move_when_a_pod_is_added() {
+        use crate::envoy::router::testing::cluster;
+        use crate::envoy::table::{Endpoint, LbPolicy};
+        for (lb, least, most) in [
+            (LbPolicy::Maglev { table_size: None }, 0.25, 0.30),
+            (LbPolicy::RingHash { minimum_ring_size: Some(1024) }, 0.25, 0.45),
+        ] {
+            let four = cluster("v1", 4, 0);
+            let all: Vec<&Endpoint> = four.endpoints.iter().collect();
+            let now = Consistent::new(lb, &all).expect("it hashes");
+            let before = Consistent::new(lb, &all[..3]).expect("it hashes");
+            let hashes = (0..4000u32).map(|i| crate::envoy::balance::hash::xx_hash(&i.to_be_bytes()));
+            let moved = hashes.filter(|hash| before.pick(*hash, 0) != now.pick(*hash, 0)).count() as f64 / 4000.0;
+            assert!((least - 0.03..most).contains(&moved), "{lb:?}: {moved}");
+        }
+    }
+
     #[test]
     fn pa71_users_and_versions() {
         let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-9, "{found} for {expected}");

@@ -6,6 +6,7 @@ use super::end::End;
 use super::law::Class;
 use crate::envoy::cluster_state::{ClusterState, Consistent, endpoint_shares, priority_loads};
 use crate::envoy::table::{Cluster, ClusterName, Endpoint, LbPolicy, RouteTable};
+use crate::traffic::scenario::FailureKind;
 
 /// What requests to a cluster meet.
 #[derive(Debug)]
@@ -96,7 +97,7 @@ impl Pool<'_> {
 
     /// Whether an attempt can fail.
     pub(super) fn fails(&self) -> bool {
-        self.pods.iter().any(|p| p.behaviour.failures.iter().any(|f| f.share > 0.0))
+        self.pods.iter().any(|p| p.behaviour.failures.iter().any(|f| f.share > 0.0 && f.kind != FailureKind::Slow))
     }
 
     pub(super) fn lb(&self) -> LbPolicy {

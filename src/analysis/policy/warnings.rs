@@ -165,7 +165,9 @@ fn broken_version(plan: &Plan<'_>, found: &Consequences, out: &mut Found) {
     let failed = |c: &super::consequences::ClusterLoad| c.share * (1.0 - c.success);
     let all: f64 = found.attempts.by_cluster.iter().map(failed).sum();
     let worst = found.attempts.by_cluster.iter().max_by(|a, b| failed(a).total_cmp(&failed(b)));
-    if let Some(worst) = worst.filter(|w| failed(w) > 1e-9 && failed(w) >= 0.9 * all) {
+    // Where nothing is retried there is nothing to stay.
+    let stays = |w: &&super::consequences::ClusterLoad| w.amplification() > 1.0 + 1e-9 && failed(w) >= 0.9 * all;
+    if let Some(worst) = worst.filter(|w| failed(w) > 1e-9).filter(stays) {
         let (name, share) = (short_name(&worst.cluster), failed(worst) / all);
         let of = if share > 1.0 - 1e-9 { "all".to_owned() } else { percent(share) };
         out.add("PA-2", format!("retries stay in {name}: {of} failures come from it"));

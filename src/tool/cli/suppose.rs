@@ -20,7 +20,11 @@ pub(super) struct SupposeArgs {
     /// later ones override)
     #[arg(long, value_name = "TARGET:ITEM,...", value_parser = parse)]
     pub suppose: Vec<Supposed>,
+}
 
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Assumptions about pods")]
+pub(super) struct LoadArgs {
     /// Requests of each stream at a time: with it, or --rate, queues, breakers and ejection are modelled too
     #[arg(long, value_name = "C", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "rate")]
     pub concurrency: Option<u32>,
@@ -46,7 +50,7 @@ fn parse(text: &str) -> Result<Supposed, String> {
 impl SupposeArgs {
     /// Whether anybody asks what follows.
     pub(super) fn is_asked(&self, scenario: Option<&Scenario>) -> bool {
-        !self.suppose.is_empty() || self.concurrency.is_some() || scenario.is_some_and(|s| s.suppose.is_some())
+        !self.suppose.is_empty() || scenario.is_some_and(|s| s.suppose.is_some())
     }
 
     /// All that is assumed: the scenario's, and over it that of the command line, found in these tables.
@@ -81,7 +85,9 @@ impl SupposeArgs {
             anyhow::anyhow!("--suppose: {}", all.join("\n"))
         })
     }
+}
 
+impl LoadArgs {
     /// How much comes: `rate` is in requests a second.
     pub(super) fn load(&self, rate: Option<f64>, seed: u64) -> Load {
         let arrivals = self.concurrency.map(Arrivals::Concurrency).or(rate.map(Arrivals::Rate));

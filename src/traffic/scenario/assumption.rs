@@ -25,7 +25,7 @@ pub(crate) struct Assumption {
 /// Whose pods are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// A subset of that name, of whatever host; where there is none, a host.
+    /// A subset of that name, of whatever host; where there is none, a host; else the pods whose label `version` says so.
     Word(SmolStr),
     Subset {
         host: SmolStr,
@@ -50,7 +50,7 @@ impl std::fmt::Display for Target {
     }
 }
 
-/// One way in which attempts fail.
+/// One way in which attempts fail, or are slower than others.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Failure {
     pub kind: FailureKind,
@@ -63,6 +63,8 @@ pub(crate) struct Failure {
 /// What a failing attempt looks like to the proxy that sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum FailureKind {
+    /// It doesn't fail: it only takes a time of its own.
+    Slow,
     /// The pod answers with this status.
     Status(u16),
     /// The same with `x-envoy-ratelimited` in the answer, which forbids a retry.

@@ -118,8 +118,11 @@ fn failure(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Failure> {
             let status = whole(r, status, &path, 200..=599)?;
             match headers.get("grpc-status").map(str::parse::<u16>) {
                 Some(Ok(code)) if code > 0 => FailureKind::Grpc(code),
+                // Some attempts may be slower than others, and no worse.
+                _ if status == 200 && latency_ms.is_some() => FailureKind::Slow,
                 _ if status < 400 => {
-                    r.problem(node.span, &path, format!("status {status} is no failure"), None);
+                    let hint = "with `latency_ms`, status 200 is a share of slower attempts".to_owned();
+                    r.problem(node.span, &path, format!("status {status} is no failure"), Some(hint));
                     return None;
                 }
                 _ if headers.get("x-envoy-ratelimited").is_some() => FailureKind::RateLimited(status),
@@ -195,11 +198,11 @@ mod tests {
     fn headers_make_a_difference_where_envoy_reads_them() {
         let all = decode(
             "- subset: v1\n  errors:\n  - {status: 200, percent: 20, headers: {grpc-status: '14'}}\n  - {status: 503, percent: 5, \
-             headers: {x-envoy-ratelimited: 'true'}}\n",
+             headers: {x-envoy-ratelimited: 'true'}}\n  - {status: 200, percent: 5, latency_ms: 900}\n",
         )
         .unwrap();
         let kinds: Vec<_> = all[0].failures.iter().flatten().map(|f| f.kind).collect();
-        assert_eq!(kinds, [FailureKind::Grpc(14), FailureKind::RateLimited(503)]);
+        assert_eq!(kinds, [FailureKind::Grpc(14), FailureKind::RateLimited(503), FailureKind::Slow]);
     }
 
     #[test]

@@ -315,6 +315,10 @@ impl<'p> Model<'p> {
             let Some(upstream) = self.goals.get(goal).copied().flatten().filter(|_| drawn < mirror.share) else {
                 continue;
             };
+            // A copy that finds nobody is none.
+            if self.upstreams.get(upstream).is_none_or(Upstream::is_empty) {
+                continue;
+            }
             copies += 1;
             let request = Request { goal, upstream, began: at, hash, is_copy: true, ..Request::default() };
             let request = self.put(request);

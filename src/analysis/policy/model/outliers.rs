@@ -159,6 +159,7 @@ fn result(what: What) -> Result {
             FailureKind::Down => Result::Answer(503),
             FailureKind::Refused | FailureKind::Reset | FailureKind::Garbage => Result::Local(503),
             FailureKind::Hang => Result::Local(504),
+            FailureKind::Slow => Result::Answer(200),
             // As HTTP's statuses, which gRPC's are mapped to.
             FailureKind::Grpc(code) => Result::Answer(match code {
                 14 => 503,

@@ -112,6 +112,11 @@ impl<'p> Upstream<'p> {
         self.hashing = listed.and_then(|all| Consistent::new(self.lb, &all));
     }
 
+    /// Whether all pods are ejected.
+    pub(super) fn is_empty(&self) -> bool {
+        self.usable.is_empty()
+    }
+
     /// The pod of an attempt: tried ones are refused up to `again` times. None: all are ejected.
     pub(super) fn pick(
         &mut self,

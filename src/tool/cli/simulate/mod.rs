@@ -17,7 +17,7 @@ use task::{Done, Task};
 use super::common::{CommonArgs, LengthArgs};
 use super::exit::Exit;
 use super::fail_on::What;
-use super::suppose::SupposeArgs;
+use super::suppose::{LoadArgs, SupposeArgs};
 use super::{fail_on, input, output, progress};
 use crate::analysis::compare::limits::{self, Limit};
 use crate::analysis::compare::{HostChange, LogResult, TableChange, WhatIf};
@@ -121,6 +121,9 @@ pub(super) struct SimulateArgs {
 
     #[command(flatten)]
     suppose: SupposeArgs,
+
+    #[command(flatten)]
+    load: LoadArgs,
 
     #[command(flatten)]
     length: LengthArgs,

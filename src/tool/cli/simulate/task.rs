@@ -135,11 +135,12 @@ impl Task<'_> {
         scenario: Option<(&Scenario, &SourceMap)>,
     ) -> anyhow::Result<Option<impl Fn(&[StreamSummary]) -> Vec<Rule> + use<'s>>> {
         let args = &self.args.suppose;
-        if !args.is_asked(scenario.map(|(scenario, _)| scenario)) {
+        let asked = args.is_asked(scenario.map(|(scenario, _)| scenario)) || self.args.load.concurrency.is_some();
+        if !asked {
             return Ok(None);
         }
         let assumptions = args.assumptions(scenario, simulation.views.iter().map(|v| v.table()))?;
-        let load = args.load(self.args.rate, self.args.common.seed);
+        let load = self.args.load.load(self.args.rate, self.args.common.seed);
         Ok(Some(move |streams: &[StreamSummary]| of_streams(&simulation.views, streams, &assumptions, &load)))
     }
 

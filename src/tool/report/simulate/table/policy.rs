@@ -37,8 +37,8 @@ impl Writer<'_> {
         let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
         let through = if with_proxy { format!(" through {}", rule.proxy) } else { String::new() };
         let style = if found.success < 1.0 - 1e-12 { Style::Warning } else { Style::Good };
-        let success = self.paint(&format!("succeeds {}", percent(found.success)), style);
-        self.single(&format!("  {}{place}{through}  {success}", self.paint(&rule.title(), Style::Host)));
+        let title = format!("  {}{place}{through}  succeeds {}", rule.title(), percent(found.success));
+        self.line(&self.paint(&wrap(&title, self.show.width, 6), style));
         for outcome in &found.outcomes {
             let status = outcome.end.status.map_or("none".to_owned(), |status| status.to_string());
             let end = format!("{status} {}", outcome.end.flags);
@@ -57,16 +57,16 @@ impl Writer<'_> {
             }
         }
         for warning in &found.warnings {
-            let text = self.paint(&format!("    ! {warning}"), Style::Warning);
-            self.line(&wrap(&text, self.show.width, 6));
+            let text = wrap(&format!("    ! {warning}"), self.show.width, 6);
+            self.line(&self.paint(&text, Style::Warning));
         }
         if let Method::Model { requests, seed } = found.method {
             let n = counted(requests, "request");
             self.line(&wrap(&format!("    counted in the event model: {n}, seed {seed}"), self.show.width, 6));
         }
         for text in &found.left_out {
-            let text = self.paint(&format!("    not evaluated: {text}"), Style::Dim);
-            self.line(&wrap(&text, self.show.width, 6));
+            let text = wrap(&format!("    not evaluated: {text}"), self.show.width, 6);
+            self.line(&self.paint(&text, Style::Dim));
         }
     }
 
