@@ -144,7 +144,7 @@ impl<'t> Plan<'t> {
         let any =
             [breakers.max_connections, breakers.max_pending_requests, breakers.max_requests, breakers.max_retries];
         if any.iter().any(Option::is_some) || breakers.retry_budget.is_some() {
-            out.push("the connection pool and its limits");
+            out.push("the limits of the connection pool");
         }
         if cluster.outlier_detection.is_some() {
             out.push("outlier detection");
@@ -152,9 +152,9 @@ impl<'t> Plan<'t> {
         let several = pool.pods.len() > 1;
         match cluster.lb {
             LbPolicy::LeastRequest if several && !pool.is_even(self.per_try_ms) => {
-                out.push("that least request prefers pods with few requests in flight");
+                out.push("the preference of least request for idle pods");
             }
-            LbPolicy::RoundRobin if several && pool.fails() => out.push("where in turn a retry stands"),
+            LbPolicy::RoundRobin if several && pool.fails() => out.push("the place of retries in round robin"),
             _ => {}
         }
         out

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
 use super::assumptions::Assumptions;
@@ -57,11 +58,12 @@ pub(crate) fn of_streams(
     load: &Load,
 ) -> Vec<Rule> {
     let mut taken: Vec<Taken<'_>> = Vec::new();
-    let mut places = rustc_hash::FxHashMap::default();
+    let mut places = FxHashMap::default();
+    let by_name: FxHashMap<&str, &Arc<View>> = views.iter().map(|v| (v.proxy.name.as_str(), v)).collect();
     for stream in streams {
         for hit in stream.routes.iter().filter(|r| r.count.expected_share > 0.0) {
             let RouteAction::Forward(forward) = &hit.route.action else { continue };
-            let Some(view) = views.iter().find(|v| v.proxy.name == hit.proxy) else { continue };
+            let Some(view) = by_name.get(hit.proxy.as_str()) else { continue };
             if !assumptions.is_empty() && !concerned(view, forward, assumptions) {
                 continue;
             }

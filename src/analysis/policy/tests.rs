@@ -260,7 +260,7 @@ fn pa15_one_by_one_round_robin_and_retries_are_in_step() {
     near(found.success, 1.0, 0.0);
     assert!(warned(&found, "PA-15"));
     let left = of_route(&table, &route, &assumed(&table, &dead), &Traffic::unknown(1)).expect("it forwards").left_out;
-    assert_eq!(left, ["where in turn a retry stands of v1: needs --rate or --concurrency"]);
+    assert_eq!(left, ["the place of retries in round robin of v1: needs --rate or --concurrency"]);
 }
 
 #[test]
