@@ -6,5 +6,7 @@ pub(crate) mod diff;
 #[cfg(feature = "cli")]
 pub(crate) mod expect;
 #[cfg(feature = "cli")]
+pub(crate) mod policy;
+#[cfg(feature = "cli")]
 pub(crate) mod rollout;
 pub(crate) mod symbolic;

@@ -19,6 +19,7 @@ mod log;
 mod not_understood;
 mod overlays;
 mod picture;
+mod policy;
 mod properties;
 mod readme;
 mod revisions;

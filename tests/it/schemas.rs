@@ -87,6 +87,14 @@ fn simulate_is_what_its_schema_says() {
         let two = versioned(&schema, against);
         assert!(two.iter().all(|d| d["tables"].is_array()), "{scenario}");
     }
+    // The event model, a law, and nothing to say.
+    for suppose in [&["--suppose", "v2:errors=50%,latency=30ms", "--rate", "50"][..], &["--suppose", "v1:hang=1%"], &[]]
+    {
+        let supposed =
+            [&["simulate", "tests/policy/everything-together/manifests.yaml", "-o", "json", "--exact"], suppose]
+                .concat();
+        versioned(&schema, &supposed);
+    }
     let log = &["simulate", "tests/log", "-o", "json", "--requests", "tests/log/access.log", "--max-bad", "1"];
     let logged = versioned(&schema, log);
     assert!(logged.iter().all(|d| d["log"].is_object()));

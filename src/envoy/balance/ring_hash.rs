@@ -100,6 +100,25 @@ impl RingHash {
         counts
     }
 
+    /// Every entry that some hash leads to: its hash, and the share of hashes that come to it first, above 0.
+    #[cfg(feature = "cli")]
+    pub(crate) fn arcs(&self) -> Vec<(u64, f64)> {
+        // The first entry has also the hashes behind the last one.
+        let Some(&(last, _)) = self.entries.last() else { return Vec::new() };
+        let mut arcs = Vec::with_capacity(self.entries.len());
+        let mut below = last;
+        for &(hash, _) in &self.entries {
+            // Twice the same hash: the first entry has all. A single entry has everything.
+            let width = hash.wrapping_sub(below);
+            if width > 0 || self.entries.len() == 1 {
+                let whole = if width == 0 { 1.0 } else { width as f64 / 2f64.powi(64) };
+                arcs.push((hash, whole));
+            }
+            below = hash;
+        }
+        arcs
+    }
+
     /// The share of each host when hashes are uniform: the requests that end there in the long run, between 0 and 1.
     #[must_use]
     pub(crate) fn endpoint_shares(&self) -> Vec<f64> {
@@ -156,6 +175,11 @@ mod tests {
             let ring = ring(weights, 64);
             assert_eq!(ring.hash_counts().iter().sum::<u128>(), 1 << 64);
             assert!((ring.endpoint_shares().iter().sum::<f64>() - 1.0).abs() < 1e-12);
+            let mut of_arcs = vec![0.0; weights.len()];
+            ring.arcs().iter().for_each(|(hash, share)| of_arcs[ring.pick(*hash, 0)] += share);
+            for (a, b) in of_arcs.iter().zip(ring.endpoint_shares()) {
+                assert!((a - b).abs() < 1e-12, "{a} {b}");
+            }
         }
     }
 

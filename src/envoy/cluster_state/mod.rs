@@ -4,9 +4,11 @@
 //! replays all ask here, so that no two of them contradict each other (envoy-matching 6.3 and 10.1 to 10.3).
 
 mod cause;
+mod hashing;
 mod load;
 
 pub(crate) use cause::{Cause, remedy, wrong};
+pub(crate) use hashing::{Consistent, endpoint_shares, hash_key, takes_hashes};
 pub(crate) use load::priority_loads;
 
 use crate::envoy::table::{Cluster, ClusterName, DiscoveryType, Endpoint, Health, RouteTable};

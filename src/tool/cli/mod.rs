@@ -17,6 +17,7 @@ mod rollout;
 mod routes;
 mod schema;
 mod simulate;
+mod suppose;
 mod test;
 #[cfg(all(feature = "verify", unix))]
 mod verify;

@@ -7,7 +7,9 @@ use clap::{Args, ValueEnum};
 
 use super::common::CommonArgs;
 use super::exit::Exit;
+use super::suppose::SupposeArgs;
 use super::{input, output};
+use crate::analysis::policy::Assumptions;
 use crate::envoy::proxy::Proxy;
 use crate::envoy::request::Request;
 use crate::envoy::router::Router;
@@ -24,6 +26,7 @@ Examples:
   towtank verify scenarios/canary-90-10
   towtank verify manifests/ --envoy ./envoy --draws 2000
   towtank verify manifests/ --requests requests.jsonl -o json
+  towtank verify manifests/ --suppose 'v2:errors=30%' --draws 2000
 
 Exit status: 0 Envoy agrees; 1 it decides otherwise; 2 wrong usage or unusable input.";
 
@@ -46,6 +49,9 @@ pub(super) struct VerifyArgs {
     /// table for people, json for programs
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
+
+    #[command(flatten)]
+    suppose: SupposeArgs,
 
     #[command(flatten)]
     pub(super) common: CommonArgs,
@@ -89,9 +95,13 @@ pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
             output::message(&format!("error: {problem}"));
             exit = Exit::Unusable;
         }
+        let scenario = workspace.scenario.as_ref().map(|s| (s, &workspace.sources));
+        let tables = jobs.iter().map(|job| job.router.table().as_ref());
+        let asked = args.suppose.is_asked(workspace.scenario.as_ref());
+        let assumptions = asked.then(|| args.suppose.assumptions(scenario, tables)).transpose()?;
         let mut results = Vec::with_capacity(jobs.len());
         for job in &jobs {
-            results.push(result(&program, job, &workspace, args)?);
+            results.push(result(&program, job, &workspace, args, assumptions.as_ref())?);
         }
         verify::judge_shares(&mut results);
         write(args, &program, &workspace, &results)?;
@@ -172,12 +182,23 @@ fn planned(workspace: &Workspace, args: &VerifyArgs) -> anyhow::Result<(Vec<Job>
     Ok((jobs, problems))
 }
 
-fn result(program: &Program, job: &Job, workspace: &Workspace, args: &VerifyArgs) -> anyhow::Result<ProxyResult> {
+fn result(
+    program: &Program,
+    job: &Job,
+    workspace: &Workspace,
+    args: &VerifyArgs,
+    assumptions: Option<&Assumptions>,
+) -> anyhow::Result<ProxyResult> {
     let table = job.router.table();
     let exported = serde_json::from_slice(&report::envoy::to_json(table, &workspace.sources))?;
     let options = verify::Options { draws: args.draws };
-    let result = verify::run(program, &exported, &job.router, &job.requests, options);
-    result.map_err(|e| anyhow::anyhow!("proxy {}: {e}", table.proxy.name))
+    let of_proxy = |e| anyhow::anyhow!("proxy {}: {e}", table.proxy.name);
+    let mut result = verify::run(program, &exported, &job.router, &job.requests, options).map_err(of_proxy)?;
+    if let (Some(assumptions), true) = (assumptions, args.draws > 0) {
+        let how = (assumptions, args.draws, args.common.seed);
+        verify::add_supposed(&mut result, program, &exported, &job.router, &job.requests, how).map_err(of_proxy)?;
+    }
+    Ok(result)
 }
 
 fn write(args: &VerifyArgs, program: &Program, workspace: &Workspace, results: &[ProxyResult]) -> anyhow::Result<()> {

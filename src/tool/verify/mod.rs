@@ -18,12 +18,14 @@ mod dial;
 mod folder;
 mod observed;
 mod plan;
+mod pods;
 mod process;
 mod program;
 mod refusals;
 mod run;
 mod session;
 mod shares;
+mod supposed;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -36,9 +38,10 @@ pub(crate) use compare::Difference;
 pub(crate) use plan::plan;
 pub(crate) use program::Program;
 pub(crate) use run::{Options, Sums, judge_shares, run};
-pub(crate) use shares::ShareTest;
 #[cfg(test)]
 pub(crate) use shares::Way;
+pub(crate) use shares::{Drawn, ShareTest};
+pub(crate) use supposed::add_supposed;
 
 /// What came of one proxy's requests.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -30,11 +30,11 @@ pub(crate) struct Options {
 }
 
 /// A request that can be sent, with the decision about it.
-struct Case<'r> {
-    request: &'r Request,
-    dial: Dial,
+pub(super) struct Case<'r> {
+    pub request: &'r Request,
+    pub dial: Dial,
     bytes: Vec<u8>,
-    decision: Decision,
+    pub decision: Decision,
 }
 
 /// A request that was sent, and whose end in Envoy's log isn't known yet.
@@ -83,7 +83,16 @@ pub(crate) fn run(
     Ok(result)
 }
 
-fn case<'r>(router: &Router, request: &'r Request, refusals: &Refusals, has_ipv6: bool) -> Result<Case<'r>, String> {
+/// The request with its decision.
+///
+/// # Errors
+/// Why it can't be sent.
+pub(super) fn case<'r>(
+    router: &Router,
+    request: &'r Request,
+    refusals: &Refusals,
+    has_ipv6: bool,
+) -> Result<Case<'r>, String> {
     let dial = dial(router, request, has_ipv6)?;
     let bytes = wire::request_bytes(request)?;
     let decision = decide(router, request, Detail::Outcome);
@@ -104,7 +113,8 @@ fn send<'c, 'r>(session: &mut Session, case: &'c Case<'r>) -> io::Result<Sent<'c
     Ok(Sent { case, connection: connection.peer(), answer, arrival })
 }
 
-fn ask(connection: &mut Connection, case: &Case<'_>) -> io::Result<Option<Answer>> {
+/// Sends a request and waits for its answer; None where the connection was closed instead.
+pub(super) fn ask(connection: &mut Connection, case: &Case<'_>) -> io::Result<Option<Answer>> {
     connection.ask(&case.bytes, case.request.method == "HEAD").map_err(|e| {
         let request = case.request;
         let about = format!("request {} ({} {}{})", request.id, request.method, request.authority, request.path);
@@ -145,6 +155,7 @@ fn draw_all(session: &mut Session, cases: &[Case<'_>], draws: u32) -> io::Result
             route_config: decision.route_config.clone().unwrap_or_default(),
             virtual_host: decision.virtual_host.clone().unwrap_or_default(),
             route_index: decision.route_index,
+            drawn: shares::Drawn::Targets,
             ways,
             fit: None,
             agrees: true,
@@ -159,7 +170,7 @@ fn draw_all(session: &mut Session, cases: &[Case<'_>], draws: u32) -> io::Result
 }
 
 /// What decides the shares: the route, else the filter chain.
-fn place(found: Found) -> Found {
+pub(super) fn place(found: Found) -> Found {
     match found {
         // One route configuration may serve several listeners; its routes have their shares everywhere.
         Found::Http { chain: _, listener: _, end: end @ HttpEnd::Route { .. } } => {

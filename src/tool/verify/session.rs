@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::back_end::{ARRIVAL_HEADER, BackEnd};
 use super::bootstrap;
+use super::pods::PodSockets;
 use super::process::Process;
 use super::program::Program;
 use super::wire::{self, Answer, Head};
@@ -46,6 +47,9 @@ pub(super) struct HttpLine {
     pub cluster: Option<String>,
     /// The mark of the endpoint.
     pub endpoint: Option<String>,
+    /// How often the request was sent to an endpoint.
+    #[serde(default)]
+    pub attempts: Option<u32>,
 }
 
 /// A line of the access log of a listener.
@@ -96,11 +100,24 @@ impl Session {
     /// # Errors
     /// No place for files, or Envoy doesn't start.
     pub(super) fn start(program: &Program, exported: &Value, router: &Router, has_ipv6: bool) -> io::Result<Session> {
+        Session::start_before(program, exported, router, has_ipv6, None)
+    }
+
+    /// The same before pods that behave as supposed, where there are some: then timeouts and delays are those of the table.
+    ///
+    /// # Errors
+    /// As [`Session::start`].
+    pub(super) fn start_before(
+        program: &Program,
+        exported: &Value,
+        router: &Router,
+        has_ipv6: bool,
+        pods: Option<&PodSockets>,
+    ) -> io::Result<Session> {
         let mut process = Process::prepare(program)?;
         let folder = process.folder().to_path_buf();
-        for file in
-            bootstrap::files(exported, bootstrap::Site { router, folder: &folder, envoy: program.minor(), has_ipv6 })
-        {
+        let site = bootstrap::Site { router, folder: &folder, envoy: program.minor(), has_ipv6, pods };
+        for file in bootstrap::files(exported, site) {
             std::fs::write(folder.join(&file.name), serde_json::to_vec(&file.content)?)?;
         }
         let back_end = BackEnd::start(&folder.join(bootstrap::BACK_END_SOCKET))?;

@@ -21,6 +21,28 @@ pub(crate) struct Way {
     pub count: u64,
 }
 
+/// What was drawn again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Drawn {
+    /// Where a request goes.
+    Targets,
+    /// How it ends, before pods that behave as supposed.
+    Ends,
+    /// How many attempts it takes there.
+    Attempts,
+}
+
+impl Drawn {
+    /// In JSON.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Drawn::Targets => "targets",
+            Drawn::Ends => "ends",
+            Drawn::Attempts => "attempts",
+        }
+    }
+}
+
 /// The draws of one route, or of one TCP listener.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ShareTest {
@@ -30,6 +52,7 @@ pub(crate) struct ShareTest {
     /// Empty for TCP.
     pub virtual_host: SmolStr,
     pub route_index: Option<u32>,
+    pub drawn: Drawn,
     pub ways: Vec<Way>,
     /// None where there are too few draws for a test.
     pub fit: Option<Fit>,
@@ -45,15 +68,7 @@ const ANSWERED: &str = "answered by the proxy";
 /// The ways a request can end, if there are several.
 pub(super) fn ways(decision: &Decision) -> Option<Vec<Way>> {
     let mut ways: Vec<Way> = Vec::new();
-    let mut add = |name: String, share: f64| {
-        if share <= 0.0 {
-            return;
-        }
-        match ways.iter_mut().find(|w| w.name == name) {
-            Some(way) => way.share += share,
-            None => ways.push(Way { name, share, count: 0 }),
-        }
-    };
+    let mut add = |name: String, share: f64| expect(&mut ways, name, share);
     let fault = decision.fault_share.min(1.0);
     add(FAULT.to_owned(), fault);
     if decision.clusters.is_empty() {
@@ -67,6 +82,17 @@ pub(super) fn ways(decision: &Decision) -> Option<Vec<Way>> {
     (ways.len() > 1).then_some(ways)
 }
 
+/// Adds to the probability of a way.
+pub(super) fn expect(ways: &mut Vec<Way>, name: String, share: f64) {
+    if share <= 0.0 {
+        return;
+    }
+    match ways.iter_mut().find(|w| w.name == name) {
+        Some(way) => way.share += share,
+        None => ways.push(Way { name, share, count: 0 }),
+    }
+}
+
 /// Counts one draw.
 pub(super) fn count(ways: &mut Vec<Way>, target: &Target) {
     let name = match (&target.cluster, target.flags.as_str()) {
@@ -75,6 +101,11 @@ pub(super) fn count(ways: &mut Vec<Way>, target: &Target) {
         (None, _) => ANSWERED,
         (Some(cluster), _) => cluster,
     };
+    seen(ways, name);
+}
+
+/// Counts one draw of this name.
+pub(super) fn seen(ways: &mut Vec<Way>, name: &str) {
     match ways.iter_mut().find(|w| w.name == name) {
         Some(way) => way.count += 1,
         None => ways.push(Way { name: name.to_owned(), share: 0.0, count: 1 }),

@@ -3,9 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::CumulativeTable;
-use crate::envoy::balance::{Maglev, RingHash, RoundRobin};
-use crate::envoy::cluster_state::{ClusterState, priority_loads};
-use crate::envoy::table::{Cluster, ClusterName, Endpoint, LbPolicy, RouteTable};
+use crate::envoy::balance::RoundRobin;
+use crate::envoy::cluster_state::{ClusterState, Consistent, endpoint_shares, hash_key, priority_loads, takes_hashes};
+use crate::envoy::table::{ClusterName, Endpoint, LbPolicy, RouteTable};
 
 /// The endpoints of one cluster with the share each gets.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,67 +43,12 @@ struct Hashing {
     priorities: Vec<(u64, Vec<u32>, Consistent)>,
 }
 
-enum Consistent {
-    /// There is one endpoint, which has every hash.
-    One,
-    Ring(RingHash),
-    Maglev(Maglev),
-}
-
-impl Consistent {
-    /// None for policies that take no hash.
-    fn new(lb: LbPolicy, endpoints: &[&Endpoint]) -> Option<Consistent> {
-        if let (true, [one]) = (takes_hashes(lb), endpoints)
-            && one.weight > 0
-        {
-            return Some(Consistent::One);
-        }
-        let hosts = || -> Vec<(String, u32)> { endpoints.iter().map(|e| (hash_key(e), e.weight)).collect() };
-        match lb {
-            LbPolicy::RingHash { minimum_ring_size } => {
-                let least = minimum_ring_size.unwrap_or(RingHash::DEFAULT_MIN_SIZE);
-                let ring = RingHash::new(&hosts(), least, RingHash::DEFAULT_MAX_SIZE);
-                Some(Consistent::Ring(ring))
-            }
-            LbPolicy::Maglev { table_size } => {
-                Some(Consistent::Maglev(Maglev::new(&hosts(), table_size.unwrap_or(Maglev::DEFAULT_TABLE_SIZE))))
-            }
-            LbPolicy::RoundRobin | LbPolicy::LeastRequest | LbPolicy::Random | LbPolicy::ClusterProvided => None,
-        }
-    }
-
-    fn pick(&self, hash: u64) -> usize {
-        match self {
-            Consistent::One => 0,
-            Consistent::Ring(ring) => ring.pick(hash, 0),
-            Consistent::Maglev(table) => table.pick(hash, 0),
-        }
-    }
-
-    fn shares(&self) -> Vec<f64> {
-        match self {
-            Consistent::One => vec![1.0],
-            Consistent::Ring(ring) => ring.endpoint_shares(),
-            Consistent::Maglev(table) => table.endpoint_shares(),
-        }
-    }
-}
-
-/// What a host is known by on a ring (10.4).
-fn hash_key(e: &Endpoint) -> String {
-    if e.address.contains(':') { format!("[{}]:{}", e.address, e.port) } else { format!("{}:{}", e.address, e.port) }
-}
-
-fn takes_hashes(lb: LbPolicy) -> bool {
-    matches!(lb, LbPolicy::RingHash { .. } | LbPolicy::Maglev { .. })
-}
-
 impl Hashing {
     /// The endpoint of requests with this hash.
     fn of_hash(&self, hash: u64) -> Option<u32> {
         let x = 1 + hash % 100;
         let (_, members, consistent) = self.priorities.iter().find(|(up_to, _, _)| x <= *up_to)?;
-        members.get(consistent.pick(hash)).copied()
+        members.get(consistent.pick(hash, 0)).copied()
     }
 }
 
@@ -159,7 +104,7 @@ pub(super) fn endpoint_plan(
         let members: Vec<&Endpoint> = cluster.endpoints.iter().filter(|e| load.takes(e)).collect();
         let consistent = Consistent::new(cluster.lb, &members);
         let part = crate::traffic::stats::as_f64(load.percent) / 100.0;
-        let shares = consistent.as_ref().map_or_else(|| shares(cluster, &members), Consistent::shares);
+        let shares = consistent.as_ref().map_or_else(|| endpoint_shares(cluster, &members), Consistent::shares);
         let first = plan.names.len();
         plan.names.extend(members.iter().map(ToString::to_string));
         plan.addresses.extend(members.iter().map(|e| hash_key(e)));
@@ -181,13 +126,6 @@ pub(super) fn endpoint_plan(
     let hashing = Hashing { priorities };
     let found = hashes.iter().map(|hash| hashing.of_hash(*hash)).collect();
     (plan, found)
-}
-
-/// Shares of one priority's endpoints where no hash is taken. Random ignores their weights (10.9).
-fn shares(cluster: &Cluster, endpoints: &[&Endpoint]) -> Vec<f64> {
-    let weights: Vec<u32> =
-        endpoints.iter().map(|e| if cluster.lb == LbPolicy::Random { 1 } else { e.weight }).collect();
-    RoundRobin::endpoint_shares(&weights)
 }
 
 /// How many of `total` requests each endpoint gets in turn: whole rounds by weight, then the rest in Envoy's order.
@@ -227,6 +165,7 @@ mod tests {
     use super::*;
     use crate::envoy::proxy::ProxyKind;
     use crate::envoy::router::testing::{cluster, table};
+    use crate::envoy::table::Cluster;
 
     #[test]
     fn in_turn_gives_every_request_to_somebody() {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use smol_str::SmolStr;
 
+use super::decode_assumption::assumptions;
 use super::decode_stream::stream;
 use super::fields::{Fields, Reader, nearest};
 use super::{FlagSetting, Scenario, ScenarioIstio, ScenarioPod, ScenarioProxy};
@@ -24,6 +25,7 @@ const SCENARIO: &[&str] = &[
     "proxies",
     "pods",
     "streams",
+    "suppose",
     "tests",
     "properties",
     "istio",
@@ -76,6 +78,9 @@ fn top(r: &mut Reader<'_>, root: &Node<'_>, s: &mut Scenario) {
     s.has_no_pods = f.get("pods").and_then(|(node, _)| node.as_seq()).is_some_and(<[_]>::is_empty);
     each(r, &f, "pods", |r, node, path| s.pods.extend(pod(r, node, path)));
     each(r, &f, "streams", |r, node, path| s.streams.extend(stream(r, node, path)));
+    if let Some((node, path)) = f.get("suppose") {
+        assumptions(r, node, &path, s.suppose.get_or_insert_default());
+    }
     unique(r, s.proxies.iter().map(|p| (p.name.clone(), p.at)), "proxy");
     unique(r, s.streams.iter().map(|p| (p.name.clone(), p.at)), "stream");
     for stream in &s.streams {

@@ -1,9 +1,11 @@
-//! scenario.yaml: manifests, proxies, pods and streams that belong together (section 4 of the command line's contract).
+//! scenario.yaml: manifests, proxies, pods, streams and assumptions that belong together (section 4 of the command line's contract).
 //!
 //! In: the text of the file. Out: a [`Scenario`], or findings about everything that is wrong with it, each with its place.
 //! How a run works is not known here: streams are described, not made.
 
+mod assumption;
 mod decode;
+mod decode_assumption;
 mod decode_stream;
 mod decode_template;
 mod decode_variable;
@@ -11,7 +13,9 @@ pub(crate) mod fields;
 mod quantity;
 mod stream;
 
+pub(crate) use assumption::{Assumption, Failure, FailureKind, Target};
 pub(crate) use decode::decode;
+pub(crate) use decode_assumption::decode_assumptions;
 pub(crate) use decode_template::placeholders;
 #[cfg(feature = "cli")]
 pub(crate) use quantity::{parse_rate, parse_seconds, parse_share};
@@ -42,6 +46,8 @@ pub(crate) struct Scenario {
     /// It says that there are none: an empty list.
     pub has_no_pods: bool,
     pub streams: Vec<Stream>,
+    /// What is supposed of pods (`suppose`); None: nothing is said, not even that all is well.
+    pub suppose: Option<Vec<Assumption>>,
     /// `tests` is present.
     pub has_tests: bool,
     /// Which Istio it is about.

@@ -2,6 +2,8 @@
 
 use super::{Finished, SimulateArgs};
 use crate::analysis::compare::StreamChange;
+use crate::analysis::policy::Rule;
+use crate::envoy::words;
 use crate::tool::cli::fail_on::{Condition, What};
 use crate::tool::cli::output;
 
@@ -18,6 +20,7 @@ pub(super) fn judged(args: &SimulateArgs, finished: &Finished) -> bool {
     for condition in &args.fail_on {
         let (failed, what) = match condition.what {
             What::Policy => (policies(finished), "settings that have other values than before"),
+            What::Failed | What::Amplified => (rules(finished, condition), "rules whose requests are"),
             _ => (streams(finished, condition), "streams whose requests are"),
         };
         held |= !failed.is_empty();
@@ -41,7 +44,7 @@ fn streams(finished: &Finished, condition: &Condition) -> Vec<String> {
         let change = finished.against.as_ref().and_then(|a| a.changes.get(i));
         let share = match condition.what {
             What::Counted(counted) => s.counted(counted).expected_share,
-            What::Changed | What::Policy => change.map_or(0.0, StreamChange::changed),
+            What::Changed | What::Policy | What::Failed | What::Amplified => change.map_or(0.0, StreamChange::changed),
         };
         if condition.holds(share) {
             let percent = crate::envoy::words::percent(share);
@@ -52,6 +55,30 @@ fn streams(finished: &Finished, condition: &Condition) -> Vec<String> {
     }
     failed.sort_by(|a, b| b.0.total_cmp(&a.0));
     failed.into_iter().map(|(_, text)| text).collect()
+}
+
+/// Rules under the assumptions about pods, the worst first.
+fn rules(finished: &Finished, condition: &Condition) -> Vec<String> {
+    let value = |rule: &Rule| match condition.what {
+        What::Failed => 1.0 - rule.consequences.success,
+        _ => rule.amplification(),
+    };
+    let mut failed: Vec<(f64, &Rule)> = finished.rules.iter().flatten().map(|rule| (value(rule), rule)).collect();
+    failed.retain(|(value, _)| condition.holds(*value));
+    failed.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let told = |(value, rule): (f64, &Rule)| {
+        let (title, place) =
+            (rule.title(), rule.source.as_ref().map(|s| words::place(s.at, &finished.workspace.sources)));
+        let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
+        match condition.what {
+            What::Failed => {
+                let success = words::percent(rule.consequences.success);
+                format!("{success} of the requests of `{title}` succeed, as is assumed of its pods{place}")
+            }
+            _ => format!("a destination of `{title}` gets {value:.3} attempts for each of its requests{place}"),
+        }
+    };
+    failed.into_iter().map(told).collect()
 }
 
 /// One line for each setting, whatever number of proxies sees it.

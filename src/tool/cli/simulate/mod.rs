@@ -17,9 +17,11 @@ use task::{Done, Task};
 use super::common::{CommonArgs, LengthArgs};
 use super::exit::Exit;
 use super::fail_on::What;
+use super::suppose::{LoadArgs, SupposeArgs};
 use super::{fail_on, input, output, progress};
 use crate::analysis::compare::limits::{self, Limit};
 use crate::analysis::compare::{HostChange, LogResult, TableChange, WhatIf};
+use crate::analysis::policy::Rule;
 use crate::parallel;
 use crate::tool::files;
 use crate::tool::report::simulate::{Results, Show, to_csv, to_json, to_text};
@@ -34,6 +36,7 @@ Examples:
   towtank simulate manifests/ --against in-force/ --fail-on 'blackholed>1%,unmatched'
   towtank simulate scenarios/canary-90-10 --count 1e6 --seed 7
   towtank simulate manifests/ --requests access.log.gz
+  towtank simulate manifests/ --suppose 'v2:errors=5%,latency=300ms' --fail-on 'success<99.5%'
 
 Ctrl-C stops counting: what was counted until then is reported and marked as partial. A second one ends at once.
 
@@ -87,7 +90,8 @@ pub(super) struct SimulateArgs {
 
     /// Exit with 1 where a stream has such requests: lost (also called blackholed), unmatched, passthrough, and with
     /// --against also changed, each with an optional threshold as in `lost>1%`, judged by expected shares; and with --against
-    /// `policy`, where timeouts, retries, limits, mirrors or TLS have other values than before
+    /// `policy`, where timeouts, retries, limits, mirrors or TLS have other values than before; with --suppose also
+    /// `success<99.5%` and `amplification>1.5`, where a rule's requests fail or a destination's load is multiplied
     #[arg(long, value_name = "WHAT[>SHARE],...", value_delimiter = ',', value_parser = fail_on::parse, help_heading = JUDGEMENT)]
     fail_on: Vec<fail_on::Condition>,
 
@@ -114,6 +118,12 @@ pub(super) struct SimulateArgs {
     /// Whether long runs show how far they are; auto: on a terminal
     #[arg(long, value_enum, default_value_t = progress::When::Auto, help_heading = REPORT)]
     progress: progress::When,
+
+    #[command(flatten)]
+    suppose: SupposeArgs,
+
+    #[command(flatten)]
+    load: LoadArgs,
 
     #[command(flatten)]
     length: LengthArgs,
@@ -162,6 +172,8 @@ struct Finished {
     streams: Vec<StreamSummary>,
     against: Option<WhatIf>,
     log: Option<LogResult>,
+    /// What follows from assumptions about pods, rule by rule; None: nobody asked.
+    rules: Option<Vec<Rule>>,
     /// What is not modelled, on both sides.
     limits: Vec<Limit>,
     /// The inputs again, for what `check` would say of them.
@@ -219,7 +231,7 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
         match pool.install(|| task.run(access_log.as_mut())) {
             // Stopped before it began.
             Ok(None) => {}
-            Ok(Some(Done { streams, against, log })) => {
+            Ok(Some(Done { streams, against, log, rules })) => {
                 let limits = match &older {
                     Some(older) => limits::compared(&older.not_modelled, &workspace.not_modelled),
                     None => limits::limits(&workspace.not_modelled),
@@ -231,6 +243,7 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
                     streams,
                     against,
                     log,
+                    rules,
                     limits,
                     assumed,
                     inputs,
@@ -274,6 +287,12 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
             ));
             exit = exit.max(Exit::Unusable);
         }
+        let of_rules = args.fail_on.iter().any(|c| matches!(c.what, What::Failed | What::Amplified));
+        if of_rules && f.rules.as_ref().is_none_or(Vec::is_empty) {
+            let why = if f.rules.is_none() { "--suppose says how pods behave" } else { "no rule is concerned" };
+            output::message(&format!("error: {}nothing to judge by success or amplification: {why}", prefix(f)));
+            exit = exit.max(Exit::Unusable);
+        }
         if judge::judged(args, f) {
             exit = exit.max(Exit::No);
         }
@@ -297,6 +316,7 @@ impl Finished {
             istio: self.istio.as_deref(),
             assumed: &self.assumed,
             partly_assumed: matches!(self.workspace.assumed.pods, AssumedPods::Namespaces(_)),
+            rules: self.rules.as_deref(),
             limits: &self.limits,
             ..results
         }

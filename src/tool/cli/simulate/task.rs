@@ -9,13 +9,15 @@ use smol_str::SmolStr;
 
 use super::SimulateArgs;
 use crate::analysis::compare::{LogResult, WhatIf, logged};
+use crate::analysis::policy::{Rule, of_streams};
 use crate::istio::clients::{Class, PointsOfView};
+use crate::manifest::source::SourceMap;
 use crate::tool::cli::{input, output, progress};
 use crate::traffic::recorded::{self, Log};
 use crate::traffic::replay::{
     self, Lenses, Override, Pair, Progress, Recorded, Settings, Simulation, Sorted, StreamSummary,
 };
-use crate::traffic::scenario::Detect;
+use crate::traffic::scenario::{Detect, Scenario};
 use crate::traffic::workspace::Workspace;
 
 /// What is to be done with one mesh.
@@ -32,6 +34,8 @@ pub(super) struct Done {
     pub streams: Vec<StreamSummary>,
     pub against: Option<WhatIf>,
     pub log: Option<LogResult>,
+    /// What follows from assumptions about pods, rule by rule; None: nobody asked.
+    pub rules: Option<Vec<Rule>>,
 }
 
 impl Task<'_> {
@@ -51,17 +55,20 @@ impl Task<'_> {
                 return Ok(None);
             }
             self.tell_unused(&simulation);
+            let rules = self.supposed(&simulation, scenario.zip(author.map(|w| &w.sources)))?;
             let streams = self.counted(&simulation);
+            let rules = rules.map(|rules| rules(&streams));
             if let Some(log) = access_log {
                 let stop = || self.watch.stopped();
                 simulation
                     .access_log(self.args.common.seed, stop, log)
                     .with_context(|| super::access_log_name(self.args))?;
             }
-            return Ok(Some(Done { streams, against: None, log: None }));
+            return Ok(Some(Done { streams, against: None, log: None, rules }));
         };
         let pair = Pair::prepare(&older.mesh, &self.workspace.mesh, &points, scenario, &settings)?;
-        Ok((!self.watch.stopped()).then(|| self.pair(&pair)))
+        let rules = self.supposed(&pair.now, scenario.zip(author.map(|w| &w.sources)))?;
+        Ok((!self.watch.stopped()).then(|| self.pair(&pair, rules)))
     }
 
     fn settings(&self) -> anyhow::Result<Settings> {
@@ -118,6 +125,25 @@ impl Task<'_> {
         }
     }
 
+    /// How to find what follows from assumptions for a run's streams; None: nobody asks.
+    ///
+    /// # Errors
+    /// Assumptions that can't be read, and those about nothing that the tables have.
+    fn supposed<'s>(
+        &self,
+        simulation: &'s Simulation,
+        scenario: Option<(&Scenario, &SourceMap)>,
+    ) -> anyhow::Result<Option<impl Fn(&[StreamSummary]) -> Vec<Rule> + use<'s>>> {
+        let args = &self.args.suppose;
+        let asked = args.is_asked(scenario.map(|(scenario, _)| scenario)) || self.args.load.concurrency.is_some();
+        if !asked {
+            return Ok(None);
+        }
+        let assumptions = args.assumptions(scenario, simulation.views.iter().map(|v| v.table()))?;
+        let load = self.args.load.load(self.args.rate, self.args.common.seed);
+        Ok(Some(move |streams: &[StreamSummary]| of_streams(&simulation.views, streams, &assumptions, &load)))
+    }
+
     fn counted(&self, simulation: &Simulation) -> Vec<StreamSummary> {
         if self.args.exact {
             return simulation.exact();
@@ -129,10 +155,11 @@ impl Task<'_> {
     }
 
     /// The same requests through both meshes.
-    fn pair(&self, pair: &Pair) -> Done {
+    fn pair(&self, pair: &Pair, rules: Option<impl Fn(&[StreamSummary]) -> Vec<Rule>>) -> Done {
         let streams = self.counted(&pair.now);
         let before = self.counted(&pair.before);
-        Done { streams, against: Some(WhatIf::new(pair, before)), log: None }
+        let rules = rules.map(|rules| rules(&streams));
+        Done { streams, against: Some(WhatIf::new(pair, before)), log: None, rules }
     }
 
     fn log(&self, path: &Path, settings: &Settings) -> anyhow::Result<Option<Done>> {
@@ -152,11 +179,14 @@ impl Task<'_> {
             Recorded::One(simulation) => (simulation, None),
             Recorded::Two(pair) => (&pair.now, Some(WhatIf::new(pair, self.drawn(&pair.before)))),
         };
+        let scenario = self.workspace.scenario.as_ref().map(|s| (s, &self.workspace.sources));
+        let rules = self.supposed(now, scenario)?;
         let mut streams = self.drawn(now);
+        let rules = rules.map(|rules| rules(&streams));
         let partial = self.watch.stopped();
         streams.iter_mut().for_each(|s| s.partial |= partial);
         let log = LogResult { name, format: log.format(), changes: changes(now, &sorted), sorted };
-        Ok(Some(Done { streams, against, log: Some(log) }))
+        Ok(Some(Done { streams, against, log: Some(log), rules }))
     }
 
     /// What was read is drawn to its end, even where reading was stopped.

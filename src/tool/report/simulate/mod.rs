@@ -10,6 +10,7 @@ pub(crate) use table::{Show, to_text};
 
 use crate::analysis::compare::limits::Limit;
 use crate::analysis::compare::{LogResult, WhatIf};
+use crate::analysis::policy::Rule;
 use crate::envoy::decision::Outcome;
 use crate::manifest::source::SourceMap;
 use crate::traffic::replay::{StreamSummary, totals};
@@ -35,6 +36,8 @@ pub(crate) struct Results<'a> {
     pub partly_assumed: bool,
     /// All streams together.
     pub totals: StreamSummary,
+    /// What follows from assumptions about pods, rule by rule; None: nobody asked.
+    pub rules: Option<&'a [Rule]>,
     /// Objects that are not modelled and could change what is said.
     pub limits: &'a [Limit],
     pub sources: &'a SourceMap,
@@ -59,6 +62,7 @@ impl<'a> Results<'a> {
             assumed: &[],
             partly_assumed: false,
             totals: totals(streams),
+            rules: None,
             limits: &[],
             sources,
         }

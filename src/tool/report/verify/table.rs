@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::envoy::request::Request;
 use crate::tool::report::style::{Style, paint};
 use crate::tool::report::visible::Lines as _;
-use crate::tool::verify::{DifferingRequest, ProxyResult, ShareTest, Sums};
+use crate::tool::verify::{DifferingRequest, Drawn, ProxyResult, ShareTest, Sums};
 
 /// How to show it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -116,11 +116,16 @@ fn shares(out: &mut String, test: &ShareTest, view: View) {
     let style = if test.agrees { Style::Plain } else { Style::Bad };
     out.say(view.color, format_args!("  {}", paint(&format!("{place}: {p}"), style, view.color)));
     let total: u64 = test.ways.iter().map(|w| w.count).sum();
+    let did = match test.drawn {
+        Drawn::Targets => "went to",
+        Drawn::Ends => "ended with",
+        Drawn::Attempts => "took this many attempts:",
+    };
     for way in &test.ways {
         let seen = 100.0 * crate::traffic::stats::share(way.count, total);
         out.say(
             view.color,
-            format_args!("    {:>6.2} % of {total} went to {}, expected {:.2} %", seen, way.name, 100.0 * way.share),
+            format_args!("    {:>6.2} % of {total} {did} {}, expected {:.2} %", seen, way.name, 100.0 * way.share),
         );
     }
 }

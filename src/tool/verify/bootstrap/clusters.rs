@@ -34,7 +34,15 @@ fn static_cluster(exported: &Value, cluster: &Cluster, assignments: &FxHashMap<&
     if text(exported, "lb_policy") == "CLUSTER_PROVIDED" {
         set(&mut out, "lb_policy", "ROUND_ROBIN");
     }
+    if site.pods.is_some() {
+        remove(&mut out, "outlier_detection");
+    }
     let back_end = super::pipe(&site.path(BACK_END_SOCKET));
+    let address = |index: usize| {
+        let endpoint = cluster.endpoints.get(index);
+        let own = site.pods.zip(endpoint).and_then(|(pods, endpoint)| pods.file(endpoint));
+        own.map_or_else(|| back_end.clone(), |file| super::pipe(&site.path(&file)))
+    };
     let mut assignment = if goes_where_it_is_told(cluster) {
         json!({"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {}}]}]})
     } else {
@@ -45,10 +53,10 @@ fn static_cluster(exported: &Value, cluster: &Cluster, assignments: &FxHashMap<&
     for group in list_mut(&mut assignment, "endpoints") {
         for endpoint in list_mut(group, "lb_endpoints") {
             set_metadata(endpoint, "endpoint", count.to_string());
-            count += 1;
             if let Some(endpoint) = endpoint.get_mut("endpoint") {
-                set(endpoint, "address", back_end.clone());
+                set(endpoint, "address", address(count));
             }
+            count += 1;
         }
     }
     set(&mut out, "load_assignment", assignment);

@@ -63,5 +63,6 @@ fn http_log(route_config: &str) -> Value {
         "cluster": "%UPSTREAM_CLUSTER_RAW%",
         "endpoint": "%METADATA(UPSTREAM_HOST:towtank:endpoint)%",
         "details": "%RESPONSE_CODE_DETAILS%",
+        "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
     }))
 }

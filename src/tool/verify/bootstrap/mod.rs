@@ -12,6 +12,9 @@
 //! | time-outs, delays | off, or a millisecond |
 //! | circuit breakers | off |
 //!
+//! Before pods that behave as supposed, each of them is a back end of its own, time-outs and delays stay as they are, and outlier
+//! detection is off.
+//!
 //! Routes, endpoints, listeners and chains get marks that the access log shows again.
 
 mod clusters;
@@ -23,6 +26,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::pods::PodSockets;
 use crate::envoy::router::{Router, Switches};
 
 /// Names of the sockets within the run's folder.
@@ -53,6 +57,8 @@ pub(super) struct Site<'a> {
     pub envoy: u32,
     /// False: the machine cannot make IPv6 sockets, not even to read an address.
     pub has_ipv6: bool,
+    /// Pods that behave as supposed: these endpoints have back ends of their own, and timeouts and delays stay.
+    pub pods: Option<&'a PodSockets>,
 }
 
 /// All files for the configuration that `routes -o envoy` exports for the router's table.
@@ -62,7 +68,7 @@ pub(super) fn files(exported: &Value, site: Site<'_>) -> Vec<File> {
     for (i, config) in list(exported, "routes").iter().enumerate() {
         let name = format!("routes-{i}.json");
         let mut config = config.clone();
-        routes::mark(&mut config);
+        routes::mark(&mut config, site.pods.is_some());
         configs.push((text(&config, "name").to_owned(), site.path(&name)));
         files.push(discovery(name, "envoy.config.route.v3.RouteConfiguration", vec![config]));
     }

@@ -4,11 +4,14 @@ use serde_json::{Value, json};
 
 use super::{list_mut, set, set_metadata};
 
-/// Gives each route its position as a mark, `VIRTUAL HOST/ROUTE`, and takes out what only makes it wait.
-pub(super) fn mark(config: &mut Value) {
+/// Gives each route its position as a mark, `VIRTUAL HOST/ROUTE`, and takes out what only makes it wait, unless `waits`.
+pub(super) fn mark(config: &mut Value, waits: bool) {
     for (v, host) in list_mut(config, "virtual_hosts").enumerate() {
         for (r, route) in list_mut(host, "routes").enumerate() {
             set_metadata(route, "route", format!("{v}/{r}"));
+            if waits {
+                continue;
+            }
             if let Some(action) = route.get_mut("route") {
                 set(action, "timeout", "0s");
                 if let Some(retry) = action.get_mut("retry_policy") {
@@ -33,7 +36,7 @@ mod tests {
              "metadata": {"filter_metadata": {"istio": {}, "towtank": {"source": {}}}}},
             {"typed_per_filter_config": {"envoy.filters.http.fault": {"delay": {"fixed_delay": "5s"}}}},
         ]}]});
-        mark(&mut config);
+        mark(&mut config, false);
         assert_eq!(
             config["virtual_hosts"][1]["routes"],
             json!([

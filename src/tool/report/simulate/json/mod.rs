@@ -1,6 +1,7 @@
 //! The results as one JSON document (`simulate -o json`; its schema is `schema/simulate.json`).
 
 mod log;
+mod policy;
 mod what_if;
 
 use super::Results;
@@ -67,6 +68,10 @@ pub(crate) fn to_json(results: &Results<'_>) -> Vec<u8> {
         match results.log {
             Some(log) => o.object("log", |o| log::log(o, log)),
             None => o.null("log"),
+        }
+        match results.rules {
+            Some(rules) => o.objects("policy", rules, |o, rule| policy::rule(o, rule, results.sources)),
+            None => o.null("policy"),
         }
         o.objects("not_modelled", results.limits, |o, l| limits::json(o, l, results.sources));
     });

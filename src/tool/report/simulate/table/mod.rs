@@ -2,6 +2,7 @@
 
 mod detection;
 mod log;
+mod policy;
 mod summary;
 mod what_if;
 
@@ -71,11 +72,13 @@ pub(crate) fn to_text(results: &Results<'_>, show: &Show) -> String {
     let several = results.streams.len() > 1;
     if let Some(what_if) = results.against {
         out.what_if(what_if);
+        out.policy();
         out.limits();
         return out.out;
     }
     if summary::is_long(results.streams) && !show.all && results.log.is_none() {
         out.summary(&telling, &plain);
+        out.policy();
         out.never_hit(Some(show.top.unwrap_or(NEVER_HIT_MAX)));
         out.limits();
         return out.out;
@@ -100,6 +103,7 @@ pub(crate) fn to_text(results: &Results<'_>, show: &Show) -> String {
         out.line("");
         out.totals();
     }
+    out.policy();
     out.never_hit(None);
     out.limits();
     out.out
