@@ -173,10 +173,10 @@ struct Completed<'a> {
 
 impl<'a> Completed<'a> {
     fn new(subject: &Subject<'a>) -> Completed<'a> {
-        let rollouts = subject.manifests.workloads.iter();
-        let named = rollouts.filter_map(|w| Some((w.meta.namespace.as_str(), w.spec.completes.as_ref()?)));
-        let by_rollouts = named.flat_map(|(namespace, completes)| {
-            completes.subsets.iter().map(move |s| (namespace, completes.destination_rule.as_str(), s.as_str()))
+        let named =
+            subject.manifests.managed().filter_map(|(id, m)| Some((id.namespace.as_str(), m.subsets.as_ref()?)));
+        let by_rollouts = named.flat_map(|(namespace, subsets)| {
+            subsets.names.iter().map(move |s| (namespace, subsets.destination_rule.as_str(), s.as_str()))
         });
         Completed { by_rollouts: by_rollouts.collect() }
     }
