@@ -5,6 +5,12 @@ use smol_str::SmolStr;
 
 use super::{Manifests, ObjectId};
 
+/// Label that Argo's controller gives pods, subsets and selectors, with a value for each version.
+pub(crate) const HASH_LABEL: &str = "rollouts-pod-template-hash";
+
+/// Annotation in which an object says which Rollout's controller writes it.
+pub(crate) const MANAGED_BY_ROLLOUT: &str = "argo-rollouts.argoproj.io/managed-by-rollouts";
+
 /// The objects that the controller of one Rollout or Canary manages.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Managed {

@@ -21,14 +21,11 @@ use super::inputs::{Existing, Inputs};
 use super::written;
 use crate::analysis::rollout::{Rollout, Step};
 use crate::manifest::diagnostic::Severity;
-use crate::manifest::kinds::ObjectId;
+use crate::manifest::kinds::{HASH_LABEL, ObjectId};
 use objects::{Hash, Pods};
 use routes::Split;
 use scale::State;
 use spec::{Spec, What};
-
-/// Label of pods, Services and subsets that tells versions apart.
-const HASH_LABEL: &str = "rollouts-pod-template-hash";
 
 /// What the step is called in which the last old pods go.
 const PODS_GONE: &str = "old pods gone";

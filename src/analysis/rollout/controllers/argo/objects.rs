@@ -3,17 +3,13 @@
 use serde_yaml::Value;
 use smol_str::SmolStr;
 
-use super::HASH_LABEL;
 use super::scale::State;
 use super::spec::{Spec, SubsetNames};
 use crate::analysis::rollout::controllers::described::Described;
 use crate::analysis::rollout::controllers::inputs::{Existing, Inputs};
 use crate::analysis::rollout::controllers::written::{self, value_of};
 use crate::manifest::diagnostic::Severity;
-use crate::manifest::kinds::{Kind, Labels};
-
-/// Says in an object whose it is.
-const MANAGED_BY: &str = "argo-rollouts.argoproj.io/managed-by-rollouts";
+use crate::manifest::kinds::{HASH_LABEL, Kind, Labels, MANAGED_BY_ROLLOUT};
 
 /// The hash of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,7 +123,7 @@ pub(super) fn selecting(service: &Existing, hash: Hash) -> Value {
 pub(super) fn with_hashes(rule: &Existing, names: &SubsetNames, rollout: &str, hashes: [Hash; 2]) -> Value {
     let mut value = rule.value.clone();
     let [stable, newest] = hashes;
-    written::set(&mut value, &["metadata", "annotations", MANAGED_BY], rollout);
+    written::set(&mut value, &["metadata", "annotations", MANAGED_BY_ROLLOUT], rollout);
     if let Some(subsets) = written::list_mut(&mut value, &["spec", "subsets"]) {
         let hash_of = |subset: &Value| match written::text(subset, &["name"]) {
             Some(name) if name == names.canary => Some(newest),

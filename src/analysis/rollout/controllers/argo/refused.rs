@@ -1,7 +1,6 @@
 //! What keeps Argo's controller from beginning, or from doing what was meant: objects and routes that a Rollout names and that
 //! are not there, and values that it refuses.
 
-use super::HASH_LABEL;
 use super::objects::Pods;
 use super::routes::{self, Split, Version};
 use super::spec::{CANARY, ISTIO, NamedVirtualService, Spec, What};
@@ -10,7 +9,7 @@ use crate::analysis::rollout::controllers::described::Described;
 use crate::analysis::rollout::controllers::inputs::{Existing, Inputs};
 use crate::analysis::rollout::controllers::written;
 use crate::manifest::diagnostic::{Finding, Severity};
-use crate::manifest::kinds::Kind;
+use crate::manifest::kinds::{HASH_LABEL, Kind};
 
 /// The VirtualServices that are named; None where one isn't there.
 pub(super) fn virtual_services(
