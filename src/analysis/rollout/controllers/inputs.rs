@@ -1,23 +1,25 @@
 //! The manifests with their texts: objects that a controller edits are written anew from what their author wrote.
 
-use std::collections::BTreeSet;
-
+use rustc_hash::FxHashMap;
 use serde_yaml::Value;
 use smol_str::SmolStr;
 
 use super::written;
 use crate::manifest::diagnostic::place::Locator;
 use crate::manifest::diagnostic::{Finding, Severity};
-use crate::manifest::kinds::{Kind, Labels, Manifests, ObjectId};
+use crate::manifest::kinds::{HASH_LABEL, Kind, Labels, Manifests, ObjectId};
 use crate::manifest::source::{Position, SourceMap};
 use crate::manifest::yaml::Node;
 
 /// What all rollouts of a run are made from, and what was found on the way.
 pub(super) struct Inputs<'s> {
-    pub(super) manifests: &'s Manifests,
     pub(super) findings: Vec<Finding>,
     sources: &'s SourceMap,
     locator: Locator<'s>,
+    places: FxHashMap<&'s ObjectId, Position>,
+    pods_of_workload: FxHashMap<&'s ObjectId, Vec<&'s ObjectId>>,
+    /// Pods and ReplicaSets with the hash of a version, by namespace.
+    hashed: FxHashMap<&'s str, Vec<(&'s Labels, &'s ObjectId)>>,
 }
 
 /// An object of the manifests, ready to be edited.
@@ -31,7 +33,27 @@ pub(super) struct Existing {
 
 impl<'s> Inputs<'s> {
     pub(super) fn new(sources: &'s SourceMap, manifests: &'s Manifests) -> Inputs<'s> {
-        Inputs { manifests, findings: Vec::new(), sources, locator: Locator::new(sources) }
+        let mut inputs = Inputs {
+            findings: Vec::new(),
+            sources,
+            locator: Locator::new(sources),
+            places: manifests.objects().map(|object| (object.id, object.at)).collect(),
+            pods_of_workload: FxHashMap::default(),
+            hashed: FxHashMap::default(),
+        };
+        for pod in &manifests.pods {
+            if let Some(workload) = &pod.spec.workload {
+                inputs.pods_of_workload.entry(workload).or_default().push(&pod.id);
+            }
+        }
+        let pods = manifests.pods.iter().map(|pod| (&pod.meta.labels, &pod.id));
+        let sets = manifests.workloads.iter().filter(|workload| workload.id.kind == Kind::ReplicaSet);
+        for (labels, id) in pods.chain(sets.map(|set| (&set.spec.labels, &set.id))) {
+            if labels.get(HASH_LABEL).is_some() {
+                inputs.hashed.entry(&id.namespace).or_default().push((labels, id));
+            }
+        }
+        inputs
     }
 
     /// The object that stands there.
@@ -42,7 +64,11 @@ impl<'s> Inputs<'s> {
     /// The object of this kind, namespace and name.
     pub(super) fn existing(&mut self, kind: Kind, namespace: &str, name: &str) -> Option<Existing> {
         let id = ObjectId { kind, namespace: SmolStr::new(namespace), name: SmolStr::new(name) };
-        let at = self.manifests.objects().find(|object| *object.id == id)?.at;
+        let at = *self.places.get(&id)?;
+        // What is assumed was written by nobody, and is not there for a controller either.
+        if !at.is_known() {
+            return None;
+        }
         let root = self.locator.object(at)?;
         let value = written::own(&root, &id);
         Some(Existing { id, at, value })
@@ -55,18 +81,14 @@ impl<'s> Inputs<'s> {
         format!("{}:{line}", self.sources.name(at.file))
     }
 
-    /// The pods of these workloads.
-    pub(super) fn pods_of(&self, workloads: &BTreeSet<ObjectId>) -> impl Iterator<Item = &'s ObjectId> {
-        let is_theirs = |pod: &Option<ObjectId>| pod.as_ref().is_some_and(|id| workloads.contains(id));
-        self.manifests.pods.iter().filter(move |pod| is_theirs(&pod.spec.workload)).map(|pod| &pod.id)
+    /// The pods that a workload stands for.
+    pub(super) fn pods_of(&self, workload: &ObjectId) -> impl Iterator<Item = &'s ObjectId> {
+        self.pods_of_workload.get(workload).into_iter().flatten().copied()
     }
 
-    /// The pods of a namespace, and ReplicaSets of such pods, that have these labels and this one with any value.
-    pub(super) fn labelled(&self, namespace: &str, labels: &Labels, key: &str) -> BTreeSet<ObjectId> {
-        let fits = |own: &Labels| labels.is_subset_of(own) && own.get(key).is_some();
-        let pods = self.manifests.pods.iter().filter(|p| p.id.namespace == namespace && fits(&p.meta.labels));
-        let sets = self.manifests.workloads.iter().filter(|w| w.id.kind == Kind::ReplicaSet);
-        let sets = sets.filter(|w| w.id.namespace == namespace && fits(&w.spec.labels));
-        pods.map(|p| p.id.clone()).chain(sets.map(|w| w.id.clone())).collect()
+    /// The pods and ReplicaSets of a namespace that have these labels, and the hash of a version. Without labels nobody's are meant.
+    pub(super) fn versions(&self, namespace: &str, labels: &Labels) -> impl Iterator<Item = &'s ObjectId> {
+        let all = self.hashed.get(namespace).into_iter().flatten();
+        all.filter(|(own, _)| !labels.is_empty() && labels.is_subset_of(own)).map(|(_, id)| *id)
     }
 }

@@ -2,11 +2,15 @@
 //! shows and where that is known from, the files it reads (all of its folder where it names none), findings, then the steps.
 //! `UPDATE_EXPECT=1` rewrites all but the head. Then the laws that hold for every step.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::{Rollout, rollouts};
 use crate::analysis::rollout::Step;
+use crate::envoy::cluster_state::ClusterState;
+use crate::envoy::table::{ClusterName, ForwardTo, RouteAction};
+use crate::istio::translate::route_table;
 use crate::manifest::diagnostic::place::Locator;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::{
@@ -14,6 +18,7 @@ use crate::manifest::kinds::{
 };
 use crate::manifest::load;
 use crate::manifest::source::SourceMap;
+use crate::traffic::workspace;
 
 /// The line of a head that names the files of a case.
 const FILES: &str = "# manifests:";
@@ -112,7 +117,8 @@ fn shown(sources: &SourceMap, found: &[Rollout], findings: &[Finding]) -> String
         let mut before: Vec<String> = Vec::new();
         for step in &rollout.steps {
             let _ = writeln!(out, "{}", step.name);
-            let now = lines_of(step);
+            let mut now = lines_of(step);
+            now.extend(lost(sources, step));
             for line in now.iter().filter(|line| !before.contains(line)) {
                 let _ = writeln!(out, "  {line}");
             }
@@ -170,6 +176,49 @@ fn lines_of(step: &Step) -> Vec<String> {
             };
             let shares: Vec<String> = destinations.iter().map(share).collect();
             out.push(format!("{} {list}[{i}]: {}", vs.id, shares.join(", ")));
+        }
+    }
+    out
+}
+
+/// Where requests, or copies of them, are lost while the step is in force over the manifests.
+fn lost(sources: &SourceMap, step: &Step) -> BTreeSet<String> {
+    let mut inputs = workspace::Inputs::default();
+    for (_, file) in sources.iter() {
+        inputs.manifests.push(inputs.sources.add(file.name.clone(), file.text.clone()));
+    }
+    for document in &step.documents {
+        let file = inputs.sources.add(document.file.as_str(), document.text.as_str());
+        inputs.manifests.push(file);
+        inputs.layers.insert(file, 1);
+    }
+    let options = workspace::Options {
+        namespace: "default".into(),
+        unknown_fields: load::UnknownFields::Error,
+        skip_invalid: true,
+        assume: workspace::Assume::AUTO,
+        map_namespaces: Vec::new(),
+        istio: workspace::Asked::default(),
+        proxies: vec!["any".to_owned()],
+    };
+    let opened = workspace::open(inputs, &options).unwrap_or_else(|refused| panic!("{:?}", refused.findings));
+    let refused = opened.findings.iter().filter(|finding| finding.is_rejection());
+    let mut out: BTreeSet<String> = refused.map(|finding| format!("refused: {}", finding.statement())).collect();
+    for proxy in &opened.proxies {
+        let table = route_table(&opened.mesh, proxy);
+        let hosts = table.route_configs.iter().flat_map(|config| &config.virtual_hosts);
+        for route in hosts.flat_map(|host| host.routes.iter()).filter(|route| !route.config_path.is_empty()) {
+            let RouteAction::Forward(forward) = &route.action else { continue };
+            let clusters: Vec<&ClusterName> = match &forward.destination {
+                ForwardTo::Cluster(one) => vec![&one.cluster],
+                ForwardTo::Weighted(all) => all.iter().map(|one| &one.destination.cluster).collect(),
+            };
+            let copies = forward.mirrors.iter().map(|mirror| &mirror.destination.cluster);
+            for cluster in clusters.into_iter().chain(copies) {
+                if let Some(cause) = ClusterState::of(&table, cluster).cause() {
+                    out.insert(format!("lost: {} {} to {cluster} ({})", route.operation, route.name, cause.id()));
+                }
+            }
         }
     }
     out

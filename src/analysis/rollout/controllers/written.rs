@@ -28,7 +28,7 @@ pub(super) fn value_of(node: &Node<'_>) -> Value {
     }
 }
 
-/// A whole object as it would be applied again: without what the cluster adds, its namespace spelt out.
+/// A whole object as it would be applied again: without what the cluster adds, its name and namespace spelt out.
 pub(super) fn own(root: &Node<'_>, id: &ObjectId) -> Value {
     let mut value = value_of(root);
     if let Some(object) = value.as_mapping_mut() {
@@ -39,6 +39,7 @@ pub(super) fn own(root: &Node<'_>, id: &ObjectId) -> Value {
             }
         }
     }
+    set(&mut value, &["metadata", "name"], id.name.as_str());
     set(&mut value, &["metadata", "namespace"], id.namespace.as_str());
     value
 }

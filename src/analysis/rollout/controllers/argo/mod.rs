@@ -21,7 +21,7 @@ use super::inputs::{Existing, Inputs};
 use super::written;
 use crate::analysis::rollout::{Rollout, Step};
 use crate::manifest::diagnostic::Severity;
-use crate::manifest::kinds::{HASH_LABEL, ObjectId};
+use crate::manifest::kinds::ObjectId;
 use objects::{Hash, Pods};
 use routes::Split;
 use scale::State;
@@ -68,11 +68,11 @@ impl Parts {
         if inputs.findings.iter().skip(before).any(|f| f.severity == Severity::Error) {
             return None;
         }
-        let own = BTreeSet::from([described.id.clone()]);
-        let mut replaced = inputs.labelled(&described.id.namespace, &pods.selector, HASH_LABEL);
-        replaced.extend(inputs.pods_of(&own).chain(inputs.pods_of(&replaced)).cloned().collect::<Vec<_>>());
-        replaced.extend(own);
-        let removed = replaced.into_iter().collect();
+        // Hashes that are there already belong to pods and ReplicaSets that the steps have anew; of sets their pods are among them.
+        let own = std::iter::once(&described.id).chain(inputs.pods_of(&described.id));
+        let replaced: BTreeSet<&ObjectId> =
+            own.chain(inputs.versions(&described.id.namespace, &pods.selector)).collect();
+        let removed = replaced.into_iter().cloned().collect();
         Some(Parts { virtual_services, destination_rule, canary_service, stable_service, pods, removed, canary_host })
     }
 }

@@ -1,7 +1,5 @@
 //! The workloads, Services and DestinationRules of a Canary.
 
-use std::collections::BTreeSet;
-
 use serde_yaml::Value;
 use smol_str::SmolStr;
 
@@ -89,8 +87,7 @@ impl Target {
         }
         let part = |key: &str| SmolStr::new(written::text(&self.value, &["metadata", key]).unwrap_or_default());
         let own = ObjectId { kind: self.kind.clone(), namespace: part("namespace"), name: part("name") };
-        let own = BTreeSet::from([own]);
-        inputs.pods_of(&own).chain(&own).cloned().collect()
+        inputs.pods_of(&own).chain([&own]).cloned().collect()
     }
 
     fn primary(&self) -> Value {
