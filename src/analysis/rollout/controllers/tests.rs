@@ -65,7 +65,7 @@ fn case(expected: PathBuf) -> Case {
 #[test]
 fn controllers_write_what_their_documentation_says() {
     let cases = cases();
-    assert!(cases.len() >= 20, "only {} cases were found", cases.len());
+    assert!(cases.len() >= 25, "only {} cases were found", cases.len());
     for case in cases {
         let (found, findings) = rollouts(&case.sources, &case.manifests);
         let got = shown(&case.sources, &found, &findings);

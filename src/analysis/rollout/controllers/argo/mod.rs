@@ -1,10 +1,12 @@
-//! Rollouts of Argo Rollouts that route by Istio: what its controller writes at each step of `strategy.canary.steps`.
+//! Rollouts of Argo Rollouts: what its controller writes at each step of `strategy.canary.steps`, where it routes by Istio or by
+//! nothing but the number of pods, and on the way of `strategy.blueGreen`.
 //!
 //! Argo gives each version of the pods a hash, puts it as label `rollouts-pod-template-hash` on them, and adds it to the
 //! selectors of the canary's and the stable Service, or to the labels of the two subsets. Then it sets the weights of the named
 //! routes, and adds and removes the routes it was told to manage. The hashes of an update are not known before it; here they are
 //! called `stable` and `canary`.
 
+mod blue_green;
 mod objects;
 mod refused;
 mod routes;
@@ -32,6 +34,9 @@ const PODS_GONE: &str = "old pods gone";
 
 /// The steps of a Rollout; none where the controller would refuse it or does something that isn't modelled.
 pub(super) fn rollout(described: &Described<'_>, inputs: &mut Inputs<'_>) -> Option<Rollout> {
+    if described.get(blue_green::BLUE_GREEN).is_some() {
+        return blue_green::rollout(described, inputs);
+    }
     let spec = spec::read(described, inputs)?;
     let parts = Parts::new(described, &spec, inputs)?;
     let not_evaluated = spec.not_evaluated(described, inputs);
@@ -68,13 +73,16 @@ impl Parts {
         if inputs.findings.iter().skip(before).any(|f| f.severity == Severity::Error) {
             return None;
         }
-        // Hashes that are there already belong to pods and ReplicaSets that the steps have anew; of sets their pods are among them.
-        let own = std::iter::once(&described.id).chain(inputs.pods_of(&described.id));
-        let replaced: BTreeSet<&ObjectId> =
-            own.chain(inputs.versions(&described.id.namespace, &pods.selector)).collect();
-        let removed = replaced.into_iter().cloned().collect();
+        let removed = replaced(described, &pods, inputs);
         Some(Parts { virtual_services, destination_rule, canary_service, stable_service, pods, removed, canary_host })
     }
+}
+
+/// The Rollout and its pods, and those of the versions that are there already: the steps have them anew.
+fn replaced(described: &Described<'_>, pods: &Pods, inputs: &Inputs<'_>) -> Vec<ObjectId> {
+    let own = std::iter::once(&described.id).chain(inputs.pods_of(&described.id));
+    let all: BTreeSet<&ObjectId> = own.chain(inputs.versions(&described.id.namespace, &pods.selector)).collect();
+    all.into_iter().cloned().collect()
 }
 
 /// What has been written so far and stays until it is written again.
@@ -127,7 +135,9 @@ impl Way<'_> {
         let spec = self.spec;
         let done = scale::done(spec);
         let last = spec.actions.len().checked_sub(1).map(|last| scale::at(spec, last));
-        if last.is_none() {
+        if last != Some(done) && spec.surge.is_some() {
+            self.advance("all new pods".into(), done);
+        } else if last.is_none() {
             // Without steps the traffic isn't moved before all pods are there, and then by the selectors alone.
             let state = State { weight: 0, canary: done.canary, stable: spec.replicas };
             self.add("all new pods".into(), state, [Hash::Stable, Hash::Canary]);
@@ -138,17 +148,23 @@ impl Way<'_> {
         self.edit(|vs, _, split| routes::remove_managed(vs, split.managed));
         let promoted = State { weight: 0, canary: spec.replicas, stable: self.written.stable };
         self.add("promoted".into(), promoted, [Hash::Canary; 2]);
+        if let [.., before, promoted] = self.steps.as_slice()
+            && before.documents == promoted.documents
+        {
+            // Nothing tells the versions apart but their pods.
+            self.steps.pop();
+        }
         if promoted.stable > 0 {
             self.then(&format!("{}s until the old pods go", spec.scale_down_delay));
             self.add(PODS_GONE.into(), State { stable: 0, ..promoted }, [Hash::Canary; 2]);
         }
     }
 
-    /// A step of the update. The last old pods go when nothing is sent to them any more.
+    /// A step of the update. The last old pods go when nothing is sent to them any more, where traffic is routed.
     fn advance(&mut self, name: SmolStr, state: State) {
         let hashes = [Hash::Stable, Hash::Canary];
         let before = self.written.stable;
-        if state.stable == 0 && before > 0 {
+        if state.stable == 0 && before > 0 && self.spec.surge.is_none() {
             self.add(name, State { stable: before, ..state }, hashes);
             self.add(PODS_GONE.into(), state, hashes);
         } else {
@@ -183,7 +199,7 @@ impl Way<'_> {
         self.written.canary_service_switched |= newest == Hash::Canary && state.canary > 0;
         let of_service = if self.written.canary_service_switched { Hash::Canary } else { Hash::Stable };
         let parts = &self.parts;
-        let mut objects = parts.pods.replica_sets(self.spec, state, hashes);
+        let mut objects = parts.pods.replica_sets(state, hashes, &self.spec.metadata);
         objects.extend(parts.canary_service.iter().map(|service| objects::selecting(service, of_service)));
         objects.extend(parts.stable_service.iter().map(|service| objects::selecting(service, stable)));
         if let (Some(rule), Some(names)) = (&parts.destination_rule, &self.spec.subsets) {

@@ -4,7 +4,7 @@ use serde_yaml::Value;
 use smol_str::SmolStr;
 
 use super::scale::State;
-use super::spec::{Spec, SubsetNames};
+use super::spec::SubsetNames;
 use crate::analysis::rollout::controllers::described::Described;
 use crate::analysis::rollout::controllers::inputs::{Existing, Inputs};
 use crate::analysis::rollout::controllers::written::{self, value_of};
@@ -82,17 +82,14 @@ impl Pods {
         written::labels(written::get(&self.template, &["metadata", "labels"]))
     }
 
-    /// The ReplicaSets of the versions that have pods. `hashes` are those of the stable version and of the newest.
-    pub(super) fn replica_sets(&self, spec: &Spec, state: State, hashes: [Hash; 2]) -> Vec<Value> {
-        let [stable, newest] = hashes;
-        let metadata = |hash: Hash| match hash {
-            _ if hash == stable => &spec.stable_metadata,
-            _ if hash == newest => &spec.canary_metadata,
-            _ => &Value::Null,
-        };
+    /// The ReplicaSets of the versions that have pods. `hashes` are those of the stable version and of the newest, `metadata` the
+    /// labels and annotations that their pods get beside.
+    pub(super) fn replica_sets(&self, state: State, hashes: [Hash; 2], metadata: &[Value; 2]) -> Vec<Value> {
+        let own =
+            |hash: Hash| hashes.iter().zip(metadata).find(|(of, _)| **of == hash).map_or(&Value::Null, |(_, m)| m);
         let sets = [(Hash::Stable, state.stable), (Hash::Canary, state.canary)];
         let sets = sets.into_iter().filter(|(_, replicas)| *replicas > 0);
-        sets.map(|(hash, replicas)| self.replica_set(hash, replicas, metadata(hash))).collect()
+        sets.map(|(hash, replicas)| self.replica_set(hash, replicas, own(hash))).collect()
     }
 
     fn replica_set(&self, hash: Hash, replicas: u32, metadata: &Value) -> Value {

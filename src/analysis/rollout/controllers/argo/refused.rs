@@ -17,6 +17,9 @@ pub(super) fn virtual_services(
     spec: &Spec,
     inputs: &mut Inputs<'_>,
 ) -> Option<Vec<Existing>> {
+    if spec.surge.is_some() {
+        return Some(Vec::new());
+    }
     let one = format!("{ISTIO}.virtualService");
     let several = format!("{ISTIO}.virtualServices");
     let error = |path: &str, message: String, hint: &str| described.finding(Severity::Error, path, message, hint);
@@ -86,35 +89,39 @@ pub(super) fn services(
     }
     names.map(|(key, name)| {
         let path = format!("{CANARY}.{key}");
-        let Some(name) = name else {
-            if spec.subsets.is_none() {
-                let message = format!("`{key}` is missing, and there is no `destinationRule` with subsets either");
-                let hint = "name a Service for each of the two versions, or a DestinationRule with two subsets";
-                inputs.findings.push(described.finding(Severity::Error, &path, message, hint));
-            }
-            return None;
-        };
-        let found = inputs.existing(Kind::Service, &described.id.namespace, name);
-        let Some(service) = &found else {
-            let message = format!("Service `{name}` is not among the manifests");
-            inputs.findings.push(described.finding(
-                Severity::Error,
-                &path,
-                message,
-                "give it too, or correct the name",
-            ));
-            return None;
-        };
-        let selector = written::labels(written::get(&service.value, &["spec", "selector"]));
-        let labels = pods.map(Pods::labels).unwrap_or_default();
-        let strange = selector.iter().find(|(key, value)| *key != HASH_LABEL && labels.get(key) != Some(value));
-        if let Some((key, value)) = strange.filter(|_| pods.is_some()) {
-            let message = format!("{} selects `{key}={value}`, which the pods of the template don't have", service.id);
-            let hint = "let it select labels of `spec.template.metadata.labels`";
+        if name.is_none() && spec.subsets.is_none() && spec.surge.is_none() {
+            let message = format!("`{key}` is missing, and there is no `destinationRule` with subsets either");
+            let hint = "name a Service for each of the two versions, or a DestinationRule with two subsets";
             inputs.findings.push(described.finding(Severity::Error, &path, message, hint));
         }
-        found
+        service(described, &path, name.as_deref()?, pods, inputs)
     })
+}
+
+/// A Service that is named; a finding where it isn't there, or not for the pods.
+pub(super) fn service(
+    described: &Described<'_>,
+    path: &str,
+    name: &str,
+    pods: Option<&Pods>,
+    inputs: &mut Inputs<'_>,
+) -> Option<Existing> {
+    let found = inputs.existing(Kind::Service, &described.id.namespace, name);
+    let Some(service) = &found else {
+        let message = format!("Service `{name}` is not among the manifests");
+        let hint = "give it too, or correct the name";
+        inputs.findings.push(described.finding(Severity::Error, path, message, hint));
+        return None;
+    };
+    let selector = written::labels(written::get(&service.value, &["spec", "selector"]));
+    let labels = pods.map(Pods::labels).unwrap_or_default();
+    let strange = selector.iter().find(|(key, value)| *key != HASH_LABEL && labels.get(key) != Some(value));
+    if let Some((key, value)) = strange.filter(|_| pods.is_some()) {
+        let message = format!("{} selects `{key}={value}`, which the pods of the template don't have", service.id);
+        let hint = "let it select labels of `spec.template.metadata.labels`";
+        inputs.findings.push(described.finding(Severity::Error, path, message, hint));
+    }
+    found
 }
 
 /// The routes that are named, and the steps.
@@ -133,6 +140,10 @@ pub(super) fn routes(described: &Described<'_>, spec: &Spec, virtual_services: &
     if described.get(&key("trafficRouting.maxTrafficWeight")).is_some() {
         let message = "`maxTrafficWeight` is refused: weights of Istio are of 100";
         error(key("trafficRouting.maxTrafficWeight"), message, "take it out; only Nginx and plugins know it");
+    }
+    let of_routing = ["scaleDownDelaySeconds", "dynamicStableScale"].map(key);
+    for key in of_routing.into_iter().filter(|key| spec.surge.is_some() && described.get(key).is_some()) {
+        error(key, "it is refused where no traffic is routed", "take it out, or give `trafficRouting`");
     }
     if spec.dynamic_stable_scale && described.get(&key("scaleDownDelaySeconds")).is_some() {
         let message = "`scaleDownDelaySeconds` is refused beside `dynamicStableScale`";
@@ -271,6 +282,10 @@ fn steps(described: &Described<'_>, spec: &Spec, path: &str, what: &What, inputs
         error(format!("{path}.setWeight"), "a weight is a whole number from 0 to 100".to_owned(), "");
     }
     match what {
+        What::SetCanaryScale(_) | What::SetHeaderRoute { .. } | What::SetMirrorRoute { .. } if spec.surge.is_some() => {
+            let message = "the step is refused where no traffic is routed".to_owned();
+            error(path.to_owned(), message, "take it out, or give `trafficRouting`");
+        }
         What::Wait(what) if what == "nothing" => {
             let hint = "give one of setWeight, setCanaryScale, setHeaderRoute, setMirrorRoute, pause, analysis, experiment or plugin";
             error(path.to_owned(), "the step does nothing that is known".to_owned(), hint);

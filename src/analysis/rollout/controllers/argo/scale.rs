@@ -37,6 +37,9 @@ pub(super) fn done(spec: &Spec) -> State {
 }
 
 fn of(spec: &Spec, weight: u32, fixed: Option<u32>, desired: u32) -> State {
+    if let Some(surge) = spec.surge {
+        return by_pods(spec.replicas, weight, surge);
+    }
     let canary = fixed.unwrap_or_else(|| at_least(spec, share(spec.replicas, desired)));
     let weight = if canary == 0 { 0 } else { weight };
     if !spec.dynamic_stable_scale {
@@ -47,8 +50,42 @@ fn of(spec: &Spec, weight: u32, fixed: Option<u32>, desired: u32) -> State {
     State { weight, canary: at_least(spec, canary), stable: at_least(spec, wanted.max(used)) }
 }
 
+/// Where nothing routes, the share of the canary is that of its pods: the numbers whose part is nearest to the weight, of so many pods
+/// as wanted or, with a surge, of one more. Of two that are as near the first one counts, and none of the versions goes without a pod
+/// unless the weight says so.
+fn by_pods(replicas: u32, weight: u32, surge: u32) -> State {
+    let (up, down) = (share(replicas, weight), share_down(replicas, weight));
+    let is_tied = |total: u32| (u64::from(total) * u64::from(weight)) % 100 == 50;
+    let may_be_none = weight == 0 || weight >= 100 || (replicas == 1 && surge == 0);
+    let may_be_down = down != 0 || may_be_none;
+    let more = replicas.saturating_add(1);
+    let options = [
+        (up < replicas || may_be_none, up, replicas),
+        (!is_tied(replicas) && may_be_down, down, replicas),
+        (surge > 0, up, more),
+        (surge > 0 && !is_tied(more) && may_be_down, down, more),
+    ];
+    // The distance from the weight, with the other option's total as the common denominator.
+    let off = |canary: u32, total: u32| (u64::from(canary) * 100).abs_diff(u64::from(weight) * u64::from(total));
+    let mut best = None;
+    for (_, canary, total) in options.into_iter().filter(|(is_allowed, ..)| *is_allowed && replicas > 0) {
+        let is_nearer = |(best, of): (u32, u32)| {
+            u128::from(off(canary, total)) * u128::from(of) < u128::from(off(best, of)) * u128::from(total)
+        };
+        if best.is_none_or(is_nearer) {
+            best = Some((canary, total));
+        }
+    }
+    let (canary, total) = best.unwrap_or((0, replicas));
+    State { weight, canary, stable: total.saturating_sub(canary) }
+}
+
+fn share_down(replicas: u32, percent: u32) -> u32 {
+    u32::try_from(u64::from(replicas) * u64::from(percent) / 100).unwrap_or(u32::MAX)
+}
+
 /// So many percent of the pods, rounded up.
-fn share(replicas: u32, percent: u32) -> u32 {
+pub(super) fn share(replicas: u32, percent: u32) -> u32 {
     let pods = (u64::from(replicas) * u64::from(percent)).div_ceil(100);
     u32::try_from(pods).unwrap_or(u32::MAX)
 }
@@ -77,8 +114,8 @@ mod tests {
             dynamic_stable_scale,
             min_pods: 1,
             scale_down_delay: 30,
-            canary_metadata: Value::Null,
-            stable_metadata: Value::Null,
+            metadata: [Value::Null, Value::Null],
+            surge: None,
             actions: actions.iter().map(action).collect(),
         }
     }
@@ -118,5 +155,26 @@ mod tests {
         }
         assert_eq!(done(&spec(10, false, &[])), state(100, 10, 10));
         assert_eq!(done(&spec(10, true, &[])), state(100, 10, 0));
+    }
+
+    /// Without routing, 10 % of ten pods are one of ten, and 15 % two of eleven: docs/features/canary.md. The others are those of the
+    /// controller's tests.
+    #[test]
+    fn without_routing_the_share_is_that_of_the_pods() {
+        for (replicas, weight, surge, canary, stable) in [
+            (10, 10, 3, 1, 9),
+            (10, 15, 3, 2, 9),
+            (10, 0, 3, 0, 10),
+            (10, 100, 3, 10, 0),
+            (10, 5, 0, 1, 9),
+            (1, 5, 1, 1, 1),
+            (1, 5, 0, 0, 1),
+            (1, 95, 1, 1, 1),
+            (3, 50, 0, 2, 1),
+            (4, 20, 1, 1, 4),
+            (0, 50, 1, 0, 0),
+        ] {
+            assert_eq!(by_pods(replicas, weight, surge), State { weight, canary, stable }, "{weight} % of {replicas}");
+        }
     }
 }

@@ -32,9 +32,10 @@ pub(super) struct Spec {
     pub(super) min_pods: u32,
     /// In seconds.
     pub(super) scale_down_delay: u32,
-    /// Labels and annotations of the pods of the versions.
-    pub(super) canary_metadata: Value,
-    pub(super) stable_metadata: Value,
+    /// Labels and annotations of the pods of the stable version and of the newest.
+    pub(super) metadata: [Value; 2],
+    /// Pods that there may be above `replicas`, where the share of a version is that of its pods; None where traffic is routed.
+    pub(super) surge: Option<u32>,
     pub(super) actions: Vec<Action>,
 }
 
@@ -126,13 +127,18 @@ impl Action {
     }
 }
 
+/// That the old version's pods aren't known.
+pub(super) fn template_of_both(described: &Described<'_>, inputs: &mut Inputs<'_>) -> String {
+    let path = if described.get("spec.template").is_some() { "spec.template" } else { "spec.workloadRef" };
+    let why = "the pods of both versions are made of it, for that of the old one is not known; their hashes, which are not \
+               known before, are called `stable` and `canary`";
+    described.not_evaluated(inputs, path, why)
+}
+
 impl Spec {
     /// What of it is not modelled, one sentence each.
     pub(super) fn not_evaluated(&self, described: &Described<'_>, inputs: &mut Inputs<'_>) -> Vec<String> {
-        let template = if described.get("spec.template").is_some() { "spec.template" } else { "spec.workloadRef" };
-        let why = "the pods of both versions are made of it, for that of the old one is not known; their hashes, which are \
-                   not known before, are called `stable` and `canary`";
-        let mut out = vec![described.not_evaluated(inputs, template, why)];
+        let mut out = vec![template_of_both(described, inputs)];
         let analysis = format!("{CANARY}.analysis");
         if described.get(&analysis).is_some() {
             out.push(described.not_evaluated(inputs, &analysis, "not evaluated: the analysis is taken to succeed"));
@@ -175,12 +181,13 @@ impl Spec {
     }
 }
 
-/// Reads a Rollout that routes by Istio. What keeps it from being modelled is among the findings; of other errors the rest is read.
+/// Reads a canary that is routed by Istio, or by nothing. What keeps it from being modelled is among the findings; of other errors the rest is read.
 pub(super) fn read(described: &Described<'_>, inputs: &mut Inputs<'_>) -> Option<Spec> {
     if let Some(why) = not_modelled(described) {
         inputs.findings.push(described.finding(Severity::Warning, why.0, why.1, ""));
         return None;
     }
+    let replicas = described.number("spec.replicas").unwrap_or(1);
     let text = |key: &str| described.text(&format!("{CANARY}.{key}"));
     let metadata = |key: &str| described.get(&format!("{CANARY}.{key}")).map_or(Value::Null, value_of);
     let subsets = described.get(&format!("{ISTIO}.destinationRule")).map(|_| {
@@ -188,7 +195,7 @@ pub(super) fn read(described: &Described<'_>, inputs: &mut Inputs<'_>) -> Option
         SubsetNames { rule: name("name"), canary: name("canarySubsetName"), stable: name("stableSubsetName") }
     });
     let spec = Spec {
-        replicas: described.number("spec.replicas").unwrap_or(1),
+        replicas,
         canary_service: text("canaryService"),
         stable_service: text("stableService"),
         virtual_services: virtual_services(described),
@@ -197,27 +204,36 @@ pub(super) fn read(described: &Described<'_>, inputs: &mut Inputs<'_>) -> Option
         dynamic_stable_scale: described.flag(&format!("{CANARY}.dynamicStableScale")),
         min_pods: described.number(&format!("{CANARY}.minPodsPerReplicaSet")).unwrap_or(1),
         scale_down_delay: described.number(&format!("{CANARY}.scaleDownDelaySeconds")).unwrap_or(DELAY_DEFAULT),
-        canary_metadata: metadata("canaryMetadata"),
-        stable_metadata: metadata("stableMetadata"),
+        metadata: [metadata("stableMetadata"), metadata("canaryMetadata")],
+        surge: described.get(&format!("{CANARY}.trafficRouting")).is_none().then(|| surge(described, replicas)),
         actions: actions(described),
     };
     Some(spec)
 }
 
 /// Why nothing is said about a Rollout, and the field that it lies in.
-fn not_modelled(described: &Described<'_>) -> Option<(&'static str, String)> {
-    if described.get("spec.strategy.blueGreen").is_some() {
-        return Some(("spec.strategy.blueGreen", "not evaluated: the strategy `blueGreen`".to_owned()));
+fn not_modelled(described: &Described<'_>) -> Option<(&'static str, &'static str)> {
+    let is_given = |path: &str| described.get(path).is_some();
+    if !is_given(CANARY) {
+        return Some(("spec.strategy", "not evaluated: there is no strategy `canary` and none `blueGreen`"));
     }
-    if described.get(CANARY).is_none() {
-        return Some(("spec.strategy", "not evaluated: there is no strategy `canary`".to_owned()));
+    if is_given("spec.strategy.canary.trafficRouting") && !is_given(ISTIO) {
+        return Some((
+            "spec.strategy.canary.trafficRouting",
+            "not evaluated: the canary is routed by something else than Istio",
+        ));
     }
-    if described.get(ISTIO).is_none() {
-        let message = "not evaluated: the canary is not routed by Istio, so its share is that of its pods";
-        return Some(("spec.strategy.canary", message.to_owned()));
+    is_given("spec.strategy.canary.pingPong")
+        .then_some(("spec.strategy.canary.pingPong", "not evaluated: `pingPong`, whose Services change places"))
+}
+
+/// `maxSurge`: a number of pods, or a part of them, rounded up.
+fn surge(described: &Described<'_>, replicas: u32) -> u32 {
+    let written = described.text(&format!("{CANARY}.maxSurge")).unwrap_or_else(|| "25%".into());
+    match written.strip_suffix('%') {
+        Some(percent) => super::scale::share(replicas, percent.trim().parse().unwrap_or(0)),
+        None => written.parse().unwrap_or(0),
     }
-    described.get(&format!("{CANARY}.pingPong"))?;
-    Some(("spec.strategy.canary.pingPong", "not evaluated: `pingPong`, whose Services change places".to_owned()))
 }
 
 fn virtual_services(described: &Described<'_>) -> Vec<NamedVirtualService> {
