@@ -26,9 +26,10 @@ impl<'s> Described<'s> {
         self.get(path).and_then(Node::to_text).filter(|text| !text.is_empty()).map(SmolStr::new)
     }
 
-    /// The whole number of a field, at least 0.
+    /// The whole number of a field, at least 0 and at most what Kubernetes takes for a number of pods.
     pub(super) fn number(&self, path: &str) -> Option<u32> {
-        self.get(path).and_then(Node::as_i64).map(|n| u32::try_from(n.max(0)).unwrap_or(u32::MAX))
+        let number = self.get(path).and_then(Node::as_i64)?.clamp(0, i32::MAX.into());
+        u32::try_from(number).ok()
     }
 
     pub(super) fn flag(&self, path: &str) -> bool {

@@ -61,6 +61,11 @@ impl<'s> Inputs<'s> {
         self.locator.object(at)
     }
 
+    /// Whether no later document gives the same object.
+    pub(super) fn is_last(&self, id: &ObjectId, at: Position) -> bool {
+        self.places.get(id) == Some(&at)
+    }
+
     /// The object of this kind, namespace and name.
     pub(super) fn existing(&mut self, kind: Kind, namespace: &str, name: &str) -> Option<Existing> {
         let id = ObjectId { kind, namespace: SmolStr::new(namespace), name: SmolStr::new(name) };

@@ -39,7 +39,8 @@ pub(crate) fn rollouts(sources: &SourceMap, manifests: &Manifests) -> (Vec<Rollo
     let mut inputs = Inputs::new(sources, manifests);
     let mut out = Vec::new();
     for (at, id) in all {
-        let Some(root) = inputs.object(at) else { continue };
+        // Of an object that is given twice the last one counts, as with all others.
+        let Some(root) = inputs.object(at).filter(|_| inputs.is_last(id, at)) else { continue };
         let described = Described { id: id.clone(), at, root };
         out.extend(match id.kind {
             Kind::Rollout => argo::rollout(&described, &mut inputs),

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use super::{Rollout, rollouts};
 use crate::analysis::rollout::Step;
@@ -18,6 +19,7 @@ use crate::manifest::kinds::{
 };
 use crate::manifest::load;
 use crate::manifest::source::SourceMap;
+use crate::manifest::yaml;
 use crate::traffic::workspace;
 
 /// The line of a head that names the files of a case.
@@ -31,6 +33,8 @@ struct Case {
     sources: SourceMap,
     manifests: Manifests,
 }
+
+static CASES: LazyLock<Vec<Case>> = LazyLock::new(cases);
 
 fn cases() -> Vec<Case> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rollouts");
@@ -64,9 +68,8 @@ fn case(expected: PathBuf) -> Case {
 
 #[test]
 fn controllers_write_what_their_documentation_says() {
-    let cases = cases();
-    assert!(cases.len() >= 25, "only {} cases were found", cases.len());
-    for case in cases {
+    assert!(CASES.len() >= 25, "only {} cases were found", CASES.len());
+    for case in CASES.iter() {
         let (found, findings) = rollouts(&case.sources, &case.manifests);
         let got = shown(&case.sources, &found, &findings);
         if std::env::var_os("UPDATE_EXPECT").is_some() {
@@ -74,7 +77,7 @@ fn controllers_write_what_their_documentation_says() {
         } else {
             assert_eq!(got, case.body, "{}", case.expected.display());
         }
-        found.iter().for_each(|rollout| hold_laws(&case, rollout));
+        found.iter().for_each(|rollout| hold_laws(case, rollout));
     }
 }
 
@@ -94,6 +97,45 @@ fn hold_laws(case: &Case, rollout: &Rollout) {
             assert_eq!(loaded.findings, [], "{place}: {}\n{}", step.name, document.text);
             let written = loaded.manifests.objects().filter(|o| o.id.kind != Kind::Pod).count();
             assert_eq!((loaded.documents, written), (1, 1), "{place}: {}\n{}", step.name, document.text);
+        }
+    }
+}
+
+/// A mistake that somebody may make in a line.
+fn broken(text: &str, line: usize, how: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let at = line % lines.len().max(1);
+    let edit = |line: &str| {
+        let (key, _) = line.split_once(':').unwrap_or((line, ""));
+        match how % 7 {
+            0 => String::new(),
+            1 => format!("{key}:"),
+            2 => format!("{key}: [1, {{a: b}}]"),
+            3 => format!("{key}: {{name: 7, replicas: -1}}"),
+            4 => format!("{key}: 99999999999"),
+            5 => format!("{key}: \"\\u0001 yes\""),
+            _ => line.replace(char::is_numeric, "7"),
+        }
+    };
+    let edited = lines.iter().enumerate().map(|(i, line)| if i == at { edit(line) } else { (*line).to_owned() });
+    edited.collect::<Vec<_>>().join("\n")
+}
+
+proptest::proptest! {
+    /// Whatever is wrong in the manifests, nothing panics, and what is written can be read.
+    #[test]
+    fn mistakes_are_survived(case in 0_usize..100, line in 0_usize..400, how in 0_usize..7) {
+        let case = &CASES[case % CASES.len()];
+        let mut sources = SourceMap::default();
+        let files: Vec<_> =
+            case.sources.iter().map(|(_, file)| sources.add(file.name.clone(), broken(&file.text, line, how))).collect();
+        let manifests = load::read(&sources, &files, &load::Options::default()).manifests;
+        let (found, findings) = rollouts(&sources, &manifests);
+        let _ = shown(&sources, &[], &findings);
+        for document in found.iter().flat_map(|rollout| &rollout.steps).flat_map(|step| &step.documents) {
+            let raw = yaml::documents(&document.text);
+            let read = raw.first().and_then(|raw| yaml::parse(raw, &yaml::Limits::default()).ok().flatten());
+            proptest::prop_assert!(raw.len() == 1 && read.is_some(), "{}", document.text);
         }
     }
 }
