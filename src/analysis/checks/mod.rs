@@ -15,6 +15,7 @@ mod checklist;
 mod conditions;
 mod conflicts;
 mod entry;
+mod managed;
 mod operators;
 mod policies;
 mod priority;

@@ -7,6 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::base::Base;
+use super::managed::Controllers;
 use super::priority::dead::Judged;
 use super::priority::effort::Effort;
 use super::refused::Refused;
@@ -28,6 +29,8 @@ pub(super) struct Subject<'a> {
     pub manifests: &'a Manifests,
     pub mesh: &'a Mesh,
     pub scenario: Option<&'a Scenario>,
+    /// What the controllers of rollouts complete.
+    pub controllers: Controllers<'a>,
     /// Services were assumed, so that nothing is known about those that are missing.
     pub assumed: bool,
     pub sources: &'a SourceMap,
@@ -76,6 +79,8 @@ pub(super) enum Known<'a> {
     Wildcard(SmolStr),
     /// `name.namespace` or `name.namespace.svc` of the service with this full name.
     HalfQualified(SmolStr),
+    /// A Service that no manifest gives, for a controller makes it.
+    Made,
     Unknown,
 }
 
@@ -126,6 +131,7 @@ impl<'a> Subject<'a> {
             sidecars: OnceLock::new(),
             clients: clients::clients(manifests, "").into_iter().filter(Client::is_known).collect(),
             namespaces: namespaces(manifests, scenario),
+            controllers: Controllers::new(manifests, &mesh.config.cluster_domain),
             manifests,
             mesh,
             scenario,
@@ -203,6 +209,7 @@ impl<'a> Subject<'a> {
         }
         match self.wildcard_hosts.most_specific(host) {
             Some(wildcard) => Known::Wildcard(wildcard.clone()),
+            None if self.controllers.make(host) => Known::Made,
             None => Known::Unknown,
         }
     }

@@ -5,6 +5,7 @@
 //! is told of one, is compared with both ends. Out: a [`Plan`]. Nothing is drawn here and nothing shown.
 
 mod accident;
+mod controllers;
 mod ground;
 mod item;
 #[cfg(test)]
@@ -20,7 +21,9 @@ mod shift;
 mod step;
 mod transition;
 mod union;
+mod yaml;
 
+pub(crate) use controllers::rollouts;
 pub(crate) use item::{Item, Station, Version, between, settle_addresses};
 pub(crate) use order::{Action, Moment, Tool, Window, place};
 pub(crate) use plan::{Back, Plan, Safe, Setting, plan};

@@ -72,6 +72,15 @@ impl<'s> Locator<'s> {
         }
     }
 
+    /// The object that stands at `at`, an item of a list where there is one; None where it cannot be read.
+    #[cfg(feature = "cli")]
+    pub(crate) fn object(&mut self, at: Position) -> Option<Node<'s>> {
+        self.parse(at);
+        let parts = self.files.get(&at.file)?;
+        let document = self.parsed.as_ref()?.document.as_ref()?;
+        Some(object_at(&document.root, offset(&parts.lines, at)).clone())
+    }
+
     /// The place at `line` and `column`, up to the end of its line.
     fn whole_line(&mut self, at: Position) -> Option<Place> {
         let lines = self.lines(at.file)?;

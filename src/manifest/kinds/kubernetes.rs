@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use smol_str::SmolStr;
 
-use super::Labels;
+use super::{Labels, Managed};
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Service {
@@ -92,17 +92,8 @@ pub(crate) struct Workload {
     pub has_template: bool,
     /// The Deployment whose template a Rollout without one of its own takes (`workloadRef.name`).
     pub template_of: Option<SmolStr>,
-    /// The subsets that a Rollout's controller completes with the hash of their pods.
-    pub completes: Option<CompletedSubsets>,
-}
-
-/// What `strategy.canary.trafficRouting.istio.destinationRule` of an Argo Rollout names.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct CompletedSubsets {
-    /// Of the Rollout's namespace.
-    pub destination_rule: SmolStr,
-    /// Canary and stable, as far as they are given.
-    pub subsets: Vec<SmolStr>,
+    /// What the controller of a Rollout writes into other objects; nothing for other kinds.
+    pub manages: Managed,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

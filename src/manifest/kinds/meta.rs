@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     DaemonSet,
     ReplicaSet,
     Rollout,
+    /// Of Flagger.
+    Canary,
     Job,
     CronJob,
     Endpoints,
@@ -52,6 +54,7 @@ impl Kind {
             Kind::DaemonSet => "DaemonSet",
             Kind::ReplicaSet => "ReplicaSet",
             Kind::Rollout => "Rollout",
+            Kind::Canary => "Canary",
             Kind::Job => "Job",
             Kind::CronJob => "CronJob",
             Kind::Endpoints => "Endpoints",

@@ -11,6 +11,7 @@ mod destination_rule;
 mod duration;
 mod gateway;
 mod kubernetes;
+mod managed;
 mod mesh_config;
 mod meta;
 mod not_modelled;
@@ -25,6 +26,7 @@ pub(crate) use common::*;
 pub(crate) use destination_rule::*;
 pub(crate) use gateway::*;
 pub(crate) use kubernetes::*;
+pub(crate) use managed::*;
 pub(crate) use mesh_config::*;
 pub(crate) use meta::*;
 pub(crate) use not_modelled::*;
@@ -53,6 +55,8 @@ pub(crate) struct Manifests {
     pub pods: Vec<Object<Pod>>,
     /// Deployments and their like, as they were written; the pods they stand for are among `pods`.
     pub workloads: Vec<Object<Workload>>,
+    /// Flagger's, as far as they tell what it manages.
+    pub canaries: Vec<Object<Managed>>,
     pub endpoint_slices: Vec<Object<EndpointSlice>>,
     pub namespaces: Vec<Object<Namespace>>,
     /// Kubernetes' Nodes, which tell by their labels where pods are.

@@ -37,6 +37,7 @@ macro_rules! every_kind {
             services,
             pods,
             workloads,
+            canaries,
             endpoint_slices,
             namespaces,
             nodes,
@@ -118,6 +119,7 @@ mod tests {
             services: _,
             pods: _,
             workloads: _,
+            canaries: _,
             endpoint_slices: _,
             namespaces: _,
             nodes: _,
@@ -138,6 +140,6 @@ mod tests {
         }
         let mut count = Count(0);
         Manifests::default().visit(&mut count);
-        assert_eq!(count.0, 16);
+        assert_eq!(count.0, 17);
     }
 }

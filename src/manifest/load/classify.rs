@@ -55,6 +55,7 @@ pub(super) fn classify(api_version: &str, kind: &str) -> Class {
         "batch" if kind == "Job" => Class::Modelled(Kind::Job),
         "batch" if kind == "CronJob" => Class::Modelled(Kind::CronJob),
         "argoproj.io" if kind == "Rollout" => Class::Modelled(Kind::Rollout),
+        "flagger.app" if kind == "Canary" => Class::Modelled(Kind::Canary),
         "discovery.k8s.io" if kind == "EndpointSlice" => Class::Modelled(Kind::EndpointSlice),
         "networking.istio.io" => {
             let modelled = NETWORKING.iter().find(|known| known.as_str() == kind);
@@ -136,6 +137,7 @@ mod tests {
             ("batch/v1", "Job", Class::Modelled(Kind::Job)),
             ("batch/v1", "CronJob", Class::Modelled(Kind::CronJob)),
             ("argoproj.io/v1alpha1", "Rollout", Class::Modelled(Kind::Rollout)),
+            ("flagger.app/v1beta1", "Canary", Class::Modelled(Kind::Canary)),
             ("discovery.k8s.io/v1", "EndpointSlice", Class::Modelled(Kind::EndpointSlice)),
             ("install.istio.io/v1alpha1", "IstioOperator", Class::IstioOperator),
             ("towtank/v1", "Scenario", Class::Own),

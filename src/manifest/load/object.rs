@@ -7,7 +7,7 @@ use super::workload;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::decode::{self, Decoder};
 use crate::manifest::kinds::{
-    DestinationRule, EndpointSlice, Gateway, Kind, KubernetesNode, Manifests, Namespace, Object, ObjectId,
+    DestinationRule, EndpointSlice, Gateway, Kind, KubernetesNode, Managed, Manifests, Namespace, Object, ObjectId,
     PeerAuthentication, Pod, RequestAuthentication, Secret, Service, ServiceEntry, ServiceRoute, Sidecar,
     VirtualService, Workload, WorkloadEntry,
 };
@@ -27,6 +27,7 @@ pub(super) enum Parsed {
     Service(Object<Service>),
     Pod(Object<Pod>),
     Workload(Object<Workload>, Vec<Object<Pod>>),
+    Canary(Object<Managed>),
     EndpointSlices(Vec<Object<EndpointSlice>>),
     Namespace(Object<Namespace>),
     Node(Object<KubernetesNode>),
@@ -53,6 +54,7 @@ impl Parsed {
                 manifests.workloads.push(object);
                 manifests.pods.extend(pods);
             }
+            Parsed::Canary(object) => manifests.canaries.push(object),
             Parsed::EndpointSlices(objects) => manifests.endpoint_slices.extend(objects),
             Parsed::Namespace(object) => manifests.namespaces.push(object),
             Parsed::Node(object) => manifests.nodes.push(object),
@@ -201,10 +203,14 @@ pub(super) fn decode(root: &Node<'_>, id: ObjectId, context: &Context<'_>, findi
         | Kind::Rollout
         | Kind::Job
         | Kind::CronJob => {
-            let spec = decode::workload(spec, &id.kind);
+            let spec = decode::workload(spec, &id);
             let workload = Object { id, meta, at, spec };
             let pods = workload::pods_of(&workload, findings);
             Parsed::Workload(workload, pods)
+        }
+        Kind::Canary => {
+            let spec = decode::canary(spec, &id.namespace);
+            Parsed::Canary(Object { id, meta, at, spec })
         }
         Kind::Endpoints => {
             let slices = decode::endpoints(root, &id.name);

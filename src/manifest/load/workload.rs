@@ -61,8 +61,8 @@ pub(super) fn resolve_templates(loaded: &mut Loaded) {
             loaded.findings.push(about(rollout, Severity::Warning, message).path("spec.workloadRef"));
             continue;
         };
-        let (replicas, completes) = (rollout.spec.replicas, rollout.spec.completes.take());
-        rollout.spec = Workload { replicas, template_of: Some(name), completes, ..deployment.clone() };
+        let (replicas, manages) = (rollout.spec.replicas, std::mem::take(&mut rollout.spec.manages));
+        rollout.spec = Workload { replicas, template_of: Some(name), manages, ..deployment.clone() };
         loaded.manifests.pods.extend(pods_of(rollout, &mut loaded.findings));
     }
 }

@@ -201,7 +201,7 @@ pub(crate) fn of_kind(kind: &Kind) -> Option<&'static Shape> {
         Kind::Endpoints => &kubernetes::ENDPOINTS,
         Kind::EndpointSlice => &kubernetes::ENDPOINT_SLICE,
         Kind::Namespace => &kubernetes::NAMESPACE,
-        Kind::Node => &kubernetes::METADATA_ONLY,
+        Kind::Node | Kind::Canary => &kubernetes::METADATA_ONLY,
         Kind::ConfigMap => &kubernetes::CONFIG_MAP,
         Kind::Other(_) => return None,
     })

@@ -33,6 +33,9 @@ pub(crate) use path::{push_index, push_key};
 pub(crate) use problem::{Problem, ProblemKind};
 pub(crate) use split::{RawDocument, documents};
 
+#[cfg(test)]
+pub(crate) use tests::json_of;
+
 use split::Format;
 
 /// How large a document may become. The size of its text is the caller's business.
@@ -67,6 +70,12 @@ pub(crate) struct Document<'a> {
     pub problems: Vec<Problem>,
     /// The comments in source order, from `#` to the end of the line. JSON has none.
     pub comments: Vec<Span>,
+}
+
+/// Whether a bare scalar means a text, the one that it is written as.
+#[cfg(feature = "cli")]
+pub(crate) fn is_text(bare: &str) -> bool {
+    scalar::resolve(bare) == scalar::Scalar::Str
 }
 
 /// Reads one document. `None` is an empty one: only comments, or the value null.

@@ -17,7 +17,7 @@ checks! {
     T402 "One destination with a weight" Info needs[VirtualServices] peers["KIA1104"];
 
     /// A destination has the weight 0, or none, beside others that have one: nothing is sent to it, and the proxy doesn't
-    /// even hear of it.
+    /// even hear of it. Not said of routes whose weights the controller of a Rollout or a Canary among the manifests sets.
     T403 "Weight 0 or missing beside others" Info needs[VirtualServices] peers[];
 
     /// A rule splits traffic between destinations, and their DestinationRule asks for consistent hashing. The destination is
@@ -45,7 +45,9 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
                 &weights,
                 report,
             );
-            zero(rule, report);
+            if !subject.controllers.set_weights(&rule.source.object) {
+                zero(rule, report);
+            }
             affinity(subject, vs, rule, report);
             mirrors(subject, vs, rule, report);
         }

@@ -16,7 +16,8 @@ checks! {
     /// the share of requests that draws this destination is answered with 503 and the flag NC.
     ///
     /// A name without a dot means a Service in the namespace of the VirtualService itself. A name with a dot is taken as it
-    /// is. A concrete host that only a wildcard ServiceEntry covers has no cluster of its own either.
+    /// is. A concrete host that only a wildcard ServiceEntry covers has no cluster of its own either. The Services that Flagger
+    /// makes for a Canary among the manifests are taken to be there.
     R101 "Destination host unknown" Error needs[VirtualServices, Services] peers["IST0101", "KIA1101"];
 
     /// A host is written as `service.namespace` or `service.namespace.svc`. Istio completes only names without a dot, so
@@ -123,6 +124,7 @@ fn destination(
             report.add(if target.is_mirror() { "R103" } else { "R101" }, object, target.path("host"), message, hint);
             return;
         }
+        Known::Made => return,
         Known::Unknown => {
             unknown(subject, vs, target, &full, report);
             return;

@@ -4,6 +4,7 @@ use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
 use super::subsets::endpoints_are_known;
+use crate::analysis::checks::managed::without_hash;
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::{Report, listed, similar};
 use crate::analysis::checks::subject::Subject;
@@ -117,12 +118,16 @@ fn services(subject: &Subject<'_>, report: &mut Report) {
         slices.iter().map(|s| (&s.meta.namespace, &s.spec.service_name)).collect();
     for o in subject.manifests.services.iter().filter(|o| !o.spec.assumed && !o.spec.selector.is_empty()) {
         let object = (&o.id, o.at);
-        let pods = subject.pods(&o.meta.namespace, &o.spec.selector);
+        let is_managed = subject.controllers.set_selector(&o.id);
+        let selector = if is_managed { without_hash(&o.spec.selector) } else { o.spec.selector.clone() };
+        let pods = subject.pods(&o.meta.namespace, &selector);
         if pods.is_empty() {
             let has_slices = sliced.contains(&(&o.meta.namespace, &o.meta.name));
             let full = subject.fqdn(&o.meta.name, &o.meta.namespace);
             let known = subject.mesh.service_index.in_namespace(&full, &o.meta.namespace);
-            if !has_slices && known.is_some_and(|s| endpoints_are_known(subject, s)) {
+            // Flagger makes the pods of its primary too.
+            let are_made = is_managed && subject.controllers.make(&full);
+            if !has_slices && !are_made && known.is_some_and(|s| endpoints_are_known(subject, s)) {
                 let message =
                     format!("no pod of namespace `{}` has the labels `{}`", o.meta.namespace, o.spec.selector);
                 let hint = "use labels that the pods carry, or deploy the pods";

@@ -1,9 +1,10 @@
 //! Subsets and DestinationRules: R106 to R110.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
 use super::resolving::{RuleHomes, clients_at, is_for};
+use crate::analysis::checks::managed::without_hash;
 use crate::analysis::checks::registry::{Input, checks};
 use crate::analysis::checks::report::{Report, counted, listed};
 use crate::analysis::checks::senders::Senders;
@@ -28,7 +29,8 @@ checks! {
     /// No endpoint of the service carries all labels of the subset: what goes to it is answered with 503 UH. The pods have
     /// to carry the service's own selector too, and live in its namespace.
     ///
-    /// An info where no rule sends anything to the subset.
+    /// An info where no rule sends anything to the subset. The hash that Argo Rollouts adds to the labels counts for nothing: only
+    /// the pods of the cluster have it.
     R108 "Subset labels match no Pod" Error needs[DestinationRules, Pods] peers["IST0173", "KIA0203"];
 
     /// A subset without labels is the whole service, under another name. Two subsets that select exactly the same pods are
@@ -44,7 +46,6 @@ checks! {
 pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
     let rules = RuleHomes::new(subject);
     let senders = Senders::new(subject);
-    let completed = Completed::new(subject);
     for vs in &subject.manifests.virtual_services {
         for target in targets(&vs.spec).into_iter().filter(|t| !t.destination.subset.is_empty()) {
             let host = subject.fqdn(&target.destination.host, &vs.meta.namespace);
@@ -58,8 +59,8 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
     for dr in &subject.manifests.destination_rules {
         let host = subject.fqdn(&dr.spec.host, &dr.meta.namespace);
         unknown_host(subject, dr, &host, report);
-        let mut selected = select(subject, dr, &host, &senders, &completed, report);
-        selected.retain(|s| !completed.are(dr, s.subset));
+        let mut selected = select(subject, dr, &host, &senders, report);
+        selected.retain(|s| !subject.controllers.complete(dr, s.subset));
         same_pods(dr, &selected, report);
     }
 }
@@ -165,28 +166,6 @@ fn unknown_host(subject: &Subject<'_>, dr: &Object<DestinationRule>, host: &str,
     }
 }
 
-/// Subsets whose labels Argo Rollouts completes with the hash of their pods.
-struct Completed<'a> {
-    /// Namespace and name of a DestinationRule, and a subset.
-    by_rollouts: FxHashSet<(&'a str, &'a str, &'a str)>,
-}
-
-impl<'a> Completed<'a> {
-    fn new(subject: &Subject<'a>) -> Completed<'a> {
-        let rollouts = subject.manifests.workloads.iter();
-        let named = rollouts.filter_map(|w| Some((w.meta.namespace.as_str(), w.spec.completes.as_ref()?)));
-        let by_rollouts = named.flat_map(|(namespace, completes)| {
-            completes.subsets.iter().map(move |s| (namespace, completes.destination_rule.as_str(), s.as_str()))
-        });
-        Completed { by_rollouts: by_rollouts.collect() }
-    }
-
-    fn are(&self, dr: &Object<DestinationRule>, subset: &Subset) -> bool {
-        dr.meta.annotations.get("argo-rollouts.argoproj.io/managed-by-rollouts").is_some()
-            || self.by_rollouts.contains(&(dr.meta.namespace.as_str(), dr.meta.name.as_str(), subset.name.as_str()))
-    }
-}
-
 /// For each subset of a rule: how many endpoints it has, of how many, and which (R108).
 struct Selected<'a> {
     subset: &'a Subset,
@@ -199,13 +178,13 @@ fn select<'a>(
     dr: &'a Object<DestinationRule>,
     host: &SmolStr,
     senders: &Senders<'_>,
-    completed: &Completed<'_>,
     report: &mut Report,
 ) -> Vec<Selected<'a>> {
     let mut out = Vec::new();
     for (index, subset) in dr.spec.subsets.iter().enumerate() {
         let path = || format!("spec.subsets[{index}]");
-        if subset.labels.is_empty() && !completed.are(dr, subset) {
+        let is_completed = subject.controllers.complete(dr, subset);
+        if subset.labels.is_empty() && !is_completed {
             let message = format!("subset `{}` has no labels, so it is the whole service", subset.name);
             let hint = "name the labels that tell these pods apart";
             report.add("R109", (&dr.id, subset.at), path(), message, hint);
@@ -217,9 +196,11 @@ fn select<'a>(
         if !endpoints_are_known(subject, service) {
             continue;
         }
-        let pods = endpoints(subject, service, &subset.labels, Health::Any);
-        let ready = endpoints(subject, service, &subset.labels, Health::Ready);
-        if ready.is_empty() && !subset.labels.is_empty() {
+        // Pods of a Rollout have a hash that only the cluster knows.
+        let labels = if is_completed { without_hash(&subset.labels) } else { subset.labels.clone() };
+        let pods = endpoints(subject, service, &labels, Health::Any);
+        let ready = endpoints(subject, service, &labels, Health::Ready);
+        if ready.is_empty() && !labels.is_empty() {
             let named = senders.of(host, &subset.name);
             let used = (!named.is_empty()).then(|| named.iter().any(|s| s.gets_requests && s.is_reached(subject)));
             let share = match used {

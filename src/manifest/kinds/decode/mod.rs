@@ -7,6 +7,7 @@
 mod destination_rule;
 mod gateway;
 mod kubernetes;
+mod managed;
 mod mesh_config;
 mod meta;
 mod security;
@@ -25,6 +26,7 @@ use crate::manifest::yaml::Node;
 pub(crate) use destination_rule::destination_rule;
 pub(crate) use gateway::gateway;
 pub(crate) use kubernetes::{endpoint_slice, endpoints, pod, service};
+pub(crate) use managed::canary;
 pub(crate) use mesh_config::mesh_config;
 pub(crate) use meta::metadata;
 pub(crate) use security::{peer_authentication, request_authentication, secret, service_route};

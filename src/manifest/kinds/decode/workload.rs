@@ -1,17 +1,18 @@
 //! Deployment, StatefulSet, DaemonSet, ReplicaSet, Rollout, Job and CronJob.
 
 use super::kubernetes::pod_spec;
-use super::{fields, given, int, labels, text};
-use crate::manifest::kinds::{CompletedSubsets, Kind, Workload};
+use super::{fields, given, int, labels, managed, text};
+use crate::manifest::kinds::{Kind, ObjectId, Workload};
 use crate::manifest::yaml::Node;
 
 /// Reads the `spec` of a workload. Where it says no number of replicas there is one; a DaemonSet always has one, for one
 /// node is all that is known. Jobs have none: their pods come and go, and are clients without being endpoints to rely on.
-pub(crate) fn workload(spec: &Node<'_>, kind: &Kind) -> Workload {
-    let is_daemon_set = *kind == Kind::DaemonSet;
-    let is_job = matches!(kind, Kind::Job | Kind::CronJob);
+pub(crate) fn workload(spec: &Node<'_>, id: &ObjectId) -> Workload {
+    let is_daemon_set = id.kind == Kind::DaemonSet;
+    let is_job = matches!(id.kind, Kind::Job | Kind::CronJob);
     let mut result = Workload { replicas: if is_job { 0 } else { 1 }, ..Workload::default() };
-    let of_job = if *kind == Kind::CronJob { given(spec, "jobTemplate").and_then(|t| given(t, "spec")) } else { None };
+    let of_job =
+        if id.kind == Kind::CronJob { given(spec, "jobTemplate").and_then(|t| given(t, "spec")) } else { None };
     let spec = of_job.unwrap_or(spec);
     for (key, value) in fields(spec) {
         match key {
@@ -25,16 +26,9 @@ pub(crate) fn workload(spec: &Node<'_>, kind: &Kind) -> Workload {
                 result.annotations = part("annotations");
                 result.template = given(value, "spec").map(pod_spec).unwrap_or_default();
             }
-            "strategy" => result.completes = completed_subsets(value),
+            "strategy" if id.kind == Kind::Rollout => result.manages = managed::by_rollout(value, &id.namespace),
             _ => {}
         }
     }
     result
-}
-
-fn completed_subsets(strategy: &Node<'_>) -> Option<CompletedSubsets> {
-    let path = ["canary", "trafficRouting", "istio", "destinationRule"];
-    let rule = path.iter().try_fold(strategy, |node, key| given(node, key))?;
-    let subsets = ["canarySubsetName", "stableSubsetName"].iter().filter_map(|key| given(rule, key)).map(text);
-    Some(CompletedSubsets { destination_rule: given(rule, "name").map(text)?, subsets: subsets.collect() })
 }

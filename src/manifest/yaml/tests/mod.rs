@@ -27,7 +27,7 @@ pub(super) fn refuse(text: &str) -> Vec<Problem> {
 }
 
 /// The tree as JSON.
-pub(super) fn json_of(node: &Node<'_>) -> serde_json::Value {
+pub(crate) fn json_of(node: &Node<'_>) -> serde_json::Value {
     match &node.value {
         Value::Null => serde_json::Value::Null,
         Value::Bool(value) => (*value).into(),
