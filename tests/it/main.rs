@@ -16,6 +16,7 @@ mod help;
 mod istio;
 mod length;
 mod log;
+mod merge;
 mod not_understood;
 mod overlays;
 mod picture;

@@ -5,6 +5,8 @@
 mod arguments;
 mod exclude;
 mod git;
+#[cfg(feature = "cli")]
+mod logs;
 mod meshes;
 mod pairs;
 mod place;
@@ -16,6 +18,8 @@ mod write;
 
 pub(crate) use arguments::Session;
 pub(crate) use exclude::Exclude;
+#[cfg(feature = "cli")]
+pub(crate) use logs::{logs, open_log};
 pub(crate) use meshes::Places;
 pub(crate) use place::Place;
 #[cfg(feature = "cli")]

@@ -100,6 +100,12 @@ impl<'de> Visitor<'de> for LineSeed<'_, 'de> {
                     logged.response_code = code;
                     continue;
                 }
+                // Other messages may have one, so it tells nothing about the line.
+                "start_time" => {
+                    let Value(value) = map.next_value()?;
+                    logged.start_time = value;
+                    continue;
+                }
                 "level" | "msg" => {
                     keys.own = keys.own.saturating_add(1);
                     map.next_value::<IgnoredAny>()?;

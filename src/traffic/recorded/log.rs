@@ -79,14 +79,15 @@ impl Log {
         if start.starts_with("\u{feff}".as_bytes()) {
             start.drain(..3);
         }
-        let (format, columns, source) = if har::looks_like_har(&start) {
+        let is_har = settings.format.map_or_else(|| har::looks_like_har(&start), |format| format == Format::Har);
+        let (format, columns, source) = if is_har {
             input.read_to_end(&mut start).map_err(explained)?;
-            (Format::Har, None, Source::Entries(har::read(name, &start)?.into_iter()))
+            (Format::Har, None, Source::Entries(har::read(name, &start, &settings)?.into_iter()))
         } else {
             // A line that is only begun says nothing, unless there is no other.
             let whole = if at_end { None } else { memchr::memrchr(b'\n', &start) };
             let format =
-                detect::format(name, start.get(..whole.unwrap_or(start.len())).unwrap_or_default(), &settings)?;
+                detect::format(name, start.get(..whole.unwrap_or(start.len())).unwrap_or_default(), at_end, &settings)?;
             let columns = if format == Format::Mapped {
                 let hint =
                     Some("write --map FIELD=NAME with a field of CSV, such as path, authority or method".to_owned());
@@ -109,6 +110,11 @@ impl Log {
         };
         let reading = Arc::new(Reading { format, settings, columns });
         Ok(Log { name: name.to_owned(), reading, source, line: 1 })
+    }
+
+    /// As it was given, for messages.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     pub(crate) fn format(&self) -> Format {
