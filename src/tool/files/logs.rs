@@ -1,7 +1,7 @@
 //! Which logs a run reads: files, what is below folders, and what fits a pattern.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
@@ -32,18 +32,18 @@ pub(crate) fn logs(given: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     Ok(out)
 }
 
-/// Opens a log.
+/// Opens a log; None: it is standard input.
 ///
 /// # Errors
 /// What the system says.
-pub(crate) fn open_log(path: &Path) -> io::Result<Box<dyn Read + Send>> {
+pub(crate) fn open_log(path: &Path) -> io::Result<Option<File>> {
     if path.as_os_str() == "-" {
-        return Ok(Box::new(io::stdin()));
+        return Ok(None);
     }
     if path.is_dir() {
         return Err(io::Error::from(io::ErrorKind::IsADirectory));
     }
-    Ok(Box::new(File::open(path)?))
+    File::open(path).map(Some)
 }
 
 fn of_pattern(text: &str) -> Result<Vec<PathBuf>, String> {

@@ -20,6 +20,7 @@ mod csv;
 mod csv_rows;
 mod detect;
 mod envoy_text;
+mod flat_json;
 mod har;
 #[cfg(test)]
 mod laws;
@@ -28,6 +29,8 @@ mod log;
 mod logged;
 mod mapped;
 mod nginx;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod servers;
 mod times;
 mod wrapping;
@@ -41,7 +44,11 @@ use smol_str::SmolStr;
 
 pub(crate) use batch::Batch;
 pub(crate) use log::Log;
-pub(crate) use times::{Window, time};
+#[cfg(feature = "cli")]
+pub(crate) use log::Seekable;
+pub(crate) use times::Window;
+#[cfg(feature = "cli")]
+pub(crate) use times::time;
 
 use crate::envoy::request::Request;
 

@@ -93,8 +93,12 @@ impl Logs {
 
 fn open(path: &Path, settings: recorded::Settings) -> anyhow::Result<Log> {
     let name = if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() };
-    let input = files::open_log(path).with_context(|| format!("--requests {name}"))?;
-    Log::open(&name, input, settings).map_err(unreadable)
+    let file = files::open_log(path).with_context(|| format!("--requests {name}"))?;
+    match file {
+        Some(file) => Log::open_file(&name, Box::new(file), settings),
+        None => Log::open(&name, Box::new(std::io::stdin()), settings),
+    }
+    .map_err(unreadable)
 }
 
 fn unreadable(error: recorded::Unreadable) -> anyhow::Error {

@@ -1,6 +1,6 @@
 //! Tallies: what parts of a log counted, with what they were counted on, as files.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -43,7 +43,7 @@ const OF_ONE_RUN: [&str; 18] = [
 ];
 
 /// Options whose values are paths, which differ between machines; what is there has a fingerprint.
-const PATHS: [&str; 3] = ["--overlay=", "--against=", "--mesh-config="];
+const PATHS: [&str; 4] = ["--overlay=", "--against=", "--mesh-config=", "--values="];
 
 /// A file with what was counted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -286,6 +286,9 @@ fn counted(tally: &mut Tally, name: &str) -> anyhow::Result<Vec<Sorted<Digest>>>
 
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    io::Read::read_to_string(&mut files::open_log(path)?, &mut text)?;
+    match files::open_log(path)? {
+        Some(mut file) => file.read_to_string(&mut text)?,
+        None => io::stdin().lock().read_to_string(&mut text)?,
+    };
     Ok(text)
 }
