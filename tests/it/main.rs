@@ -22,6 +22,8 @@ mod overlays;
 mod picture;
 mod properties;
 mod readme;
+#[cfg(unix)]
+mod render;
 mod revisions;
 mod rules;
 mod safety;

@@ -10,6 +10,7 @@ mod logs;
 mod meshes;
 mod pairs;
 mod place;
+mod render;
 #[cfg(feature = "cli")]
 mod test_files;
 mod texts;
@@ -22,6 +23,8 @@ pub(crate) use exclude::Exclude;
 pub(crate) use logs::{logs, open_log};
 pub(crate) use meshes::Places;
 pub(crate) use place::Place;
+#[cfg(feature = "cli")]
+pub(crate) use render::Render;
 #[cfg(feature = "cli")]
 pub(crate) use test_files::add_below;
 pub(crate) use texts::read_any;

@@ -7,7 +7,7 @@ use clap::{Args, Parser};
 
 use super::tally::{Merged, Tally};
 use super::{Output, SimulateArgs, share};
-use crate::tool::cli::common::{ColorArg, LengthArgs};
+use crate::tool::cli::common::{ColorArg, LengthArgs, RenderArg};
 use crate::tool::cli::exit::Exit;
 use crate::tool::cli::fail_on;
 
@@ -30,7 +30,7 @@ pub(in crate::tool::cli) struct MergeArgs {
     files: Vec<PathBuf>,
 
     /// Write one tally of all, in place of the report; `-` is standard output. The manifests are not needed for it
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["mesh", "against", "fail_on"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["mesh", "against", "fail_on", "render"])]
     tally: Option<PathBuf>,
 
     /// Where the manifests are here, if not where they were when the parts were counted (repeatable)
@@ -40,6 +40,10 @@ pub(in crate::tool::cli) struct MergeArgs {
     /// The same of the manifests of before (repeatable)
     #[arg(long, value_name = "PATH")]
     against: Vec<PathBuf>,
+
+    /// auto runs what renders the manifests, which tallies of a run with --render auto need; they alone cannot ask for it
+    #[arg(long, value_enum, default_value_t = RenderArg::Never)]
+    render: RenderArg,
 
     /// Share of the logs' lines that may be unreadable; more of them are an error
     #[arg(long, value_name = "SHARE", value_parser = share, default_value = "1%")]
@@ -120,6 +124,12 @@ impl MergeArgs {
         if args.tally.is_some() || args.access_log.is_some() || args.requests.len() != 1 {
             anyhow::bail!("the tallies have options that no tally has: --tally, --access-log or --requests");
         }
+        if args.common.render == RenderArg::Auto && self.render == RenderArg::Never {
+            anyhow::bail!(
+                "the parts were counted with --render auto, which runs programs: give --render auto to merge as well"
+            );
+        }
+        args.common.render = self.render;
         args.requests.clear();
         (args.max_bad, args.fail_on, args.output) = (self.max_bad, self.fail_on.clone(), self.output);
         (args.width, args.length) = (self.width, self.length.clone());
