@@ -27,6 +27,8 @@ mod render;
 mod revisions;
 mod rules;
 mod safety;
+#[cfg(unix)]
+mod scale;
 mod scenarios;
 
 mod schemas;
