@@ -284,7 +284,7 @@ impl Mesh {
         let meshes = (&self.workspace, None);
         let lenses = Lenses::of_meshes(vec![first.name.clone()], meshes, &self.namespace, &self.switches);
         let sorted = replay::read(&mut log, &lenses, &Progress::default()).map_err(log_error)?;
-        if sorted.requests == 0 {
+        if sorted.read.requests == 0 {
             return Err(Error::Log(format!("{name}: there is no request in it")));
         }
         let recorded = replay::streams(name, &sorted, &lenses, &how).map_err(streams_error)?;
@@ -299,7 +299,7 @@ impl Mesh {
         };
         let changes = simulation.streams.iter().filter_map(of).collect();
         let streams = counted(simulation, settings);
-        let log = LogResult { name: name.to_owned(), format: log.format(), changes, sorted };
+        let log = LogResult { changes, sorted };
         Ok(self.report(settings, streams, None, Some(log)))
     }
 

@@ -199,8 +199,19 @@ fn options(command: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_reference_names_options_that_there_are() {
-    let commands =
-        ["simulate", "routes", "explain", "diff", "rollout", "check", "test", "verify", "schema", "completions"];
+    let commands = [
+        "simulate",
+        "merge",
+        "routes",
+        "explain",
+        "diff",
+        "rollout",
+        "check",
+        "test",
+        "verify",
+        "schema",
+        "completions",
+    ];
     let known: BTreeMap<&str, BTreeSet<String>> = commands.into_iter().map(|c| (c, options(c))).collect();
     let mut wrong = Vec::new();
     for text in texts::of_people() {

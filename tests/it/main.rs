@@ -16,16 +16,21 @@ mod help;
 mod istio;
 mod length;
 mod log;
+mod merge;
 mod not_understood;
 mod overlays;
 mod picture;
 mod policy;
 mod properties;
 mod readme;
+#[cfg(unix)]
+mod render;
 mod revisions;
 mod rollout;
 mod rules;
 mod safety;
+#[cfg(unix)]
+mod scale;
 mod scenarios;
 
 mod schemas;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::support::run::towtank_in;
 use serde_json::Value;
 
-const SCHEMAS: [&str; 9] = ["scenario", "simulate", "routes", "explain", "diff", "rollout", "check", "test", "verify"];
+const SCHEMAS: [&str; 10] =
+    ["scenario", "simulate", "tally", "routes", "explain", "diff", "rollout", "check", "test", "verify"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -279,7 +279,7 @@ fn a_log_through_two_meshes_is_two_logs_through_one() {
             }
         };
         let (Recorded::Two(pair), sorted) = replayed(&log, &now, Some(&before), &first) else { panic!("two meshes") };
-        assert_eq!(pair.now.exact().iter().map(|s| s.planned).sum::<u64>(), sorted.requests, "{at}");
+        assert_eq!(pair.now.exact().iter().map(|s| s.planned).sum::<u64>(), sorted.read.requests, "{at}");
         let routers: HashSet<_> = pair.now.views.iter().map(|v| Arc::as_ptr(&v.router)).collect();
         shared += pair.now.views.len() - routers.len();
         assert_same_shares(&pair.now.exact(), &alone(&is), &at);
@@ -322,7 +322,7 @@ fn access_logs_go_where_they_went() {
             let mut log = Vec::new();
             simulation.access_log(5, || false, &mut log).expect("written");
             let (Recorded::One(again), sorted) = replayed(&log, &now, None, &stream.proxy) else { panic!("one mesh") };
-            assert_eq!((sorted.bad, sorted.lines), (0, 300), "{at}: {:?}", sorted.bad_lines);
+            assert_eq!((sorted.read.bad, sorted.read.lines), (0, 300), "{at}: {:?}", sorted.read.bad_lines);
             for s in &again.streams {
                 let told = compare::logged(s, &again.views[s.view], sorted.kinds());
                 assert!(told.moves.is_empty(), "{at}: {:?}", told.moves);

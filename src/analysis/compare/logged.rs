@@ -53,15 +53,42 @@ pub(crate) struct LogMove {
     pub example: String,
 }
 
-/// A log that was read, and what it says beside what is so now.
+/// Logs that were read, and what they say beside what is so now.
 #[derive(Debug, Clone)]
 pub(crate) struct LogResult {
-    /// As it was given.
-    pub name: String,
-    pub format: Format,
     pub sorted: Sorted,
     /// One for each stream.
     pub changes: Vec<LogChange>,
+}
+
+impl LogResult {
+    /// Their names as they were given, sorted.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.sorted.read.logs.keys().map(|(name, _)| name.as_str()).collect();
+        names.dedup();
+        names
+    }
+
+    /// The name of one log; of several, how many they are.
+    pub(crate) fn name(&self) -> String {
+        match self.names().as_slice() {
+            [one] => (*one).to_owned(),
+            several => format!("{} logs", several.len()),
+        }
+    }
+
+    /// Each once.
+    pub(crate) fn formats(&self) -> Vec<Format> {
+        let mut formats: Vec<Format> = self.sorted.read.logs.keys().map(|(_, format)| *format).collect();
+        formats.sort();
+        formats.dedup();
+        formats
+    }
+
+    /// The formats in words.
+    pub(crate) fn format(&self) -> String {
+        self.formats().iter().map(Format::to_string).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Below this, counts that differ from their shares are a change and no chance.

@@ -5,7 +5,7 @@ use crate::envoy::table::{Cors, Route, RouteAction, ValueMatch};
 
 /// Two requests of one variant that were found at the same place of a table end alike: with the same outcomes, statuses and
 /// clusters, by the same shares. What arrives upstream and where redirects lead still depends on each.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Variant {
     /// A CORS preflight that the proxy answers.
     preflight: bool,

@@ -4,7 +4,7 @@
 use crate::envoy::authority::Authority;
 
 /// Why the codec refuses a request. The connection manager, behind it, refuses others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Refusal {
     /// No such method in HTTP/1.1; methods are compared with case.
     UnknownMethod,

@@ -9,7 +9,7 @@ use crate::envoy::table::RouteTable;
 use crate::manifest::kinds::{PathNormalizationType, Underscores};
 
 /// Why a request is answered before routing (envoy-matching 0.7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum BadRequest {
     /// TLS spoken to a port that expects plain HTTP.
     TlsToPlainPort,

@@ -23,7 +23,7 @@ pub(crate) struct Connection<'a> {
 }
 
 /// Position of a filter chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum ChainId {
     /// Index in `filter_chains`.
     Chain(u32),

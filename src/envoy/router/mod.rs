@@ -61,7 +61,7 @@ use crate::manifest::kinds::Underscores;
 const SCAN_BELOW: usize = 12;
 
 /// Where a request ended up, as positions in the table.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Found {
     /// Nothing listens on that address and port.
     #[default]
@@ -79,7 +79,7 @@ pub(crate) enum Found {
 }
 
 /// How far an HTTP request came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum HttpEnd {
     /// Refused before routing.
     Refused(BadRequest),

@@ -61,6 +61,15 @@ pub(super) struct CommonArgs {
     #[arg(long, value_name = "GLOB", value_parser = pattern)]
     pub exclude: Vec<globset::Glob>,
 
+    /// Whether tools are run for folders that are theirs: auto runs `kustomize build` (or `kubectl kustomize`), `helm template` or
+    /// `helmfile template`, and follows what Argo CD and Flux deploy from the same repository; never reads files as they are
+    #[arg(long, value_enum, default_value_t = RenderArg::Never)]
+    pub render: RenderArg,
+
+    /// A file with values for Helm charts (repeatable)
+    #[arg(long, value_name = "FILE", requires = "render")]
+    pub values: Vec<PathBuf>,
+
     /// Take a namespace for another, to compare environments: staging=prod (repeatable)
     #[arg(long, value_name = "A=B", value_parser = renamed)]
     pub map_namespace: Vec<(SmolStr, SmolStr)>,
@@ -234,6 +243,12 @@ fn renamed(text: &str) -> Result<(SmolStr, SmolStr), String> {
         Some((from, to)) if !from.is_empty() && !to.is_empty() && !to.contains('=') => Ok((from.into(), to.into())),
         _ => Err("write two namespaces, as in staging=prod".to_owned()),
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum RenderArg {
+    Auto,
+    Never,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

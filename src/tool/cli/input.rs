@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use smol_str::SmolStr;
 
-use super::common::{AssumeServices, AssumedKind, CommonArgs, Invalid, UnknownFieldsArg};
+use super::common::{AssumeServices, AssumedKind, CommonArgs, Invalid, RenderArg, UnknownFieldsArg};
 use super::output;
 use crate::analysis::compare::limits;
 use crate::envoy::proxy::ProxyKind;
@@ -12,7 +12,7 @@ use crate::envoy::router::Switches;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::load::{Overlaid, UnknownFields};
 use crate::manifest::source::SourceMap;
-use crate::tool::files::{Exclude, Places, Session};
+use crate::tool::files::{Exclude, Places, Render, Session};
 use crate::tool::report::{self, diagnostics};
 use crate::traffic::request_text;
 use crate::traffic::workspace::{self, Asked, Assume, Assumed, Inputs, Istio, Options, Refused, Workspace};
@@ -28,6 +28,26 @@ pub(super) fn exclude(args: &CommonArgs) -> Exclude {
     Exclude::new(&args.exclude)
 }
 
+/// What this run opens, and what it runs to render manifests.
+pub(super) fn session(args: &CommonArgs) -> Session {
+    Session::rendering(Render {
+        auto: args.render == RenderArg::Auto,
+        values: args.values.clone(),
+        namespace: args.namespace.clone(),
+    })
+}
+
+/// What people should know about how the manifests were come by.
+fn tell_read<'i>(session: &Session, all: impl Iterator<Item = &'i Inputs>, args: &CommonArgs) {
+    if !args.quiet {
+        if args.render == RenderArg::Never && !args.values.is_empty() {
+            output::message("note: --values is for charts that are rendered: without --render auto it does nothing");
+        }
+        session.notes().iter().for_each(|note| output::message(&format!("note: {note}")));
+    }
+    tell_left_out(all, args);
+}
+
 /// One line about the folders that were left out without being asked to.
 pub(super) fn tell_left_out<'i>(all: impl Iterator<Item = &'i Inputs>, args: &CommonArgs) {
     let left_out: std::collections::BTreeSet<&str> = all.flat_map(|i| &i.left_out).map(String::as_str).collect();
@@ -38,7 +58,7 @@ pub(super) fn tell_left_out<'i>(all: impl Iterator<Item = &'i Inputs>, args: &Co
     let more = left_out.len() - shown.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let charts = left_out.iter().any(|folder| folder.ends_with("templates"));
-    let helm = if charts { "; `helm template` makes manifests of a chart" } else { "" };
+    let helm = if charts { "; `helm template` makes manifests of a chart, and --render auto runs it" } else { "" };
     output::message(&format!("note: left out: {}{more}{helm}", shown.join(", ")));
 }
 
@@ -49,13 +69,13 @@ pub(super) fn gather(args: &CommonArgs) -> Vec<Inputs> {
 
 /// The same, each with the texts that are in force now.
 pub(super) fn gather_with_base(args: &CommonArgs, base: &[PathBuf]) -> Vec<Inputs> {
-    let (exclude, session) = (exclude(args), Session::default());
+    let (exclude, session) = (exclude(args), session(args));
     let places = places(args, &exclude, &session);
     let mut all = places.gather();
     if !base.is_empty() {
         all.iter_mut().for_each(|inputs| places.add_base(base, inputs));
     }
-    tell_left_out(all.iter(), args);
+    tell_read(&session, all.iter(), args);
     all
 }
 
@@ -64,10 +84,10 @@ pub(super) fn gather_with_base(args: &CommonArgs, base: &[PathBuf]) -> Vec<Input
 /// # Errors
 /// A scenario without a counterpart.
 pub(super) fn gather_pairs(args: &CommonArgs, against: &[PathBuf]) -> anyhow::Result<Vec<(Inputs, Inputs)>> {
-    let (exclude, session) = (exclude(args), Session::default());
+    let (exclude, session) = (exclude(args), session(args));
     let pairs = places(args, &exclude, &session).gather_pairs(against);
     let pairs = pairs.map_err(|error| anyhow::anyhow!("--against: {error}"))?;
-    tell_left_out(pairs.iter().flat_map(|(now, before)| [now, before]), args);
+    tell_read(&session, pairs.iter().flat_map(|(now, before)| [now, before]), args);
     Ok(pairs)
 }
 
@@ -81,9 +101,9 @@ pub(super) fn gather_pair(
     old: &[PathBuf],
     new: &[PathBuf],
 ) -> anyhow::Result<Vec<(Inputs, Inputs)>> {
-    let (exclude, session) = (exclude(args), Session::default());
+    let (exclude, session) = (exclude(args), session(args));
     let pairs = Places { paths: new, ..places(args, &exclude, &session) }.gather_pair(old)?;
-    tell_left_out(pairs.iter().flat_map(|(now, before)| [now, before]), args);
+    tell_read(&session, pairs.iter().flat_map(|(now, before)| [now, before]), args);
     Ok(pairs)
 }
 

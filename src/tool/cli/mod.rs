@@ -24,7 +24,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use exit::Exit;
 
@@ -42,6 +42,8 @@ struct Arguments {
 enum Command {
     /// Replay streams of requests: shares of each subset, unmatched and lost traffic
     Simulate(simulate::SimulateArgs),
+    /// Put together what `simulate --tally` counted in parts of a log: the same report as of the whole
+    Merge(simulate::MergeArgs),
     /// Print the effective route table of a proxy
     Routes(routes::RoutesArgs),
     /// Say step by step why each request goes where it goes
@@ -102,8 +104,11 @@ fn man(command: Option<&str>) -> anyhow::Result<Exit> {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
+    let parsed = Arguments::command()
+        .try_get_matches()
+        .and_then(|matches| Ok((Arguments::from_arg_matches(&matches)?, matches)));
+    let (arguments, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) if error.use_stderr() => {
             // It quotes what was given, which may be the name of somebody's file.
             let color = output::message_color(common::ColorArg::Auto);
@@ -120,7 +125,11 @@ pub fn main() -> ExitCode {
         return Exit::Unusable.into();
     }
     let result = match arguments.command {
-        Command::Simulate(args) => args.common.one_release().and_then(|()| simulate::run(&args)),
+        Command::Simulate(args) => {
+            let matches = matches.subcommand_matches("simulate").unwrap_or(&matches);
+            args.common.one_release().and_then(|()| simulate::run(&args, matches))
+        }
+        Command::Merge(args) => simulate::merge(&args),
         Command::Routes(args) => args.common.one_release().and_then(|()| routes::run(&args)),
         Command::Explain(args) => args.common.one_release().and_then(|()| explain::run(&args)),
         Command::Diff(args) => diff::run(&args),

@@ -1,14 +1,13 @@
 //! Requests of a file, one by one.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use smol_str::SmolStr;
 
 use crate::envoy::request::Request;
 use crate::tool::files;
-use crate::traffic::recorded;
+use crate::traffic::recorded::{self, Seekable};
 use crate::traffic::request_text;
 
 /// The requests of a file: of JSON lines, else of a log in any format that `simulate` reads, with the names that `map` says.
@@ -31,7 +30,7 @@ pub(super) fn read(
             return Ok((requests, wrong));
         }
     }
-    let input: Box<dyn Read + Send> = match text {
+    let input: Box<dyn Seekable> = match text {
         Ok(text) => Box::new(std::io::Cursor::new(text)),
         Err(error) if path.as_os_str() == "-" => anyhow::bail!("standard input: {error}"),
         Err(error) => match File::open(path) {
@@ -40,7 +39,7 @@ pub(super) fn read(
         },
     };
     let settings = recorded::Settings { map: map.to_vec(), ..recorded::Settings::of_authority(authority) };
-    let mut log = match recorded::Log::open(&name, input, settings) {
+    let mut log = match recorded::Log::open_file(&name, input, settings) {
         Ok(log) if log.format() == recorded::Format::JsonLines => return Ok((Vec::new(), wrong)),
         Ok(log) => log,
         Err(error) => {

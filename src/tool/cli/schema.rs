@@ -18,7 +18,8 @@ Exit status: 0 fine; 2 wrong usage.";
 #[derive(Debug, Args)]
 #[command(after_help = ENDINGS)]
 pub(super) struct SchemaArgs {
-    /// scenario is that of scenario.yaml; test that of test files and of `test -o json`; the others are those of `-o json`
+    /// scenario is that of scenario.yaml; test that of test files and of `test -o json`; tally that of `simulate --tally`; the others are those
+    /// of `-o json`
     #[arg(value_enum)]
     name: Name,
 }
@@ -27,6 +28,7 @@ pub(super) struct SchemaArgs {
 enum Name {
     Scenario,
     Simulate,
+    Tally,
     Routes,
     Explain,
     Diff,
@@ -40,6 +42,7 @@ pub(super) fn run(args: &SchemaArgs) -> anyhow::Result<Exit> {
     let text = match args.name {
         Name::Scenario => schema::SCENARIO,
         Name::Simulate => schema::SIMULATE,
+        Name::Tally => schema::TALLY,
         Name::Routes => schema::ROUTES,
         Name::Explain => schema::EXPLAIN,
         Name::Diff => schema::DIFF,

@@ -7,6 +7,9 @@ use std::rc::Rc;
 
 use super::git::{Repository, Revision};
 use super::place::{InRevision, Place, normal};
+#[cfg(feature = "cli")]
+use super::render::Render;
+use super::render::Renderer;
 use super::texts;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::{REVISION, split_revision};
@@ -19,6 +22,7 @@ const PLUSES_MAX: usize = 12;
 pub(crate) struct Session {
     standard_input: OnceCell<Result<String, String>>,
     revisions: RefCell<Vec<Rc<Revision>>>,
+    pub(super) renderer: Renderer,
 }
 
 /// One path, with what is laid over it.
@@ -36,6 +40,18 @@ pub(super) struct Side {
 }
 
 impl Session {
+    /// A run that renders what tools make manifests of, as far as it says.
+    #[cfg(feature = "cli")]
+    pub(crate) fn rendering(render: Render) -> Session {
+        Session { renderer: Renderer::new(render), ..Session::default() }
+    }
+
+    /// What was rendered and followed, and what wasn't, a line each.
+    #[cfg(feature = "cli")]
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.renderer.notes()
+    }
+
     /// What paths mean beside what stands on the other side, which `git:REV` without a path is of.
     pub(super) fn side(&self, paths: &[PathBuf], other: &[PathBuf]) -> Side {
         // A revision on both sides is of what it is of without the other.

@@ -1,6 +1,6 @@
 //! What is left out below a folder: what `--exclude` names, and what is never meant.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
@@ -11,6 +11,8 @@ pub(crate) struct Exclude {
     names: GlobSet,
     /// Of paths, as they were given and below what was given.
     paths: GlobSet,
+    /// Folders whose files something else stands for.
+    folders: Vec<PathBuf>,
 }
 
 impl Exclude {
@@ -26,7 +28,12 @@ impl Exclude {
             builder.build().unwrap_or_default()
         };
         let has_slash = |g: &Glob| g.glob().trim_end_matches('/').contains('/');
-        Exclude { names: set(&|g| !has_slash(g)), paths: set(&has_slash) }
+        Exclude { names: set(&|g| !has_slash(g)), paths: set(&has_slash), folders: Vec::new() }
+    }
+
+    /// The same, and these folders.
+    pub(super) fn and(&self, folders: Vec<PathBuf>) -> Exclude {
+        Exclude { folders, ..self.clone() }
     }
 
     /// Whether `path`, found below `root`, is left out; for the root itself the two are equal.
@@ -36,6 +43,7 @@ impl Exclude {
         path.file_name().is_some_and(|name| self.names.is_match(Path::new(name)))
             || self.paths.is_match(below)
             || self.paths.is_match(plain)
+            || self.folders.iter().any(|folder| folder == path)
     }
 }
 

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use super::arguments::{Given, STANDARD_INPUT, Session, Side};
 use super::exclude::Exclude;
 use super::place::Place;
-use super::texts;
+use super::texts::{self, Added};
 use crate::manifest::diagnostic::{Finding, Severity};
-use crate::manifest::source::{FileId, split_revision};
+use crate::manifest::source::{FileId, SourceMap, split_revision};
 use crate::traffic::scenario::{self, Scenario};
 use crate::traffic::workspace::Inputs;
 
@@ -102,7 +102,7 @@ impl Places<'_> {
                 Own::LeftOut => Vec::new(),
                 Own::Included => manifests_of(&scenario, folder, self.exclude, &mut inputs.left_out),
             };
-            let added = texts::add_chosen(&mut inputs.sources, &own, self.exclude, bounds.as_deref());
+            let added = self.chosen(&mut inputs.sources, &own, bounds.as_deref());
             inputs.manifests.extend(added.files);
             inputs.findings.extend(added.findings);
             inputs.left_out.extend(added.left_out);
@@ -145,7 +145,7 @@ impl Places<'_> {
             let bounds = self.bounds(&one.folder);
             let Some((file, scenario)) = read_scenario(&one.folder, &mut before, bounds.as_deref()) else { continue };
             let own = manifests_of(&scenario, &one.folder, self.exclude, &mut before.left_out);
-            let added = texts::add_chosen(&mut before.sources, &own, self.exclude, bounds.as_deref());
+            let added = self.chosen(&mut before.sources, &own, bounds.as_deref());
             before.manifests.extend(added.files);
             before.findings.extend(added.findings);
             older.add_overlays(&one.overlays, &mut before);
@@ -158,7 +158,7 @@ impl Places<'_> {
                 continue;
             }
             // Nothing may be in force, which an empty file says as well.
-            let added = texts::add_chosen(&mut before.sources, std::slice::from_ref(place), self.exclude, None);
+            let added = self.chosen(&mut before.sources, std::slice::from_ref(place), None);
             before.manifests.extend(added.files);
             before.findings.extend(added.findings);
             before.left_out.extend(added.left_out);
@@ -184,6 +184,37 @@ impl Places<'_> {
         }
     }
 
+    /// Adds the texts of manifest files, and what tools make of the folders that are theirs.
+    fn chosen(&self, sources: &mut SourceMap, places: &[Place], bounds: Option<&Path>) -> Added {
+        let renderer = &self.session.renderer;
+        let (mut out, mut folders) = (Added::default(), Vec::new());
+        let mut plain: Vec<Place> = Vec::new();
+        for place in places {
+            let rendered = renderer.add(place, self.exclude, sources);
+            let exclude = self.exclude.and(rendered.folders.clone());
+            // What is left of a folder may be nothing.
+            let nothing = || texts::chosen_files(place, &exclude, &mut Vec::new(), &mut Vec::new()).is_empty();
+            if rendered.folders.is_empty() || !nothing() {
+                plain.push(place.clone());
+            }
+            folders.extend(rendered.folders);
+            out.files.extend(rendered.files);
+            out.findings.extend(rendered.findings);
+        }
+        let added = texts::add_chosen(sources, &plain, &self.exclude.and(folders), bounds);
+        out.files.extend(added.files);
+        out.findings.extend(added.findings);
+        out.left_out.extend(added.left_out);
+        if renderer.render.auto
+            && let Some(Place::Disk(near)) = places.iter().find(|place| matches!(place, Place::Disk(_)))
+        {
+            let followed = renderer.follow(near, &out.files, self.exclude, sources);
+            out.files.extend(followed.files);
+            out.findings.extend(followed.findings);
+        }
+        out
+    }
+
     /// Adds manifests; `-` is standard input.
     fn add_manifests(&self, places: &[Place], inputs: &mut Inputs) {
         for place in places {
@@ -192,7 +223,7 @@ impl Places<'_> {
                 inputs.manifests.extend(file);
                 continue;
             }
-            let added = texts::add_chosen(&mut inputs.sources, std::slice::from_ref(place), self.exclude, None);
+            let added = self.chosen(&mut inputs.sources, std::slice::from_ref(place), None);
             let is_empty = |id: &FileId| inputs.sources.file(*id).is_some_and(|f| f.text.trim().is_empty());
             // In a folder an empty file harms nobody; one that was asked for by name was to hold something.
             if !place.is_folder() && added.files.iter().any(is_empty) {

@@ -5,9 +5,12 @@
 mod arguments;
 mod exclude;
 mod git;
+#[cfg(feature = "cli")]
+mod logs;
 mod meshes;
 mod pairs;
 mod place;
+mod render;
 #[cfg(feature = "cli")]
 mod test_files;
 mod texts;
@@ -16,8 +19,12 @@ mod write;
 
 pub(crate) use arguments::Session;
 pub(crate) use exclude::Exclude;
+#[cfg(feature = "cli")]
+pub(crate) use logs::{logs, open_log};
 pub(crate) use meshes::Places;
 pub(crate) use place::Place;
+#[cfg(feature = "cli")]
+pub(crate) use render::Render;
 #[cfg(feature = "cli")]
 pub(crate) use test_files::add_below;
 pub(crate) use texts::read_any;

@@ -280,7 +280,7 @@ pub(crate) fn text_of(bytes: Vec<u8>) -> Result<String, String> {
 }
 
 /// The reason of a failure as people say it, without the operating system's number.
-fn reason(error: &io::Error) -> String {
+pub(super) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "no such file or folder".to_owned(),
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),

@@ -16,5 +16,7 @@ pub(crate) const ROLLOUT: &str = include_str!("schema/rollout.json");
 pub(crate) const CHECK: &str = include_str!("schema/check.json");
 /// `verify -o json`.
 pub(crate) const VERIFY: &str = include_str!("schema/verify.json");
+/// `simulate --tally`.
+pub(crate) const TALLY: &str = include_str!("schema/tally.json");
 /// Test files, and `test -o json`.
 pub(crate) const TEST: &str = include_str!("schema/test.json");

@@ -9,8 +9,8 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use smol_str::SmolStr;
 
-use super::Fault;
 use super::logged::{Field, Logged, status};
+use super::{Fault, flat_json};
 use crate::traffic::request_text;
 
 /// Keys that no request file has and each access log has some of.
@@ -30,14 +30,67 @@ pub(super) const TELLING: [&str; 13] = [
     "user_agent",
 ];
 
-/// Reads one line into `logged`. False: it is one of Istio's own messages in JSON (`--log_as_json`): it has `level` and
-/// `msg`, and nothing of an access log.
+/// Reads one line into `logged`, which holds nothing yet. False: it is one of Istio's own messages in JSON (`--log_as_json`): it has
+/// `level` and `msg`, and nothing of an access log.
 pub(super) fn read<'a>(line: &'a str, logged: &mut Logged<'a>) -> Result<bool, Fault> {
     let mut keys = Keys::default();
-    let mut json = serde_json::Deserializer::from_str(line);
-    let read = LineSeed { logged, keys: &mut keys }.deserialize(&mut json).and_then(|()| json.end());
-    read.map_err(|e| fault(&e))?;
+    if !read_flat(line, logged, &mut keys) {
+        (*logged, keys) = Default::default();
+        parse(line, logged, &mut keys)?;
+    }
     Ok(keys.known || keys.own != 2)
+}
+
+fn parse<'a>(line: &'a str, logged: &mut Logged<'a>, keys: &mut Keys) -> Result<(), Fault> {
+    let mut json = serde_json::Deserializer::from_str(line);
+    let read = LineSeed { logged, keys }.deserialize(&mut json).and_then(|()| json.end());
+    read.map_err(|e| fault(&e))
+}
+
+/// The same as [`parse`] where a line is plain; false where it isn't, or is wrong.
+fn read_flat<'a>(line: &'a str, logged: &mut Logged<'a>, keys: &mut Keys) -> bool {
+    flat_json::each(line, |key, value| {
+        match keys.place(logged, key) {
+            Place::Field(field) => match as_field(value) {
+                Some(value) => *field = value,
+                None => return false,
+            },
+            Place::Code => {
+                logged.response_code = match value {
+                    flat_json::Value::Null => None,
+                    flat_json::Value::Text(text) | flat_json::Value::Whole(text) => match status_of(text, value) {
+                        Some(code) => code,
+                        None => return false,
+                    },
+                    _ => return false,
+                };
+            }
+            Place::Header(name) => match as_field(value) {
+                Some(value) => logged.headers.extend(value.get().map(|value| (name, SmolStr::new(value)))),
+                None => return false,
+            },
+            Place::Nowhere => {}
+        }
+        true
+    })
+}
+
+/// None: how a number is written back is the parser's business.
+fn as_field(value: flat_json::Value<'_>) -> Option<Field<'_>> {
+    match value {
+        flat_json::Value::Text(text) | flat_json::Value::Whole(text) => Some(Field::text(text)),
+        flat_json::Value::Null => Some(Field::None),
+        flat_json::Value::Bool(value) => Some(Field::text(if value { "true" } else { "false" })),
+        flat_json::Value::Number => None,
+    }
+}
+
+/// None where it is no status code.
+fn status_of(text: &str, value: flat_json::Value<'_>) -> Option<Option<u16>> {
+    match value {
+        flat_json::Value::Whole(_) => text.parse().ok().filter(|code| *code < 1000).map(Some),
+        _ => status(text).ok(),
+    }
 }
 
 /// A fault of JSON, with its column.
@@ -52,6 +105,50 @@ struct Keys {
     own: u8,
     /// True if any key belongs to an access log.
     known: bool,
+}
+
+/// Where the value of a key belongs.
+enum Place<'l, 'a> {
+    Field(&'l mut Field<'a>),
+    /// The response code.
+    Code,
+    /// A request header of that name.
+    Header(SmolStr),
+    Nowhere,
+}
+
+impl Keys {
+    fn place<'l, 'a>(&mut self, logged: &'l mut Logged<'a>, key: &str) -> Place<'l, 'a> {
+        let field = match key {
+            "method" => &mut logged.method,
+            "path" => &mut logged.path,
+            "protocol" => &mut logged.protocol,
+            "authority" => &mut logged.authority,
+            "response_flags" => &mut logged.response_flags,
+            "response_code_details" => &mut logged.response_code_details,
+            "upstream_cluster" => &mut logged.upstream_cluster,
+            "route_name" => &mut logged.route_name,
+            "downstream_local_address" => &mut logged.downstream_local_address,
+            "downstream_remote_address" => &mut logged.downstream_remote_address,
+            "requested_server_name" => &mut logged.requested_server_name,
+            "user_agent" => &mut logged.user_agent,
+            "x_forwarded_for" => &mut logged.x_forwarded_for,
+            "request_id" => &mut logged.request_id,
+            "response_code" => {
+                self.known = true;
+                return Place::Code;
+            }
+            // Other messages may have one, so it tells nothing about the line.
+            "start_time" => return Place::Field(&mut logged.start_time),
+            "level" | "msg" => {
+                self.own = self.own.saturating_add(1);
+                return Place::Nowhere;
+            }
+            _ => return header_name(key).map_or(Place::Nowhere, Place::Header),
+        };
+        self.known = true;
+        Place::Field(field)
+    }
 }
 
 /// Reads a line into its place, for it is large.
@@ -78,50 +175,30 @@ impl<'de> Visitor<'de> for LineSeed<'_, 'de> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let LineSeed { logged, keys } = self;
         while let Some(Text(key)) = map.next_key()? {
-            let key: &str = &key;
-            let field = match key {
-                "method" => &mut logged.method,
-                "path" => &mut logged.path,
-                "protocol" => &mut logged.protocol,
-                "authority" => &mut logged.authority,
-                "response_flags" => &mut logged.response_flags,
-                "response_code_details" => &mut logged.response_code_details,
-                "upstream_cluster" => &mut logged.upstream_cluster,
-                "route_name" => &mut logged.route_name,
-                "downstream_local_address" => &mut logged.downstream_local_address,
-                "downstream_remote_address" => &mut logged.downstream_remote_address,
-                "requested_server_name" => &mut logged.requested_server_name,
-                "user_agent" => &mut logged.user_agent,
-                "x_forwarded_for" => &mut logged.x_forwarded_for,
-                "request_id" => &mut logged.request_id,
-                "response_code" => {
-                    keys.known = true;
+            match keys.place(logged, &key) {
+                Place::Field(field) => {
+                    let Value(value) = map.next_value()?;
+                    *field = value;
+                }
+                Place::Code => {
                     let Code(code) = map.next_value()?;
                     logged.response_code = code;
-                    continue;
                 }
-                "level" | "msg" => {
-                    keys.own = keys.own.saturating_add(1);
-                    map.next_value::<IgnoredAny>()?;
-                    continue;
+                Place::Header(name) => {
+                    let Value(value) = map.next_value()?;
+                    logged.headers.extend(value.get().map(|value| (name, SmolStr::new(value))));
                 }
-                _ => {
-                    match header_name(key) {
-                        Some(name) => {
-                            let Value(value) = map.next_value()?;
-                            logged.headers.extend(value.get().map(|value| (name, SmolStr::new(value))));
-                        }
-                        None => drop(map.next_value::<IgnoredAny>()?),
-                    }
-                    continue;
-                }
-            };
-            let Value(value) = map.next_value()?;
-            *field = value;
-            keys.known = true;
+                Place::Nowhere => drop(map.next_value::<IgnoredAny>()?),
+            }
         }
         Ok(())
     }
+}
+
+/// Whether a key says something about a request, or tells what its line is.
+#[cfg(feature = "parquet")]
+pub(super) fn reads(key: &str) -> bool {
+    TELLING.contains(&key) || !matches!(Keys::default().place(&mut Logged::default(), key), Place::Nowhere)
 }
 
 /// NAME of `header:NAME` or `header.NAME`, lower case.
@@ -230,5 +307,63 @@ impl<'de> Deserialize<'de> for Code {
             }
         }
         deserializer.deserialize_any(CodeVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A line that is plain is read as by the parser, or left to it.
+    fn agree(line: &str) -> bool {
+        let (mut flat, mut keys) = (Logged::default(), Keys::default());
+        let is_flat = read_flat(line, &mut flat, &mut keys);
+        let (mut parsed, mut of_parser) = (Logged::default(), Keys::default());
+        let read = parse(line, &mut parsed, &mut of_parser);
+        if is_flat {
+            assert!(read.is_ok(), "{line}: {read:?}");
+            assert_eq!(
+                format!("{flat:?} {} {}", keys.known, keys.own),
+                format!("{parsed:?} {} {}", of_parser.known, of_parser.own),
+                "{line}"
+            );
+        }
+        is_flat
+    }
+
+    #[test]
+    fn most_lines_are_plain() {
+        let line = r#"{"method":"GET","path":"/a?b=ä","start_time":"x","response_code":200,"duration":12.5,"header:X-A":true,"authority":7,"user_agent":null,"level":"-"}"#;
+        assert!(agree(line));
+        for odd in [
+            r#"{"path":1.5}"#,
+            r#"{"response_code":"2OO"}"#,
+            r#"{"response_code":-1}"#,
+            r#"{"response_code":true}"#,
+            r#"{"path":"\u0041"}"#,
+        ] {
+            assert!(!agree(odd), "{odd}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_parser_agrees(
+            parts in proptest::collection::vec(
+                prop_oneof![
+                    proptest::sample::select(vec!["{", "}", "[", "]", ",", ":", " ", "\"", "\\", "null", "true", "nan", "\u{1}", "\t"]).prop_map(String::from),
+                    proptest::sample::select(vec!["\"path\"", "\"response_code\"", "\"level\"", "\"header:a\"", "\"x\"", "\"-\"", "\"\""]).prop_map(String::from),
+                    "-?[0-9]{0,21}(\\.[0-9]{0,3})?([eE][0-9])?",
+                    "\"[a-zäé:/ ]{0,9}\": ?\"[^\\n]{0,9}\"",
+                    "\"(path|authority|response_code|x)\":(\"[a-z0-9]{0,4}\"|-?[0-9]{1,4}|null|true)",
+                ],
+                0..8,
+            ),
+            braces: bool,
+        ) {
+            let line = if braces { format!("{{{}}}", parts.join(",")) } else { parts.concat() };
+            agree(&line);
+        }
     }
 }

@@ -53,7 +53,16 @@ impl Batch {
     }
 
     /// What the lines are, with their numbers, in order. Blank lines are left out.
-    pub(crate) fn entries(&self) -> Box<dyn Iterator<Item = (u64, Result<Entry, BadLine>)> + '_> {
+    pub(crate) fn entries(&self) -> Box<dyn Iterator<Item = Numbered> + '_> {
+        let window = self.reading.settings.window;
+        if window.is_open() {
+            return self.all_entries();
+        }
+        Box::new(self.all_entries().map(move |(number, entry)| (number, window.sift(entry))))
+    }
+
+    /// Whenever requests were made.
+    fn all_entries(&self) -> Box<dyn Iterator<Item = Numbered> + '_> {
         match &self.content {
             Content::Lines { bytes, follows_own } => {
                 let valid = match std::str::from_utf8(bytes) {
@@ -154,10 +163,10 @@ impl Lines<'_> {
             Format::JsonLines => json_line(&inner, number),
             Format::Nginx => nginx::entry(&inner, number, settings),
             Format::List => lists::entry(&inner, number),
-            Format::Alb => lists::alb(&inner, number),
+            Format::Alb => lists::alb(&inner, number, settings),
             _ if self.is_own_message(&inner) => Ok(Entry::PassedOver(Reason::OwnMessage)),
-            Format::Caddy => servers::caddy(&inner, number),
-            Format::Traefik => servers::traefik(&inner, number),
+            Format::Caddy => servers::caddy(&inner, number, settings),
+            Format::Traefik => servers::traefik(&inner, number, settings),
             Format::GoogleCloud => servers::cloud(&inner, number, settings),
             Format::Mapped => match &self.reading.columns {
                 Some(columns) => mapped::entry(&inner, number, columns, settings),
@@ -208,7 +217,7 @@ pub(super) fn otlp(lines: &Batch) -> Vec<Numbered> {
 
 fn json_line(line: &str, number: u64) -> Result<Entry, Fault> {
     match request_text::read_line(line, || number.into()) {
-        Ok(request) => Ok(Entry::Request(Record { request, client: None, went: None })),
+        Ok(request) => Ok(Entry::Request(Record { request, client: None, went: None, time: None })),
         Err(e) => Err(Fault { message: e.message, column: e.column }),
     }
 }

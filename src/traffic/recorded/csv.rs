@@ -8,6 +8,7 @@
 //! | `port`, `address`, `tls`, `sni`, `proxy`, `id` | as in request files |
 //! | `header:NAME` or `header.NAME` | a request header; an empty cell is an absent header |
 //! | `client` | address that the request came from |
+//! | `time` | when, in RFC 3339 or as a number since 1970 |
 //! | `status`, `flags`, `cluster`, `route_name` | where it went |
 //! | `ignore:NAME` | nothing of interest |
 //!
@@ -22,6 +23,7 @@ use smol_str::SmolStr;
 use super::access_log_json::header_name;
 use super::csv_rows::{Rows, is_open};
 use super::logged::{is_inbound, socket_address, status, without_delimiter};
+use super::times::time;
 use super::{Entry, Fault, Reason, Record, Settings, Unreadable, Went};
 use crate::envoy::request::Request;
 use crate::traffic::request_text::{Url, from_url};
@@ -42,6 +44,8 @@ enum Column {
     Tls,
     Sni,
     Client,
+    /// When it was made.
+    Time,
     Status,
     Flags,
     Cluster,
@@ -53,7 +57,7 @@ enum Column {
 }
 
 /// The columns' names, first the one that messages propose.
-const NAMES: [(&str, Column); 26] = [
+const NAMES: [(&str, Column); 29] = [
     ("id", Column::Id),
     ("proxy", Column::Proxy),
     ("method", Column::Method),
@@ -66,6 +70,7 @@ const NAMES: [(&str, Column); 26] = [
     ("tls", Column::Tls),
     ("sni", Column::Sni),
     ("client", Column::Client),
+    ("time", Column::Time),
     ("status", Column::Status),
     ("flags", Column::Flags),
     ("cluster", Column::Cluster),
@@ -79,19 +84,18 @@ const NAMES: [(&str, Column); 26] = [
     ("user_agent", Column::LoggedHeader("user-agent")),
     ("x_forwarded_for", Column::LoggedHeader("x-forwarded-for")),
     ("request_id", Column::LoggedHeader("x-request-id")),
+    ("start_time", Column::Time),
+    ("timestamp", Column::Time),
     ("protocol", Column::Ignored),
 ];
 
 /// Fields of access logs that decide nothing.
-const IGNORED: [&str; 12] = [
+const IGNORED: [&str; 9] = [
     "bytes_received",
     "bytes_sent",
     "connection_termination_details",
     "duration",
     "response_code_details",
-    "start_time",
-    "time",
-    "timestamp",
     "upstream_host",
     "upstream_local_address",
     "upstream_service_time",
@@ -147,7 +151,7 @@ pub(super) fn open<R: Read>(
             hint: Some(hint),
             ..unreadable(format!("the column `{cell}` is unknown"))
         })?;
-        if column != Column::Ignored && columns.contains(&column) {
+        if !matches!(column, Column::Ignored | Column::Time) && columns.contains(&column) {
             return Err(Unreadable { line, ..unreadable(format!("the column `{cell}` is there twice")) });
         }
         columns.push(column);
@@ -253,6 +257,7 @@ struct Cells<'a> {
     tls: Option<bool>,
     sni: Option<SmolStr>,
     client: Option<std::net::IpAddr>,
+    time: Option<&'a str>,
     went: Went,
     headers: Vec<(SmolStr, SmolStr)>,
 }
@@ -286,6 +291,8 @@ impl<'a> Cells<'a> {
             }
             Column::Sni => self.sni = Some(cell.into()),
             Column::Client => self.client = cell.parse().ok().or_else(|| socket_address(cell).map(|s| s.ip())),
+            // One that can't be read is none: but for a window it decides nothing.
+            Column::Time => self.time = self.time.or(Some(cell)),
             Column::Status => self.went.status = status(cell)?,
             Column::Flags => self.went.flags = Some(cell.into()),
             Column::Cluster => self.went.cluster = Some(without_delimiter(cell.into())),
@@ -331,6 +338,7 @@ impl<'a> Cells<'a> {
         request.tls = self.tls.unwrap_or(request.tls);
         request.sni = self.sni;
         request.headers.extend(self.headers);
-        Ok(Entry::Request(Record { request, client: self.client, went: self.went.or_none() }))
+        let time = settings.time(|| self.time.and_then(time));
+        Ok(Entry::Request(Record { request, client: self.client, went: self.went.or_none(), time }))
     }
 }

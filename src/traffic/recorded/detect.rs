@@ -13,15 +13,19 @@ const UNDERSTOOD: &str = "understood are request files (a JSON object with `auth
     access log, CSV with a header row, HAR, and lists of URLs or curl lines; --map FIELD=NAME says what other names mean";
 
 /// The format of the first line that has one; lines of other kinds may stand before it, as at the beginning of a proxy's
-/// output.
+/// output. `is_whole`: there is no more of the log.
 ///
 /// # Errors
 /// No line has a known format, or it needs a setting that isn't given.
-pub(super) fn format(name: &str, text: &[u8], settings: &Settings) -> Result<Format, Unreadable> {
+pub(super) fn format(name: &str, text: &[u8], is_whole: bool, settings: &Settings) -> Result<Format, Unreadable> {
     let unreadable =
         |line, message: String| Unreadable { name: name.to_owned(), line, message, hint: Some(UNDERSTOOD.to_owned()) };
+    if let Some(format) = settings.format {
+        return Ok(format);
+    }
     let mut unknown = None;
     let mut message = None;
+    let mut is_json = false;
     let mut follows_own = false;
     for (line, number) in text.split(|b| *b == b'\n').zip(1_u64..) {
         let line = String::from_utf8_lossy(line);
@@ -54,12 +58,22 @@ pub(super) fn format(name: &str, text: &[u8], settings: &Settings) -> Result<For
         match of_line(&inner) {
             Some(Format::Nginx) => return hosted(name, number, &inner, settings),
             Some(format) => return Ok(format),
-            None if is_json_message(&inner) => drop(message.get_or_insert(number)),
+            None if is_tally(&inner) => {
+                return Err(Unreadable {
+                    hint: Some("`towtank merge` puts tallies together".to_owned()),
+                    ..unreadable(None, "this is no log but a tally".to_owned())
+                });
+            }
+            None if is_json_message(&inner) => {
+                is_json = true;
+                message.get_or_insert(number);
+            }
             None => drop(unknown.get_or_insert_with(|| (number, shortened(line)))),
         }
     }
     match (unknown, message) {
         (Some((number, line)), _) => Err(unreadable(Some(number), format!("the format is unknown: `{line}`"))),
+        (None, _) if settings.part && is_whole => Ok(if is_json { Format::AccessLogJson } else { Format::IstioText }),
         (None, Some(_)) => Err(Unreadable {
             hint: Some("access logging is off unless meshConfig.accessLogFile or a Telemetry turns it on".to_owned()),
             ..unreadable(None, "the log has messages of the proxy, and no request".to_owned())
@@ -151,6 +165,10 @@ fn of_keys(keys: &[String]) -> Option<Format> {
     }
 }
 
+fn is_tally(line: &str) -> bool {
+    line.starts_with("{\"version\":") && line.contains("\"towtank\":")
+}
+
 fn is_json_message(line: &str) -> bool {
     keys(line).is_some_and(|keys| ["level", "msg"].iter().all(|name| keys.iter().any(|key| key == name)))
 }
@@ -160,7 +178,7 @@ mod tests {
     use super::*;
 
     fn find(text: &str) -> Result<Format, String> {
-        format("log", text.as_bytes(), &Settings::default()).map_err(|e| e.to_string())
+        format("log", text.as_bytes(), true, &Settings::default()).map_err(|e| e.to_string())
     }
 
     #[test]

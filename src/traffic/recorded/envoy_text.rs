@@ -85,7 +85,7 @@ impl<'a> Cursor<'a> {
         if !self.line.starts_with('[') {
             return Err(self.fault("the line does not begin with a time in brackets"));
         }
-        self.until("] \"", "time")?;
+        logged.start_time = Field::text(self.until("] \"", "time")?);
         logged.method = Field::text(self.word("method")?);
         logged.path = Field::text(self.word("path")?);
         logged.protocol = Field::text(self.until("\" ", "protocol")?);

@@ -8,7 +8,8 @@ use smol_str::SmolStr;
 
 use super::access_log_json::{Text, fault};
 use super::batch::Numbered;
-use super::{Entry, Fault, Reason, Record, Unreadable, Went};
+use super::times::time;
+use super::{Entry, Fault, Reason, Record, Settings, Unreadable, Went};
 use crate::traffic::request_text::{Url, from_url, take_host};
 
 #[derive(Debug, Deserialize)]
@@ -33,6 +34,8 @@ struct RawEntry<'a> {
     response: Option<RawResponse>,
     #[serde(borrow, rename = "serverIPAddress")]
     server: Option<Text<'a>>,
+    #[serde(borrow, rename = "startedDateTime")]
+    started: Option<Text<'a>>,
     /// Chrome's: `disk` or `memory`.
     #[serde(borrow, rename = "_fromCache")]
     from_cache: Option<Text<'a>>,
@@ -80,7 +83,7 @@ pub(super) fn looks_like_har(text: &[u8]) -> bool {
 ///
 /// # Errors
 /// What is no JSON, or has no `log.entries` of the specification's form.
-pub(super) fn read(name: &str, text: &[u8]) -> Result<Vec<Numbered>, Unreadable> {
+pub(super) fn read(name: &str, text: &[u8], settings: &Settings) -> Result<Vec<Numbered>, Unreadable> {
     let document: Document<'_> = serde_json::from_slice(text).map_err(|e| Unreadable {
         name: name.to_owned(),
         line: Some(e.line() as u64),
@@ -91,12 +94,12 @@ pub(super) fn read(name: &str, text: &[u8]) -> Result<Vec<Numbered>, Unreadable>
     Ok(entries
         .map(|(raw, number)| {
             let url = raw.request.as_ref().and_then(|r| r.url.as_ref()).map_or("", |Text(url)| &**url);
-            (number, entry(raw, number).map_err(|fault| fault.of_line(number, url, 0)))
+            (number, entry(raw, number, settings).map_err(|fault| fault.of_line(number, url, 0)))
         })
         .collect())
 }
 
-fn entry(raw: &RawEntry<'_>, number: u64) -> Result<Entry, Fault> {
+fn entry(raw: &RawEntry<'_>, number: u64, settings: &Settings) -> Result<Entry, Fault> {
     let request = raw.request.as_ref().ok_or_else(|| Fault::new("`request` is missing"))?;
     let Text(method) = request.method.as_ref().ok_or_else(|| Fault::new("`request.method` is missing"))?;
     let Text(text) = request.url.as_ref().ok_or_else(|| Fault::new("`request.url` is missing"))?;
@@ -129,7 +132,8 @@ fn entry(raw: &RawEntry<'_>, number: u64) -> Result<Entry, Fault> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
     let status = raw.response.as_ref().and_then(|r| r.status).filter(|s| (0.0..1000.0).contains(s)).map(|s| s as u16);
     let went = Went { status, ..Went::default() }.or_none();
-    Ok(Entry::Request(Record { request: request_made, client: None, went }))
+    let time = settings.time(|| raw.started.as_ref().and_then(|Text(text)| time(text)));
+    Ok(Entry::Request(Record { request: request_made, client: None, went, time }))
 }
 
 #[cfg(test)]

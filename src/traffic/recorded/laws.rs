@@ -86,7 +86,7 @@ fn shown(bytes: &[u8], authority: Option<&str>) -> String {
 }
 
 /// What the log says, without what it doesn't.
-fn record_json(line: u64, Record { request, client, went }: &Record) -> Value {
+fn record_json(line: u64, Record { request, client, went, .. }: &Record) -> Value {
     let r = request;
     let mut out = json!({ "line": line, "method": r.method, "authority": r.authority, "path": r.path });
     let id = (r.id != line).then(|| r.id.clone());
@@ -253,7 +253,7 @@ fn our_own_access_logs_are_read_back() {
         assert_eq!((format, unreadable), (Some(Format::AccessLogJson), None));
         assert_eq!(lines.len(), written.len());
         for ((_, entry), line) in lines.into_iter().zip(&written) {
-            let Ok(Entry::Request(Record { request, client, went: Some(went) })) = entry else {
+            let Ok(Entry::Request(Record { request, client, went: Some(went), .. })) = entry else {
                 panic!("{line} is read as {entry:?}");
             };
             for (name, got) in [("method", &request.method), ("authority", &request.authority), ("path", &request.path)]

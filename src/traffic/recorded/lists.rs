@@ -4,7 +4,8 @@
 use smol_str::SmolStr;
 
 use super::logged::{socket_address, status};
-use super::{Entry, Fault, Reason, Record, Went};
+use super::times::time;
+use super::{Entry, Fault, Reason, Record, Settings, Went};
 use crate::traffic::request_text::{Url, from_url, parse_curl, parse_request};
 
 /// Whether a line asks for something by a URL, alone, behind its method, or as an argument of curl.
@@ -30,7 +31,7 @@ pub(super) fn entry(line: &str, number: u64) -> Result<Entry, Fault> {
         None => Fault::new(e.message),
     })?;
     request.id = number.into();
-    Ok(Entry::Request(Record { request, client: None, went: None }))
+    Ok(Entry::Request(Record { request, client: None, went: None, time: None }))
 }
 
 /// The kinds of connections to an AWS load balancer.
@@ -45,7 +46,7 @@ pub(super) fn is_alb(line: &str) -> bool {
 }
 
 /// Reads a line of an AWS load balancer's.
-pub(super) fn alb(line: &str, number: u64) -> Result<Entry, Fault> {
+pub(super) fn alb(line: &str, number: u64, settings: &Settings) -> Result<Entry, Fault> {
     if !is_alb(line) {
         return Err(Fault::new("the line doesn't begin with a type and a time"));
     }
@@ -76,7 +77,9 @@ pub(super) fn alb(line: &str, number: u64) -> Result<Entry, Fault> {
         request.headers.push((const { SmolStr::new_static("user-agent") }, agent.into()));
     }
     let client = words.get(3).and_then(|word| socket_address(word)).map(|socket| socket.ip());
-    Ok(Entry::Request(Record { request, client, went: Went { status, ..Went::default() }.or_none() }))
+    let went = Went { status, ..Went::default() }.or_none();
+    let time = settings.time(|| time(words.get(1)?));
+    Ok(Entry::Request(Record { request, client, went, time }))
 }
 
 #[cfg(test)]
@@ -116,10 +119,10 @@ mod tests {
         let line = r#"https 2026-07-02T22:23:00.186641Z app/my-lb/50dc6c495c0c9188 192.168.131.39:2817 10.0.0.1:80 0.086 0.048 0.037 200 200 0 57 "GET https://www.example.com:443/a?b=1 HTTP/1.1" "curl/7.46.0" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 arn:aws:x "Root=1-58337281" "www.example.com" "arn:y" 1 2026-07-02T22:22:48.364000Z "forward" "-" "-" "10.0.0.1:80" "200" "-" "-""#;
         assert!(is_alb(line));
         assert_eq!(
-            shown(alb(line, 1)),
+            shown(alb(line, 1, &Settings::default())),
             "GET https://www.example.com/a?b=1 -H 'user-agent: curl/7.46.0' 200 from 192.168.131.39"
         );
         let odd = r#"http 2026-07-02T22:23:00.186641Z app/my-lb/50dc 192.168.131.39:2817 - -1 -1 -1 400 - 0 57 "- http://www.example.com:8080- -" "-" - - - "-" "-" "-" - 2026-07-02T22:22:48.364000Z "-" "-" "-" "-" "-" "-" "-""#;
-        assert_eq!(shown(alb(odd, 1)), "requests refused before routing");
+        assert_eq!(shown(alb(odd, 1, &Settings::default())), "requests refused before routing");
     }
 }

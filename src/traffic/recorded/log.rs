@@ -1,7 +1,7 @@
 //! Opens a log and cuts it into batches.
 
 use std::fmt;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor, Read, Seek};
 use std::sync::Arc;
 
 use super::batch::{Content, Numbered, Reading};
@@ -23,6 +23,14 @@ pub(super) const LONGEST_LINE: usize = 16 << 20;
 const HAR_ENTRIES: usize = 4096;
 
 type Input = Box<dyn Read + Send>;
+
+/// A log that can be read from any place on.
+pub(crate) trait Seekable: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> Seekable for T {}
+
+/// What Parquet begins with.
+const PARQUET: &[u8] = b"PAR1";
 
 /// A log that is read from its beginning to its end.
 pub(crate) struct Log {
@@ -62,6 +70,11 @@ impl Log {
         let unreadable = |message: String| Unreadable { name: name.to_owned(), line: None, message, hint: None };
         let mut head = Vec::new();
         input.by_ref().take(16).read_to_end(&mut head).map_err(|e| unreadable(e.to_string()))?;
+        if head.starts_with(PARQUET) {
+            // Its columns are described at its end.
+            input.read_to_end(&mut head).map_err(|e| unreadable(e.to_string()))?;
+            return Log::open_parquet(name, Box::new(Cursor::new(head)), settings);
+        }
         let compression = compression::of(&head).map_err(|(is, command)| Unreadable {
             hint: Some(format!("`{command} FILE` writes what can be read, from standard input too")),
             ..unreadable(format!("the log {is}, which is not opened here"))
@@ -79,14 +92,15 @@ impl Log {
         if start.starts_with("\u{feff}".as_bytes()) {
             start.drain(..3);
         }
-        let (format, columns, source) = if har::looks_like_har(&start) {
+        let is_har = settings.format.map_or_else(|| har::looks_like_har(&start), |format| format == Format::Har);
+        let (format, columns, source) = if is_har {
             input.read_to_end(&mut start).map_err(explained)?;
-            (Format::Har, None, Source::Entries(har::read(name, &start)?.into_iter()))
+            (Format::Har, None, Source::Entries(har::read(name, &start, &settings)?.into_iter()))
         } else {
             // A line that is only begun says nothing, unless there is no other.
             let whole = if at_end { None } else { memchr::memrchr(b'\n', &start) };
             let format =
-                detect::format(name, start.get(..whole.unwrap_or(start.len())).unwrap_or_default(), &settings)?;
+                detect::format(name, start.get(..whole.unwrap_or(start.len())).unwrap_or_default(), at_end, &settings)?;
             let columns = if format == Format::Mapped {
                 let hint =
                     Some("write --map FIELD=NAME with a field of CSV, such as path, authority or method".to_owned());
@@ -109,6 +123,45 @@ impl Log {
         };
         let reading = Arc::new(Reading { format, settings, columns });
         Ok(Log { name: name.to_owned(), reading, source, line: 1 })
+    }
+
+    /// The same of a file, of which no more than is needed is in memory, whatever its format.
+    ///
+    /// # Errors
+    /// As [`open`](Log::open).
+    #[cfg(feature = "cli")]
+    pub(crate) fn open_file(name: &str, mut file: Box<dyn Seekable>, settings: Settings) -> Result<Log, Unreadable> {
+        let mut head = Vec::new();
+        let is_parquet = file.by_ref().take(PARQUET.len() as u64).read_to_end(&mut head).is_ok() && head == PARQUET;
+        // A pipe has no beginning to go back to.
+        match file.rewind() {
+            Ok(()) if is_parquet => Log::open_parquet(name, file, settings),
+            Ok(()) => Log::open(name, Box::new(file), settings),
+            Err(_) => Log::open(name, Box::new(Cursor::new(head).chain(file)), settings),
+        }
+    }
+
+    #[cfg(feature = "parquet")]
+    fn open_parquet(name: &str, input: Box<dyn Seekable>, settings: Settings) -> Result<Log, Unreadable> {
+        match super::parquet::Lines::open(input, &settings) {
+            Ok(lines) => Log::open(name, Box::new(lines), settings),
+            Err(e) => Err(Unreadable { name: name.to_owned(), line: None, message: e.to_string(), hint: None }),
+        }
+    }
+
+    #[cfg(not(feature = "parquet"))]
+    fn open_parquet(name: &str, _: Box<dyn Seekable>, _: Settings) -> Result<Log, Unreadable> {
+        Err(Unreadable {
+            name: name.to_owned(),
+            line: None,
+            message: "the log is Parquet, which this towtank doesn't read".to_owned(),
+            hint: Some("one that is built with `--features parquet` does".to_owned()),
+        })
+    }
+
+    /// As it was given, for messages.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     pub(crate) fn format(&self) -> Format {

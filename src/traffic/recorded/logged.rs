@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use smol_str::SmolStr;
 
+use super::times::time;
 use super::{Entry, Fault, Reason, Record, Settings, Went};
 use crate::envoy::request::Request;
 
@@ -61,6 +62,7 @@ pub(super) struct Logged<'a> {
     pub user_agent: Field<'a>,
     pub x_forwarded_for: Field<'a>,
     pub request_id: Field<'a>,
+    pub start_time: Field<'a>,
     /// Of keys `header:NAME`.
     pub headers: Vec<(SmolStr, SmolStr)>,
 }
@@ -111,7 +113,8 @@ impl Logged<'_> {
         if stands_in {
             settings.dial(&mut request);
         }
-        Ok(Entry::Request(Record { request, client, went }))
+        let time = settings.time(|| self.start_time.get().and_then(time));
+        Ok(Entry::Request(Record { request, client, went, time }))
     }
 
     fn went(&self) -> Option<Went> {

@@ -20,6 +20,7 @@ mod csv;
 mod csv_rows;
 mod detect;
 mod envoy_text;
+mod flat_json;
 mod har;
 #[cfg(test)]
 mod laws;
@@ -28,16 +29,26 @@ mod log;
 mod logged;
 mod mapped;
 mod nginx;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod servers;
+mod times;
 mod wrapping;
 
 use std::fmt;
 use std::net::IpAddr;
 
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 pub(crate) use batch::Batch;
 pub(crate) use log::Log;
+#[cfg(feature = "cli")]
+pub(crate) use log::Seekable;
+pub(crate) use times::Window;
+#[cfg(feature = "cli")]
+pub(crate) use times::time;
 
 use crate::envoy::request::Request;
 
@@ -50,10 +61,12 @@ pub(crate) struct Record {
     pub client: Option<IpAddr>,
     /// None where the log says nothing of the kind.
     pub went: Option<Went>,
+    /// When it was made, or logged; None where the log doesn't say, and where nobody [asked](Settings::times).
+    pub time: Option<Timestamp>,
 }
 
 /// Where a request went. In texts `-` is the log's word for "none"; None: the log doesn't say.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Went {
     /// Envoy's name, such as `outbound|9080|v2|reviews.default.svc.cluster.local`; without the `;` that Istio 1.23 put
     /// behind it.
@@ -84,7 +97,8 @@ pub(crate) enum Entry {
 }
 
 /// Why a well-formed line is no request that a proxy routed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Reason {
     /// A sidecar's log has the requests to its own workload too (cluster `inbound|...`).
     Inbound,
@@ -102,6 +116,10 @@ pub(crate) enum Reason {
     Cached,
     /// A line of a plain list that begins with `#`.
     Comment,
+    /// Before or after the window of time that was asked for.
+    OutsideWindow,
+    /// A window was asked for, and the log doesn't say when the request was made.
+    Timeless,
 }
 
 impl fmt::Display for Reason {
@@ -116,12 +134,15 @@ impl fmt::Display for Reason {
             Reason::NotHttp => "not HTTP",
             Reason::Cached => "answered from the browser's cache",
             Reason::Comment => "comments",
+            Reason::OutsideWindow => "outside of the time window",
+            Reason::Timeless => "without a time",
         })
     }
 }
 
 /// The formats of logs that are understood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Format {
     /// Request files of the command line's contract.
     JsonLines,
@@ -187,6 +208,14 @@ pub(crate) struct Settings {
     pub default_tls: bool,
     /// Which name of the log is which field of [CSV](csv), in pairs of field and name; empty: the log has names that are known.
     pub map: Vec<(SmolStr, SmolStr)>,
+    /// What the format is; None: the first lines tell.
+    pub format: Option<Format>,
+    /// It is one of several parts: that it is empty, or has no more than messages of the proxy, is no fault.
+    pub part: bool,
+    /// Requests outside of it are passed over.
+    pub window: Window,
+    /// Times are wanted, although there is no window.
+    pub times: bool,
     /// About how many bytes of lines make a batch; at least one line does. Decides no result.
     pub batch_bytes: usize,
 }
@@ -194,7 +223,16 @@ pub(crate) struct Settings {
 impl Default for Settings {
     fn default() -> Settings {
         // Larger batches are fresh pages of memory each time, which costs more than it saves.
-        Settings { default_authority: None, default_tls: false, map: Vec::new(), batch_bytes: 1 << 18 }
+        Settings {
+            default_authority: None,
+            default_tls: false,
+            map: Vec::new(),
+            format: None,
+            part: false,
+            window: Window::default(),
+            times: false,
+            batch_bytes: 1 << 18,
+        }
     }
 }
 
@@ -209,6 +247,11 @@ impl Settings {
         Settings { default_authority: authority.map(SmolStr::new), default_tls, ..Settings::default() }
     }
 
+    /// When a request was made, by what a log says of it. Most runs don't ask, and are spared the reading.
+    fn time(&self, read: impl FnOnce() -> Option<Timestamp>) -> Option<Timestamp> {
+        if self.times || !self.window.is_open() { read() } else { None }
+    }
+
     /// The request as it was dialled, where its host is the one that stands in.
     fn dial(&self, request: &mut Request) {
         request.tls |= self.default_tls;
@@ -216,7 +259,7 @@ impl Settings {
 }
 
 /// A line that can't be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct BadLine {
     /// From 1; of a HAR, the number of the entry.
     pub line: u64,

@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use smol_str::SmolStr;
 
 use super::logged::status;
+use super::times::time;
 use super::{Entry, Fault, Reason, Record, Settings, Went};
 use crate::envoy::request::Request;
 use crate::traffic::request_text::Url;
@@ -51,7 +52,8 @@ pub(super) fn entry(line: &str, number: u64, settings: &Settings) -> Result<Entr
         settings.dial(&mut request);
     }
     let went = Went { status: fields.status, ..Went::default() }.or_none();
-    Ok(Entry::Request(Record { request, client: fields.address.parse().ok(), went }))
+    let time = settings.time(|| time(fields.time));
+    Ok(Entry::Request(Record { request, client: fields.address.parse().ok(), went, time }))
 }
 
 /// True if the line has the layout; `host`: true if it names one.
@@ -63,6 +65,7 @@ pub(super) fn layout(line: &str) -> Option<bool> {
 struct Fields<'a> {
     host: Option<&'a str>,
     address: &'a str,
+    time: &'a str,
     request: Cow<'a, str>,
     /// From 1.
     request_column: usize,
@@ -79,6 +82,7 @@ impl<'a> Fields<'a> {
             .get(open..)
             .and_then(|rest| rest.find("] \""))
             .ok_or_else(|| Fault::at("no quoted request follows the time", open + 2))?;
+        let time = line.get(open + 2..open + close).unwrap_or_default();
         let (before, mut at) = (line.get(..open).unwrap_or_default(), open + close + 2);
         let (host, address) = client(before).ok_or_else(|| Fault::at("the client's address is missing", 1))?;
         let request_column = at + 2;
@@ -93,7 +97,7 @@ impl<'a> Fields<'a> {
         let further = if at < line.len() { quoted(line, &mut at, "further field")? } else { Cow::Borrowed("") };
         let is_list = further.split(',').all(|part| part.trim().parse::<IpAddr>().is_ok());
         let forwarded = if is_list { further } else { Cow::Borrowed("") };
-        Ok(Fields { host, address, request, request_column, status, referer, user_agent, forwarded })
+        Ok(Fields { host, address, time, request, request_column, status, referer, user_agent, forwarded })
     }
 }
 

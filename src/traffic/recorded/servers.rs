@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
 use super::logged::{Logged, socket_address};
+use super::times::json_time;
 use super::{Entry, Fault, Reason, Record, Settings, Went, access_log_json, envoy_text};
 use crate::envoy::request::Request;
 use crate::traffic::request_text::{Url, from_url};
@@ -49,7 +50,7 @@ fn header(name: &str, value: &str) -> Option<(SmolStr, SmolStr)> {
 }
 
 /// A line of Caddy's JSON log.
-pub(super) fn caddy(line: &str, number: u64) -> Result<Entry, Fault> {
+pub(super) fn caddy(line: &str, number: u64, settings: &Settings) -> Result<Entry, Fault> {
     let line = object(line)?;
     let logger = text(&line, "logger").unwrap_or_default();
     let is_access = logger.is_empty() || logger.starts_with("http.log.access");
@@ -71,11 +72,12 @@ pub(super) fn caddy(line: &str, number: u64) -> Result<Entry, Fault> {
     };
     let client = ["client_ip", "remote_ip", "remote_addr"].iter().find_map(|key| text(asked, key).and_then(address));
     let went = Went { status: status(line.get("status")), ..Went::default() }.or_none();
-    Ok(Entry::Request(Record { request, client, went }))
+    let time = settings.time(|| json_time(line.get("ts")));
+    Ok(Entry::Request(Record { request, client, went, time }))
 }
 
 /// A line of Traefik's JSON log.
-pub(super) fn traefik(line: &str, number: u64) -> Result<Entry, Fault> {
+pub(super) fn traefik(line: &str, number: u64, settings: &Settings) -> Result<Entry, Fault> {
     let line = object(line)?;
     let Some(method) = text(&line, "RequestMethod") else { return Ok(Entry::PassedOver(Reason::OwnMessage)) };
     let authority = text(&line, "RequestAddr").or_else(|| text(&line, "RequestHost"));
@@ -90,7 +92,8 @@ pub(super) fn traefik(line: &str, number: u64) -> Result<Entry, Fault> {
     };
     let client = ["ClientHost", "ClientAddr"].iter().find_map(|key| text(&line, key).and_then(address));
     let went = Went { status: status(line.get("DownstreamStatus")), ..Went::default() }.or_none();
-    Ok(Entry::Request(Record { request, client, went }))
+    let time = settings.time(|| json_time(line.get("StartUTC").or_else(|| line.get("time"))));
+    Ok(Entry::Request(Record { request, client, went, time }))
 }
 
 /// A log entry of Google Cloud, as its load balancers and Istio's Stackdriver logging write them.
@@ -129,7 +132,8 @@ pub(super) fn cloud(line: &str, number: u64, settings: &Settings) -> Result<Entr
         route_name: said("route_name"),
     };
     let client = text(asked, "remoteIp").and_then(address);
-    Ok(Entry::Request(Record { request, client, went: went.or_none() }))
+    let time = settings.time(|| json_time(line.get("timestamp").or_else(|| line.get("receiveTimestamp"))));
+    Ok(Entry::Request(Record { request, client, went: went.or_none(), time }))
 }
 
 /// The log records of a line of OTLP's JSON, of which collectors write many to a line.
@@ -160,6 +164,17 @@ const CONVENTIONS: [(&str, &str); 11] = [
 ];
 
 fn log_record(record: &Value, number: u64, settings: &Settings) -> Result<Entry, Fault> {
+    let mut entry = untimed(record, number, settings)?;
+    if let Entry::Request(Record { time: time @ None, .. }) = &mut entry {
+        let keys = ["timeUnixNano", "time_unix_nano", "observedTimeUnixNano", "observed_time_unix_nano"];
+        let said = |key: &str| record.get(key).filter(|v| v.as_str() != Some("0"));
+        *time = settings.time(|| json_time(keys.into_iter().find_map(said)));
+    }
+    Ok(entry)
+}
+
+/// The request of a log record, with the time that the request's own fields say.
+fn untimed(record: &Value, number: u64, settings: &Settings) -> Result<Entry, Fault> {
     let mut fields = attributes(record.get("attributes"));
     for (convention, name) in CONVENTIONS {
         if let (Some(value), false) = (fields.get(convention).cloned(), fields.contains_key(name)) {
@@ -227,7 +242,7 @@ mod tests {
 
     fn told(entry: Result<Entry, Fault>) -> String {
         match entry {
-            Ok(Entry::Request(Record { request: r, client, went })) => {
+            Ok(Entry::Request(Record { request: r, client, went, .. })) => {
                 let headers: Vec<String> = r.headers.iter().map(|(n, v)| format!("{n}={v}")).collect();
                 let tls = if r.tls { "https" } else { "http" };
                 let (client, went) = (client.map(|c| c.to_string()), went.unwrap_or_default());
@@ -252,23 +267,26 @@ mod tests {
     fn caddys_lines_are_requests() {
         let line = r#"{"level":"info","ts":1646861401.5,"logger":"http.log.access.log0","msg":"handled request","request":{"remote_ip":"10.0.0.9","remote_port":"41342","client_ip":"203.0.113.7","proto":"HTTP/2.0","method":"GET","host":"shop.example","uri":"/cart?x=1","headers":{"User-Agent":["curl/8"],"Cookie":["REDACTED"],"X-A":["1","2"]},"tls":{"resumed":false,"version":772,"proto":"h2","server_name":"shop.example"}},"bytes_read":0,"duration":0.001,"size":10,"status":200,"resp_headers":{"Server":["Caddy"]}}"#;
         assert_eq!(
-            told(caddy(line, 1)),
+            told(caddy(line, 1, &Settings::default())),
             "GET https shop.example /cart?x=1 [user-agent=curl/8 x-a=1 x-a=2] 203.0.113.7 200"
         );
         let own = r#"{"level":"info","ts":1.5,"logger":"tls","msg":"storage cleaning"}"#;
-        assert_eq!(told(caddy(own, 1)), "messages of the proxy itself");
+        assert_eq!(told(caddy(own, 1, &Settings::default())), "messages of the proxy itself");
         let bad = r#"{"request":{"method":"GET","uri":"/"},"status":200}"#;
-        assert_eq!(told(caddy(bad, 1)), "`host` is missing");
+        assert_eq!(told(caddy(bad, 1, &Settings::default())), "`host` is missing");
     }
 
     #[test]
     fn traefiks_lines_are_requests() {
         let line = r#"{"ClientAddr":"203.0.113.7:51820","ClientHost":"203.0.113.7","DownstreamStatus":503,"RequestAddr":"shop.example:8443","RequestHost":"shop.example","RequestMethod":"POST","RequestPath":"/cart?x=1","RequestPort":"8443","RequestProtocol":"HTTP/1.1","RequestScheme":"https","RouterName":"shop@docker","level":"info","msg":"","request_User-Agent":"curl/8","time":"2026-03-01T12:00:00Z"}"#;
         assert_eq!(
-            told(traefik(line, 1)),
+            told(traefik(line, 1, &Settings::default())),
             "POST https shop.example:8443 /cart?x=1 [user-agent=curl/8] 203.0.113.7 503"
         );
-        assert_eq!(told(traefik(r#"{"level":"info","msg":"x","RequestPath":"/"}"#, 1)), "messages of the proxy itself");
+        assert_eq!(
+            told(traefik(r#"{"level":"info","msg":"x","RequestPath":"/"}"#, 1, &Settings::default())),
+            "messages of the proxy itself"
+        );
     }
 
     #[test]

@@ -27,7 +27,7 @@ const NAMES_MAX: usize = 1 << 12;
 type Place = (Found, Variant);
 
 /// What tells requests apart that were found at the same place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Told {
     Nothing,
     /// What an unmatched request asks for, as a hash: of interest to people only.
@@ -114,11 +114,17 @@ impl Merged {
     }
 }
 
-/// Where a proxy finds a request, now and, for a what-if, before, and what more tells it from others that are found there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Ends {
+/// Where a proxy finds a request, now and, for a what-if, before. In the order of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Places {
     now: Place,
     before: Option<Place>,
+}
+
+/// Where a request is found, and what more tells it from others that are found there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Ends {
+    pub at: Places,
     pub told: Told,
 }
 
@@ -127,7 +133,7 @@ impl Ends {
         let request = RequestView::from(sender.request);
         let (is, told) = look(now, &request, sender);
         let (was, older) = before.map(|view| look(view, &request, sender)).unzip();
-        Ends { now: is, before: was, told: told.and(older.unwrap_or(Told::Nothing)) }
+        Ends { at: Places { now: is, before: was }, told: told.and(older.unwrap_or(Told::Nothing)) }
     }
 }
 

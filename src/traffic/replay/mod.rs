@@ -38,6 +38,10 @@ pub(crate) use endpoints::EndpointPlan;
 pub(crate) use plan::{Group, Leaf, Plan};
 #[cfg(test)]
 pub(crate) use recorded::Lens;
+#[cfg(feature = "cli")]
+pub(crate) use recorded::last_time;
+#[cfg(any(feature = "cli", test))]
+pub(crate) use recorded::{Counted, Digest, placed};
 pub(crate) use recorded::{Kind, Lenses, Recorded, Sorted, read, streams};
 pub(crate) use run::{Progress, Tally};
 use simulation::settle;

@@ -2,17 +2,24 @@
 
 mod errors;
 mod judge;
+mod logs;
+mod merge;
+mod tally;
 mod task;
+mod window;
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use clap::{Args, ValueEnum};
+use clap::{ArgMatches, Args, ValueEnum};
 use smol_str::SmolStr;
 
-use task::{Done, Task};
+use logs::Logs;
+pub(super) use merge::{MergeArgs, run as merge};
+use tally::{Merged, OfMesh, Tally};
+use task::{Done, Report, Task};
 
 use super::common::{CommonArgs, LengthArgs};
 use super::exit::Exit;
@@ -25,6 +32,7 @@ use crate::analysis::policy::Rule;
 use crate::parallel;
 use crate::tool::files;
 use crate::tool::report::simulate::{Results, Show, to_csv, to_json, to_text};
+use crate::traffic::recorded::Format;
 use crate::traffic::replay::StreamSummary;
 use crate::traffic::scenario::{self, REQUESTS_MAX};
 use crate::traffic::workspace::{AssumedPods, Inputs, Workspace};
@@ -65,10 +73,27 @@ pub(super) struct SimulateArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = STREAMS)]
     threads: Option<u16>,
 
-    /// Replay a log instead of streams: access logs of Envoy, Istio and other servers, JSON lines, CSV, HAR or a list of URLs,
-    /// also .gz or .zst; `-` is standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["count", "duration", "access_log"], help_heading = LOG)]
-    requests: Option<PathBuf>,
+    /// Replay logs instead of streams: access logs of Envoy, Istio and other servers, JSON lines, CSV, HAR or lists of URLs, also
+    /// .gz or .zst. A file, all files of a folder, or those that fit a pattern in quotes ('logs/*.gz'); `-` is standard input
+    /// (repeatable)
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["count", "duration", "access_log"], help_heading = LOG)]
+    requests: Vec<PathBuf>,
+
+    /// Only requests of that time or later: 2026-03-01T12:00:00Z, a day, or how long before the last of all (90s, 2h)
+    #[arg(long, value_name = "TIME", value_parser = window::moment, requires = "requests", help_heading = LOG)]
+    since: Option<window::Moment>,
+
+    /// Only requests of before that time, which is written as for --since
+    #[arg(long, value_name = "TIME", value_parser = window::moment, requires = "requests", help_heading = LOG)]
+    until: Option<window::Moment>,
+
+    /// What the logs are, where their first lines don't tell: istio_text, access_log_json, envoy_text, json_lines, nginx, csv, ...
+    #[arg(long, value_name = "FORMAT", value_parser = logs::format, requires = "requests", conflicts_with = "map", help_heading = LOG)]
+    log_format: Option<Format>,
+
+    /// Write what was counted to this file too, for `towtank merge`; `-` is standard output, in place of the report
+    #[arg(long, value_name = "FILE", requires = "requests", help_heading = LOG)]
+    tally: Option<PathBuf>,
 
     /// Share of the log's lines that may be unreadable; more of them are an error
     #[arg(long, value_name = "SHARE", value_parser = share, requires = "requests", default_value = "1%", help_heading = LOG)]
@@ -104,8 +129,8 @@ pub(super) struct SimulateArgs {
     error_rate: f64,
 
     /// table for people, json and csv for programs
-    #[arg(short, long, value_enum, default_value_t = Format::Table, help_heading = REPORT)]
-    output: Format,
+    #[arg(short, long, value_enum, default_value_t = Output::Table, help_heading = REPORT)]
+    output: Output,
 
     /// Columns of the table; those of the terminal unless said, 0 for no limit
     #[arg(long, value_name = "N", help_heading = REPORT)]
@@ -138,7 +163,7 @@ const JUDGEMENT: &str = "Comparison and judgement";
 const REPORT: &str = "Report";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum Output {
     Table,
     Json,
     Csv,
@@ -184,23 +209,33 @@ struct Finished {
     assumed: Vec<String>,
 }
 
-pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
+/// `matches`: what `args` were made of.
+pub(super) fn run(args: &SimulateArgs, matches: &ArgMatches) -> anyhow::Result<Exit> {
     usable(args)?;
+    carry_out(args, args.tally.as_deref().map(|path| (path, matches)), None)
+}
+
+/// Runs, writes a tally where one is asked for, and reports. `merged`: what was counted elsewhere, in place of logs.
+fn carry_out(
+    args: &SimulateArgs,
+    tally: Option<(&Path, &ArgMatches)>,
+    mut merged: Option<Merged>,
+) -> anyhow::Result<Exit> {
     let pool = parallel::Pool::new(args.threads.map_or(0, usize::from))
         .context("--threads: the system gives no more threads (see `ulimit -u`)")?;
     let mut exit = Exit::Fine;
     let mut finished = Vec::new();
+    let mut counted: Vec<OfMesh> = Vec::new();
     let mut access_log: Option<BufWriter<File>> = None;
     let watch = progress::Watch::new(args.progress, args.common.quiet);
     let meshes = gather(args)?;
-    if meshes.len() > 1 && args.requests.as_ref().is_some_and(|p| p.as_os_str() == "-") {
-        anyhow::bail!("--requests -: standard input can be read once, and there are {} scenarios", meshes.len());
-    }
-    if let Some(path) = &args.access_log {
+    let logs = pool.install(|| Logs::find(args, meshes.len(), &watch))?;
+    for (option, path) in [("--access-log", &args.access_log), ("--tally", &args.tally)] {
+        let Some(path) = path else { continue };
         let inputs = meshes.iter().flat_map(|(now, before)| std::iter::once(now).chain(before));
-        let mut names = inputs.flat_map(|i| i.sources.iter().map(|(_, file)| file.name.as_str()));
-        if let Some(name) = names.find(|name| files::is_same(path, Path::new(name))) {
-            anyhow::bail!("--access-log {}: this run reads `{name}`; name another file", path.display());
+        let names = inputs.flat_map(|i| i.sources.iter().map(|(_, file)| Path::new(file.name.as_str())));
+        if let Some(name) = names.chain(logs.files()).find(|name| files::is_same(path, name)) {
+            anyhow::bail!("{option} {}: this run reads `{}`; name another file", path.display(), name.display());
         }
     }
     let runs = meshes.len();
@@ -208,6 +243,11 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
         if watch.stopped() {
             break;
         }
+        let merged = match &mut merged {
+            Some(merged) => Some(merged.take(&inputs, older.as_ref())?),
+            None => None,
+        };
+        let unread = tally.map(|_| OfMesh::new(&inputs, older.as_ref()));
         let Some(workspace) = input::open(inputs.clone(), &args.common) else {
             exit = exit.max(Exit::Unusable);
             continue;
@@ -227,11 +267,13 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
             let file = File::create(path).with_context(|| access_log_name(args))?;
             access_log = Some(BufWriter::new(file));
         }
-        let task = Task { args, workspace: &workspace, older: older.as_ref(), watch: &watch };
+        let task = Task { args, workspace: &workspace, older: older.as_ref(), watch: &watch, logs: &logs, merged };
         match pool.install(|| task.run(access_log.as_mut())) {
             // Stopped before it began.
             Ok(None) => {}
-            Ok(Some(Done { streams, against, log, rules })) => {
+            Ok(Some(Done { counted: tally, report })) => {
+                counted.extend(unread.zip(tally).map(|(mesh, counted)| mesh.with(counted)));
+                let Some(Report { streams, against, log, rules }) = report else { continue };
                 let limits = match &older {
                     Some(older) => limits::compared(&older.not_modelled, &workspace.not_modelled),
                     None => limits::limits(&workspace.not_modelled),
@@ -263,6 +305,13 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
     if let Some(mut log) = access_log {
         log.flush().with_context(|| access_log_name(args))?;
     }
+    // A part of the meshes would look like a tally of all.
+    if let Some((path, matches)) = tally.filter(|_| counted.len() == runs) {
+        Tally::new(matches, counted).write(path)?;
+    }
+    if !reports(args) {
+        return Ok(exit);
+    }
     let shown: Vec<Option<Part>> =
         finished.iter().map(|f| args.length.narrows().then(|| Part::of(f, &args.length))).collect();
     let results: Vec<Results<'_>> =
@@ -274,7 +323,7 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<Exit> {
         }
     }
     write(args, &results)?;
-    if args.output == Format::Table && !args.common.quiet && exit != Exit::Interrupted {
+    if args.output == Output::Table && !args.common.quiet && exit != Exit::Interrupted {
         pool.install(|| errors::tell(&finished, args))?;
     }
     for f in &finished {
@@ -381,10 +430,20 @@ fn access_log_name(args: &SimulateArgs) -> String {
     )
 }
 
+/// False where a tally takes the place of the report.
+fn reports(args: &SimulateArgs) -> bool {
+    args.tally.as_ref().is_none_or(|path| path.as_os_str() != "-")
+}
+
 /// What no single argument can see.
 fn usable(args: &SimulateArgs) -> anyhow::Result<()> {
     if args.detect.is_some_and(|rise| rise <= 0.0 || rise + args.error_rate > 1.0) {
         anyhow::bail!("--detect: the rise must be above 0, and with --error-rate at most 100%");
+    }
+    if !reports(args) && !args.fail_on.is_empty() {
+        anyhow::bail!(
+            "--fail-on: `--tally -` stands in for the report, so there is nothing to judge; `towtank merge` takes --fail-on"
+        );
     }
     for (what, name) in [(What::Changed, "changed"), (What::Policy, "policy")] {
         if args.against.is_empty() && args.fail_on.iter().any(|c| c.what == what) {
@@ -405,7 +464,7 @@ fn gather(args: &SimulateArgs) -> anyhow::Result<Vec<(Inputs, Option<Inputs>)>> 
 
 fn write(args: &SimulateArgs, results: &[Results<'_>]) -> anyhow::Result<()> {
     match args.output {
-        Format::Table => {
+        Output::Table => {
             let show = Show {
                 width: args.width.unwrap_or_else(output::width),
                 color: output::color(args.common.color),
@@ -420,12 +479,12 @@ fn write(args: &SimulateArgs, results: &[Results<'_>]) -> anyhow::Result<()> {
             }
             Ok(())
         }
-        Format::Json => results.iter().try_for_each(|one| {
+        Output::Json => results.iter().try_for_each(|one| {
             let mut text = to_json(one);
             text.push(b'\n');
             output::json(&text)
         }),
-        Format::Csv => output::write(&to_csv(results)?),
+        Output::Csv => output::write(&to_csv(results)?),
     }
 }
 

@@ -1,7 +1,12 @@
 //! A log as streams: read and sorted, then drawn like any other.
 
+mod kinds;
+#[cfg(test)]
+mod laws;
 mod lens;
 mod sorting;
+#[cfg(any(feature = "cli", test))]
+mod tally;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,17 +14,22 @@ use std::sync::atomic::Ordering;
 use indexmap::IndexMap;
 use smol_str::SmolStr;
 
+pub(crate) use kinds::Kind;
 #[cfg(test)]
 pub(crate) use lens::Lens;
 pub(crate) use lens::Lenses;
-use sorting::sort;
-pub(crate) use sorting::{Kind, Sorted};
+pub(crate) use sorting::{LinesRead, Sorted};
+use sorting::{LogLines, sort};
+#[cfg(any(feature = "cli", test))]
+pub(crate) use tally::{Counted, Digest, placed};
 
 use super::wanted::{Wanted, detect, key};
 use super::{NotPossible, Pair, Progress, Settings, Simulation, settle};
 use crate::istio::clients::{self, PointsOfView};
 use crate::parallel;
 use crate::parallel::prelude::*;
+#[cfg(feature = "cli")]
+use crate::traffic::recorded::Entry;
 use crate::traffic::recorded::{Batch, Log, Unreadable};
 use crate::traffic::scenario::{Amount, Extent};
 use crate::traffic::streams::{Class, Mixing};
@@ -37,19 +47,49 @@ pub(crate) fn read(log: &mut Log, lenses: &Lenses<'_>, progress: &Progress) -> R
     let format = log.format();
     let at_once = parallel::current_num_threads().max(1) * BATCHES_PER_THREAD;
     let mut out = Sorted::default();
+    let name = log.name().to_owned();
     let mut batches = next(log, at_once)?;
     while !batches.is_empty() && progress.stop.load(Ordering::Relaxed) == 0 {
         let (sorted, following) = parallel::join(
-            || -> Vec<Sorted> { batches.par_iter().map(|b| sort(b, format, lenses)).collect() },
+            || -> Vec<Sorted> { batches.par_iter().map(|b| sort(b, &name, format, lenses)).collect() },
             || next(log, at_once),
         );
         for part in sorted {
-            progress.done.fetch_add(part.lines, Ordering::Relaxed);
+            progress.done.fetch_add(part.read.lines, Ordering::Relaxed);
             out.merge(part);
         }
         batches = following?;
     }
+    out.read.partial = !batches.is_empty();
+    let LinesRead { lines, requests, bad, .. } = out.read;
+    // An empty log has no format.
+    if lines > 0 {
+        out.read.logs.insert((name, format), LogLines { lines, requests, bad });
+    }
+    out.finish();
     Ok(out)
+}
+
+/// The latest time of a log's requests; None where it has no times, and where nobody [asked](crate::traffic::recorded::Settings::times).
+///
+/// # Errors
+/// What makes the log unreadable from some line on.
+#[cfg(feature = "cli")]
+pub(crate) fn last_time(log: &mut Log, progress: &Progress) -> Result<Option<jiff::Timestamp>, Unreadable> {
+    let mut last = None;
+    loop {
+        let batches = next(log, parallel::current_num_threads().max(1) * BATCHES_PER_THREAD)?;
+        if batches.is_empty() || progress.stop.load(Ordering::Relaxed) != 0 {
+            return Ok(last);
+        }
+        let time = |(_, entry): (u64, Result<Entry, _>)| match entry {
+            Ok(Entry::Request(record)) => record.time,
+            _ => None,
+        };
+        let latest: Vec<Option<jiff::Timestamp>> =
+            batches.par_iter().map(|b| b.entries().filter_map(time).max()).collect();
+        last = latest.into_iter().flatten().chain(last).max();
+    }
 }
 
 fn next(log: &mut Log, count: usize) -> Result<Vec<Batch>, Unreadable> {

@@ -1,189 +1,162 @@
 //! The requests of a log, sorted into classes that end alike.
 //!
 //! Every request is found in the table, but only the first of a class is decided: so a log costs little more than to be
-//! read. Batches are sorted on all threads and merged in their order, so that results do not depend on how many there are.
+//! read. Batches are sorted on all threads; whatever order they, or parts of a log, are merged in, the result is the same.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
+use super::kinds::{Key, Kind, Kinds};
 use super::lens::{Lens, Lenses};
-use crate::envoy::request::Request;
-use crate::traffic::recorded::{BadLine, Batch, Entry, Format, Reason, Record, Went};
-use crate::traffic::replay::alike::{Ends, Room, Sender, Told};
+use crate::traffic::recorded::{BadLine, Batch, Entry, Format, Reason, Record};
+use crate::traffic::replay::alike::{Ends, Places, Sender};
 
 /// Bad lines that are kept to be shown.
-const BAD_SHOWN: usize = 5;
+pub(super) const BAD_SHOWN: usize = 5;
 
-/// Different ways in which requests of one class went; more are counted as not known.
-const WENT_MAX: usize = 64;
-
-/// The proxy that requests pass, and where they end there.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
-    proxy: SmolStr,
-    ends: Ends,
+/// What was read of one log, or of all logs of one name and format.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct LogLines {
+    /// Lines, blank ones included; entries of a HAR.
+    pub lines: u64,
+    pub requests: u64,
+    pub bad: u64,
 }
 
-/// Requests by where the log says they went.
-pub(super) type WentCounts = IndexMap<Went, u64, FxBuildHasher>;
-
-/// Requests that end alike.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Kind {
-    pub proxy: SmolStr,
-    /// The first of them.
-    pub request: Request,
-    pub client: Option<IpAddr>,
-    /// False where they were put together although what consistent hashing looks at differs.
-    pub alike: bool,
-    pub count: u64,
-    /// Where the log says they went.
-    pub went: WentCounts,
-}
-
-/// What was read of a log so far.
+/// What the lines of logs are, whatever mesh their requests go through.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Sorted {
-    kinds: IndexMap<Key, Kind, FxBuildHasher>,
-    room: Room,
-    /// Requests that were put together because there were too many sessions.
-    pub lumped: u64,
+pub(crate) struct LinesRead {
     /// Lines, blank ones included; entries of a HAR.
     pub lines: u64,
     /// Requests in the log; one through several proxies counts once.
     pub requests: u64,
     pub passed_over: BTreeMap<Reason, u64>,
     pub bad: u64,
-    /// The first of them.
-    pub bad_lines: Vec<BadLine>,
+    /// The first of them, each with the name of its log.
+    pub bad_lines: Vec<(String, BadLine)>,
+    /// By name and format.
+    pub logs: BTreeMap<(String, Format), LogLines>,
+    /// Reading was stopped before the end.
+    pub partial: bool,
 }
 
-impl Sorted {
-    /// In the order of their first requests.
-    pub(crate) fn kinds(&self) -> impl Iterator<Item = &Kind> {
-        self.kinds.values()
-    }
-
+impl LinesRead {
     /// Share of bad lines among bad lines and requests, 0 to 1.
     pub(crate) fn bad_share(&self) -> f64 {
-        crate::traffic::stats::share(self.bad, self.bad + self.requests)
+        crate::traffic::stats::share(self.bad, self.bad.saturating_add(self.requests))
     }
 
-    /// Adds what stood behind it in the log.
-    pub(crate) fn merge(&mut self, later: Sorted) {
-        self.lumped += later.lumped;
-        self.lines += later.lines;
-        self.requests += later.requests;
-        self.bad += later.bad;
-        for (reason, n) in later.passed_over {
-            *self.passed_over.entry(reason).or_default() += n;
+    pub(super) fn merge(&mut self, other: LinesRead) {
+        let add = |sum: &mut u64, n: u64| *sum = sum.saturating_add(n);
+        add(&mut self.lines, other.lines);
+        add(&mut self.requests, other.requests);
+        add(&mut self.bad, other.bad);
+        for (reason, n) in other.passed_over {
+            add(self.passed_over.entry(reason).or_default(), n);
         }
-        let room = BAD_SHOWN.saturating_sub(self.bad_lines.len());
-        self.bad_lines.extend(later.bad_lines.into_iter().take(room));
-        for (mut key, mut kind) in later.kinds {
-            let told = key.ends.told;
-            if told != Told::Nothing && !self.kinds.contains_key(&key) && !self.room.holds(told) {
-                if matches!(told, Told::Session(_)) {
-                    self.lumped += kind.count;
-                    kind.alike = false;
-                }
-                key.ends.told = Told::Nothing;
-            }
-            match self.kinds.get_mut(&key) {
-                Some(known) => {
-                    known.count += kind.count;
-                    known.alike &= kind.alike;
-                    kind.went.into_iter().for_each(|(went, n)| add_went(&mut known.went, went, n));
-                }
-                None => {
-                    self.kinds.insert(key, kind);
-                }
-            }
+        for (log, lines) in other.logs {
+            let known = self.logs.entry(log).or_default();
+            add(&mut known.lines, lines.lines);
+            add(&mut known.requests, lines.requests);
+            add(&mut known.bad, lines.bad);
         }
-    }
-
-    fn add(&mut self, key: Key, record: &Record) {
-        let kind = self.kinds.entry(key).or_insert_with_key(|key| Kind {
-            proxy: key.proxy.clone(),
-            request: record.request.clone(),
-            client: record.client,
-            alike: true,
-            count: 0,
-            went: WentCounts::default(),
-        });
-        kind.count += 1;
-        if let Some(went) = &record.went {
-            add_went(&mut kind.went, place(went), 1);
-        }
-    }
-
-    fn add_bad(&mut self, line: BadLine) {
-        self.bad += 1;
-        if self.bad_lines.len() < BAD_SHOWN {
-            self.bad_lines.push(line);
-        }
+        self.partial |= other.partial;
+        self.bad_lines.extend(other.bad_lines);
+        self.bad_lines.sort();
+        self.bad_lines.truncate(BAD_SHOWN);
     }
 }
 
-/// Of where a request went, what tells places apart: not how an endpoint answered, nor what became of the connection.
-fn place(went: &Went) -> Went {
-    /// Envoy's flags for requests that come to no endpoint, or to none on purpose.
-    const FLAGS: [&str; 4] = ["NR", "NC", "UH", "FI"];
-    let told = |flags: &SmolStr| flags.split(',').find_map(|f| FLAGS.into_iter().find(|known| *known == f));
-    let flags = went.flags.as_ref().map(|flags| SmolStr::new_static(told(flags).unwrap_or("-")));
-    let answered = went.cluster.as_deref() == Some("-");
-    Went { cluster: went.cluster.clone(), flags, status: went.status.filter(|_| answered), route_name: None }
+/// What was read of logs so far. `P` as in [`Key`].
+#[derive(Debug, Clone)]
+pub(crate) struct Sorted<P = Places> {
+    pub(super) kinds: Kinds<P>,
+    pub read: LinesRead,
 }
 
-fn add_went(all: &mut WentCounts, went: Went, n: u64) {
-    let went = if all.len() < WENT_MAX || all.contains_key(&went) { went } else { Went::default() };
-    *all.entry(went).or_default() += n;
+impl<P> Default for Sorted<P> {
+    fn default() -> Self {
+        Sorted { kinds: Kinds::default(), read: LinesRead::default() }
+    }
 }
 
-/// Sorts the lines of one batch.
-pub(super) fn sort(batch: &Batch, format: Format, lenses: &Lenses<'_>) -> Sorted {
-    let mut out = Sorted { lines: batch.lines(), ..Sorted::default() };
+impl<P: Copy + Eq + Ord + std::hash::Hash> Sorted<P> {
+    /// Adds what stands elsewhere in the log, or in another.
+    pub(crate) fn merge(&mut self, other: Sorted<P>) {
+        self.kinds.merge(other.kinds);
+        self.read.merge(other.read);
+    }
+
+    /// Keeps what may be kept, in the one order that there is; after [`merge`](Sorted::merge).
+    pub(crate) fn finish(&mut self) {
+        self.kinds.finish();
+    }
+
+    /// By proxy, and in the order of its table, once that is [finished](Sorted::finish).
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &Kind> {
+        self.kinds.iter().map(|(_, kind)| kind)
+    }
+
+    /// Requests that were put together because there were too many sessions.
+    pub(crate) fn lumped(&self) -> u64 {
+        self.kinds.lumped
+    }
+}
+
+/// Sorts the lines of one batch of the log of that name.
+pub(super) fn sort(batch: &Batch, name: &str, format: Format, lenses: &Lenses<'_>) -> Sorted {
+    let mut out = Sorted::default();
+    let read = &mut out.read;
+    read.lines = batch.lines();
     let mut known: FxHashMap<SmolStr, Option<Arc<Lens>>> = FxHashMap::default();
     let defaults: Vec<(SmolStr, Option<Arc<Lens>>)> =
         lenses.defaults.iter().map(|name| (name.clone(), lenses.get(name))).collect();
+    let add_bad = |read: &mut LinesRead, line: BadLine| {
+        read.bad += 1;
+        if read.bad_lines.len() < BAD_SHOWN {
+            read.bad_lines.push((name.to_owned(), line));
+        }
+    };
     for (line, entry) in batch.entries() {
         match entry {
             Ok(Entry::Request(mut record)) => match record.request.proxy.take() {
                 None => {
-                    out.requests += 1;
+                    read.requests += 1;
                     for (name, lens) in &defaults {
                         let Some(lens) = lens else { continue };
-                        out.add(key(name, lens, &mut record, format), &record);
+                        out.kinds.add(key(name, lens, &mut record, format), &record);
                     }
                 }
                 Some(name) => match known.entry(name.clone()).or_insert_with(|| lenses.get(&name)).clone() {
                     Some(lens) => {
-                        out.requests += 1;
-                        out.add(key(&name, &lens, &mut record, format), &record);
+                        read.requests += 1;
+                        out.kinds.add(key(&name, &lens, &mut record, format), &record);
                     }
                     None => {
                         let message = format!("there is no proxy `{name}`");
                         let text = crate::envoy::words::example(&record.request);
-                        out.add_bad(BadLine { line, column: None, text, message });
+                        add_bad(read, BadLine { line, column: None, text, message });
                     }
                 },
             },
-            Ok(Entry::PassedOver(reason)) => *out.passed_over.entry(reason).or_default() += 1,
-            Err(bad) => out.add_bad(bad),
+            Ok(Entry::PassedOver(reason)) => *read.passed_over.entry(reason).or_default() += 1,
+            Err(bad) => add_bad(read, bad),
         }
     }
     out
 }
 
-fn key(proxy: &SmolStr, lens: &Lens, record: &mut Record, format: Format) -> Key {
+fn key(proxy: &SmolStr, lens: &Lens, record: &mut Record, format: Format) -> Key<Places> {
     if format.ports_are_local() {
         record.request.port = record.request.port.map(|port| lens.now.table().dialled_port(port));
     }
-    let sender = Sender { request: &record.request, session: None, client: record.client };
-    Key { proxy: proxy.clone(), ends: Ends::of(&lens.now, lens.before.as_deref(), sender) }
+    let Ends { at, told } = Ends::of(
+        &lens.now,
+        lens.before.as_deref(),
+        Sender { request: &record.request, session: None, client: record.client },
+    );
+    Key { proxy: proxy.clone(), at, told }
 }

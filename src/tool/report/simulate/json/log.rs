@@ -6,9 +6,16 @@ use crate::tool::report::json_writer::Object;
 
 /// What was read.
 pub(super) fn log(o: &mut Object<'_>, log: &LogResult) {
-    let read = &log.sorted;
-    o.str("name", &log.name);
-    o.text("format", log.format);
+    let read = &log.sorted.read;
+    o.str("name", &log.name());
+    o.str("format", &log.format());
+    o.objects("logs", &read.logs, |o, ((name, format), lines)| {
+        o.str("name", name);
+        o.text("format", format);
+        o.number("lines", lines.lines);
+        o.number("requests", lines.requests);
+        o.number("bad", lines.bad);
+    });
     o.number("lines", read.lines);
     o.number("requests", read.requests);
     o.objects("passed_over", &read.passed_over, |o, (reason, n)| {
@@ -18,7 +25,8 @@ pub(super) fn log(o: &mut Object<'_>, log: &LogResult) {
     o.object("bad", |o| {
         o.number("lines", read.bad);
         o.float("share", read.bad_share());
-        o.objects("examples", &read.bad_lines, |o, bad| {
+        o.objects("examples", &read.bad_lines, |o, (log, bad)| {
+            o.str("log", log);
             o.number("line", bad.line);
             match bad.column {
                 Some(column) => o.number("column", column as u64),
@@ -28,7 +36,7 @@ pub(super) fn log(o: &mut Object<'_>, log: &LogResult) {
             o.str("message", &bad.message);
         });
     });
-    o.number("counted_together", read.lumped);
+    o.number("counted_together", log.sorted.lumped());
 }
 
 /// Where one stream's requests went.

@@ -15,11 +15,23 @@ use crate::traffic::replay::{SESSIONS_MAX, StreamSummary};
 /// Moves that are shown without `-v`.
 const SHOWN_MAX: usize = 8;
 
+/// Logs that are named, of several.
+const NAMED_MAX: usize = 3;
+
 impl Writer<'_> {
     /// Before all streams: what kind of log it is, and which of its lines are none of theirs.
     pub(super) fn log(&mut self, log: &LogResult) {
-        let read = &log.sorted;
-        let mut text = format!("{}: {}, {}", log.name, log.format, counted(read.requests, "request"));
+        let (read, lumped) = (&log.sorted.read, log.sorted.lumped());
+        let names = match log.names().as_slice() {
+            [_] => log.name(),
+            several => {
+                let shown = several.iter().take(NAMED_MAX).copied().collect::<Vec<_>>().join(", ");
+                let more = several.len().saturating_sub(NAMED_MAX);
+                let more = if more > 0 { format!(" and {} more", thousands(more as u64)) } else { String::new() };
+                format!("{} ({shown}{more})", log.name())
+            }
+        };
+        let mut text = format!("{names}: {}, {}", log.format(), counted(read.requests, "request"));
         for (reason, n) in &read.passed_over {
             text.push_str(&format!("; {} passed over: {reason}", lines(*n)));
         }
@@ -27,11 +39,10 @@ impl Writer<'_> {
             text.push_str(&format!("; {} can't be read", lines(read.bad)));
         }
         self.line(&wrap(&text, self.show.width, 2));
-        if read.lumped > 0 {
+        if lumped > 0 {
             let text = format!(
-                "note: {} of further sessions, beyond the first {}: their endpoints are drawn as if each were a \
-                 session of its own",
-                counted(read.lumped, "request"),
+                "note: {} of further sessions, beyond {}: their endpoints are drawn as if each were a session of its own",
+                counted(lumped, "request"),
                 thousands(SESSIONS_MAX as u64)
             );
             self.line(&wrap(&text, self.show.width, 2));
@@ -77,10 +88,8 @@ impl Writer<'_> {
         if change.moves.len() > shown {
             self.line(&format!("    and {} more (-v lists them)", change.moves.len() - shown));
         }
-        let by_proxy = self
-            .results
-            .log
-            .is_some_and(|l| matches!(l.format, Format::EnvoyText | Format::IstioText | Format::AccessLogJson));
+        let of_proxy = |f: &Format| matches!(f, Format::EnvoyText | Format::IstioText | Format::AccessLogJson);
+        let by_proxy = self.results.log.is_some_and(|l| l.formats().iter().any(of_proxy));
         if by_proxy && !change.moves.is_empty() {
             let text = "    a proxy logs hosts as its routes rewrote them, and of all headers only a few: what was routed by others \
                         seems to move";

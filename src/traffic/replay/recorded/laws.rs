@@ -1,0 +1,97 @@
+//! Laws of logs: however one is parted, and in whatever order the parts are put together, the report is that of the whole.
+
+use std::io::Cursor;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::{Counted, Lenses, Recorded, Sorted, placed, read, streams};
+use crate::envoy::router::Switches;
+use crate::testing::{folders, open};
+use crate::traffic::recorded::{self, Format, Log};
+use crate::traffic::replay::{Progress, Settings};
+use crate::traffic::workspace::Workspace;
+
+fn sorted(text: &str, lenses: &Lenses<'_>, format: Format) -> Sorted {
+    let settings = recorded::Settings { format: Some(format), part: true, ..recorded::Settings::default() };
+    let mut log = Log::open("log", Box::new(Cursor::new(text.to_owned())), settings).expect("a log");
+    read(&mut log, lenses, &Progress::default()).expect("a whole log")
+}
+
+/// Everything that a report is made of.
+fn told(sorted: &Sorted, lenses: &Lenses<'_>) -> String {
+    let settings = Settings { seed: 7, ..Settings::default() };
+    let summaries = match streams("log", sorted, lenses, &settings).expect("streams") {
+        Recorded::One(one) => vec![one.run(7, &Progress::default())],
+        Recorded::Two(pair) => [&pair.before, &pair.now].map(|side| side.run(7, &Progress::default())).to_vec(),
+    };
+    let kinds: Vec<_> = sorted.kinds().collect();
+    format!("{summaries:#?}\n{kinds:#?}\n{:#?} {}", sorted.read, sorted.lumped())
+}
+
+/// As it is written to a file and read back.
+fn written(counted: &Counted) -> Counted {
+    let text = serde_json::to_string(counted).expect("JSON");
+    let again: Counted = serde_json::from_str(&text).expect("a tally");
+    assert_eq!(serde_json::to_string(&again).expect("JSON"), text);
+    again
+}
+
+fn meshes() -> Vec<(PathBuf, String)> {
+    let log = |folder: PathBuf| {
+        let text = std::fs::read_to_string(folder.join("requests.jsonl")).ok()?;
+        (!text.trim().is_empty()).then_some((folder, text))
+    };
+    folders().into_iter().filter_map(log).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
+    #[test]
+    fn any_split_of_a_log_gives_the_same_report(
+        mesh: Index,
+        older: Option<Index>,
+        parts in proptest::collection::vec(0usize..6, 40),
+        order in Just((0..6).collect::<Vec<usize>>()).prop_shuffle(),
+        by_twos: bool,
+    ) {
+        let all = meshes();
+        prop_assume!(!all.is_empty());
+        let (folder, text) = mesh.get(&all);
+        let Some(now) = open(folder) else { return Ok(()) };
+        let before: Option<Workspace> = older.and_then(|i| open(&i.get(&all).0));
+        let Some(first) = now.proxies.first().map(|p| p.name.clone()) else { return Ok(()) };
+        let switches = Switches::default();
+        let lenses = Lenses::of_meshes(vec![first], (&now, before.as_ref()), "default", &switches);
+        let whole = sorted(text, &lenses, Format::JsonLines);
+        if whole.read.requests == 0 {
+            return Ok(());
+        }
+        // Not only pieces: whichever lines.
+        let mut pieces = vec![String::new(); 6];
+        for (line, part) in text.lines().zip(parts.iter().cycle()) {
+            pieces[*part].push_str(line);
+            pieces[*part].push('\n');
+        }
+        let tallies = order.iter().map(|i| written(&Counted::of(&sorted(&pieces[*i], &lenses, Format::JsonLines))));
+        let mut tallies: Vec<Counted> = tallies.collect();
+        if by_twos {
+            tallies = tallies
+                .chunks(2)
+                .map(|two| {
+                    let mut sum = Sorted::default();
+                    two.iter().for_each(|part| sum.merge(part.clone().read().expect("a tally")));
+                    sum.finish();
+                    written(&Counted::of_merged(&sum))
+                })
+                .collect();
+        }
+        let mut sum = Sorted::default();
+        tallies.into_iter().for_each(|part| sum.merge(part.read().expect("a tally")));
+        sum.finish();
+        prop_assert_eq!(&Counted::of_merged(&sum), &Counted::of(&whole), "{}", folder.display());
+        let merged = placed(sum, &lenses).expect("the same mesh");
+        prop_assert!(told(&merged, &lenses) == told(&whole, &lenses), "{}", folder.display());
+    }
+}
