@@ -264,6 +264,7 @@ fn everything() -> RouteMatch {
         headers: Vec::new(),
         query_parameters: Vec::new(),
         claims: Vec::new(),
+        not_evaluated: Vec::new(),
     }
 }
 

@@ -8,7 +8,9 @@ use super::Upstream;
 use super::formatter::{FormatSource, format};
 use crate::envoy::path::{rewrite_prefix, rewrite_regex};
 use crate::envoy::router::{HeaderKey, Router, Seen, is_joined, is_removed, trim};
-use crate::envoy::table::{AppendAction, Forward, HeaderMutations, PathMatch, PathRewrite, Route, WeightedCluster};
+use crate::envoy::table::{
+    AppendAction, Forward, HeaderMutations, HeaderValueOption, PathMatch, PathRewrite, Route, WeightedCluster,
+};
 
 /// Headers that Envoy itself sets on the way; they are no part of what is compared or shown.
 fn is_envoys_own(lower_name: &str) -> bool {
@@ -91,16 +93,35 @@ impl<'a> Draft<'a> {
         let values = mutations.add.iter().map(|h| format(&h.value, &*self, &mut not_evaluated));
         let values: Vec<SmolStr> = values.map(|v| trim(&v).into()).collect();
         self.not_evaluated = not_evaluated;
-        let sends = || mutations.add.iter().zip(&values).filter(|(_, value)| !value.is_empty());
-        for (header, value) in sends().filter(|(h, _)| h.append == AppendAction::OverwriteIfExistsOrAdd) {
+        // Whether a field is there is looked at before any is written, too.
+        let exists = |h: &HeaderValueOption| self.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(&h.name));
+        let kind = |h: &HeaderValueOption| match h.append {
+            AppendAction::OverwriteIfExistsOrAdd => Some(Write::Set),
+            AppendAction::AppendIfExistsOrAdd => Some(Write::Add),
+            AppendAction::OverwriteIfExists => exists(h).then_some(Write::Set),
+            AppendAction::AddIfAbsent => (!exists(h)).then_some(Write::Add),
+        };
+        let kinds: Vec<Option<Write>> = mutations.add.iter().map(kind).collect();
+        let of = |wanted: Write| {
+            let all = mutations.add.iter().zip(&values).zip(&kinds);
+            all.filter(move |((_, value), kind)| !value.is_empty() && **kind == Some(wanted)).map(|(one, _)| one)
+        };
+        for (header, value) in of(Write::Set) {
             let name = header.name.to_ascii_lowercase_smolstr();
             self.headers.retain(|(n, _)| *n != name);
             self.headers.push((name, value.clone()));
         }
-        for (header, value) in sends().filter(|(h, _)| h.append == AppendAction::AppendIfExistsOrAdd) {
+        for (header, value) in of(Write::Add) {
             push(&mut self.headers, header.name.to_ascii_lowercase_smolstr(), value);
         }
     }
+}
+
+/// How a field is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Write {
+    Set,
+    Add,
 }
 
 /// The Location of an answer that the route makes itself, after its operations on response headers (envoy-matching 6.4);
@@ -116,7 +137,11 @@ pub(super) fn answered_location(
     let mut location = Some(own?).filter(|_| !headers.remove.iter().any(is_location));
     for header in headers.add.iter().filter(|h| is_location(&h.name)) {
         let value = format(&header.value, &Draft::new(seen, route, server_name), &mut Vec::new());
-        let replaces = header.append == AppendAction::OverwriteIfExistsOrAdd || location.is_none();
+        let replaces = match header.append {
+            AppendAction::OverwriteIfExistsOrAdd => true,
+            AppendAction::OverwriteIfExists => location.is_some(),
+            AppendAction::AppendIfExistsOrAdd | AppendAction::AddIfAbsent => location.is_none(),
+        };
         if replaces && !value.is_empty() {
             location = Some(value);
         }
@@ -199,7 +224,7 @@ mod tests {
     use super::*;
     use crate::envoy::router::Switches;
     use crate::envoy::router::testing::{destination, forward, on, one_host, prefix, route, seen, to};
-    use crate::envoy::table::{Forward, ForwardTo, HeaderValueOption, RouteAction};
+    use crate::envoy::table::{Forward, ForwardTo, RouteAction};
 
     fn rewritten(matched: PathMatch, rewrite: PathRewrite, path: &str) -> SmolStr {
         let forward = Forward { rewrite: rewrite.clone(), ..forward(ForwardTo::Cluster(destination("v1"))) };
@@ -282,6 +307,21 @@ mod tests {
         assert_eq!(mutated(&[], &[entry, route]), ["x-b: entry", "x-a: route"]);
         let same_level = level(&[], &[("x-env", "50%%"), ("x-user", "pre-%REQ(x-env)%-post")], &[]);
         assert_eq!(mutated(&[], &[same_level]), ["x-env: 50%", "x-user: pre--post"]);
+    }
+
+    #[test]
+    fn s6_2_conditional_operations_look_at_what_was_there_before() {
+        let option = |name: &str, append| HeaderValueOption { name: name.into(), value: "new".into(), append };
+        let add = vec![
+            option("X-a", AppendAction::AddIfAbsent),
+            option("b", AppendAction::AddIfAbsent),
+            option("c", AppendAction::OverwriteIfExists),
+            option("d", AppendAction::OverwriteIfExists),
+            option("b", AppendAction::AddIfAbsent),
+        ];
+        let one = HeaderMutations { remove: vec!["d".into()], add };
+        let headers = [("x-a", "1"), ("c", "1"), ("c", "2"), ("d", "1")];
+        assert_eq!(mutated(&headers, &[one]), ["x-a: 1", "c: new", "b: new", "b: new"]);
     }
 
     #[test]

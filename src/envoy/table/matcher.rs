@@ -14,6 +14,9 @@ pub(crate) struct RouteMatch {
     pub query_parameters: Vec<QueryParameterMatcher>,
     /// JWT claim conditions (RT-11).
     pub claims: Vec<ClaimMatcher>,
+    /// Conditions of a proxy's configuration that nobody here evaluates, by Envoy's name: they are taken not to hold, and that is said
+    /// (CF-5). Empty for routes that were translated.
+    pub not_evaluated: Vec<SmolStr>,
 }
 
 /// Tests of the path without query (envoy-matching 2.3).

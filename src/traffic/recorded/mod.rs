@@ -37,6 +37,8 @@ use std::net::IpAddr;
 use smol_str::SmolStr;
 
 pub(crate) use batch::Batch;
+#[cfg(feature = "files")]
+pub(crate) use compression::unpacked;
 pub(crate) use log::Log;
 
 use crate::envoy::request::Request;

@@ -53,7 +53,11 @@ pub(super) fn route_config(
     } else {
         builder.finish()
     };
-    RouteConfiguration { name: name.clone(), virtual_hosts: virtual_hosts.into_iter().map(Arc::new).collect() }
+    RouteConfiguration {
+        name: name.clone(),
+        ignore_port: true,
+        virtual_hosts: virtual_hosts.into_iter().map(Arc::new).collect(),
+    }
 }
 
 struct Builder<'a> {

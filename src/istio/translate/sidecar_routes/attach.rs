@@ -217,5 +217,6 @@ fn default_route(cx: &Context<'_>, service: &Service, port: u16) -> Route {
         config_path: SmolStr::default(),
         operation: format_smolstr!("{}:{port}/*", service.hostname),
         source: None,
+        not_evaluated: Vec::new(),
     }
 }

@@ -40,6 +40,7 @@ pub(super) fn virtual_host(scope: &Scope) -> VirtualHost {
         config_path: SmolStr::default(),
         operation: SmolStr::default(),
         source: None,
+        not_evaluated: Vec::new(),
     };
     VirtualHost { name, domains: vec![SmolStr::new_static("*")], require_tls: false, routes: [Arc::new(route)].into() }
 }

@@ -152,17 +152,33 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
     for pair in pairs {
         // Points of view are the new side's; the old one is only looked at.
         let viewless = CommonArgs { proxy: Vec::new(), ..pair.common[0].clone() };
-        let older = input::open(pair.inputs[0].clone(), &viewless);
-        let newer = input::open(pair.inputs[1].clone(), &pair.common[1]);
-        let (Some(older), Some(newer)) = (older, newer) else {
+        let mut older = input::open(pair.inputs[0].clone(), &viewless);
+        let mut beside = input::options(&pair.common[1]);
+        // What a proxy runs is held against what its own Istio makes of the manifests, for that very proxy.
+        let of_running = older.as_ref().filter(|older| older.of_running);
+        if let Some(older) = of_running {
+            beside.istio.as_beside = older.istio.told();
+            beside.proxies.clear();
+        }
+        let mut newer = input::open_with(pair.inputs[1].clone(), &beside, &pair.common[1]);
+        let (Some(older), Some(newer)) = (&mut older, &mut newer) else {
             exit = Exit::Unusable;
             continue;
         };
+        if newer.of_running && !older.of_running && pair.common[0].istio.is_none() {
+            let mut beside = input::options(&viewless);
+            beside.istio.as_beside = newer.istio.told();
+            if let Ok(again) = workspace::open(pair.inputs[0].clone(), &beside) {
+                *older = again;
+            }
+        }
+        older.held_against(newer);
+        newer.held_against(older);
         if shown > 0 && args.output == Format::Table {
             output::write(b"\n")?;
         }
         shown += 1;
-        exit = exit.max(one(args, [&older, &newer], &pair)?);
+        exit = exit.max(one(args, [older, newer], &pair)?);
     }
     Ok(exit)
 }
@@ -229,6 +245,10 @@ fn one(args: &DiffArgs, [older, newer]: [&Workspace; 2], pair: &Pair) -> anyhow:
     let meshes = Meshes::new((&older.mesh, &switches[0]), (&newer.mesh, &switches[1]));
     // What `check` says of either side is asked meanwhile.
     let find = |side: usize| {
+        // A proxy has no manifests that could be checked, and beside it those of the other side would seem new.
+        if older.of_running || newer.of_running {
+            return Vec::new();
+        }
         let (inputs, common) = (&pair.inputs[side], &pair.common[side]);
         checks::findings(workspace::review(inputs.clone(), &input::options(common)))
     };
@@ -270,7 +290,11 @@ fn one(args: &DiffArgs, [older, newer]: [&Workspace; 2], pair: &Pair) -> anyhow:
     let causes = diff::causes(shown, &points);
     let verdict = diff::verdict(&causes, &all_causes, shown, &points);
     // What has an effect that nobody asked for has one all the same.
-    let edits = diff::without_effect([&pair.inputs[0], &pair.inputs[1]], &newer.namespace, &proxies);
+    let edits = if older.of_running || newer.of_running {
+        Vec::new() // Next to a proxy every manifest would be new.
+    } else {
+        diff::without_effect([&pair.inputs[0], &pair.inputs[1]], &newer.namespace, &proxies)
+    };
     let limits = limits::compared(&older.not_modelled, &newer.not_modelled);
     let (come, gone) = (only_in(&is, &was), only_in(&was, &is));
     let assumed = assumed(older, newer);

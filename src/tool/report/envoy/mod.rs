@@ -42,7 +42,7 @@ pub(super) fn source(o: &mut Object<'_>, key: &str, source: &RouteSource, source
         o.str("kind", source.object.kind.as_str());
         o.str("namespace", &source.object.namespace);
         o.str("name", &source.object.name);
-        o.str("file", sources.name(source.at.file));
+        o.str("file", if source.at.is_known() { sources.name(source.at.file) } else { "" });
         o.number("line", source.at.line);
         match source.rule {
             Some(rule) => o.number("rule", rule),

@@ -309,8 +309,11 @@ fn mutations(o: &mut Object<'_>, m: &HeaderMutations, direction: &str) {
                 o.str("key", &h.name);
                 o.str_if("value", &h.value);
             });
-            if h.append == AppendAction::OverwriteIfExistsOrAdd {
-                o.str("append_action", "OVERWRITE_IF_EXISTS_OR_ADD");
+            match h.append {
+                AppendAction::AppendIfExistsOrAdd => {}
+                AppendAction::OverwriteIfExistsOrAdd => o.str("append_action", "OVERWRITE_IF_EXISTS_OR_ADD"),
+                AppendAction::AddIfAbsent => o.str("append_action", "ADD_IF_ABSENT"),
+                AppendAction::OverwriteIfExists => o.str("append_action", "OVERWRITE_IF_EXISTS"),
             }
         });
     }
