@@ -239,3 +239,110 @@ fn the_release_is_that_of_the_proxy() {
     let ran = run(&[("dump.json", &dump("1.12.0"))], &["routes", "dump.json"]);
     assert!(ran.err.contains("`dump.json` is of a release that is not modelled"), "{}", ran.err);
 }
+
+/// Every how many cases below `tests/conformance` one is written and read again; where they begin moves as cases are
+/// added. `TOWTANK_EVERY_CASE=1` takes them all.
+const CASES_APART: usize = 9;
+
+/// What `routes -o envoy` writes is the same table again: it decides every recorded request alike, and nothing differs (CF-1, CF-7).
+#[test]
+fn a_table_that_is_written_and_read_again_is_the_same() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
+    let mut cases = Vec::new();
+    let folders = walkdir::WalkDir::new(&root).sort_by_file_name().into_iter().map(|e| e.expect("an entry"));
+    for entry in folders.filter(|e| e.file_name() == "requests.jsonl") {
+        cases.push(entry.path().parent().expect("a folder").to_path_buf());
+    }
+    let apart = if std::env::var_os("TOWTANK_EVERY_CASE").is_some() { 1 } else { CASES_APART };
+    let chosen: Vec<&PathBuf> = cases.iter().skip(cases.len() % apart).step_by(apart).collect();
+    assert!(chosen.len() > 20, "too few cases");
+    let wrong: Vec<String> = chosen.par_iter().flat_map(|case| not_the_same(case)).collect();
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn not_the_same(case: &Path) -> Vec<String> {
+    let scenario = std::fs::read_to_string(case.join("scenario.yaml")).expect("a scenario");
+    let scenario: Value = serde_yaml::from_str(&scenario).expect("YAML");
+    let names: Vec<&str> =
+        scenario["proxies"].as_array().into_iter().flatten().filter_map(|p| p["name"].as_str()).collect();
+    let all = lines(&case.join("requests.jsonl"));
+    let mut wrong = Vec::new();
+    for name in &names {
+        let own = all.iter().filter(|r| r["proxy"].as_str().or(names.first().copied()) == Some(name));
+        let own: String = own.map(|r| format!("{r}\n")).collect();
+        let ask = |folder: &Project, arguments: &[&str]| {
+            let mut all = arguments.to_vec();
+            all.extend(AS_ISTIO);
+            all.extend(["--invalid", "skip"]);
+            folder.run(&all)
+        };
+        let plain = Project::new(&[("own.jsonl", &own)]);
+        let written = ask(&plain, &["routes", text(case), "--proxy", name, "-o", "envoy"]);
+        assert_eq!(written.status, 0, "{written}");
+        let folder = Project::new(&[("own.jsonl", &own), ("table.json", &written.stdout)]);
+        let decided = |paths: &[&str]| -> Vec<Value> {
+            if own.is_empty() {
+                return Vec::new();
+            }
+            let mut arguments = vec!["explain"];
+            arguments.extend(paths);
+            arguments.extend(["--requests", "own.jsonl", "-o", "jsonl"]);
+            let run = ask(&folder, &arguments);
+            let line = |line: &str| without_places(serde_json::from_str(line).expect("JSON lines"));
+            run.stdout.lines().map(line).collect()
+        };
+        if decided(&[text(case), "--proxy", name]) != decided(&["table.json"]) {
+            wrong.push(format!("{} {name}: requests are decided otherwise", case.display()));
+        }
+        let diff = ask(&folder, &["diff", "table.json", text(case), "-o", "json"]);
+        if diff.json()["changed"] != false {
+            wrong.push(format!("{} {name}: {}", case.display(), diff.json()["proxies"][0]["changes"][0]));
+        }
+    }
+    wrong
+}
+
+/// A decision without where its parts were written, and for whom it is.
+fn without_places(mut decision: Value) -> Value {
+    for key in ["source", "classes", "members"] {
+        decision.as_object_mut().expect("an object").remove(key);
+    }
+    for step in decision["steps"].as_array_mut().into_iter().flatten() {
+        step.as_object_mut().expect("an object").remove("source");
+    }
+    decision
+}
+
+/// `routes -o istioctl` is read like what istioctl prints, and graphs show where routes lead.
+#[test]
+fn tables_are_written_for_other_tools() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/canary-90-10");
+    let all = towtank_in(&folder, &["routes", ".", "-o", "istioctl"], b"");
+    let printed: Value = serde_json::from_str(&all.out).expect("JSON");
+    assert!(printed[0]["virtualHosts"].is_array() && printed[0]["ignorePortInHostMatching"] == true, "{}", all.out);
+    let read = towtank_in(&folder, &["routes", "-"], all.out.as_bytes());
+    assert_eq!(read.code, 0, "{}", read.err);
+    assert!(read.out.contains("90 %"), "{}", read.out);
+    for (form, begins, edge) in [("dot", "digraph ", " -> "), ("mermaid", "%% ", " -->")] {
+        let graph = towtank_in(&folder, &["routes", ".", "-o", form], b"");
+        assert!(
+            graph.out.starts_with(begins) && graph.out.contains(edge) && graph.out.contains("90 %"),
+            "{}",
+            graph.out
+        );
+    }
+    let old = ROUTES.replace("\"3s\"", "\"5s\"");
+    let files = [("old.json", old.as_str()), ("new.json", ROUTES)];
+    let graph = run(&files, &["diff", "old.json", "new.json", "-o", "mermaid"]);
+    assert!(graph.out.contains("flowchart LR") && graph.out.contains("-.->"), "{}{}", graph.out, graph.err);
+    assert!(graph.out.contains("timeout 5s -> 3s"), "{}", graph.out);
+}
+
+/// Test files of Envoy's router check tool run on configurations as they are (envoy-matching 13).
+#[test]
+fn router_check_tests_run_on_a_configuration() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configurations/router-check");
+    let ran = towtank_in(&folder, &["test", "routes.yaml", "--tests", "routes.golden.json"], b"");
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("21 tests, 21 requests: all passed"), "{}", ran.out);
+}

@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use super::form::{Form, form};
 use super::message::{
-    Bootstrap, Cluster, ClusterStatus, ClusterStatuses, Dump, DumpPart, Listener, LoadAssignment, Node, Own,
+    Beside, Bootstrap, Cluster, ClusterStatus, ClusterStatuses, Dump, DumpPart, Listener, LoadAssignment, Node, Own,
     RouteConfiguration, short,
 };
 use super::text;
@@ -35,6 +35,8 @@ pub(super) struct Parts {
     pub runtime: IndexMap<SmolStr, Value>,
     /// Route configurations by scope, or which come by a discovery service of their own.
     pub has_scopes: bool,
+    /// What only our own form has.
+    pub beside: Option<Beside>,
     /// Parts of a dump of a type that nobody here knows.
     pub unknown: Vec<SmolStr>,
 }
@@ -173,7 +175,7 @@ fn one(file: FileId, text: &str) -> Result<Parts, Box<Finding>> {
         Some(Form::Own) => {
             let own: Own = text::read(file, text)?;
             parts.name = own.proxy;
-            parts.node = own.node;
+            (parts.node, parts.beside) = (own.node, own.towtank);
             (parts.listeners, parts.routes) = (own.listeners, own.routes);
             (parts.clusters, parts.endpoints) = (own.clusters, own.endpoints);
             (parts.has_listeners, parts.has_clusters, parts.has_endpoints) = (true, true, true);

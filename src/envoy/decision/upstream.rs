@@ -9,7 +9,8 @@ use super::formatter::{FormatSource, format};
 use crate::envoy::path::{rewrite_prefix, rewrite_regex};
 use crate::envoy::router::{HeaderKey, Router, Seen, is_joined, is_removed, trim};
 use crate::envoy::table::{
-    AppendAction, Forward, HeaderMutations, HeaderValueOption, PathMatch, PathRewrite, Route, WeightedCluster,
+    AppendAction, Forward, HeaderMutations, HeaderValueOption, OuterHeaders, PathMatch, PathRewrite, Route,
+    WeightedCluster,
 };
 
 /// Headers that Envoy itself sets on the way; they are no part of what is compared or shown.
@@ -31,18 +32,39 @@ pub(super) fn arrival(
     not_evaluated: &mut Vec<String>,
 ) -> Upstream {
     let mut draft = Draft::new(seen, route, server_name);
-    if let Some(entry) = entry {
-        draft.mutate(&entry.request_headers);
-        if let Some(host) = &entry.host_rewrite {
-            draft.authority = host.clone();
-        }
+    for level in levels(route, |o| &o.request, &route.request_headers, entry.map(|e| &e.request_headers)) {
+        draft.mutate(level);
     }
-    draft.mutate(&route.request_headers);
+    if let Some(host) = entry.and_then(|e| e.host_rewrite.as_ref()) {
+        draft.authority = host.clone();
+    }
     if let Some(host) = &forward.host_rewrite {
         draft.authority = host.clone();
     }
     not_evaluated.append(&mut draft.not_evaluated);
     Upstream { path: path.clone(), authority: draft.authority, headers: draft.headers }
+}
+
+/// The operations on headers of all levels in their order: the entry's, the route's, then those of wider parts, or the other way round
+/// (envoy-matching 6.2).
+pub(crate) fn levels<'r>(
+    route: &'r Route,
+    outer: impl Fn(&OuterHeaders) -> &[HeaderMutations],
+    own: &'r HeaderMutations,
+    entry: Option<&'r HeaderMutations>,
+) -> Vec<&'r HeaderMutations> {
+    let (wider, first) = route.outer.as_deref().map_or((&[][..], false), |o| (outer(o), o.first));
+    let mut all: Vec<&HeaderMutations> = Vec::new();
+    if first {
+        all.extend(wider);
+        all.push(own);
+        all.extend(entry);
+    } else {
+        all.extend(entry);
+        all.push(own);
+        all.extend(wider);
+    }
+    all
 }
 
 /// A request on its way through a route. Header operations see what earlier ones left (envoy-matching 6.2).
@@ -133,9 +155,9 @@ pub(super) fn answered_location(
     own: Option<String>,
 ) -> Option<String> {
     let is_location = |name: &SmolStr| name.eq_ignore_ascii_case("location");
-    let headers = &route.response_headers;
-    let mut location = Some(own?).filter(|_| !headers.remove.iter().any(is_location));
-    for header in headers.add.iter().filter(|h| is_location(&h.name)) {
+    let all = levels(route, |o| &o.response, &route.response_headers, None);
+    let mut location = Some(own?).filter(|_| !all.iter().any(|m| m.remove.iter().any(is_location)));
+    for header in all.iter().flat_map(|m| &m.add).filter(|h| is_location(&h.name)) {
         let value = format(&header.value, &Draft::new(seen, route, server_name), &mut Vec::new());
         let replaces = match header.append {
             AppendAction::OverwriteIfExistsOrAdd => true,

@@ -139,6 +139,7 @@ mod tests {
             name: "v".into(),
             domains: domains.iter().map(|d| (*d).into()).collect(),
             require_tls: false,
+            further: None,
             routes: std::sync::Arc::default(),
         };
         RouteConfiguration {

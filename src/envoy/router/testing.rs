@@ -70,6 +70,7 @@ pub(crate) fn virtual_host(name: &str, domains: &[&str], routes: Vec<Route>) -> 
         name: name.into(),
         domains: domains.iter().map(|d| (*d).into()).collect(),
         require_tls: false,
+        further: None,
         routes: routes.into_iter().map(Arc::new).collect(),
     }
 }
@@ -106,6 +107,7 @@ pub(crate) fn route(matcher: RouteMatch, action: RouteAction) -> Route {
         config_path: "".into(),
         operation: "".into(),
         source: None,
+        outer: None,
         not_evaluated: Vec::new(),
     }
 }

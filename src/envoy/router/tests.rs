@@ -58,6 +58,7 @@ fn route_match() -> impl Strategy<Value = RouteMatch> {
             headers,
             query_parameters,
             claims: vec![],
+            fraction: None,
             not_evaluated: Vec::new(),
         })
 }

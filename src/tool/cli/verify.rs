@@ -180,7 +180,11 @@ fn planned(workspace: &Workspace, args: &VerifyArgs) -> anyhow::Result<(Vec<Job>
 
 fn result(program: &Program, job: &Job, workspace: &Workspace, args: &VerifyArgs) -> anyhow::Result<ProxyResult> {
     let table = job.router.table();
-    let exported = serde_json::from_slice(&report::envoy::to_json(table, &workspace.sources))?;
+    let exported = serde_json::from_slice(&report::envoy::to_json(
+        table,
+        &workspace.istio.profile.release().to_string(),
+        &workspace.sources,
+    ))?;
     let options = verify::Options { draws: args.draws };
     let result = verify::run(program, &exported, &job.router, &job.requests, options);
     result.map_err(|e| anyhow::anyhow!("proxy {}: {e}", table.proxy.name))

@@ -33,6 +33,7 @@ pub(in crate::analysis::checks) fn router(matchers: &[&RouteMatch]) -> Router {
             config_path: SmolStr::default(),
             operation: SmolStr::default(),
             source: None,
+            outer: None,
             not_evaluated: Vec::new(),
         })
     };
@@ -67,6 +68,7 @@ pub(in crate::analysis::checks) fn router(matchers: &[&RouteMatch]) -> Router {
                 name: "any".into(),
                 domains: vec!["*".into()],
                 require_tls: false,
+                further: None,
                 routes: matchers.iter().map(route).collect(),
             })],
         }],

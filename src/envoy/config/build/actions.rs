@@ -5,6 +5,7 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::super::message;
 use super::headers::mutations;
+use super::matchers::quoted;
 use super::policies::{destination, hash, mirrors, retry};
 use crate::envoy::table::{
     Body, ClusterName, Destination, DirectResponse, Forward, ForwardTo, MirrorPolicy, PathRewrite, Redirect,
@@ -23,9 +24,19 @@ pub(super) struct Outer<'a> {
 
 pub(super) fn action(route: &mut message::Route, outer: &Outer<'_>, not_evaluated: &mut Vec<SmolStr>) -> RouteAction {
     if let Some(forward) = route.route.take() {
-        return RouteAction::Forward(self::forward(forward, outer, not_evaluated).into());
+        let mut made = self::forward(forward, outer, not_evaluated);
+        if let (Some(prefix), PathRewrite::Prefix(with)) = (&route.matcher.path_separated_prefix, &made.rewrite) {
+            // What was matched is replaced, and nothing behind it.
+            let flags = if route.matcher.case_sensitive == Some(false) { "(?i)" } else { "" };
+            let pattern = format_smolstr!("{flags}^{}", quoted(prefix));
+            made.rewrite = PathRewrite::Regex { pattern, substitution: with.replace('\\', "\\\\").into() };
+        }
+        return RouteAction::Forward(made.into());
     }
     if let Some(r) = route.redirect.take() {
+        if route.matcher.path_separated_prefix.is_some() && r.prefix_rewrite.is_some() {
+            not_evaluated.push("redirect.prefix_rewrite behind a path_separated_prefix".into());
+        }
         return RouteAction::Redirect(redirect(r, not_evaluated));
     }
     if let Some(d) = route.direct_response.take() {
@@ -86,7 +97,7 @@ fn forward(mut f: message::RouteAction, outer: &Outer<'_>, not_evaluated: &mut V
         timeout: f.timeout.map_or(TIMEOUT, |t| t.0),
         retry: f.retry_policy.map(|r| retry(r, not_evaluated)).or_else(|| outer.retry.clone()),
         rewrite,
-        host_rewrite: f.host_rewrite_literal,
+        host_rewrite: f.host_rewrite_literal.or(f.host_rewrite),
         append_x_forwarded_host: f.append_x_forwarded_host,
         mirrors,
         hash_policies: hash(f.hash_policy, not_evaluated),

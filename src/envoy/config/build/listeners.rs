@@ -293,6 +293,12 @@ fn port_of(name: &str) -> Option<(u16, bool)> {
     }
 }
 
+/// Whether a table is called as Istio calls its own.
+pub(super) fn is_of_istio(name: &str) -> bool {
+    let of_host = name.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    of_host || port_of(name).is_some()
+}
+
 fn socket(address: &message::Address) -> Option<(IpAddr, u16)> {
     let socket = address.socket_address.as_ref()?;
     Some((socket.address.parse().ok()?, u16::try_from(socket.port_value.u32()).ok()?))

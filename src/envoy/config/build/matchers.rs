@@ -4,7 +4,7 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::super::message;
 use crate::envoy::table::{
-    ClaimMatcher, Fraction, HeaderMatcher, PathMatch, QueryParameterMatcher, RouteMatch, ValueMatch,
+    ClaimMatcher, Fraction, HeaderMatcher, PathMatch, QueryParameterMatcher, RouteMatch, RuntimeFraction, ValueMatch,
 };
 
 /// What gRPC requests have (envoy-matching 2.2).
@@ -18,12 +18,13 @@ pub(super) fn route_match(m: message::RouteMatch) -> RouteMatch {
         PathMatch::Exact(path)
     } else if let Some(regex) = m.safe_regex {
         PathMatch::Regex(regex.regex)
+    } else if let Some(prefix) = &m.path_separated_prefix {
+        // The prefix itself, or more behind a slash (envoy-matching 2.3); a regex knows no case of its own.
+        let flags = if m.case_sensitive == Some(false) { "(?is)" } else { "(?s)" };
+        PathMatch::Regex(format_smolstr!("{flags}{}(/.*)?", quoted(prefix)))
     } else {
-        let others = [
-            (m.path_separated_prefix.is_some(), "path_separated_prefix"),
-            (m.connect_matcher.is_some(), "connect_matcher"),
-            (m.path_match_policy.is_some(), "path_match_policy"),
-        ];
+        let others =
+            [(m.connect_matcher.is_some(), "connect_matcher"), (m.path_match_policy.is_some(), "path_match_policy")];
         not_evaluated.extend(others.iter().filter(|(has, _)| *has).map(|(_, name)| SmolStr::new_static(name)));
         PathMatch::Prefix(SmolStr::default())
     };
@@ -52,12 +53,12 @@ pub(super) fn route_match(m: message::RouteMatch) -> RouteMatch {
             None => not_evaluated.push(format_smolstr!("dynamic_metadata of {}", metadata.filter)),
         }
     }
-    if let Some(f) = m.runtime_fraction.map(|f| fraction(f.default_value.as_ref()))
-        && f.numerator < f.denominator
-    {
+    let fraction =
+        m.runtime_fraction.map(|f| RuntimeFraction { default: fraction(f.default_value.as_ref()), key: f.runtime_key });
+    if let Some(f) = fraction.as_ref().map(|f| f.default).filter(|f| f.numerator < f.denominator) {
         not_evaluated.push(format_smolstr!("runtime_fraction {}/{}", f.numerator, f.denominator));
     }
-    RouteMatch { path, case_sensitive: m.case_sensitive, headers, query_parameters, claims, not_evaluated }
+    RouteMatch { path, case_sensitive: m.case_sensitive, headers, query_parameters, claims, fraction, not_evaluated }
 }
 
 /// A test of a value, or what of it isn't evaluated.
@@ -65,24 +66,40 @@ pub(super) fn value(m: &message::StringMatcher) -> Result<ValueMatch, SmolStr> {
     if let Some(name) = m.unread.first() {
         return Err(name.clone());
     }
-    let others = [
-        (m.ignore_case, "ignore_case"),
-        (m.suffix.is_some(), "suffix"),
-        (m.contains.is_some(), "contains"),
-        (m.custom.is_some(), "custom"),
-    ];
-    if let Some((_, name)) = others.iter().find(|(has, _)| *has) {
-        return Err(SmolStr::new_static(name));
+    if m.custom.is_some() {
+        return Err(SmolStr::new_static("custom"));
+    }
+    if let Some(regex) = &m.safe_regex {
+        return Ok(ValueMatch::Regex(regex.regex.clone()));
     }
     Ok(if let Some(text) = &m.exact {
-        ValueMatch::Exact(text.clone())
+        if m.ignore_case { whole("(?i)", "", text, "") } else { ValueMatch::Exact(text.clone()) }
     } else if let Some(text) = &m.prefix {
-        ValueMatch::Prefix(text.clone())
-    } else if let Some(regex) = &m.safe_regex {
-        ValueMatch::Regex(regex.regex.clone())
+        if m.ignore_case { whole("(?is)", "", text, ".*") } else { ValueMatch::Prefix(text.clone()) }
+    } else if let Some(text) = &m.suffix {
+        whole(if m.ignore_case { "(?is)" } else { "(?s)" }, ".*", text, "")
+    } else if let Some(text) = &m.contains {
+        whole(if m.ignore_case { "(?is)" } else { "(?s)" }, ".*", text, ".*")
     } else {
         ValueMatch::Present
     })
+}
+
+/// The regex of values that hold a text as it is: case is ignored for ASCII letters alone there, too (envoy-matching 2.4, 3.3).
+fn whole(flags: &str, before: &str, text: &str, behind: &str) -> ValueMatch {
+    ValueMatch::Regex(format_smolstr!("{flags}{before}{}{behind}", quoted(text)))
+}
+
+/// A regex of nothing but a text.
+pub(super) fn quoted(text: &str) -> String {
+    let mut regex = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii() && !c.is_ascii_alphanumeric() {
+            regex.push('\\');
+        }
+        regex.push(c);
+    }
+    regex
 }
 
 pub(super) fn header_matcher(m: message::HeaderMatcher) -> Result<HeaderMatcher, SmolStr> {
@@ -90,13 +107,8 @@ pub(super) fn header_matcher(m: message::HeaderMatcher) -> Result<HeaderMatcher,
     if let Some(name) = m.unread.first() {
         return Err(of(name));
     }
-    let others = [
-        (m.suffix_match.is_some(), "suffix_match"),
-        (m.contains_match.is_some(), "contains_match"),
-        (m.range_match.is_some(), "range_match"),
-    ];
-    if let Some((_, name)) = others.iter().find(|(has, _)| *has) {
-        return Err(of(name));
+    if m.range_match.is_some() {
+        return Err(of("range_match"));
     }
     let mut invert = m.invert_match;
     let test = if let Some(string) = &m.string_match {
@@ -109,6 +121,10 @@ pub(super) fn header_matcher(m: message::HeaderMatcher) -> Result<HeaderMatcher,
         if text.is_empty() { ValueMatch::Prefix(text) } else { ValueMatch::Exact(text) }
     } else if let Some(text) = m.prefix_match {
         ValueMatch::Prefix(text)
+    } else if let Some(text) = m.suffix_match {
+        whole("(?s)", ".*", &text, "")
+    } else if let Some(text) = m.contains_match {
+        whole("(?s)", ".*", &text, ".*")
     } else if let Some(regex) = m.safe_regex_match {
         ValueMatch::Regex(regex.regex)
     } else {

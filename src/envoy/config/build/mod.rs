@@ -62,6 +62,7 @@ pub(super) fn running(mut parts: Parts, namespace: &str) -> Running {
     let istio_version = parts.node.as_ref().map(|n| n.metadata.text("ISTIO_VERSION").to_owned()).unwrap_or_default();
     let runtime = parts.runtime.drain(..).map(|(key, value)| (key.to_string(), value)).collect();
     let extent = Extent { clusters: parts.has_clusters, endpoints: parts.has_endpoints };
+    let beside = parts.beside.take();
     let (file, has_listeners) = (parts.file, parts.has_listeners);
 
     let mut configs: BTreeMap<SmolStr, RouteConfiguration> = BTreeMap::new();
@@ -86,10 +87,15 @@ pub(super) fn running(mut parts: Parts, namespace: &str) -> Running {
             "no endpoints are given: whether a cluster delivers is not known (`/config_dump?include_eds` has them)";
         work.say("CF-6", "", "", message.to_owned());
     }
-    let reading = found.reading(&mut work);
+    let reading = found.reading(&mut work).or_else(|| {
+        // Istio normalises paths unless it is told not to, Envoy by itself only where it is told to.
+        let is_bare = !has_listeners && !of_istio && !configs.keys().any(|name| listeners::is_of_istio(name));
+        is_bare.then_some((PathNormalizationType::None, ConnectionSettings::default()))
+    });
     let listeners::Listeners { mut listeners, outbound, .. } = found;
     listeners.sort_by_key(|l| (l.address, l.port));
     let route_configs: Vec<RouteConfiguration> = configs.into_values().collect();
+    let told = names::told(beside);
     let names = names::names(&listeners, &route_configs, &proxy);
     let service_ports = names::service_ports(&listeners, &route_configs, &proxy, of_istio);
     let unknown = VirtualOutbound { cluster: ClusterName::NotEvaluated("the outbound policy".into()), port: 15001 };
@@ -103,8 +109,8 @@ pub(super) fn running(mut parts: Parts, namespace: &str) -> Running {
         clusters,
         path_normalization: reading.map_or(PathNormalizationType::Default, |r| r.0),
         connection_settings: reading.map_or_else(ConnectionSettings::default, |r| r.1),
-        names,
-        service_ports,
+        names: told.as_ref().map_or(names, |t| t.0.clone()),
+        service_ports: told.map_or(service_ports, |t| t.1),
         notes: work.notes,
         extent,
     };

@@ -6,8 +6,18 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use crate::envoy::config::message::{Beside, Whole};
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::table::{ChainAction, Listener, NameTable, Names, RouteConfiguration, TcpDestination};
+
+/// Names and ports of Services as our own form has them.
+pub(super) fn told(beside: Option<Beside>) -> Option<(NameTable, Vec<(u16, u16)>)> {
+    let beside = beside?;
+    let port = |n: Whole| u16::try_from(n.u32()).ok();
+    let ports = beside.service_ports.iter().filter_map(|p| Some((port(p.port)?, port(p.target_port)?)));
+    let names = NameTable { everywhere: Arc::new(beside.names.into_iter().collect()), own: Arc::default() };
+    Some((names, ports.collect()))
+}
 
 /// Names of the mesh by address. Virtual hosts have both among their domains; a listener bound to the address of one service is the
 /// service's. What other names lead to is no matter of the mesh.

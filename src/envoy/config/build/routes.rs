@@ -11,7 +11,9 @@ use super::headers::mutations;
 use super::matchers::route_match;
 use super::policies::{mirrors, per_filter, retry};
 use crate::envoy::config::message;
-use crate::envoy::table::{HeaderMutations, Route, RouteConfiguration, RouteSource, VirtualHost};
+use crate::envoy::table::{
+    Further, HeaderMutations, OuterHeaders, Route, RouteConfiguration, RouteSource, VirtualCluster, VirtualHost,
+};
 use crate::manifest::kinds::{Kind, ObjectId};
 use crate::manifest::source::Position;
 
@@ -52,6 +54,7 @@ fn configuration(config: message::RouteConfiguration, work: &mut Work) -> RouteC
         response: mutations(config.response_headers_to_add, config.response_headers_to_remove, &mut said),
         per_filter: config.typed_per_filter_config,
         mirrors: config.request_mirror_policies,
+        reversed: config.most_specific_header_mutations_wins,
     };
     for what in said {
         work.say("CF-5", &name, "", format!("`{what}` is not evaluated"));
@@ -67,6 +70,25 @@ struct Levels {
     response: HeaderMutations,
     per_filter: message::PerFilter,
     mirrors: Vec<message::MirrorPolicy>,
+    /// Wider operations on headers come first.
+    reversed: bool,
+}
+
+impl Levels {
+    /// The operations on headers of a virtual host and its configuration, in the order in which they come.
+    fn outer(&self, request: HeaderMutations, response: HeaderMutations) -> Option<Arc<OuterHeaders>> {
+        let ordered = |own: HeaderMutations, wider: &HeaderMutations| {
+            let mut all = vec![own, wider.clone()];
+            if self.reversed {
+                all.reverse();
+            }
+            all.retain(|level| !level.is_empty());
+            all
+        };
+        let (request, response) = (ordered(request, &self.request), ordered(response, &self.response));
+        let is_none = request.is_empty() && response.is_empty() && !self.reversed;
+        (!is_none).then(|| Arc::new(OuterHeaders { request, response, first: self.reversed }))
+    }
 }
 
 fn virtual_host(config: &str, host: message::VirtualHost, levels: &Levels, work: &mut Work) -> VirtualHost {
@@ -77,16 +99,15 @@ fn virtual_host(config: &str, host: message::VirtualHost, levels: &Levels, work:
     let mirrors = mirrors(own, &mut said);
     let request = mutations(host.request_headers_to_add, host.request_headers_to_remove, &mut said);
     let response = mutations(host.response_headers_to_add, host.response_headers_to_remove, &mut said);
-    if !(request.is_empty() && response.is_empty() && levels.request.is_empty() && levels.response.is_empty()) {
-        said.push("operations on headers for all routes".into());
-    }
+    let outer_headers = levels.outer(request, response);
+    let further = further(&host.require_tls, host.virtual_clusters, &mut said);
     for what in &said {
         work.say("CF-5", config, &host.name, format!("`{what}` is not evaluated"));
     }
     let outer = Outer { retry: &retry, mirrors: &mirrors };
     let of = |route: message::Route| {
         let made = self::route(route, &outer, [&host.typed_per_filter_config, &levels.per_filter]);
-        Arc::new(made)
+        Arc::new(Route { outer: outer_headers.clone(), ..made })
     };
     let routes: Vec<Arc<Route>> = host.routes.into_iter().map(of).collect();
     for (i, route) in routes.iter().enumerate() {
@@ -100,7 +121,29 @@ fn virtual_host(config: &str, host: message::VirtualHost, levels: &Levels, work:
         // No client counts as internal, so that both forms ask for the same (1.7).
         require_tls: host.require_tls.is("ALL", "2") || host.require_tls.is("EXTERNAL_ONLY", "1"),
         routes: routes.into(),
+        further,
     }
+}
+
+fn further(
+    require_tls: &message::Choice,
+    virtual_clusters: Vec<message::VirtualCluster>,
+    said: &mut Vec<SmolStr>,
+) -> Option<Arc<Further>> {
+    let internal_is_exempt = require_tls.is("EXTERNAL_ONLY", "1");
+    if !internal_is_exempt && virtual_clusters.is_empty() {
+        return None;
+    }
+    let mut out = Further { internal_is_exempt, virtual_clusters: Vec::with_capacity(virtual_clusters.len()) };
+    for cluster in virtual_clusters {
+        let conditions = message::RouteMatch { headers: cluster.headers, ..message::RouteMatch::default() };
+        let matcher = route_match(conditions);
+        said.extend(
+            cluster.unread.iter().chain(&matcher.not_evaluated).map(|what| format_smolstr!("virtual_clusters.{what}")),
+        );
+        out.virtual_clusters.push(VirtualCluster { name: cluster.name, matcher });
+    }
+    Some(Arc::new(out))
 }
 
 fn route(mut route: message::Route, outer: &Outer<'_>, wider: [&message::PerFilter; 2]) -> Route {
@@ -113,9 +156,15 @@ fn route(mut route: message::Route, outer: &Outer<'_>, wider: [&message::PerFilt
     let (fault, cors) = per_filter([&route.typed_per_filter_config, of_host, of_config], &mut not_evaluated);
     not_evaluated.append(&mut route.unread);
     let config_path = route.metadata.config;
+    let mut matcher = route_match(route.matcher);
+    let new = |known: &[SmolStr], all: Vec<SmolStr>| -> Vec<SmolStr> {
+        all.into_iter().filter(|w| !known.contains(w)).collect()
+    };
+    matcher.not_evaluated.extend(new(&matcher.not_evaluated.clone(), route.metadata.conditions));
+    not_evaluated.extend(new(&not_evaluated.clone(), route.metadata.not_evaluated));
     Route {
         name: route.name,
-        matcher: route_match(route.matcher),
+        matcher,
         action,
         request_headers,
         response_headers,
@@ -125,6 +174,7 @@ fn route(mut route: message::Route, outer: &Outer<'_>, wider: [&message::PerFilt
         source: source(&config_path),
         config_path,
         operation: route.decorator.operation,
+        outer: None,
         not_evaluated,
     }
 }

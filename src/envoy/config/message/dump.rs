@@ -1,10 +1,12 @@
 //! What wraps configurations: the admin page's dump, a bootstrap, an answer of a discovery service, and our own `routes -o envoy`.
 
+use std::net::IpAddr;
+
 use indexmap::IndexMap;
 use serde_json::Value;
 use smol_str::SmolStr;
 
-use super::{Cluster, ClusterStatus, Listener, LoadAssignment, RouteConfiguration, There, messages};
+use super::{Cluster, ClusterStatus, Listener, LoadAssignment, RouteConfiguration, There, Whole, messages};
 
 messages! {
     Dump { configs: Vec<DumpPart> } silent []
@@ -60,7 +62,13 @@ messages! {
         routes: Vec<RouteConfiguration>,
         clusters: Vec<Cluster>,
         endpoints: Vec<LoadAssignment>,
+        towtank: Option<Beside>,
     } silent []
+
+    /// What Envoy has no words for.
+    Beside { names: IndexMap<SmolStr, Vec<IpAddr>>, service_ports: Vec<ServicePort> } silent []
+
+    ServicePort { port: Whole, target_port: Whole } silent []
 }
 
 /// What Istio's agent tells of the pod.

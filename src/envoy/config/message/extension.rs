@@ -156,6 +156,9 @@ pub(in crate::envoy::config) struct Metadata {
     pub mutual_tls: bool,
     /// `towtank.pod`.
     pub pod: SmolStr,
+    /// `towtank.not_evaluated` and `towtank.conditions`: what could not be written again.
+    pub not_evaluated: Vec<SmolStr>,
+    pub conditions: Vec<SmolStr>,
 }
 
 impl<'de> Deserialize<'de> for Metadata {
@@ -168,7 +171,13 @@ impl<'de> Deserialize<'de> for Metadata {
         let all = field(&value, "filter_metadata");
         let istio = all.get("istio").cloned().unwrap_or_default();
         let text = |of: &Value, key: &str| SmolStr::from(text_of(of, key));
+        let list = |key: &str| {
+            let own = all.get("towtank").and_then(|t| t.get(key)).and_then(Value::as_array);
+            own.into_iter().flatten().filter_map(Value::as_str).map(SmolStr::from).collect()
+        };
         Ok(Metadata {
+            not_evaluated: list("not_evaluated"),
+            conditions: list("conditions"),
             config: text(&istio, "config"),
             mutual_tls: all.get("envoy.transport_socket_match").is_some_and(|m| text_of(m, "tlsMode") == "istio"),
             pod: all.get("towtank").map(|t| text(t, "pod")).unwrap_or_default(),

@@ -80,6 +80,8 @@ messages! {
         prefix_rewrite: SmolStr,
         regex_rewrite: Option<RegexMatchAndSubstitute>,
         host_rewrite_literal: Option<SmolStr>,
+        /// Its name of old.
+        host_rewrite: Option<SmolStr>,
         auto_host_rewrite: bool,
         host_rewrite_header: Option<SmolStr>,
         host_rewrite_path_regex: Option<RegexMatchAndSubstitute>,

@@ -149,8 +149,40 @@ mod real {
     }
 }
 
-scalar! { Time, "a duration such as `1.5s`",
-    visit_str text: &str => Nanos::parse(text).filter(|_| text.ends_with('s')).map(Time);
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+        struct OfDuration;
+
+        impl<'de> Visitor<'de> for OfDuration {
+            type Value = Time;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a duration such as `1.5s`")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Time, E> {
+                let read = Nanos::parse(text).filter(|_| text.ends_with('s')).map(Time);
+                read.ok_or_else(|| E::custom(format_args!("`{text}` is no duration such as `1.5s`")))
+            }
+
+            /// As people write it in files for Envoy: `{seconds: 1, nanos: 5}`.
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Time, A::Error> {
+                let mut nanos = 0_i128;
+                while let Some(Key(key)) = map.next_key()? {
+                    match key.as_str() {
+                        "seconds" => nanos += map.next_value::<Whole>()?.0.saturating_mul(1_000_000_000),
+                        "nanos" => nanos += map.next_value::<Whole>()?.0,
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(Time(Nanos(Whole(nanos).i64())))
+            }
+        }
+
+        deserializer.deserialize_any(OfDuration)
+    }
 }
 
 scalar! { Choice, "the name of a value",
@@ -186,6 +218,8 @@ mod tests {
         assert!(read("1.5").is_err());
         assert_eq!(serde_json::from_str::<Time>("\"0.250s\"").expect("a duration"), Time(Nanos(250_000_000)));
         assert!(serde_json::from_str::<Time>("\"3m\"").is_err());
+        let object = serde_json::from_str::<Time>(r#"{"seconds": 1, "nanos": 5}"#);
+        assert_eq!(object.expect("a duration"), Time(Nanos(1_000_000_005)));
         assert_eq!(serde_json::from_str::<Choice>("2").expect("a value").0, "2");
     }
 }

@@ -48,6 +48,7 @@ pub(super) fn route_config(
             name: format_smolstr!("blackhole:{port}"),
             domains: vec!["*".into()],
             require_tls: false,
+            further: None,
             routes: Arc::default(),
         }]
     } else {
@@ -187,6 +188,7 @@ fn collapse(hosts: IndexMap<SmolStr, Host>) -> Vec<VirtualHost> {
             name: host.name,
             domains: vec![domain],
             require_tls: host.require_tls,
+            further: None,
             routes: host.routes.into(),
         });
     }

@@ -20,6 +20,7 @@ use crate::tool::cli::exit::Exit;
 use crate::tool::cli::{fail_on, input, output};
 use crate::tool::report::alike::skeleton;
 use crate::tool::report::diff::{self as report, Results};
+use crate::tool::report::graph::{self, Language};
 use crate::traffic::scenario::parse_share;
 use crate::traffic::workspace::{self, Inputs, Workspace};
 
@@ -78,7 +79,7 @@ pub(super) struct DiffArgs {
     #[arg(long, value_name = "KIND,...", value_delimiter = ',', value_parser = kind, help_heading = REPORT)]
     only: Vec<Kind>,
 
-    /// table for people, json for programs, markdown for a comment, github for annotations
+    /// table for people, json for programs, markdown for a comment, github for annotations, dot or mermaid for a graph
     #[arg(short, long, value_enum, default_value_t = Format::Table, help_heading = REPORT)]
     output: Format,
 
@@ -99,6 +100,8 @@ enum Format {
     Json,
     Markdown,
     Github,
+    Dot,
+    Mermaid,
 }
 
 /// One condition of `--fail-on`.
@@ -333,6 +336,8 @@ fn one(args: &DiffArgs, [older, newer]: [&Workspace; 2], pair: &Pair) -> anyhow:
             output::json(&report::to_json(&results))?;
             output::own(b"\n")?;
         }
+        Format::Dot => output::write(&graph::diff(&results, Language::Dot))?,
+        Format::Mermaid => output::write(&graph::diff(&results, Language::Mermaid))?,
         Format::Markdown => output::write(report::to_markdown(&results).as_bytes())?,
         Format::Github => output::annotations(&report::to_annotations(&results))?,
     }

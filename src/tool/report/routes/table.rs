@@ -64,7 +64,7 @@ pub(super) fn nothing_shown(out: &mut String, view: &View) {
 }
 
 impl View {
-    pub(super) fn shows_host(&self, host: &VirtualHost) -> bool {
+    pub(in crate::tool::report) fn shows_host(&self, host: &VirtualHost) -> bool {
         let Some(wanted) = &self.host else { return true };
         let wanted = wanted.to_ascii_lowercase();
         host.name.to_ascii_lowercase().contains(&wanted) || host.domains.iter().any(|d| d.contains(&wanted))
