@@ -214,6 +214,7 @@ mod tests {
             headers: vec![],
             query_parameters: vec![],
             claims: vec![],
+            fraction: None,
             not_evaluated: vec![],
         };
         PathTest::new(&matcher, &Patterns::new(&Switches::default(), &SharedPatterns::default()))

@@ -82,6 +82,7 @@ pub(crate) fn on(path: PathMatch) -> RouteMatch {
         headers: vec![],
         query_parameters: vec![],
         claims: vec![],
+        fraction: None,
         not_evaluated: vec![],
     }
 }
