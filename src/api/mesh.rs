@@ -198,7 +198,8 @@ impl Mesh {
     /// The route table of one proxy, compiled.
     pub fn table(&self, proxy: &Proxy) -> Table {
         let table = Arc::new(translate::route_table(&self.workspace.mesh, &proxy.inner));
-        Table { router: Arc::new(Router::new(table, &self.switches)), sources: self.sources.clone() }
+        let release = self.workspace.istio.profile.release().to_string();
+        Table { router: Arc::new(Router::new(table, &self.switches)), release, sources: self.sources.clone() }
     }
 
     /// Replays the streams of the scenario, else one for each host of each point of view, spread over its routes.

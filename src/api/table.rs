@@ -16,6 +16,8 @@ use crate::tool::report;
 #[derive(Debug, Clone)]
 pub struct Table {
     pub(super) router: Arc<Router>,
+    /// The Istio that it is of.
+    pub(super) release: String,
     pub(super) sources: Arc<SourceMap>,
 }
 
@@ -44,7 +46,7 @@ impl Table {
 
     /// In Envoy's own form, as `towtank routes -o envoy` prints it.
     pub fn to_envoy(&self) -> String {
-        text(report::envoy::to_json(self.router.table(), &self.sources))
+        text(report::envoy::to_json(self.router.table(), &self.release, &self.sources))
     }
 }
 

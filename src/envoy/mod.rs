@@ -3,6 +3,7 @@
 pub(crate) mod authority;
 pub(crate) mod balance;
 pub(crate) mod cluster_state;
+pub(crate) mod config;
 pub(crate) mod decision;
 pub(crate) mod outcome;
 pub(crate) mod path;

@@ -7,6 +7,7 @@ mod bad_input;
 mod check_command;
 mod check_scenarios;
 mod cluster_states;
+mod configurations;
 mod conformance;
 mod corpus;
 mod corpus_findings;

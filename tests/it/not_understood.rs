@@ -36,18 +36,6 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "did you mean `networking.istio.io/v1`?",
     ),
     (
-        "dump.json",
-        r#"{"configs": [{"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump"}]}"#,
-        "looks like an Envoy config dump",
-        "kubectl get virtualservices",
-    ),
-    (
-        "routes.json",
-        r#"[{"name": "80", "virtualHosts": []}]"#,
-        "looks like what `istioctl proxy-config` prints",
-        "kubectl get virtualservices",
-    ),
-    (
         "kustomization.yaml",
         "resources: [web.yaml]\nnamePrefix: a-\n",
         "looks like a kustomization",

@@ -87,8 +87,10 @@ impl Side {
 
     /// Whether every request looks to routes as it does on the other side.
     pub(super) fn reads_like(&self, other: &Side) -> bool {
-        let of = |t: &RouteTable| (t.path_normalization, t.connection_settings);
-        self.switches == other.switches && of(&self.table) == of(&other.table)
+        let underscores = |side: &Side| side.table.connection_settings.underscores.unwrap_or_default();
+        self.switches == other.switches
+            && self.path_options() == other.path_options()
+            && underscores(self) == underscores(other)
     }
 
     pub(super) fn switches(&self) -> &Switches {

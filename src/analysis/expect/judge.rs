@@ -6,8 +6,9 @@ use super::model::{Check, Part, Side, Target, TextKind, TextTest, Values, Want};
 use super::route_config;
 use super::run::Failure;
 use super::subject::{End, Subject, in_words};
-use crate::envoy::decision::Upstream;
-use crate::envoy::table::{AppendAction, ForwardTo, HeaderMutations, RouteAction, RouteSource};
+use crate::envoy::decision::{Upstream, levels};
+use crate::envoy::router::{RequestView, fulfils};
+use crate::envoy::table::{AppendAction, ForwardTo, HeaderMutations, RouteAction, RouteSource, VirtualCluster};
 use crate::envoy::words;
 
 /// What was expected and what came; None: it holds.
@@ -148,7 +149,15 @@ fn holds(want: &Want, s: &Subject<'_>) -> Difference {
             differs(found == name, or_none(name), &|| or_none(found))
         }
         Want::VirtualCluster(name) => {
-            differs(name.is_empty(), or_none(name), &|| "none: Istio's tables have no virtual clusters".to_owned())
+            let found = virtual_cluster(s);
+            let words = || match &found {
+                Some(found) => found.to_string(),
+                None if s.route.is_some_and(|r| r.source.is_some()) => {
+                    "none: Istio's tables have no virtual clusters".to_owned()
+                }
+                None => "none".to_owned(),
+            };
+            differs(found.as_deref().unwrap_or_default() == name.as_str(), or_none(name), &words)
         }
         Want::CodeRedirect(code) => {
             let answered =
@@ -225,6 +234,20 @@ fn header(s: &Subject<'_>, name: &SmolStr, test: &TextTest) -> Difference {
     }
 }
 
+/// The virtual cluster of a request that is sent on: the first whose conditions hold, else `other` where there are any
+/// (envoy-matching 13.1).
+fn virtual_cluster(s: &Subject<'_>) -> Option<SmolStr> {
+    s.route.filter(|r| matches!(r.action, RouteAction::Forward(_)))?;
+    let view = RequestView::from(s.request);
+    let visit = s.router.visit(&view);
+    let (config, host) = visit.found.virtual_host()?;
+    let further = s.router.virtual_host(config, host)?.further.as_ref()?;
+    let seen = visit.seen.as_ref()?;
+    let takes = |c: &&VirtualCluster| fulfils(&c.matcher, seen, s.router.switches());
+    let found = further.virtual_clusters.iter().find(takes).map(|c| c.name.clone());
+    found.or_else(|| (!further.virtual_clusters.is_empty()).then(|| SmolStr::new_static("other")))
+}
+
 fn shown_values(name: &str, values: &[&str]) -> String {
     match values {
         [] => format!("{name} absent"),
@@ -241,22 +264,30 @@ pub(super) fn values<'h>(headers: impl Iterator<Item = (&'h str, &'h str)>, name
 fn answered_headers(s: &Subject<'_>, headers: &[(SmolStr, SmolStr)]) -> Vec<(SmolStr, SmolStr)> {
     let mut out = headers.to_vec();
     let Some(route) = s.route else { return out };
-    if let RouteAction::Forward(forward) = &route.action
-        && let ForwardTo::Weighted(all) = &forward.destination
-        && let Some(picked) = s.picked()
-        && let Some(entry) = all.iter().find(|w| w.destination.cluster == picked.name)
-    {
-        mutate(&mut out, &entry.response_headers);
+    let entry = match &route.action {
+        RouteAction::Forward(forward) => match (&forward.destination, s.picked()) {
+            (ForwardTo::Weighted(all), Some(picked)) => all.iter().find(|w| w.destination.cluster == picked.name),
+            _ => None,
+        },
+        _ => None,
+    };
+    for level in levels(route, |o| &o.response, &route.response_headers, entry.map(|e| &e.response_headers)) {
+        mutate(&mut out, level);
     }
-    mutate(&mut out, &route.response_headers);
     out
 }
 
 fn mutate(headers: &mut Vec<(SmolStr, SmolStr)>, mutations: &HeaderMutations) {
     headers.retain(|(n, _)| !mutations.remove.iter().any(|r| r.eq_ignore_ascii_case(n)));
     for add in &mutations.add {
-        if add.append == AppendAction::OverwriteIfExistsOrAdd {
-            headers.retain(|(n, _)| !n.eq_ignore_ascii_case(&add.name));
+        let exists = headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(&add.name));
+        match add.append {
+            AppendAction::OverwriteIfExists if !exists => continue,
+            AppendAction::AddIfAbsent if exists => continue,
+            AppendAction::OverwriteIfExistsOrAdd | AppendAction::OverwriteIfExists => {
+                headers.retain(|(n, _)| !n.eq_ignore_ascii_case(&add.name));
+            }
+            AppendAction::AppendIfExistsOrAdd | AppendAction::AddIfAbsent => {}
         }
         headers.push((add.name.clone(), add.value.clone()));
     }

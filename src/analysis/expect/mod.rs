@@ -75,6 +75,7 @@ mod run;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod tool_view;
 pub(crate) mod validator;
 mod views;
 

@@ -26,6 +26,8 @@ pub(crate) struct Test {
     pub format: Format,
     /// Takes the place of the random number that chooses among weighted clusters (envoy-matching 13, `random_value`).
     pub random: Option<u64>,
+    /// The runtime key that it enables (envoy-matching 13, `runtime`).
+    pub runtime: Option<SmolStr>,
 }
 
 /// A part of a test that is passed over, and why.

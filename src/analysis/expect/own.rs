@@ -121,6 +121,7 @@ fn test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
         not_evaluated: Vec::new(),
         format: Format::Towtank,
         random: None,
+        runtime: None,
     })
 }
 

@@ -115,6 +115,7 @@ fn property(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
         not_evaluated: Vec::new(),
         format: Format::Towtank,
         random: None,
+        runtime: None,
     })
 }
 
@@ -264,6 +265,8 @@ fn everything() -> RouteMatch {
         headers: Vec::new(),
         query_parameters: Vec::new(),
         claims: Vec::new(),
+        fraction: None,
+        not_evaluated: Vec::new(),
     }
 }
 

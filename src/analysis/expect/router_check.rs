@@ -2,7 +2,7 @@
 //!
 //! `random_value` chooses among weighted clusters as it does there. The proxy, the port and TLS are found by the request:
 //! the first place where a rule takes it. It is read as Envoy reads requests, with the path normalised; the tool takes it
-//! raw. `runtime` is without effect, because no route of Istio depends on a key. What cannot be told (`dynamic_metadata`,
+//! raw. `runtime` enables a key, on which no route of Istio depends. What cannot be told (`dynamic_metadata`,
 //! `route_metadata`, bytes in headers) is noted as not evaluated.
 
 use smol_str::SmolStr;
@@ -126,6 +126,7 @@ fn test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
         not_evaluated: noted,
         format: Format::RouterCheck,
         random: Some(random),
+        runtime: input.string(r, "runtime").filter(|key| !key.is_empty()),
     })
 }
 

@@ -11,12 +11,13 @@ use super::model::{Check, Format, NotEvaluated, Part, Target, Test, Traffic, Wan
 use super::names::HostProblem;
 use super::prove::{self, Proof, Viewers, Wishes};
 use super::subject::Subject;
+use super::tool_view::Reading;
 use super::views::{Proxies, View};
 use crate::envoy::authority::Authority;
 use crate::envoy::decision::{Decision, Detail, decide};
 use crate::envoy::request::Request;
-use crate::envoy::router::{CompiledParts, RequestView, Router, Switches};
-use crate::envoy::table::ChainAction;
+use crate::envoy::router::{CompiledParts, Found, HttpEnd, RequestView, Router, Switches, is_for_strangers};
+use crate::envoy::table::{ChainAction, Route};
 use crate::istio::clients::{Audience, PointsOfView};
 use crate::istio::translate::Parts;
 use crate::manifest::diagnostic::{Finding, Severity};
@@ -151,7 +152,7 @@ pub(crate) fn plan(
         resolved.push((Arc::new(test), views, names.is_empty() && points.own, viewers));
     }
     let (parts, compiled) = (Parts::new(&workspace.mesh), Arc::new(CompiledParts::default()));
-    let views: Vec<View> = proxies
+    let mut views: Vec<View> = proxies
         .all
         .par_iter()
         .map(|proxy| {
@@ -160,7 +161,15 @@ pub(crate) fn plan(
         })
         .collect();
     let mut items = Vec::new();
+    // Views as the tool of a test reads them, each once.
+    let mut read_as: Vec<(usize, Reading, usize)> = Vec::new();
     for (test, mut seen_by, any, mut viewers) in resolved {
+        if test.format == Format::RouterCheck {
+            let reading = Reading::of(&test);
+            for index in &mut seen_by {
+                *index = read_by(*index, &reading, &mut views, &mut read_as, switches, &compiled);
+            }
+        }
         if let Traffic::All(property) = &test.traffic {
             prove::complete(&mut viewers, &test, property, &views, &mut findings);
             let of_views = viewers.views().filter_map(|i| views.get(i));
@@ -187,6 +196,30 @@ pub(crate) fn plan(
     let left_out = LeftOut::of(&workspace.mesh);
     let points = points.clone();
     if errors.is_empty() { Ok(Plan { views, points, left_out, items, warnings }) } else { Err(errors) }
+}
+
+/// The view of a table as the tool of a test reads it.
+fn read_by(
+    index: usize,
+    reading: &Reading,
+    views: &mut Vec<View>,
+    known: &mut Vec<(usize, Reading, usize)>,
+    switches: &Switches,
+    compiled: &Arc<CompiledParts>,
+) -> usize {
+    if let Some((_, _, found)) = known.iter().find(|(base, read, _)| (*base, read) == (index, reading)) {
+        return *found;
+    }
+    let table = views.get(index).and_then(|view| reading.table(view.router.table()));
+    let found = match table {
+        None => index,
+        Some(table) => {
+            views.push(View::new(Arc::new(Router::sharing(Arc::new(table), switches, compiled)), compiled));
+            views.len() - 1
+        }
+    };
+    known.push((index, reading.clone(), found));
+    found
 }
 
 /// Hosts and subsets that the proxies of a test have never heard of; where nobody chose them, one that knows all is enough.
@@ -339,11 +372,23 @@ fn entries(router: &Router, request: &Request) -> Vec<(u16, bool)> {
 
 fn suits(router: &Router, request: &Request) -> Suits {
     let found = router.find(&RequestView::from(request));
-    if router.taken(found).is_some_and(|r| r.source.is_some()) {
+    // Other control planes don't say what their routes are made of; then each counts but those for hosts that nobody knows.
+    let is_rule = |r: &Route| r.source.is_some() || r.operation.is_empty() && !is_for_strangers(&r.name);
+    if router.taken(found).is_some_and(|r| is_rule(r)) {
+        return Suits::Rule;
+    }
+    let foreign = |r: &Route| r.source.is_none() && is_rule(r);
+    if let Found::Http { end: HttpEnd::RequireTls { config, virtual_host }, .. } = found
+        && router.virtual_host(config, virtual_host).is_some_and(|v| v.routes.iter().any(|r| foreign(r)))
+    {
         return Suits::Rule;
     }
     let has_rules = found.virtual_host().and_then(|(c, v)| router.virtual_host(c, v));
-    if has_rules.is_some_and(|v| v.routes.iter().any(|r| r.source.is_some())) { Suits::Host } else { Suits::NotAtAll }
+    if has_rules.is_some_and(|v| v.require_tls || v.routes.iter().any(|r| is_rule(r))) {
+        Suits::Host
+    } else {
+        Suits::NotAtAll
+    }
 }
 
 /// Hosts and subsets that the proxy has never heard of.

@@ -97,6 +97,7 @@ fn case(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
         not_evaluated: noted,
         format: Format::Validator,
         random: None,
+        runtime: None,
     })
 }
 

@@ -49,7 +49,8 @@ impl<'t> Found<'t> {
             ClusterState::KeptIn => return Found::Lost(End::kept_in(), 1),
             ClusterState::Missing(_) => return Found::Lost(End::no_cluster(), 0),
             ClusterState::Empty(..) => return Found::Lost(End::no_pods(), 1),
-            ClusterState::LetOut => return unlisted(None),
+            // Whether it delivers is unknown: what is assumed of pods holds where it does.
+            ClusterState::LetOut | ClusterState::Unknown => return unlisted(None),
             ClusterState::AsDialled(cluster) => return unlisted(Some(cluster)),
             ClusterState::Ready(cluster, _) => cluster,
         };

@@ -161,6 +161,9 @@ impl Languages {
 impl Conditions {
     /// The conditions of a route, and those on its client.
     pub(crate) fn new(m: &RouteMatch, client: &Client, languages: &Languages) -> Conditions {
+        if !m.not_evaluated.is_empty() {
+            return Conditions::never(); // As routers take them (CF-5).
+        }
         let mut literals = Vec::new();
         let mut positive = |field, language| {
             literals.push(Literal { field, test: Test { language, absent: false }, holds: true });

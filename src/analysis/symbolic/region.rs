@@ -197,6 +197,8 @@ mod tests {
             headers: headers.collect(),
             query_parameters: Vec::new(),
             claims: Vec::new(),
+            fraction: None,
+            not_evaluated: Vec::new(),
         };
         Conditions::new(&m, &Client::default(), &Languages::default())
     }

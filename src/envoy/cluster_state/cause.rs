@@ -100,7 +100,11 @@ pub(crate) fn wrong(table: &RouteTable, name: &ClusterName) -> Option<String> {
             format!("none of the {} endpoints of {of} is ready", cluster.endpoints.len())
         }
         ClusterState::Empty(..) => format!("{of} has no endpoint at port {port}"),
-        ClusterState::KeptIn | ClusterState::LetOut | ClusterState::AsDialled(_) | ClusterState::Ready(..) => {
+        ClusterState::KeptIn
+        | ClusterState::LetOut
+        | ClusterState::Unknown
+        | ClusterState::AsDialled(_)
+        | ClusterState::Ready(..) => {
             return None;
         }
     })

@@ -20,6 +20,8 @@ pub(crate) enum ClusterState<'t> {
     KeptIn,
     /// Let out as dialled, or where the host name points: not a host of the mesh.
     LetOut,
+    /// The table doesn't tell of it, or which it is isn't evaluated: whether it delivers is unknown (CF-5, CF-6).
+    Unknown,
     /// The proxy has no cluster of that name: 503 `NC`.
     Missing(Cause),
     /// No endpoint can take requests: 503 `UH`.
@@ -36,10 +38,18 @@ impl<'t> ClusterState<'t> {
         match name {
             ClusterName::BlackHole => return ClusterState::KeptIn,
             ClusterName::Passthrough | ClusterName::AllowAnyDynamicDns => return ClusterState::LetOut,
-            ClusterName::Outbound { .. } | ClusterName::SniDnat { .. } | ClusterName::UnknownService => {}
+            ClusterName::FromHeader(_) | ClusterName::NotEvaluated(_) => return ClusterState::Unknown,
+            ClusterName::Outbound { .. }
+            | ClusterName::SniDnat { .. }
+            | ClusterName::UnknownService
+            | ClusterName::Other(_) => {}
         }
-        let Some(cluster) = table.cluster(name) else { return ClusterState::Missing(cause::missing(table, name)) };
+        let Some(cluster) = table.cluster(name) else {
+            let is_told = table.extent.clusters;
+            return if is_told { ClusterState::Missing(cause::missing(table, name)) } else { ClusterState::Unknown };
+        };
         match cluster.discovery {
+            DiscoveryType::Eds if !table.extent.endpoints && cluster.endpoints.is_empty() => ClusterState::Unknown,
             DiscoveryType::OriginalDst | DiscoveryType::DynamicForwardProxy => ClusterState::AsDialled(cluster),
             DiscoveryType::Eds | DiscoveryType::StrictDns | DiscoveryType::LogicalDns | DiscoveryType::Static => {
                 let endpoints = usable_endpoints(cluster);
@@ -57,7 +67,7 @@ impl<'t> ClusterState<'t> {
         match self {
             ClusterState::KeptIn => Some(Cause::RegistryOnly),
             ClusterState::Missing(cause) | ClusterState::Empty(_, cause) => Some(*cause),
-            ClusterState::LetOut | ClusterState::AsDialled(_) | ClusterState::Ready(..) => None,
+            ClusterState::LetOut | ClusterState::Unknown | ClusterState::AsDialled(_) | ClusterState::Ready(..) => None,
         }
     }
 

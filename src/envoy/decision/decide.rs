@@ -11,7 +11,9 @@ use super::variant::{acting_cors, is_answered_preflight};
 use super::{ClusterShare, Counted, Decision, Outcome, ResponseFlags, Step};
 use crate::envoy::outcome::{cluster_hint, cluster_shares};
 use crate::envoy::request::Request;
-use crate::envoy::router::{BadRequest, Found, HttpEnd, Part, RequestView, Router, Seen, Visit, dialled_port};
+use crate::envoy::router::{
+    BadRequest, Found, HeaderKey, HttpEnd, Part, RequestView, Router, Seen, Visit, dialled_port,
+};
 use crate::envoy::table::{
     AbortStatus, ChainAction, ClusterName, Forward, ForwardTo, Listener, Route, RouteAction, TcpDestination,
     WeightedCluster,
@@ -237,6 +239,23 @@ fn answered(
     decision
 }
 
+/// The share with the cluster that the request's header names; without the header there is none (envoy-matching A52).
+fn named_by_request(router: &Router, share: &ClusterShare, seen: &Seen<'_>) -> ClusterShare {
+    let ClusterName::FromHeader(header) = &share.name else { return share.clone() };
+    let mut named = None;
+    seen.values(&HeaderKey::new(header), |value| {
+        named = Some(ClusterName::named(value));
+        true
+    });
+    let Some(name) = named else {
+        let (outcome, status, flags) = (Outcome::NoCluster, Some(503), ResponseFlags::NoCluster);
+        return ClusterShare { name: ClusterName::Other(SmolStr::default()), outcome, status, flags, ..share.clone() };
+    };
+    let found = cluster_shares(router.table(), &[(&name, share.weight)]).into_iter().next();
+    let found = found.unwrap_or_else(|| share.clone());
+    ClusterShare { share: share.share, upstream: share.upstream.clone(), ..found }
+}
+
 /// Whether requests to this cluster are sent on.
 fn arrives(share: &ClusterShare) -> bool {
     matches!(share.outcome.counted(), Counted::Subset | Counted::Passthrough)
@@ -273,6 +292,9 @@ fn forwarded(
             share.upstream = (*upstream != common || ambiguous).then(|| upstream.clone());
         }
         clusters = shares.into();
+    }
+    if clusters.iter().any(|c| matches!(c.name, ClusterName::FromHeader(_))) {
+        clusters = clusters.iter().map(|share| named_by_request(router, share, seen)).collect();
     }
     if !clusters.iter().all(arrives) && seen.is_grpc() {
         let mut shares = clusters.to_vec();

@@ -22,6 +22,8 @@ pub(crate) use json::SourceJson;
 pub(crate) use model::{Decision, Step};
 #[cfg(feature = "cli")]
 pub(crate) use sent::sent;
+#[cfg(feature = "cli")]
+pub(crate) use upstream::levels;
 pub(crate) use variant::{Variant, variant};
 
 pub use crate::envoy::outcome::Outcome;

@@ -8,7 +8,10 @@ use super::Upstream;
 use super::formatter::{FormatSource, format};
 use crate::envoy::path::{rewrite_prefix, rewrite_regex};
 use crate::envoy::router::{HeaderKey, Router, Seen, is_joined, is_removed, trim};
-use crate::envoy::table::{AppendAction, Forward, HeaderMutations, PathMatch, PathRewrite, Route, WeightedCluster};
+use crate::envoy::table::{
+    AppendAction, Forward, HeaderMutations, HeaderValueOption, OuterHeaders, PathMatch, PathRewrite, Route,
+    WeightedCluster,
+};
 
 /// Headers that Envoy itself sets on the way; they are no part of what is compared or shown.
 fn is_envoys_own(lower_name: &str) -> bool {
@@ -29,18 +32,39 @@ pub(super) fn arrival(
     not_evaluated: &mut Vec<String>,
 ) -> Upstream {
     let mut draft = Draft::new(seen, route, server_name);
-    if let Some(entry) = entry {
-        draft.mutate(&entry.request_headers);
-        if let Some(host) = &entry.host_rewrite {
-            draft.authority = host.clone();
-        }
+    for level in levels(route, |o| &o.request, &route.request_headers, entry.map(|e| &e.request_headers)) {
+        draft.mutate(level);
     }
-    draft.mutate(&route.request_headers);
+    if let Some(host) = entry.and_then(|e| e.host_rewrite.as_ref()) {
+        draft.authority = host.clone();
+    }
     if let Some(host) = &forward.host_rewrite {
         draft.authority = host.clone();
     }
     not_evaluated.append(&mut draft.not_evaluated);
     Upstream { path: path.clone(), authority: draft.authority, headers: draft.headers }
+}
+
+/// The operations on headers of all levels in their order: the entry's, the route's, then those of wider parts, or the other way round
+/// (envoy-matching 6.2).
+pub(crate) fn levels<'r>(
+    route: &'r Route,
+    outer: impl Fn(&OuterHeaders) -> &[HeaderMutations],
+    own: &'r HeaderMutations,
+    entry: Option<&'r HeaderMutations>,
+) -> Vec<&'r HeaderMutations> {
+    let (wider, first) = route.outer.as_deref().map_or((&[][..], false), |o| (outer(o), o.first));
+    let mut all: Vec<&HeaderMutations> = Vec::new();
+    if first {
+        all.extend(wider);
+        all.push(own);
+        all.extend(entry);
+    } else {
+        all.extend(entry);
+        all.push(own);
+        all.extend(wider);
+    }
+    all
 }
 
 /// A request on its way through a route. Header operations see what earlier ones left (envoy-matching 6.2).
@@ -91,16 +115,35 @@ impl<'a> Draft<'a> {
         let values = mutations.add.iter().map(|h| format(&h.value, &*self, &mut not_evaluated));
         let values: Vec<SmolStr> = values.map(|v| trim(&v).into()).collect();
         self.not_evaluated = not_evaluated;
-        let sends = || mutations.add.iter().zip(&values).filter(|(_, value)| !value.is_empty());
-        for (header, value) in sends().filter(|(h, _)| h.append == AppendAction::OverwriteIfExistsOrAdd) {
+        // Whether a field is there is looked at before any is written, too.
+        let exists = |h: &HeaderValueOption| self.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(&h.name));
+        let kind = |h: &HeaderValueOption| match h.append {
+            AppendAction::OverwriteIfExistsOrAdd => Some(Write::Set),
+            AppendAction::AppendIfExistsOrAdd => Some(Write::Add),
+            AppendAction::OverwriteIfExists => exists(h).then_some(Write::Set),
+            AppendAction::AddIfAbsent => (!exists(h)).then_some(Write::Add),
+        };
+        let kinds: Vec<Option<Write>> = mutations.add.iter().map(kind).collect();
+        let of = |wanted: Write| {
+            let all = mutations.add.iter().zip(&values).zip(&kinds);
+            all.filter(move |((_, value), kind)| !value.is_empty() && **kind == Some(wanted)).map(|(one, _)| one)
+        };
+        for (header, value) in of(Write::Set) {
             let name = header.name.to_ascii_lowercase_smolstr();
             self.headers.retain(|(n, _)| *n != name);
             self.headers.push((name, value.clone()));
         }
-        for (header, value) in sends().filter(|(h, _)| h.append == AppendAction::AppendIfExistsOrAdd) {
+        for (header, value) in of(Write::Add) {
             push(&mut self.headers, header.name.to_ascii_lowercase_smolstr(), value);
         }
     }
+}
+
+/// How a field is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Write {
+    Set,
+    Add,
 }
 
 /// The Location of an answer that the route makes itself, after its operations on response headers (envoy-matching 6.4);
@@ -112,11 +155,15 @@ pub(super) fn answered_location(
     own: Option<String>,
 ) -> Option<String> {
     let is_location = |name: &SmolStr| name.eq_ignore_ascii_case("location");
-    let headers = &route.response_headers;
-    let mut location = Some(own?).filter(|_| !headers.remove.iter().any(is_location));
-    for header in headers.add.iter().filter(|h| is_location(&h.name)) {
+    let all = levels(route, |o| &o.response, &route.response_headers, None);
+    let mut location = Some(own?).filter(|_| !all.iter().any(|m| m.remove.iter().any(is_location)));
+    for header in all.iter().flat_map(|m| &m.add).filter(|h| is_location(&h.name)) {
         let value = format(&header.value, &Draft::new(seen, route, server_name), &mut Vec::new());
-        let replaces = header.append == AppendAction::OverwriteIfExistsOrAdd || location.is_none();
+        let replaces = match header.append {
+            AppendAction::OverwriteIfExistsOrAdd => true,
+            AppendAction::OverwriteIfExists => location.is_some(),
+            AppendAction::AppendIfExistsOrAdd | AppendAction::AddIfAbsent => location.is_none(),
+        };
         if replaces && !value.is_empty() {
             location = Some(value);
         }
@@ -199,7 +246,7 @@ mod tests {
     use super::*;
     use crate::envoy::router::Switches;
     use crate::envoy::router::testing::{destination, forward, on, one_host, prefix, route, seen, to};
-    use crate::envoy::table::{Forward, ForwardTo, HeaderValueOption, RouteAction};
+    use crate::envoy::table::{Forward, ForwardTo, RouteAction};
 
     fn rewritten(matched: PathMatch, rewrite: PathRewrite, path: &str) -> SmolStr {
         let forward = Forward { rewrite: rewrite.clone(), ..forward(ForwardTo::Cluster(destination("v1"))) };
@@ -282,6 +329,21 @@ mod tests {
         assert_eq!(mutated(&[], &[entry, route]), ["x-b: entry", "x-a: route"]);
         let same_level = level(&[], &[("x-env", "50%%"), ("x-user", "pre-%REQ(x-env)%-post")], &[]);
         assert_eq!(mutated(&[], &[same_level]), ["x-env: 50%", "x-user: pre--post"]);
+    }
+
+    #[test]
+    fn s6_2_conditional_operations_look_at_what_was_there_before() {
+        let option = |name: &str, append| HeaderValueOption { name: name.into(), value: "new".into(), append };
+        let add = vec![
+            option("X-a", AppendAction::AddIfAbsent),
+            option("b", AppendAction::AddIfAbsent),
+            option("c", AppendAction::OverwriteIfExists),
+            option("d", AppendAction::OverwriteIfExists),
+            option("b", AppendAction::AddIfAbsent),
+        ];
+        let one = HeaderMutations { remove: vec!["d".into()], add };
+        let headers = [("x-a", "1"), ("c", "1"), ("c", "2"), ("d", "1")];
+        assert_eq!(mutated(&headers, &[one]), ["x-a: 1", "c: new", "b: new", "b: new"]);
     }
 
     #[test]

@@ -22,7 +22,9 @@ fn cluster_end<'t>(table: &'t RouteTable, name: &ClusterName) -> ClusterEnd<'t> 
         ClusterState::LetOut => end(Outcome::Passthrough, 200, ResponseFlags::None, Vec::new()),
         ClusterState::Missing(_) => end(Outcome::NoCluster, 503, ResponseFlags::NoCluster, Vec::new()),
         ClusterState::Empty(..) => end(Outcome::NoEndpoints, 503, ResponseFlags::NoHealthyUpstream, Vec::new()),
-        ClusterState::AsDialled(_) => end(Outcome::Delivered, 200, ResponseFlags::None, Vec::new()),
+        ClusterState::AsDialled(_) | ClusterState::Unknown => {
+            end(Outcome::Delivered, 200, ResponseFlags::None, Vec::new())
+        }
         ClusterState::Ready(_, endpoints) => end(Outcome::Delivered, 200, ResponseFlags::None, endpoints),
     }
 }
@@ -52,6 +54,13 @@ pub(crate) fn cluster_hint(table: &RouteTable, name: &ClusterName, outcome: Outc
         Outcome::NoCluster | Outcome::NoEndpoints => wrong(table, name),
         Outcome::Delivered | Outcome::Tcp => {
             let state = ClusterState::of(table, name);
+            if matches!(name, ClusterName::FromHeader(_) | ClusterName::NotEvaluated(_)) {
+                return Some("which cluster takes it is not evaluated".to_owned());
+            }
+            if state == ClusterState::Unknown {
+                let what = if table.extent.clusters { "endpoints" } else { "clusters" };
+                return Some(format!("the proxy's {what} were not given: whether `{name}` delivers is unknown"));
+            }
             let ClusterState::Ready(_, endpoints) = &state else { return None };
             let unready = state.used_unready();
             (unready > 0).then(|| {

@@ -93,8 +93,8 @@ pub(crate) enum Condition {
         name: SmolStr,
         test: ValueTest,
     },
-    /// A claim condition: its answer is known, because nothing here verifies tokens (RT-11).
-    Claim {
+    /// A condition whose answer is known: of claims, because nothing here verifies tokens (RT-11), and of what isn't evaluated (CF-5).
+    Known {
         holds: bool,
     },
 }
@@ -124,7 +124,7 @@ impl Condition {
                 }
             }
             Condition::Query { name, test } => request.query_parameter(name).is_some_and(|value| test.holds(value)),
-            Condition::Claim { holds } => *holds,
+            Condition::Known { holds } => *holds,
         }
     }
 }
@@ -145,8 +145,9 @@ impl RouteTest {
             .iter()
             .map(|q| Condition::Query { name: q.name.clone(), test: ValueTest::new(&q.test, patterns) })
             .collect::<Vec<_>>();
-        let claims = matcher.claims.iter().map(|c| Condition::Claim { holds: c.invert });
-        let conditions = headers.into_iter().chain(query).chain(claims).collect();
+        let claims = matcher.claims.iter().map(|c| Condition::Known { holds: c.invert });
+        let unknown = matcher.not_evaluated.iter().map(|_| Condition::Known { holds: false });
+        let conditions = headers.into_iter().chain(query).chain(claims).chain(unknown).collect();
         RouteTest { path, conditions }
     }
 
@@ -207,7 +208,15 @@ mod tests {
     }
 
     fn path(path: PathMatch, case_sensitive: Option<bool>) -> PathTest {
-        let matcher = RouteMatch { path, case_sensitive, headers: vec![], query_parameters: vec![], claims: vec![] };
+        let matcher = RouteMatch {
+            path,
+            case_sensitive,
+            headers: vec![],
+            query_parameters: vec![],
+            claims: vec![],
+            fraction: None,
+            not_evaluated: vec![],
+        };
         PathTest::new(&matcher, &Patterns::new(&Switches::default(), &SharedPatterns::default()))
     }
 

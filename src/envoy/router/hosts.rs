@@ -1,5 +1,7 @@
 //! Which virtual host serves an authority (envoy-matching 1).
 
+use std::borrow::Cow;
+
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
@@ -31,6 +33,7 @@ pub(crate) fn domain_kind(domain: &str) -> (DomainKind, &str) {
 /// The domains of one route configuration.
 #[derive(Debug, Default)]
 pub(crate) struct HostIndex {
+    ignore_port: bool,
     exact: FxHashMap<SmolStr, u32>,
     /// By length, longest first.
     suffixes: Vec<(usize, FxHashMap<SmolStr, u32>)>,
@@ -41,7 +44,7 @@ pub(crate) struct HostIndex {
 impl HostIndex {
     /// Also gives the domains that come twice, for which Envoy refuses the configuration (1.3).
     pub(crate) fn new(config: &RouteConfiguration) -> (HostIndex, Vec<SmolStr>) {
-        let mut index = HostIndex::default();
+        let mut index = HostIndex { ignore_port: config.ignore_port, ..HostIndex::default() };
         let mut suffixes: FxHashMap<usize, FxHashMap<SmolStr, u32>> = FxHashMap::default();
         let mut prefixes: FxHashMap<usize, FxHashMap<SmolStr, u32>> = FxHashMap::default();
         let mut twice = Vec::new();
@@ -67,9 +70,10 @@ impl HostIndex {
         (index, twice)
     }
 
-    /// The virtual host of an authority: exact domain, longest suffix, longest prefix, `*` (1.1). The port is ignored (1.5).
+    /// The virtual host of an authority: exact domain, longest suffix, longest prefix, `*` (1.1). The port is ignored where the
+    /// configuration says so (1.4, 1.5).
     pub(crate) fn find(&self, authority: &str) -> Option<u32> {
-        let host = lower_case(without_port(authority));
+        let host = compared(authority, self.ignore_port);
         if let Some(found) = self.exact.get(host.as_ref()) {
             return Some(*found);
         }
@@ -90,7 +94,7 @@ impl HostIndex {
 
     /// The same answer by looking at every domain in turn; with the domain and how it took the authority.
     pub(super) fn plain<'t>(config: &'t RouteConfiguration, authority: &str) -> Option<(u32, DomainKind, &'t str)> {
-        let host = lower_case(without_port(authority));
+        let host = compared(authority, config.ignore_port);
         let mut best: Option<(u32, DomainKind, &str)> = None;
         for (i, virtual_host) in (0u32..).zip(&config.virtual_hosts) {
             for domain in &virtual_host.domains {
@@ -112,6 +116,11 @@ impl HostIndex {
     }
 }
 
+/// The text that domains are compared with.
+fn compared(authority: &str, ignore_port: bool) -> Cow<'_, str> {
+    lower_case(if ignore_port { without_port(authority) } else { authority })
+}
+
 fn longest_first(map: FxHashMap<usize, FxHashMap<SmolStr, u32>>) -> Vec<(usize, FxHashMap<SmolStr, u32>)> {
     let mut all: Vec<_> = map.into_iter().collect();
     all.sort_by_key(|(length, _)| std::cmp::Reverse(*length));
@@ -130,9 +139,14 @@ mod tests {
             name: "v".into(),
             domains: domains.iter().map(|d| (*d).into()).collect(),
             require_tls: false,
+            further: None,
             routes: std::sync::Arc::default(),
         };
-        RouteConfiguration { name: "80".into(), virtual_hosts: domains.iter().map(host).map(Into::into).collect() }
+        RouteConfiguration {
+            name: "80".into(),
+            ignore_port: true,
+            virtual_hosts: domains.iter().map(host).map(Into::into).collect(),
+        }
     }
 
     #[test]

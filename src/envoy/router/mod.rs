@@ -42,6 +42,7 @@ pub(crate) use entry::{BadRequest, path_options};
 pub(crate) use hosts::{DomainKind, HostIndex, domain_kind};
 pub(crate) use listeners::{ChainId, Connection, ListenerIndex};
 pub(crate) use rejected::{Part, Rejection};
+pub(crate) use serves::is_for_strangers;
 pub(crate) use switches::Switches;
 pub(crate) use trials::Trial;
 pub(crate) use view::RequestView;

@@ -6,6 +6,11 @@ use crate::envoy::table::{ChainAction, ClusterName, TcpDestination};
 /// Virtual hosts of sidecars for what the mesh doesn't know by the outbound traffic policy.
 const FOR_STRANGERS: [&str; 3] = ["allow_any", "block_all", "allow_any_dynamic_dns"];
 
+/// Whether a virtual host, or its route, of that name is there for what the mesh doesn't know.
+pub(crate) fn is_for_strangers(name: &str) -> bool {
+    FOR_STRANGERS.contains(&name)
+}
+
 impl Router {
     /// True where a virtual host of the mesh, or a service behind TCP, takes the request; false where it is let out, kept in or
     /// refused like any other to a host that nobody knows.
@@ -20,7 +25,7 @@ impl Router {
                 };
                 self.virtual_host(config, virtual_host).is_some_and(|host| {
                     let answers = host.require_tls || !host.routes.is_empty();
-                    answers && !FOR_STRANGERS.contains(&host.name.as_str())
+                    answers && !is_for_strangers(&host.name)
                 })
             }
             Found::Tcp { listener, chain } => self.chain(listener, chain).is_some_and(|chain| {

@@ -33,6 +33,7 @@ pub(crate) fn table(kind: ProxyKind) -> RouteTable {
         names: NameTable::default(),
         service_ports: Vec::new(),
         notes: Vec::new(),
+        extent: Extent::WHOLE,
     }
 }
 
@@ -42,6 +43,7 @@ pub(crate) fn one_host(routes: Vec<Route>) -> RouteTable {
     table.listeners.push(http_listener("0.0.0.0", 80, "80").into());
     table.route_configs.push(RouteConfiguration {
         name: "80".into(),
+        ignore_port: true,
         virtual_hosts: vec![virtual_host("any", &["*"], routes).into()],
     });
     table
@@ -68,12 +70,21 @@ pub(crate) fn virtual_host(name: &str, domains: &[&str], routes: Vec<Route>) -> 
         name: name.into(),
         domains: domains.iter().map(|d| (*d).into()).collect(),
         require_tls: false,
+        further: None,
         routes: routes.into_iter().map(Arc::new).collect(),
     }
 }
 
 pub(crate) fn on(path: PathMatch) -> RouteMatch {
-    RouteMatch { path, case_sensitive: None, headers: vec![], query_parameters: vec![], claims: vec![] }
+    RouteMatch {
+        path,
+        case_sensitive: None,
+        headers: vec![],
+        query_parameters: vec![],
+        claims: vec![],
+        fraction: None,
+        not_evaluated: vec![],
+    }
 }
 
 pub(crate) fn prefix(text: &str) -> RouteMatch {
@@ -97,6 +108,8 @@ pub(crate) fn route(matcher: RouteMatch, action: RouteAction) -> Route {
         config_path: "".into(),
         operation: "".into(),
         source: None,
+        outer: None,
+        not_evaluated: Vec::new(),
     }
 }
 

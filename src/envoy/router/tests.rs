@@ -58,6 +58,8 @@ fn route_match() -> impl Strategy<Value = RouteMatch> {
             headers,
             query_parameters,
             claims: vec![],
+            fraction: None,
+            not_evaluated: Vec::new(),
         })
 }
 
@@ -153,7 +155,11 @@ fn gateway() -> Router {
     table.listeners.push(tls.into());
     for name in ["http.8080", "https"] {
         let host = virtual_host("a", &["a.com"], vec![route(prefix("/"), to("v1"))]);
-        table.route_configs.push(RouteConfiguration { name: name.into(), virtual_hosts: vec![host.into()] });
+        table.route_configs.push(RouteConfiguration {
+            name: name.into(),
+            ignore_port: true,
+            virtual_hosts: vec![host.into()],
+        });
     }
     router(table)
 }

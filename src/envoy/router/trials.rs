@@ -69,8 +69,8 @@ impl Router {
 
     /// Why no domain takes an authority: the nearest one, where the two differ in little.
     pub(crate) fn host_hint(&self, config: u32, authority: &str) -> Option<String> {
-        let host = without_port(authority).to_ascii_lowercase();
         let config = self.config(config)?;
+        let host = if config.ignore_port { without_port(authority) } else { authority }.to_ascii_lowercase();
         if let Some(bare) = host.strip_suffix('.')
             && let Some((_, _, domain)) = HostIndex::plain(config, bare)
         {
@@ -111,6 +111,8 @@ enum Written<'a> {
     Header(&'a HeaderMatcher),
     Query(&'a QueryParameterMatcher),
     Claim(&'a ClaimMatcher),
+    /// One that nobody here evaluates.
+    NotEvaluated(&'a str),
 }
 
 fn written(matcher: &RouteMatch, index: usize) -> Option<Written<'_>> {
@@ -121,7 +123,11 @@ fn written(matcher: &RouteMatch, index: usize) -> Option<Written<'_>> {
     if let Some(query) = matcher.query_parameters.get(index - headers) {
         return Some(Written::Query(query));
     }
-    matcher.claims.get(index - headers - queries).map(Written::Claim)
+    if let Some(claim) = matcher.claims.get(index - headers - queries) {
+        return Some(Written::Claim(claim));
+    }
+    let rest = index - headers - queries - matcher.claims.len();
+    matcher.not_evaluated.get(rest).map(|name| Written::NotEvaluated(name))
 }
 
 fn all_conditions(matcher: &RouteMatch) -> String {
@@ -151,6 +157,11 @@ fn failure(matcher: &RouteMatch, index: usize, condition: Option<&Condition>, re
         (Some(Written::Claim(claim)), _) => {
             let wanted = inverted(claim.invert, &value_text(&claim.test));
             format!("claim {}: {wanted}; the request has no verified token", claim.path.join("."))
+        }
+        (Some(Written::NotEvaluated(name)), _) => {
+            format!(
+                "`{name}` is not evaluated, and taken not to hold; whether the route takes the request is not known"
+            )
         }
         _ => "a condition failed".into(),
     }

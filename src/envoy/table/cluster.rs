@@ -29,6 +29,12 @@ pub(crate) enum ClusterName {
     AllowAnyDynamicDns,
     /// `UnknownService` (DP-5).
     UnknownService,
+    /// A name that Istio gives no cluster of a route: those of other control planes.
+    Other(SmolStr),
+    /// The one that a request's header names (envoy-matching A52); the header's name, lower case.
+    FromHeader(SmolStr),
+    /// Whichever an extension picks that isn't evaluated (CF-5); what it is called.
+    NotEvaluated(SmolStr),
 }
 
 impl ClusterName {
@@ -60,6 +66,11 @@ impl ClusterName {
         })
     }
 
+    /// The name that `text` is, whoever gave it.
+    pub(crate) fn named(text: &str) -> ClusterName {
+        ClusterName::parse(text).unwrap_or_else(|| ClusterName::Other(text.into()))
+    }
+
     /// Host, subset and port of an outbound cluster, in either form.
     pub(crate) fn parts(&self) -> Option<(&str, &str, u16)> {
         match self {
@@ -80,12 +91,15 @@ impl fmt::Display for ClusterName {
             ClusterName::Passthrough => f.write_str("PassthroughCluster"),
             ClusterName::AllowAnyDynamicDns => f.write_str("AllowAnyDynamicDNSCluster"),
             ClusterName::UnknownService => f.write_str("UnknownService"),
+            ClusterName::Other(name) => f.write_str(name),
+            ClusterName::FromHeader(name) => write!(f, "(named by the header {name})"),
+            ClusterName::NotEvaluated(what) => write!(f, "(picked by {what})"),
         }
     }
 }
 
 impl Ord for ClusterName {
-    /// Outbound clusters by port, host and subset, then those in SNI form, then the fixed ones: a total order that needs no text.
+    /// Outbound clusters by port, host and subset, then those in SNI form, then the fixed ones, then all others: a total order that needs no text.
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         fn key(c: &ClusterName) -> (u8, u16, &str, &str) {
             match c {
@@ -95,6 +109,9 @@ impl Ord for ClusterName {
                 ClusterName::Passthrough => (3, 0, "", ""),
                 ClusterName::AllowAnyDynamicDns => (4, 0, "", ""),
                 ClusterName::UnknownService => (5, 0, "", ""),
+                ClusterName::Other(name) => (6, 0, name, ""),
+                ClusterName::FromHeader(name) => (7, 0, name, ""),
+                ClusterName::NotEvaluated(what) => (8, 0, what, ""),
             }
         }
         key(self).cmp(&key(other))

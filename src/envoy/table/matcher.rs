@@ -14,6 +14,18 @@ pub(crate) struct RouteMatch {
     pub query_parameters: Vec<QueryParameterMatcher>,
     /// JWT claim conditions (RT-11).
     pub claims: Vec<ClaimMatcher>,
+    /// `runtime_fraction`, which Istio writes nowhere. One of less than the whole is among what isn't evaluated, too.
+    pub fraction: Option<RuntimeFraction>,
+    /// Conditions of a proxy's configuration that nobody here evaluates, by Envoy's name: they are taken not to hold, and that is said
+    /// (CF-5). Empty for routes that were translated.
+    pub not_evaluated: Vec<SmolStr>,
+}
+
+/// A share of requests that a route takes, which a runtime may change by its key (envoy-matching 5.1).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct RuntimeFraction {
+    pub key: SmolStr,
+    pub default: super::Fraction,
 }
 
 /// Tests of the path without query (envoy-matching 2.3).

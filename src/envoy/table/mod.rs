@@ -53,6 +53,23 @@ pub(crate) struct RouteTable {
     pub service_ports: Vec<(u16, u16)>,
     /// What was merged, moved, cut off or dropped on the way, and why.
     pub notes: Vec<Note>,
+    /// How much of the proxy the table tells of.
+    pub extent: Extent,
+}
+
+/// How much of what a proxy has a table tells of. Half a dump says nothing about the other half: what is missing there is unknown, and
+/// not lost (CF-6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// A cluster that isn't in the table doesn't exist.
+    pub clusters: bool,
+    /// A cluster without endpoints in the table has none.
+    pub endpoints: bool,
+}
+
+impl Extent {
+    /// All of it.
+    pub(crate) const WHOLE: Extent = Extent { clusters: true, endpoints: true };
 }
 
 impl RouteTable {
@@ -72,6 +89,7 @@ impl RouteTable {
             && self.names == other.names
             && self.service_ports == other.service_ports
             && self.notes == other.notes
+            && self.extent == other.extent
     }
 
     pub(crate) fn route_config(&self, name: &str) -> Option<&RouteConfiguration> {

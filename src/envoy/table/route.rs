@@ -7,10 +7,12 @@ use smol_str::SmolStr;
 use super::{ClusterName, RouteMatch, RouteSource};
 use crate::manifest::kinds::Nanos;
 
-/// An Envoy RouteConfiguration. All of Istio's ignore the port of the Host header (RC-2, GW-13).
+/// An Envoy RouteConfiguration.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RouteConfiguration {
     pub name: SmolStr,
+    /// `ignore_port_in_host_matching`, which all of Istio's set (RC-2, GW-13).
+    pub ignore_port: bool,
     pub virtual_hosts: Vec<Arc<VirtualHost>>,
 }
 
@@ -24,6 +26,35 @@ pub(crate) struct VirtualHost {
     pub require_tls: bool,
     /// In match order. Shared between virtual hosts that got the same routes.
     pub routes: Arc<[Arc<Route>]>,
+    /// What Istio gives none; None for those that were translated.
+    pub further: Option<Arc<Further>>,
+}
+
+/// Parts of a virtual host that only other control planes write.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Further {
+    /// In order; requests that none takes belong to `other`.
+    pub virtual_clusters: Vec<VirtualCluster>,
+    /// `require_tls` is `EXTERNAL_ONLY`: internal requests may come in plain text (envoy-matching 1.7).
+    pub internal_is_exempt: bool,
+}
+
+/// A class of requests that Envoy counts by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct VirtualCluster {
+    pub name: SmolStr,
+    /// What its requests have; without a condition on the path.
+    pub matcher: RouteMatch,
+}
+
+/// Operations on headers that a virtual host and its configuration have for all routes, one level after the other
+/// (envoy-matching 6.2).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct OuterHeaders {
+    pub request: Vec<HeaderMutations>,
+    pub response: Vec<HeaderMutations>,
+    /// They come before the route's own, and those before the ones of a weighted cluster: `most_specific_header_mutations_wins`.
+    pub first: bool,
 }
 
 /// An Envoy Route.
@@ -44,6 +75,11 @@ pub(crate) struct Route {
     pub operation: SmolStr,
     /// None for routes that no manifest wrote (default routes, catch-alls).
     pub source: Option<RouteSource>,
+    /// Those of wider parts of the table, after its own. None where there are none: Istio writes none.
+    pub outer: Option<Arc<OuterHeaders>>,
+    /// What the proxy's configuration says of its requests that nobody here evaluates, in few words (CF-5). Empty for routes that were
+    /// translated.
+    pub not_evaluated: Vec<SmolStr>,
 }
 
 /// What a route does.
@@ -122,6 +158,10 @@ pub(crate) struct HeaderValueOption {
 pub(crate) enum AppendAction {
     AppendIfExistsOrAdd,
     OverwriteIfExistsOrAdd,
+    /// Only where the request has none of the name; Istio never writes it.
+    AddIfAbsent,
+    /// Only where it has one; Istio never writes it.
+    OverwriteIfExists,
 }
 
 /// RE-1, RE-2.

@@ -35,6 +35,7 @@ pub(crate) fn state(state: &ClusterState<'_>) -> String {
         ClusterState::Empty(c, Cause::NoReadyPods) => format!("503 UH: {} not ready", pods(c.endpoints.len())),
         ClusterState::Empty(..) => "503 UH: no pod matches".to_owned(),
         ClusterState::LetOut | ClusterState::AsDialled(_) => "as dialled".to_owned(),
+        ClusterState::Unknown => "not known".to_owned(),
         ClusterState::Ready(c, _) if c.endpoints.iter().any(|e| e.assumed) => "assumed ready".to_owned(),
         ClusterState::Ready(c, used) => {
             let count = if c.endpoints.iter().any(|e| e.pod.is_some()) { pods } else { endpoints };
@@ -89,7 +90,8 @@ pub(crate) fn conditions(m: &RouteMatch) -> Vec<String> {
             format!("claim {name} {}", value(&c.test))
         }
     });
-    std::iter::once(path).chain(headers).chain(query).chain(claims).collect()
+    let unknown = m.not_evaluated.iter().map(|name| format!("{name} (not evaluated)"));
+    std::iter::once(path).chain(headers).chain(query).chain(claims).chain(unknown).collect()
 }
 
 /// One header condition: `header x-user = jason`, `method = GET`, `header x-a absent`.
@@ -253,6 +255,22 @@ pub(crate) fn percent(share: f64) -> String {
 /// `file:line` of a place, or the empty text where nobody wrote it.
 pub(crate) fn place(at: Position, sources: &SourceMap) -> String {
     if at.is_known() { format!("{}:{}", sources.name(at.file), at.line) } else { String::new() }
+}
+
+/// `file:line, VirtualService shop/reviews rule 1`; without the place where it isn't known.
+pub(crate) fn place_and_author(source: &RouteSource, sources: &SourceMap) -> String {
+    match place(source.at, sources) {
+        at if at.is_empty() => written_by(source),
+        at => format!("{at}, {}", written_by(source)),
+    }
+}
+
+/// `VirtualService shop/reviews rule 1  file:line`; without the place where it isn't known.
+pub(crate) fn author_and_place(source: &RouteSource, sources: &SourceMap) -> String {
+    match place(source.at, sources) {
+        at if at.is_empty() => written_by(source),
+        at => format!("{}  {at}", written_by(source)),
+    }
 }
 
 /// `VirtualService shop/reviews rule 1 match 0`.

@@ -32,7 +32,8 @@ pub(crate) use service::*;
 pub(crate) use service_index::*;
 pub(crate) use virtual_service::*;
 
-use crate::envoy::table::Note;
+use crate::envoy::proxy::Proxy;
+use crate::envoy::table::{Note, RouteTable};
 use crate::manifest::kinds::{Gateway, Manifests, MeshConfig, Object, Sidecar};
 use crate::manifest::release::Profile;
 use crate::parallel;
@@ -56,6 +57,8 @@ pub(crate) struct Mesh {
     pub sidecars: Vec<Arc<Object<Sidecar>>>,
     pub endpoints: EndpointIndex,
     pub nodes: locality::Nodes,
+    /// Tables that proxies were seen with: what those have is known, and nothing is translated for them (CF-2).
+    pub running: Vec<Arc<RouteTable>>,
     /// What happened while resolving that doesn't depend on a proxy (merged DestinationRules, dropped delegate rules, ...).
     pub notes: Vec<Note>,
 }
@@ -98,9 +101,22 @@ impl Mesh {
             endpoints,
             nodes,
             notes,
+            running: Vec::new(),
             config,
             profile,
         }
+    }
+
+    /// The table that a proxy was seen with: its own, else that of one of its name, else the only one there is, whose pod may be another
+    /// by now.
+    pub(crate) fn seen_with(&self, proxy: &Proxy) -> Option<&Arc<RouteTable>> {
+        let own = self.running.iter().find(|t| *t.proxy == *proxy);
+        let of_name =
+            || self.running.iter().find(|t| (&t.proxy.name, &t.proxy.namespace) == (&proxy.name, &proxy.namespace));
+        own.or_else(of_name).or(match self.running.as_slice() {
+            [only] if only.proxy.kind == proxy.kind => Some(only),
+            _ => None,
+        })
     }
 
     /// The services visible to a namespace: private and explicitly exported ones, then public ones, each in order ORD-2 (EX-5).

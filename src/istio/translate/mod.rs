@@ -20,7 +20,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::envoy::proxy::{Proxy, ProxyKind};
-use crate::envoy::table::{Note, RouteTable};
+use crate::envoy::table::{Extent, Note, RouteTable};
 use crate::istio::mesh::{MergedDestinationRule, Mesh, Scope, Service};
 use crate::manifest::kinds::{ConnectionSettings, EscapedSlashes, Underscores};
 
@@ -65,9 +65,12 @@ pub(crate) fn route_table(mesh: &Mesh, proxy: &Arc<Proxy>) -> RouteTable {
 }
 
 impl Parts<'_> {
-    /// The route table of one proxy of the mesh, with the parts that others have too.
+    /// The route table of one proxy of the mesh, with the parts that others have too; the one it was seen with where it was.
     pub(crate) fn route_table(&self, proxy: &Arc<Proxy>) -> RouteTable {
         let mesh = self.mesh;
+        if let Some(seen) = mesh.seen_with(proxy) {
+            return RouteTable::clone(seen);
+        }
         let labelled = mesh.nodes.labelled(proxy);
         let cx = Context::new(self, &labelled);
         cx.notes.borrow_mut().clone_from(&mesh.notes);
@@ -95,6 +98,7 @@ impl Parts<'_> {
             names: names::name_table(&cx),
             service_ports: gateway::service_ports(&cx),
             notes: cx.notes.into_inner(),
+            extent: Extent::WHOLE,
         }
     }
 }

@@ -136,11 +136,13 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     let mut exit = Exit::Fine;
     let mut runs = Vec::new();
     for inputs in input::gather_with_base(&args.common, &args.base) {
-        let name = inputs.name.clone();
+        let (name, given) = (inputs.name.clone(), inputs.manifests.len());
         let reviewed = workspace::review(inputs, &input::options(&args.common));
         input::tell_overlaid(reviewed.overlaid, &args.common);
         let assumed = Assumed { services: reviewed.assumed.clone(), ..Assumed::default() };
         let mut findings = reviewed.findings;
+        let lonely = reviewed.configurations.len() == given;
+        findings.extend(reviewed.configurations.iter().map(|file| no_manifest(reviewed.sources.name(*file), lonely)));
         // What can't be read is not checked: that is no answer.
         let unreadable =
             findings.iter().any(|f| matches!(f.id.as_str(), "load" | "scenario") && f.severity == Severity::Error);
@@ -211,6 +213,15 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         output::json(&report::sarif::to_json(&runs))?;
     }
     Ok(exit)
+}
+
+/// What is said of a proxy's configuration: an error where there is nothing else to look at.
+fn no_manifest(file: &str, lonely: bool) -> Finding {
+    let severity = if lonely { Severity::Error } else { Severity::Warning };
+    let message = format!("`{file}` is what a proxy runs, and `check` looks at manifests");
+    Finding::new("load", severity, message).hint(format!(
+        "`towtank diff {file} MANIFESTS` says whether it is what manifests say; routes, explain, simulate and test take it as it is"
+    ))
 }
 
 /// Whether a finding is among the hosts and namespaces that were asked for, by its object and what it says.

@@ -134,7 +134,12 @@ pub(super) fn options(args: &CommonArgs) -> Options {
         skip_invalid: args.invalid == Invalid::Skip,
         assume: assume(args),
         map_namespaces: args.map_namespace.clone(),
-        istio: Asked { release: args.istio.map(|r| r.to), env: args.istiod_env.clone(), without: None },
+        istio: Asked {
+            release: args.istio.map(|r| r.to),
+            env: args.istiod_env.clone(),
+            without: None,
+            as_beside: None,
+        },
         proxies: args.proxy.clone(),
     }
 }
@@ -192,7 +197,12 @@ pub(super) fn premises(istio: &Istio, assumed: &Assumed) -> String {
 
 /// Runs the stages and says what there is to say. None: the inputs are unusable, and it was said why.
 pub(super) fn open(inputs: Inputs, args: &CommonArgs) -> Option<Workspace> {
-    told(workspace::open(inputs, &options(args)).map(|w| (w, ())), args).map(|(workspace, ())| workspace)
+    open_with(inputs, &options(args), args)
+}
+
+/// The same with other options than the arguments say.
+pub(super) fn open_with(inputs: Inputs, options: &Options, args: &CommonArgs) -> Option<Workspace> {
+    told(workspace::open(inputs, options).map(|w| (w, ())), args).map(|(workspace, ())| workspace)
 }
 
 /// Says what there is to say about what was opened, with whatever is `beside` it.
@@ -223,6 +233,14 @@ fn tell(workspace: &Workspace, args: &CommonArgs) {
         return;
     }
     say_findings(&workspace.findings, &workspace.sources, args);
+    if workspace.of_running && workspace.documents > 0 {
+        let names: Vec<&str> = workspace.proxies.iter().map(|p| p.name.as_str()).collect();
+        let are = if names.len() == 1 { "is what it runs" } else { "are what they run" };
+        output::message(&format!(
+            "note: the tables of {} {are}; the manifests say where their parts were written",
+            names.join(", ")
+        ));
+    }
     if args.verbose {
         output::message(&format!("note: {} documents read", workspace.documents));
     }

@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::{input, output};
 use crate::envoy::table::RouteTable;
 use crate::istio::translate::Parts;
+use crate::tool::report::graph::Language;
 use crate::tool::report::{self, visible};
 use crate::traffic::workspace::Workspace;
 
@@ -31,7 +32,8 @@ pub(super) struct RoutesArgs {
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
 
-    /// table for people, json or yaml for programs, envoy for Envoy's own configuration form
+    /// table for people, json or yaml for programs, envoy for Envoy's own configuration form, istioctl for what `istioctl proxy-config
+    /// routes -o json` prints, dot or mermaid for a graph
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
 
@@ -45,6 +47,9 @@ enum Format {
     Json,
     Yaml,
     Envoy,
+    Istioctl,
+    Dot,
+    Mermaid,
 }
 
 pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
@@ -73,7 +78,8 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
             }
             match args.output {
                 Format::Table => output::write(text)?,
-                Format::Json | Format::Yaml | Format::Envoy => output::json(text)?,
+                Format::Json | Format::Yaml | Format::Envoy | Format::Istioctl => output::json(text)?,
+                Format::Dot | Format::Mermaid => output::write(text)?,
             }
             if !text.ends_with(b"\n") {
                 output::own(b"\n")?;
@@ -104,6 +110,7 @@ fn texts(tables: &[RouteTable], workspace: &Workspace, args: &RoutesArgs, view: 
             None => groups.push((table, vec![i])),
         }
     }
+    let release = workspace.istio.profile.release().to_string();
     let text = |(table, classes): &(&RouteTable, Vec<usize>)| {
         let whose = points.audience(classes);
         let json = || report::routes::to_json(table, &whose, sources, view);
@@ -111,7 +118,10 @@ fn texts(tables: &[RouteTable], workspace: &Workspace, args: &RoutesArgs, view: 
             Format::Table => report::routes::to_text(table, &whose, sources, view).into_bytes(),
             Format::Json => json(),
             Format::Yaml => yaml_document(&json()),
-            Format::Envoy => report::envoy::to_json(table, sources),
+            Format::Envoy => report::envoy::to_json(table, &release, sources),
+            Format::Istioctl => report::envoy::to_istioctl(table, sources),
+            Format::Dot => report::graph::routes(table, view, Language::Dot),
+            Format::Mermaid => report::graph::routes(table, view, Language::Mermaid),
         }
     };
     groups.par_iter().map(text).collect()

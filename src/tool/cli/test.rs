@@ -26,12 +26,17 @@ Examples:
   towtank test . --filter canary --coverage
   towtank test scenarios/ --update
   towtank test scenarios/ -o junit > towtank.xml
+  towtank test envoy.yaml --tests routes.golden.json
 
 Exit status: 0 all passed; 1 a test or a property fails, the golden differs or too little is covered; 2 wrong usage or unusable input.";
 
 #[derive(Debug, Args)]
 #[command(after_help = ENDINGS, next_help_heading = "Tests")]
 pub(super) struct TestArgs {
+    /// A file with tests, whatever its name: ours, of istio-config-validator or of Envoy's router check tool (repeatable)
+    #[arg(long, value_name = "FILE")]
+    tests: Vec<PathBuf>,
+
     /// Only tests with this text in their name or file name (repeatable: any of them)
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
@@ -143,7 +148,10 @@ struct Stopped;
 fn of_mesh(mut inputs: Inputs, args: &TestArgs) -> Result<Outcome, Stopped> {
     let scenario = inputs.scenario.as_ref().map(|(file, _)| *file);
     let session = Session::default();
-    let files = test_files(&mut inputs, &session);
+    let mut files = test_files(&mut inputs, &session);
+    let (named, unread) = files::add_named(&mut inputs.sources, &args.tests);
+    files.extend(named);
+    inputs.findings.extend(unread);
     let (mut tests, wrong) = read(scenario, &files, &inputs.sources);
     let sources = if wrong.is_empty() { SourceMap::default() } else { inputs.sources.clone() };
     let Some(workspace) = input::open(inputs, &args.common) else {
@@ -163,7 +171,7 @@ fn of_mesh(mut inputs: Inputs, args: &TestArgs) -> Result<Outcome, Stopped> {
         return Err(Stopped);
     }
     let mesh = &workspace.mesh;
-    if mesh.services.is_empty() && mesh.virtual_services.all.is_empty() && !args.common.quiet {
+    if !workspace.of_running && mesh.services.is_empty() && mesh.virtual_services.all.is_empty() && !args.common.quiet {
         output::message("note: no Service and no VirtualService is among the paths: the tests see an empty mesh");
     }
     let folder = golden_folder(&tests, scenario, &workspace.sources, &session);

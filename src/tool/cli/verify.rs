@@ -85,6 +85,12 @@ pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
             exit = Exit::Unusable;
             continue;
         };
+        if workspace.of_running {
+            anyhow::bail!(
+                "`verify` holds what manifests are translated to against an Envoy; what a proxy runs is Envoy's already: \
+                 `towtank diff CONFIGURATION MANIFESTS` holds manifests against it"
+            );
+        }
         tell_other_envoy(&program, &workspace, args);
         input::tell_premises(&workspace.istio, &workspace.assumed, false, &args.common)?;
         let (jobs, problems) = match &file_requests {
@@ -190,7 +196,11 @@ fn result(
     assumptions: Option<&Assumptions>,
 ) -> anyhow::Result<ProxyResult> {
     let table = job.router.table();
-    let exported = serde_json::from_slice(&report::envoy::to_json(table, &workspace.sources))?;
+    let exported = serde_json::from_slice(&report::envoy::to_json(
+        table,
+        &workspace.istio.profile.release().to_string(),
+        &workspace.sources,
+    ))?;
     let options = verify::Options { draws: args.draws };
     let of_proxy = |e| anyhow::anyhow!("proxy {}: {e}", table.proxy.name);
     let mut result = verify::run(program, &exported, &job.router, &job.requests, options).map_err(of_proxy)?;

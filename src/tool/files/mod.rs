@@ -26,7 +26,7 @@ pub(crate) use place::Place;
 #[cfg(feature = "cli")]
 pub(crate) use render::Render;
 #[cfg(feature = "cli")]
-pub(crate) use test_files::add_below;
+pub(crate) use test_files::{add_below, add_named};
 pub(crate) use texts::read_any;
 #[cfg(test)]
 pub(crate) use texts::{add_paths, manifest_files};

@@ -11,6 +11,7 @@ use super::git::Step;
 use super::place::{InRevision, Place};
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::{FileId, SourceMap};
+use crate::traffic::recorded;
 
 /// The largest file that is read, in bytes.
 pub(crate) const FILE_BYTES_MAX: u64 = 1 << 30;
@@ -216,6 +217,8 @@ fn files_of(
 }
 
 fn has_manifest_name(path: &Path) -> bool {
+    let packed = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
+    let path = if packed { path.file_stem().map_or(path, Path::new) } else { path };
     let extension = path.extension().and_then(|extension| extension.to_str());
     extension.is_some_and(|extension| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)))
 }
@@ -260,7 +263,7 @@ pub(crate) fn read_any(path: &Path) -> Result<String, String> {
     read_text(path).map_err(|finding| finding.message)
 }
 
-/// Checks that bytes, for example of standard input, are text.
+/// Checks that bytes, for example of standard input, are text. Those that are compressed are opened first.
 ///
 /// # Errors
 /// What is wrong with them, to be put behind the name of the source.
@@ -268,6 +271,7 @@ pub(crate) fn text_of(bytes: Vec<u8>) -> Result<String, String> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err("is UTF-16 text; save it as UTF-8".to_owned());
     }
+    let bytes = recorded::unpacked(bytes, FILE_BYTES_MAX)?;
     if let Some(at) = memchr::memchr(0, &bytes) {
         return Err(format!("is not text: byte {} is zero", at + 1));
     }

@@ -12,9 +12,16 @@ const OBJECTS_AT_A_TIME: usize = 128;
 pub(crate) struct JsonWriter {
     out: Vec<u8>,
     scratch: String,
+    /// Keys are written as `virtualHosts`, not as `virtual_hosts`.
+    camel: bool,
 }
 
 impl JsonWriter {
+    /// One whose keys lose their underscores, as in the JSON form of protocol buffers; those with dots are names and stay.
+    pub(crate) fn with_camel_case() -> JsonWriter {
+        JsonWriter { camel: true, ..JsonWriter::default() }
+    }
+
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.out
     }
@@ -44,7 +51,7 @@ impl JsonWriter {
             return self.objects(items, fill);
         }
         let write = |part: &[T]| {
-            let mut json = JsonWriter::default();
+            let mut json = JsonWriter { camel: self.camel, ..JsonWriter::default() };
             json.objects(part, &fill);
             json.out
         };
@@ -93,7 +100,11 @@ impl Object<'_> {
             self.json.out.push(b',');
         }
         self.empty = false;
-        self.json.string(key);
+        if self.json.camel && key.contains('_') && !key.contains('.') {
+            self.json.string(&camel_case(key));
+        } else {
+            self.json.string(key);
+        }
         self.json.out.push(b':');
     }
 
@@ -190,6 +201,20 @@ impl Object<'_> {
         self.key(key);
         let _ = serde_json::to_writer(&mut self.json.out, items);
     }
+}
+
+fn camel_case(key: &str) -> String {
+    let mut out = String::with_capacity(key.len());
+    let mut upper = false;
+    for c in key.chars() {
+        if c == '_' {
+            upper = true;
+            continue;
+        }
+        out.push(if upper { c.to_ascii_uppercase() } else { c });
+        upper = false;
+    }
+    out
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ pub(crate) mod envoy;
 pub(crate) mod explain;
 #[cfg(feature = "cli")]
 pub(crate) mod github;
+#[cfg(feature = "cli")]
+pub(crate) mod graph;
 pub(crate) mod grid;
 mod json_writer;
 pub(crate) mod limits;

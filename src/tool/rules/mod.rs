@@ -22,7 +22,7 @@ macro_rules! texts {
 }
 
 /// Every chapter, in the order of the index.
-const CHAPTERS: [(&str, &str); 51] = texts![
+const CHAPTERS: [(&str, &str); 52] = texts![
     "istio/01-definitions.md",
     "istio/02-input.md",
     "istio/03-services.md",
@@ -55,6 +55,7 @@ const CHAPTERS: [(&str, &str); 51] = texts![
     "envoy/11-outliers-and-breakers.md",
     "envoy/12-access-logs.md",
     "envoy/13-router-check-tool.md",
+    "envoy/14-configurations.md",
     "envoy/a-experiments.md",
     "envoy/b-regular-expressions.md",
     "envoy/c-test-vectors.md",

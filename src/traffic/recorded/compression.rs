@@ -88,6 +88,26 @@ impl Read for Members {
     }
 }
 
+/// The bytes inside of a whole file, as they are where it is not compressed.
+///
+/// # Errors
+/// What is wrong with it, to be put behind its name; also where more than `limit` bytes are inside.
+#[cfg(feature = "files")]
+pub(crate) fn unpacked(bytes: Vec<u8>, limit: u64) -> Result<Vec<u8>, String> {
+    let compression = of(&bytes).map_err(|(is, command)| format!("{is}: open it with `{command}`"))?;
+    if compression.is_none() {
+        return Ok(bytes);
+    }
+    let explained = |e: io::Error| format!("cannot be read: {}", explain(compression, &e));
+    let mut out = Vec::new();
+    let inside = open(compression, Box::new(io::Cursor::new(bytes))).map_err(explained)?;
+    inside.take(limit + 1).read_to_end(&mut out).map_err(explained)?;
+    if out.len() as u64 > limit {
+        return Err(format!("holds more than {} MiB", limit >> 20));
+    }
+    Ok(out)
+}
+
 /// What an error while reading says about the log.
 pub(super) fn explain(compression: Option<Compression>, error: &io::Error) -> String {
     let Some(compression) = compression else { return error.to_string() };

@@ -43,6 +43,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 pub(crate) use batch::Batch;
+#[cfg(feature = "files")]
+pub(crate) use compression::unpacked;
 pub(crate) use log::Log;
 #[cfg(feature = "cli")]
 pub(crate) use log::Seekable;

@@ -43,8 +43,9 @@ pub(super) fn candidates(matcher: &RouteMatch, site: &Site) -> Vec<Request> {
         query.push('=');
         query.push_str(&value);
     }
-    if matcher.claims.iter().any(|c| !c.invert) {
-        return Vec::new(); // No request carries a verified token here.
+    // No request carries a verified token here, and what isn't evaluated is taken not to hold.
+    if matcher.claims.iter().any(|c| !c.invert) || !matcher.not_evaluated.is_empty() {
+        return Vec::new();
     }
     paths(&matcher.path)
         .into_iter()

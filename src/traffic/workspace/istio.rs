@@ -3,6 +3,7 @@
 use smol_str::SmolStr;
 
 use super::Inputs;
+use crate::envoy::config::Running;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::load::{self, Installed};
 use crate::manifest::release::{Difference, Flags, Profile, Release, UnknownFlag};
@@ -16,6 +17,8 @@ pub(crate) struct Asked {
     pub env: Vec<(SmolStr, SmolStr)>,
     /// A difference that it is to be taken without, to see what that one does.
     pub without: Option<Difference>,
+    /// The one that a proxy on the other side of a comparison says it is of, and where: taken before what the manifests install.
+    pub as_beside: Option<(Release, String)>,
 }
 
 /// The Istio of a run, and how it is known.
@@ -29,6 +32,12 @@ pub(crate) struct Istio {
 }
 
 impl Istio {
+    /// The release, and who says so; None: nobody.
+    #[cfg(feature = "cli")]
+    pub(crate) fn told(&self) -> Option<(Release, String)> {
+        Some((self.profile.release(), self.by.clone()?))
+    }
+
     /// One line about it for the head of a report; None where nothing was said and the default is taken.
     pub(crate) fn line(&self) -> Option<String> {
         if self.by.is_none() && self.with.is_empty() {
@@ -41,13 +50,15 @@ impl Istio {
 }
 
 /// Finds out which Istio it is, and tells what of it is unknown.
-pub(super) fn resolve(inputs: &Inputs, asked: &Asked, findings: &mut Vec<Finding>) -> Istio {
+pub(super) fn resolve(inputs: &Inputs, asked: &Asked, running: &[Running], findings: &mut Vec<Finding>) -> Istio {
     let installed = load::installed(&inputs.sources, &inputs.manifests);
     let scenario = inputs.scenario.as_ref().and_then(|(_, scenario)| scenario.istio.as_ref());
     let (release, by) = if let Some(release) = asked.release {
         (release, Some("--istio".to_owned()))
     } else if let Some(release) = scenario.and_then(|istio| istio.release) {
         (release, Some("scenario.yaml".to_owned()))
+    } else if let Some((release, by)) = of_running(running, &inputs.sources, findings).or(asked.as_beside.clone()) {
+        (release, Some(by))
     } else {
         match found(&installed, &inputs.sources, findings) {
             Some((release, by)) => (release, Some(by)),
@@ -88,6 +99,28 @@ pub(super) fn resolve(inputs: &Inputs, asked: &Asked, findings: &mut Vec<Finding
     }
     let profile = Profile::new(release, compatibility, &flags);
     Istio { profile: asked.without.map_or(profile, |one| profile.without(one)), by, with }
+}
+
+/// The release that the given proxies say they are of, and where they do.
+fn of_running(running: &[Running], sources: &SourceMap, findings: &mut Vec<Finding>) -> Option<(Release, String)> {
+    let mut known: Option<(Release, String)> = None;
+    for one in running.iter().filter(|one| !one.istio_version.is_empty()) {
+        let (version, file) = (&one.istio_version, sources.name(one.file));
+        match (version.parse::<Release>(), &known) {
+            (Ok(release), None) => known = Some((release, format!("ISTIO_VERSION {version} of {file}"))),
+            (Ok(release), Some((first, by))) if release != *first => {
+                let message = format!("`{file}` is of Istio {version}, and {by} is taken");
+                findings.push(Finding::new("load", Severity::Warning, message).hint("--istio says which is meant"));
+            }
+            (Ok(_), Some(_)) => {}
+            (Err(unknown), _) => {
+                let message = format!("`{file}` is of a release that is not modelled: {unknown}");
+                let hint = format!("{} is taken; --istio names another", Release::default());
+                findings.push(Finding::new("load", Severity::Warning, message).hint(hint));
+            }
+        }
+    }
+    known
 }
 
 /// The release that the manifests install, and where they say so.

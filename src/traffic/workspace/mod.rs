@@ -8,6 +8,7 @@ mod istio;
 mod namespaces;
 mod proxies;
 mod refused;
+mod running;
 
 pub(crate) use assume::{Assume, Assumed, AssumedPods};
 pub(crate) use istio::{Asked, Istio};
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use crate::envoy::config::{self, Running};
 use crate::envoy::proxy::Proxy;
 use crate::envoy::router::Switches;
 use crate::istio::admission;
@@ -104,6 +106,10 @@ pub(crate) struct Workspace {
     pub named: Vec<Class>,
     /// Everybody who is known.
     pub clients: Vec<Client>,
+    /// Whether its proxies are those whose configurations were given, and their tables what stands there (CF-2).
+    pub of_running: bool,
+    /// Switches that the bootstraps of those proxies set, by name.
+    runtime: serde_json::Map<String, serde_json::Value>,
     /// That of documents that name none.
     pub namespace: SmolStr,
     /// All findings of loading and admission; none is an error that stops.
@@ -151,6 +157,9 @@ pub(crate) struct Reviewed {
     pub istio: Istio,
     /// Hosts that got an assumed Service, sorted.
     pub assumed: Vec<SmolStr>,
+    /// Texts among the inputs that are configurations of proxies, and no manifests.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command line says what it needs instead"))]
+    pub configurations: Vec<FileId>,
     pub scenario: Option<Scenario>,
     /// All gateway workloads that the scenario or a Gateway tells of.
     pub gateways: Vec<Arc<Proxy>>,
@@ -170,9 +179,9 @@ struct Admitted {
     named: usize,
 }
 
-fn admit(inputs: &Inputs, options: &Options) -> Admitted {
+fn admit(inputs: &Inputs, options: &Options, running: &[Running]) -> Admitted {
     let mut findings = inputs.findings.clone();
-    let istio = istio::resolve(inputs, &options.istio, &mut findings);
+    let istio = istio::resolve(inputs, &options.istio, running, &mut findings);
     let load_options = load::Options {
         namespace: options.namespace.clone(),
         unknown_fields: options.unknown_fields,
@@ -287,8 +296,7 @@ fn scenario_pods(scenario: &Scenario, namespace: &SmolStr) -> Vec<load::Scenario
 /// # Errors
 /// Unreadable inputs, refused documents (unless they are to be skipped), unknown proxies.
 pub(crate) fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refused> {
-    let admitted = admit(&inputs, options);
-    build(inputs, options, admitted)
+    resolve(Texts::read(inputs, options), options, |_| {})
 }
 
 /// [`open`] and [`review`] of the same inputs, which are read once.
@@ -297,14 +305,14 @@ pub(crate) fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refus
 /// Those of [`open`].
 #[cfg(feature = "cli")]
 pub(crate) fn open_and_review(inputs: Inputs, options: &Options) -> Result<(Workspace, Reviewed), Refused> {
-    let admitted = admit(&inputs, options);
+    let texts = Texts::read(inputs, options);
     // A review takes documents that got a name for what they are; `base` is its own alone.
-    let reviewed = if admitted.named > 0 || !inputs.base.is_empty() {
-        review(inputs.clone(), options)
+    let reviewed = if texts.admitted.named > 0 || !texts.inputs.base.is_empty() {
+        review(texts.inputs.clone(), options)
     } else {
-        found(inputs.clone(), options, admitted.clone(), None)
+        found(texts.inputs.clone(), options, (texts.admitted.clone(), None), Vec::new())
     };
-    Ok((build(inputs, options, admitted)?, reviewed))
+    Ok((resolve(texts, options, |_| {})?, reviewed))
 }
 
 /// [`open`], with the manifests that the mesh is made of: all that is in force or assumed.
@@ -313,23 +321,32 @@ pub(crate) fn open_and_review(inputs: Inputs, options: &Options) -> Result<(Work
 /// Those of [`open`].
 #[cfg(feature = "cli")]
 pub(crate) fn open_keeping(inputs: Inputs, options: &Options) -> Result<(Workspace, Manifests), Refused> {
-    let admitted = admit(&inputs, options);
     let mut kept = Manifests::default();
-    let workspace = resolve(inputs, options, admitted, |manifests| kept = manifests.clone())?;
+    let workspace = resolve(Texts::read(inputs, options), options, |manifests| kept = manifests.clone())?;
     Ok((workspace, kept))
 }
 
-fn build(inputs: Inputs, options: &Options, admitted: Admitted) -> Result<Workspace, Refused> {
-    resolve(inputs, options, admitted, |_| {})
+/// Inputs with what was read of them.
+struct Texts {
+    inputs: Inputs,
+    /// What proxies run, which is in no manifest.
+    running: Vec<config::Running>,
+    admitted: Admitted,
+}
+
+impl Texts {
+    fn read(mut inputs: Inputs, options: &Options) -> Texts {
+        let configurations = running::take(&mut inputs);
+        let (running, unread) = config::read(&inputs.sources, &configurations, &options.namespace);
+        inputs.findings.extend(unread);
+        let admitted = admit(&inputs, options, &running);
+        Texts { inputs, running, admitted }
+    }
 }
 
 /// `keep` sees what the mesh is made of.
-fn resolve(
-    inputs: Inputs,
-    options: &Options,
-    admitted: Admitted,
-    keep: impl FnOnce(&Manifests),
-) -> Result<Workspace, Refused> {
+fn resolve(texts: Texts, options: &Options, keep: impl FnOnce(&Manifests)) -> Result<Workspace, Refused> {
+    let Texts { inputs, running, admitted } = texts;
     let Admitted { istio, mut manifests, mut findings, overlaid, documents, named, .. } = admitted;
     let Inputs { name, sources, scenario, .. } = inputs;
     let renaming = Renaming(&options.map_namespaces);
@@ -347,8 +364,12 @@ fn resolve(
     let mut assumed = assume::objects(&mut manifests, &findings, options.assume);
     assumed.names = named;
     let clients = clients::clients(&manifests, &namespace);
-    let chosen = proxies::resolve(&options.proxies, scenario.as_ref(), &manifests.pods, &clients, &namespace)
-        .map_err(|finding| findings.push(*finding));
+    let chosen = if running.is_empty() {
+        proxies::resolve(&options.proxies, scenario.as_ref(), &manifests.pods, &clients, &namespace)
+    } else {
+        running::resolve(&options.proxies, &running)
+    };
+    let chosen = chosen.map_err(|finding| findings.push(*finding));
     let (Ok(chosen), false) = (chosen, findings.iter().any(|f| f.severity == Severity::Error)) else {
         return Err(Refused { sources, findings });
     };
@@ -360,7 +381,12 @@ fn resolve(
         assumed.pods = assume::pods(&mut manifests);
     }
     keep(&manifests);
-    let mesh = Mesh::build(manifests);
+    let of_running = !running.is_empty();
+    let runtime = running::switches(&running);
+    let mut mesh = Mesh::build(manifests);
+    if of_running {
+        mesh.running = running::tables(running, &mesh);
+    }
     let own = if chosen.own { classes(&clients, &[&mesh], &namespace) } else { Vec::new() };
     let named: Vec<Class> = chosen.named.iter().map(Class::of_proxy).collect();
     let points = PointsOfView { classes: own.into_iter().chain(named.clone()).collect(), own: chosen.own };
@@ -374,6 +400,8 @@ fn resolve(
         proxies,
         named,
         clients,
+        of_running,
+        runtime,
         namespace,
         findings,
         assumed,
@@ -391,7 +419,7 @@ impl Workspace {
     /// # Errors
     /// A switch that doesn't exist.
     pub(crate) fn switches(&self) -> Result<Switches, String> {
-        let own = Switches::of(self.istio.profile);
+        let own = Switches::of(self.istio.profile).with(&self.runtime)?;
         let Some(scenario) = &self.scenario else { return Ok(own) };
         own.with(&scenario.switches).map_err(|e| format!("scenario: `envoy`: {e}"))
     }
@@ -404,6 +432,9 @@ impl Workspace {
         if let Some(known) = self.proxies.iter().find(|p| p.name == name) {
             return Ok(known.clone());
         }
+        if self.of_running {
+            return Err(Box::new(running::unknown(name, self.proxies.iter())));
+        }
         proxies::named(name, self.scenario.as_ref(), (&self.pods, &self.clients), namespace).map(Arc::new)
     }
 
@@ -413,6 +444,14 @@ impl Workspace {
             return self.proxies.first().cloned();
         }
         Some(Arc::new(proxies::client(&self.namespace)))
+    }
+
+    /// Makes what proxies run comparable with what manifests say: what only one of both can know is taken from the manifests (CF-7).
+    #[cfg(feature = "cli")]
+    pub(crate) fn held_against(&mut self, written: &Workspace) {
+        if self.of_running && !written.of_running {
+            running::beside(&mut self.mesh, &written.mesh);
+        }
     }
 
     #[cfg(feature = "cli")]
@@ -428,6 +467,10 @@ impl Workspace {
     /// The points of view for a comparison with the mesh as it was before: members of a class are alike in both. Clients of
     /// namespaces that have none any more look too.
     pub(crate) fn points_beside(&self, older: &Workspace) -> PointsOfView {
+        // What a proxy has is held against what the manifests would give that very proxy.
+        if older.of_running && !self.of_running {
+            return older.points.clone();
+        }
         if !self.points.own {
             return self.points.clone();
         }
@@ -440,21 +483,27 @@ impl Workspace {
 }
 
 /// Only reads and reviews; refused documents are findings like all others.
-pub(crate) fn review(inputs: Inputs, options: &Options) -> Reviewed {
+pub(crate) fn review(mut inputs: Inputs, options: &Options) -> Reviewed {
+    let configurations = running::take(&mut inputs);
     // An unnamed document is a finding here, as it is for the API server.
     let options = &Options { assume: Assume { names: false, ..options.assume }, ..options.clone() };
-    let mut admitted = admit(&inputs, options);
+    let mut admitted = admit(&inputs, options, &[]);
     let base = (!inputs.base.is_empty()).then(|| {
         let before =
             Inputs { manifests: inputs.base.clone(), findings: Vec::new(), base: Vec::new(), ..inputs.clone() };
-        let Admitted { manifests, findings, .. } = admit(&before, options);
+        let Admitted { manifests, findings, .. } = admit(&before, options, &[]);
         admitted.findings.extend(findings.into_iter().filter(|f| f.id == "load" && f.severity == Severity::Error));
         manifests
     });
-    found(inputs, options, admitted, base)
+    found(inputs, options, (admitted, base), configurations)
 }
 
-fn found(inputs: Inputs, options: &Options, mut admitted: Admitted, base: Option<Manifests>) -> Reviewed {
+fn found(
+    inputs: Inputs,
+    options: &Options,
+    (mut admitted, base): (Admitted, Option<Manifests>),
+    configurations: Vec<FileId>,
+) -> Reviewed {
     // What is missing is what is looked for: only Services are taken for granted, without which hardly anything could be said.
     let assumed = if options.assume.services { assume::services(&mut admitted.manifests) } else { Vec::new() };
     let scenario = inputs.scenario.map(|(_, scenario)| scenario);
@@ -468,6 +517,7 @@ fn found(inputs: Inputs, options: &Options, mut admitted: Admitted, base: Option
         base,
         overlaid: admitted.overlaid,
         assumed,
+        configurations,
         scenario,
         gateways,
     }

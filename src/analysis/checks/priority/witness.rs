@@ -11,8 +11,8 @@ use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::request::Request;
 use crate::envoy::router::{Found, HttpEnd, RequestView, Router, Switches};
 use crate::envoy::table::{
-    ChainAction, ClusterName, FilterChain, FilterChainMatch, HeaderMutations, Listener, NameTable, Route, RouteAction,
-    RouteConfiguration, RouteMatch, RouteTable, VirtualHost, VirtualOutbound,
+    ChainAction, ClusterName, Extent, FilterChain, FilterChainMatch, HeaderMutations, Listener, NameTable, Route,
+    RouteAction, RouteConfiguration, RouteMatch, RouteTable, VirtualHost, VirtualOutbound,
 };
 use crate::envoy::words;
 use crate::istio::mesh::is_subset_of;
@@ -33,6 +33,8 @@ pub(in crate::analysis::checks) fn router(matchers: &[&RouteMatch]) -> Router {
             config_path: SmolStr::default(),
             operation: SmolStr::default(),
             source: None,
+            outer: None,
+            not_evaluated: Vec::new(),
         })
     };
     let chain = FilterChain {
@@ -61,10 +63,12 @@ pub(in crate::analysis::checks) fn router(matchers: &[&RouteMatch]) -> Router {
         virtual_outbound: Some(VirtualOutbound { cluster: ClusterName::Passthrough, port: 15001 }),
         route_configs: vec![RouteConfiguration {
             name: "80".into(),
+            ignore_port: true,
             virtual_hosts: vec![Arc::new(VirtualHost {
                 name: "any".into(),
                 domains: vec!["*".into()],
                 require_tls: false,
+                further: None,
                 routes: matchers.iter().map(route).collect(),
             })],
         }],
@@ -74,6 +78,7 @@ pub(in crate::analysis::checks) fn router(matchers: &[&RouteMatch]) -> Router {
         names: NameTable::default(),
         service_ports: Vec::new(),
         notes: Vec::new(),
+        extent: Extent::WHOLE,
     };
     Router::new(Arc::new(table), &Switches::default())
 }

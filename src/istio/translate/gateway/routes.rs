@@ -48,12 +48,17 @@ pub(super) fn route_config(
             name: format_smolstr!("blackhole:{port}"),
             domains: vec!["*".into()],
             require_tls: false,
+            further: None,
             routes: Arc::default(),
         }]
     } else {
         builder.finish()
     };
-    RouteConfiguration { name: name.clone(), virtual_hosts: virtual_hosts.into_iter().map(Arc::new).collect() }
+    RouteConfiguration {
+        name: name.clone(),
+        ignore_port: true,
+        virtual_hosts: virtual_hosts.into_iter().map(Arc::new).collect(),
+    }
 }
 
 struct Builder<'a> {
@@ -183,6 +188,7 @@ fn collapse(hosts: IndexMap<SmolStr, Host>) -> Vec<VirtualHost> {
             name: host.name,
             domains: vec![domain],
             require_tls: host.require_tls,
+            further: None,
             routes: host.routes.into(),
         });
     }

@@ -13,6 +13,8 @@ pub(crate) fn catch_all_match() -> RouteMatch {
         headers: Vec::new(),
         query_parameters: Vec::new(),
         claims: Vec::new(),
+        fraction: None,
+        not_evaluated: Vec::new(),
     }
 }
 

@@ -83,7 +83,8 @@ pub(crate) fn is_catch_all(route: &Route) -> bool {
 
 /// Whether nothing of the same VirtualService is sent behind an entry with this matcher (RT-3).
 pub(crate) fn ends_table(matcher: &RouteMatch) -> bool {
-    let RouteMatch { path, case_sensitive: _, headers, query_parameters, claims } = matcher;
+    let RouteMatch { path, case_sensitive: _, headers, query_parameters, claims, fraction: _, not_evaluated: _ } =
+        matcher;
     let any_path = match path {
         PathMatch::Prefix(prefix) => prefix == "/",
         PathMatch::Regex(regex) => regex == ".*",
@@ -178,6 +179,8 @@ impl Translation<'_> {
             config_path: self.config_path.clone(),
             operation: SmolStr::default(),
             source: None,
+            outer: None,
+            not_evaluated: Vec::new(),
         };
         // AC-1: a redirect wins over a direct response, which wins over destinations.
         if let Some(written) = &written.redirect {

@@ -312,6 +312,7 @@ fn rw2_weighted_destinations_keep_their_own_authority() {
 fn mutation_text(mutations: &HeaderMutations) -> String {
     let add = mutations.add.iter().map(|option| match option.append {
         AppendAction::OverwriteIfExistsOrAdd => format!("={}", option.name),
+        AppendAction::AddIfAbsent | AppendAction::OverwriteIfExists => panic!("Istio writes none of these"),
         AppendAction::AppendIfExistsOrAdd => format!("+{}", option.name),
     });
     mutations.remove.iter().map(|name| format!("-{name}")).chain(add).collect::<Vec<_>>().join(" ")

@@ -217,5 +217,7 @@ fn default_route(cx: &Context<'_>, service: &Service, port: u16) -> Route {
         config_path: SmolStr::default(),
         operation: format_smolstr!("{}:{port}/*", service.hostname),
         source: None,
+        outer: None,
+        not_evaluated: Vec::new(),
     }
 }

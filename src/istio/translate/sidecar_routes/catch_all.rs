@@ -40,8 +40,16 @@ pub(super) fn virtual_host(scope: &Scope) -> VirtualHost {
         config_path: SmolStr::default(),
         operation: SmolStr::default(),
         source: None,
+        outer: None,
+        not_evaluated: Vec::new(),
     };
-    VirtualHost { name, domains: vec![SmolStr::new_static("*")], require_tls: false, routes: [Arc::new(route)].into() }
+    VirtualHost {
+        name,
+        domains: vec![SmolStr::new_static("*")],
+        require_tls: false,
+        routes: [Arc::new(route)].into(),
+        further: None,
+    }
 }
 
 /// To one cluster, without timeout and retries.

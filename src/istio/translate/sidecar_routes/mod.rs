@@ -36,7 +36,9 @@ pub(crate) fn route_configs(cx: &Context<'_>, names: &BTreeSet<SmolStr>) -> Vec<
         match TableName::parse(name) {
             TableName::Port(port) => by_port.entry(port).or_default().shared = Some(name),
             TableName::Sniffed { host, port } => by_port.entry(port).or_default().sniffed.push((name, host)),
-            TableName::Unknown => out.push(RouteConfiguration { name: name.clone(), virtual_hosts: Vec::new() }),
+            TableName::Unknown => {
+                out.push(RouteConfiguration { name: name.clone(), ignore_port: true, virtual_hosts: Vec::new() })
+            }
         }
     }
     let mut views: FxHashMap<usize, EgressView<'_>> = FxHashMap::default();
@@ -117,7 +119,7 @@ fn tables_of_port(
         let catch_all = catch_all::virtual_host(&cx.scope);
         virtual_hosts.push(cx.parts.catch_alls.of(&catch_all.name.clone(), catch_all));
         virtual_hosts::note_second_star(cx, name, &virtual_hosts);
-        out.push(RouteConfiguration { name: name.clone(), virtual_hosts });
+        out.push(RouteConfiguration { name: name.clone(), ignore_port: true, virtual_hosts });
     }
     out
 }
@@ -172,7 +174,7 @@ impl<'a> SniffedParts<'a> {
             let (_, only) = cx.parts.only_hosts.get_or(address(&**single), only);
             *single = only;
         }
-        RouteConfiguration { name: name.clone(), virtual_hosts }
+        RouteConfiguration { name: name.clone(), ignore_port: true, virtual_hosts }
     }
 
     /// Repeats the notes about the objects and names of some virtual hosts for the table `name`.

@@ -151,7 +151,7 @@ impl Builder<'_> {
                 domains.retain(|domain| domain.contains(':'));
             }
             let (name, routes) = (name.clone(), entry.routes.clone());
-            (host_name.clone(), Arc::new(VirtualHost { name, domains, require_tls: false, routes }))
+            (host_name.clone(), Arc::new(VirtualHost { name, domains, require_tls: false, routes, further: None }))
         };
         let (_, made) = parts.virtual_hosts.get_or(key, make);
         if !made.domains.is_empty() {

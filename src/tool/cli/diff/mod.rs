@@ -20,8 +20,9 @@ use crate::tool::cli::exit::Exit;
 use crate::tool::cli::{fail_on, input, output};
 use crate::tool::report::alike::skeleton;
 use crate::tool::report::diff::{self as report, Results};
+use crate::tool::report::graph::{self, Language};
 use crate::traffic::scenario::parse_share;
-use crate::traffic::workspace::{self, Inputs, Reviewed, Workspace};
+use crate::traffic::workspace::{self, Inputs, Options, Reviewed, Workspace};
 
 /// What `--help` says below all options.
 const ENDINGS: &str = "\
@@ -78,7 +79,7 @@ pub(super) struct DiffArgs {
     #[arg(long, value_name = "KIND,...", value_delimiter = ',', value_parser = kind, help_heading = REPORT)]
     only: Vec<Kind>,
 
-    /// table for people, json for programs, markdown for a comment, github for annotations
+    /// table for people, json for programs, markdown for a comment, github for annotations, dot or mermaid for a graph
     #[arg(short, long, value_enum, default_value_t = Format::Table, help_heading = REPORT)]
     output: Format,
 
@@ -99,6 +100,8 @@ enum Format {
     Json,
     Markdown,
     Github,
+    Dot,
+    Mermaid,
 }
 
 /// One condition of `--fail-on`.
@@ -152,16 +155,33 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
     for pair in pairs {
         // Points of view are the new side's; the old one is only looked at.
         let viewless = CommonArgs { proxy: Vec::new(), ..pair.common[0].clone() };
-        let open = |side: usize, common: &CommonArgs| {
-            workspace::open_and_review(pair.inputs[side].clone(), &input::options(common))
-        };
-        let (older, newer) = parallel::join(|| open(0, &viewless), || open(1, &pair.common[1]));
+        let open = |side: usize, options: &Options| workspace::open_and_review(pair.inputs[side].clone(), options);
+        let (before, now) = (input::options(&viewless), input::options(&pair.common[1]));
+        let (mut older, mut newer) = parallel::join(|| open(0, &before), || open(1, &now));
+        // What a proxy runs is held against what its own Istio makes of the manifests, for that very proxy.
+        if let Some((older, _)) = older.as_ref().ok().filter(|(older, _)| older.of_running) {
+            let mut beside = input::options(&pair.common[1]);
+            beside.istio.as_beside = older.istio.told();
+            beside.proxies.clear();
+            newer = open(1, &beside);
+        }
+        if let Ok((newer, _)) = &newer
+            && newer.of_running
+            && older.as_ref().is_ok_and(|(older, _)| !older.of_running)
+            && pair.common[0].istio.is_none()
+        {
+            let mut beside = input::options(&viewless);
+            beside.istio.as_beside = newer.istio.told();
+            older = open(0, &beside);
+        }
         let older = input::told(older, &viewless);
         let newer = input::told(newer, &pair.common[1]);
-        let (Some((older, was)), Some((newer, is))) = (older, newer) else {
+        let (Some((mut older, was)), Some((mut newer, is))) = (older, newer) else {
             exit = Exit::Unusable;
             continue;
         };
+        older.held_against(&newer);
+        newer.held_against(&older);
         if shown > 0 && args.output == Format::Table {
             output::write(b"\n")?;
         }
@@ -231,7 +251,13 @@ fn one(
     let switches = [input::switches(older)?, input::switches(newer)?];
     let meshes = Meshes::new((&older.mesh, &switches[0]), (&newer.mesh, &switches[1]));
     // What `check` says of either side is asked meanwhile.
-    let find = || parallel::join(|| checks::findings(was), || checks::findings(is));
+    let find = || {
+        // A proxy has no manifests that could be checked, and beside it those of the other side would seem new.
+        if older.of_running || newer.of_running {
+            return (Vec::new(), Vec::new());
+        }
+        parallel::join(|| checks::findings(was), || checks::findings(is))
+    };
     let (mut proxies, (was, is)) = parallel::join(|| meshes.diff(&points, Effort::default()), find);
     if pair.common[0].istio != pair.common[1].istio && proxies.iter().any(|p| !p.changes.is_empty()) {
         attribute(&mut proxies, [older, newer], pair, &points);
@@ -269,7 +295,11 @@ fn one(
     let causes = diff::causes(shown, &points);
     let verdict = diff::verdict(&causes, &all_causes, shown, &points);
     // What has an effect that nobody asked for has one all the same.
-    let edits = diff::without_effect([&pair.inputs[0], &pair.inputs[1]], &newer.namespace, &proxies);
+    let edits = if older.of_running || newer.of_running {
+        Vec::new() // Next to a proxy every manifest would be new.
+    } else {
+        diff::without_effect([&pair.inputs[0], &pair.inputs[1]], &newer.namespace, &proxies)
+    };
     let limits = limits::compared(&older.not_modelled, &newer.not_modelled);
     let (come, gone) = (only_in(&is, &was), only_in(&was, &is));
     let assumed = assumed(older, newer);
@@ -308,6 +338,8 @@ fn one(
             output::json(&report::to_json(&results))?;
             output::own(b"\n")?;
         }
+        Format::Dot => output::write(&graph::diff(&results, Language::Dot))?,
+        Format::Mermaid => output::write(&graph::diff(&results, Language::Mermaid))?,
         Format::Markdown => output::write(report::to_markdown(&results).as_bytes())?,
         Format::Github => output::annotations(&report::to_annotations(&results))?,
     }

@@ -4,9 +4,9 @@ use base64::Engine as _;
 
 use super::{Object, source};
 use crate::envoy::table::{
-    AbortStatus, AppendAction, Body, ClaimMatcher, Cors, DirectResponse, Fault, Forward, ForwardTo, Fraction,
-    HashPolicy, HeaderMatcher, HeaderMutations, PathMatch, PathRewrite, QueryParameterMatcher, Redirect, RedirectPath,
-    RetryPolicy, Route, RouteAction, RouteConfiguration, RouteMatch, ValueMatch, VirtualHost,
+    AbortStatus, AppendAction, Body, ClaimMatcher, ClusterName, Cors, DirectResponse, Fault, Forward, ForwardTo,
+    Fraction, HashPolicy, HeaderMatcher, HeaderMutations, PathMatch, PathRewrite, QueryParameterMatcher, Redirect,
+    RedirectPath, RetryPolicy, Route, RouteAction, RouteConfiguration, RouteMatch, ValueMatch, VirtualHost,
 };
 use crate::manifest::source::SourceMap;
 
@@ -16,9 +16,20 @@ const FAULT: &str = "envoy.filters.http.fault";
 pub(super) fn route_configuration(o: &mut Object<'_>, config: &RouteConfiguration, sources: &SourceMap) {
     o.str("name", &config.name);
     o.many_objects("virtual_hosts", &config.virtual_hosts, |o, v| virtual_host(o, v, sources));
+    // The second level is that of the whole configuration, the same for all.
+    let wider = config.virtual_hosts.iter().filter_map(|v| v.routes.first()?.outer.as_ref());
+    if let Some(outer) = wider.clone().find(|o| o.request.len().max(o.response.len()) > 1) {
+        outer.request.iter().skip(1).for_each(|m| mutations(o, m, "request"));
+        outer.response.iter().skip(1).for_each(|m| mutations(o, m, "response"));
+    }
+    if wider.clone().any(|o| o.first) {
+        o.bool("most_specific_header_mutations_wins", true);
+    }
     o.bool("validate_clusters", false);
     o.number("max_direct_response_body_size_bytes", 1_048_576u32);
-    o.bool("ignore_port_in_host_matching", true);
+    if config.ignore_port {
+        o.bool("ignore_port_in_host_matching", true);
+    }
 }
 
 fn virtual_host(o: &mut Object<'_>, host: &VirtualHost, sources: &SourceMap) {
@@ -26,7 +37,19 @@ fn virtual_host(o: &mut Object<'_>, host: &VirtualHost, sources: &SourceMap) {
     o.strings("domains", &host.domains);
     o.objects("routes", host.routes.iter(), |o, r| route(o, r, sources));
     if host.require_tls {
-        o.str("require_tls", "ALL");
+        let exempt = host.further.as_ref().is_some_and(|f| f.internal_is_exempt);
+        o.str("require_tls", if exempt { "EXTERNAL_ONLY" } else { "ALL" });
+    }
+    if let Some(outer) = host.routes.first().and_then(|r| r.outer.as_ref()) {
+        outer.request.iter().take(1).for_each(|m| mutations(o, m, "request"));
+        outer.response.iter().take(1).for_each(|m| mutations(o, m, "response"));
+    }
+    let classes = host.further.as_ref().map(|f| f.virtual_clusters.as_slice()).unwrap_or_default();
+    if !classes.is_empty() {
+        o.objects("virtual_clusters", classes, |o, c| {
+            o.str("name", &c.name);
+            o.objects("headers", &c.matcher.headers, header_matcher);
+        });
     }
     o.bool("include_request_attempt_count", true);
 }
@@ -40,15 +63,21 @@ fn route(o: &mut Object<'_>, route: &Route, sources: &SourceMap) {
         RouteAction::DirectResponse(d) => o.object("direct_response", |o| direct_response(o, d)),
         RouteAction::Nothing => {}
     }
-    if !route.config_path.is_empty() || route.source.is_some() {
+    let unread = [("not_evaluated", &route.not_evaluated), ("conditions", &route.matcher.not_evaluated)];
+    if !route.config_path.is_empty() || route.source.is_some() || unread.iter().any(|(_, all)| !all.is_empty()) {
         o.object("metadata", |o| {
             o.object("filter_metadata", |o| {
                 if !route.config_path.is_empty() {
                     o.object("istio", |o| o.str("config", &route.config_path));
                 }
-                if let Some(s) = &route.source {
-                    o.object("towtank", |o| source(o, "source", s, sources));
-                }
+                o.object("towtank", |o| {
+                    if let Some(s) = &route.source {
+                        source(o, "source", s, sources);
+                    }
+                    for (key, all) in unread.iter().filter(|(_, all)| !all.is_empty()) {
+                        o.strings(key, *all);
+                    }
+                });
             });
         });
     }
@@ -84,6 +113,12 @@ fn route_match(o: &mut Object<'_>, m: &RouteMatch) {
     }
     if !m.query_parameters.is_empty() {
         o.objects("query_parameters", &m.query_parameters, query_matcher);
+    }
+    if let Some(f) = &m.fraction {
+        o.object("runtime_fraction", |o| {
+            fraction(o, "default_value", f.default);
+            o.str_if("runtime_key", &f.key);
+        });
     }
     if !m.claims.is_empty() {
         o.objects("dynamic_metadata", &m.claims, claim_matcher);
@@ -159,10 +194,17 @@ fn fraction(o: &mut Object<'_>, key: &str, f: Fraction) {
 
 fn forward(o: &mut Object<'_>, f: &Forward) {
     match &f.destination {
-        ForwardTo::Cluster(d) => o.text("cluster", &d.cluster),
+        ForwardTo::Cluster(d) => match &d.cluster {
+            ClusterName::FromHeader(name) => o.str("cluster_header", name),
+            ClusterName::NotEvaluated(what) => o.str("cluster_specifier_plugin", what),
+            name => o.text("cluster", name),
+        },
         ForwardTo::Weighted(all) => o.object("weighted_clusters", |o| {
             o.objects("clusters", all, |o, w| {
-                o.text("name", &w.destination.cluster);
+                match &w.destination.cluster {
+                    ClusterName::FromHeader(name) => o.str("cluster_header", name),
+                    name => o.text("name", name),
+                }
                 o.number("weight", w.weight);
                 mutations(o, &w.request_headers, "request");
                 mutations(o, &w.response_headers, "response");
@@ -309,8 +351,11 @@ fn mutations(o: &mut Object<'_>, m: &HeaderMutations, direction: &str) {
                 o.str("key", &h.name);
                 o.str_if("value", &h.value);
             });
-            if h.append == AppendAction::OverwriteIfExistsOrAdd {
-                o.str("append_action", "OVERWRITE_IF_EXISTS_OR_ADD");
+            match h.append {
+                AppendAction::AppendIfExistsOrAdd => {}
+                AppendAction::OverwriteIfExistsOrAdd => o.str("append_action", "OVERWRITE_IF_EXISTS_OR_ADD"),
+                AppendAction::AddIfAbsent => o.str("append_action", "ADD_IF_ABSENT"),
+                AppendAction::OverwriteIfExists => o.str("append_action", "OVERWRITE_IF_EXISTS"),
             }
         });
     }

@@ -101,10 +101,10 @@ fn steps(out: &mut String, steps: &[Step], sources: &SourceMap, view: View) {
                 format_args!("                  {}", paint(&format!("({hint})"), Style::Note, view.color)),
             );
         }
-        let from = step.source.as_ref().map_or_else(
-            || "written by no manifest".to_owned(),
-            |s| format!("{}  {}", words::written_by(s), words::place(s.at, sources)),
-        );
+        let from = step
+            .source
+            .as_ref()
+            .map_or_else(|| "written by no manifest".to_owned(), |s| words::author_and_place(s, sources));
         out.say(view.color, format_args!("                  {}", paint(&from, Style::Dim, view.color)));
     }
 }
@@ -168,7 +168,10 @@ fn clusters(out: &mut String, d: &Decision, table: &RouteTable, sources: &Source
             let at = words::place(rule.at, sources);
             out.say(
                 view.color,
-                format_args!("            {}", paint(&format!("{} {at}", rule.object), Style::Dim, view.color)),
+                format_args!(
+                    "            {}",
+                    paint(format!("{} {at}", rule.object).trim_end(), Style::Dim, view.color)
+                ),
             );
         }
         if !c.endpoints.is_empty() {

@@ -99,6 +99,7 @@ fn route(o: &mut Object<'_>, index: usize, route: &Route, table: &RouteTable, so
             let state = match ClusterState::of(table, t.cluster) {
                 ClusterState::Missing(_) => "no_cluster",
                 ClusterState::Empty(..) | ClusterState::KeptIn => "no_endpoints",
+                ClusterState::Unknown => "unknown",
                 ClusterState::LetOut | ClusterState::AsDialled(_) | ClusterState::Ready(..) => "ready",
             };
             o.str("state", state);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::envoy::cluster_state::ClusterState;
 use crate::envoy::proxy::{Proxy, ProxyKind};
+use crate::envoy::router::is_for_strangers;
 use crate::envoy::table::{
     ChainAction, Cluster, Listener, Note, Route, RouteAction, RouteConfiguration, RouteTable, TcpDestination,
     VirtualHost,
@@ -63,7 +64,7 @@ pub(super) fn nothing_shown(out: &mut String, view: &View) {
 }
 
 impl View {
-    pub(super) fn shows_host(&self, host: &VirtualHost) -> bool {
+    pub(in crate::tool::report) fn shows_host(&self, host: &VirtualHost) -> bool {
         let Some(wanted) = &self.host else { return true };
         let wanted = wanted.to_ascii_lowercase();
         host.name.to_ascii_lowercase().contains(&wanted) || host.domains.iter().any(|d| d.contains(&wanted))
@@ -254,10 +255,13 @@ fn row(route: &Route, table: &RouteTable, sources: &SourceMap, view: &View) -> R
     let mut written = vec![match &route.source {
         Some(s) => {
             let name = if route.name.is_empty() { String::new() } else { format!("\"{}\", ", route.name) };
-            format!("{name}{}  {}", words::written_by(s), words::place(s.at, sources))
+            format!("{name}{}", words::author_and_place(s, sources))
         }
         None if route.name == "default" => "no VirtualService applies".to_owned(),
-        None => "outbound traffic policy".to_owned(),
+        None if is_for_strangers(&route.name) => "outbound traffic policy".to_owned(),
+        // Of a proxy whose control plane says nothing of where it is from.
+        None if route.name.is_empty() => "unnamed".to_owned(),
+        None => format!("\"{}\"", route.name),
     }];
     policies.dedup();
     written.extend(policies);
@@ -293,7 +297,8 @@ fn policy_line(c: &Cluster, sources: &SourceMap) -> Option<String> {
         n => format!(" with {n} more merged into it"),
     };
     let at = words::place(rule.at, sources);
-    Some(format!("{}{merged}, {}  {at}", rule.object, words::load_balancer(c.lb)))
+    let at = if at.is_empty() { at } else { format!("  {at}") };
+    Some(format!("{}{merged}, {}{at}", rule.object, words::load_balancer(c.lb)))
 }
 
 /// What became of the rest; nothing where only a part of the table is shown.

@@ -293,7 +293,7 @@ impl Writer<'_> {
             self.line(&wrap(&head, self.show.width, 4));
             let by = match &a.source {
                 Some(source) => {
-                    format!("at {}, {}", words::place(source.at, self.sources()), words::written_by(source))
+                    format!("at {}", words::place_and_author(source, self.sources()))
                 }
                 None => format!("by the virtual host {}", a.virtual_host),
             };
@@ -313,8 +313,7 @@ impl Writer<'_> {
             self.out.push('\n');
             self.line(&head);
             if let Some(source) = &c.source {
-                let place = words::place(source.at, self.sources());
-                let text = format!("    at {place}, {}", words::written_by(source));
+                let text = format!("    at {}", words::place_and_author(source, self.sources()));
                 self.line(&wrap(&text, self.show.width, 6));
             }
             self.line(&wrap(&format!("    to fix: {}", c.hint), self.show.width, 6));
@@ -448,7 +447,7 @@ impl Writer<'_> {
             let name = if r.route.name.is_empty() { String::new() } else { format!(" \"{}\"", r.route.name) };
             let conditions = words::conditions(&r.route.matcher).join(", ");
             let by = match &r.route.source {
-                Some(s) => format!(", {}, {}", words::place(s.at, self.sources()), words::written_by(s)),
+                Some(s) => format!(", {}", words::place_and_author(s, self.sources())),
                 None => String::new(),
             };
             let rare = if r.count.expected_share > 0.0 {

@@ -132,8 +132,7 @@ impl Writer<'_> {
         let text = format!("  {:>8}  {what} of {}{more}", percent(l.share()), names.join(", "));
         self.line(&wrap(&text, self.show.width, 12));
         if let Some(source) = &first.source {
-            let text =
-                format!("            at {}, {}", words::place(source.at, self.sources()), words::written_by(source));
+            let text = format!("            at {}", words::place_and_author(source, self.sources()));
             self.line(&wrap(&text, self.show.width, 14));
         }
         self.line(&wrap(&format!("            to fix: {}", first.hint), self.show.width, 14));

@@ -1,0 +1,179 @@
+//! Conditions of routes.
+
+use smol_str::{SmolStr, format_smolstr};
+
+use super::super::message;
+use crate::envoy::table::{
+    ClaimMatcher, Fraction, HeaderMatcher, PathMatch, QueryParameterMatcher, RouteMatch, RuntimeFraction, ValueMatch,
+};
+
+/// What gRPC requests have (envoy-matching 2.2).
+const GRPC: &str = r"application/grpc(\+.*)?";
+
+pub(super) fn route_match(m: message::RouteMatch) -> RouteMatch {
+    let mut not_evaluated: Vec<SmolStr> = m.unread;
+    let path = if let Some(prefix) = m.prefix {
+        PathMatch::Prefix(prefix)
+    } else if let Some(path) = m.path {
+        PathMatch::Exact(path)
+    } else if let Some(regex) = m.safe_regex {
+        PathMatch::Regex(regex.regex)
+    } else if let Some(prefix) = &m.path_separated_prefix {
+        // The prefix itself, or more behind a slash (envoy-matching 2.3); a regex knows no case of its own.
+        let flags = if m.case_sensitive == Some(false) { "(?is)" } else { "(?s)" };
+        PathMatch::Regex(format_smolstr!("{flags}{}(/.*)?", quoted(prefix)))
+    } else {
+        let others =
+            [(m.connect_matcher.is_some(), "connect_matcher"), (m.path_match_policy.is_some(), "path_match_policy")];
+        not_evaluated.extend(others.iter().filter(|(has, _)| *has).map(|(_, name)| SmolStr::new_static(name)));
+        PathMatch::Prefix(SmolStr::default())
+    };
+    let mut headers: Vec<HeaderMatcher> = Vec::with_capacity(m.headers.len());
+    for header in m.headers {
+        match header_matcher(header) {
+            Ok(header) => headers.push(header),
+            Err(what) => not_evaluated.push(what),
+        }
+    }
+    if m.grpc.is_some() {
+        let test = ValueMatch::Regex(GRPC.into());
+        headers.push(HeaderMatcher { name: "content-type".into(), test, invert: false, treat_missing_as_empty: false });
+    }
+    let mut query_parameters = Vec::with_capacity(m.query_parameters.len());
+    for query in m.query_parameters {
+        match query_matcher(query) {
+            Ok(query) => query_parameters.push(query),
+            Err(what) => not_evaluated.push(what),
+        }
+    }
+    let mut claims = Vec::new();
+    for metadata in m.dynamic_metadata {
+        match claim(&metadata) {
+            Some(claim) => claims.push(claim),
+            None => not_evaluated.push(format_smolstr!("dynamic_metadata of {}", metadata.filter)),
+        }
+    }
+    let fraction =
+        m.runtime_fraction.map(|f| RuntimeFraction { default: fraction(f.default_value.as_ref()), key: f.runtime_key });
+    if let Some(f) = fraction.as_ref().map(|f| f.default).filter(|f| f.numerator < f.denominator) {
+        not_evaluated.push(format_smolstr!("runtime_fraction {}/{}", f.numerator, f.denominator));
+    }
+    RouteMatch { path, case_sensitive: m.case_sensitive, headers, query_parameters, claims, fraction, not_evaluated }
+}
+
+/// A test of a value, or what of it isn't evaluated.
+pub(super) fn value(m: &message::StringMatcher) -> Result<ValueMatch, SmolStr> {
+    if let Some(name) = m.unread.first() {
+        return Err(name.clone());
+    }
+    if m.custom.is_some() {
+        return Err(SmolStr::new_static("custom"));
+    }
+    if let Some(regex) = &m.safe_regex {
+        return Ok(ValueMatch::Regex(regex.regex.clone()));
+    }
+    Ok(if let Some(text) = &m.exact {
+        if m.ignore_case { whole("(?i)", "", text, "") } else { ValueMatch::Exact(text.clone()) }
+    } else if let Some(text) = &m.prefix {
+        if m.ignore_case { whole("(?is)", "", text, ".*") } else { ValueMatch::Prefix(text.clone()) }
+    } else if let Some(text) = &m.suffix {
+        whole(if m.ignore_case { "(?is)" } else { "(?s)" }, ".*", text, "")
+    } else if let Some(text) = &m.contains {
+        whole(if m.ignore_case { "(?is)" } else { "(?s)" }, ".*", text, ".*")
+    } else {
+        ValueMatch::Present
+    })
+}
+
+/// The regex of values that hold a text as it is: case is ignored for ASCII letters alone there, too (envoy-matching 2.4, 3.3).
+fn whole(flags: &str, before: &str, text: &str, behind: &str) -> ValueMatch {
+    ValueMatch::Regex(format_smolstr!("{flags}{before}{}{behind}", quoted(text)))
+}
+
+/// A regex of nothing but a text.
+pub(super) fn quoted(text: &str) -> String {
+    let mut regex = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii() && !c.is_ascii_alphanumeric() {
+            regex.push('\\');
+        }
+        regex.push(c);
+    }
+    regex
+}
+
+pub(super) fn header_matcher(m: message::HeaderMatcher) -> Result<HeaderMatcher, SmolStr> {
+    let of = |what: &str| format_smolstr!("{what} of the header {}", m.name);
+    if let Some(name) = m.unread.first() {
+        return Err(of(name));
+    }
+    if m.range_match.is_some() {
+        return Err(of("range_match"));
+    }
+    let mut invert = m.invert_match;
+    let test = if let Some(string) = &m.string_match {
+        value(string).map_err(|what| of(&what))?
+    } else if let Some(present) = m.present_match {
+        invert ^= !present;
+        ValueMatch::Present
+    } else if let Some(text) = m.exact_match {
+        // The old form takes an empty text for any value (envoy-matching 3.3).
+        if text.is_empty() { ValueMatch::Prefix(text) } else { ValueMatch::Exact(text) }
+    } else if let Some(text) = m.prefix_match {
+        ValueMatch::Prefix(text)
+    } else if let Some(text) = m.suffix_match {
+        whole("(?s)", ".*", &text, "")
+    } else if let Some(text) = m.contains_match {
+        whole("(?s)", ".*", &text, ".*")
+    } else if let Some(regex) = m.safe_regex_match {
+        ValueMatch::Regex(regex.regex)
+    } else {
+        ValueMatch::Present
+    };
+    Ok(HeaderMatcher { name: m.name, test, invert, treat_missing_as_empty: m.treat_missing_header_as_empty })
+}
+
+fn query_matcher(m: message::QueryParameterMatcher) -> Result<QueryParameterMatcher, SmolStr> {
+    let of = |what: &str| format_smolstr!("{what} of the query parameter {}", m.name);
+    let test = match (&m.string_match, m.present_match) {
+        _ if !m.unread.is_empty() => return Err(of(m.unread.first().map_or("", SmolStr::as_str))),
+        (Some(string), _) => value(string).map_err(|what| of(&what))?,
+        (None, Some(false)) => return Err(of("present_match")),
+        (None, Some(true) | None) => ValueMatch::Present,
+    };
+    Ok(QueryParameterMatcher { name: m.name, test })
+}
+
+/// A condition on a claim of a verified token, in the form in which Istio writes it (RT-11).
+fn claim(m: &message::MetadataMatcher) -> Option<ClaimMatcher> {
+    let mut path = m.path.iter().map(|segment| segment.key.clone());
+    let is_claim = m.filter == "envoy.filters.http.jwt_authn" && path.next()? == "payload" && m.unread.is_empty();
+    let value = m.value.as_ref().filter(|_| is_claim)?;
+    let of = |m: &message::ValueMatcher| value_of(m);
+    let test = match &value.or_match {
+        Some(any) => any.value_matchers.iter().find_map(of)?,
+        None => of(value)?,
+    };
+    Some(ClaimMatcher { path: path.collect(), test, invert: m.invert })
+}
+
+fn value_of(m: &message::ValueMatcher) -> Option<ValueMatch> {
+    match (&m.string_match, &m.list_match) {
+        (Some(string), _) => value(string).ok(),
+        (None, Some(list)) => value_of(list.one_of.as_ref()?),
+        (None, None) => None,
+    }
+}
+
+/// A share; none written is none.
+pub(super) fn fraction(f: Option<&message::FractionalPercent>) -> Fraction {
+    let Some(f) = f else { return Fraction { numerator: 0, denominator: 100 } };
+    let denominator = if f.denominator.is("MILLION", "2") {
+        1_000_000
+    } else if f.denominator.is("TEN_THOUSAND", "1") {
+        10_000
+    } else {
+        100
+    };
+    Fraction { numerator: f.numerator.u32(), denominator }
+}

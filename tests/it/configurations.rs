@@ -1,0 +1,348 @@
+//! What proxies run as a source: recorded dumps answer as their Envoy did, differ in nothing from the manifests that they were made
+//! of, and what is no whole configuration is told as what it is.
+//!
+//! A folder below `tests/configurations` is a case as below `tests/conformance` with the dumps of its proxies: `PROXY.config_dump.json.gz`
+//! as Envoy's admin page has it, `PROXY.istioctl.json.gz` as istioctl prints it. `TOWTANK_DUMPS` names a folder with further ones, whose
+//! cases stand below the folder that `TOWTANK_DUMP_CASES` names.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde_json::Value;
+
+use crate::support::program::Project;
+use crate::support::run::{Ran, towtank_in};
+
+/// One dump, with the case that it is of.
+struct Dump {
+    file: PathBuf,
+    case: PathBuf,
+    proxy: String,
+}
+
+fn dumps() -> Vec<Dump> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configurations");
+    let root = std::env::var_os("TOWTANK_DUMPS").map_or(own.clone(), PathBuf::from);
+    let cases = std::env::var_os("TOWTANK_DUMP_CASES").map_or(own, PathBuf::from);
+    let folders = std::fs::read_dir(&root).expect("a folder with dumps").map(|e| e.expect("an entry").path());
+    let mut all: Vec<Dump> = Vec::new();
+    for folder in folders.filter(|f| f.is_dir()) {
+        let case = cases.join(folder.file_name().expect("a name"));
+        for entry in std::fs::read_dir(&folder).expect("a folder") {
+            let file = entry.expect("an entry").path();
+            let name = file.file_name().expect("a name").to_string_lossy().into_owned();
+            if let Some((proxy, "config_dump.json.gz" | "istioctl.json.gz")) = name.split_once('.') {
+                all.push(Dump { proxy: proxy.to_owned(), case: case.clone(), file });
+            }
+        }
+    }
+    all.sort_by(|a, b| a.file.cmp(&b.file));
+    assert!(all.len() >= 10, "too few dumps below {}", root.display());
+    all
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("the path is UTF-8")
+}
+
+fn lines(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON lines")).collect()
+}
+
+/// The requests of the dump's proxy, as JSON lines.
+fn own_requests(dump: &Dump) -> String {
+    let all = lines(&dump.case.join("requests.jsonl"));
+    let own = all.iter().filter(|r| r["proxy"].is_null() || r["proxy"] == dump.proxy.as_str());
+    own.map(|r| format!("{r}\n")).collect()
+}
+
+const AS_ISTIO: [&str; 7] = ["--istio", "master", "--assume", "never", "--unknown-fields", "warn", "-q"];
+
+/// What `explain` says of requests, by the files in `paths`.
+fn answers(folder: &Project, paths: &[&str]) -> Vec<Value> {
+    let mut arguments = vec!["explain"];
+    arguments.extend(paths);
+    arguments.extend(["--requests", "own.jsonl", "--invalid", "skip", "-o", "jsonl"]);
+    arguments.extend(AS_ISTIO);
+    let run = folder.run(&arguments);
+    assert!(run.status <= 1, "{paths:?}: {run}");
+    run.stdout.lines().map(|l| serde_json::from_str(l).expect("JSON lines")).collect()
+}
+
+/// CF-1 to CF-3: the whole of it, with the manifests beside for what a dump doesn't tell (CF-4).
+#[test]
+fn recorded_dumps_answer_as_their_envoy_did() {
+    let wrong: Vec<String> = dumps().par_iter().flat_map(wrong_answers).collect();
+    assert!(wrong.is_empty(), "{} answers differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn wrong_answers(dump: &Dump) -> Vec<String> {
+    let requests = own_requests(dump);
+    if requests.is_empty() {
+        return Vec::new();
+    }
+    let folder = Project::new(&[("own.jsonl", &requests)]);
+    let replies = lines(&dump.case.join("replies.jsonl"));
+    let beside = answers(&folder, &[text(&dump.file), text(&dump.case)]);
+    let alone = answers(&folder, &[text(&dump.file)]);
+    let mut wrong = Vec::new();
+    for (got, alone) in beside.iter().zip(&alone) {
+        let Some(want) = replies.iter().find(|r| r["id"] == got["id"]) else { continue };
+        if let Some(difference) = crate::support::replies::difference(want, got) {
+            wrong.push(format!("{} request {}: {difference}", dump.file.display(), want["id"]));
+        }
+        // What a dump alone can't know is which address a name has, and which port leads to which.
+        let is_found = alone["listener"] == got["listener"];
+        if is_found && let Some(difference) = crate::support::replies::difference(want, alone) {
+            wrong.push(format!("{} alone, request {}: {difference}", dump.file.display(), want["id"]));
+        }
+    }
+    wrong
+}
+
+/// CF-7: what runs is what the manifests say.
+#[test]
+fn recorded_dumps_are_what_their_manifests_say() {
+    let drift = |dump: &Dump| {
+        let mut arguments = vec!["diff", text(&dump.file), text(&dump.case), "--invalid", "skip", "-o", "json"];
+        arguments.extend(AS_ISTIO);
+        let run = Project::new(&[]).run(&arguments);
+        assert_eq!(run.status, 0, "{run}");
+        let got = run.json();
+        (got["changed"] != false).then(|| format!("{}: {}", dump.file.display(), got["proxies"][0]["changes"][0]))
+    };
+    let wrong: Vec<String> = dumps().par_iter().filter_map(drift).collect();
+    assert!(wrong.is_empty(), "{} dumps differ from their manifests:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Each pair is a name and a text.
+fn run(files: &[(&str, &str)], arguments: &[&str]) -> Ran {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("a file");
+    }
+    towtank_in(folder.path(), arguments, b"")
+}
+
+const ROUTES: &str = r#"[{"name": "80", "ignorePortInHostMatching": true, "virtualHosts": [{"name": "shop", "domains": ["shop"], "routes": [
+  {"match": {"prefix": "/api", "filterState": [{"key": "x"}]}, "route": {"cluster": "outbound|80|v1|shop.default.svc.cluster.local"}},
+  {"match": {"prefix": "/"}, "route": {"cluster": "outbound|80||shop.default.svc.cluster.local", "timeout": "3s", "newThing": {}}}
+]}]}]"#;
+
+const CLUSTERS: &str =
+    r#"[{"name": "outbound|80||shop.default.svc.cluster.local", "type": "EDS", "connectTimeout": "10s"}]"#;
+
+const ENDPOINTS: &str = r#"[{"name": "outbound|80||shop.default.svc.cluster.local", "addedViaApi": true, "hostStatuses": [
+  {"address": {"socketAddress": {"address": "10.0.0.7", "portValue": 8080}}, "healthStatus": {"edsHealthStatus": "HEALTHY"}}
+]}]"#;
+
+/// CF-6: of clusters that aren't given nothing is said to be missing; CF-4 and CF-5 besides.
+#[test]
+fn half_a_dump_is_not_taken_for_the_whole() {
+    let ask = ["explain", "routes.json", "-r", "GET http://shop/x", "-o", "json"];
+    let routes = run(&[("routes.json", ROUTES)], &ask);
+    let got: Value = serde_json::from_str(&routes.out).expect("JSON");
+    assert_eq!(got[0]["outcome"], "delivered", "{}", routes.out);
+    let table = run(&[("routes.json", ROUTES)], &["routes", "routes.json"]);
+    for said in [
+        "no clusters are given: whether a request is delivered is not known (CF-6)",
+        "no listeners are given: each table is taken to serve the port of its name, else 80 and 443 (CF-4)",
+        "`new_thing` is not evaluated",
+        "filter_state (not evaluated)",
+        "not known",
+    ] {
+        assert!(table.out.contains(said), "{said}\n{}", table.out);
+    }
+    let all = [("routes.json", ROUTES), ("clusters.json", CLUSTERS)];
+    let without = run(&all, &["routes", "routes.json", "clusters.json"]);
+    assert!(without.out.contains("no endpoints are given"), "{}", without.out);
+    let all = [("routes.json", ROUTES), ("clusters.json", CLUSTERS), ("endpoints.json", ENDPOINTS)];
+    let whole = run(&all, &["explain", ".", "-r", "GET http://shop/x", "-o", "json"]);
+    let got: Value = serde_json::from_str(&whole.out).expect("JSON");
+    assert_eq!(got[0]["clusters"][0]["endpoints"][0], "10.0.0.7:8080", "{}", whole.out);
+}
+
+/// CF-5: a condition that isn't evaluated is told where it matters.
+#[test]
+fn a_condition_that_is_not_evaluated_is_told() {
+    let explained = run(&[("routes.json", ROUTES)], &["explain", "routes.json", "-r", "GET http://shop/api"]);
+    let said =
+        "`filter_state` is not evaluated, and taken not to hold; whether the route takes the request is not known";
+    assert!(explained.out.contains(said), "{}", explained.out);
+}
+
+#[test]
+fn what_is_no_configuration_of_an_envoy_is_told() {
+    let cases: &[(&str, &str, &str)] = &[
+        (
+            "ztunnel.json",
+            r#"{"workloads": [], "services": []}"#,
+            "this is the configuration of a ztunnel, which has no routes",
+        ),
+        (
+            "cut.json",
+            r#"{"configs": [{"@type": "type.googleapis.com/envoy.admin.v3.RoutesConfigDump", "dynamic_route_configs": ["#,
+            "the configuration ends in the middle of a value\n --> cut.json:1:104",
+        ),
+        (
+            "wrong.json",
+            "{\"name\": \"80\",\n \"virtual_hosts\": [{\"name\": \"a\", \"domains\": \"*\"}]}",
+            "wrong.json:2:47\n",
+        ),
+        (
+            "empty.json",
+            r#"{"configs": [{"@type": "type.googleapis.com/envoy.admin.v3.SecretsConfigDump"}]}"#,
+            "`empty.json` has no listener, route or cluster that requests could meet",
+        ),
+        ("wrong.yaml", "name: a\nvirtual_hosts:\n- name: b\n  domains: [5]\n", "wrong.yaml:4:13\n"),
+    ];
+    for (name, text, said) in cases {
+        let ran = run(&[(name, text)], &["routes", name]);
+        assert_eq!(ran.code, 2, "{name}: {}", ran.out);
+        assert!(ran.err.contains(said), "{name}: {said}\n{}", ran.err);
+    }
+    let unknown = r#"{"configs": [{"@type": "type.googleapis.com/envoy.admin.v3.NewConfigDump", "things": []},
+        {"@type": "type.googleapis.com/envoy.admin.v3.RoutesConfigDump", "static_route_configs": [{"route_config": {"name": "a"}}]}]}"#;
+    let ran = run(&[("dump.json", unknown)], &["routes", "dump.json"]);
+    assert!(ran.out.contains("parts of type `NewConfigDump` are not read"), "{}{}", ran.out, ran.err);
+}
+
+/// Commands that look at manifests say so.
+#[test]
+fn check_wants_manifests() {
+    let ran = run(&[("routes.json", ROUTES)], &["check", "routes.json"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.out.contains("`routes.json` is what a proxy runs, and `check` looks at manifests"), "{}", ran.out);
+    let ran = run(&[("routes.json", ROUTES)], &["routes", "routes.json", "--proxy", "client"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("no configuration of a proxy `client` is given"), "{}", ran.err);
+}
+
+/// CF-2: the release is the one that the proxy says it is of.
+#[test]
+fn the_release_is_that_of_the_proxy() {
+    let dump = |version: &str| {
+        format!(
+            r#"{{"configs": [{{"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump", "bootstrap": {{"node": {{
+            "id": "sidecar~10.0.0.1~shop-1.store~store.svc.cluster.local",
+            "metadata": {{"NAMESPACE": "store", "LABELS": {{"app": "shop"}}, "ISTIO_VERSION": "{version}"}}}}}}}},
+            {{"@type": "type.googleapis.com/envoy.admin.v3.RoutesConfigDump", "dynamic_route_configs": [
+            {{"route_config": {{"name": "80", "virtual_hosts": []}}}}]}}]}}"#
+        )
+    };
+    let ran = run(&[("dump.json", &dump("1.29.1"))], &["routes", "dump.json"]);
+    assert!(ran.out.starts_with("Istio 1.29.1 (ISTIO_VERSION 1.29.1 of dump.json)\n"), "{}", ran.out);
+    assert!(ran.out.contains("shop-1  sidecar in namespace store, labels app=shop"), "{}", ran.out);
+    let ran = run(&[("dump.json", &dump("1.29.1"))], &["routes", "dump.json", "--istio", "1.30"]);
+    assert!(ran.out.starts_with("Istio 1.30"), "{}", ran.out);
+    let ran = run(&[("dump.json", &dump("1.12.0"))], &["routes", "dump.json"]);
+    assert!(ran.err.contains("`dump.json` is of a release that is not modelled"), "{}", ran.err);
+}
+
+/// Every how many cases below `tests/conformance` one is written and read again; where they begin moves as cases are
+/// added. `TOWTANK_EVERY_CASE=1` takes them all.
+const CASES_APART: usize = 9;
+
+/// What `routes -o envoy` writes is the same table again: it decides every recorded request alike, and nothing differs (CF-1, CF-7).
+#[test]
+fn a_table_that_is_written_and_read_again_is_the_same() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
+    let mut cases = Vec::new();
+    let folders = walkdir::WalkDir::new(&root).sort_by_file_name().into_iter().map(|e| e.expect("an entry"));
+    for entry in folders.filter(|e| e.file_name() == "requests.jsonl") {
+        cases.push(entry.path().parent().expect("a folder").to_path_buf());
+    }
+    let apart = if std::env::var_os("TOWTANK_EVERY_CASE").is_some() { 1 } else { CASES_APART };
+    let chosen: Vec<&PathBuf> = cases.iter().skip(cases.len() % apart).step_by(apart).collect();
+    assert!(chosen.len() > 20, "too few cases");
+    let wrong: Vec<String> = chosen.par_iter().flat_map(|case| not_the_same(case)).collect();
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn not_the_same(case: &Path) -> Vec<String> {
+    let scenario = std::fs::read_to_string(case.join("scenario.yaml")).expect("a scenario");
+    let scenario: Value = serde_yaml::from_str(&scenario).expect("YAML");
+    let names: Vec<&str> =
+        scenario["proxies"].as_array().into_iter().flatten().filter_map(|p| p["name"].as_str()).collect();
+    let all = lines(&case.join("requests.jsonl"));
+    let mut wrong = Vec::new();
+    for name in &names {
+        let own = all.iter().filter(|r| r["proxy"].as_str().or(names.first().copied()) == Some(name));
+        let own: String = own.map(|r| format!("{r}\n")).collect();
+        let ask = |folder: &Project, arguments: &[&str]| {
+            let mut all = arguments.to_vec();
+            all.extend(AS_ISTIO);
+            all.extend(["--invalid", "skip"]);
+            folder.run(&all)
+        };
+        let plain = Project::new(&[("own.jsonl", &own)]);
+        let written = ask(&plain, &["routes", text(case), "--proxy", name, "-o", "envoy"]);
+        assert_eq!(written.status, 0, "{written}");
+        let folder = Project::new(&[("own.jsonl", &own), ("table.json", &written.stdout)]);
+        let decided = |paths: &[&str]| -> Vec<Value> {
+            if own.is_empty() {
+                return Vec::new();
+            }
+            let mut arguments = vec!["explain"];
+            arguments.extend(paths);
+            arguments.extend(["--requests", "own.jsonl", "-o", "jsonl"]);
+            let run = ask(&folder, &arguments);
+            let line = |line: &str| without_places(serde_json::from_str(line).expect("JSON lines"));
+            run.stdout.lines().map(line).collect()
+        };
+        if decided(&[text(case), "--proxy", name]) != decided(&["table.json"]) {
+            wrong.push(format!("{} {name}: requests are decided otherwise", case.display()));
+        }
+        let diff = ask(&folder, &["diff", "table.json", text(case), "-o", "json"]);
+        if diff.json()["changed"] != false {
+            wrong.push(format!("{} {name}: {}", case.display(), diff.json()["proxies"][0]["changes"][0]));
+        }
+    }
+    wrong
+}
+
+/// A decision without where its parts were written, and for whom it is.
+fn without_places(mut decision: Value) -> Value {
+    for key in ["source", "classes", "members"] {
+        decision.as_object_mut().expect("an object").remove(key);
+    }
+    for step in decision["steps"].as_array_mut().into_iter().flatten() {
+        step.as_object_mut().expect("an object").remove("source");
+    }
+    decision
+}
+
+/// `routes -o istioctl` is read like what istioctl prints, and graphs show where routes lead.
+#[test]
+fn tables_are_written_for_other_tools() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/canary-90-10");
+    let all = towtank_in(&folder, &["routes", ".", "-o", "istioctl"], b"");
+    let printed: Value = serde_json::from_str(&all.out).expect("JSON");
+    assert!(printed[0]["virtualHosts"].is_array() && printed[0]["ignorePortInHostMatching"] == true, "{}", all.out);
+    let read = towtank_in(&folder, &["routes", "-"], all.out.as_bytes());
+    assert_eq!(read.code, 0, "{}", read.err);
+    assert!(read.out.contains("90 %"), "{}", read.out);
+    for (form, begins, edge) in [("dot", "digraph ", " -> "), ("mermaid", "%% ", " -->")] {
+        let graph = towtank_in(&folder, &["routes", ".", "-o", form], b"");
+        assert!(
+            graph.out.starts_with(begins) && graph.out.contains(edge) && graph.out.contains("90 %"),
+            "{}",
+            graph.out
+        );
+    }
+    let old = ROUTES.replace("\"3s\"", "\"5s\"");
+    let files = [("old.json", old.as_str()), ("new.json", ROUTES)];
+    let graph = run(&files, &["diff", "old.json", "new.json", "-o", "mermaid"]);
+    assert!(graph.out.contains("flowchart LR") && graph.out.contains("-.->"), "{}{}", graph.out, graph.err);
+    assert!(graph.out.contains("timeout 5s -> 3s"), "{}", graph.out);
+}
+
+/// Test files of Envoy's router check tool run on configurations as they are (envoy-matching 13).
+#[test]
+fn router_check_tests_run_on_a_configuration() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configurations/router-check");
+    let ran = towtank_in(&folder, &["test", "routes.yaml", "--tests", "routes.golden.json"], b"");
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("21 tests, 21 requests: all passed"), "{}", ran.out);
+}
