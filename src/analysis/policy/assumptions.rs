@@ -52,6 +52,15 @@ impl Assumptions {
         list: &[Assumption],
         tables: impl IntoIterator<Item = &'t RouteTable>,
     ) -> Result<Assumptions, Vec<UnknownTarget>> {
+        let (known, unknown) = Assumptions::known(list, tables);
+        if unknown.is_empty() { Ok(known) } else { Err(unknown) }
+    }
+
+    /// The same without those that are about nothing that these tables have, which come beside it.
+    pub(crate) fn known<'t>(
+        list: &[Assumption],
+        tables: impl IntoIterator<Item = &'t RouteTable>,
+    ) -> (Assumptions, Vec<UnknownTarget>) {
         let known = Known::of(tables);
         let (mut entries, mut unknown) = (Vec::new(), Vec::new());
         for (index, assumption) in list.iter().enumerate() {
@@ -60,7 +69,7 @@ impl Assumptions {
                 None => unknown.push(known.unknown(index, assumption)),
             }
         }
-        if unknown.is_empty() { Ok(Assumptions { entries }) } else { Err(unknown) }
+        (Assumptions { entries }, unknown)
     }
 
     /// What is supposed of one endpoint of a cluster, or of what stands behind a cluster without listed endpoints: the entries one

@@ -90,7 +90,7 @@ impl Law {
     /// Adds a part of the requests, for which another law holds.
     pub(super) fn add(&mut self, share: f64, other: &Law) {
         for (end, of) in &other.ends {
-            *self.ends.entry(end.clone()).or_default() += share * of;
+            *self.ends.entry(*end).or_default() += share * of;
         }
         let longer = |have: usize, other: usize| have.max(other);
         self.distribution.resize(longer(self.distribution.len(), other.distribution.len()), 0.0);

@@ -25,17 +25,12 @@ mod traffic;
 mod warnings;
 
 pub(crate) use assumptions::{Assumptions, UnknownTarget};
-pub(crate) use consequences::{ClusterLoad, Consequences, Method, short_name};
-pub(crate) use rules::{Load, Rule, of_streams};
-pub(crate) use traffic::Arrivals;
 #[cfg(all(feature = "verify", unix))]
-pub(crate) use {
-    attempt::{Ending, What},
-    route::of_route,
-    traffic::Traffic,
-};
-#[cfg(all(test, not(all(feature = "verify", unix))))]
-use {route::of_route, traffic::Traffic};
+pub(crate) use attempt::{Ending, What};
+pub(crate) use consequences::{ClusterLoad, Consequences, Method, short_name};
+pub(crate) use route::of_route;
+pub(crate) use rules::{Load, Rule, of_streams};
+pub(crate) use traffic::{Arrivals, Traffic};
 
 #[cfg(test)]
 mod tests;

@@ -27,7 +27,7 @@ pub(crate) use controllers::rollouts;
 pub(crate) use item::{Item, Station, Version, between, settle_addresses};
 pub(crate) use order::{Action, Moment, Tool, Window, place};
 pub(crate) use plan::{Back, Plan, Safe, Setting, plan};
-pub(crate) use rehearsal::{At, Flow, Move, Rehearsal, Share, differing_users, moved, rehearse};
+pub(crate) use rehearsal::{At, Flow, Move, Rehearsal, Share, Supposed, differing_users, moved, rehearse};
 pub(crate) use shift::{Shift, shift};
 pub(crate) use step::{Document, Rollout, Step};
 pub(crate) use union::text;

@@ -1,5 +1,7 @@
 //! All steps of a rollout, one after the other: where requests go, what each pod carries, how a step is taken, and the way back.
 
+use std::collections::BTreeSet;
+
 use smol_str::SmolStr;
 
 use super::ground::{Ground, State};
@@ -11,6 +13,7 @@ use super::search::{Way, waves, way};
 use super::step::Rollout;
 use crate::analysis::compare::End;
 use crate::analysis::diff::{Effort, Kind, NOTHING, Region, Shared, Side, fate, route_of, tables};
+use crate::analysis::policy::{Assumptions, Consequences, Traffic, UnknownTarget, of_route};
 use crate::envoy::cluster_state::ClusterState;
 use crate::envoy::outcome::Counted;
 use crate::envoy::request::Request;
@@ -18,6 +21,7 @@ use crate::envoy::table::{Route, RouteAction, RouteTable};
 use crate::istio::clients::Audience;
 use crate::manifest::kinds::Manifests;
 use crate::parallel::prelude::*;
+use crate::traffic::scenario::Assumption;
 
 /// What is known of a rollout before it begins.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ pub(crate) struct Rehearsal {
     /// How each station but the first is come to.
     pub moves: Vec<Move>,
     pub not_evaluated: Vec<String>,
+    /// Assumptions that are about nothing that any table has.
+    pub unknown: Vec<UnknownTarget>,
 }
 
 impl Rehearsal {
@@ -72,6 +78,15 @@ pub(crate) struct At {
     pub ends: Vec<Share>,
     /// Clients stick to a pod (PA-70).
     pub sticky: bool,
+    /// What follows from assumptions about pods; None: nobody asked, or the requests are sent nowhere.
+    pub follows: Option<Consequences>,
+}
+
+/// What is supposed of pods, and how much comes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Supposed<'s> {
+    pub assumptions: &'s [Assumption],
+    pub traffic: Traffic,
 }
 
 /// One end of a flow's requests.
@@ -101,6 +116,9 @@ pub(crate) struct Move {
 
 /// What one group gives.
 struct OfGroup {
+    /// By position in the list of assumptions: those that some table of the group has.
+    known: BTreeSet<usize>,
+    unknown: Vec<UnknownTarget>,
     flows: Vec<Flow>,
     moves: Vec<OfMove>,
 }
@@ -114,12 +132,19 @@ struct OfMove {
 
 /// Rehearses a rollout whose steps lay these objects over those of today: for each step those that are there in it, and ids of
 /// those that aren't any more.
-pub(crate) fn rehearse(today: &Manifests, rollout: &Rollout, loaded: &[Manifests], setting: &Setting<'_>) -> Rehearsal {
+pub(crate) fn rehearse(
+    today: &Manifests,
+    rollout: &Rollout,
+    loaded: &[Manifests],
+    setting: &Setting<'_>,
+    supposed: Option<Supposed<'_>>,
+) -> Rehearsal {
     let removed: Vec<_> = rollout.steps.iter().map(|s| s.removed.as_slice()).collect();
     let Road { parted, states } = between_versions(setting.sources, today, loaded, &removed);
     let Parted { base, items } = parted;
     let all = parts(&base, &items, setting.clients);
-    let groups: Vec<OfGroup> = all.par_iter().map(|part| of_group(part, &items, &states, setting)).collect();
+    let groups: Vec<OfGroup> =
+        all.par_iter().map(|part| of_group(part, &items, &states, (setting, supposed))).collect();
     let name = |i: usize| rollout.steps.get(i).map(|s| Station { name: s.name.clone(), then: s.then.clone() });
     let today = Station { name: "today".into(), then: None };
     let stations = std::iter::once(today).chain((0..rollout.steps.len()).filter_map(name)).collect();
@@ -138,6 +163,10 @@ pub(crate) fn rehearse(today: &Manifests, rollout: &Rollout, loaded: &[Manifests
     }
     let moves: Vec<Move> =
         (0..).zip(of_moves).map(|(k, (of, positions))| one_move(k, &of, &positions, &items)).collect();
+    let known: BTreeSet<usize> = groups.iter().flat_map(|g| g.known.iter().copied()).collect();
+    let mut unknown: Vec<UnknownTarget> = groups.iter().flat_map(|g| g.unknown.iter().cloned()).collect();
+    unknown.retain(|u| !known.contains(&u.index));
+    unknown.dedup_by_key(|u| u.index);
     for group in groups {
         flows.extend(group.flows);
     }
@@ -153,6 +182,7 @@ pub(crate) fn rehearse(today: &Manifests, rollout: &Rollout, loaded: &[Manifests
         flows,
         moves,
         not_evaluated: rollout.not_evaluated.clone(),
+        unknown,
     }
 }
 
@@ -184,7 +214,12 @@ pub(crate) fn differing_users(before: &At, now: &At) -> f64 {
     1.0 - now.ends.iter().map(|s| s.share * was(&s.end)).sum::<f64>()
 }
 
-fn of_group(part: &Part, items: &[Item], states: &[State], setting: &Setting<'_>) -> OfGroup {
+fn of_group(
+    part: &Part,
+    items: &[Item],
+    states: &[State],
+    (setting, supposed): (&Setting<'_>, Option<Supposed<'_>>),
+) -> OfGroup {
     let own: Vec<&Item> = part.items.iter().filter_map(|i| items.get(*i)).collect();
     let of_part = |s: &State| -> State { part.items.iter().filter_map(|i| s.get(*i)).copied().collect() };
     let states: Vec<State> = states.iter().map(of_part).collect();
@@ -209,8 +244,25 @@ fn of_group(part: &Part, items: &[Item], states: &[State], setting: &Setting<'_>
         }
         moves.push(of_move(&ground, from, to, states.first(), kind));
     }
+    let (mut known, mut unknown) = (BTreeSet::new(), Vec::new());
+    if let Some(supposed) = supposed {
+        for (k, state) in states.iter().enumerate() {
+            let tables = ground.tables(state);
+            let (_, missing) = Assumptions::known(supposed.assumptions, tables.iter().map(Side::table));
+            let is_missing = |n: &usize| missing.iter().any(|u| u.index == *n);
+            known.extend((0..supposed.assumptions.len()).filter(|n| !is_missing(n)));
+            unknown.extend(missing);
+            for (classes, flow) in &mut flows {
+                let side = classes.first().and_then(|class| tables.get(*class));
+                if let (Some(side), Some(at)) = (side, flow.at.get_mut(k)) {
+                    at.follows = follows(side, &flow.witness, supposed);
+                }
+            }
+        }
+        unknown.sort_by_key(|u| u.index);
+    }
     let flows = flows.into_iter().map(|(classes, flow)| Flow { audience: ground.points.audience(&classes), ..flow });
-    OfGroup { flows: flows.collect(), moves }
+    OfGroup { known, unknown, flows: flows.collect(), moves }
 }
 
 /// Adds a class of clients to the flow that fares the same, or a new flow.
@@ -232,7 +284,13 @@ fn add_flow(
 fn at(side: &Side, request: &Request) -> At {
     let effect = fate(side, request);
     let share = |(end, share): (End, f64)| Share { endpoints: endpoints(side.table(), &end), end, share };
-    At { ends: effect.ends.into_iter().map(share).collect(), sticky: route_of(side, request).is_some_and(is_sticky) }
+    let sticky = route_of(side, request).is_some_and(is_sticky);
+    At { ends: effect.ends.into_iter().map(share).collect(), sticky, follows: None }
+}
+
+fn follows(side: &Side, request: &Request, supposed: Supposed<'_>) -> Option<Consequences> {
+    let (assumptions, _) = Assumptions::known(supposed.assumptions, [side.table()]);
+    of_route(side.table(), route_of(side, request)?, &assumptions, &supposed.traffic)
 }
 
 fn is_sticky(route: &Route) -> bool {

@@ -7,6 +7,7 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::step::{Document, Rollout, Step};
 use super::union::value;
+use super::yaml::to_yaml;
 use crate::istio::mesh::fqdn;
 use crate::manifest::kinds::Manifests;
 use crate::manifest::source::SourceMap;
@@ -51,8 +52,7 @@ pub(crate) fn shift(
             let mut text = text.clone();
             if split(&mut text, &is_host, wanted, *weights, &mut known) {
                 let file = format!("virtual-service-{}-{}.yaml", vs.meta.namespace, vs.meta.name);
-                let text = serde_yaml::to_string(&text).map_err(|e| format!("{}: {e}", vs.id))?;
-                step.documents.push(Document { file, text });
+                step.documents.push(Document { file, text: to_yaml(&text) });
             }
         }
     }

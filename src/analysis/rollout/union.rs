@@ -3,6 +3,7 @@
 use serde_yaml::Value;
 
 use super::item::{Item, Version};
+use super::yaml::to_yaml;
 use crate::istio::admission;
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{Kind, ObjectId};
@@ -53,7 +54,7 @@ fn both(sources: &SourceMap, was: Position, is: Position, id: &ObjectId) -> Opti
         return None;
     }
     own.extend(gone);
-    serde_yaml::to_string(&new).ok()
+    Some(to_yaml(&new))
 }
 
 /// An object, by the place that it is written at: a document, or an entry of a `List`.
@@ -79,7 +80,7 @@ pub(crate) fn text(sources: &SourceMap, at: Position, id: &ObjectId) -> Option<S
     if value.get("items").is_none() {
         return Some(whole.to_owned());
     }
-    serde_yaml::to_string(&self::value(sources, at, id)?).ok()
+    Some(to_yaml(&self::value(sources, at, id)?))
 }
 
 fn document(sources: &SourceMap, at: Position) -> Option<&str> {

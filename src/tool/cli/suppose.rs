@@ -62,28 +62,48 @@ impl SupposeArgs {
         scenario: Option<(&Scenario, &SourceMap)>,
         tables: impl IntoIterator<Item = &'t RouteTable>,
     ) -> anyhow::Result<Assumptions> {
+        let listed = self.listed(scenario.map(|(scenario, _)| scenario))?;
+        let sources = scenario.map(|(_, sources)| sources);
+        Assumptions::resolve(&listed.all, tables).map_err(|unknown| listed.refused(&unknown, sources))
+    }
+
+    /// All that is assumed, whatever it is about.
+    ///
+    /// # Errors
+    /// A file that can't be read.
+    pub(super) fn listed(&self, scenario: Option<&Scenario>) -> anyhow::Result<Listed> {
         let mut files = SourceMap::default();
-        let (mut all, mut of_scenario) = (Vec::new(), 0);
-        if let Some((scenario, _)) = scenario {
-            all.extend(scenario.suppose.iter().flatten().cloned());
-            of_scenario = all.len();
-        }
+        let mut all: Vec<Assumption> = scenario.into_iter().flat_map(|s| &s.suppose).flatten().cloned().collect();
+        let of_scenario = all.len();
         for supposed in &self.suppose {
             match supposed {
                 Supposed::One(assumption) => all.push(assumption.clone()),
                 Supposed::File(path) => all.extend(read(path, &mut files)?),
             }
         }
+        Ok(Listed { all, of_scenario, files })
+    }
+}
+
+/// Assumptions, the scenario's first.
+#[derive(Debug)]
+pub(super) struct Listed {
+    pub all: Vec<Assumption>,
+    of_scenario: usize,
+    files: SourceMap,
+}
+
+impl Listed {
+    /// What is said of targets that are nowhere; `sources` are those of the scenario.
+    pub(super) fn refused(&self, unknown: &[UnknownTarget], sources: Option<&SourceMap>) -> anyhow::Error {
         let told = |unknown: &UnknownTarget| {
-            let sources = if unknown.index < of_scenario { scenario.map(|(_, sources)| sources) } else { Some(&files) };
+            let sources = if unknown.index < self.of_scenario { sources } else { Some(&self.files) };
             let place = sources.map(|s| crate::envoy::words::place(unknown.at, s)).filter(|place| !place.is_empty());
             let at = place.map(|place| format!("\n  at {place}")).unwrap_or_default();
             format!("{}{at}\n  = help: {}", unknown.message, unknown.hint)
         };
-        Assumptions::resolve(&all, tables).map_err(|unknown| {
-            let all: Vec<String> = unknown.iter().map(told).collect();
-            anyhow::anyhow!("--suppose: {}", all.join("\n"))
-        })
+        let all: Vec<String> = unknown.iter().map(told).collect();
+        anyhow::anyhow!("--suppose: {}", all.join("\n"))
     }
 }
 

@@ -98,10 +98,18 @@ impl Places<'_> {
         let bounds = self.bounds(folder);
         let mut inputs = Inputs::default();
         if let Some((file, scenario)) = read_scenario(folder, &mut inputs, bounds.as_deref()) {
-            let own = match own {
+            let mut own = match own {
                 Own::LeftOut => Vec::new(),
                 Own::Included => manifests_of(&scenario, folder, self.exclude, &mut inputs.left_out),
             };
+            let steps: Vec<Vec<Place>> =
+                scenario.steps.iter().map(|s| s.manifests.iter().map(|p| folder.join(p)).collect()).collect();
+            // What a step lays over the others is not in force today.
+            let is_step =
+                |place: &Place| steps.iter().flatten().any(|s| Path::new(&place.name()).starts_with(s.name()));
+            if scenario.manifests.is_none() {
+                own.retain(|place| !is_step(place));
+            }
             let added = self.chosen(&mut inputs.sources, &own, bounds.as_deref());
             inputs.manifests.extend(added.files);
             inputs.findings.extend(added.findings);
@@ -109,6 +117,11 @@ impl Places<'_> {
             self.add_manifests(&extra.plain, &mut inputs);
             let over: Vec<Place> = one.overlays.iter().chain(&extra.overlays).cloned().collect();
             self.add_overlays(&over, &mut inputs);
+            for step in &steps {
+                let added = self.chosen(&mut inputs.sources, step, bounds.as_deref());
+                inputs.steps.push(added.files);
+                inputs.findings.extend(added.findings);
+            }
             inputs.scenario = Some((file, scenario));
         }
         if several {

@@ -178,6 +178,7 @@ mod tests {
             route_config: SmolStr::default(),
             virtual_host: SmolStr::default(),
             route_index: None,
+            drawn: Drawn::Targets,
             fit: fit(&ways),
             ways,
             agrees: false,

@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use super::decode_assumption::assumptions;
 use super::decode_stream::stream;
 use super::fields::{Fields, Reader, nearest};
-use super::{FlagSetting, Scenario, ScenarioIstio, ScenarioPod, ScenarioProxy};
+use super::{FlagSetting, Scenario, ScenarioIstio, ScenarioPod, ScenarioProxy, ScenarioStep};
 use crate::envoy::proxy::ProxyKind;
 use crate::manifest::diagnostic::Finding;
 use crate::manifest::load::PODS_MAX;
@@ -26,6 +26,7 @@ const SCENARIO: &[&str] = &[
     "pods",
     "streams",
     "suppose",
+    "steps",
     "tests",
     "properties",
     "istio",
@@ -81,6 +82,8 @@ fn top(r: &mut Reader<'_>, root: &Node<'_>, s: &mut Scenario) {
     if let Some((node, path)) = f.get("suppose") {
         assumptions(r, node, &path, s.suppose.get_or_insert_default());
     }
+    each(r, &f, "steps", |r, node, path| s.steps.extend(step(r, node, path)));
+    unique(r, s.steps.iter().map(|p| (p.name.clone(), p.at)), "step");
     unique(r, s.proxies.iter().map(|p| (p.name.clone(), p.at)), "proxy");
     unique(r, s.streams.iter().map(|p| (p.name.clone(), p.at)), "stream");
     for stream in &s.streams {
@@ -220,6 +223,14 @@ pub(super) fn address(r: &mut Reader<'_>, f: &Fields<'_, '_>, key: &str) -> Opti
         r.problem(node.span, &path, format!("`{text}` is not an IP address"), None);
     }
     parsed
+}
+
+fn step(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<ScenarioStep> {
+    let f = r.object(node, path, &["name", "manifests"])?;
+    let (name_node, name_path) = f.require(r, "name")?;
+    let name = r.string(name_node, &name_path)?;
+    f.require(r, "manifests")?;
+    Some(ScenarioStep { name, manifests: strings(r, &f, "manifests")?, at: r.position(node.span) })
 }
 
 fn proxy(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<ScenarioProxy> {

@@ -48,12 +48,23 @@ pub(crate) struct Scenario {
     pub streams: Vec<Stream>,
     /// What is supposed of pods (`suppose`); None: nothing is said, not even that all is well.
     pub suppose: Option<Vec<Assumption>>,
+    /// States that a rollout comes to, one after the other (`steps`).
+    pub steps: Vec<ScenarioStep>,
     /// `tests` is present.
     pub has_tests: bool,
     /// Which Istio it is about.
     pub istio: Option<ScenarioIstio>,
     /// Switches of the modelled Envoy (`envoy`), by name.
     pub switches: serde_json::Map<String, serde_json::Value>,
+}
+
+/// One entry of `steps`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ScenarioStep {
+    pub name: SmolStr,
+    /// Paths relative to the scenario's folder, of manifests that are laid over the scenario's own.
+    pub manifests: Vec<SmolStr>,
+    pub at: Position,
 }
 
 /// `istio`: a release, or an object with it.

@@ -63,6 +63,8 @@ pub(crate) struct Inputs {
     pub base: Vec<FileId>,
     pub mesh_config: Option<FileId>,
     pub scenario: Option<(FileId, Scenario)>,
+    /// The texts of the scenario's steps, by step.
+    pub steps: Vec<Vec<FileId>>,
     /// What went wrong while the texts were gathered.
     pub findings: Vec<Finding>,
     /// Folders below the paths that were left out without being asked to.
@@ -78,7 +80,13 @@ impl Inputs {
         let ids: BTreeMap<FileId, FileId> =
             self.sources.iter().map(|(id, file)| (id, sources.add(file.name.clone(), file.text.clone()))).collect();
         let moved = |id: FileId| ids.get(&id).copied().unwrap_or(id);
-        self.manifests.iter_mut().chain(&mut self.base).chain(&mut self.mesh_config).for_each(|id| *id = moved(*id));
+        let steps = self.steps.iter_mut().flatten();
+        self.manifests
+            .iter_mut()
+            .chain(&mut self.base)
+            .chain(&mut self.mesh_config)
+            .chain(steps)
+            .for_each(|id| *id = moved(*id));
         self.layers = self.layers.iter().map(|(id, layer)| (moved(*id), *layer)).collect();
         self.findings.iter_mut().for_each(|f| f.at.file = moved(f.at.file));
         if let Some((file, scenario)) = &mut self.scenario {

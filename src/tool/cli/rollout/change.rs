@@ -66,6 +66,11 @@ fn open(args: &RolloutArgs, now: Inputs, before: Inputs) -> Option<[Opened; 2]> 
 }
 
 fn one(args: &RolloutArgs, [mut older, mut newer]: [Opened; 2], title: String) -> anyhow::Result<Exit> {
+    if older.workspace.of_running || newer.workspace.of_running {
+        anyhow::bail!(
+            "what a proxy runs has no objects that could be applied; `towtank diff` compares it with manifests"
+        );
+    }
     if older.workspace.istio.profile != newer.workspace.istio.profile {
         anyhow::bail!(
             "the two sides are read by different releases of Istio: a rollout is of one\n  = help: `towtank diff --istio OLD..NEW` tells what an upgrade changes; give `--istio` for both sides"

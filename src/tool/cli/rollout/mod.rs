@@ -16,6 +16,7 @@ use crate::manifest::load;
 use crate::manifest::source::SourceMap;
 use crate::tool::cli::common::CommonArgs;
 use crate::tool::cli::exit::Exit;
+use crate::tool::cli::suppose::{LoadArgs, SupposeArgs};
 use crate::tool::cli::{input, output};
 use crate::tool::report::rollout::{self as report, Results, Road, Watch};
 use crate::traffic::scenario::parse_share;
@@ -28,6 +29,7 @@ Examples:
   towtank rollout old/ new/ --write plan/
   towtank rollout manifests/ --shift reviews --from v1 --to v2 --steps 90/10,50/50,0/100 --rate 50/s
   towtank rollout scenarios/staged-rollout             # the steps of a scenario
+  towtank rollout manifests/ rollout.yaml --suppose v2:errors=5%   # an Argo Rollout, a Flagger Canary
 
 One PATH without steps is compared with git:HEAD, or with itself without what is laid over it.
 
@@ -93,6 +95,12 @@ pub(super) struct RolloutArgs {
     /// Everything, however long the report gets
     #[arg(long, help_heading = REPORT)]
     all: bool,
+
+    #[command(flatten)]
+    suppose: SupposeArgs,
+
+    #[command(flatten)]
+    load: LoadArgs,
 
     #[command(flatten)]
     pub(super) common: CommonArgs,

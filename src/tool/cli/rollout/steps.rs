@@ -1,50 +1,122 @@
 //! The steps of a rollout that somebody described.
 
 use super::{RolloutArgs, Told, load_options, points, show, switches, written};
-use crate::analysis::rollout::{Document, Rollout, Setting, Shift, Step, rehearse, settle_addresses, shift};
+use crate::analysis::policy::Traffic;
+use crate::analysis::rollout::{
+    Document, Rollout, Setting, Shift, Step, Supposed, rehearse, rollouts, settle_addresses, shift,
+};
 use crate::istio::admission;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::Manifests;
 use crate::manifest::load;
-use crate::manifest::source::SourceMap;
+use crate::manifest::source::{FileId, SourceMap};
+use crate::tool::cli::common::CommonArgs;
 use crate::tool::cli::exit::Exit;
 use crate::tool::cli::{input, output};
 use crate::tool::report::diagnostics;
 use crate::tool::report::rollout::Road;
-use crate::traffic::workspace::{self, Workspace};
+use crate::traffic::scenario::ScenarioStep;
+use crate::traffic::workspace::{self, Inputs, Workspace};
 
-/// Whether the arguments describe steps.
+/// Requests of a flow that the event model counts at each station.
+const COUNTED: u64 = 20_000;
+
+/// What describes steps.
+const DESCRIBING: [&str; 2] = ["Rollout", "Canary"];
+
+/// Whether the arguments describe steps: `--shift`, a scenario's `steps`, a Rollout or a Canary. Of several paths the last one has to
+/// describe them, since two paths are the two sides of a change.
 pub(super) fn are_meant(args: &RolloutArgs) -> bool {
-    args.shift.is_some()
+    if args.shift.is_some() {
+        return true;
+    }
+    if !args.common.overlay.is_empty() || args.common.paths.iter().any(|p| p.to_string_lossy().contains('+')) {
+        return false;
+    }
+    let last = args.common.paths.last().filter(|p| args.common.paths.len() == 1 || p.is_file());
+    let Some(last) = last else { return false };
+    let quiet = CommonArgs { paths: vec![last.clone()], quiet: true, ..args.common.clone() };
+    let describes = |text: &str| {
+        let is_key = |line: &str| DESCRIBING.iter().any(|kind| line.trim() == format!("kind: {kind}"));
+        text.lines().any(is_key)
+    };
+    input::gather(&quiet).iter().any(|inputs| {
+        let has_steps = !inputs.steps.is_empty();
+        has_steps || inputs.manifests.iter().filter_map(|f| inputs.sources.file(*f)).any(|f| describes(&f.text))
+    })
 }
 
 pub(super) fn run(args: &RolloutArgs) -> anyhow::Result<Exit> {
     let all = input::gather(&args.common);
-    if all.len() > 1 && args.write.is_some() {
-        anyhow::bail!("--write is for one rollout, and there are {} scenarios", all.len());
-    }
     let (mut exit, mut shown) = (Exit::Fine, 0);
     for inputs in all {
+        let texts = inputs.clone();
         let opened = workspace::open_keeping(inputs, &input::options(&args.common));
         let Some((workspace, manifests)) = input::told(opened, &args.common) else {
             exit = Exit::Unusable;
             continue;
         };
-        let rollout = described(args, &workspace, &manifests)?;
-        if shown > 0 {
-            output::write(b"\n")?;
+        if workspace.of_running {
+            anyhow::bail!("what a proxy runs has no objects whose steps could be rehearsed; give the manifests");
         }
-        shown += 1;
-        exit = exit.max(one(args, &workspace, manifests, &rollout)?);
+        let Some(rollouts) = described(args, &texts, &workspace, &manifests)? else {
+            exit = Exit::Unusable;
+            continue;
+        };
+        if rollouts.len() > 1 && args.write.is_some() {
+            anyhow::bail!("--write is for one rollout, and there are {}", rollouts.len());
+        }
+        for rollout in &rollouts {
+            if shown > 0 {
+                output::write(b"\n")?;
+            }
+            shown += 1;
+            exit = exit.max(one(args, &workspace, manifests.clone(), rollout)?);
+        }
+    }
+    if shown == 0 && exit == Exit::Fine {
+        anyhow::bail!("nothing there describes steps that could be rehearsed");
     }
     Ok(exit)
 }
 
-fn described(args: &RolloutArgs, workspace: &Workspace, manifests: &Manifests) -> anyhow::Result<Rollout> {
-    let text = |of: &Option<String>| of.clone().unwrap_or_default();
-    let wanted =
-        Shift { host: text(&args.shift), from: text(&args.from), to: text(&args.to), steps: args.steps.clone() };
-    shift(&wanted, manifests, &workspace.sources, &workspace.namespace).map_err(|error| anyhow::anyhow!(error))
+/// The rollouts that are described; None: what describes them is wrong, and it was said how.
+fn described(
+    args: &RolloutArgs,
+    inputs: &Inputs,
+    workspace: &Workspace,
+    manifests: &Manifests,
+) -> anyhow::Result<Option<Vec<Rollout>>> {
+    if args.shift.is_some() {
+        let text = |of: &Option<String>| of.clone().unwrap_or_default();
+        let wanted =
+            Shift { host: text(&args.shift), from: text(&args.from), to: text(&args.to), steps: args.steps.clone() };
+        let found = shift(&wanted, manifests, &workspace.sources, &workspace.namespace);
+        return found.map(|rollout| Some(vec![rollout])).map_err(|error| anyhow::anyhow!(error));
+    }
+    if !inputs.steps.is_empty() {
+        return Ok(Some(vec![of_scenario(inputs, workspace)]));
+    }
+    let (rollouts, findings) = rollouts(&workspace.sources, manifests);
+    input::say_findings(&findings, &workspace.sources, &args.common);
+    if findings.iter().any(|f| f.severity == Severity::Error) {
+        output::message(&format!("towtank: {}", diagnostics::summary(&findings)));
+        return Ok(None);
+    }
+    Ok(Some(rollouts))
+}
+
+/// The steps of a scenario, as they stand in its files.
+fn of_scenario(inputs: &Inputs, workspace: &Workspace) -> Rollout {
+    let described = workspace.scenario.iter().flat_map(|s| &s.steps);
+    let step = |(step, files): (&ScenarioStep, &Vec<FileId>)| {
+        let files = files.iter().filter_map(|f| inputs.sources.file(*f));
+        let documents = files.map(|f| Document { file: f.name.to_string(), text: f.text.to_string() }).collect();
+        Step { name: step.name.clone(), documents, ..Step::default() }
+    };
+    let name = inputs.scenario.as_ref().map(|(file, _)| inputs.sources.name(*file).to_owned()).unwrap_or_default();
+    let name = name.strip_suffix("/scenario.yaml").unwrap_or(&name).to_owned();
+    Rollout { name, steps: described.zip(&inputs.steps).map(step).collect(), not_evaluated: Vec::new() }
 }
 
 fn one(args: &RolloutArgs, workspace: &Workspace, mut today: Manifests, rollout: &Rollout) -> anyhow::Result<Exit> {
@@ -68,7 +140,15 @@ fn one(args: &RolloutArgs, workspace: &Workspace, mut today: Manifests, rollout:
         points: points(workspace),
         namespace: &workspace.namespace,
     };
-    let rehearsal = rehearse(&today, rollout, &loaded, &setting);
+    let scenario = workspace.scenario.as_ref();
+    let listed = args.suppose.listed(scenario)?;
+    let load = args.load.load(args.rate, args.common.seed);
+    let traffic = Traffic { arrivals: load.arrivals, clients: load.clients, requests: COUNTED, seed: args.common.seed };
+    let supposed = args.suppose.is_asked(scenario).then_some(Supposed { assumptions: &listed.all, traffic });
+    let rehearsal = rehearse(&today, rollout, &loaded, &setting, supposed);
+    if !rehearsal.unknown.is_empty() {
+        return Err(listed.refused(&rehearsal.unknown, Some(&workspace.sources)));
+    }
     let folder = match &args.write {
         Some(folder) => Some(written::steps(folder, rollout)?),
         None => None,
@@ -83,7 +163,13 @@ fn one(args: &RolloutArgs, workspace: &Workspace, mut today: Manifests, rollout:
 
 /// Reads the documents of a step as manifests of their own; what is wrong with them is put to the findings.
 fn read(step: &Step, sources: &mut SourceMap, options: &load::Options, findings: &mut Vec<Finding>) -> Manifests {
-    let add = |d: &Document| (format!("{}/{}", written::folder_name(&step.name), d.file), d.text.clone());
+    // What was read from a file is called like it, and what is made like what `--write` writes.
+    let is_file = |name: &str| sources.iter().any(|(_, file)| file.name == name);
+    let name = |d: &Document| match is_file(&d.file) {
+        true => d.file.clone(),
+        false => format!("{}/{}", written::folder_name(&step.name), d.file),
+    };
+    let add = |d: &Document| (name(d), d.text.clone());
     let texts: Vec<(String, String)> = step.documents.iter().map(add).collect();
     let files: Vec<_> = texts.into_iter().map(|(name, text)| sources.add(name, text)).collect();
     let mut read = load::read(sources, &files, options);

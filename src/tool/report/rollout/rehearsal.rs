@@ -2,6 +2,7 @@
 
 use super::{Page, name, verb, version};
 use crate::analysis::compare::End;
+use crate::analysis::policy::Consequences;
 use crate::analysis::rollout::{Action, At, Flow, Move, Rehearsal, Share, differing_users, moved};
 use crate::envoy::outcome::Counted;
 use crate::envoy::words;
@@ -57,6 +58,10 @@ impl Page<'_> {
         if sticky {
             head.push(Cell::line("users change", Style::Dim));
         }
+        let supposed = flow.at.iter().any(|at| at.follows.is_some());
+        if supposed {
+            head.extend(["succeeds", "attempts", "at worst"].map(|text| Cell::line(text, Style::Dim)));
+        }
         head.push(Cell::line(format!("+{} shows", words::percent(watch.rise)), Style::Dim));
         let today = flow.at.first().map_or(0.0, heaviest);
         let mut rows = vec![head];
@@ -84,18 +89,42 @@ impl Page<'_> {
             if sticky {
                 row.push(plain(part(before.map(|b| differing_users(b, at)))));
             }
+            if supposed {
+                row.extend(follows(at.follows.as_ref()));
+            }
             row.push(plain(shows(flow, at, watch)));
             rows.push(row);
         }
         for line in columns::lines(&rows, Side::Right, self.show.color) {
             self.line(&line);
         }
+        self.causes(r, flow);
+    }
+
+    /// Why requests fail as assumed, each cause once with the steps at which it is there.
+    fn causes(&mut self, r: &Rehearsal, flow: &Flow) {
+        let mut causes: indexmap::IndexMap<String, Vec<String>> = indexmap::IndexMap::new();
+        for (station, at) in r.stations.iter().zip(&flow.at) {
+            let Some(c) = &at.follows else { continue };
+            for outcome in c.outcomes.iter().filter(|o| !o.cause().is_empty()) {
+                let status = outcome.end.status.map_or("no answer".to_owned(), |status| status.to_string());
+                let what = format!("{status} {}  {}", outcome.end.flags, outcome.cause());
+                causes.entry(what).or_default().push(format!("{} {}", station.name, words::percent(outcome.share)));
+            }
+            for warning in &c.warnings {
+                causes.entry(format!("! {warning}")).or_default().push(station.name.to_string());
+            }
+        }
+        for (what, at) in causes {
+            self.wrapped(&format!("    {what}  ({})", at.join(", ")), 8, Style::Note);
+        }
     }
 
     fn moves(&mut self, r: &Rehearsal) {
         self.wrapped("TAKING EACH STEP, AND THE WAY BACK", 2, Style::Title);
-        for (station, one) in r.stations.iter().skip(1).zip(&r.moves) {
-            let (text, style) = taken(one);
+        for (k, (station, one)) in r.stations.iter().skip(1).zip(&r.moves).enumerate() {
+            let loses = |k: usize| r.flows.iter().filter_map(|f| f.at.get(k)).map(lost).fold(0.0, f64::max);
+            let (text, style) = taken(one, (loses(k), loses(k + 1)));
             self.wrapped(&format!("  {}: {text}", station.name), 4, style);
             for (window, audience) in one.windows.iter().take(if self.show.all { usize::MAX } else { WINDOWS_MAX }) {
                 self.window(window, audience);
@@ -120,13 +149,20 @@ impl Page<'_> {
     }
 }
 
-fn taken(one: &Move) -> (String, Style) {
+fn taken(one: &Move, (before, now): (f64, f64)) -> (String, Style) {
     let moved = if one.moved > 1e-9 {
         format!("moves {} of some requests", words::percent(one.moved))
     } else {
         "moves no request".to_owned()
     };
-    if one.windows.iter().any(|(w, _)| w.accident.is_proven()) {
+    let moved = if now > before + 1e-9 {
+        format!("{moved}; LOSES {} of some requests while it lasts", words::percent(now))
+    } else {
+        moved
+    };
+    if now > before + 1e-9 && one.windows.is_empty() {
+        (moved, Style::Bad)
+    } else if one.windows.iter().any(|(w, _)| w.accident.is_proven()) {
         (format!("{moved}; applied at once it loses requests on the way"), Style::Bad)
     } else if !one.windows.is_empty() {
         (format!("{moved}; applied at once it may lose requests on the way"), Style::Warning)
@@ -204,6 +240,18 @@ fn pod(share: Option<&Share>, today: f64, per_second: Option<f64>) -> Cell {
     Cell::line(text, Style::Plain)
 }
 
+/// Success, attempts for each request, and the longest that a request takes, as far as it has an end.
+fn follows(consequences: Option<&Consequences>) -> Vec<Cell> {
+    let Some(c) = consequences else { return vec![Cell::default(), Cell::default(), Cell::default()] };
+    let style = if c.success < 1.0 - 1e-9 { Style::Warning } else { Style::Plain };
+    let worst = c.duration.worst_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0} ms"));
+    vec![
+        Cell::line(words::percent(c.success), style),
+        Cell::line(format!("{:.2}", c.attempts.per_request), Style::Plain),
+        Cell::line(worst, Style::Plain),
+    ]
+}
+
 /// Requests of the flow after which a rise of the error rate shows at the subset that is new in it, and how long they take.
 fn shows(flow: &Flow, at: &At, watch: super::Watch) -> String {
     let Some(requests) = needed(flow, at, watch) else { return "-".to_owned() };
@@ -216,7 +264,8 @@ fn shows(flow: &Flow, at: &At, watch: super::Watch) -> String {
 /// See [`shows`]: the least share among the clusters that aren't all there is today.
 pub(super) fn needed(flow: &Flow, at: &At, watch: super::Watch) -> Option<u64> {
     let was = |end: &End| flow.at.first().and_then(|t| t.ends.iter().find(|s| s.end == *end)).map_or(0.0, |s| s.share);
-    let grown = at.ends.iter().filter(|s| matches!(s.end, End::Cluster { .. }) && s.share > was(&s.end) + 1e-9);
+    let is_served = |s: &&Share| s.end.outcome().counted() == Counted::Subset;
+    let grown = at.ends.iter().filter(is_served).filter(|s| s.share > was(&s.end) + 1e-9);
     let weight = grown.map(|s| s.share).reduce(f64::min)?;
     Comparison { weight: weight.min(1.0), error_rate: watch.error_rate }.requests_needed(watch.rise)
 }
