@@ -1,7 +1,7 @@
 //! What the controllers of Argo Rollouts and Flagger write into objects of others, or make themselves: what stands in the
 //! manifests is not what is in force then.
 
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::{Manifests, ObjectId};
 
@@ -31,6 +31,19 @@ pub(crate) struct CompletedSubsets {
     pub destination_rule: SmolStr,
     /// Canary and stable, as far as they are given.
     pub names: Vec<SmolStr>,
+}
+
+/// Namespace and name of a VirtualService as a Rollout of the namespace names it: `NAME` or `NAME.NAMESPACE`.
+pub(crate) fn virtual_service_named(written: &SmolStr, namespace: &SmolStr) -> (SmolStr, SmolStr) {
+    match written.split_once('.') {
+        Some((name, namespace)) => (SmolStr::new(namespace), SmolStr::new(name)),
+        None => (namespace.clone(), written.clone()),
+    }
+}
+
+/// The Services that Flagger makes: the one that clients call, that of the primary and that of the canary.
+pub(crate) fn services_of_canary(apex: &SmolStr) -> [SmolStr; 3] {
+    [apex.clone(), format_smolstr!("{apex}-primary"), format_smolstr!("{apex}-canary")]
 }
 
 impl Manifests {

@@ -119,8 +119,8 @@ fn services(subject: &Subject<'_>, report: &mut Report) {
     for o in subject.manifests.services.iter().filter(|o| !o.spec.assumed && !o.spec.selector.is_empty()) {
         let object = (&o.id, o.at);
         let is_managed = subject.controllers.set_selector(&o.id);
-        let selector = if is_managed { without_hash(&o.spec.selector) } else { o.spec.selector.clone() };
-        let pods = subject.pods(&o.meta.namespace, &selector);
+        let without_hash = is_managed.then(|| without_hash(&o.spec.selector));
+        let pods = subject.pods(&o.meta.namespace, without_hash.as_ref().unwrap_or(&o.spec.selector));
         if pods.is_empty() {
             let has_slices = sliced.contains(&(&o.meta.namespace, &o.meta.name));
             let full = subject.fqdn(&o.meta.name, &o.meta.namespace);

@@ -197,9 +197,10 @@ fn select<'a>(
             continue;
         }
         // Pods of a Rollout have a hash that only the cluster knows.
-        let labels = if is_completed { without_hash(&subset.labels) } else { subset.labels.clone() };
-        let pods = endpoints(subject, service, &labels, Health::Any);
-        let ready = endpoints(subject, service, &labels, Health::Ready);
+        let without_hash = is_completed.then(|| without_hash(&subset.labels));
+        let labels = without_hash.as_ref().unwrap_or(&subset.labels);
+        let pods = endpoints(subject, service, labels, Health::Any);
+        let ready = endpoints(subject, service, labels, Health::Ready);
         if ready.is_empty() && !labels.is_empty() {
             let named = senders.of(host, &subset.name);
             let used = (!named.is_empty()).then(|| named.iter().any(|s| s.gets_requests && s.is_reached(subject)));

@@ -1,9 +1,9 @@
 //! What a Rollout of Argo Rollouts and a Canary of Flagger name: the objects that their controllers write.
 
-use smol_str::{SmolStr, format_smolstr};
+use smol_str::SmolStr;
 
 use super::{given, list, text};
-use crate::manifest::kinds::{CompletedSubsets, Managed};
+use crate::manifest::kinds::{CompletedSubsets, Managed, services_of_canary, virtual_service_named};
 use crate::manifest::yaml::Node;
 
 /// Reads `spec.strategy` of a Rollout of the namespace.
@@ -21,11 +21,7 @@ pub(super) fn by_rollout(strategy: &Node<'_>, namespace: &SmolStr) -> Managed {
     };
     let several = given(istio, "virtualServices").map(|all| list(all, |one| one)).unwrap_or_default();
     let names = given(istio, "virtualService").into_iter().chain(several).filter_map(|one| given(one, "name"));
-    let virtual_services = names.map(|name| {
-        let name = text(name);
-        let of_other = name.split_once('.').map(|(name, namespace)| (SmolStr::new(namespace), SmolStr::new(name)));
-        of_other.unwrap_or_else(|| (namespace.clone(), name))
-    });
+    let virtual_services = names.map(|name| virtual_service_named(&text(name), namespace));
     let subsets = given(istio, "destinationRule").and_then(|rule| {
         let names = ["canarySubsetName", "stableSubsetName"].iter().filter_map(|key| given(rule, key)).map(text);
         Some(CompletedSubsets { destination_rule: given(rule, "name").map(text)?, names: names.collect() })
@@ -38,7 +34,7 @@ pub(crate) fn canary(spec: &Node<'_>, namespace: &SmolStr) -> Managed {
     let name = |block: &str| given(spec, block).and_then(|node| given(node, "name")).map(text);
     let Some(apex) = name("service").or_else(|| name("targetRef")) else { return Managed::default() };
     let is_istio = given(spec, "provider").map(text).is_none_or(|provider| provider == "istio");
-    let services = vec![apex.clone(), format_smolstr!("{apex}-primary"), format_smolstr!("{apex}-canary")];
+    let services = services_of_canary(&apex).into();
     let virtual_services = if is_istio { vec![(namespace.clone(), apex)] } else { Vec::new() };
     Managed { virtual_services, subsets: None, services, makes_services: true }
 }

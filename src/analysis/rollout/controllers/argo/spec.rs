@@ -7,6 +7,7 @@ use crate::analysis::rollout::controllers::described::Described;
 use crate::analysis::rollout::controllers::inputs::Inputs;
 use crate::analysis::rollout::controllers::written::value_of;
 use crate::manifest::diagnostic::Severity;
+use crate::manifest::kinds::virtual_service_named;
 use crate::manifest::yaml::Node;
 
 /// Where the canary strategy stands.
@@ -245,10 +246,7 @@ fn virtual_services(described: &Described<'_>) -> Vec<NamedVirtualService> {
     }
     let named = |path: String| {
         let written = described.text(&format!("{path}.name"))?;
-        let (name, namespace) = match written.split_once('.') {
-            Some((name, namespace)) => (SmolStr::new(name), SmolStr::new(namespace)),
-            None => (written, described.id.namespace.clone()),
-        };
+        let (namespace, name) = virtual_service_named(&written, &described.id.namespace);
         let port = |path: &str| described.number(&format!("{path}.port")).unwrap_or(0);
         let each = |list: &str| {
             let list = format!("{path}.{list}");

@@ -1,13 +1,13 @@
 //! `spec` of a Canary, read, and what keeps Flagger from beginning.
 
 use serde_yaml::Value;
-use smol_str::{SmolStr, format_smolstr};
+use smol_str::SmolStr;
 
 use crate::analysis::rollout::controllers::described::Described;
 use crate::analysis::rollout::controllers::inputs::Inputs;
 use crate::analysis::rollout::controllers::written::value_of;
 use crate::manifest::diagnostic::{Finding, Severity};
-use crate::manifest::kinds::Kind;
+use crate::manifest::kinds::{Kind, services_of_canary};
 
 /// Seconds between two looks at the canary, where nothing else is said.
 const INTERVAL_DEFAULT: &str = "60s";
@@ -83,22 +83,25 @@ pub(super) enum Role {
 }
 
 impl Spec {
-    pub(super) fn primary(&self) -> SmolStr {
-        format_smolstr!("{}-primary", self.apex)
-    }
-
-    pub(super) fn canary(&self) -> SmolStr {
-        format_smolstr!("{}-canary", self.apex)
+    /// All Services: apex, primary, canary.
+    pub(super) fn services(&self) -> [SmolStr; 3] {
+        services_of_canary(&self.apex)
     }
 
     /// The Services of the two versions, by which DestinationRules are called too.
     pub(super) fn versions(&self) -> [SmolStr; 2] {
-        [self.primary(), self.canary()]
+        let [_, primary, canary] = self.services();
+        [primary, canary]
     }
 
-    /// All Services: apex, primary, canary.
-    pub(super) fn services(&self) -> [SmolStr; 3] {
-        [self.apex.clone(), self.primary(), self.canary()]
+    pub(super) fn primary(&self) -> SmolStr {
+        let [primary, _] = self.versions();
+        primary
+    }
+
+    pub(super) fn canary(&self) -> SmolStr {
+        let [_, canary] = self.versions();
+        canary
     }
 
     pub(super) fn is_tcp(&self) -> bool {
