@@ -145,12 +145,12 @@ fn logs_that_say_nothing_are_unusable() {
 #[test]
 fn a_log_through_two_meshes_says_what_would_have_changed() {
     let folder = tempfile::tempdir().expect("a folder");
-    let log = log_of("scenarios/staged-rollout/1-90-10", folder.path());
+    let log = log_of("scenarios/staged-rollout+scenarios/staged-rollout/1-90-10", folder.path());
     let arguments = [
         "simulate",
-        "scenarios/staged-rollout/2-70-30",
+        "scenarios/staged-rollout+scenarios/staged-rollout/2-70-30",
         "--against",
-        "scenarios/staged-rollout/1-90-10",
+        "scenarios/staged-rollout+scenarios/staged-rollout/1-90-10",
         "--requests",
         &log,
         "-o",

@@ -67,6 +67,47 @@ fn a_plan_is_written_and_leads_to_the_new_state() {
 }
 
 #[test]
+fn assumptions_are_followed_through_the_steps() {
+    let page =
+        out(&["rollout", "scenarios/staged-rollout", "--suppose", "v2:errors=5%,latency=30ms", "--width", "100"], 0);
+    insta::assert_snapshot!("rollout-suppose", page);
+    let ran = towtank_in(Path::new("."), &["rollout", "scenarios/staged-rollout", "--suppose", "v7:errors=5%"], b"");
+    let err = ran.ends_with(2).err;
+    assert!(err.contains("v7"), "{err}");
+    // Where nothing fails, all is as it is without.
+    let without = out(&["rollout", "scenarios/staged-rollout", "-o", "json"], 0);
+    let with = out(&["rollout", "scenarios/staged-rollout", "-o", "json", "--suppose", "v2:errors=0%"], 0);
+    let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let (without, mut with) = (parsed(&without), parsed(&with));
+    for station in with["rehearsal"]["flows"][0]["stations"].as_array_mut().unwrap() {
+        assert_eq!(station["supposed"]["success"], 1.0);
+        assert_eq!(station["supposed"]["attempts"], 1.0);
+        station["supposed"] = serde_json::Value::Null;
+    }
+    assert_eq!(with, without);
+}
+
+#[test]
+fn rollouts_and_canaries_of_their_own_projects_run() {
+    let files = std::fs::read_dir("tests/rollouts/public").unwrap().map(|e| e.unwrap().path());
+    let folders: Vec<_> = files.filter(|p| p.is_dir()).collect();
+    assert!(!folders.is_empty());
+    let mut ran = 0;
+    for file in walkdir::WalkDir::new("tests/rollouts/public").into_iter().filter_map(Result::ok) {
+        let text = std::fs::read_to_string(file.path()).unwrap_or_default();
+        if !text.contains("kind: Rollout\n") && !text.contains("kind: Canary\n") {
+            continue;
+        }
+        let path = file.path().display().to_string();
+        let page = towtank_in(Path::new("."), &["rollout", &path, "--width", "100", "--invalid", "skip"], b"");
+        let page = page.ends_with(0).out;
+        assert!(page.contains("TAKING EACH STEP"), "{path}: {page}");
+        ran += 1;
+    }
+    assert!(ran >= 5, "{ran}");
+}
+
+#[test]
 fn mistakes_are_told() {
     let err = |arguments: &[&str]| towtank_in(Path::new("."), arguments, b"").ends_with(2).err;
     let scenario = "scenarios/canary-90-10";

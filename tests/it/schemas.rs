@@ -125,6 +125,10 @@ fn rollout_is_what_its_schema_says() {
         versioned(&schema, &["rollout", &old, &new, "-o", "json"]);
     }
     versioned(&schema, &["rollout", "scenarios/canary-90-10", "scenarios/blackhole-undefined-subset", "-o", "json"]);
+    let supposed = ["rollout", "scenarios/staged-rollout", "--suppose", "v2:errors=5%", "-o", "json"];
+    assert!(
+        versioned(&schema, &supposed).iter().all(|d| d["rehearsal"]["flows"][0]["stations"][1]["supposed"].is_object())
+    );
     let shift = ["--shift", "reviews", "--from", "v1", "--to", "v2", "--rate", "50/s"];
     let steps = versioned(&schema, &[["rollout", "scenarios/canary-90-10", "-o", "json"].as_slice(), &shift].concat());
     assert!(steps.iter().all(|d| d["rehearsal"].is_object()));

@@ -266,10 +266,13 @@ fn a_scenario_counts_for_both_sides() {
     let other = towtank(&["simulate", "scenarios/bookshop/manifests", "--against", "scenarios/bookshop"]).ends_with(0);
     assert_eq!(other.out, both.out);
     assert_eq!(both.out.matches("both tables agree in everything").count(), 3, "{}", both.out);
-    let steps = ["scenarios/staged-rollout/2-70-30", "scenarios/staged-rollout/1-90-10"];
+    let steps = [
+        "scenarios/staged-rollout+scenarios/staged-rollout/2-70-30",
+        "scenarios/staged-rollout+scenarios/staged-rollout/1-90-10",
+    ];
     let ran = towtank(&["simulate", steps[0], "--against", steps[1]]).ends_with(0);
     assert!(ran.out.contains("20.00 % moves: reviews.default:9080 subset v1 -> reviews.default:9080 subset v2"));
-    towtank(&["simulate", "scenarios", "--against", "scenarios/staged-rollout"])
+    towtank(&["simulate", "scenarios", "--against", "tests/conformance/rules"])
         .ends_with(2)
         .says(&["no scenario there is called like"]);
 }

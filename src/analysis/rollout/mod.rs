@@ -23,7 +23,6 @@ mod transition;
 mod union;
 mod yaml;
 
-#[allow(unused_imports, reason = "the command that rehearses them comes next")]
 pub(crate) use controllers::rollouts;
 pub(crate) use item::{Item, Station, Version, between, settle_addresses};
 pub(crate) use order::{Action, Moment, Tool, Window, place};

@@ -140,14 +140,18 @@ pub(crate) fn rehearse(
     supposed: Option<Supposed<'_>>,
 ) -> Rehearsal {
     let removed: Vec<_> = rollout.steps.iter().map(|s| s.removed.as_slice()).collect();
-    let Road { parted, states } = between_versions(setting.sources, today, loaded, &removed);
+    let Road { parted, mut states } = between_versions(setting.sources, today, loaded, &removed);
+    if rollout.controlled && states.len() > 1 {
+        states.remove(0);
+    }
     let Parted { base, items } = parted;
     let all = parts(&base, &items, setting.clients);
     let groups: Vec<OfGroup> =
-        all.par_iter().map(|part| of_group(part, &items, &states, (setting, supposed))).collect();
+        all.par_iter().map(|part| of_group(part, &items, &states, (setting, supposed, rollout.controlled))).collect();
     let name = |i: usize| rollout.steps.get(i).map(|s| Station { name: s.name.clone(), then: s.then.clone() });
     let today = Station { name: "today".into(), then: None };
-    let stations = std::iter::once(today).chain((0..rollout.steps.len()).filter_map(name)).collect();
+    let before = (!rollout.controlled || rollout.steps.is_empty()).then_some(today);
+    let stations = before.into_iter().chain((0..rollout.steps.len()).filter_map(name)).collect();
     let mut flows: Vec<Flow> = Vec::new();
     let mut of_moves: Vec<(Vec<&OfMove>, Vec<&[usize]>)> = Vec::new();
     for (group, part) in groups.iter().zip(&all) {
@@ -218,7 +222,7 @@ fn of_group(
     part: &Part,
     items: &[Item],
     states: &[State],
-    (setting, supposed): (&Setting<'_>, Option<Supposed<'_>>),
+    (setting, supposed, controlled): (&Setting<'_>, Option<Supposed<'_>>, bool),
 ) -> OfGroup {
     let own: Vec<&Item> = part.items.iter().filter_map(|i| items.get(*i)).collect();
     let of_part = |s: &State| -> State { part.items.iter().filter_map(|i| s.get(*i)).copied().collect() };
@@ -242,7 +246,7 @@ fn of_group(
                 }
             }
         }
-        moves.push(of_move(&ground, from, to, states.first(), kind));
+        moves.push(of_move(&ground, [from, to], states.first(), kind, controlled));
     }
     let (mut known, mut unknown) = (BTreeSet::new(), Vec::new());
     if let Some(supposed) = supposed {
@@ -307,14 +311,21 @@ fn endpoints(table: &RouteTable, end: &End) -> Option<usize> {
     }
 }
 
-fn of_move(ground: &Ground<'_>, from: &State, to: &State, today: Option<&State>, kind: Option<Kind>) -> OfMove {
+fn of_move(
+    ground: &Ground<'_>,
+    [from, to]: [&State; 2],
+    today: Option<&State>,
+    kind: Option<Kind>,
+    controlled: bool,
+) -> OfMove {
     let safe = |from: &State, to: &State| match way(ground, from, to, false) {
         Way::Found(path) => Some(waves(ground, &path)),
         _ => None,
     };
     let changed: Vec<usize> = (0..from.len()).filter(|i| from.get(*i) != to.get(*i)).collect();
     let order: Vec<Action> = changed.iter().filter_map(|i| Some(Action { item: *i, version: *to.get(*i)? })).collect();
-    let windows = super::order::windows(ground, &order, Some, from);
+    // Whoever goes the steps by himself waits between objects.
+    let windows = if controlled { Vec::new() } else { super::order::windows(ground, &order, Some, from) };
     let told = |w: Window| {
         let audience = ground.points.audience(&w.accident.classes);
         (w, audience)

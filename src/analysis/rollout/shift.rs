@@ -67,11 +67,7 @@ pub(crate) fn shift(
             wanted.from, wanted.host
         ));
     }
-    Ok(Rollout {
-        name: format!("{} from {} to {}", wanted.host, wanted.from, wanted.to),
-        steps,
-        not_evaluated: Vec::new(),
-    })
+    Ok(Rollout { name: format!("{} from {} to {}", wanted.host, wanted.from, wanted.to), steps, ..Rollout::default() })
 }
 
 /// Changes the weights of all rules that send to `from`; false where there is none. Puts down the subsets that are sent to.

@@ -34,8 +34,10 @@ pub(crate) struct Document {
 pub(crate) struct Rollout {
     /// Where it comes from: `Rollout default/reviews`, `--shift reviews`.
     pub name: String,
-    /// In order; the first is what is in force before anything begins, if that isn't the mesh as it stands.
     pub steps: Vec<Step>,
+    /// A controller goes the steps: the first is what it has in force before anything begins, in place of the mesh as it stands,
+    /// and it waits for what a step needs before it takes it.
+    pub controlled: bool,
     /// What of its description is not modelled, one sentence each.
     pub not_evaluated: Vec<String>,
 }

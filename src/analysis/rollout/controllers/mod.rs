@@ -7,8 +7,6 @@
 //!
 //! What the controllers do is described in docs/rollout-objects.md.
 
-#![allow(dead_code, reason = "what rehearses the steps comes next")]
-
 mod argo;
 mod described;
 mod flagger;
@@ -37,7 +35,7 @@ pub(crate) fn rollouts(sources: &SourceMap, manifests: &Manifests) -> (Vec<Rollo
     let mut all: Vec<(Position, _)> = argo.chain(manifests.canaries.iter().map(|c| (c.at, &c.id))).collect();
     all.sort_by_key(|(at, _)| *at);
     let mut inputs = Inputs::new(sources, manifests);
-    let mut out = Vec::new();
+    let mut out: Vec<Rollout> = Vec::new();
     for (at, id) in all {
         // Of an object that is given twice the last one counts, as with all others.
         let Some(root) = inputs.object(at).filter(|_| inputs.is_last(id, at)) else { continue };

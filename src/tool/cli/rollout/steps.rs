@@ -116,7 +116,7 @@ fn of_scenario(inputs: &Inputs, workspace: &Workspace) -> Rollout {
     };
     let name = inputs.scenario.as_ref().map(|(file, _)| inputs.sources.name(*file).to_owned()).unwrap_or_default();
     let name = name.strip_suffix("/scenario.yaml").unwrap_or(&name).to_owned();
-    Rollout { name, steps: described.zip(&inputs.steps).map(step).collect(), not_evaluated: Vec::new() }
+    Rollout { name, steps: described.zip(&inputs.steps).map(step).collect(), ..Rollout::default() }
 }
 
 fn one(args: &RolloutArgs, workspace: &Workspace, mut today: Manifests, rollout: &Rollout) -> anyhow::Result<Exit> {

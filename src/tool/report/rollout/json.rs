@@ -194,6 +194,20 @@ fn flow(o: &mut Object<'_>, flow: &Flow, watch: Watch) {
             }
         }
         o.bool("sticky", at.sticky);
+        match &at.follows {
+            Some(c) => o.object("supposed", |o| {
+                o.float("success", round(c.success));
+                o.float("attempts", round(c.attempts.per_request));
+                match c.duration.worst_ms {
+                    Some(ms) => o.float("worst_ms", round(ms)),
+                    None => o.null("worst_ms"),
+                }
+                o.str("method", c.method.as_str());
+                o.strings("warnings", &c.warnings);
+                o.strings("left_out", &c.left_out);
+            }),
+            None => o.null("supposed"),
+        }
         match super::rehearsal::needed(flow, at, watch) {
             Some(n) => o.number("requests_until_seen", n),
             None => o.null("requests_until_seen"),

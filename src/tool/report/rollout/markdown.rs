@@ -210,7 +210,12 @@ fn rehearsal(out: &mut String, r: &Rehearsal, results: &Results<'_>) {
         );
         windows(out, &one.windows, results.sources);
         match &one.back.waves {
-            Some(waves) => let_(writeln!(out, "Back to today: {}.", sentence(waves, &r.items))),
+            Some(waves) => let_(writeln!(
+                out,
+                "Back to {}: {}.",
+                text(r.stations.first().map_or("today", |s| s.name.as_str())),
+                sentence(waves, &r.items)
+            )),
             None => let_(writeln!(out, "**No way back** on which nothing is lost is known.")),
         }
     }

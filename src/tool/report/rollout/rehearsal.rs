@@ -122,6 +122,7 @@ impl Page<'_> {
 
     fn moves(&mut self, r: &Rehearsal) {
         self.wrapped("TAKING EACH STEP, AND THE WAY BACK", 2, Style::Title);
+        let first = r.stations.first().map_or("today", |s| s.name.as_str());
         for (k, (station, one)) in r.stations.iter().skip(1).zip(&r.moves).enumerate() {
             let loses = |k: usize| r.flows.iter().filter_map(|f| f.at.get(k)).map(lost).fold(0.0, f64::max);
             let (text, style) = taken(one, (loses(k), loses(k + 1)));
@@ -136,11 +137,11 @@ impl Page<'_> {
                 None => self.wrapped("    NO WAY BACK on which nothing is lost is known", 6, Style::Bad),
                 Some(waves) => {
                     let text = if waves.is_empty() { "nothing is to be done".to_owned() } else { sentence(r, waves) };
-                    self.wrapped(&format!("    back to today: {text}"), 6, Style::Dim);
+                    self.wrapped(&format!("    back to {first}: {text}"), 6, Style::Dim);
                 }
             }
             for item in one.back.pods.iter().filter_map(|i| r.items.get(*i)) {
-                self.wrapped(&format!("    back to today waits for pods of {}", item.id), 6, Style::Warning);
+                self.wrapped(&format!("    back to {first} waits for pods of {}", item.id), 6, Style::Warning);
             }
             if let Some(then) = &station.then {
                 self.wrapped(&format!("    then {then}"), 6, Style::Dim);

@@ -59,7 +59,7 @@ pub(super) fn rollout(described: &Described<'_>, inputs: &mut Inputs<'_>) -> Opt
         active_service,
         preview_service,
     };
-    Some(Rollout { name: described.id.to_string(), steps: way.steps(described), not_evaluated })
+    Some(Rollout { name: described.id.to_string(), steps: way.steps(described), not_evaluated, controlled: true })
 }
 
 struct Way {

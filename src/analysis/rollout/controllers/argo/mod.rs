@@ -41,7 +41,7 @@ pub(super) fn rollout(described: &Described<'_>, inputs: &mut Inputs<'_>) -> Opt
     let parts = Parts::new(described, &spec, inputs)?;
     let not_evaluated = spec.not_evaluated(described, inputs);
     let steps = Way { spec: &spec, parts, steps: Vec::new(), written: Written::default() }.go();
-    Some(Rollout { name: described.id.to_string(), steps, not_evaluated })
+    Some(Rollout { name: described.id.to_string(), steps, not_evaluated, controlled: true })
 }
 
 /// The objects that the controller edits.

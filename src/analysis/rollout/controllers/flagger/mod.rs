@@ -45,7 +45,7 @@ pub(super) fn rollout(described: &Described<'_>, inputs: &mut Inputs<'_>) -> Opt
     let not_evaluated = spec.not_evaluated(described, inputs);
     let gone = target.without_pods(inputs);
     let way = Way { spec: &spec, target, gone, virtual_service, rules, services, steps: Vec::new() };
-    Some(Rollout { name: described.id.to_string(), steps: way.go(&moves), not_evaluated })
+    Some(Rollout { name: described.id.to_string(), steps: way.go(&moves), not_evaluated, controlled: true })
 }
 
 /// An object that Flagger didn't make, and writes all the same.
