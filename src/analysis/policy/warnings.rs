@@ -135,7 +135,7 @@ fn fits(goal: &Goal<'_>, pool: &Pool<'_>, plan: &Plan<'_>, policy: &RetryPolicy,
     let name = short_name(goal.name);
     let retried = failures(pool, plan).into_iter().filter(|e| e.what.is_retried(policy));
     let Some(each) = retried.map(|e| e.mean_ms()).filter(|ms| *ms > 0.0).reduce(f64::max) else { return };
-    let wanted = f64::from(policy.num_retries) + 1.0;
+    let wanted = f64::from(back_off::retries(policy)) + 1.0;
     let waits: f64 = back_off::caps(policy).map(|cap| f64::from(cap - 1)).sum();
     // How many may begin at most: the k-th begins after k - 1 others.
     let begin = (timeout / each).ceil().max(1.0);

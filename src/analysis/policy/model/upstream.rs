@@ -23,6 +23,9 @@ pub(super) struct Upstream<'p> {
     /// Many requests share a connection: none is waited for.
     pub multiplexed: bool,
     pub outliers: Option<Outliers>,
+    /// When the first interval of its detection ended, and whether the end of another one is planned.
+    pub phase_ms: f64,
+    pub interval_planned: bool,
     /// Percent of healthy pods below which all are used (PA-65).
     panic_below: u32,
     /// Endpoints in all, ready or not.
@@ -78,6 +81,8 @@ impl<'p> Upstream<'p> {
             breakers: cluster.map(|c| c.circuit_breakers).unwrap_or_default(),
             multiplexed: pool.cluster.is_some_and(|c| c.http.protocol == UpstreamProtocol::Http2),
             outliers: detection.map(|d| Outliers::new(d, endpoints, count)),
+            phase_ms: detection.map_or(0.0, |d| d.interval_ms * rng.random::<f64>()),
+            interval_planned: false,
             panic_below: cluster.map_or(0, |c| c.healthy_panic_threshold),
             endpoints,
             usable: Vec::new(),
