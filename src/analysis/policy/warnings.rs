@@ -150,7 +150,7 @@ fn fits(goal: &Goal<'_>, pool: &Pool<'_>, plan: &Plan<'_>, policy: &RetryPolicy,
         out.add(
             "PA-21",
             format!(
-                "back-off decides whether all {wanted} attempts of {name} fit into {timeout:.0} ms: take it as near"
+                "back-off decides whether all {wanted} attempts of {name} fit into {timeout:.0} ms: the numbers stand on an edge"
             ),
         );
     }
@@ -224,7 +224,7 @@ fn detection(goal: &Goal<'_>, pool: &Pool<'_>, plan: &Plan<'_>, arrivals: Option
             out.add(
                 "PA-66",
                 format!(
-                    "outlier detection may empty {name}: all its pods fail, {k} failures in a row come every {attempts:.0} \
+                    "outlier detection may empty {name}: all its pods fail, runs of {k} failures come every {attempts:.0} \
                      attempts of a pod, and all of them may be ejected"
                 ),
             );

@@ -114,7 +114,7 @@ impl<'p> Upstream<'p> {
         let weights: Vec<u32> = endpoints.iter().map(|e| e.map_or(1, |e| e.weight)).collect();
         self.in_turn = RoundRobin::new(&weights);
         let listed: Option<Vec<&Endpoint>> = endpoints.into_iter().collect();
-        self.hashing = listed.and_then(|all| Consistent::new(self.lb, &all));
+        self.hashing = listed.and_then(|all| Consistent::new(smaller(self.lb), &all));
     }
 
     /// Whether all pods are ejected.
@@ -205,5 +205,17 @@ impl<'p> Upstream<'p> {
             }
             None => self.breakers.max_retries.is_some_and(|most| self.retries >= most),
         }
+    }
+}
+
+/// Rings and tables are made anew at each ejection: large ones are no more exact than what is counted on them.
+const ENTRIES_MAX: u64 = 65_537;
+
+fn smaller(lb: LbPolicy) -> LbPolicy {
+    let least = |size: Option<u64>| size.map(|size| size.min(ENTRIES_MAX));
+    match lb {
+        LbPolicy::RingHash { minimum_ring_size } => LbPolicy::RingHash { minimum_ring_size: least(minimum_ring_size) },
+        LbPolicy::Maglev { table_size } => LbPolicy::Maglev { table_size: least(table_size) },
+        other => other,
     }
 }
