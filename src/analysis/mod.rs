@@ -5,7 +5,6 @@ pub(crate) mod compare;
 pub(crate) mod diff;
 #[cfg(feature = "cli")]
 pub(crate) mod expect;
-#[cfg(feature = "cli")]
 pub(crate) mod policy;
 #[cfg(feature = "cli")]
 pub(crate) mod rollout;

@@ -11,8 +11,10 @@ use super::{Changes, Error, Finding, Options, Report, Settings, Table};
 use crate::analysis::checks;
 use crate::analysis::compare::{LogResult, WhatIf, limits, logged};
 use crate::analysis::diff::{self, Effort, Meshes};
+use crate::analysis::policy::{Assumptions, Load, Rule, of_streams};
 use crate::envoy::proxy;
 use crate::envoy::router::{Router, Switches};
+use crate::envoy::words;
 use crate::istio::translate;
 #[cfg(feature = "files")]
 use crate::manifest::diagnostic;
@@ -210,8 +212,10 @@ impl Mesh {
         let how = self.replay_settings(settings);
         let simulation =
             Simulation::prepare(&self.workspace.mesh, &self.workspace.points, self.workspace.scenario.as_ref(), &how);
-        let streams = counted(&simulation.map_err(streams_error)?, settings);
-        Ok(self.report(settings, streams, None, None))
+        let simulation = simulation.map_err(streams_error)?;
+        let streams = counted(&simulation, settings);
+        let rules = self.supposed(&self.workspace, &simulation, &streams, settings)?;
+        Ok(Report { rules, ..self.report(settings, streams, None, None) })
     }
 
     /// Replays the same requests on this mesh and on `older`, which was in force before.
@@ -226,7 +230,10 @@ impl Mesh {
             Pair::prepare(&old.mesh, &new.mesh, &new.points_beside(old), scenario, &how).map_err(streams_error)?;
         let what_if = WhatIf::new(&pair, counted(&pair.before, settings));
         let limits = limits::compared(&old.not_modelled, &new.not_modelled);
-        Ok(Report { limits, ..self.report(settings, counted(&pair.now, settings), Some(what_if), None) })
+        let streams = counted(&pair.now, settings);
+        let author = if new.scenario.is_some() { new } else { old };
+        let rules = self.supposed(author, &pair.now, &streams, settings)?;
+        Ok(Report { limits, rules, ..self.report(settings, streams, Some(what_if), None) })
     }
 
     /// Compares all that this mesh and `older`, which was in force before, do with requests: for every client and every request
@@ -300,14 +307,36 @@ impl Mesh {
         };
         let changes = simulation.streams.iter().filter_map(of).collect();
         let streams = counted(simulation, settings);
+        let rules = self.supposed(&self.workspace, simulation, &streams, settings)?;
         let log = LogResult { changes, sorted };
-        Ok(self.report(settings, streams, None, Some(log)))
+        Ok(Report { rules, ..self.report(settings, streams, None, Some(log)) })
     }
 
     /// What will probably not do what was meant, and what Istio's admission refuses or warns about, by place.
     pub fn check(&self) -> Vec<Finding> {
         let reviewed = workspace::review(self.inputs.clone(), &self.options);
         Finding::all(&checks::findings(reviewed), &self.sources)
+    }
+
+    /// What follows from the assumptions of a scenario about pods; None where it has none.
+    fn supposed(
+        &self,
+        author: &Workspace,
+        simulation: &Simulation,
+        streams: &[replay::StreamSummary],
+        settings: &Settings,
+    ) -> Result<Option<Vec<Rule>>, Error> {
+        let Some(list) = author.scenario.as_ref().and_then(|s| s.suppose.as_ref()) else { return Ok(None) };
+        let tables = simulation.views.iter().map(|view| view.table());
+        let assumptions = Assumptions::resolve(list, tables).map_err(|unknown| {
+            let told = unknown.iter().map(|u| {
+                let place = words::place(u.at, &author.sources);
+                format!("{}: {}; {}", place, u.message, u.hint)
+            });
+            Error::Streams(told.collect::<Vec<_>>().join("; "))
+        })?;
+        let load = Load { arrivals: None, clients: 1, seed: settings.seed };
+        Ok(Some(of_streams(&simulation.views, streams, &assumptions, &load)))
     }
 
     fn replay_settings(&self, settings: &Settings) -> replay::Settings {
@@ -338,6 +367,7 @@ impl Mesh {
             assumed: self.workspace.assumed.told(),
             partly_assumed: matches!(self.workspace.assumed.pods, AssumedPods::Namespaces(_)),
             sources: self.sources.clone(),
+            rules: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::table::text;
 use crate::analysis::compare::limits::Limit;
 use crate::analysis::compare::{LogResult, WhatIf};
+use crate::analysis::policy::Rule;
 use crate::envoy::decision::Outcome;
 use crate::manifest::source::SourceMap;
 use crate::tool::report::simulate::{self, Results, Show};
@@ -30,6 +31,8 @@ pub struct Report {
     /// Some workloads are given, and others assumed.
     pub(super) partly_assumed: bool,
     pub(super) sources: Arc<SourceMap>,
+    /// What follows from assumptions about pods.
+    pub(super) rules: Option<Vec<Rule>>,
 }
 
 impl Report {
@@ -37,6 +40,7 @@ impl Report {
         Results {
             against: self.against.as_ref(),
             log: self.log.as_ref(),
+            rules: self.rules.as_deref(),
             limits: &self.limits,
             istio: self.istio.as_deref(),
             assumed: &self.assumed,

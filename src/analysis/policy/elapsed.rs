@@ -14,26 +14,58 @@ pub(super) struct Elapsed {
     spread: Option<Spread>,
 }
 
-/// Probabilities of whole milliseconds.
+/// Probabilities of units of time, whole milliseconds unless the timeout is a long one, up to the timeout.
 #[derive(Debug, Clone, PartialEq)]
 struct Spread {
-    /// The millisecond of the first one.
+    /// Milliseconds of one unit, 1 or more.
+    unit_ms: f64,
+    /// The unit of the first one.
     first: usize,
     shares: Vec<f64>,
+    /// Units up to the timeout: what comes there or later is late, and only its sum is known.
+    horizon: usize,
+    late: f64,
+}
+
+/// Units that a timeout has at most.
+const UNITS_MAX: f64 = 1e5;
+
+impl Spread {
+    /// Whole units of a time.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded, and not negative")]
+    fn units(&self, ms: f64) -> usize {
+        (ms / self.unit_ms).round() as usize
+    }
 }
 
 impl Elapsed {
-    /// The beginning of every request. `spread`: which millisecond it is will count.
-    pub(super) fn start(spread: bool) -> Elapsed {
-        let spread = spread.then(|| Spread { first: 0, shares: vec![1.0] });
+    /// The beginning of every request. `timeout_ms`: which moment it is will count, up to this one.
+    pub(super) fn start(timeout_ms: Option<f64>) -> Elapsed {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "not negative, and a hundred thousand at most"
+        )]
+        let spread = timeout_ms.map(|timeout| {
+            let unit_ms = (timeout / UNITS_MAX).max(1.0);
+            Spread { unit_ms, first: 0, shares: vec![1.0], horizon: (timeout / unit_ms).ceil() as usize, late: 0.0 }
+        });
         Elapsed { mass: 1.0, sum_ms: 0.0, worst_ms: 0.0, spread }
+    }
+
+    /// How many numbers it is made of.
+    pub(super) fn size(&self) -> usize {
+        self.spread.as_ref().map_or(0, |spread| spread.shares.len())
     }
 
     pub(super) fn times(&self, share: f64) -> Elapsed {
         let mut out = self.clone();
         out.mass *= share;
         out.sum_ms = if share > 0.0 { out.sum_ms * share } else { 0.0 };
-        out.spread.iter_mut().for_each(|s| s.shares.iter_mut().for_each(|x| *x *= share));
+        if let Some(spread) = &mut out.spread {
+            spread.shares.iter_mut().for_each(|x| *x *= share);
+            spread.late *= share;
+        }
         out
     }
 
@@ -42,9 +74,7 @@ impl Elapsed {
         self.sum_ms += if self.mass > 0.0 { self.mass * ms } else { 0.0 };
         self.worst_ms += ms;
         if let Some(spread) = &mut self.spread {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded, and not negative")]
-            let whole = ms.round() as usize;
-            spread.first = spread.first.saturating_add(whole);
+            spread.first = spread.first.saturating_add(spread.units(ms));
         }
         self
     }
@@ -54,38 +84,48 @@ impl Elapsed {
         self.sum_ms += self.mass * super::back_off::mean_ms(cap);
         self.worst_ms += f64::from(cap.saturating_sub(1));
         if let Some(spread) = &mut self.spread {
-            let width = cap.max(1) as usize;
-            let mut shares = Vec::with_capacity(spread.shares.len() + width - 1);
+            let width = spread.units(f64::from(cap)).max(1);
+            let before: f64 = spread.shares.iter().sum();
+            // What comes behind the timeout needs no places.
+            let in_time = spread.horizon.saturating_sub(spread.first);
+            let places = spread.shares.len().saturating_add(width - 1).min(in_time);
+            let mut shares = Vec::with_capacity(places);
             // The sum of the last `width` shares slides along.
             let mut sum = 0.0;
-            for i in 0..spread.shares.len() + width - 1 {
+            for i in 0..places {
                 sum += spread.shares.get(i).copied().unwrap_or(0.0);
                 sum -= i.checked_sub(width).and_then(|gone| spread.shares.get(gone)).copied().unwrap_or(0.0);
-                shares.push(f64::max(sum, 0.0) / f64::from(cap.max(1)));
+                shares.push(f64::max(sum, 0.0) / crate::traffic::stats::as_f64(width as u64));
+            }
+            if places < spread.shares.len().saturating_add(width - 1) {
+                spread.late += (before - shares.iter().sum::<f64>()).max(0.0);
             }
             spread.shares = shares;
         }
         self
     }
 
-    /// Takes away what comes at `limit` milliseconds or later, and gives its probability.
-    pub(super) fn cut(&mut self, limit: f64) -> f64 {
+    /// Takes away what comes at the timeout or later, and gives its probability.
+    pub(super) fn cut(&mut self) -> f64 {
         let Some(spread) = &mut self.spread else { return 0.0 };
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative")]
-        let kept = (limit.ceil() as usize).saturating_sub(spread.first).min(spread.shares.len());
-        let late: f64 = spread.shares.drain(kept..).sum();
+        let kept = spread.horizon.saturating_sub(spread.first).min(spread.shares.len());
+        let late = spread.shares.drain(kept..).sum::<f64>() + std::mem::take(&mut spread.late);
         if late > 0.0 {
             self.mass = spread.shares.iter().sum();
-            let ms = |i: usize| crate::traffic::stats::as_f64((spread.first + i) as u64);
+            let ms = |i: usize| crate::traffic::stats::as_f64((spread.first.saturating_add(i)) as u64) * spread.unit_ms;
             self.sum_ms = spread.shares.iter().enumerate().map(|(i, share)| share * ms(i)).sum();
             self.worst_ms = spread.shares.iter().rposition(|s| *s > 0.0).map_or(0.0, ms);
         }
         late
     }
 
-    /// Both together.
+    /// Both together, after [`Elapsed::cut`].
     pub(super) fn add(&mut self, other: &Elapsed) {
         if other.mass <= 0.0 {
+            return;
+        }
+        if self.mass <= 0.0 {
+            self.clone_from(other);
             return;
         }
         if let (Some(a), Some(b)) = (&mut self.spread, &other.spread) {
@@ -97,9 +137,9 @@ impl Elapsed {
                     *sum += share;
                 }
             }
-            *a = Spread { first, shares };
+            (a.first, a.shares) = (first, shares);
         }
-        self.worst_ms = if self.mass > 0.0 { self.worst_ms.max(other.worst_ms) } else { other.worst_ms };
+        self.worst_ms = self.worst_ms.max(other.worst_ms);
         self.mass += other.mass;
         self.sum_ms += other.sum_ms;
     }
@@ -111,26 +151,36 @@ mod tests {
 
     #[test]
     fn waits_are_uniform_and_add_up() {
-        let two = Elapsed::start(true).later(10.0).after_wait(2).after_wait(2);
-        assert_eq!(two.spread, Some(Spread { first: 10, shares: vec![0.25, 0.5, 0.25] }));
+        let two = Elapsed::start(Some(100.0)).later(10.0).after_wait(2).after_wait(2);
+        let spread = two.spread.as_ref().expect("a spread");
+        assert_eq!((spread.first, spread.shares.as_slice()), (10, &[0.25, 0.5, 0.25][..]));
         assert_eq!((two.mass, two.sum_ms, two.worst_ms), (1.0, 11.0, 12.0));
     }
 
     #[test]
     fn what_is_late_is_cut_off() {
-        let mut times = Elapsed::start(true).later(10.0).after_wait(4);
-        assert_eq!(times.cut(12.0), 0.5);
+        let mut times = Elapsed::start(Some(12.0)).later(10.0).after_wait(4);
+        assert_eq!(times.cut(), 0.5);
         assert_eq!((times.mass, times.sum_ms, times.worst_ms), (0.5, 5.25, 11.0));
-        assert_eq!(times.cut(5.0), 0.5);
-        assert_eq!(times.mass, 0.0);
+        let mut times = times.later(7.0);
+        assert_eq!((times.cut(), times.mass), (0.5, 0.0));
     }
 
     #[test]
     fn without_a_spread_mean_and_worst_case_are_the_same() {
-        for spread in [false, true] {
-            let mut times = Elapsed::start(spread).later(100.0).times(0.5);
-            times.add(&Elapsed::start(spread).later(7.0).after_wait(25).times(0.5));
+        for timeout in [None, Some(1000.0)] {
+            let mut times = Elapsed::start(timeout).later(100.0).times(0.5);
+            times.add(&Elapsed::start(timeout).later(7.0).after_wait(25).times(0.5));
             assert!((times.sum_ms - 59.5).abs() < 1e-9 && (times.worst_ms - 100.0).abs() < 1e-9, "{times:?}");
         }
+    }
+
+    #[test]
+    fn long_timeouts_have_longer_units() {
+        let mut hours = Elapsed::start(Some(1e10)).later(5e9).after_wait(u32::MAX);
+        assert!(hours.size() < 1_000_000);
+        assert_eq!(hours.cut(), 0.0);
+        let mut late = hours.later(4e9);
+        assert!((late.cut() - 0.767).abs() < 0.001);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::back_off;
 use super::law::{Class, Law, Limits, Picks, law};
 use crate::envoy::cluster_state::Consistent;
 
@@ -19,7 +20,7 @@ pub(super) fn by_hash(
     limits: Limits<'_>,
 ) -> Option<(Law, Vec<f64>)> {
     let policy = limits.retries;
-    let most = policy.map_or(1, |r| r.num_retries as usize + 1);
+    let most = policy.map_or(1, |r| back_off::retries(r) as usize + 1);
     let previous_hosts = policy.is_some_and(|r| r.previous_hosts);
     // Hashes with the same pods in the same order are one.
     let mut orders: BTreeMap<Vec<usize>, f64> = BTreeMap::new();
@@ -39,7 +40,8 @@ pub(super) fn by_hash(
             }
         };
         sum.add(share, law);
-        for (pod, attempts) in pods.iter().zip(&law.attempts) {
+        let of_attempts = pods.iter().chain(std::iter::repeat(pods.last().unwrap_or(&0)));
+        for (pod, attempts) in of_attempts.zip(&law.attempts) {
             if let Some(of_pod) = by_pod.get_mut(*pod) {
                 *of_pod += share * attempts.iter().sum::<f64>();
             }
@@ -48,13 +50,19 @@ pub(super) fn by_hash(
     Some((sum, by_pod))
 }
 
-/// The pods of the first attempt, the second ..., for one hash.
+/// The pods of the first attempt, the second ..., for one hash; all further attempts are at the last one.
 fn order(hashing: &Consistent, hash: u64, most: usize, previous_hosts: bool) -> Vec<usize> {
     let mut pods: Vec<usize> = Vec::with_capacity(most.min(64));
     for _ in 0..most {
         let again = if previous_hosts && !pods.is_empty() { AGAIN } else { 0 };
-        let fresh = (0..=again).map(|attempt| hashing.pick(hash, attempt)).find(|pod| !pods.contains(pod));
-        pods.push(fresh.unwrap_or_else(|| hashing.pick(hash, again)));
+        match (0..=again).map(|attempt| hashing.pick(hash, attempt)).find(|pod| !pods.contains(pod)) {
+            Some(fresh) => pods.push(fresh),
+            // The picks are always the same ones, so this stays so.
+            None => {
+                pods.push(hashing.pick(hash, again));
+                break;
+            }
+        }
     }
     pods
 }

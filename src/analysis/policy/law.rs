@@ -121,19 +121,22 @@ struct State {
 
 /// More states than this are not summed over.
 const STATES_MAX: usize = 20_000;
+/// Nor than so many milliseconds in all of them.
+const SIZE_MAX: usize = 5_000_000;
 
 /// The law of a cluster with these pods; None where there are too many kinds of pods to sum over.
 pub(super) fn law(classes: &[Class], picks: Picks<'_>, limits: Limits<'_>) -> Option<Law> {
-    let most = limits.retries.map_or(0, |r| r.num_retries);
+    let most = limits.retries.map_or(0, back_off::retries);
     let caps: Vec<u32> = limits.retries.map(|r| back_off::caps(r).collect()).unwrap_or_default();
     let mut law = Law::default();
     let begin = State { tried: vec![0; classes.len()], stuck: None };
-    let mut states = BTreeMap::from([(begin, Elapsed::start(timeout_matters(classes, &caps, limits)))]);
+    let horizon = limits.timeout_ms.filter(|_| timeout_matters(classes, &caps, limits));
+    let mut states = BTreeMap::from([(begin, Elapsed::start(horizon))]);
     for attempt in 1..=most + 1 {
         if states.is_empty() {
             break;
         }
-        if states.len() > STATES_MAX {
+        if states.len() > STATES_MAX || states.values().map(Elapsed::size).sum::<usize>() > SIZE_MAX {
             return None;
         }
         let mut next: BTreeMap<State, Elapsed> = BTreeMap::new();
@@ -224,7 +227,7 @@ fn cut_by_hanging(law: &mut Law, times: &mut Elapsed, ending: Ending, attempt: u
 /// What comes at the timeout or later ends there: 504 `UT` without `URX`, even in the last attempt (PA-21).
 fn cut(law: &mut Law, times: &mut Elapsed, made: u32, awaited: u32, limits: Limits<'_>) {
     let Some(timeout) = limits.timeout_ms else { return };
-    let late = times.cut(timeout);
+    let late = times.cut();
     timed_out(law, late, made, awaited, timeout);
 }
 

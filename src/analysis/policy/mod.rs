@@ -24,13 +24,18 @@ mod rules;
 mod traffic;
 mod warnings;
 
-pub(crate) use assumptions::{Assumptions, UnknownTarget};
+pub(crate) use assumptions::Assumptions;
+#[cfg(feature = "cli")]
+pub(crate) use assumptions::UnknownTarget;
 #[cfg(all(feature = "verify", unix))]
 pub(crate) use attempt::{Ending, What};
 pub(crate) use consequences::{ClusterLoad, Consequences, Method, short_name};
-pub(crate) use route::of_route;
 pub(crate) use rules::{Load, Rule, of_streams};
-pub(crate) use traffic::{Arrivals, Traffic};
+#[cfg(any(feature = "cli", test))]
+pub(crate) use {
+    route::of_route,
+    traffic::{Arrivals, Traffic},
+};
 
 #[cfg(test)]
 mod tests;

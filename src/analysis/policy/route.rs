@@ -237,7 +237,7 @@ impl<'t> Plan<'t> {
     /// Ends with their shares, split into requests that a fault delayed and others.
     pub(super) fn outcomes(&self, ends: &BTreeMap<(End, Option<usize>), f64>) -> Vec<Outcome> {
         let delayed = self.delay.map_or(0.0, |(share, _)| share);
-        let most = self.forward.retry.as_ref().map_or(1, |r| r.num_retries + 1);
+        let most = self.forward.retry.as_ref().map_or(1, |r| back_off::retries(r) + 1);
         let mut out: Vec<Outcome> = Vec::new();
         for ((end, goal), share) in ends {
             let cluster = goal.and_then(|i| self.destinations.get(i)).map(|d| d.name.clone());

@@ -139,6 +139,7 @@ impl Rule {
         format!("{}{port} {rule}", words::short_host(host))
     }
 
+    #[cfg(feature = "cli")]
     /// The greatest load of a destination: attempts for each request that it is drawn for.
     pub(crate) fn amplification(&self) -> f64 {
         let loads = self.consequences.attempts.by_cluster.iter().filter(|c| c.share > 0.0);

@@ -135,7 +135,7 @@ fn fits(goal: &Goal<'_>, pool: &Pool<'_>, plan: &Plan<'_>, policy: &RetryPolicy,
     let name = short_name(goal.name);
     let retried = failures(pool, plan).into_iter().filter(|e| e.what.is_retried(policy));
     let Some(each) = retried.map(|e| e.mean_ms()).filter(|ms| *ms > 0.0).reduce(f64::max) else { return };
-    let wanted = f64::from(policy.num_retries) + 1.0;
+    let wanted = f64::from(back_off::retries(policy)) + 1.0;
     let waits: f64 = back_off::caps(policy).map(|cap| f64::from(cap - 1)).sum();
     // How many may begin at most: the k-th begins after k - 1 others.
     let begin = (timeout / each).ceil().max(1.0);
@@ -150,7 +150,7 @@ fn fits(goal: &Goal<'_>, pool: &Pool<'_>, plan: &Plan<'_>, policy: &RetryPolicy,
         out.add(
             "PA-21",
             format!(
-                "back-off decides whether all {wanted} attempts of {name} fit into {timeout:.0} ms: take it as near"
+                "back-off decides whether all {wanted} attempts of {name} fit into {timeout:.0} ms: the numbers stand on an edge"
             ),
         );
     }
@@ -224,7 +224,7 @@ fn detection(goal: &Goal<'_>, pool: &Pool<'_>, plan: &Plan<'_>, arrivals: Option
             out.add(
                 "PA-66",
                 format!(
-                    "outlier detection may empty {name}: all its pods fail, {k} failures in a row come every {attempts:.0} \
+                    "outlier detection may empty {name}: all its pods fail, runs of {k} failures come every {attempts:.0} \
                      attempts of a pod, and all of them may be ejected"
                 ),
             );

@@ -101,7 +101,6 @@ impl RingHash {
     }
 
     /// Every entry that some hash leads to: its hash, and the share of hashes that come to it first, above 0.
-    #[cfg(feature = "cli")]
     pub(crate) fn arcs(&self) -> Vec<(u64, f64)> {
         // The first entry has also the hashes behind the last one.
         let Some(&(last, _)) = self.entries.last() else { return Vec::new() };

@@ -1,6 +1,5 @@
 //! Which endpoint of a cluster a hash leads to, and the shares of endpoints (envoy-matching 10.4 to 10.9).
 
-#[cfg(feature = "cli")]
 use crate::envoy::balance::hash::xx_hash;
 use crate::envoy::balance::{Maglev, RingHash, RoundRobin};
 use crate::envoy::table::{Cluster, Endpoint, LbPolicy};
@@ -56,7 +55,6 @@ impl Consistent {
 
     /// Hashes that stand for all, each with its share: of a ring one for each entry, which is exact for every attempt; of a Maglev
     /// table, whose attempts depend on the whole hash, a sample.
-    #[cfg(feature = "cli")]
     pub(crate) fn typical_hashes(&self) -> Vec<(u64, f64)> {
         const SAMPLE: u32 = 1 << 16;
         match self {

@@ -3,14 +3,19 @@
 use super::assumption::{Assumption, Failure, FailureKind, Target, pod};
 use super::decode::each;
 use super::fields::{Fields, Reader};
+#[cfg(feature = "cli")]
 use crate::manifest::diagnostic::Finding;
+#[cfg(feature = "cli")]
 use crate::manifest::source::FileId;
-use crate::manifest::yaml::{self, LineIndex, Node};
+use crate::manifest::yaml::Node;
+#[cfg(feature = "cli")]
+use crate::manifest::yaml::{self, LineIndex};
 
 const ENTRY: &[&str] =
     &["subset", "host", "pod", "errors", "latency_ms", "error_latency_ms", "connect", "down", "sticky"];
 const ERROR: &[&str] = &["status", "grpc", "reset", "percent", "latency_ms", "headers"];
 
+#[cfg(feature = "cli")]
 /// Reads a file of assumptions: a list, or an object with the list below `assume` or `suppose`.
 ///
 /// # Errors
@@ -169,7 +174,7 @@ fn whole(r: &mut Reader<'_>, node: &Node<'_>, path: &str, range: std::ops::Range
     found
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 mod tests {
     use super::*;
 

@@ -15,6 +15,7 @@ mod stream;
 
 pub(crate) use assumption::{Assumption, Failure, FailureKind, Target};
 pub(crate) use decode::decode;
+#[cfg(feature = "cli")]
 pub(crate) use decode_assumption::decode_assumptions;
 pub(crate) use decode_template::placeholders;
 #[cfg(feature = "cli")]

@@ -1,6 +1,6 @@
 //! The laws, each by its name.
 
-use super::super::back_off::tests::retries;
+use super::super::back_off::tests::policy;
 use super::*;
 use crate::traffic::scenario::FailureKind;
 
@@ -22,7 +22,7 @@ fn pods(pods: u32, n: u32, error: f64) -> Class {
 }
 
 fn of(classes: &[Class], picks: Picks<'_>, m: u32, timeout_ms: Option<f64>) -> Law {
-    let policy = retries(m, None);
+    let policy = policy(m, None);
     law(classes, picks, Limits { retries: Some(&policy).filter(|_| m > 0), timeout_ms }).expect("few states")
 }
 
@@ -174,4 +174,17 @@ fn a_failure_that_sticks_is_not_helped_by_retries() {
     let law = of(&[class], FRESH, 2, None);
     near(law.success(), 0.8, 1e-12);
     near(law.amplification(), 0.8 + 0.2 * 3.0, 1e-12);
+}
+
+/// What nobody writes is computed all the same, in bounded time and room.
+#[test]
+fn extremes_end() {
+    let endings = vec![fails(0.9, FailureKind::Status(503), 3_600_000.0), fails(0.1, FailureKind::Status(503), 1.0)];
+    let class = Class { pods: 3, share: 1.0 / 3.0, endings, sticky: false };
+    let policy = policy(u32::MAX, Some(4_000_000_000));
+    for timeout_ms in [Some(1.0), Some(1e12), None] {
+        let limits = Limits { retries: Some(&policy), timeout_ms };
+        let law = law(std::slice::from_ref(&class), FRESH, limits).expect("few states");
+        near(law.distribution.iter().sum(), 1.0, 1e-6);
+    }
 }

@@ -141,12 +141,6 @@ impl<'p> Model<'p> {
     }
 
     fn counted(mut self) -> Consequences {
-        for upstream in 0..self.upstreams.len() {
-            if let Some(interval) = self.interval(upstream) {
-                let phase = self.rng.random::<f64>() * interval;
-                self.queue.plan(phase, Event::Interval { upstream });
-            }
-        }
         match self.arrivals {
             Some(Arrivals::Rate(_)) => self.plan_arrival(),
             Some(Arrivals::Concurrency(clients)) => {
@@ -162,8 +156,14 @@ impl<'p> Model<'p> {
         self.tally.consequences(self.plan, method)
     }
 
-    fn interval(&self, upstream: usize) -> Option<f64> {
-        self.upstreams.get(upstream)?.outliers.as_ref().map(|o| o.detection.interval_ms)
+    /// Plans the end of the next interval of detection that can change something.
+    fn plan_interval(&mut self, upstream: usize) {
+        let Some(u) = self.upstreams.get_mut(upstream).filter(|u| !u.interval_planned) else { return };
+        let Some(outliers) = &u.outliers else { return };
+        if let Some(ms) = outliers.next_interval(self.now, u.phase_ms) {
+            u.interval_planned = true;
+            self.queue.plan(ms, Event::Interval { upstream });
+        }
     }
 
     fn happens(&mut self, event: Event) {
@@ -184,12 +184,11 @@ impl<'p> Model<'p> {
             }
             Event::Interval { upstream } => {
                 let now = self.now;
-                let outliers = self.upstreams.get_mut(upstream).and_then(|u| u.outliers.as_mut());
-                let deliveries = outliers.map(|o| o.interval(now)).unwrap_or_default();
+                let Some(u) = self.upstreams.get_mut(upstream) else { return };
+                u.interval_planned = false;
+                let deliveries = u.outliers.as_mut().map(|o| o.interval(now)).unwrap_or_default();
                 deliveries.into_iter().for_each(|delivery| self.deliver(upstream, delivery));
-                if let Some(interval) = self.interval(upstream) {
-                    self.queue.plan(now + interval, Event::Interval { upstream });
-                }
+                self.plan_interval(upstream);
             }
             Event::Notice { upstream } => {
                 let now = self.now;
@@ -474,6 +473,7 @@ impl<'p> Model<'p> {
         self.next_or_end(request, ending.what);
     }
 
+    /// What an attempt or an interval did to the health of pods.
     fn deliver(&mut self, upstream: usize, delivery: Delivery) {
         match delivery {
             Delivery::Nothing => {}
@@ -484,6 +484,7 @@ impl<'p> Model<'p> {
             }
             Delivery::At(ms) => self.queue.plan(ms, Event::Notice { upstream }),
         }
+        self.plan_interval(upstream);
     }
 
     /// After an attempt: another one, if it failed so and there is room, or the request's end.

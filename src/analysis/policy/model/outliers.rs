@@ -130,6 +130,21 @@ impl Outliers {
         deliveries
     }
 
+    /// When the next interval ends that changes anything; None: while nobody is out, and nobody was, none does. `phase`: when the
+    /// first one ended.
+    pub(super) fn next_interval(&self, now: f64, phase: f64) -> Option<f64> {
+        let recovers = self.pods.iter().any(|p| p.out.is_none() && p.count > 0);
+        let over = |p: &Watched| p.out.map(|since| since + self.detection.lasts_ms(p.count));
+        let after = if recovers { now } else { self.pods.iter().filter_map(over).reduce(f64::min)?.max(now) };
+        let interval = self.detection.interval_ms;
+        // The first end behind now, and not before an ejection is over.
+        let mut ended = ((after - phase) / interval).ceil().max(0.0);
+        if phase + ended * interval <= now {
+            ended += 1.0;
+        }
+        Some(phase + ended * interval)
+    }
+
     fn changed(&mut self, now: f64) -> Delivery {
         if self.waits {
             Delivery::Nothing
@@ -225,6 +240,18 @@ mod tests {
         // The second ejection lasts twice as long.
         assert!(o.interval(8000.0).is_empty());
         assert_eq!(o.interval(9020.0), [Delivery::Now]);
+    }
+
+    #[test]
+    fn intervals_matter_only_after_an_ejection() {
+        let mut o = outliers(1, 2, 100);
+        assert_eq!(o.next_interval(0.0, 300.0), None);
+        o.ended(0, FAILED, 500.0);
+        assert_eq!(o.next_interval(500.0, 300.0), Some(4300.0));
+        o.interval(4300.0);
+        assert_eq!(o.next_interval(4300.0, 300.0), Some(5300.0));
+        o.interval(5300.0);
+        assert_eq!(o.next_interval(5300.0, 300.0), None);
     }
 
     #[test]

@@ -23,6 +23,9 @@ pub(super) struct Upstream<'p> {
     /// Many requests share a connection: none is waited for.
     pub multiplexed: bool,
     pub outliers: Option<Outliers>,
+    /// When the first interval of its detection ended, and whether the end of another one is planned.
+    pub phase_ms: f64,
+    pub interval_planned: bool,
     /// Percent of healthy pods below which all are used (PA-65).
     panic_below: u32,
     /// Endpoints in all, ready or not.
@@ -78,6 +81,8 @@ impl<'p> Upstream<'p> {
             breakers: cluster.map(|c| c.circuit_breakers).unwrap_or_default(),
             multiplexed: pool.cluster.is_some_and(|c| c.http.protocol == UpstreamProtocol::Http2),
             outliers: detection.map(|d| Outliers::new(d, endpoints, count)),
+            phase_ms: detection.map_or(0.0, |d| d.interval_ms * rng.random::<f64>()),
+            interval_planned: false,
             panic_below: cluster.map_or(0, |c| c.healthy_panic_threshold),
             endpoints,
             usable: Vec::new(),
@@ -109,7 +114,7 @@ impl<'p> Upstream<'p> {
         let weights: Vec<u32> = endpoints.iter().map(|e| e.map_or(1, |e| e.weight)).collect();
         self.in_turn = RoundRobin::new(&weights);
         let listed: Option<Vec<&Endpoint>> = endpoints.into_iter().collect();
-        self.hashing = listed.and_then(|all| Consistent::new(self.lb, &all));
+        self.hashing = listed.and_then(|all| Consistent::new(smaller(self.lb), &all));
     }
 
     /// Whether all pods are ejected.
@@ -200,5 +205,17 @@ impl<'p> Upstream<'p> {
             }
             None => self.breakers.max_retries.is_some_and(|most| self.retries >= most),
         }
+    }
+}
+
+/// Rings and tables are made anew at each ejection: large ones are no more exact than what is counted on them.
+const ENTRIES_MAX: u64 = 65_537;
+
+fn smaller(lb: LbPolicy) -> LbPolicy {
+    let least = |size: Option<u64>| size.map(|size| size.min(ENTRIES_MAX));
+    match lb {
+        LbPolicy::RingHash { minimum_ring_size } => LbPolicy::RingHash { minimum_ring_size: least(minimum_ring_size) },
+        LbPolicy::Maglev { table_size } => LbPolicy::Maglev { table_size: least(table_size) },
+        other => other,
     }
 }

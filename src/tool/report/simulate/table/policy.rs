@@ -7,6 +7,8 @@ use crate::tool::report::columns::wrap;
 use crate::tool::report::grid::{counted, percent};
 use crate::tool::report::style::Style;
 
+/// Numbers of attempts that are listed.
+const TRIES_MAX: usize = 10;
 /// Rules whose blocks are shown where there are many.
 const RULES_MAX: usize = 20;
 
@@ -100,7 +102,9 @@ fn distribution(shares: &[f64]) -> String {
     if happens.len() < 2 && happens.iter().all(|(n, _)| *n == 1) {
         return String::new();
     }
-    happens.into_iter().map(|(n, share)| format!("{n}: {}", percent(*share))).collect::<Vec<_>>().join("   ")
+    let rest = if happens.len() > TRIES_MAX { "   ..." } else { "" };
+    let shown = happens.into_iter().take(TRIES_MAX).map(|(n, share)| format!("{n}: {}", percent(*share)));
+    format!("{}{rest}", shown.collect::<Vec<_>>().join("   "))
 }
 
 fn mirrors(found: &Consequences) -> String {
