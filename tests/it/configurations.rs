@@ -170,6 +170,8 @@ fn a_condition_that_is_not_evaluated_is_told() {
     let said =
         "`filter_state` is not evaluated, and taken not to hold; whether the route takes the request is not known";
     assert!(explained.out.contains(said), "{}", explained.out);
+    assert!(explained.out.contains("`new_thing` of the route is not evaluated (CF-5)"), "{}", explained.out);
+    assert!(explained.err.contains("parts of what runs are not evaluated (CF-5)"), "{}", explained.err);
 }
 
 #[test]
@@ -214,6 +216,8 @@ fn check_wants_manifests() {
     let ran = run(&[("routes.json", ROUTES)], &["check", "routes.json"]);
     assert_eq!(ran.code, 2);
     assert!(ran.out.contains("`routes.json` is what a proxy runs, and `check` looks at manifests"), "{}", ran.out);
+    let ran = run(&[("routes.json", ROUTES)], &["rollout", "routes.json"]);
+    assert_eq!(ran.code, 2, "{}", ran.out);
     let ran = run(&[("routes.json", ROUTES)], &["routes", "routes.json", "--proxy", "client"]);
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("no configuration of a proxy `client` is given"), "{}", ran.err);
