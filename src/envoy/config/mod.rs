@@ -31,6 +31,8 @@ pub(crate) struct Running {
     pub istio_version: String,
     /// The text that tells of the proxy.
     pub file: FileId,
+    /// It is no proxy of Istio's, whose bootstrap sets flags that differ from Envoy's own.
+    pub alone: bool,
     /// Runtime flags that its bootstrap sets, by name.
     pub runtime: Vec<(String, serde_json::Value)>,
 }

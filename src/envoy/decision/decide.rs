@@ -374,6 +374,8 @@ fn hints(router: &Router, request: &RequestView<'_>, visit: &Visit<'_>, decision
     }
     if let (Found::Http { end: HttpEnd::Route { config, virtual_host, route }, .. }, Some(seen)) = (found, &visit.seen)
     {
+        let unread = router.route(config, virtual_host, route).map(|r| r.not_evaluated.as_slice()).unwrap_or_default();
+        hints.extend(unread.iter().map(|what| format!("`{what}` of the route is not evaluated (CF-5)")));
         let also = router.also_matching(seen, config, virtual_host, route, 4);
         let shown: Vec<String> = also.iter().take(3).map(ToString::to_string).collect();
         if let Some(first) = shown.first() {

@@ -241,10 +241,29 @@ fn tell(workspace: &Workspace, args: &CommonArgs) {
             names.join(", ")
         ));
     }
+    let parts: usize = workspace.mesh.running.iter().map(|t| t.notes.iter().filter(|n| n.rule == "CF-5").count()).sum();
+    if parts > 0 {
+        let are = if parts == 1 { "one part of what runs is" } else { "parts of what runs are" };
+        let count = if parts == 1 { String::new() } else { format!("{parts} ") };
+        output::message(&format!("note: {count}{are} not evaluated (CF-5): `towtank routes` names them"));
+    }
     if args.verbose {
         output::message(&format!("note: {} documents read", workspace.documents));
     }
     tell_overlaid(workspace.overlaid, args);
+}
+
+/// For commands that need manifests.
+///
+/// # Errors
+/// What was given is what a proxy runs.
+pub(super) fn wants_manifests(workspace: &Workspace, command: &str, why: &str) -> anyhow::Result<()> {
+    if workspace.of_running {
+        anyhow::bail!(
+            "`{command}` {why}, and what was given is what a proxy runs: `towtank diff CONFIGURATION MANIFESTS` holds manifests against it"
+        );
+    }
+    Ok(())
 }
 
 /// One line about what is laid over the manifests: where it was to change something and finds nothing below, that shows a wrong name.

@@ -85,12 +85,7 @@ pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
             exit = Exit::Unusable;
             continue;
         };
-        if workspace.of_running {
-            anyhow::bail!(
-                "`verify` holds what manifests are translated to against an Envoy; what a proxy runs is Envoy's already: \
-                 `towtank diff CONFIGURATION MANIFESTS` holds manifests against it"
-            );
-        }
+        input::wants_manifests(&workspace, "verify", "holds what manifests are translated to against an Envoy")?;
         tell_other_envoy(&program, &workspace, args);
         input::tell_premises(&workspace.istio, &workspace.assumed, false, &args.common)?;
         let (jobs, problems) = match &file_requests {

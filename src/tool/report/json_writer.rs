@@ -18,6 +18,7 @@ pub(crate) struct JsonWriter {
 
 impl JsonWriter {
     /// One whose keys lose their underscores, as in the JSON form of protocol buffers; those with dots are names and stay.
+    #[cfg(feature = "cli")]
     pub(crate) fn with_camel_case() -> JsonWriter {
         JsonWriter { camel: true, ..JsonWriter::default() }
     }

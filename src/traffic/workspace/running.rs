@@ -63,6 +63,11 @@ const FLAGS: [(&str, &str); 6] = [
 /// The switches that the bootstraps of the given proxies set, by name.
 pub(super) fn switches(running: &[Running]) -> Map<String, Value> {
     let mut out = Map::new();
+    if running.iter().any(|r| r.alone) {
+        // Envoy's own defaults, where Istio's bootstrap has others.
+        out.insert("rejectPathWithFragment".to_owned(), true.into());
+        out.insert("regexMaxProgramSize".to_owned(), 100.into());
+    }
     for (name, value) in running.iter().flat_map(|r| &r.runtime) {
         let Some((_, switch)) = FLAGS.iter().find(|(flag, _)| flag == name) else { continue };
         // Files of a runtime hold text.

@@ -11,6 +11,7 @@ mod policies;
 mod routes;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use smol_str::SmolStr;
@@ -50,7 +51,7 @@ impl Work {
 
 /// The proxy that the parts tell of.
 pub(super) fn running(mut parts: Parts, namespace: &str) -> Running {
-    let proxy = node::proxy(&parts, namespace);
+    let mut proxy = node::proxy(&parts, namespace);
     let of_istio = parts.node.as_ref().is_some_and(|node| node::is_istio(&node.id));
     let mut work = Work { notes: Vec::new(), of_istio, kind: proxy.kind };
     for kind in std::mem::take(&mut parts.unknown) {
@@ -94,6 +95,13 @@ pub(super) fn running(mut parts: Parts, namespace: &str) -> Running {
     });
     let listeners::Listeners { mut listeners, outbound, .. } = found;
     listeners.sort_by_key(|l| (l.address, l.port));
+    if !of_istio && proxy.kind == ProxyKind::Gateway && proxy.ips.is_empty() {
+        // Clients reach an edge where it listens.
+        let mut own: Vec<IpAddr> = listeners.iter().map(|l| l.address).filter(|a| !a.is_unspecified()).collect();
+        own.dedup();
+        proxy.ips = own;
+    }
+    let alone = !of_istio && has_listeners && !configs.keys().any(|name| listeners::is_of_istio(name));
     let route_configs: Vec<RouteConfiguration> = configs.into_values().collect();
     let told = names::told(beside);
     let names = names::names(&listeners, &route_configs, &proxy);
@@ -114,5 +122,5 @@ pub(super) fn running(mut parts: Parts, namespace: &str) -> Running {
         notes: work.notes,
         extent,
     };
-    Running { table, istio_version, file, runtime }
+    Running { table, istio_version, file, alone, runtime }
 }

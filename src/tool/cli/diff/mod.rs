@@ -159,7 +159,8 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
         let (before, now) = (input::options(&viewless), input::options(&pair.common[1]));
         let (mut older, mut newer) = parallel::join(|| open(0, &before), || open(1, &now));
         // What a proxy runs is held against what its own Istio makes of the manifests, for that very proxy.
-        if let Some((older, _)) = older.as_ref().ok().filter(|(older, _)| older.of_running) {
+        let runs_too = newer.as_ref().is_ok_and(|(newer, _)| newer.of_running);
+        if let Some((older, _)) = older.as_ref().ok().filter(|(older, _)| older.of_running && !runs_too) {
             let mut beside = input::options(&pair.common[1]);
             beside.istio.as_beside = older.istio.told();
             beside.proxies.clear();

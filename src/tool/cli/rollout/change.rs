@@ -76,6 +76,9 @@ fn one(args: &RolloutArgs, [mut older, mut newer]: [Opened; 2], title: String) -
             "the two sides are read by different releases of Istio: a rollout is of one\n  = help: `towtank diff --istio OLD..NEW` tells what an upgrade changes; give `--istio` for both sides"
         );
     }
+    for side in [&older, &newer] {
+        input::wants_manifests(&side.workspace, "rollout", "is about a change of manifests")?;
+    }
     settle_addresses(&mut [&mut older.manifests, &mut newer.manifests]);
     let stations = [&older, &newer].map(|s| Station { manifests: &s.manifests, files: &s.files });
     let workspace = &newer.workspace;

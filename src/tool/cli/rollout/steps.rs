@@ -56,9 +56,7 @@ pub(super) fn run(args: &RolloutArgs) -> anyhow::Result<Exit> {
             exit = Exit::Unusable;
             continue;
         };
-        if workspace.of_running {
-            anyhow::bail!("what a proxy runs has no objects whose steps could be rehearsed; give the manifests");
-        }
+        input::wants_manifests(&workspace, "rollout", "is about steps between manifests")?;
         let Some(rollouts) = described(args, &texts, &workspace, &manifests)? else {
             exit = Exit::Unusable;
             continue;

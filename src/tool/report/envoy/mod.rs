@@ -75,6 +75,7 @@ fn beside(o: &mut Object<'_>, table: &RouteTable) {
 }
 
 /// The route configurations as `istioctl proxy-config routes -o json` prints them.
+#[cfg(feature = "cli")]
 pub(crate) fn to_istioctl(table: &RouteTable, sources: &SourceMap) -> Vec<u8> {
     let mut json = JsonWriter::with_camel_case();
     json.objects(&table.route_configs, |o, r| route::route_configuration(o, r, sources));
@@ -82,6 +83,7 @@ pub(crate) fn to_istioctl(table: &RouteTable, sources: &SourceMap) -> Vec<u8> {
 }
 
 /// Compact JSON over several lines, four blanks a level.
+#[cfg(feature = "cli")]
 fn indented(json: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(json.len() * 2);
     let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
@@ -147,7 +149,7 @@ pub(super) fn source(o: &mut Object<'_>, key: &str, source: &RouteSource, source
     });
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 mod tests {
     use super::indented;
 

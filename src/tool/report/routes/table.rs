@@ -6,8 +6,8 @@ use crate::envoy::cluster_state::ClusterState;
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::router::is_for_strangers;
 use crate::envoy::table::{
-    ChainAction, Cluster, Listener, Note, Route, RouteAction, RouteConfiguration, RouteTable, TcpDestination,
-    VirtualHost,
+    ChainAction, Cluster, ClusterName, Listener, Note, Route, RouteAction, RouteConfiguration, RouteTable,
+    TcpDestination, VirtualHost,
 };
 use crate::envoy::words;
 use crate::istio::clients::Audience;
@@ -241,7 +241,7 @@ fn row(route: &Route, table: &RouteTable, sources: &SourceMap, view: &View) -> R
                     0 => Style::Bad,
                     _ => Style::Warning,
                 };
-                let fixed = t.cluster.parts().is_none() && good;
+                let fixed = t.cluster.parts().is_none() && !matches!(t.cluster, ClusterName::Other(_)) && good;
                 let suffix = if fixed { String::new() } else { format!(", {}", words::state(&state)) };
                 does.push(paint(&format!("{share}{}{suffix}", words::cluster(t.cluster)), style, view.color));
                 policies.extend(table.cluster(t.cluster).and_then(|c| policy_line(c, sources)));
