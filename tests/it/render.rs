@@ -238,7 +238,8 @@ fn a_scenario_has_nothing_rendered_outside_of_its_repository() {
     let scenario = |manifests: &str| {
         let folder = repo.0.path().join("repo/scenario");
         std::fs::create_dir_all(&folder).expect("a folder");
-        std::fs::write(folder.join("scenario.yaml"), format!("manifests: [{manifests}]\n")).expect("a scenario");
+        let text = format!("apiVersion: towtank/v1\nkind: Scenario\nmanifests: [{manifests}]\n");
+        std::fs::write(folder.join("scenario.yaml"), text).expect("a scenario");
     };
     scenario("../charts/shop");
     repo.towtank(&["routes", "scenario", "--render", "auto"]).says(&["rendered by `helm template"]);
