@@ -227,3 +227,28 @@ fn a_tally_runs_nothing_by_itself() {
     assert_eq!(repo.calls(), "");
     assert_eq!(repo.towtank(&["merge", "tally.json", "--render", "auto"]).ends_with(0).out, whole.out);
 }
+
+#[test]
+fn a_scenario_has_nothing_rendered_outside_of_its_repository() {
+    let repo = Repository::new();
+    repo.renders("helm");
+    let outside = repo.0.path().join("outside");
+    std::fs::create_dir_all(outside.join("templates")).expect("a folder");
+    std::fs::write(outside.join("Chart.yaml"), "name: outside\n").expect("a chart");
+    let scenario = |manifests: &str| {
+        let folder = repo.0.path().join("repo/scenario");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let text = format!("apiVersion: towtank/v1\nkind: Scenario\nmanifests: [{manifests}]\n");
+        std::fs::write(folder.join("scenario.yaml"), text).expect("a scenario");
+    };
+    scenario("../charts/shop");
+    repo.towtank(&["routes", "scenario", "--render", "auto"]).says(&["rendered by `helm template"]);
+    assert_ne!(repo.calls(), "");
+    scenario("../../outside");
+    repo.towtank(&["routes", "scenario", "--render", "auto"]).ends_with(2).says(&["--allow-outside"]);
+    assert_eq!(repo.calls(), "");
+    // What is laid over may be rendered, too.
+    repo.towtank(&["routes", "plain+charts/shop", "--render", "auto"])
+        .ends_with(0)
+        .says(&["rendered by `helm template"]);
+}

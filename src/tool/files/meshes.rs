@@ -203,6 +203,13 @@ impl Places<'_> {
         let (mut out, mut folders) = (Added::default(), Vec::new());
         let mut plain: Vec<Place> = Vec::new();
         for place in places {
+            // What may not be read is told below, and no tool reads it instead.
+            if let (Some(bounds), Place::Disk(path)) = (bounds, place)
+                && !path.canonicalize().is_ok_and(|path| path.starts_with(bounds))
+            {
+                plain.push(place.clone());
+                continue;
+            }
             let rendered = renderer.add(place, self.exclude, sources);
             let exclude = self.exclude.and(rendered.folders.clone());
             // What is left of a folder may be nothing.
@@ -257,7 +264,7 @@ impl Places<'_> {
         for overlay in overlays {
             let layer = inputs.layers.values().max().map_or(1, |last| last + 1);
             let before = inputs.manifests.len();
-            if overlay.is_folder() {
+            if overlay.is_folder() && !self.session.renderer.renders(overlay) {
                 let files = texts::chosen_files(overlay, self.exclude, &mut inputs.findings, &mut inputs.left_out);
                 let manifests: Vec<Place> = files.into_iter().filter(is_manifest).collect();
                 self.add_manifests(&manifests, inputs);

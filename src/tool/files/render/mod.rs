@@ -63,6 +63,11 @@ impl Renderer {
         }
     }
 
+    /// Whether a folder is rendered as a whole.
+    pub(super) fn renders(&self, folder: &Place) -> bool {
+        self.render.auto && roots::of_folder(folder).is_some()
+    }
+
     /// Renders what is to be rendered at a place or below it, and adds the texts to the sources.
     pub(super) fn add(&self, place: &Place, exclude: &Exclude, sources: &mut SourceMap) -> Rendered {
         let mut out = Rendered::default();
