@@ -99,6 +99,15 @@ fn rollouts_and_canaries_of_their_own_projects_run() {
             continue;
         }
         let path = file.path().display().to_string();
+        // Istio refuses the VirtualServices that it names: their TLS routes have SNI hosts that are none of the hosts (M123).
+        if path.contains("getting-started") {
+            let refused = towtank_in(Path::new("."), &["rollout", &path], b"").ends_with(2).err;
+            assert!(
+                refused.contains("VirtualService default/rollouts-demo-vsvc1 is not among the manifests"),
+                "{refused}"
+            );
+            continue;
+        }
         let page = towtank_in(Path::new("."), &["rollout", &path, "--width", "100", "--invalid", "skip"], b"");
         let page = page.ends_with(0).out;
         assert!(page.contains("TAKING EACH STEP"), "{path}: {page}");
