@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ::csv::ByteRecord;
 
+use super::buffers::Lent;
 use super::csv::Columns;
 use super::logged::Logged;
 use super::wrapping::{Mark, is_of_own_message, mark, unwrap};
@@ -39,7 +40,7 @@ pub(crate) struct Batch {
 #[derive(Debug, Clone)]
 pub(super) enum Content {
     /// Whole lines; `follows_own`: the line before them belongs to a message of the proxy's.
-    Lines { bytes: Vec<u8>, follows_own: bool },
+    Lines { bytes: Lent, follows_own: bool },
     /// Rows of CSV with the lines that they begin at.
     Rows(Vec<(u64, ByteRecord)>),
     /// Entries of a HAR.

@@ -5,6 +5,7 @@ use std::io::{self, Cursor, Read, Seek};
 use std::sync::Arc;
 
 use super::batch::{Content, Numbered, Reading};
+use super::buffers::Pool;
 use super::compression::{self, Compression};
 use super::csv_rows::Rows;
 use super::wrapping::ends_in_own_message;
@@ -117,7 +118,15 @@ impl Log {
                 let (rows, columns) = csv::open(name, &first, Cursor::new(start).chain(input), &settings)?;
                 (format, Some(columns), Source::Rows(Box::new(rows), compression))
             } else {
-                let lines = LineSource { input, compression, buffer: start, start: 0, at_end, follows_own: false };
+                let lines = LineSource {
+                    input,
+                    compression,
+                    buffer: start,
+                    start: 0,
+                    at_end,
+                    follows_own: false,
+                    pool: Pool::default(),
+                };
                 (format, columns, Source::Lines(lines))
             }
         };
@@ -220,6 +229,7 @@ struct LineSource {
     start: usize,
     at_end: bool,
     follows_own: bool,
+    pool: Pool,
 }
 
 impl LineSource {
@@ -242,10 +252,14 @@ impl LineSource {
     fn take(&mut self, length: usize) -> (u64, u64, Content) {
         let end = self.start + length;
         let bytes = if self.start == 0 {
-            let rest = self.buffer.split_off(end);
-            std::mem::replace(&mut self.buffer, rest)
+            let mut rest = self.pool.take();
+            rest.extend_from_slice(self.buffer.get(end..).unwrap_or_default());
+            let mut bytes = std::mem::replace(&mut self.buffer, rest);
+            bytes.truncate(end);
+            bytes
         } else {
-            let bytes = self.buffer.get(self.start..end).unwrap_or_default().to_vec();
+            let mut bytes = self.pool.take();
+            bytes.extend_from_slice(self.buffer.get(self.start..end).unwrap_or_default());
             self.start = end;
             bytes
         };
@@ -253,7 +267,7 @@ impl LineSource {
         self.follows_own = ends_in_own_message(&bytes, follows_own);
         let ends = memchr::memchr_iter(b'\n', &bytes).count() as u64;
         let lines = ends + u64::from(!bytes.ends_with(b"\n"));
-        (lines, lines, Content::Lines { bytes, follows_own })
+        (lines, lines, Content::Lines { bytes: self.pool.lend(bytes), follows_own })
     }
 
     fn fill(&mut self, size: usize) -> Result<(), (u64, String)> {

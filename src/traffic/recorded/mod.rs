@@ -15,6 +15,7 @@
 
 mod access_log_json;
 mod batch;
+mod buffers;
 mod compression;
 mod csv;
 mod csv_rows;
