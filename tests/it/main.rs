@@ -20,6 +20,7 @@ mod log;
 mod merge;
 mod not_understood;
 mod overlays;
+mod pages;
 mod picture;
 mod policy;
 mod properties;
