@@ -40,6 +40,7 @@ mod support;
 mod test_command;
 mod tidy;
 mod traffic;
+mod ui;
 mod viewpoints;
 mod what_if;
 mod wording;

@@ -266,6 +266,39 @@ fn of_all<'w>(request: &'w Request, routers: &[Arc<Router>], points: &PointsOfVi
     groups.into_iter().map(|(classes, case)| Case { audience: points.audience(&classes), ..case }).collect()
 }
 
+/// A decision as `-o json` has it, with the conditions of its steps.
+#[cfg(feature = "ui")]
+pub(super) struct Laddered {
+    pub json: String,
+    pub conditions: Vec<Vec<Tried>>,
+}
+
+/// What becomes of one request, once for all clients of which the same is told.
+///
+/// # Errors
+/// It names a proxy that there isn't.
+#[cfg(feature = "ui")]
+pub(super) fn decisions(
+    request: &Request,
+    workspace: &Workspace,
+    switches: &Switches,
+    args: &CommonArgs,
+) -> Result<Vec<Laddered>, String> {
+    let requests = std::slice::from_ref(request);
+    let (cases, problems) = cases(requests, workspace, switches, args);
+    if let Some(problem) = problems.into_iter().next() {
+        return Err(problem);
+    }
+    let one = |case: &Case<'_>| {
+        let proxy = &case.router.table().proxy;
+        Laddered {
+            json: report::explain::line(&case.decision, case.request, proxy, &case.audience, &workspace.sources),
+            conditions: case.router.conditions_tried(&RequestView::from(case.request)),
+        }
+    };
+    Ok(cases.iter().map(one).collect())
+}
+
 /// The decisions of one mesh as a part of a page.
 fn section(workspace: &Workspace, cases: &[Case<'_>], id: usize) -> report::explain::Section {
     let told =

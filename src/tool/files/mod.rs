@@ -11,6 +11,8 @@ mod meshes;
 mod pairs;
 mod place;
 mod render;
+#[cfg(feature = "ui")]
+mod stamp;
 #[cfg(feature = "cli")]
 mod test_files;
 mod texts;
@@ -23,6 +25,8 @@ pub(crate) use exclude::Exclude;
 pub(crate) use logs::{logs, open_log};
 pub(crate) use meshes::Places;
 pub(crate) use place::Place;
+#[cfg(feature = "ui")]
+pub(crate) use stamp::Stamp;
 #[cfg(feature = "cli")]
 pub(crate) use render::Render;
 #[cfg(feature = "cli")]
