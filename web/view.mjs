@@ -94,8 +94,10 @@ export function headline(state) {
   const { error, warning } = state.check.summary;
   const lost = state.simulate.streams.filter((s) => s.blackholed.expected_share > 0).length;
   const counted = (/** @type {number} */ n, /** @type {string} */ what) => `${n} ${what}${n === 1 ? "" : "s"}`;
+  const unmatched = state.simulate.streams.filter((s) => s.unmatched.expected_share > 0).length;
   const parts = [
     lost > 0 && `${counted(lost, "stream")} of ${state.simulate.streams.length} ${lost === 1 ? "loses" : "lose"} requests`,
+    unmatched > 0 && `${counted(unmatched, "stream")} of ${state.simulate.streams.length} ${unmatched === 1 ? "has" : "have"} unmatched requests`,
     error > 0 && counted(error, "error"),
     warning > 0 && counted(warning, "warning"),
   ].filter(Boolean);

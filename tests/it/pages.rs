@@ -18,7 +18,7 @@ use crate::support::texts::root;
 const SIZE_MAX: usize = 500_000;
 
 /// A page of each kind, by name.
-const PAGES: [(&str, &[&str]); 14] = [
+const PAGES: [(&str, &[&str]); 15] = [
     ("simulate", &["simulate", "scenarios/bookshop"]),
     ("simulate-lost", &["simulate", "scenarios/subset-without-pods"]),
     ("simulate-exact", &["simulate", "scenarios/blackhole-undefined-subset", "--exact"]),
@@ -28,6 +28,7 @@ const PAGES: [(&str, &[&str]); 14] = [
         "simulate-against",
         &["simulate", "scenarios/staged-rollout/4-0-100", "--against", "scenarios/staged-rollout/3-50-50"],
     ),
+    ("simulate-suppose", &["simulate", "scenarios/canary-90-10", "--suppose", "v2:errors=5%"]),
     ("diff", &["diff", "scenarios/staged-rollout/3-50-50", "scenarios/blackhole-undefined-subset"]),
     ("diff-same", &["diff", "scenarios/canary-90-10", "--istio", "1.30..1.31"]),
     ("explain", &["explain", "scenarios/match-priority", "-r", "GET http://reviews/items/42", "-H", "x-user: jason"]),

@@ -193,6 +193,7 @@ fn name_and_wish(written: &Written<'_>) -> (String, String) {
         Written::Claim(claim) => {
             (format!("claim {}", claim.path.join(".")), inverted(claim.invert, &value_text(&claim.test)))
         }
+        Written::NotEvaluated(name) => ((*name).to_owned(), "not evaluated".to_owned()),
     }
 }
 
@@ -205,6 +206,7 @@ fn own(written: &Written<'_>, condition: &Condition, request: &Seen<'_>) -> Stri
             value.map_or(Cow::Borrowed("absent"), |v| format!("{v:?}").into()).into_owned()
         }
         (Written::Claim(_), _) => "the request has no verified token".into(),
+        (Written::NotEvaluated(_), _) => "taken not to hold".into(),
         (Written::Header(_), _) => String::new(),
     }
 }
@@ -219,6 +221,9 @@ fn all_conditions(matcher: &RouteMatch) -> String {
 
 fn failure(matcher: &RouteMatch, index: usize, condition: Option<&Condition>, request: &Seen<'_>) -> String {
     match (written(matcher, index), condition) {
+        (Some(Written::NotEvaluated(name)), _) => {
+            format!("`{name}` is not evaluated, and taken not to hold; whether the route takes the request is not known")
+        }
         (Some(written), Some(condition)) => {
             let (name, wish) = name_and_wish(&written);
             format!("{name}: {wish}; {}", own(&written, condition, request))

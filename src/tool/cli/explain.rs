@@ -301,21 +301,20 @@ pub(super) fn decisions(
 
 /// The decisions of one mesh as a part of a page.
 fn section(workspace: &Workspace, cases: &[Case<'_>], id: usize) -> report::explain::Section {
-    let told =
-        |case: &'_ Case<'_>| -> Vec<Vec<Tried>> { case.router.conditions_tried(&RequestView::from(case.request)) };
-    let told: Vec<report::explain::Told<'_>> = cases
+    let shown: Vec<report::explain::Told<'_>> = cases
         .iter()
+        .take(report::explain::CASES_MAX)
         .map(|case| report::explain::Told {
             decision: &case.decision,
             request: case.request,
             table: case.router.table(),
             seen_by: case.audience.subject(),
-            conditions: told(case),
+            conditions: case.router.conditions_tried(&RequestView::from(case.request)),
         })
         .collect();
     let premises = input::premise_lines(&workspace.istio, &workspace.assumed);
     let limits = input::limit_lines(&limits::limits(&workspace.not_modelled));
-    report::explain::Section::new((&workspace.name, id), &told, &workspace.sources, premises, limits)
+    report::explain::Section::new((&workspace.name, id), (&shown, cases.len()), &workspace.sources, premises, limits)
 }
 
 fn write(args: &ExplainArgs, workspace: &Workspace, cases: &[Case<'_>]) -> anyhow::Result<()> {

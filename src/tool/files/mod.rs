@@ -25,10 +25,10 @@ pub(crate) use exclude::Exclude;
 pub(crate) use logs::{logs, open_log};
 pub(crate) use meshes::Places;
 pub(crate) use place::Place;
-#[cfg(feature = "ui")]
-pub(crate) use stamp::Stamp;
 #[cfg(feature = "cli")]
 pub(crate) use render::Render;
+#[cfg(feature = "ui")]
+pub(crate) use stamp::Stamp;
 #[cfg(feature = "cli")]
 pub(crate) use test_files::{add_below, add_named};
 pub(crate) use texts::read_any;

@@ -153,9 +153,9 @@ impl Shared {
         }
         let text = state.to_json();
         drop(state);
-        for waiting in lock(&self.waiting).drain(..) {
-            respond(waiting.request, 200, JSON, &text);
-        }
+        // Taken out first: a slow reader keeps nobody else from asking.
+        let all = std::mem::take(&mut *lock(&self.waiting));
+        all.into_iter().for_each(|waiting| respond(waiting.request, 200, JSON, &text));
     }
 
     /// Answers at once where there is something else than what is known, else once there is.
@@ -173,12 +173,10 @@ impl Shared {
     /// Lets go of those that have waited for long: whatever stands between may take the connection for dead.
     fn let_go(&self) {
         let mut waiting = lock(&self.waiting);
-        let (gone, rest) = waiting.drain(..).partition(|w: &Waiting| w.since.elapsed() > PATIENCE);
+        let (gone, rest): (Vec<Waiting>, Vec<Waiting>) = waiting.drain(..).partition(|w| w.since.elapsed() > PATIENCE);
         *waiting = rest;
         drop(waiting);
-        for w in Vec::from_iter::<Vec<Waiting>>(gone) {
-            respond(w.request, 204, JSON, "");
-        }
+        gone.into_iter().for_each(|w| respond(w.request, 204, JSON, ""));
     }
 }
 

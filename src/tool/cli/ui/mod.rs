@@ -96,7 +96,10 @@ impl Engine for Page<'_> {
     fn stamp(&self) -> Stamp {
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let given = self.common.paths.iter().chain(&self.common.overlay).chain(&self.common.mesh_config);
-        Stamp::of(given.cloned().chain(self.args.against.clone()).chain(read.into_iter().map(PathBuf::from)))
+        let given = given.chain(&self.args.against).map(|path| path.to_string_lossy());
+        // Of a path that is laid over another, both are looked at.
+        let parts = given.flat_map(|path| path.split('+').map(PathBuf::from).collect::<Vec<_>>());
+        Stamp::of(parts.chain(read.into_iter().map(PathBuf::from)))
     }
 
     fn open(&self) -> Result<String, String> {

@@ -6,7 +6,7 @@ mod json;
 mod table;
 
 #[cfg(feature = "cli")]
-pub(crate) use html::{Section, Told, to_html};
+pub(crate) use html::{CASES_MAX, Section, Told, to_html};
 pub(crate) use json::line;
 #[cfg(feature = "cli")]
 pub(crate) use json::{to_json, to_jsonl};

@@ -12,8 +12,8 @@ use crate::manifest::source::SourceMap;
 use crate::tool::report::grid::{counted, thousands};
 use crate::tool::report::html::{self, Excerpt, Excerpts, Frame, Tone};
 
-/// Decisions that an ordinary page tells.
-const CASES_MAX: usize = 50;
+/// Decisions that a page tells.
+pub(crate) const CASES_MAX: usize = 50;
 /// Rungs that failed, nearest to the one that took the request; and those that weren't asked.
 const STEPS_MAX: usize = 40;
 const REST_MAX: usize = 20;
@@ -100,18 +100,22 @@ pub(crate) fn to_html(sections: &[Section]) -> String {
 }
 
 impl Section {
-    /// `premises` is what the answers rest on, `limits` what they leave out.
+    /// `shown` are the first of `count` decisions, up to [`CASES_MAX`]; `premises` is what the answers rest on, `limits` what they
+    /// leave out.
     pub(crate) fn new(
         (name, id): (&str, usize),
-        all: &[Told<'_>],
+        (shown, count): (&[Told<'_>], usize),
         sources: &SourceMap,
         premises: Vec<String>,
         limits: Vec<String>,
     ) -> Section {
         let mut excerpts = Excerpts::new(sources);
-        let shown = all.iter().enumerate().take(CASES_MAX);
-        let cases = shown.map(|(i, told)| CaseView::new(told, format!("s{id}r{i}"), sources, &mut excerpts)).collect();
-        let rest = all.len().saturating_sub(CASES_MAX);
+        let rest = count.saturating_sub(shown.len());
+        let cases = shown
+            .iter()
+            .enumerate()
+            .map(|(i, told)| CaseView::new(told, format!("s{id}r{i}"), sources, &mut excerpts))
+            .collect();
         Section {
             name: name.to_owned(),
             notes: premises,

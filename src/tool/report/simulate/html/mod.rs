@@ -7,6 +7,7 @@ use askama::Template;
 
 use self::stream::StreamView;
 use super::Results;
+use super::table::policy::{self, RuleSaid};
 use super::table::what_if::{host_line, policy_line, table_line};
 use super::table::{log, what_if};
 use super::words::{self as said, GROUPS};
@@ -41,6 +42,8 @@ struct MeshView<'r> {
     shortly: Vec<[String; 3]>,
     plain: Vec<[String; 3]>,
     tables: Vec<TableView>,
+    /// What follows from assumptions about pods; None: nobody asked.
+    supposed: Option<Vec<RuleSaid>>,
     /// Routes that no request took, by virtual host.
     missed: Vec<(String, Vec<String>)>,
     left_out: Vec<String>,
@@ -113,6 +116,14 @@ fn title(results: &Results<'_>) -> String {
 }
 
 impl<'r> MeshView<'r> {
+    fn supposed_title(&self) -> String {
+        html::capital(policy::TITLE)
+    }
+
+    fn nobody_concerned(&self) -> &'static str {
+        policy::NOBODY
+    }
+
     fn new(results: &'r Results<'_>, id: &str, top: Option<usize>) -> MeshView<'r> {
         let mut excerpts = Excerpts::new(results.sources);
         let (plain, mut telling): (Vec<usize>, Vec<usize>) = (0..results.streams.len()).partition(|i| {
@@ -137,6 +148,13 @@ impl<'r> MeshView<'r> {
         let streams = whole.iter().filter_map(|i| StreamView::new(results, *i, format!("{id}-s{i}"), &mut excerpts));
         let streams: Vec<StreamView<'_>> = streams.collect();
         let missed = if results.against.is_some() { Vec::new() } else { missed(results, most, &mut left_out) };
+        let supposed = results.rules.map(|rules| {
+            if rules.len() > most {
+                let n = thousands((rules.len() - most) as u64);
+                left_out.push(format!("{n} further rules are left out of this page; --all shows them"));
+            }
+            policy::said(rules, most, false, results.sources)
+        });
         MeshView {
             id: id.to_owned(),
             name: results.scenario,
@@ -147,6 +165,7 @@ impl<'r> MeshView<'r> {
             shortly,
             plain,
             tables: results.against.iter().flat_map(|w| &w.tables).map(|t| TableView::new(t, results)).collect(),
+            supposed,
             missed,
             left_out,
             limits: limits::to_text(results.limits, 0, false).lines().map(str::to_owned).collect(),
