@@ -222,16 +222,13 @@ fn all_conditions(matcher: &RouteMatch) -> String {
 fn failure(matcher: &RouteMatch, index: usize, condition: Option<&Condition>, request: &Seen<'_>) -> String {
     match (written(matcher, index), condition) {
         (Some(Written::NotEvaluated(name)), _) => {
-            format!("`{name}` is not evaluated, and taken not to hold; whether the route takes the request is not known")
+            format!(
+                "`{name}` is not evaluated, and taken not to hold; whether the route takes the request is not known"
+            )
         }
         (Some(written), Some(condition)) => {
             let (name, wish) = name_and_wish(&written);
             format!("{name}: {wish}; {}", own(&written, condition, request))
-        }
-        (Some(Written::NotEvaluated(name)), _) => {
-            format!(
-                "`{name}` is not evaluated, and taken not to hold; whether the route takes the request is not known"
-            )
         }
         _ => "a condition failed".into(),
     }
