@@ -89,11 +89,13 @@ export function tone(outcome) {
 /** @param {string} outcome */
 const words = (outcome) => outcome.replaceAll("_", " ");
 
+/** `1 client`, `2 clients`. @param {number} n @param {string} what */
+const counted = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
+
 /** The one sentence about a state. @param {State} state */
 export function headline(state) {
   const { error, warning } = state.check.summary;
   const lost = state.simulate.streams.filter((s) => s.blackholed.expected_share > 0).length;
-  const counted = (/** @type {number} */ n, /** @type {string} */ what) => `${n} ${what}${n === 1 ? "" : "s"}`;
   const unmatched = state.simulate.streams.filter((s) => s.unmatched.expected_share > 0).length;
   const parts = [
     lost > 0 && `${counted(lost, "stream")} of ${state.simulate.streams.length} ${lost === 1 ? "loses" : "lose"} requests`,
@@ -123,7 +125,7 @@ function stream(s) {
   const name = `${s.name}, ${s.members > 1 ? `${s.members} clients` : s.proxy}`;
   return h("details", { "data-key": `stream ${s.proxy} ${s.name}`, open: s.blackholed.expected_share + s.unmatched.expected_share > 0 },
     h("summary", {}, s.name, " ", h("span", { class: "note" }, s.members > 1 ? `${s.members} clients` : `through ${s.proxy}`),
-      s.blackholed.expected_share > 0 && h("span", { class: "badge bad" }, `${percent(s.blackholed.expected_share)} lost`)),
+      s.blackholed.expected_share > 0 && " ", s.blackholed.expected_share > 0 && h("span", { class: "badge bad" }, `${percent(s.blackholed.expected_share)} lost`)),
     h("div", { class: "inside" },
       table(`Shares of ${name}`, [["requests", false], [unseen("share as a bar"), false], ["share", true]], rows.map((row) => ({
         cells: [[h("span", { class: tone(row.outcome) === "bad" ? "bad" : "" }, row.text, tone(row.outcome) === "bad" && ` (${words(row.outcome)})`)], [bar(row.share, tone(row.outcome))], [percent(row.share)]],
@@ -174,11 +176,11 @@ export function changes(state, ask) {
   if (state.diff.error !== undefined) return [h("p", { class: "warn" }, `${state.against} can't be read:`), h("pre", { tabindex: "0" }, state.diff.error)];
   const { verdict, proxies } = state.diff;
   const all = proxies.flatMap((p) => p.changes.filter((c) => !c.minor).map((change) => ({ change, members: p.members })));
-  if (all.length === 0) return [h("p", { class: "good" }, `Nothing changes against ${state.against}: proven for every request of ${verdict.clients} clients.`)];
+  if (all.length === 0) return [h("p", { class: "good" }, `Nothing changes against ${state.against}: proven for every request of ${counted(verdict.clients, "client")}.`)];
   const order = Object.keys(KINDS);
   all.sort((a, b) => order.indexOf(a.change.kind) - order.indexOf(b.change.kind));
   return [
-    h("p", {}, `Against ${state.against}, ${verdict.changed_hosts} of ${verdict.changed_hosts + verdict.unchanged_hosts} hosts change.`),
+    h("p", {}, `Against ${state.against}, ${verdict.changed_hosts} of ${counted(verdict.changed_hosts + verdict.unchanged_hosts, "host")} ${verdict.changed_hosts === 1 ? "changes" : "change"}.`),
     ...all.slice(0, 40).map(({ change, members }) => changed(change, members, ask)),
     ...(all.length > 40 ? [h("p", { class: "warn" }, `and ${all.length - 40} more; towtank diff lists them`)] : []),
   ];
@@ -191,7 +193,7 @@ function changed(c, members, ask) {
   button?.addEventListener("click", () => ask(example ?? ""));
   return h("div", { class: `change ${KINDS[c.kind] ?? ""}` },
     h("p", {}, h("span", { class: `badge ${KINDS[c.kind] ?? ""}` }, c.kind), " ", h("strong", {}, c.host.replace(/\.svc\.cluster\.local$/, "")),
-      ` for ${members} ${members === 1 ? "client" : "clients"}${c.share_moved > 0 && c.share_moved < 1 ? `, ${percent(c.share_moved)} of them` : ""}${c.evidence === "proven" ? "" : " (possible, not proven)"}`),
+      ` for ${counted(members, "client")}${c.share_moved > 0 && c.share_moved < 1 ? `, ${percent(c.share_moved)} of them` : ""}${c.evidence === "proven" ? "" : " (possible, not proven)"}`),
     h("p", { class: "note" }, c.region.text),
     c.old.effect.text !== c.new.effect.text && h("p", {}, h("code", {}, c.old.effect.text), " → ", h("code", {}, c.new.effect.text)),
     ...c.fields.filter((f) => f.what !== "destination").map((f) => h("p", {}, `${f.what} `, h("code", {}, f.before), " → ", h("code", {}, f.now))),
@@ -225,7 +227,7 @@ function virtualHost(t, config, host, lit) {
   const loses = host.routes.some((r) => r.clusters?.some((c) => c.state !== "ready"));
   return h("details", { "data-key": `host ${t.proxy.name} ${config} ${host.name}`, open: took.length > 0 },
     h("summary", {}, host.name, " ", h("span", { class: "note" }, `route table ${config}, ${host.routes.length} ${host.routes.length === 1 ? "route" : "routes"}`),
-      loses && h("span", { class: "badge bad" }, "loses requests")),
+      loses && " ", loses && h("span", { class: "badge bad" }, "loses requests")),
     h("div", { class: "inside" }, table(`Routes of ${host.name}`, [[unseen("route"), true], ["takes", false], ["does, and who wrote it", false]], host.routes.map((r) => ({
       class: took.includes(r.index) ? "lit" : "",
       cells: [[String(r.index)], r.match.map((m) => h("div", {}, h("code", {}, m))), [...does(r), h("div", { class: "note" }, written(r.source))]],
