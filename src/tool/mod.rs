@@ -17,6 +17,9 @@ pub(crate) mod files;
 pub(crate) mod report;
 #[cfg(feature = "cli")]
 pub(crate) mod rules;
+#[cfg(feature = "ui")]
+#[expect(clippy::disallowed_methods, reason = "a server on loopback waits with a clock")]
+pub(crate) mod ui;
 #[cfg(all(feature = "verify", unix))]
 #[expect(clippy::disallowed_methods, reason = "a real Envoy is a process on loopback, waited for with a clock")]
 pub(crate) mod verify;

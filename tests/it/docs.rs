@@ -208,6 +208,7 @@ fn the_reference_names_options_that_there_are() {
         "rollout",
         "check",
         "test",
+        "ui",
         "verify",
         "schema",
         "completions",

@@ -4,8 +4,20 @@ use std::path::Path;
 
 use crate::support::run::towtank_in;
 
-const COMMANDS: [&str; 11] =
-    ["simulate", "merge", "routes", "explain", "diff", "rollout", "test", "check", "verify", "schema", "completions"];
+const COMMANDS: [&str; 12] = [
+    "simulate",
+    "merge",
+    "routes",
+    "explain",
+    "diff",
+    "rollout",
+    "test",
+    "check",
+    "ui",
+    "verify",
+    "schema",
+    "completions",
+];
 
 fn out(arguments: &[&str]) -> String {
     towtank_in(Path::new("."), arguments, b"").ends_with(0).out

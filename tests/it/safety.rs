@@ -101,18 +101,18 @@ fn nothing_that_others_wrote_is_obeyed() {
     std::fs::copy(folder.path().join("bad/b.yaml"), folder.path().join("bad").join(hostile_name)).expect("a file");
     let mut commands: Vec<Vec<&str>> = Vec::new();
     for place in ["mesh", "bad", "scenario"] {
-        for form in ["table", "json", "yaml", "envoy"] {
+        for form in ["table", "html", "json", "yaml", "envoy"] {
             commands.push(vec!["routes", place, "-o", form]);
         }
-        for form in ["table", "json", "sarif", "github"] {
+        for form in ["table", "html", "json", "sarif", "github"] {
             commands.push(vec!["check", place, "-o", form]);
         }
-        for form in ["table", "json", "csv"] {
+        for form in ["table", "html", "json", "csv"] {
             commands.push(vec!["simulate", place, "-o", form, "--count", "100"]);
             commands.push(vec!["simulate", place, "-o", form, "--requests", "requests.jsonl", "--max-bad", "100%"]);
             commands.push(vec!["simulate", place, "-o", form, "--exact", "--against", "mesh"]);
         }
-        for form in ["table", "json", "jsonl"] {
+        for form in ["table", "html", "json", "jsonl"] {
             commands.push(vec!["explain", place, "-o", form, "--requests", "requests.jsonl"]);
             commands.push(vec!["explain", place, "-o", form, "-r", "GET http://shop/\u{9b}\n::error::forged"]);
         }

@@ -77,6 +77,16 @@ impl Flows {
     }
 }
 
+#[cfg(feature = "cli")]
+/// From which ends of some requests to which as few move as must, with their shares; what stays goes from an end to itself.
+pub(crate) fn moves(before: &[(End, f64)], now: &[(End, f64)]) -> Vec<(End, End, f64)> {
+    let mut flows = Flows::default();
+    let stays = flows.add(0, 1.0, before, now);
+    let moved = flows.into_sorted(|_| String::new());
+    let stays = stays.into_iter().map(|(end, share)| (end.clone(), end, share));
+    stays.chain(moved.into_iter().map(|f| (f.from, f.to, f.share))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,7 +20,9 @@ mod tables;
 
 pub(crate) use end::End;
 pub(crate) use flows::Flow;
-pub(crate) use logged::{LogChange, LogResult, Logged, logged};
+#[cfg(feature = "cli")]
+pub(crate) use flows::moves;
+pub(crate) use logged::{LogChange, LogMove, LogResult, Logged, logged};
 pub(crate) use policies::PolicyChange;
 pub(crate) use same::clusters_of;
 pub(crate) use stream::{Altered, Row, StreamChange, change, rows};

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use regex_automata::meta;
 
+#[cfg(feature = "cli")]
+use super::RequestView;
 use super::Router;
 use super::conditions::{Condition, PathTest, RouteTest, ValueTest};
 use super::hosts::HostIndex;
@@ -25,6 +27,17 @@ pub(crate) struct Trial {
     pub hints: Vec<String>,
 }
 
+/// One condition of a route, and what the request has in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg(feature = "cli")]
+pub(crate) struct Tried {
+    /// `path`, `header end-user`, `query a`, `claim a.b`.
+    pub name: String,
+    pub wanted: String,
+    pub own: String,
+    pub holds: bool,
+}
+
 impl Router {
     /// Tries the routes of a virtual host in order, up to the first that matches.
     pub(crate) fn trials(&self, seen: &Seen<'_>, config: u32, virtual_host: u32) -> Vec<Trial> {
@@ -39,6 +52,27 @@ impl Router {
             }
         }
         trials
+    }
+
+    #[cfg(feature = "cli")]
+    /// All conditions of the routes that are tried for a request, in the order of [`Router::trials`]; none where no virtual host is
+    /// asked.
+    pub(crate) fn conditions_tried(&self, request: &RequestView<'_>) -> Vec<Vec<Tried>> {
+        let visit = self.visit(request);
+        let (Some((config, virtual_host)), Some(seen)) = (visit.found.virtual_host(), &visit.seen) else {
+            return Vec::new();
+        };
+        let mut out = Vec::new();
+        for (i, test) in (0u32..).zip(self.tests(config, virtual_host)) {
+            let Some(route) = self.route(config, virtual_host, i) else { break };
+            let tried = tried(&route.matcher, test, seen);
+            let matched = tried.iter().all(|t| t.holds);
+            out.push(tried);
+            if matched {
+                break;
+            }
+        }
+        out
     }
 
     /// Routes behind `route` that would take the request too, if it weren't there; at most `limit`.
@@ -83,8 +117,29 @@ impl Router {
     }
 }
 
+/// Whether the path of a route takes the request's (envoy-matching 2.3); CONNECT requests have none.
+fn path_holds(test: &RouteTest, request: &Seen<'_>) -> bool {
+    test.path.holds(request.bare_path()) && request.method != "CONNECT"
+}
+
+#[cfg(feature = "cli")]
+fn tried(matcher: &RouteMatch, test: &RouteTest, request: &Seen<'_>) -> Vec<Tried> {
+    let path = Tried {
+        name: "path".into(),
+        wanted: path_text(&matcher.path, matcher.case_sensitive),
+        own: format!("{:?}", request.bare_path()),
+        holds: path_holds(test, request),
+    };
+    let of_condition = |(i, condition): (usize, &Condition)| {
+        let written = written(matcher, i)?;
+        let (name, wanted) = name_and_wish(&written);
+        Some(Tried { name, wanted, own: own(&written, condition, request), holds: condition.holds(request) })
+    };
+    std::iter::once(path).chain(test.conditions.iter().enumerate().filter_map(of_condition)).collect()
+}
+
 fn trial(route: u32, matcher: &RouteMatch, test: &RouteTest, request: &Seen<'_>) -> Trial {
-    let path_holds = test.path.holds(request.bare_path()) && request.method != "CONNECT";
+    let path_holds = path_holds(test, request);
     let failed: Vec<usize> =
         test.conditions.iter().enumerate().filter(|(_, c)| !c.holds(request)).map(|(i, _)| i).collect();
     let matched = path_holds && failed.is_empty();
@@ -130,38 +185,50 @@ fn written(matcher: &RouteMatch, index: usize) -> Option<Written<'_>> {
     matcher.not_evaluated.get(rest).map(|name| Written::NotEvaluated(name))
 }
 
+/// What a condition is about, and what it asks for.
+fn name_and_wish(written: &Written<'_>) -> (String, String) {
+    match written {
+        Written::Header(header) => (format!("header {}", header.name), header_text(header)),
+        Written::Query(query) => (format!("query {}", query.name), value_text(&query.test)),
+        Written::Claim(claim) => {
+            (format!("claim {}", claim.path.join(".")), inverted(claim.invert, &value_text(&claim.test)))
+        }
+        Written::NotEvaluated(name) => ((*name).to_owned(), "not evaluated".to_owned()),
+    }
+}
+
+/// What the request has where a condition looks.
+fn own(written: &Written<'_>, condition: &Condition, request: &Seen<'_>) -> String {
+    match (written, condition) {
+        (Written::Header(_), Condition::Header { key, .. }) => values_text(key, request),
+        (Written::Query(query), _) => {
+            let value = request.query_parameter(&query.name);
+            value.map_or(Cow::Borrowed("absent"), |v| format!("{v:?}").into()).into_owned()
+        }
+        (Written::Claim(_), _) => "the request has no verified token".into(),
+        (Written::NotEvaluated(_), _) => "taken not to hold".into(),
+        (Written::Header(_), _) => String::new(),
+    }
+}
+
 fn all_conditions(matcher: &RouteMatch) -> String {
     let mut text = format!("path: {}", path_text(&matcher.path, matcher.case_sensitive));
-    for header in &matcher.headers {
-        let _ = write!(text, "; header {}: {}", header.name, header_text(header));
-    }
-    for query in &matcher.query_parameters {
-        let _ = write!(text, "; query {}: {}", query.name, value_text(&query.test));
-    }
-    for claim in &matcher.claims {
-        let _ = write!(text, "; claim {}: {}", claim.path.join("."), inverted(claim.invert, &value_text(&claim.test)));
+    for (name, wish) in (0..).map_while(|i| written(matcher, i)).map(|w| name_and_wish(&w)) {
+        let _ = write!(text, "; {name}: {wish}");
     }
     text
 }
 
 fn failure(matcher: &RouteMatch, index: usize, condition: Option<&Condition>, request: &Seen<'_>) -> String {
     match (written(matcher, index), condition) {
-        (Some(Written::Header(header)), Some(Condition::Header { key, .. })) => {
-            format!("header {}: {}; {}", header.name, header_text(header), values_text(key, request))
-        }
-        (Some(Written::Query(query)), _) => {
-            let value =
-                request.query_parameter(&query.name).map_or(Cow::Borrowed("absent"), |v| format!("{v:?}").into());
-            format!("query {}: {}; {value}", query.name, value_text(&query.test))
-        }
-        (Some(Written::Claim(claim)), _) => {
-            let wanted = inverted(claim.invert, &value_text(&claim.test));
-            format!("claim {}: {wanted}; the request has no verified token", claim.path.join("."))
-        }
         (Some(Written::NotEvaluated(name)), _) => {
             format!(
                 "`{name}` is not evaluated, and taken not to hold; whether the route takes the request is not known"
             )
+        }
+        (Some(written), Some(condition)) => {
+            let (name, wish) = name_and_wish(&written);
+            format!("{name}: {wish}; {}", own(&written, condition, request))
         }
         _ => "a condition failed".into(),
     }
@@ -414,5 +481,31 @@ mod tests {
         let all = tried(vec![prefix("/a"), prefix("/"), prefix("/b")], "/b", &[]);
         assert_eq!(all.iter().map(|t| t.matched).collect::<Vec<_>>(), [false, true]);
         assert_eq!(all[1].reason, r#"path: prefix "/""#);
+    }
+
+    #[test]
+    #[cfg(feature = "cli")]
+    fn all_conditions_stand_beside_what_the_request_has() {
+        let mut matcher = with_header(ValueMatch::Exact("jason".into()), false);
+        matcher.headers.push(header(":method", ValueMatch::Exact("GET".into())));
+        let table = one_host(vec![route(matcher, to("v1")), route(prefix("/"), to("v2"))]);
+        let router = Router::new(Arc::new(table), &Switches::default());
+        let request = request("/a?b", &[("end-user", "tom")]);
+        let tried = router.conditions_tried(&RequestView::from(&request));
+        let told: Vec<Vec<String>> = tried
+            .iter()
+            .map(|rung| rung.iter().map(|t| format!("{}|{}|{}|{}", t.name, t.wanted, t.own, t.holds)).collect())
+            .collect();
+        assert_eq!(
+            told,
+            [
+                vec![
+                    r#"path|prefix "/"|"/a"|true"#,
+                    r#"header end-user|exact "jason"|"tom"|false"#,
+                    r#"header :method|exact "GET"|"GET"|true"#
+                ],
+                vec![r#"path|prefix "/"|"/a"|true"#]
+            ]
+        );
     }
 }

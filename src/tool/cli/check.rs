@@ -31,7 +31,7 @@ Exit status: 0 nothing at --fail-on or above; 1 there is; 2 wrong usage or unusa
 #[derive(Debug, Args)]
 #[command(after_help = ENDINGS, next_help_heading = "Findings")]
 pub(super) struct CheckArgs {
-    /// table for people, json for programs, sarif for code scanning, github for annotations of a pull request
+    /// table for people, html for a page of its own, json for programs, sarif for code scanning, github for annotations of a pull request
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
 
@@ -97,6 +97,7 @@ where
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     Table,
+    Html,
     Json,
     Sarif,
     Github,
@@ -135,6 +136,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     };
     let mut exit = Exit::Fine;
     let mut runs = Vec::new();
+    let mut sections = Vec::new();
     for inputs in input::gather_with_base(&args.common, &args.base) {
         let (name, given) = (inputs.name.clone(), inputs.manifests.len());
         let reviewed = workspace::review(inputs, &input::options(&args.common));
@@ -173,6 +175,18 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
                 let rests_on = (told.as_slice(), limits.as_slice());
                 output::json(&report::check::to_json(&findings, &not_evaluated, &checklist, rests_on, sources))?;
             }
+            Format::Html => {
+                let limits = limits::limits(&reviewed.manifests.not_modelled);
+                let told = report::check::Told {
+                    name: &name,
+                    findings: &findings,
+                    // What was not looked at, and the checklist, would speak of a part as if it were the whole.
+                    beside: (!unreadable).then_some((not_evaluated.as_slice(), checklist.as_slice())),
+                    premises: input::premise_lines(&reviewed.istio, &assumed),
+                    limits: input::limit_lines(&limits),
+                };
+                sections.push(report::check::Section::new(told, sections.len(), sources, args.length.most()));
+            }
             Format::Sarif => runs.push(report::sarif::run(&findings, sources)),
             Format::Github => output::annotations(&report::github::to_text(&findings, sources))?,
             Format::Table => {
@@ -182,10 +196,10 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
                 let LengthArgs { all, top, .. } = args.length;
                 let length = report::check::Length { all, top, width: output::width(), color, option: "--all" };
                 let text = report::check::to_text(&findings, sources, length);
-                let summary = summary(&findings);
+                let summary = diagnostics::summary_or_nothing(&findings);
                 if unreadable {
                     // What was not looked at, and the checklist, would speak of a part as if it were the whole.
-                    let partial = "not everything could be read, so there is no checklist";
+                    let partial = report::check::PARTIAL;
                     output::write(format!("{title}{text}{summary}; {partial}\n").as_bytes())?;
                 } else {
                     let limits = limits::limits(&reviewed.manifests.not_modelled);
@@ -212,6 +226,9 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     if args.output == Format::Sarif {
         output::json(&report::sarif::to_json(&runs))?;
     }
+    if args.output == Format::Html {
+        output::write(report::check::to_html(&sections).as_bytes())?;
+    }
     Ok(exit)
 }
 
@@ -234,9 +251,4 @@ fn shows(length: &LengthArgs, f: &Finding) -> bool {
     let namespace = |ns: &String| f.object.as_ref().is_some_and(|o| o.namespace == ns.as_str());
     (length.host.is_empty() || length.host.iter().any(host))
         && (length.in_namespace.is_empty() || length.in_namespace.iter().any(namespace))
-}
-
-fn summary(findings: &[Finding]) -> String {
-    let summary = diagnostics::summary(findings);
-    if summary.is_empty() { "nothing found".to_owned() } else { summary }
 }

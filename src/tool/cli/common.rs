@@ -127,6 +127,11 @@ impl LengthArgs {
         !self.host.is_empty() || !self.in_namespace.is_empty()
     }
 
+    /// Entries that a page shows of each group; None: what makes an ordinary page.
+    pub(super) fn most(&self) -> Option<usize> {
+        if self.all { Some(usize::MAX) } else { self.top }
+    }
+
     /// Whether a host, by its full name and with or without a port, is to be reported.
     pub(super) fn shows_host(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();

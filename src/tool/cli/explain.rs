@@ -11,10 +11,11 @@ use smol_str::SmolStr;
 use super::common::CommonArgs;
 use super::exit::Exit;
 use super::{input, manual, output, requests};
+use crate::analysis::compare::limits;
 use crate::envoy::decision::{ClusterShare, Decision, Detail, decide};
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::request::Request;
-use crate::envoy::router::{CompiledParts, RequestView, Router, Switches};
+use crate::envoy::router::{CompiledParts, RequestView, Router, Switches, Tried};
 use crate::envoy::table::PolicySource;
 use crate::istio::clients::{Audience, PointsOfView};
 use crate::istio::translate::Parts;
@@ -63,7 +64,7 @@ pub(super) struct ExplainArgs {
     #[arg(long, value_name = "FIELD=NAME", value_parser = input::field_map, requires = "requests")]
     map: Vec<(SmolStr, SmolStr)>,
 
-    /// table for people, json (an array) or jsonl (a line each) for programs
+    /// table for people, html for a page of its own, json (an array) or jsonl (a line each) for programs
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
 
@@ -74,6 +75,7 @@ pub(super) struct ExplainArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     Table,
+    Html,
     Json,
     Jsonl,
 }
@@ -108,20 +110,31 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
         return manual::print(&id, output::color(args.common.color));
     }
     let (requests, mut exit) = gather_requests(args)?;
+    let mut sections = Vec::new();
     for inputs in input::gather(&args.common) {
         let Some(workspace) = input::open(inputs, &args.common) else {
             exit = Exit::Unusable;
             continue;
         };
-        input::tell_premises(&workspace.istio, &workspace.assumed, args.output == Format::Table, &args.common)?;
+        if args.output != Format::Html {
+            input::tell_premises(&workspace.istio, &workspace.assumed, args.output == Format::Table, &args.common)?;
+        }
         let switches = input::switches(&workspace)?;
         let (cases, problems) = cases(&requests, &workspace, &switches, &args.common);
         for problem in problems {
             output::message(&format!("error: {problem}"));
             exit = Exit::Unusable;
         }
+        if args.output == Format::Html {
+            let section = section(&workspace, &cases, sections.len());
+            sections.push(section);
+            continue;
+        }
         write(args, &workspace, &cases)?;
         input::tell_limits(&workspace, args.output == Format::Table, &args.common)?;
+    }
+    if args.output == Format::Html {
+        output::write(report::explain::to_html(&sections).as_bytes())?;
     }
     Ok(exit)
 }
@@ -253,6 +266,57 @@ fn of_all<'w>(request: &'w Request, routers: &[Arc<Router>], points: &PointsOfVi
     groups.into_iter().map(|(classes, case)| Case { audience: points.audience(&classes), ..case }).collect()
 }
 
+/// A decision as `-o json` has it, with the conditions of its steps.
+#[cfg(feature = "ui")]
+pub(super) struct Laddered {
+    pub json: String,
+    pub conditions: Vec<Vec<Tried>>,
+}
+
+/// What becomes of one request, once for all clients of which the same is told.
+///
+/// # Errors
+/// It names a proxy that there isn't.
+#[cfg(feature = "ui")]
+pub(super) fn decisions(
+    request: &Request,
+    workspace: &Workspace,
+    switches: &Switches,
+    args: &CommonArgs,
+) -> Result<Vec<Laddered>, String> {
+    let requests = std::slice::from_ref(request);
+    let (cases, problems) = cases(requests, workspace, switches, args);
+    if let Some(problem) = problems.into_iter().next() {
+        return Err(problem);
+    }
+    let one = |case: &Case<'_>| {
+        let proxy = &case.router.table().proxy;
+        Laddered {
+            json: report::explain::line(&case.decision, case.request, proxy, &case.audience, &workspace.sources),
+            conditions: case.router.conditions_tried(&RequestView::from(case.request)),
+        }
+    };
+    Ok(cases.iter().map(one).collect())
+}
+
+/// The decisions of one mesh as a part of a page.
+fn section(workspace: &Workspace, cases: &[Case<'_>], id: usize) -> report::explain::Section {
+    let shown: Vec<report::explain::Told<'_>> = cases
+        .iter()
+        .take(report::explain::CASES_MAX)
+        .map(|case| report::explain::Told {
+            decision: &case.decision,
+            request: case.request,
+            table: case.router.table(),
+            seen_by: case.audience.subject(),
+            conditions: case.router.conditions_tried(&RequestView::from(case.request)),
+        })
+        .collect();
+    let premises = input::premise_lines(&workspace.istio, &workspace.assumed);
+    let limits = input::limit_lines(&limits::limits(&workspace.not_modelled));
+    report::explain::Section::new((&workspace.name, id), (&shown, cases.len()), &workspace.sources, premises, limits)
+}
+
 fn write(args: &ExplainArgs, workspace: &Workspace, cases: &[Case<'_>]) -> anyhow::Result<()> {
     let lines = || -> Vec<String> {
         let line = |case: &Case<'_>| {
@@ -264,6 +328,8 @@ fn write(args: &ExplainArgs, workspace: &Workspace, cases: &[Case<'_>]) -> anyho
     match args.output {
         Format::Json => output::json(report::explain::to_json(&lines()).as_bytes()),
         Format::Jsonl => output::json(report::explain::to_jsonl(&lines()).as_bytes()),
+        // Its sections are written together.
+        Format::Html => Ok(()),
         Format::Table => {
             let view = report::explain::View { color: output::color(args.common.color) };
             let text = |case: &Case<'_>| {

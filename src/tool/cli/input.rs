@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use super::common::{AssumeServices, AssumedKind, CommonArgs, Invalid, RenderArg, UnknownFieldsArg};
 use super::output;
-use crate::analysis::compare::limits;
+use crate::analysis::compare::limits::{self, Limit};
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::router::Switches;
 use crate::manifest::diagnostic::{Finding, Severity};
@@ -186,9 +186,19 @@ pub(super) fn tell_premises(
     Ok(())
 }
 
+/// What a report rests on, as [`premises`] has it.
+pub(super) fn premise_lines(istio: &Istio, assumed: &Assumed) -> Vec<String> {
+    istio.line().into_iter().chain(assumed.line()).collect()
+}
+
+/// What a page leaves out, a line each: objects that are not modelled and could change what it says.
+pub(super) fn limit_lines(limits: &[Limit]) -> Vec<String> {
+    report::limits::to_text(limits, 0, false).lines().map(str::to_owned).collect()
+}
+
 /// What a report rests on, a line each with an empty one behind them: which Istio where it isn't the default, and what is assumed.
 pub(super) fn premises(istio: &Istio, assumed: &Assumed) -> String {
-    let mut lines: Vec<String> = istio.line().into_iter().chain(assumed.line()).collect();
+    let mut lines = premise_lines(istio, assumed);
     if !lines.is_empty() {
         lines.push("\n".to_owned());
     }

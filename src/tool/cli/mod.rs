@@ -19,6 +19,8 @@ mod schema;
 mod simulate;
 mod suppose;
 mod test;
+#[cfg(feature = "ui")]
+mod ui;
 #[cfg(all(feature = "verify", unix))]
 mod verify;
 
@@ -56,6 +58,9 @@ enum Command {
     Rollout(rollout::RolloutArgs),
     /// Findings in manifests before they are applied
     Check(check::CheckArgs),
+    /// Show all of it on a page that follows the files while they are edited
+    #[cfg(feature = "ui")]
+    Ui(ui::UiArgs),
     /// Hold the decisions against a real Envoy that is given the exported configuration
     #[cfg(all(feature = "verify", unix))]
     Verify(verify::VerifyArgs),
@@ -137,6 +142,8 @@ pub fn main() -> ExitCode {
         Command::Check(args) => args.common.one_release().and_then(|()| check::run(&args)),
         #[cfg(all(feature = "verify", unix))]
         Command::Verify(args) => args.common.one_release().and_then(|()| verify::run(&args)),
+        #[cfg(feature = "ui")]
+        Command::Ui(args) => args.common.one_release().and_then(|()| ui::run(&args)),
         Command::Test(args) => args.common.one_release().and_then(|()| test::run(&args)),
         Command::Schema(args) => schema::run(&args),
         Command::Man { command } => man(command.as_deref()),

@@ -6,7 +6,9 @@ use clap::{Args, ValueEnum};
 use super::common::CommonArgs;
 use super::exit::Exit;
 use super::{input, output};
+use crate::analysis::compare::limits;
 use crate::envoy::table::RouteTable;
+use crate::istio::clients::PointsOfView;
 use crate::istio::translate::Parts;
 use crate::tool::report::graph::Language;
 use crate::tool::report::{self, visible};
@@ -32,8 +34,8 @@ pub(super) struct RoutesArgs {
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
 
-    /// table for people, json or yaml for programs, envoy for Envoy's own configuration form, istioctl for what `istioctl proxy-config
-    /// routes -o json` prints, dot or mermaid for a graph
+    /// table for people, html for a page of its own, json or yaml for programs, envoy for Envoy's own configuration form, istioctl for
+    /// what `istioctl proxy-config routes -o json` prints, dot or mermaid for a graph
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
 
@@ -44,6 +46,7 @@ pub(super) struct RoutesArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     Table,
+    Html,
     Json,
     Yaml,
     Envoy,
@@ -54,6 +57,7 @@ enum Format {
 
 pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
     let mut exit = Exit::Fine;
+    let mut sections = Vec::new();
     let all = input::gather(&args.common);
     let only_one = all.len() == 1;
     for inputs in all {
@@ -61,7 +65,9 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
             exit = Exit::Unusable;
             continue;
         };
-        input::tell_premises(&workspace.istio, &workspace.assumed, args.output == Format::Table, &args.common)?;
+        if args.output != Format::Html {
+            input::tell_premises(&workspace.istio, &workspace.assumed, args.output == Format::Table, &args.common)?;
+        }
         let view = report::routes::View {
             host: args.host.clone(),
             port: args.port,
@@ -72,12 +78,17 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
         let points = &workspace.points;
         let tables: Vec<RouteTable> = points.classes.par_iter().map(|class| parts.route_table(&class.proxy)).collect();
         drop(parts);
+        if args.output == Format::Html {
+            let section = section(&tables, &workspace, &view, sections.len());
+            sections.push(section);
+        }
         for (i, text) in texts(&tables, &workspace, args, &view).iter().enumerate() {
             if i > 0 && args.output == Format::Table {
                 output::write(b"\n")?;
             }
             match args.output {
                 Format::Table => output::write(text)?,
+                Format::Html => {}
                 Format::Json | Format::Yaml | Format::Envoy | Format::Istioctl => output::json(text)?,
                 Format::Dot | Format::Mermaid => output::write(text)?,
             }
@@ -89,33 +100,49 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
             output::message(&format!("error: {}", nothing_fits(args)));
             exit = Exit::Unusable;
         }
+        if args.output == Format::Html && only_one {
+            output::write(report::routes::to_html(&sections).as_bytes())?;
+        }
         // The process ends here; to take a large mesh apart first would cost time and change nothing.
         if only_one {
             std::mem::forget((tables, workspace));
         }
     }
+    if args.output == Format::Html && !only_one {
+        output::write(report::routes::to_html(&sections).as_bytes())?;
+    }
     Ok(exit)
+}
+
+/// The tables of one mesh as a part of a page.
+fn section(
+    tables: &[RouteTable],
+    workspace: &Workspace,
+    view: &report::routes::View,
+    id: usize,
+) -> report::routes::Section {
+    let premises = input::premise_lines(&workspace.istio, &workspace.assumed);
+    let limits = input::limit_lines(&limits::limits(&workspace.not_modelled));
+    let (points, sources) = (&workspace.points, &workspace.sources);
+    report::routes::Section::new((&workspace.name, id), (tables, points), sources, view, (premises, limits))
 }
 
 /// The texts of the tables: those of the mesh's own clients told as one, or each by itself but for those that are equal.
 fn texts(tables: &[RouteTable], workspace: &Workspace, args: &RoutesArgs, view: &report::routes::View) -> Vec<Vec<u8>> {
     let (points, sources) = (&workspace.points, &workspace.sources);
+    if args.output == Format::Html {
+        return Vec::new();
+    }
     if args.output == Format::Table && points.own {
         return vec![report::routes::to_text_of_all(tables, points, sources, view).into_bytes()];
     }
-    let mut groups: Vec<(&RouteTable, Vec<usize>)> = Vec::with_capacity(tables.len());
-    for (i, table) in tables.iter().enumerate() {
-        match groups.iter_mut().find(|(first, _)| points.own && first.holds_the_same(table)) {
-            Some((_, classes)) => classes.push(i),
-            None => groups.push((table, vec![i])),
-        }
-    }
+    let groups = groups(tables, points);
     let release = workspace.istio.profile.release().to_string();
     let text = |(table, classes): &(&RouteTable, Vec<usize>)| {
         let whose = points.audience(classes);
         let json = || report::routes::to_json(table, &whose, sources, view);
         match args.output {
-            Format::Table => report::routes::to_text(table, &whose, sources, view).into_bytes(),
+            Format::Table | Format::Html => report::routes::to_text(table, &whose, sources, view).into_bytes(),
             Format::Json => json(),
             Format::Yaml => yaml_document(&json()),
             Format::Envoy => report::envoy::to_json(table, &release, sources),
@@ -125,6 +152,18 @@ fn texts(tables: &[RouteTable], workspace: &Workspace, args: &RoutesArgs, view: 
         }
     };
     groups.par_iter().map(text).collect()
+}
+
+/// The tables, each with the classes of clients that have it; of the mesh's own clients those that are equal come once.
+pub(super) fn groups<'t>(tables: &'t [RouteTable], points: &PointsOfView) -> Vec<(&'t RouteTable, Vec<usize>)> {
+    let mut groups: Vec<(&RouteTable, Vec<usize>)> = Vec::with_capacity(tables.len());
+    for (i, table) in tables.iter().enumerate() {
+        match groups.iter_mut().find(|(first, _)| points.own && first.holds_the_same(table)) {
+            Some((_, classes)) => classes.push(i),
+            None => groups.push((table, vec![i])),
+        }
+    }
+    groups
 }
 
 fn nothing_fits(args: &RoutesArgs) -> String {

@@ -11,6 +11,8 @@ mod meshes;
 mod pairs;
 mod place;
 mod render;
+#[cfg(feature = "ui")]
+mod stamp;
 #[cfg(feature = "cli")]
 mod test_files;
 mod texts;
@@ -25,6 +27,8 @@ pub(crate) use meshes::Places;
 pub(crate) use place::Place;
 #[cfg(feature = "cli")]
 pub(crate) use render::Render;
+#[cfg(feature = "ui")]
+pub(crate) use stamp::Stamp;
 #[cfg(feature = "cli")]
 pub(crate) use test_files::{add_below, add_named};
 pub(crate) use texts::read_any;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::manifest::diagnostic::place::{Locator, Place};
-use crate::manifest::diagnostic::{Finding, Severity};
+use crate::manifest::diagnostic::{Finding, Related, Severity};
 use crate::manifest::source::SourceMap;
 use crate::tool::report::visible::{line, visible};
 
@@ -45,6 +45,13 @@ pub(crate) fn summary(findings: &[Finding]) -> String {
     parts.join(", ")
 }
 
+#[cfg(feature = "cli")]
+/// The same, in words also where there are none.
+pub(crate) fn summary_or_nothing(findings: &[Finding]) -> String {
+    let summary = summary(findings);
+    if summary.is_empty() { "nothing found".to_owned() } else { summary }
+}
+
 fn one(finding: &Finding, sources: &SourceMap, locator: &mut Locator<'_>, renderer: &Renderer) -> String {
     let place = locator.find(finding);
     let level = match finding.severity {
@@ -67,9 +74,7 @@ fn one(finding: &Finding, sources: &SourceMap, locator: &mut Locator<'_>, render
             group.element(annotate_snippets::Origin::path(shown(sources.name(place.file))).line(place.line as usize));
     }
     for related in &finding.related {
-        let at = crate::envoy::words::place(related.at, sources);
-        let at = if at.is_empty() { at } else { format!(" ({at})") };
-        group = group.element(Level::NOTE.message(shown(&format!("{}{at}", related.message))));
+        group = group.element(Level::NOTE.message(shown(&elsewhere(related, sources))));
     }
     if let Some(witness) = &finding.witness {
         group = group.element(Level::NOTE.message(shown(&format!("for example: {witness}"))));
@@ -79,6 +84,13 @@ fn one(finding: &Finding, sources: &SourceMap, locator: &mut Locator<'_>, render
     }
     let groups: [Group<'_>; 1] = [group];
     renderer.render(&groups)
+}
+
+/// What is said of another place, with the place.
+pub(crate) fn elsewhere(related: &Related, sources: &SourceMap) -> String {
+    let at = crate::envoy::words::place(related.at, sources);
+    let at = if at.is_empty() { at } else { format!(" ({at})") };
+    format!("{}{at}", related.message)
 }
 
 /// One line, whoever wrote what stands in it.

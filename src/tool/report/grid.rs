@@ -40,7 +40,7 @@ pub(super) fn to_text(rows: &[Row], look: &Look) -> String {
     }
     let lines: Vec<Line<'_>> = rows
         .iter()
-        .map(|r| Line { text: &r.text, depth: r.depth, style: r.style, numbers: numbers(r, look) })
+        .map(|r| Line { text: &r.text, depth: r.depth, style: r.style, numbers: numbers(r, look.total) })
         .collect();
     lay_out(&heads, &lines, look.width, look.color)
 }
@@ -77,9 +77,10 @@ pub(super) fn lay_out(heads: &[&str], lines: &[Line<'_>], width: u16, color: boo
     columns::lines(&rows, Side::Right, color).iter().map(|l| format!("{l}\n")).collect()
 }
 
-fn numbers(row: &Row, look: &Look) -> Vec<String> {
+/// The columns behind a row's name: its expected share, and where requests were drawn, `total` of them, what was measured.
+pub(super) fn numbers(row: &Row, total: Option<u64>) -> Vec<String> {
     let mut out = vec![percent(row.count.expected_share)];
-    if let Some(total) = look.total {
+    if let Some(total) = total {
         out.push(percent(row.count.share(total)));
         out.push(if row.interval { interval(row.count.ci95(total)) } else { String::new() });
         out.push(thousands(row.count.requests));

@@ -16,6 +16,8 @@ pub(crate) mod github;
 #[cfg(feature = "cli")]
 pub(crate) mod graph;
 pub(crate) mod grid;
+#[cfg(feature = "cli")]
+pub(crate) mod html;
 mod json_writer;
 pub(crate) mod limits;
 #[cfg(feature = "cli")]

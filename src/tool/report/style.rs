@@ -5,7 +5,7 @@ use anstyle::{AnsiColor, Style as Ansi};
 use super::visible::visible;
 
 /// What a piece of text is; each has one look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) enum Style {
     #[default]
     Plain,

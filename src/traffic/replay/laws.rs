@@ -10,7 +10,7 @@ use crate::traffic::stats::kolmogorov_smirnov_uniform;
 use proptest::prelude::*;
 
 /// Automatic streams of every mesh: each request reaches the route it was made for, shares are shares of one whole, every
-/// request is counted once, and threads change nothing.
+/// request is counted once and goes one way, and threads change nothing.
 #[test]
 fn laws_of_automatic_streams() {
     let mut streams = 0;
@@ -36,6 +36,23 @@ fn laws_of_automatic_streams() {
         };
         let one = on(1);
         for summary in &one {
+            for (outcome, count) in &summary.outcomes {
+                let ways = summary.ways.iter().filter(|w| w.outcome == *outcome);
+                let requests: u64 = ways.clone().map(|w| w.count.requests).sum();
+                let share: f64 = ways.map(|w| w.count.expected_share).sum();
+                assert_eq!(requests, count.requests, "{at}: ways that end as {outcome:?}");
+                assert!((share - count.expected_share).abs() < 1e-9, "{at}: ways that end as {outcome:?}");
+            }
+            for d in &summary.destinations {
+                let ways =
+                    summary.ways.iter().filter(|w| w.cluster.as_ref() == Some(&d.cluster) && w.outcome == d.outcome);
+                assert_eq!(
+                    ways.map(|w| w.count.requests).sum::<u64>(),
+                    d.count.requests,
+                    "{at}: ways to {}",
+                    d.cluster
+                );
+            }
             assert_eq!(summary.outcomes.values().map(|c| c.requests).sum::<u64>(), 500, "{at}");
             for d in summary.destinations.iter().filter(|d| !d.endpoints.is_empty()) {
                 let of_endpoints: u64 = d.endpoints.iter().map(|e| e.count.requests).sum();

@@ -48,7 +48,7 @@ use simulation::settle;
 pub(crate) use simulation::{NotPossible, Pair, Prepared, Settings, Simulation};
 pub(crate) use summarize::{answer_status, asked};
 pub(crate) use summary::{
-    Answer, BlackholeCause, Count, Destination, EndpointCount, Example, RouteCount, Sticky, StreamSummary,
+    Answer, BlackholeCause, Count, Destination, EndpointCount, Example, RouteCount, Sticky, StreamSummary, Way,
 };
 pub(crate) use totals::totals;
 #[cfg(feature = "cli")]

@@ -9,7 +9,7 @@ use super::detect::detection;
 use super::summary::TCP;
 use super::{
     Answer, BlackholeCause, Count, Destination, EndpointCount, EndpointPlan, Example, Group, Leaf, Prepared,
-    RouteCount, Sticky, StreamSummary, Tally, View,
+    RouteCount, Sticky, StreamSummary, Tally, View, Way,
 };
 use crate::envoy::cluster_state::{Cause, ClusterState, remedy};
 use crate::envoy::decision::{Counted, Decision, Detail, Outcome, decide};
@@ -54,6 +54,7 @@ pub(super) fn summarize(stream: &Prepared, view: &View, tally: &Tally) -> Stream
         unmatched_examples: examples(stream, view, &counted),
         causes: causes(stream, view, &counted),
         routes: routes(stream, view, &counted),
+        ways: ways(stream, view, &counted),
         fit: fit(stream, &counted),
         outcomes,
         detection,
@@ -267,4 +268,27 @@ fn routes(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<Rou
         }
     }
     out
+}
+
+/// Leaves by route and end, in the order in which they were met.
+fn ways(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<Way> {
+    type Key<'s> = (Option<&'s str>, Option<&'s str>, Option<u32>, Option<u32>, Outcome, Option<u16>);
+    let mut found: IndexMap<Key<'_>, (usize, Count)> = IndexMap::new();
+    for (leaf, count) in counted {
+        let class = leaf.class as usize;
+        let Some(d) = stream.decisions.get(class) else { continue };
+        let status = if leaf.cluster.is_none() { answer_status(view, d, leaf.outcome) } else { None };
+        let place = (d.route_config.as_deref(), d.virtual_host.as_deref(), d.route_index);
+        let key = (place.0, place.1, place.2, leaf.cluster, leaf.outcome, status);
+        found.entry(key).or_insert((class, Count::default())).1.add(*count);
+    }
+    let way = |((_, host, index, cluster, outcome, status), (class, count)): (Key<'_>, (usize, Count))| Way {
+        virtual_host: host.map(SmolStr::new),
+        route: index.zip(stream.decisions.get(class).and_then(|d| view.route(d)).cloned()),
+        cluster: cluster.and_then(|c| stream.plan.clusters.get(c as usize)).map(|(name, _)| name.clone()),
+        outcome,
+        status,
+        count,
+    };
+    found.into_iter().map(way).collect()
 }

@@ -68,6 +68,9 @@ pub(crate) struct StreamSummary {
     pub causes: Vec<BlackholeCause>,
     /// Routes of the virtual hosts that the stream met, in match order.
     pub routes: Vec<RouteCount>,
+    /// Which way its requests go, from the virtual host to the end. Empty for the sum over streams.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only pages draw them"))]
+    pub ways: Vec<Way>,
     /// How well the counts fit the expected shares; None where only one thing can happen.
     pub fit: Option<Fit>,
     /// What the stream can tell about a subset that fails more often, where that was asked.
@@ -192,5 +195,21 @@ pub(crate) struct RouteCount {
     pub virtual_host: SmolStr,
     pub route_index: u32,
     pub route: Arc<Route>,
+    pub count: Count,
+}
+
+/// Requests that go one way: through the same route, or none, to the same end.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only pages draw them"))]
+pub(crate) struct Way {
+    /// None: no virtual host was asked, as for what is proxied as TCP.
+    pub virtual_host: Option<SmolStr>,
+    /// That was taken, with its index within the virtual host; None: none was asked, or none takes them.
+    pub route: Option<(u32, Arc<Route>)>,
+    /// None where no cluster is involved.
+    pub cluster: Option<ClusterName>,
+    pub outcome: Outcome,
+    /// Of an answer by the proxy itself.
+    pub status: Option<u16>,
     pub count: Count,
 }

@@ -27,7 +27,7 @@ fn walk(folder: &Path, name: &str, out: &mut Vec<Text>) {
         let file = entry.file_name().to_string_lossy().into_owned();
         let below = if name.is_empty() { file.clone() } else { format!("{name}/{file}") };
         if entry.file_type().is_ok_and(|t| t.is_dir()) {
-            if !matches!(file.as_str(), ".git" | "target") {
+            if !matches!(file.as_str(), ".git" | "target" | "node_modules") {
                 walk(&entry.path(), &below, out);
             }
         } else if file.ends_with(".md") {

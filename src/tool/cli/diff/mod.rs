@@ -79,7 +79,8 @@ pub(super) struct DiffArgs {
     #[arg(long, value_name = "KIND,...", value_delimiter = ',', value_parser = kind, help_heading = REPORT)]
     only: Vec<Kind>,
 
-    /// table for people, json for programs, markdown for a comment, github for annotations, dot or mermaid for a graph
+    /// table for people, html for a page of its own, json for programs, markdown for a comment, github for annotations, dot or mermaid
+    /// for a graph
     #[arg(short, long, value_enum, default_value_t = Format::Table, help_heading = REPORT)]
     output: Format,
 
@@ -97,6 +98,7 @@ pub(super) struct DiffArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     Table,
+    Html,
     Json,
     Markdown,
     Github,
@@ -152,6 +154,7 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
         anyhow::bail!("--expect is for one pair of meshes, and there are {}", pairs.len());
     }
     let (mut exit, mut shown) = (Exit::Fine, 0);
+    let mut sections = Vec::new();
     for pair in pairs {
         // Points of view are the new side's; the old one is only looked at.
         let viewless = CommonArgs { proxy: Vec::new(), ..pair.common[0].clone() };
@@ -187,7 +190,10 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
             output::write(b"\n")?;
         }
         shown += 1;
-        exit = exit.max(one(args, [&older, &newer], (was, is), &pair)?);
+        exit = exit.max(one(args, [&older, &newer], (was, is), &pair, &mut sections)?);
+    }
+    if args.output == Format::Html {
+        output::write(report::to_html(&sections).as_bytes())?;
     }
     Ok(exit)
 }
@@ -242,11 +248,13 @@ fn sides(args: &DiffArgs) -> anyhow::Result<(Vec<PathBuf>, PathBuf)> {
     }
 }
 
+/// Compares one pair and says what there is to say; of a page it is a section, which is added.
 fn one(
     args: &DiffArgs,
     [older, newer]: [&Workspace; 2],
     (was, is): (Reviewed, Reviewed),
     pair: &Pair,
+    sections: &mut Vec<report::Section>,
 ) -> anyhow::Result<Exit> {
     let points = newer.points_beside(older);
     let switches = [input::switches(older)?, input::switches(newer)?];
@@ -319,11 +327,19 @@ fn one(
         expected: expected.as_ref().filter(|_| !is_narrow),
         sources: [&older.sources, &newer.sources],
     };
+    let premises = || {
+        let mut premises: Vec<String> = [older, newer].iter().filter_map(|w| w.istio.line()).collect();
+        premises.dedup();
+        premises.extend(assumed.first().cloned());
+        premises
+    };
     match args.output {
+        Format::Html => {
+            let section = report::Section::new(&results, sections.len(), args.length.most(), &premises());
+            sections.push(section);
+        }
         Format::Table => {
-            let mut premises: Vec<String> = [older, newer].iter().filter_map(|w| w.istio.line()).collect();
-            premises.dedup();
-            premises.extend(assumed.first().cloned());
+            let premises = premises();
             if !premises.is_empty() {
                 output::write(format!("{}\n\n", premises.join("\n")).as_bytes())?;
             }

@@ -31,7 +31,7 @@ use crate::analysis::compare::{HostChange, LogResult, TableChange, WhatIf};
 use crate::analysis::policy::Rule;
 use crate::parallel;
 use crate::tool::files;
-use crate::tool::report::simulate::{Results, Show, to_csv, to_json, to_text};
+use crate::tool::report::simulate::{Results, Show, to_csv, to_html, to_json, to_text};
 use crate::traffic::recorded::Format;
 use crate::traffic::replay::StreamSummary;
 use crate::traffic::scenario::{self, REQUESTS_MAX};
@@ -128,7 +128,7 @@ pub(super) struct SimulateArgs {
     #[arg(long, value_name = "SHARE", value_parser = share, requires = "detect", default_value = "1%", help_heading = JUDGEMENT)]
     error_rate: f64,
 
-    /// table for people, json and csv for programs
+    /// table for people, html for a page of its own, json and csv for programs
     #[arg(short, long, value_enum, default_value_t = Output::Table, help_heading = REPORT)]
     output: Output,
 
@@ -165,6 +165,7 @@ const REPORT: &str = "Report";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
     Table,
+    Html,
     Json,
     Csv,
 }
@@ -479,6 +480,7 @@ fn write(args: &SimulateArgs, results: &[Results<'_>]) -> anyhow::Result<()> {
             }
             Ok(())
         }
+        Output::Html => output::write(to_html(results, args.length.most()).as_bytes()),
         Output::Json => results.iter().try_for_each(|one| {
             let mut text = to_json(one);
             text.push(b'\n');

@@ -76,14 +76,14 @@ pub(crate) fn in_short(list: &[NotEvaluated], questions: &[Question]) -> String 
 
 /// How a question stands, whichever answer it hopes for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mark {
+pub(super) enum Mark {
     Fine,
     NotFine,
     Unknown,
 }
 
 impl Mark {
-    fn of(q: &Question) -> Mark {
+    pub(super) fn of(q: &Question) -> Mark {
         match (q.answer, q.wants_yes) {
             (Answer::Unknown, _) => Mark::Unknown,
             (Answer::Yes, true) | (Answer::No, false) => Mark::Fine,
@@ -91,7 +91,7 @@ impl Mark {
         }
     }
 
-    fn shown(self) -> (&'static str, Style) {
+    pub(super) fn shown(self) -> (&'static str, Style) {
         match self {
             Mark::Fine => ("fine", Style::Good),
             Mark::NotFine => ("NOT FINE", Style::Bad),

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::{Results, because, but, edit, explained, field, heading, other_fields, place, unless};
+use super::{
+    Results, Said, asides, because, edit, explained, field, heading, minor, other_fields, place, unchanged, unless,
+};
 use crate::analysis::diff::Cause;
 use crate::envoy::words;
 use crate::manifest::diagnostic::{Finding, Severity};
-use crate::tool::report::grid::counted;
 use crate::tool::report::limits;
 use crate::tool::report::markdown::{code, text};
 
@@ -20,26 +21,15 @@ pub(crate) fn to_markdown(results: &Results<'_>) -> String {
     let (v, [old, new]) = (results.verdict, results.names);
     let mut out = String::new();
     let name = if results.scenario.is_empty() { String::new() } else { format!("{}: ", text(results.scenario)) };
-    let clients = counted(v.clients as u64, "client");
-    let see = if v.clients == 1 { "sees" } else { "see" };
-    let verb = if v.changed == 1 { "changes" } else { "change" };
-    let aside = limits::aside(results.limits);
-    if results.causes.is_empty() && results.hidden > 0 {
-        let others = counted(results.hidden as u64, "other change");
-        let _ = writeln!(out, "### {name}Routing: nothing that was asked for changes\n");
-        let _ = writeln!(out, "{} → {}: {others}.", code(old), code(new));
-    } else if results.causes.is_empty() {
-        let _ = writeln!(out, "### {name}Routing: nothing changes\n");
-        let _ = writeln!(out, "{} → {}: proven for every request of {clients}{aside}.", code(old), code(new));
-    } else {
-        let all = counted((v.changed + v.unchanged) as u64, "host");
-        let _ = writeln!(out, "### {name}Routing: {} of {all} {verb}\n", v.changed);
-        let _ = writeln!(out, "{} → {}, as {clients} {see} them.\n", code(old), code(new));
-        let _ = writeln!(out, "| | hosts | clients | |\n|---|---:|---:|---|");
+    let said = Said::of(results);
+    let _ = writeln!(out, "### {name}{}\n", said.heading);
+    let _ = writeln!(out, "{} → {}{}.", code(old), code(new), text(&said.of));
+    if said.has_table {
+        let _ = writeln!(out, "\n| | hosts | clients | |\n|---|---:|---:|---|");
         for (kind, hosts, clients) in &v.kinds {
             let _ = writeln!(out, "| **{}** | {hosts} | {clients} | {} |", heading(*kind), explained(*kind));
         }
-        let _ = writeln!(out, "| unchanged | {} | | proven for every request{aside}{} |", v.unchanged, but(results));
+        let _ = writeln!(out, "| unchanged | {} | | {} |", v.unchanged, unchanged(results));
     }
     let told = results.causes.iter().enumerate().filter(|(_, c)| !c.change.is_minor());
     for (i, cause) in told.take(CAUSES_MAX) {
@@ -50,8 +40,7 @@ pub(crate) fn to_markdown(results: &Results<'_>) -> String {
         let _ = writeln!(out, "\n... and {} more", count - CAUSES_MAX);
     }
     if v.minor > 0 {
-        let what = "of requests that nobody is served, before as now, or of CONNECT requests";
-        let _ = writeln!(out, "\nBesides: {} {what}.", counted(v.minor as u64, "change"));
+        let _ = writeln!(out, "\nBesides: {}.", minor(v));
     }
     beside(&mut out, results);
     out
@@ -63,20 +52,11 @@ fn one(out: &mut String, results: &Results<'_>, index: usize, cause: &Cause<'_>)
     let hosts: Vec<String> = cause.hosts.iter().take(HOSTS_MAX).map(|h| code(words::short_host(h))).collect();
     let more = cause.hosts.len().saturating_sub(HOSTS_MAX);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let share = match change.moved {
-        m if m > 0.0 && m < 1.0 => format!(", {} of them", words::percent(m)),
-        _ => String::new(),
-    };
-    let evidence = if change.is_proven() { "" } else { " (possible, not proven)" };
-    let wanted = match results.expected.and_then(|e| e.wanted.get(index)) {
-        Some(true) => " (expected)",
-        Some(false) => " (not expected)",
-        None => "",
-    };
+    let asides = asides(results, index, cause);
     let audience = text(&cause.audience.to_string());
     let _ = writeln!(
         out,
-        "\n<details><summary><b>{}</b> {}{more} {audience}{share}{evidence}{wanted}</summary>\n",
+        "\n<details><summary><b>{}</b> {}{more} {audience}{asides}</summary>\n",
         heading(cause.kind),
         hosts.join(", ")
     );

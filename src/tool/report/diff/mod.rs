@@ -2,6 +2,8 @@
 
 #[cfg(feature = "cli")]
 mod github;
+#[cfg(feature = "cli")]
+mod html;
 pub(crate) mod json;
 #[cfg(feature = "cli")]
 mod markdown;
@@ -9,6 +11,8 @@ mod table;
 
 #[cfg(feature = "cli")]
 pub(crate) use github::to_annotations;
+#[cfg(feature = "cli")]
+pub(crate) use html::{Section, to_html};
 pub(crate) use json::to_json;
 #[cfg(feature = "cli")]
 pub(crate) use markdown::to_markdown;
@@ -21,6 +25,8 @@ use crate::envoy::words;
 use crate::manifest::diagnostic::Finding;
 use crate::manifest::release::rows;
 use crate::manifest::source::SourceMap;
+use crate::tool::report::grid::counted;
+use crate::tool::report::limits;
 
 /// All that is to be said about one pair of meshes.
 #[derive(Debug)]
@@ -101,6 +107,66 @@ fn because(change: &Change) -> String {
     // Of a rule in steps, the newest says most.
     let title = |id: &&str| rows().iter().rev().find(|row| *row.id == **id).map_or("", |row| row.title);
     change.because.iter().map(|id| format!("{id} ({})", title(id))).collect::<Vec<_>>().join(", ")
+}
+
+/// The verdict in two sentences, as comments and pages begin with it.
+#[cfg(feature = "cli")]
+struct Said {
+    heading: String,
+    /// What stands behind `OLD → NEW`, without a full stop.
+    of: String,
+    /// Whether numbers by kind follow.
+    has_table: bool,
+}
+
+#[cfg(feature = "cli")]
+impl Said {
+    fn of(results: &Results<'_>) -> Said {
+        let v = results.verdict;
+        let clients = counted(v.clients as u64, "client");
+        let (heading, of, has_table) = if results.causes.is_empty() && results.hidden > 0 {
+            let others = counted(results.hidden as u64, "other change");
+            ("nothing that was asked for changes".to_owned(), format!(": {others}"), false)
+        } else if results.causes.is_empty() {
+            let aside = limits::aside(results.limits);
+            ("nothing changes".to_owned(), format!(": proven for every request of {clients}{aside}"), false)
+        } else {
+            let all = counted((v.changed + v.unchanged) as u64, "host");
+            let verb = if v.changed == 1 { "changes" } else { "change" };
+            let see = if v.clients == 1 { "sees" } else { "see" };
+            (format!("{} of {all} {verb}", v.changed), format!(", as {clients} {see} them"), true)
+        };
+        Said { heading: format!("Routing: {heading}"), of, has_table }
+    }
+}
+
+/// What is said of a cause behind its hosts: how many of their requests, and whether it is proven and was wanted.
+#[cfg(feature = "cli")]
+fn asides(results: &Results<'_>, index: usize, cause: &Cause<'_>) -> String {
+    let share = match cause.change.moved {
+        m if m > 0.0 && m < 1.0 => format!(", {} of them", words::percent(m)),
+        _ => String::new(),
+    };
+    let evidence = if cause.change.is_proven() { "" } else { " (possible, not proven)" };
+    let wanted = match results.expected.and_then(|e| e.wanted.get(index)) {
+        Some(true) => " (expected)",
+        Some(false) => " (not expected)",
+        None => "",
+    };
+    format!("{share}{evidence}{wanted}")
+}
+
+/// Changes that the verdict leaves out.
+fn minor(v: &Verdict) -> String {
+    format!(
+        "{} of requests that nobody is served, before as now, or of CONNECT requests",
+        counted(v.minor as u64, "change")
+    )
+}
+
+/// What is said of the hosts without a change.
+fn unchanged(results: &Results<'_>) -> String {
+    format!("proven for every request{}{}", limits::aside(results.limits), but(results))
 }
 
 /// What a proof of the rest leaves out.

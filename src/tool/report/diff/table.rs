@@ -1,6 +1,6 @@
 //! The page for people: the verdict first, then causes, worst first.
 
-use super::{Results, because, but, edit, explained, field, heading, other_fields, place, unless};
+use super::{Results, because, edit, explained, field, heading, minor, other_fields, place, unchanged, unless};
 use crate::analysis::diff::{Cause, Kind};
 use crate::envoy::words;
 use crate::manifest::diagnostic::{Finding, Severity};
@@ -43,7 +43,7 @@ struct Page<'p> {
     out: String,
 }
 
-fn style(kind: Kind) -> Style {
+pub(super) fn style(kind: Kind) -> Style {
     match kind {
         Kind::Lost | Kind::Unmatched => Style::Bad,
         Kind::Moved | Kind::Altered | Kind::Policy => Style::Warning,
@@ -106,16 +106,13 @@ impl Page<'_> {
             Cell::line("", Style::Plain),
         ];
         row.extend(count(of_log(None)).map(|text| Cell::line(text, Style::Plain)));
-        row.push(Cell::line(format!("proven for every request{aside}{}", but(r)), Style::Dim));
+        row.push(Cell::line(unchanged(r), Style::Dim));
         rows.push(row);
         for line in columns::lines(&rows, Side::Left, self.show.color) {
             self.line(&line);
         }
         if v.minor > 0 && !self.show.all {
-            let text = format!(
-                "  besides: {} of requests that nobody is served, before as now, or of CONNECT requests (--all lists them)",
-                counted(v.minor as u64, "change")
-            );
+            let text = format!("  besides: {} (--all lists them)", minor(v));
             self.wrapped(&text, 4, Style::Dim);
         }
         if v.possible > 0 {

@@ -1,6 +1,6 @@
 //! A decision for people (`explain -o table`): what was tried, what took the request, where it goes and how it arrives.
 
-use crate::envoy::decision::{Counted, Decision, Outcome, ResponseFlags, Step, Upstream};
+use crate::envoy::decision::{ClusterShare, Counted, Decision, Outcome, ResponseFlags, Step, Upstream};
 use crate::envoy::request::Request;
 use crate::envoy::table::{ClusterName, RouteTable};
 use crate::envoy::words;
@@ -29,21 +29,22 @@ pub(crate) fn to_text(
     let mut out = String::new();
     let title = words::request(request);
     out.say(view.color, format_args!("{}", paint(&title, Style::Title, view.color)));
-    out.say(view.color, format_args!("  seen by {seen_by} {}", way_in(decision)));
-    if let Some(host) = &decision.virtual_host {
-        out.say(view.color, format_args!("  virtual host {host}{}", by_domain(decision, request, table)));
+    out.say(view.color, format_args!("  {}", seen(seen_by, decision)));
+    if let Some(host) = asked_host(decision, request, table) {
+        out.say(view.color, format_args!("  {host}"));
     }
     if !decision.steps.is_empty() {
         out.say(view.color, format_args!("\n{}", paint("  tried in this order", Style::Dim, view.color)));
         steps(&mut out, &decision.steps, sources, view);
     }
-    out.say(view.color, format_args!("\n  {}", verdict(decision, view)));
+    let (end, style) = verdict(decision);
+    out.say(view.color, format_args!("\n  {}", paint(&end, style, view.color)));
     clusters(&mut out, decision, table, sources, view);
     if let Some(location) = &decision.location {
         out.say(view.color, format_args!("  Location: {location}"));
     }
     if let Some(up) = &decision.upstream {
-        upstream(&mut out, up, Some(&request.path), "  arrives as", view);
+        out.say(view.color, format_args!("  arrives as {}", upstream(up, Some(&request.path))));
     }
     for hint in &decision.hints {
         out.say(view.color, format_args!("  {}", paint(&format!("note: {hint}"), Style::Note, view.color)));
@@ -51,12 +52,20 @@ pub(crate) fn to_text(
     out
 }
 
-fn way_in(d: &Decision) -> String {
-    match (&d.listener, &d.route_config) {
+/// `seen by client on listener 0.0.0.0:9080, route table 9080`.
+pub(super) fn seen(by: &str, d: &Decision) -> String {
+    let way_in = match (&d.listener, &d.route_config) {
         (Some(l), Some(c)) => format!("on listener {l}, route table {c}"),
         (Some(l), None) => format!("on listener {l}"),
         _ => "which has no listener for it".to_owned(),
-    }
+    };
+    format!("seen by {by} {way_in}")
+}
+
+/// `virtual host reviews.default.svc.cluster.local:9080`, and by which domain where that isn't plain.
+pub(super) fn asked_host(d: &Decision, request: &Request, table: &RouteTable) -> Option<String> {
+    let host = d.virtual_host.as_ref()?;
+    Some(format!("virtual host {host}{}", by_domain(d, request, table)))
 }
 
 /// Which of the host's domains took the authority.
@@ -101,16 +110,19 @@ fn steps(out: &mut String, steps: &[Step], sources: &SourceMap, view: View) {
                 format_args!("                  {}", paint(&format!("({hint})"), Style::Note, view.color)),
             );
         }
-        let from = step
-            .source
-            .as_ref()
-            .map_or_else(|| "written by no manifest".to_owned(), |s| words::author_and_place(s, sources));
-        out.say(view.color, format_args!("                  {}", paint(&from, Style::Dim, view.color)));
+        let from = paint(&written(step, sources), Style::Dim, view.color);
+        out.say(view.color, format_args!("                  {from}"));
     }
 }
 
+/// What wrote a route.
+pub(super) fn written(step: &Step, sources: &SourceMap) -> String {
+    let source = step.source.as_ref();
+    source.map_or_else(|| "written by no manifest".to_owned(), |s| words::author_and_place(s, sources))
+}
+
 /// The end in plain words.
-fn verdict(d: &Decision, view: View) -> String {
+pub(super) fn verdict(d: &Decision) -> (String, Style) {
     let route = match (d.route_index, d.route_name.as_deref()) {
         (Some(i), Some(name)) if !name.is_empty() => format!("route {i} \"{name}\": "),
         (Some(i), _) => format!("route {i}: "),
@@ -122,7 +134,7 @@ fn verdict(d: &Decision, view: View) -> String {
         String::new()
     };
     let Some(outcome) = d.outcome else {
-        return format!("{route}the end depends on the cluster that is drawn{fault}");
+        return (format!("{route}the end depends on the cluster that is drawn{fault}"), Style::Plain);
     };
     let style = match outcome.counted() {
         Counted::Subset | Counted::Answered => Style::Good,
@@ -147,32 +159,43 @@ fn verdict(d: &Decision, view: View) -> String {
         Outcome::Tcp => "proxied as TCP; no HTTP rule is looked at".to_owned(),
         Outcome::BadRequest => format!("refused before routing: {status}"),
     };
-    paint(&format!("{route}{text}{fault}"), style, view.color)
+    (format!("{route}{text}{fault}"), style)
+}
+
+/// Why requests to a cluster end there, where they do.
+pub(super) fn end_of(c: &ClusterShare) -> &'static str {
+    match c.outcome {
+        Outcome::NoCluster => "503 NC: no such cluster",
+        Outcome::NoEndpoints => "503 UH: no ready endpoint",
+        _ => "",
+    }
+}
+
+/// The DestinationRule of a cluster, with its place.
+pub(super) fn rule_of(c: &ClusterShare, table: &RouteTable, sources: &SourceMap) -> Option<String> {
+    let rule = table.cluster(&c.name)?.destination_rule.as_ref()?;
+    Some(format!("{} {}", rule.object, words::place(rule.at, sources)).trim_end().to_owned())
+}
+
+/// Said where one of several clusters lets requests out.
+pub(super) fn sends_out(d: &Decision) -> Option<&'static str> {
+    let sends_out = d.clusters.iter().any(|c| c.name == ClusterName::Passthrough);
+    (sends_out && d.outcome.is_none()).then_some("passthrough leaves the mesh unrouted")
 }
 
 fn clusters(out: &mut String, d: &Decision, table: &RouteTable, sources: &SourceMap, view: View) {
     for c in d.clusters.iter() {
         let share = if d.clusters.len() > 1 { format!("{:>8}  ", words::percent(c.share)) } else { "  to ".to_owned() };
         let lost = c.outcome.counted() == Counted::Blackholed;
-        let end = match c.outcome {
-            Outcome::NoCluster => "  503 NC: no such cluster",
-            Outcome::NoEndpoints => "  503 UH: no ready endpoint",
-            _ => "",
-        };
-        let line = format!("{share}{}{end}", words::cluster(&c.name));
+        let end = end_of(c);
+        let gap = if end.is_empty() { "" } else { "  " };
+        let line = format!("{share}{}{gap}{end}", words::cluster(&c.name));
         out.say(
             view.color,
             format_args!("  {}", paint(&line, if lost { Style::Bad } else { Style::Plain }, view.color)),
         );
-        if let Some(rule) = table.cluster(&c.name).and_then(|c| c.destination_rule.as_ref()) {
-            let at = words::place(rule.at, sources);
-            out.say(
-                view.color,
-                format_args!(
-                    "            {}",
-                    paint(format!("{} {at}", rule.object).trim_end(), Style::Dim, view.color)
-                ),
-            );
+        if let Some(rule) = rule_of(c, table, sources) {
+            out.say(view.color, format_args!("            {}", paint(&rule, Style::Dim, view.color)));
         }
         if !c.endpoints.is_empty() {
             out.say(view.color, format_args!("            {}", endpoints(&c.endpoints)));
@@ -181,25 +204,25 @@ fn clusters(out: &mut String, d: &Decision, table: &RouteTable, sources: &Source
             out.say(view.color, format_args!("            {}", paint(&hint, Style::Note, view.color)));
         }
         if let Some(up) = &c.upstream {
-            upstream(out, up, None, "            arrives as", view);
+            out.say(view.color, format_args!("            arrives as {}", upstream(up, None)));
         }
     }
-    let sends_out = d.clusters.iter().any(|c| c.name == ClusterName::Passthrough);
-    if sends_out && d.outcome.is_none() {
-        out.say(view.color, format_args!("  passthrough leaves the mesh unrouted"));
+    if let Some(text) = sends_out(d) {
+        out.say(view.color, format_args!("  {text}"));
     }
 }
 
-fn endpoints(all: &[String]) -> String {
+pub(super) fn endpoints(all: &[String]) -> String {
     const SHOWN: usize = 6;
     let shown: Vec<&str> = all.iter().map(String::as_str).take(SHOWN).collect();
     let more = all.len().saturating_sub(SHOWN);
     if more > 0 { format!("{}, and {more} more", shown.join(", ")) } else { shown.join(", ") }
 }
 
-fn upstream(out: &mut String, up: &Upstream, sent_path: Option<&str>, lead: &str, view: View) {
+/// `/path, authority reviews; x-a: 1`: how a request arrives.
+pub(super) fn upstream(up: &Upstream, sent_path: Option<&str>) -> String {
     let headers: Vec<String> = up.headers.iter().map(|(n, v)| format!("{n}: {v}")).collect();
     let headers = if headers.is_empty() { String::new() } else { format!("; {}", headers.join("; ")) };
     let changed = if sent_path.is_some_and(|p| p != up.path) { " (was changed on the way)" } else { "" };
-    out.say(view.color, format_args!("{lead} {}{changed}, authority {}{headers}", up.path, up.authority));
+    format!("{}{changed}, authority {}{headers}", up.path, up.authority)
 }

@@ -1,10 +1,14 @@
 //! The route table of a proxy (`towtank routes`); Envoy's own form is [`envoy`](super::envoy).
 
+#[cfg(feature = "cli")]
+mod html;
 mod json;
 #[cfg(feature = "cli")]
 mod several;
 mod table;
 
+#[cfg(feature = "cli")]
+pub(crate) use html::{Section, to_html};
 pub(crate) use json::to_json;
 #[cfg(feature = "cli")]
 pub(crate) use several::to_text_of_all;

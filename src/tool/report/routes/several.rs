@@ -8,10 +8,13 @@ use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 
 use super::View;
-use super::table::{domains_line, host_body, listeners, note_lines, nothing_shown, to_text};
+use super::table::{
+    HostBody, Listeners, NOTES, Remark, domains_line, listeners, notes, nothing_shown, to_text, write_body,
+    write_listeners,
+};
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::table::RouteTable;
-use crate::istio::clients::PointsOfView;
+use crate::istio::clients::{Class, PointsOfView};
 use crate::manifest::source::SourceMap;
 use crate::parallel::prelude::*;
 use crate::tool::report::style::{Style, paint};
@@ -36,54 +39,68 @@ pub(crate) fn to_text_of_all(tables: &[RouteTable], points: &PointsOfView, sourc
     parts.join("\n")
 }
 
-/// Texts, each with the classes that have it, in the order in which they came.
-type Texts = IndexMap<String, Vec<usize>, FxBuildHasher>;
+/// What classes have, each with those that have it, in the order in which they came.
+pub(super) type Having<T> = IndexMap<T, Vec<usize>, FxBuildHasher>;
 
 /// What a virtual host does, with the classes for which it does so, and its names by the classes that know it by them.
-type Host = IndexMap<String, (Vec<usize>, Texts), FxBuildHasher>;
+pub(super) type Host = IndexMap<HostBody, (Vec<usize>, Having<String>), FxBuildHasher>;
+
+/// By name, that for strangers last.
+pub(super) type Hosts = BTreeMap<(bool, SmolStr), Host>;
 
 /// Tables that are told as one.
-struct Together<'a> {
-    tables: &'a [RouteTable],
-    /// Positions of the tables, at least two.
-    classes: &'a [usize],
-    points: &'a PointsOfView,
-    sources: &'a SourceMap,
-    view: &'a View,
+pub(super) struct Together<'a> {
+    pub tables: &'a [RouteTable],
+    /// Positions of the tables.
+    pub classes: &'a [usize],
+    pub points: &'a PointsOfView,
+    pub sources: &'a SourceMap,
+    pub view: &'a View,
 }
 
 /// A table in parts.
 struct Parts {
-    listeners: String,
+    listeners: Listeners,
     /// By route configuration and virtual host: the line with its domains, and what it does.
-    hosts: Vec<(SmolStr, SmolStr, String, String)>,
-    notes: Vec<String>,
+    hosts: Vec<(SmolStr, SmolStr, String, HostBody)>,
+    notes: Vec<Remark>,
+}
+
+/// The parts of all tables, each once.
+#[derive(Default)]
+pub(super) struct Gathered {
+    pub listeners: Having<Listeners>,
+    /// By route configuration.
+    pub configs: BTreeMap<SmolStr, Hosts>,
+    pub notes: Having<Remark>,
 }
 
 impl Together<'_> {
-    fn text(&self) -> String {
+    pub(super) fn gathered(&self) -> Gathered {
         let each: Vec<(usize, Parts)> =
             self.classes.par_iter().filter_map(|i| Some((*i, self.parts(self.tables.get(*i)?)))).collect();
-        let mut out = String::new();
-        self.heading(&mut out);
-        let mut listeners = Texts::default();
-        let mut notes = Texts::default();
-        // The virtual host for strangers is the last of its table.
-        let mut configs: BTreeMap<SmolStr, BTreeMap<(bool, SmolStr), Host>> = BTreeMap::new();
+        let mut out = Gathered::default();
         for (class, parts) in each {
-            listeners.entry(parts.listeners).or_default().push(class);
-            parts.notes.into_iter().for_each(|note| notes.entry(note).or_default().push(class));
+            out.listeners.entry(parts.listeners).or_default().push(class);
+            parts.notes.into_iter().for_each(|note| out.notes.entry(note).or_default().push(class));
             for (config, host, domains, body) in parts.hosts {
                 let is_last = matches!(host.as_str(), "allow_any" | "block_all" | "allow_any_dynamic_dns");
-                let variants = configs.entry(config).or_default().entry((is_last, host)).or_default();
+                let variants = out.configs.entry(config).or_default().entry((is_last, host)).or_default();
                 let (classes, names) = variants.entry(body).or_default();
                 classes.push(class);
                 names.entry(domains).or_default().push(class);
             }
         }
+        out
+    }
+
+    fn text(&self) -> String {
+        let Gathered { listeners, configs, notes } = self.gathered();
+        let mut out = String::new();
+        self.heading(&mut out);
         for (text, classes) in &listeners {
             self.of_some(&mut out, "\n", classes);
-            out.push_str(text);
+            write_listeners(&mut out, text, self.view);
         }
         for (config, hosts) in &configs {
             let title = format!("route table {config}");
@@ -93,7 +110,7 @@ impl Together<'_> {
                 for (body, (classes, names)) in variants {
                     self.of_some(&mut out, "  ", classes);
                     self.names(&mut out, classes, names);
-                    out.push_str(body);
+                    write_body(&mut out, body, self.view);
                 }
             }
         }
@@ -101,10 +118,10 @@ impl Together<'_> {
             nothing_shown(&mut out, self.view);
         }
         if !notes.is_empty() {
-            let title = paint("what became of the rest", Style::Title, self.view.color);
+            let title = paint(NOTES, Style::Title, self.view.color);
             self.say(&mut out, format_args!("\n{title}"));
             for (note, classes) in &notes {
-                self.say(&mut out, format_args!("{note}"));
+                self.say(&mut out, note.line(self.view.color));
                 self.of_some(&mut out, "    ", classes);
             }
         }
@@ -113,59 +130,74 @@ impl Together<'_> {
 
     fn parts(&self, table: &RouteTable) -> Parts {
         let (sources, view) = (self.sources, self.view);
-        let mut out = String::new();
-        listeners(&mut out, table, view);
         let mut hosts = Vec::new();
         for config in table.route_configs.iter().filter(|c| view.shows_config(table, c)) {
             for host in config.virtual_hosts.iter().filter(|h| view.shows_host(h)) {
-                let mut body = String::new();
-                host_body(&mut body, table, config, host, sources, view);
+                let body = HostBody::of(table, config, host, sources);
                 hosts.push((config.name.clone(), host.name.clone(), domains_line(host), body));
             }
         }
-        Parts { listeners: out, hosts, notes: note_lines(table, sources, view) }
+        Parts { listeners: listeners(table, view), hosts, notes: notes(table, sources, view) }
     }
 
     fn heading(&self, out: &mut String) {
         let whose = self.points.audience(self.classes);
         let title = paint(&whose.subject(), Style::Title, self.view.color);
-        self.say(out, format_args!("{title}  {} classes of sidecars that may differ", self.classes.len()));
+        self.say(out, format_args!("{title}  {}", self.how_many()));
+        for line in self.class_lines() {
+            self.say(out, format_args!("{}", paint(&format!("  {line}"), Style::Dim, self.view.color)));
+        }
+    }
+
+    pub(super) fn how_many(&self) -> String {
+        format!("{} classes of sidecars that may differ", self.classes.len())
+    }
+
+    /// The first few classes: name, namespace, labels, and how many clients they are.
+    pub(super) fn class_lines(&self) -> Vec<String> {
         let classes = self.classes.iter().filter_map(|i| self.points.classes.get(*i));
-        for class in classes.take(CLASSES_SHOWN) {
+        let line = |class: &Class| {
             let proxy = &class.proxy;
             let labels = if proxy.labels.is_empty() { "no labels".to_owned() } else { proxy.labels.to_string() };
             let more =
                 if class.members.len() > 1 { format!(", {} clients", class.members.len()) } else { String::new() };
-            let line = format!("  {}  {}: {labels}{more}", proxy.name, proxy.namespace);
-            self.say(out, format_args!("{}", paint(&line, Style::Dim, self.view.color)));
-        }
+            format!("{}  {}: {labels}{more}", proxy.name, proxy.namespace)
+        };
         let more = self.classes.len().saturating_sub(CLASSES_SHOWN);
-        if more > 0 {
-            self.say(out, format_args!("{}", paint(&format!("  and {more} more"), Style::Dim, self.view.color)));
-        }
+        let more = (more > 0).then(|| format!("and {more} more"));
+        classes.take(CLASSES_SHOWN).map(line).chain(more).collect()
+    }
+
+    /// Whose something is, unless it is everybody's.
+    pub(super) fn whose(&self, classes: &[usize]) -> Option<String> {
+        (classes.len() < self.classes.len()).then(|| self.points.audience(classes).to_string())
     }
 
     /// Whose the following is, unless it is everybody's.
     fn of_some(&self, out: &mut String, before: &str, classes: &[usize]) {
-        if classes.len() < self.classes.len() {
-            let whose = format!("{}:", self.points.audience(classes));
-            self.say(out, format_args!("{before}{}", paint(&whose, Style::Note, self.view.color)));
+        if let Some(whose) = self.whose(classes) {
+            let whose = paint(&format!("{whose}:"), Style::Note, self.view.color);
+            self.say(out, format_args!("{before}{whose}"));
+        }
+    }
+
+    fn names(&self, out: &mut String, all: &[usize], names: &Having<String>) {
+        for line in self.name_lines(all, names) {
+            self.say(out, format_args!("  {}", paint(&line, Style::Dim, self.view.color)));
         }
     }
 
     /// The domains of a virtual host: those that most clients know first, then which other ones some have.
-    fn names(&self, out: &mut String, all: &[usize], names: &Texts) {
+    pub(super) fn name_lines(&self, all: &[usize], names: &Having<String>) -> Vec<String> {
         let mut in_order: Vec<(&String, &Vec<usize>)> = names.iter().collect();
         in_order.sort_by_key(|(_, classes)| std::cmp::Reverse(classes.len()));
-        for (i, (line, classes)) in in_order.into_iter().enumerate() {
-            let whose = if i == 0 || classes.len() == all.len() {
-                String::new()
-            } else {
-                format!("{}, it ", self.points.audience(classes))
-            };
-            let line = paint(&format!("{whose}{line}"), Style::Dim, self.view.color);
-            self.say(out, format_args!("  {line}"));
-        }
+        let line = |(i, (line, classes)): (usize, (&String, &Vec<usize>))| {
+            if i == 0 || classes.len() == all.len() {
+                return line.clone();
+            }
+            format!("{}, it {line}", self.points.audience(classes))
+        };
+        in_order.into_iter().enumerate().map(line).collect()
     }
 
     fn say(&self, out: &mut String, line: impl Display) {

@@ -32,7 +32,7 @@ pub(crate) struct View {
 pub(crate) fn to_text(table: &RouteTable, whose: &Audience, sources: &SourceMap, view: &View) -> String {
     let mut out = String::new();
     heading(&mut out, &table.proxy, whose, view);
-    listeners(&mut out, table, view);
+    write_listeners(&mut out, &listeners(table, view), view);
     let mut shown = 0;
     for config in &table.route_configs {
         let hosts: Vec<&Arc<VirtualHost>> = config.virtual_hosts.iter().filter(|h| view.shows_host(h)).collect();
@@ -49,19 +49,22 @@ pub(crate) fn to_text(table: &RouteTable, whose: &Audience, sources: &SourceMap,
     if shown == 0 {
         nothing_shown(&mut out, view);
     }
-    let notes = note_lines(table, sources, view);
+    let notes = notes(table, sources, view);
     if !notes.is_empty() {
-        out.say(view.color, format_args!("\n{}", paint("what became of the rest", Style::Title, view.color)));
-        notes.iter().for_each(|line| out.say(view.color, format_args!("{line}")));
+        out.say(view.color, format_args!("\n{}", paint(NOTES, Style::Title, view.color)));
+        notes.iter().for_each(|note| out.say(view.color, format_args!("{}", note.line(view.color))));
     }
     out
 }
 
 pub(super) fn nothing_shown(out: &mut String, view: &View) {
     if view.host.is_some() || view.port.is_some() {
-        out.say(view.color, format_args!("\nno virtual host fits the filter"));
+        out.say(view.color, format_args!("\n{NOTHING}"));
     }
 }
+
+/// Said where a filter leaves nothing.
+pub(super) const NOTHING: &str = "no virtual host fits the filter";
 
 impl View {
     pub(in crate::tool::report) fn shows_host(&self, host: &VirtualHost) -> bool {
@@ -82,17 +85,26 @@ impl View {
 }
 
 fn heading(out: &mut String, proxy: &Proxy, whose: &Audience, view: &View) {
+    let name = paint(&proxy.name, Style::Title, view.color);
+    out.say(view.color, format_args!("{name}  {}", described(proxy)));
+    if let Some(text) = alike(whose) {
+        out.say(view.color, format_args!("{}", paint(&format!("  {text}"), Style::Dim, view.color)));
+    }
+}
+
+/// `sidecar in namespace shop, labels app=web`.
+pub(super) fn described(proxy: &Proxy) -> String {
     let kind = match proxy.kind {
         ProxyKind::Sidecar => "sidecar",
         ProxyKind::Gateway => "gateway",
     };
     let labels = if proxy.labels.is_empty() { "without labels".to_owned() } else { format!("labels {}", proxy.labels) };
-    let name = paint(&proxy.name, Style::Title, view.color);
-    out.say(view.color, format_args!("{name}  {kind} in namespace {}, {labels}", proxy.namespace));
-    if whose.members > 1 {
-        let text = format!("  the same for {} clients there that cannot differ", whose.members);
-        out.say(view.color, format_args!("{}", paint(&text, Style::Dim, view.color)));
-    }
+    format!("{kind} in namespace {}, {labels}", proxy.namespace)
+}
+
+/// How many clients have the table, where that is more than one.
+pub(super) fn alike(whose: &Audience) -> Option<String> {
+    (whose.members > 1).then(|| format!("the same for {} clients there that cannot differ", whose.members))
 }
 
 #[cfg(feature = "cli")]
@@ -111,38 +123,65 @@ pub(crate) fn shows_any(table: &RouteTable, view: &View) -> bool {
 /// What a listener serves has so many columns, however narrow the terminal.
 const SERVES_MIN: u16 = 24;
 
-pub(super) fn listeners(out: &mut String, table: &RouteTable, view: &View) {
+/// Listeners in words.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(super) struct Listeners {
+    /// Said where there is none.
+    pub none: Option<String>,
+    /// `0.0.0.0:9080`, and what is served there.
+    pub rows: Vec<(String, Vec<String>)>,
+    /// The cluster of whatever has no listener.
+    pub others: Option<String>,
+}
+
+/// The listeners that fit the filters; where a host is asked for, nothing.
+pub(super) fn listeners(table: &RouteTable, view: &View) -> Listeners {
     let shown: Vec<&Arc<Listener>> = table.listeners.iter().filter(|l| view.port.is_none_or(|p| p == l.port)).collect();
     if shown.is_empty() {
-        out.say(
-            view.color,
-            format_args!("\nno listener{}", view.port.map(|p| format!(" on port {p}")).unwrap_or_default()),
-        );
-        return;
+        let none = format!("no listener{}", view.port.map(|p| format!(" on port {p}")).unwrap_or_default());
+        return Listeners { none: Some(none), ..Listeners::default() };
     }
     if view.host.is_some() {
+        return Listeners::default();
+    }
+    let row = |l: &&Arc<Listener>| {
+        let mut serves: Vec<String> = l.filter_chains.iter().chain(&l.default_filter_chain).map(chain).collect();
+        serves.dedup();
+        (format!("{}:{}", l.address, l.port), serves)
+    };
+    let others = table.virtual_outbound.as_ref().map(|v| v.cluster.to_string());
+    Listeners { none: None, rows: shown.iter().map(row).collect(), others }
+}
+
+pub(super) fn write_listeners(out: &mut String, listeners: &Listeners, view: &View) {
+    if let Some(none) = &listeners.none {
+        out.say(view.color, format_args!("\n{none}"));
+    }
+    if listeners.rows.is_empty() {
         return;
     }
     out.say(view.color, format_args!("\n{}", paint("listeners", Style::Title, view.color)));
-    let address = |l: &Listener| format!("   {}:{}", l.address, l.port);
-    let widest = shown.iter().map(|l| address(l).len()).max().unwrap_or(0);
+    let address = |text: &str| format!("   {text}");
+    let widest = listeners.rows.iter().map(|(text, _)| address(text).len()).max().unwrap_or(0);
     let room = match view.width {
         0 => 0,
         width => width.saturating_sub(u16::try_from(widest + columns::GAP).unwrap_or(width)).max(SERVES_MIN),
     };
-    let row = |l: &&Arc<Listener>| {
-        let mut serves: Vec<String> = l.filter_chains.iter().chain(&l.default_filter_chain).map(chain).collect();
-        serves.dedup();
+    let row = |(text, serves): &(String, Vec<String>)| {
         let lines = serves.iter().flat_map(|text| wrap(text, room, 2).lines().map(str::to_owned).collect::<Vec<_>>());
-        vec![Cell::line(address(l), Style::Plain), Cell { lines: lines.collect(), style: Style::Plain }]
+        vec![Cell::line(address(text), Style::Plain), Cell { lines: lines.collect(), style: Style::Plain }]
     };
-    for line in columns::lines(&shown.iter().map(row).collect::<Vec<_>>(), Side::Left, view.color) {
+    let rows: Vec<Vec<Cell>> = listeners.rows.iter().map(row).collect();
+    for line in columns::lines(&rows, Side::Left, view.color) {
         out.say(view.color, format_args!("{line}"));
     }
-    if let Some(v) = &table.virtual_outbound {
-        out.say(view.color, format_args!("  any other address and port: {}", v.cluster));
+    if let Some(others) = &listeners.others {
+        out.say(view.color, format_args!("  {OTHERS}: {others}"));
     }
 }
+
+/// Whatever has no listener.
+pub(super) const OTHERS: &str = "any other address and port";
 
 fn chain(c: &crate::envoy::table::FilterChain) -> String {
     let mut when = Vec::new();
@@ -183,36 +222,53 @@ fn virtual_host(
 ) {
     out.say(view.color, format_args!("\n  {}", paint(&host.name, Style::Host, view.color)));
     out.say(view.color, format_args!("  {}", paint(&domains_line(host), Style::Dim, view.color)));
-    host_body(out, table, config, host, sources, view);
+    write_body(out, &HostBody::of(table, config, host, sources), view);
 }
 
 pub(super) fn domains_line(host: &VirtualHost) -> String {
     format!("answers to {}", host.domains.join(", "))
 }
 
-/// What a virtual host does, below its name and domains.
-pub(super) fn host_body(
-    out: &mut String,
-    table: &RouteTable,
-    config: &RouteConfiguration,
-    host: &VirtualHost,
-    sources: &SourceMap,
-    view: &View,
-) {
-    if host.require_tls {
-        out.say(view.color, format_args!("  plain requests are redirected to https before any route is looked at"));
+/// What a virtual host does, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct HostBody {
+    /// Said before its routes.
+    pub first: Vec<&'static str>,
+    pub rows: Vec<Row>,
+    pub notes: Vec<String>,
+}
+
+impl HostBody {
+    pub(super) fn of(
+        table: &RouteTable,
+        config: &RouteConfiguration,
+        host: &VirtualHost,
+        sources: &SourceMap,
+    ) -> HostBody {
+        let redirects = "plain requests are redirected to https before any route is looked at";
+        let empty = "no routes: every request is answered 404 NR";
+        let said = [(host.require_tls, redirects), (host.routes.is_empty(), empty)];
+        let own = table.notes.iter().filter(|n| n.route_config == config.name && n.virtual_host == host.name);
+        HostBody {
+            first: said.into_iter().filter(|(is_so, _)| *is_so).map(|(_, text)| text).collect(),
+            rows: host.routes.iter().map(|r| row(r, table, sources)).collect(),
+            notes: own.map(|n| note_line(n, sources)).collect(),
+        }
     }
-    if host.routes.is_empty() {
-        out.say(view.color, format_args!("  no routes: every request is answered 404 NR"));
+}
+
+/// Below a virtual host's name and domains.
+pub(super) fn write_body(out: &mut String, body: &HostBody, view: &View) {
+    for text in &body.first {
+        out.say(view.color, format_args!("  {text}"));
     }
-    let rows: Vec<Row> = host.routes.iter().map(|r| row(r, table, sources, view)).collect();
-    let widest = rows.iter().flat_map(|r| &r.conditions).map(|c| c.chars().count()).max().unwrap_or(0);
+    let widest = body.rows.iter().flat_map(|r| &r.conditions).map(|c| c.chars().count()).max().unwrap_or(0);
     let column = widest.min(CONDITIONS_MAX);
-    for (i, row) in rows.iter().enumerate() {
+    for (i, row) in body.rows.iter().enumerate() {
         write_row(out, i, row, column, view);
     }
-    for note in table.notes.iter().filter(|n| n.route_config == config.name && n.virtual_host == host.name) {
-        out.say(view.color, format_args!("  {}", paint(&note_line(note, sources), Style::Note, view.color)));
+    for note in &body.notes {
+        out.say(view.color, format_args!("  {}", paint(note, Style::Note, view.color)));
     }
 }
 
@@ -220,14 +276,14 @@ pub(super) fn host_body(
 const CONDITIONS_MAX: usize = 34;
 
 /// One route: what it asks for, what it does, and where that was written.
-struct Row {
-    conditions: Vec<String>,
-    /// Coloured text.
-    does: Vec<String>,
-    written: Vec<String>,
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Row {
+    pub conditions: Vec<String>,
+    pub does: Vec<(Style, String)>,
+    pub written: Vec<String>,
 }
 
-fn row(route: &Route, table: &RouteTable, sources: &SourceMap, view: &View) -> Row {
+fn row(route: &Route, table: &RouteTable, sources: &SourceMap) -> Row {
     let mut does = Vec::new();
     let mut policies: Vec<String> = Vec::new();
     match &route.action {
@@ -243,15 +299,15 @@ fn row(route: &Route, table: &RouteTable, sources: &SourceMap, view: &View) -> R
                 };
                 let fixed = t.cluster.parts().is_none() && !matches!(t.cluster, ClusterName::Other(_)) && good;
                 let suffix = if fixed { String::new() } else { format!(", {}", words::state(&state)) };
-                does.push(paint(&format!("{share}{}{suffix}", words::cluster(t.cluster)), style, view.color));
+                does.push((style, format!("{share}{}{suffix}", words::cluster(t.cluster))));
                 policies.extend(table.cluster(t.cluster).and_then(|c| policy_line(c, sources)));
             }
         }
-        RouteAction::Redirect(r) => does.push(words::redirect(r)),
-        RouteAction::DirectResponse(d) => does.push(format!("answer {}", d.status)),
-        RouteAction::Nothing => does.push("no action: Envoy refuses this table".to_owned()),
+        RouteAction::Redirect(r) => does.push((Style::Plain, words::redirect(r))),
+        RouteAction::DirectResponse(d) => does.push((Style::Plain, format!("answer {}", d.status))),
+        RouteAction::Nothing => does.push((Style::Plain, "no action: Envoy refuses this table".to_owned())),
     }
-    does.extend(words::treatment(route));
+    does.extend(words::treatment(route).into_iter().map(|text| (Style::Plain, text)));
     let mut written = vec![match &route.source {
         Some(s) => {
             let name = if route.name.is_empty() { String::new() } else { format!("\"{}\", ", route.name) };
@@ -271,7 +327,7 @@ fn row(route: &Route, table: &RouteTable, sources: &SourceMap, view: &View) -> R
 /// Conditions on the left, what is done on the right, and dimmed below both where it comes from.
 fn write_row(out: &mut String, index: usize, row: &Row, column: usize, view: &View) {
     let lines = row.conditions.len().max(row.does.len());
-    let mut does = row.does.iter();
+    let mut does = row.does.iter().map(|(style, text)| paint(text, *style, view.color));
     for i in 0..lines {
         let number = if i == 0 { format!("{index:>4}") } else { "    ".to_owned() };
         let condition = row.conditions.get(i).map(String::as_str).unwrap_or_default();
@@ -279,7 +335,7 @@ fn write_row(out: &mut String, index: usize, row: &Row, column: usize, view: &Vi
             out.say(view.color, format_args!("{number}  {condition}"));
             continue;
         }
-        let action = does.next().map(String::as_str).unwrap_or_default();
+        let action = does.next().unwrap_or_default();
         out.say(view.color, format_args!("{}", format!("{number}  {condition:<column$}  {action}").trim_end()));
     }
     for action in does {
@@ -301,17 +357,33 @@ fn policy_line(c: &Cluster, sources: &SourceMap) -> Option<String> {
     Some(format!("{}{merged}, {}{at}", rule.object, words::load_balancer(c.lb)))
 }
 
+/// What stands above [`notes`].
+pub(super) const NOTES: &str = "what became of the rest";
+
 /// What became of the rest; nothing where only a part of the table is shown.
-pub(super) fn note_lines(table: &RouteTable, sources: &SourceMap, view: &View) -> Vec<String> {
+pub(super) fn notes(table: &RouteTable, sources: &SourceMap, view: &View) -> Vec<Remark> {
     if view.host.is_some() || view.port.is_some() {
         return Vec::new();
     }
-    let line = |note: &Note| {
-        let table_name =
-            if note.route_config.is_empty() { String::new() } else { format!(" [table {}]", note.route_config) };
-        format!("  {}{table_name}", paint(&note_line(note, sources), Style::Note, view.color))
+    let remark = |note: &Note| Remark {
+        text: note_line(note, sources),
+        table: if note.route_config.is_empty() { String::new() } else { format!(" [table {}]", note.route_config) },
     };
-    table.notes.iter().filter(|n| n.virtual_host.is_empty()).map(line).collect()
+    table.notes.iter().filter(|n| n.virtual_host.is_empty()).map(remark).collect()
+}
+
+/// What became of a part of the manifests.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Remark {
+    pub text: String,
+    /// Of which route table, where it is of one.
+    pub table: String,
+}
+
+impl Remark {
+    pub(super) fn line(&self, color: bool) -> String {
+        format!("  {}{}", paint(&self.text, Style::Note, color), self.table)
+    }
 }
 
 fn note_line(note: &Note, sources: &SourceMap) -> String {

@@ -1,10 +1,17 @@
 //! What a replay showed (`towtank simulate`): a table for people, JSON and CSV for machines.
 
 mod csv;
+#[cfg(feature = "cli")]
+mod html;
 mod json;
 mod table;
+mod words;
 
 pub(crate) use self::csv::to_csv;
+#[cfg(feature = "cli")]
+pub(super) use html::flow::add_move;
+#[cfg(feature = "cli")]
+pub(crate) use html::to_html;
 pub(crate) use json::to_json;
 pub(crate) use table::{Show, to_text};
 

@@ -17,35 +17,72 @@ pub(super) fn to_text(d: &Detection, show: &Show) -> String {
         out.push_str(text);
         out.push('\n');
     };
-    let head = format!(
-        "  to see an error rate of {} instead of {}, with 95 % confidence (two-sided) and 80 % power",
-        percent(d.error_rate + d.rise),
-        percent(d.error_rate)
-    );
-    line(&wrap(&head, show.width, 4));
-    if d.subsets.len() < 2 {
-        line(&wrap(
-            "    this stream has no split: one subset has nothing beside it to be compared with",
-            show.width,
-            6,
-        ));
+    line(&wrap(&format!("  {}", question(d)), show.width, 4));
+    if let Some(text) = no_split(d) {
+        line(&wrap(&format!("    {text}"), show.width, 6));
     }
-    let mut rows: Vec<Vec<String>> =
-        d.subsets.iter().map(|s| row(&format!("    {}", words::cluster(&s.cluster)), s.weight, s.power, d)).collect();
-    let own = rows.len();
-    rows.extend(d.stages.iter().map(|s| {
-        let [old, new] = s.weights;
-        row(&format!("      {old}/{new}"), f64::from(new) / 100.0, s.power, d)
-    }));
+    let (subsets, stages) = (subsets(d), stages(d));
+    let own = subsets.len();
+    let indented = |rows: Vec<Vec<String>>, by: &str| -> Vec<Vec<String>> {
+        let mut rows = rows;
+        rows.iter_mut().filter_map(|row| row.first_mut()).for_each(|name| name.insert_str(0, by));
+        rows
+    };
+    let rows = [indented(subsets, "    "), indented(stages, "      ")].concat();
     let table = table(d, rows, show.color);
     let mut lines = table.iter();
     for text in lines.by_ref().take(1 + own) {
         line(text);
     }
-    line(&paint("    in the usual stages, of all requests to one host", Style::Dim, show.color));
+    line(&paint(&format!("    {STAGES}"), Style::Dim, show.color));
     for text in lines {
         line(text);
     }
+    for note in notes(d) {
+        let text = wrap(&format!("    {note}"), show.width, 6);
+        line(&paint(&text, Style::Dim, show.color));
+    }
+    out
+}
+
+/// What the table answers.
+pub(in crate::tool::report::simulate) fn question(d: &Detection) -> String {
+    format!(
+        "to see an error rate of {} instead of {}, with 95 % confidence (two-sided) and 80 % power",
+        percent(d.error_rate + d.rise),
+        percent(d.error_rate)
+    )
+}
+
+/// Why there is little to say, where the stream has no split.
+pub(in crate::tool::report::simulate) fn no_split(d: &Detection) -> Option<&'static str> {
+    (d.subsets.len() < 2).then_some("this stream has no split: one subset has nothing beside it to be compared with")
+}
+
+/// What stands above the rows of [`stages`].
+pub(in crate::tool::report::simulate) const STAGES: &str = "in the usual stages, of all requests to one host";
+
+/// A row for each subset, under [`heads`].
+pub(in crate::tool::report::simulate) fn subsets(d: &Detection) -> Vec<Vec<String>> {
+    d.subsets.iter().map(|s| row(&words::cluster(&s.cluster), s.weight, s.power, d)).collect()
+}
+
+/// A row for each of the usual stages.
+pub(in crate::tool::report::simulate) fn stages(d: &Detection) -> Vec<Vec<String>> {
+    let stage = |[old, new]: [u8; 2], power| row(&format!("{old}/{new}"), f64::from(new) / 100.0, power, d);
+    d.stages.iter().map(|s| stage(s.weights, s.power)).collect()
+}
+
+/// What the columns are; the first one, of names, has none.
+pub(in crate::tool::report::simulate) fn heads(d: &Detection) -> Vec<String> {
+    let mut heads = vec![String::new(), "weight".to_owned(), "requests".to_owned()];
+    heads.extend(d.per_second.map(|rate| format!("at {}/s", short(rate))));
+    heads.push(format!("{} show", thousands(d.planned)));
+    heads
+}
+
+/// What the numbers are worth.
+pub(in crate::tool::report::simulate) fn notes(d: &Detection) -> Vec<String> {
     let stages = d.stages.iter().map(|s| (f64::from(s.weights[1]) / 100.0, s.power));
     let all = d.subsets.iter().map(|s| (s.weight, s.power)).chain(stages);
     let mut notes = Vec::new();
@@ -62,11 +99,7 @@ pub(super) fn to_text(d: &Detection, show: &Show) -> String {
     if d.per_second.is_none() {
         notes.push("--rate says how long that takes".to_owned());
     }
-    for note in notes {
-        let text = wrap(&format!("    {note}"), show.width, 6);
-        line(&paint(&text, Style::Dim, show.color));
-    }
-    out
+    notes
 }
 
 fn row(name: &str, weight: f64, power: Power, d: &Detection) -> Vec<String> {
@@ -80,11 +113,8 @@ fn row(name: &str, weight: f64, power: Power, d: &Detection) -> Vec<String> {
 }
 
 fn table(d: &Detection, rows: Vec<Vec<String>>, color: bool) -> Vec<String> {
-    let mut heads = vec![String::new(), "weight".to_owned(), "requests".to_owned()];
-    heads.extend(d.per_second.map(|rate| format!("at {}/s", short(rate))));
-    heads.push(format!("{} show", thousands(d.planned)));
     let cells = |row: Vec<String>, style: Style| row.into_iter().map(|text| Cell::line(text, style)).collect();
-    let mut all: Vec<Vec<Cell>> = vec![cells(heads, Style::Dim)];
+    let mut all: Vec<Vec<Cell>> = vec![cells(heads(d), Style::Dim)];
     all.extend(rows.into_iter().map(|row| cells(row, Style::Plain)));
     columns::lines(&all, Side::Right, color)
 }

@@ -1,22 +1,20 @@
 //! The results for people (`simulate -o table`): per stream where requests go, what is lost and what to change.
 
-mod detection;
-mod log;
-mod policy;
+pub(in crate::tool::report::simulate) mod detection;
+pub(in crate::tool::report::simulate) mod log;
+pub(in crate::tool::report::simulate) mod policy;
 mod summary;
-mod what_if;
+pub(in crate::tool::report::simulate) mod what_if;
 
-use super::{Results, outcome};
-use crate::envoy::decision::{Counted, Outcome};
-use crate::envoy::words;
+use super::Results;
+use super::words::{self as said, Endpoints, is_plain};
 use crate::manifest::source::SourceMap;
 use crate::tool::report::columns::wrap;
 use crate::tool::report::grid::{Look, Row, counted, percent, thousands, to_text as grid};
 use crate::tool::report::limits;
 use crate::tool::report::style::{Style, paint};
 use crate::tool::report::visible::Lines as _;
-use crate::traffic::replay::{Answer, BlackholeCause, Count, Destination, SAMPLE, StreamSummary};
-use crate::traffic::stats::Fit;
+use crate::traffic::replay::StreamSummary;
 
 /// How the report is shown.
 #[derive(Debug, Clone, Copy, Default)]
@@ -109,17 +107,6 @@ pub(crate) fn to_text(results: &Results<'_>, show: &Show) -> String {
     out.out
 }
 
-/// An automatic stream of which everything arrives at one destination: a line is enough for it.
-fn is_plain(s: &StreamSummary) -> bool {
-    s.detection.is_none()
-        && s.automatic
-        && s.routes.len() <= 1
-        && s.outcomes.len() == 1
-        && s.destinations.len() == 1
-        && s.destinations.iter().all(|d| d.unready == 0)
-        && { s.outcomes.keys().all(|o| o.counted() == Counted::Subset) }
-}
-
 pub(super) struct Writer<'a> {
     pub out: String,
     pub results: &'a Results<'a>,
@@ -153,18 +140,11 @@ impl Writer<'_> {
 
     fn stream(&mut self, s: &StreamSummary) {
         let name = self.paint(&s.name, Style::Host);
-        let how_many = if self.results.exact {
-            "exact shares".to_owned()
-        } else {
-            let stopped = match s.partial {
-                false => String::new(),
-                true if s.planned > s.requests => format!(", stopped before {}", thousands(s.planned)),
-                true => ", stopped before the end of the log".to_owned(),
-            };
-            format!("{}{stopped}", counted(s.requests, "request"))
-        };
+        let how_many = said::how_many(self.results, s);
         self.single(&format!("{name}  {how_many} {}", s.audience));
-        self.out.push_str(&grid(&self.rows(s, true), &self.look(s)));
+        let most = if self.show.all_endpoints { usize::MAX } else { ENDPOINTS_MAX };
+        let rows = said::rows(self.results, s, Some(Endpoints { most, more: " (-v lists them)" }));
+        self.out.push_str(&grid(&rows, &self.look(s)));
         self.sampled(s);
         self.unready(s);
         self.answers(s);
@@ -179,142 +159,37 @@ impl Writer<'_> {
 
     /// What the expected shares are worth where they are no exact ones.
     pub(super) fn sampled(&mut self, s: &StreamSummary) {
-        if let Some(combinations) = s.sampled_of {
-            let text = format!(
-                "  the variables have {} combinations: expected shares are those of {} drawn requests, right within a few \
-                 thousandths",
-                thousands(combinations),
-                thousands(SAMPLE as u64)
-            );
+        if let Some(text) = said::sampled(s) {
             self.out.push('\n');
-            self.line(&self.paint(&wrap(&text, self.show.width, 4), Style::Warning));
+            self.line(&self.paint(&wrap(&format!("  {text}"), self.show.width, 4), Style::Warning));
         }
     }
 
     /// Where requests go to endpoints that may well refuse them (panic mode, envoy-matching 10.3).
     fn unready(&mut self, s: &StreamSummary) {
-        for d in s.destinations.iter().filter(|d| d.unready > 0) {
-            let are = if d.unready == 1 { "is" } else { "are" };
-            let text = format!(
-                "  {}: {} of the {} endpoints in use {are} not ready; fewer than minHealthPercent are, so Envoy uses all of them \
-                 (panic mode), and requests to them may fail",
-                destination(d),
-                d.unready,
-                d.endpoints.len()
-            );
+        for text in said::unready(s) {
             self.out.push('\n');
-            self.line(&self.paint(&wrap(&text, self.show.width, 4), Style::Warning));
+            self.line(&self.paint(&wrap(&format!("  {text}"), self.show.width, 4), Style::Warning));
         }
-    }
-
-    /// A row for each group that something can happen in, with what is in it below.
-    fn rows(&self, s: &StreamSummary, endpoints: bool) -> Vec<Row> {
-        let results = self.results;
-        let mut rows = Vec::new();
-        for (group, title, style) in [
-            (Counted::Subset, "delivered", Style::Good),
-            (Counted::Answered, "answered by the proxy", Style::Title),
-            (Counted::Passthrough, "passed through, unknown to the mesh", Style::Warning),
-            (Counted::Unmatched, "unmatched", Style::Bad),
-            (Counted::Blackholed, "lost", Style::Bad),
-        ] {
-            let count = s.counted(group);
-            if count == Count::default() {
-                continue;
-            }
-            let row = |text: String, depth, style, count, interval| Row { text, depth, style, count, interval };
-            // What goes to workloads that nobody gave is no proof that they are there.
-            let apart = |d: &&Destination| results.partly_assumed && d.assumed && group == Counted::Subset;
-            let in_group = || s.destinations.iter().filter(|d| d.outcome.counted() == group);
-            let mut assumed = Count::default();
-            in_group().filter(apart).for_each(|d| assumed.add(d.count));
-            let known = Count {
-                requests: count.requests.saturating_sub(assumed.requests),
-                expected_share: (count.expected_share - assumed.expected_share).max(0.0),
-            };
-            let all_assumed = assumed != Count::default() && !in_group().any(|d| !apart(&d));
-            if !all_assumed {
-                rows.push(row(title.to_owned(), 1, style, known, true));
-            }
-            for d in in_group().filter(|d| !apart(d)) {
-                rows.push(row(destination(d), 2, Style::Plain, d.count, true));
-                if endpoints {
-                    self.endpoints(d, &mut rows);
-                }
-            }
-            if assumed != Count::default() {
-                rows.push(row("delivered to workloads that are assumed".to_owned(), 1, Style::Warning, assumed, true));
-                rows.extend(in_group().filter(apart).map(|d| row(destination(d), 2, Style::Plain, d.count, true)));
-            }
-            match group {
-                Counted::Answered => {
-                    for a in &s.answers {
-                        rows.push(row(answer(a), 2, Style::Plain, a.count, true));
-                    }
-                }
-                Counted::Unmatched => {
-                    for (o, count) in s.outcomes.iter().filter(|(o, _)| o.counted() == group) {
-                        rows.push(row(outcome(*o).to_owned(), 2, Style::Plain, *count, true));
-                    }
-                }
-                Counted::Blackholed => {
-                    for c in s.causes.iter().filter(|c| c.cluster.is_none()) {
-                        rows.push(row(outcome(c.outcome).to_owned(), 2, Style::Plain, c.count, true));
-                    }
-                }
-                Counted::Subset | Counted::Passthrough => {}
-            }
-        }
-        rows
-    }
-
-    fn endpoints(&self, d: &Destination, rows: &mut Vec<Row>) {
-        let row = |text: String, count| Row { text, depth: 3, style: Style::Dim, count, interval: false };
-        let all = self.show.all_endpoints || d.endpoints.len() <= ENDPOINTS_MAX;
-        let (shown, rest) = d.endpoints.split_at(if all { d.endpoints.len() } else { ENDPOINTS_MAX - 2 });
-        rows.extend(shown.iter().map(|e| row(e.endpoint.clone(), e.count)));
-        if !rest.is_empty() {
-            let mut sum = Count::default();
-            rest.iter().for_each(|e| sum.add(e.count));
-            rows.push(row(format!("and {} more (-v lists them)", rest.len()), sum));
-        }
-    }
-
-    fn share(&self, s: &StreamSummary, count: Count) -> String {
-        let exact = self.results.exact || self.results.against.is_some();
-        percent(if exact { count.expected_share } else { count.share(s.requests) })
     }
 
     fn answers(&mut self, s: &StreamSummary) {
         for a in &s.answers {
-            let to = a.location.as_ref().map(|l| format!(" to {l}")).unwrap_or_default();
-            let head = format!("  {} {}{to}", self.share(s, a.count), answer(a));
+            let head = format!("  {}", said::answer_line(self.results, s, a));
             self.out.push('\n');
             self.line(&wrap(&head, self.show.width, 4));
-            let by = match &a.source {
-                Some(source) => {
-                    format!("at {}", words::place_and_author(source, self.sources()))
-                }
-                None => format!("by the virtual host {}", a.virtual_host),
-            };
-            self.line(&wrap(&format!("    {by}"), self.show.width, 6));
+            self.line(&wrap(&format!("    {}", said::answered_by(a, self.sources())), self.show.width, 6));
         }
     }
 
     pub(super) fn causes(&mut self, s: &StreamSummary) {
         for c in &s.causes {
-            let what = match &c.cluster {
-                Some(name) => words::cluster(name),
-                None => c.example.clone(),
-            };
-            let code = if c.cluster.is_some() { format!("{}, ", lost_by(c)) } else { String::new() };
-            let head = format!("  lost {}: {what} ({code}{})", self.share(s, c.count), c.cause.as_str());
+            let head = format!("  {}", said::cause_line(self.results, s, c));
             let head = self.paint(&wrap(&head, self.show.width, 4), Style::Bad);
             self.out.push('\n');
             self.line(&head);
             if let Some(source) = &c.source {
-                let text = format!("    at {}", words::place_and_author(source, self.sources()));
-                self.line(&wrap(&text, self.show.width, 6));
+                self.line(&wrap(&format!("    {}", said::written_at(source, self.sources())), self.show.width, 6));
             }
             self.line(&wrap(&format!("    to fix: {}", c.hint), self.show.width, 6));
             if c.cluster.is_some() {
@@ -331,31 +206,18 @@ impl Writer<'_> {
         self.line("  unmatched, for example");
         for e in &s.unmatched_examples {
             self.line(&wrap(&format!("    {}", e.request), self.show.width, 8));
-            let why = e.reason.as_deref().unwrap_or_else(|| outcome(e.outcome));
-            self.line(&wrap(&format!("      {why}"), self.show.width, 8));
+            self.line(&wrap(&format!("      {}", said::why(e)), self.show.width, 8));
         }
     }
 
     /// What the numbers are worth.
     fn fit(&mut self, s: &StreamSummary) {
         for d in &s.destinations {
-            let Some(sticky) = &d.sticky else { continue };
-            let fits = sticky.fit.map(|f| format!("; they {} the long run: {}", verdict(f), fit_text(f)));
-            let many = if sticky.sessions == 1 { "session" } else { "sessions" };
-            let head = format!(
-                "  {} keeps each of {} {many} on one endpoint{}",
-                destination(d),
-                thousands(sticky.sessions),
-                fits.unwrap_or_default()
-            );
+            let (Some(sticky), Some(head)) = (&d.sticky, said::sticky_line(d)) else { continue };
             self.out.push('\n');
-            self.line(&wrap(&head, self.show.width, 4));
-            if sticky.put_together > 0.0 {
-                let text = format!(
-                    "    and further sessions, which were not told apart: the endpoints of {} of its requests are drawn",
-                    percent(sticky.put_together)
-                );
-                self.line(&wrap(&text, self.show.width, 6));
+            self.line(&wrap(&format!("  {head}"), self.show.width, 4));
+            if let Some(text) = said::put_together(d) {
+                self.line(&wrap(&format!("    {text}"), self.show.width, 6));
             }
             let all = d.endpoints.iter().zip(&sticky.of_endpoints).zip(&sticky.long_run);
             let shown = if self.show.all_endpoints { d.endpoints.len() } else { ENDPOINTS_MAX };
@@ -367,10 +229,9 @@ impl Writer<'_> {
                 self.line(&format!("    and {} more (-v lists them)", d.endpoints.len() - shown));
             }
         }
-        if let (Some(fit), false) = (s.fit, self.results.exact) {
-            let text = format!("  measured shares {} the expected ones: {}", verdict(fit), fit_text(fit));
+        if let Some(text) = said::fit_line(self.results, s) {
             self.out.push('\n');
-            self.line(&self.paint(&wrap(&text, self.show.width, 4), Style::Dim));
+            self.line(&self.paint(&wrap(&format!("  {text}"), self.show.width, 4), Style::Dim));
         }
     }
 
@@ -386,15 +247,7 @@ impl Writer<'_> {
     }
 
     fn plain_line(&self, s: &StreamSummary) -> String {
-        let to: Vec<String> = s.destinations.iter().map(destination).collect();
-        let endpoints = s.destinations.iter().map(|d| d.endpoints.len()).sum::<usize>();
-        let behind = match endpoints {
-            0 if self.results.partly_assumed && s.destinations.iter().any(|d| d.assumed) => ", assumed".to_owned(),
-            0 => String::new(),
-            1 => ", 1 endpoint".to_owned(),
-            n => format!(", {n} endpoints"),
-        };
-        format!("  {} {}: {}{behind}", s.name, s.audience, to.join(", "))
+        format!("  {} {}: {}", s.name, s.audience, said::plain_end(self.results, s))
     }
 
     /// Objects that are not modelled and could change what was said.
@@ -412,18 +265,13 @@ impl Writer<'_> {
         let requests = if self.results.exact { "exact shares".to_owned() } else { counted(totals.requests, "request") };
         let title = self.paint(&format!("all {streams} streams"), Style::Title);
         self.line(&format!("{title}  {requests}"));
-        let groups: Vec<Row> = self.rows(totals, false).into_iter().filter(|r| r.depth == 1).collect();
+        let groups: Vec<Row> = said::rows(self.results, totals, None).into_iter().filter(|r| r.depth == 1).collect();
         self.out.push_str(&grid(&groups, &self.look(totals)));
     }
 
     /// Routes that no request took, of all virtual hosts that some request came to; up to `most` of them.
     fn never_hit(&mut self, most: Option<usize>) {
-        let totals = &self.results.totals;
-        let mut missed: Vec<_> = totals
-            .routes
-            .iter()
-            .filter(|r| if self.results.exact { r.count.expected_share == 0.0 } else { r.count.requests == 0 })
-            .collect();
+        let mut missed = said::missed(self.results);
         if missed.is_empty() {
             return;
         }
@@ -436,60 +284,14 @@ impl Writer<'_> {
         let rest = missed.len().saturating_sub(shown);
         let number = if rest > 0 { format!(": {}", thousands(missed.len() as u64)) } else { String::new() };
         self.line(&self.paint(&format!("routes that no request took{number}"), Style::Title));
-        let several_proxies = totals.routes.iter().any(|r| totals.routes.first().is_some_and(|f| f.proxy != r.proxy));
         let mut host = None;
         for r in missed.into_iter().take(shown) {
             if host.as_ref() != Some(&(&r.proxy, &r.route_config, &r.virtual_host)) {
-                let through = if several_proxies { format!(" of {}", r.proxy) } else { String::new() };
-                self.single(&format!("  {}{through}", r.virtual_host));
+                self.single(&format!("  {}", said::missed_host(self.results, r)));
                 host = Some((&r.proxy, &r.route_config, &r.virtual_host));
             }
-            let name = if r.route.name.is_empty() { String::new() } else { format!(" \"{}\"", r.route.name) };
-            let conditions = words::conditions(&r.route.matcher).join(", ");
-            let by = match &r.route.source {
-                Some(s) => format!(", {}", words::place_and_author(s, self.sources())),
-                None => String::new(),
-            };
-            let rare = if r.count.expected_share > 0.0 {
-                format!(" (it gets {} of requests)", percent(r.count.expected_share))
-            } else {
-                String::new()
-            };
-            let text = format!("    route {}{name}: {conditions}{by}{rare}", r.route_index);
-            self.line(&wrap(&text, self.show.width, 8));
+            self.line(&wrap(&format!("    {}", said::missed_line(r, self.sources())), self.show.width, 8));
         }
         self.more(rest, "");
     }
-}
-
-/// Below one in a thousand nobody would call it chance, and below one in a hundred nobody would call it a good fit.
-fn verdict(fit: Fit) -> &'static str {
-    match fit.p_value {
-        p if p < 0.001 => "do not fit",
-        p if p < 0.01 => "hardly fit",
-        _ => "fit",
-    }
-}
-
-fn fit_text(fit: Fit) -> String {
-    let freedom = fit.degrees_of_freedom;
-    let s = if freedom == 1 { "" } else { "s" };
-    format!("chi-square {:.2}, {freedom} degree{s} of freedom, p = {:.3}", fit.statistic, fit.p_value)
-}
-
-/// What the client gets: an answer, or of a TCP connection its end.
-fn lost_by(c: &BlackholeCause) -> &'static str {
-    if c.is_tcp() { "the connection is closed" } else { outcome(c.outcome) }
-}
-
-/// `redirect 301`, with the route's name where it has one.
-fn answer(a: &Answer) -> String {
-    let status = a.status.map(|s| format!(" {s}")).unwrap_or_default();
-    let name = if a.route_name.is_empty() { String::new() } else { format!(" \"{}\"", a.route_name) };
-    format!("{}{status}{name}", outcome(a.outcome))
-}
-
-fn destination(d: &Destination) -> String {
-    let tcp = if d.outcome == Outcome::Tcp { " (TCP)" } else { "" };
-    format!("{}{tcp}", words::cluster(&d.cluster))
 }

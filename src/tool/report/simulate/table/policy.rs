@@ -3,6 +3,7 @@
 use super::Writer;
 use crate::analysis::policy::{ClusterLoad, Consequences, Method, Rule, short_name};
 use crate::envoy::words;
+use crate::manifest::source::SourceMap;
 use crate::tool::report::columns::wrap;
 use crate::tool::report::grid::{counted, percent};
 use crate::tool::report::style::Style;
@@ -16,73 +17,124 @@ impl Writer<'_> {
     pub(super) fn policy(&mut self) {
         let Some(rules) = self.results.rules else { return };
         self.out.push('\n');
-        self.line(&self.paint("if pods behave as supposed", Style::Title));
+        self.line(&self.paint(TITLE, Style::Title));
         if rules.is_empty() {
-            self.line("  no rule that requests come to is concerned");
+            self.line(&format!("  {NOBODY}"));
         }
         let most = self.show.top.unwrap_or(if self.show.all { rules.len() } else { RULES_MAX });
-        // The worst first where not all are shown.
-        let mut shown: Vec<&Rule> = rules.iter().collect();
-        if rules.len() > most {
-            shown.sort_by(|a, b| a.consequences.success.total_cmp(&b.consequences.success));
-        }
-        let several_proxies = rules.iter().any(|r| rules.first().is_some_and(|first| first.proxy != r.proxy));
-        for rule in shown.into_iter().take(most) {
-            self.rule(rule, several_proxies);
+        for rule in said(rules, most, self.show.all_endpoints, self.sources()) {
+            self.rule(&rule);
         }
         self.more(rules.len().saturating_sub(most), "");
     }
 
-    fn rule(&mut self, rule: &Rule, with_proxy: bool) {
-        let found = &rule.consequences;
-        let place = rule.source.as_ref().map(|s| words::place(s.at, self.sources())).filter(|place| !place.is_empty());
-        let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
-        let through = if with_proxy { format!(" through {}", rule.proxy) } else { String::new() };
-        let style = if found.success < 1.0 - 1e-12 { Style::Warning } else { Style::Good };
-        let title = format!("  {}{place}{through}  succeeds {}", rule.title(), percent(found.success));
-        self.line(&self.paint(&wrap(&title, self.show.width, 6), style));
-        for outcome in &found.outcomes {
-            let status = outcome.end.status.map_or("none".to_owned(), |status| status.to_string());
-            let end = format!("{status} {}", outcome.end.flags);
-            let text = format!("    {end:<12} {:>10}  {}", percent(outcome.share), outcome.cause());
+    fn rule(&mut self, rule: &RuleSaid) {
+        let style = if rule.is_whole { Style::Good } else { Style::Warning };
+        self.line(&self.paint(&wrap(&format!("  {}", rule.title), self.show.width, 6), style));
+        for [end, share, cause] in &rule.outcomes {
+            let text = format!("    {end:<12} {share:>10}  {cause}");
             self.line(&wrap(text.trim_end(), self.show.width, 27));
         }
-        for (what, text) in [
+        for (what, text) in &rule.facts {
+            self.line(&wrap(&format!("    {what:<12} {text}"), self.show.width, 17));
+        }
+        for warning in &rule.warnings {
+            let text = wrap(&format!("    ! {warning}"), self.show.width, 6);
+            self.line(&self.paint(&text, Style::Warning));
+        }
+        if let Some(text) = &rule.counted {
+            self.line(&wrap(&format!("    {text}"), self.show.width, 6));
+        }
+        for text in &rule.left_out {
+            let text = wrap(&format!("    {text}"), self.show.width, 6);
+            self.line(&self.paint(&text, Style::Dim));
+        }
+    }
+}
+
+/// What stands above all rules, and where none is concerned.
+pub(in crate::tool::report::simulate) const TITLE: &str = "if pods behave as supposed";
+pub(in crate::tool::report::simulate) const NOBODY: &str = "no rule that requests come to is concerned";
+
+/// What follows for one rule, in words.
+#[derive(Debug, Clone)]
+pub(in crate::tool::report::simulate) struct RuleSaid {
+    /// Which rule, and how many of its requests succeed.
+    pub title: String,
+    /// All of them do.
+    pub is_whole: bool,
+    /// Status and flags, the share that ends so, and by what.
+    pub outcomes: Vec<[String; 3]>,
+    /// Attempts, mirrors, time: what it is, and how much.
+    pub facts: Vec<(&'static str, String)>,
+    pub warnings: Vec<String>,
+    /// By which requests it was counted, where it was.
+    pub counted: Option<String>,
+    pub left_out: Vec<String>,
+}
+
+/// Up to `most` rules; the worst first where not all are told. `pods`: with attempts and copies of each.
+pub(in crate::tool::report::simulate) fn said(
+    rules: &[Rule],
+    most: usize,
+    pods: bool,
+    sources: &SourceMap,
+) -> Vec<RuleSaid> {
+    let mut shown: Vec<&Rule> = rules.iter().collect();
+    if rules.len() > most {
+        shown.sort_by(|a, b| a.consequences.success.total_cmp(&b.consequences.success));
+    }
+    let several_proxies = rules.iter().any(|r| rules.first().is_some_and(|first| first.proxy != r.proxy));
+    shown.into_iter().take(most).map(|rule| RuleSaid::of(rule, several_proxies, pods, sources)).collect()
+}
+
+impl RuleSaid {
+    fn of(rule: &Rule, with_proxy: bool, with_pods: bool, sources: &SourceMap) -> RuleSaid {
+        let found = &rule.consequences;
+        let place = rule.source.as_ref().map(|s| words::place(s.at, sources)).filter(|place| !place.is_empty());
+        let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
+        let through = if with_proxy { format!(" through {}", rule.proxy) } else { String::new() };
+        let mut facts = vec![
             ("attempts", attempts(found)),
             ("tries", distribution(&found.attempts.distribution)),
             ("mirrors", mirrors(found)),
             ("time", time(found)),
-            ("pods", self.pods(found)),
-        ] {
-            if !text.is_empty() {
-                self.line(&wrap(&format!("    {what:<12} {text}"), self.show.width, 17));
-            }
-        }
-        for warning in &found.warnings {
-            let text = wrap(&format!("    ! {warning}"), self.show.width, 6);
-            self.line(&self.paint(&text, Style::Warning));
-        }
-        if let Method::Model { requests, seed } = found.method {
-            let n = counted(requests, "request");
-            self.line(&wrap(&format!("    counted in the event model: {n}, seed {seed}"), self.show.width, 6));
-        }
-        for text in &found.left_out {
-            let text = wrap(&format!("    not evaluated: {text}"), self.show.width, 6);
-            self.line(&self.paint(&text, Style::Dim));
+            ("pods", if with_pods { pods(found) } else { String::new() }),
+        ];
+        facts.retain(|(_, text)| !text.is_empty());
+        RuleSaid {
+            title: format!("{}{place}{through}  succeeds {}", rule.title(), percent(found.success)),
+            is_whole: found.success >= 1.0 - 1e-12,
+            outcomes: found
+                .outcomes
+                .iter()
+                .map(|outcome| {
+                    let status = outcome.end.status.map_or("none".to_owned(), |status| status.to_string());
+                    let end = format!("{status} {}", outcome.end.flags);
+                    [end, percent(outcome.share), outcome.cause().to_string()]
+                })
+                .collect(),
+            facts,
+            warnings: found.warnings.iter().map(ToString::to_string).collect(),
+            counted: match found.method {
+                Method::Model { requests, seed } => {
+                    let n = counted(requests, "request");
+                    Some(format!("counted in the event model: {n}, seed {seed}"))
+                }
+                Method::Exact => None,
+            },
+            left_out: found.left_out.iter().map(|text| format!("not evaluated: {text}")).collect(),
         }
     }
+}
 
-    /// Attempts and copies of each pod, where they are asked for.
-    fn pods(&self, found: &Consequences) -> String {
-        if !self.show.all_endpoints {
-            return String::new();
-        }
-        let of = |pods: &[(String, f64)], what: &str| -> Vec<String> {
-            pods.iter().map(|(pod, load)| format!("{pod} {load:.3}{what}")).collect()
-        };
-        let all = [of(&found.attempts.by_pod, ""), of(&found.mirrors.by_pod, " (copies)")].concat();
-        all.join(", ")
-    }
+/// Attempts and copies of each pod.
+fn pods(found: &Consequences) -> String {
+    let of = |pods: &[(String, f64)], what: &str| -> Vec<String> {
+        pods.iter().map(|(pod, load)| format!("{pod} {load:.3}{what}")).collect()
+    };
+    let all = [of(&found.attempts.by_pod, ""), of(&found.mirrors.by_pod, " (copies)")].concat();
+    all.join(", ")
 }
 
 fn attempts(found: &Consequences) -> String {

@@ -2,7 +2,8 @@
 
 use indexmap::IndexMap;
 
-use super::{Writer, destination};
+use super::super::words::{HOSTS_NAMED, ends, lost_by};
+use super::Writer;
 use crate::envoy::cluster_state::Cause;
 use crate::envoy::decision::Counted;
 use crate::envoy::words;
@@ -19,8 +20,6 @@ pub(super) const MANY: usize = 12;
 const LOST_SHOWN: usize = 12;
 /// Entries of another group, a line or two each.
 const OTHERS_SHOWN: usize = 6;
-/// Hosts that an entry names.
-const HOSTS_NAMED: usize = 3;
 
 /// Hosts that lose requests to one destination, whatever its subsets, or to the outbound policy.
 struct Lost<'s> {
@@ -59,7 +58,7 @@ impl Writer<'_> {
         self.lost(&lost);
         self.unmatched(&unmatched);
         let title = format!("nothing lost, more than one rule: {}", hosts(rest.len()));
-        self.shortened(&title, Style::Title, &rest, |w, s| w.ends(s));
+        self.shortened(&title, Style::Title, &rest, |_, s| format!("  {}: {}", s.name, ends(s)));
         let title = format!("delivered whole, nothing else can happen: {}", hosts(plain.len()));
         self.shortened(&title, Style::Title, plain, |w, s| w.plain_line(s));
     }
@@ -120,7 +119,7 @@ impl Writer<'_> {
                     }
                     _ => words::cluster(name),
                 };
-                format!("{to} ({})", super::lost_by(first))
+                format!("{to} ({})", lost_by(first))
             }
             None => first.example.clone(),
         };
@@ -178,24 +177,6 @@ impl Writer<'_> {
             let text = format!("  and {n} more{what} (--host NAME shows a host whole, --top N or --all shows more)");
             self.line(&self.paint(&wrap(&text, self.show.width, 6), Style::Dim));
         }
-    }
-
-    /// `  reviews.default:9080: 90.00 % reviews.default:9080 subset v1, ...`.
-    fn ends(&self, s: &StreamSummary) -> String {
-        let destinations = s.destinations.iter().map(|d| (d.count.expected_share, destination(d)));
-        let answers = s.answers.iter().map(|a| (a.count.expected_share, super::answer(a)));
-        let mut ends: Vec<(f64, String)> = destinations.chain(answers).collect();
-        ends.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let more = ends.len().saturating_sub(HOSTS_NAMED);
-        let shown: Vec<String> =
-            ends.into_iter().take(HOSTS_NAMED).map(|(share, end)| format!("{} {end}", percent(share))).collect();
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let unready: usize = s.destinations.iter().map(|d| d.unready).sum();
-        let unready = match unready {
-            0 => String::new(),
-            n => format!("; {} that are not ready get requests", counted(n as u64, "endpoint")),
-        };
-        format!("  {}: {}{more}{unready}", s.name, shown.join(", "))
     }
 }
 

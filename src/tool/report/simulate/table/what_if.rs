@@ -2,6 +2,7 @@
 
 use super::Writer;
 use super::summary::MANY;
+use crate::analysis::compare::limits::Limit;
 use crate::analysis::compare::{
     Altered, End, Flow, HostChange, PolicyChange, Row, StreamChange, TableChange, WhatIf, rows,
 };
@@ -11,6 +12,7 @@ use crate::tool::report::columns::wrap;
 use crate::tool::report::grid::{Line, counted, lay_out, percent, thousands};
 use crate::tool::report::limits;
 use crate::tool::report::simulate::outcome;
+use crate::tool::report::simulate::words::GROUPS;
 use crate::tool::report::style::Style;
 use crate::traffic::replay::StreamSummary;
 
@@ -23,14 +25,6 @@ const CHANGED_SHOWN: usize = 16;
 /// Policies that are shown without `-v`, and places of each that are named.
 const POLICIES_MAX: usize = 12;
 const PLACES_MAX: usize = 3;
-
-const GROUPS: [(Counted, &str, Style); 5] = [
-    (Counted::Subset, "delivered", Style::Good),
-    (Counted::Answered, "answered by the proxy", Style::Title),
-    (Counted::Passthrough, "passed through, unknown to the mesh", Style::Warning),
-    (Counted::Unmatched, "unmatched", Style::Bad),
-    (Counted::Blackholed, "lost", Style::Bad),
-];
 
 impl Writer<'_> {
     /// Streams with a change one by one, the others in a line each, then the tables.
@@ -131,68 +125,17 @@ impl Writer<'_> {
     }
 
     fn side_by_side(&self, rows: &[Row]) -> String {
-        let mut heads = vec!["before", "now", "change"];
-        if !self.results.exact {
-            heads.extend(["requests before", "now"]);
-        }
-        let numbers = |r: &Row| {
-            let change = r.change();
-            let sign = if change > 0.0 { "+" } else { "-" };
-            let mut out = vec![
-                percent(r.before.expected_share),
-                percent(r.now.expected_share),
-                if change == 0.0 { "=".to_owned() } else { format!("{sign}{}", percent(change.abs())) },
-            ];
-            if !self.results.exact {
-                out.extend([thousands(r.before.requests), thousands(r.now.requests)]);
-            }
-            out
-        };
-        // A cluster that was delivered to and loses its requests now is one destination, not one that went and one that came.
-        let (was, is) = (|r: &Row| r.before.expected_share > 0.0, |r: &Row| r.now.expected_share > 0.0);
-        let gone = |r: &Row| was(r) && !is(r);
-        let turned = |a: &Row, b: &Row| matches!((&a.end, &b.end), (End::Cluster { cluster: a, .. }, End::Cluster { cluster: b, .. }) if a == b);
-        let came_of = |r: &Row| rows.iter().find(|other| gone(other) && is(r) && !was(r) && turned(other, r));
-        let went_to = |r: &Row| rows.iter().any(|other| gone(r) && is(other) && !was(other) && turned(r, other));
-        let mut texts: Vec<(String, usize, Style, Vec<String>)> = Vec::new();
-        for (group, title, style) in GROUPS {
-            let members: Vec<&Row> = rows.iter().filter(|r| r.end.outcome().counted() == group).collect();
-            let Some(first) = members.first() else { continue };
-            let mut sum = Row { end: first.end.clone(), before: Default::default(), now: Default::default() };
-            for r in &members {
-                sum.before.add(r.before);
-                sum.now.add(r.now);
-            }
-            texts.push((title.to_owned(), 1, style, numbers(&sum)));
-            for r in members.iter().filter(|r| !went_to(r)) {
-                let Some(old) = came_of(r) else {
-                    texts.push((end(&r.end), 2, Style::Plain, numbers(r)));
-                    continue;
-                };
-                let whole = Row { end: r.end.clone(), before: old.before, now: r.now };
-                let name = format!("{}, before: {}", end(&r.end), outcome(old.end.outcome()));
-                texts.push((name, 2, Style::Plain, numbers(&whole)));
-            }
-        }
-        let lines: Vec<Line<'_>> = texts
+        let sides = sides(rows, self.results.exact);
+        let lines: Vec<Line<'_>> = sides
             .iter()
-            .map(|(text, depth, style, numbers)| Line { text, depth: *depth, style: *style, numbers: numbers.clone() })
+            .map(|s| Line { text: &s.text, depth: s.depth, style: s.style, numbers: s.numbers.clone() })
             .collect();
-        lay_out(&heads, &lines, self.show.width, self.show.color)
+        lay_out(&heads(self.results.exact), &lines, self.show.width, self.show.color)
     }
 
     fn flow(&mut self, flow: &Flow) {
-        let counted = flow.to.outcome().counted();
-        let stays = flow.from.outcome().counted() == counted;
-        let (verb, style) = match counted {
-            Counted::Blackholed if stays => ("lost as before, elsewhere", Style::Bad),
-            Counted::Unmatched if stays => ("unmatched as before, otherwise", Style::Bad),
-            Counted::Blackholed => ("now lost", Style::Bad),
-            Counted::Unmatched => ("now unmatched", Style::Bad),
-            _ => ("moves", Style::Plain),
-        };
-        let (from, to) = (long_end(&flow.from), long_end(&flow.to));
-        let head = format!("  {} {verb}: {from} -> {to}", percent(flow.share));
+        let (head, style) = flow_line(flow);
+        let head = format!("  {head}");
         self.out.push('\n');
         self.line(&self.paint(&wrap(&head, self.show.width, 4), style));
         self.line(&wrap(&format!("    for example {}", flow.example), self.show.width, 6));
@@ -200,8 +143,7 @@ impl Writer<'_> {
 
     fn altered(&mut self, a: &Altered) {
         self.out.push('\n');
-        let verb = if a.what == "location" { "is redirected" } else { "arrives" };
-        let head = format!("  {} {verb} with another {}", percent(a.share), a.what.trim_end_matches('s'));
+        let head = format!("  {}", altered_line(a));
         self.line(&wrap(&head, self.show.width, 4));
         self.line(&wrap(&format!("    for example {}", a.request), self.show.width, 6));
         self.line(&wrap(&format!("      before  {}", a.before), self.show.width, 14));
@@ -223,24 +165,10 @@ impl Writer<'_> {
 
     /// What is proven about all requests of a proxy, tried or not.
     fn table_change(&mut self, t: &TableChange) {
+        self.line(&wrap(&table_line(t, self.results.limits), self.show.width, 2));
         if t.is_identical() {
-            let text = format!(
-                "{}: proven unchanged, for every request: both tables agree in everything{}",
-                t.audience.subject(),
-                limits::aside(self.results.limits)
-            );
-            self.line(&wrap(&text, self.show.width, 2));
             return;
         }
-        let total = t.unchanged.len() + t.different.len() + t.added.len();
-        let text = format!(
-            "{}: proven unchanged for {} of {total} virtual hosts, whatever is asked: domains, routes, clusters and \
-             endpoints agree in both tables{}",
-            t.audience.subject(),
-            t.unchanged.len(),
-            limits::aside(self.results.limits),
-        );
-        self.line(&wrap(&text, self.show.width, 2));
         self.policies(&t.policies);
         self.hosts("different", &t.different, Style::Plain);
         self.hosts("new", &t.added, Style::Plain);
@@ -261,13 +189,7 @@ impl Writer<'_> {
             self.show.top.unwrap_or(POLICIES_MAX)
         };
         for p in policies.iter().take(shown) {
-            let by = p.object.as_ref().map(|o| format!("{o}, ")).unwrap_or_default();
-            let places: Vec<&str> = p.places.iter().map(|p| p.as_str()).take(PLACES_MAX).collect();
-            let more = match p.places.len().saturating_sub(PLACES_MAX) {
-                0 => String::new(),
-                n => format!(" and {n} more"),
-            };
-            let text = format!("  policy     {} {} → {}: {by}{}{more}", p.what, p.before, p.now, places.join(", "));
+            let text = format!("  policy     {}", policy_line(p));
             self.line(&self.paint(&wrap(&text, self.show.width, 13), Style::Warning));
         }
         if policies.len() > shown {
@@ -278,8 +200,7 @@ impl Writer<'_> {
     fn hosts(&mut self, what: &str, hosts: &[HostChange], style: Style) {
         let shown = if self.show.all_endpoints { hosts.len() } else { SHOWN_MAX };
         for h in hosts.iter().take(shown) {
-            let why = if h.reason.is_empty() { String::new() } else { format!(" ({})", h.reason) };
-            let text = format!("  {what:<9}  {}{why}", h.virtual_host);
+            let text = format!("  {what:<9}  {}", host_line(h));
             self.line(&self.paint(&wrap(&text, self.show.width, 13), style));
         }
         if hosts.len() > shown {
@@ -288,8 +209,122 @@ impl Writer<'_> {
     }
 }
 
+/// A row of what stands before and now, side by side.
+#[derive(Debug, Clone)]
+pub(in crate::tool::report::simulate) struct Side {
+    pub text: String,
+    pub depth: usize,
+    pub style: Style,
+    pub numbers: Vec<String>,
+}
+
+/// What the numbers of [`sides`] are.
+pub(in crate::tool::report::simulate) fn heads(exact: bool) -> Vec<&'static str> {
+    let mut heads = vec!["before", "now", "change"];
+    if !exact {
+        heads.extend(["requests before", "now"]);
+    }
+    heads
+}
+
+/// Groups with what is in them, before and now.
+pub(in crate::tool::report::simulate) fn sides(rows: &[Row], exact: bool) -> Vec<Side> {
+    let numbers = |r: &Row| {
+        let change = r.change();
+        let sign = if change > 0.0 { "+" } else { "-" };
+        let mut out = vec![
+            percent(r.before.expected_share),
+            percent(r.now.expected_share),
+            if change == 0.0 { "=".to_owned() } else { format!("{sign}{}", percent(change.abs())) },
+        ];
+        if !exact {
+            out.extend([thousands(r.before.requests), thousands(r.now.requests)]);
+        }
+        out
+    };
+    // A cluster that was delivered to and loses its requests now is one destination, not one that went and one that came.
+    let (was, is) = (|r: &Row| r.before.expected_share > 0.0, |r: &Row| r.now.expected_share > 0.0);
+    let gone = |r: &Row| was(r) && !is(r);
+    let turned = |a: &Row, b: &Row| matches!((&a.end, &b.end), (End::Cluster { cluster: a, .. }, End::Cluster { cluster: b, .. }) if a == b);
+    let came_of = |r: &Row| rows.iter().find(|other| gone(other) && is(r) && !was(r) && turned(other, r));
+    let went_to = |r: &Row| rows.iter().any(|other| gone(r) && is(other) && !was(other) && turned(r, other));
+    let mut out = Vec::new();
+    for (group, title, style) in GROUPS {
+        let members: Vec<&Row> = rows.iter().filter(|r| r.end.outcome().counted() == group).collect();
+        let Some(first) = members.first() else { continue };
+        let mut sum = Row { end: first.end.clone(), before: Default::default(), now: Default::default() };
+        for r in &members {
+            sum.before.add(r.before);
+            sum.now.add(r.now);
+        }
+        out.push(Side { text: title.to_owned(), depth: 1, style, numbers: numbers(&sum) });
+        for r in members.iter().filter(|r| !went_to(r)) {
+            let (text, numbers) = match came_of(r) {
+                None => (end(&r.end), numbers(r)),
+                Some(old) => {
+                    let whole = Row { end: r.end.clone(), before: old.before, now: r.now };
+                    (format!("{}, before: {}", end(&r.end), outcome(old.end.outcome())), numbers(&whole))
+                }
+            };
+            out.push(Side { text, depth: 2, style: Style::Plain, numbers });
+        }
+    }
+    out
+}
+
+/// `10.00 % now lost: reviews.default:9080 subset v1 -> ...`.
+pub(in crate::tool::report::simulate) fn flow_line(flow: &Flow) -> (String, Style) {
+    let counted = flow.to.outcome().counted();
+    let stays = flow.from.outcome().counted() == counted;
+    let (verb, style) = match counted {
+        Counted::Blackholed if stays => ("lost as before, elsewhere", Style::Bad),
+        Counted::Unmatched if stays => ("unmatched as before, otherwise", Style::Bad),
+        Counted::Blackholed => ("now lost", Style::Bad),
+        Counted::Unmatched => ("now unmatched", Style::Bad),
+        _ => ("moves", Style::Plain),
+    };
+    let (from, to) = (long_end(&flow.from), long_end(&flow.to));
+    (format!("{} {verb}: {from} -> {to}", percent(flow.share)), style)
+}
+
+/// `10.00 % arrives with another path`.
+pub(in crate::tool::report::simulate) fn altered_line(a: &Altered) -> String {
+    let verb = if a.what == "location" { "is redirected" } else { "arrives" };
+    format!("{} {verb} with another {}", percent(a.share), a.what.trim_end_matches('s'))
+}
+
+/// What is proven about all requests of a proxy, tried or not.
+pub(in crate::tool::report::simulate) fn table_line(t: &TableChange, limits: &[Limit]) -> String {
+    let (whose, aside) = (t.audience.subject(), limits::aside(limits));
+    if t.is_identical() {
+        return format!("{whose}: proven unchanged, for every request: both tables agree in everything{aside}");
+    }
+    let total = t.unchanged.len() + t.different.len() + t.added.len();
+    format!(
+        "{whose}: proven unchanged for {} of {total} virtual hosts, whatever is asked: domains, routes, clusters and endpoints \
+         agree in both tables{aside}",
+        t.unchanged.len(),
+    )
+}
+
+/// `timeout 15s → 2s: VirtualService shop/cart, rule 0 of ...`.
+pub(in crate::tool::report::simulate) fn policy_line(p: &PolicyChange) -> String {
+    let by = p.object.as_ref().map(|o| format!("{o}, ")).unwrap_or_default();
+    let places: Vec<&str> = p.places.iter().map(|p| p.as_str()).take(PLACES_MAX).collect();
+    let more = match p.places.len().saturating_sub(PLACES_MAX) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    format!("{} {} → {}: {by}{}{more}", p.what, p.before, p.now, places.join(", "))
+}
+
+pub(in crate::tool::report::simulate) fn host_line(h: &HostChange) -> String {
+    let why = if h.reason.is_empty() { String::new() } else { format!(" ({})", h.reason) };
+    format!("{}{why}", h.virtual_host)
+}
+
 /// An end as a row of its group: `redirect 301`, `reviews.default:9080 subset v1`.
-pub(super) fn end(end: &End) -> String {
+pub(in crate::tool::report::simulate) fn end(end: &End) -> String {
     match end {
         End::Cluster { cluster, outcome: Outcome::Tcp } => format!("{} (TCP)", words::cluster(cluster)),
         End::Cluster { cluster, .. } => words::cluster(cluster),
@@ -301,7 +336,7 @@ pub(super) fn end(end: &End) -> String {
 }
 
 /// An end by itself: with its outcome where that isn't plain.
-fn long_end(e: &End) -> String {
+pub(in crate::tool::report::simulate) fn long_end(e: &End) -> String {
     match e {
         End::Cluster { outcome: o @ (Outcome::NoCluster | Outcome::NoEndpoints), .. } => {
             format!("{} ({})", end(e), outcome(*o))

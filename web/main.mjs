@@ -1,0 +1,100 @@
+// The page: what the engine tells is drawn, what is written in the box is asked, now and after each change.
+import { served } from "./engine.mjs";
+import { changes, findings, headline, ladders, shares, tables } from "./view.mjs";
+
+/** @typedef {import("./engine.mjs").State} State */
+/** @typedef {import("./engine.mjs").Decision} Decision */
+
+/** @param {string} id */
+function by(id) {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`the page has no #${id}`);
+  return element;
+}
+
+const engine = served();
+const box = /** @type {HTMLTextAreaElement} */ (by("request"));
+/** @type {State | null} */
+let state = null;
+/** @type {Decision[]} */
+let lit = [];
+/** What was asked last; what is typed since is not asked until somebody says so. */
+let asked = "";
+let question = 0;
+
+/**
+ * Draws anew; folds that somebody opened or closed stay so.
+ * @param {Element} place
+ * @param {Node[]} content
+ */
+function draw(place, content) {
+  const folds = () => /** @type {HTMLDetailsElement[]} */ ([...place.querySelectorAll("details[data-key]")]);
+  const before = new Map(folds().map((fold) => [fold.dataset.key, fold]));
+  place.replaceChildren(...content);
+  for (const fold of folds()) {
+    const old = before.get(fold.dataset.key);
+    if (old?.dataset.touched) {
+      fold.open = old.open;
+      fold.dataset.touched = "yes";
+    }
+    fold.querySelector("summary")?.addEventListener("click", () => { fold.dataset.touched = "yes"; });
+  }
+}
+
+/** @param {string} id */
+const within = (id) => by(id).querySelector("div") ?? by(id);
+
+function drawState() {
+  if (!state) return;
+  document.title = headline(state);
+  by("title").textContent = document.title;
+  draw(within("changes"), changes(state, (request) => {
+    box.value = request;
+    void ask(request);
+    box.focus();
+  }));
+  draw(within("shares"), shares(state));
+  draw(within("findings"), findings(state));
+  draw(within("tables"), tables(state, lit));
+}
+
+/** @param {string} request */
+async function ask(request) {
+  asked = request.trim();
+  const mine = ++question;
+  if (asked === "") {
+    lit = [];
+    by("answer").replaceChildren();
+  } else {
+    const explained = await engine.explain(asked);
+    if (mine !== question) return;
+    lit = explained.decisions?.map((d) => d.decision) ?? [];
+    draw(by("answer"), ladders(explained));
+  }
+  if (state) draw(within("tables"), tables(state, lit));
+}
+
+by("request-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  void ask(box.value);
+});
+box.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void ask(box.value);
+});
+
+engine.follow((told) => {
+  const error = by("error");
+  error.hidden = told.error === null;
+  const text = error.querySelector("pre");
+  if (text) text.textContent = told.error ?? "";
+  by("status").textContent = told.error === null ? "follows the files as they are saved" : "the last state that could be read";
+  if (!told.state) {
+    by("title").textContent = "Nothing could be read yet";
+    return;
+  }
+  state = told.state;
+  drawState();
+  if (asked !== "") void ask(asked);
+}, () => {
+  by("status").textContent = "no word from the server: is it still running?";
+});
