@@ -51,17 +51,18 @@ pub(crate) use meshes::{Meshes, ProxyDiff};
 pub(crate) use meshes::{agree, attribute};
 #[cfg(feature = "cli")]
 pub(crate) use place::counted;
+#[cfg(feature = "cli")]
 pub(crate) use region::Region;
 pub(crate) use regions::Effort;
 #[cfg(feature = "cli")]
 pub(crate) use requests::{change, fate, route_of};
 #[cfg(feature = "cli")]
 pub(crate) use scope::{Scope, Unserved};
+#[cfg(feature = "cli")]
 pub(crate) use shared::Shared;
 #[cfg(feature = "cli")]
 pub(crate) use side::Side;
 #[cfg(feature = "cli")]
 pub(crate) use survey::{Open, Question, survey};
-pub(crate) use table::tables;
 #[cfg(feature = "cli")]
-pub(crate) use table::tables_within;
+pub(crate) use table::{tables, tables_within};

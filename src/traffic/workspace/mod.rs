@@ -64,6 +64,7 @@ pub(crate) struct Inputs {
     pub mesh_config: Option<FileId>,
     pub scenario: Option<(FileId, Scenario)>,
     /// The texts of the scenario's steps, by step.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only a rollout goes through them"))]
     pub steps: Vec<Vec<FileId>>,
     /// What went wrong while the texts were gathered.
     pub findings: Vec<Finding>,
