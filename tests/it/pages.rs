@@ -26,10 +26,22 @@ const PAGES: [(&str, &[&str]); 15] = [
     ("simulate-egress", &["simulate", "scenarios/egress", "--detect", "1%", "--rate", "20"]),
     (
         "simulate-against",
-        &["simulate", "scenarios/staged-rollout/4-0-100", "--against", "scenarios/staged-rollout/3-50-50"],
+        &[
+            "simulate",
+            "scenarios/staged-rollout/manifests+scenarios/staged-rollout/4-0-100",
+            "--against",
+            "scenarios/staged-rollout/manifests+scenarios/staged-rollout/3-50-50",
+        ],
     ),
     ("simulate-suppose", &["simulate", "scenarios/canary-90-10", "--suppose", "v2:errors=5%"]),
-    ("diff", &["diff", "scenarios/staged-rollout/3-50-50", "scenarios/blackhole-undefined-subset"]),
+    (
+        "diff",
+        &[
+            "diff",
+            "scenarios/staged-rollout/manifests+scenarios/staged-rollout/3-50-50",
+            "scenarios/blackhole-undefined-subset",
+        ],
+    ),
     ("diff-same", &["diff", "scenarios/canary-90-10", "--istio", "1.30..1.31"]),
     ("explain", &["explain", "scenarios/match-priority", "-r", "GET http://reviews/items/42", "-H", "x-user: jason"]),
     (
@@ -176,7 +188,11 @@ fn pages_say_what_they_are_about() {
     );
     assert!(lost.contains("<path class=\"bad\""), "what is lost has its own colour");
     held(
-        &["diff", "scenarios/staged-rollout/3-50-50", "scenarios/staged-rollout/4-0-100"],
+        &[
+            "diff",
+            "scenarios/staged-rollout/manifests+scenarios/staged-rollout/3-50-50",
+            "scenarios/staged-rollout/manifests+scenarios/staged-rollout/4-0-100",
+        ],
         &[
             "Routing: 1 of 1 host changes",
             "moved",
@@ -207,7 +223,11 @@ fn pages_say_what_they_are_about() {
 /// The verdict on a page and in a comment are the same words.
 #[test]
 fn the_verdict_of_a_page_is_that_of_the_comment() {
-    let arguments = ["diff", "scenarios/staged-rollout/3-50-50", "scenarios/blackhole-undefined-subset"];
+    let arguments = [
+        "diff",
+        "scenarios/staged-rollout/manifests+scenarios/staged-rollout/3-50-50",
+        "scenarios/blackhole-undefined-subset",
+    ];
     let comment = towtank_in(root(), &[&arguments[..], &["-o", "markdown"]].concat(), b"").out;
     let page = page(root(), &arguments);
     let document = parse("diff", &page);
