@@ -146,10 +146,15 @@ struct Pair {
     inputs: [Inputs; 2],
     common: [CommonArgs; 2],
     names: [String; 2],
+    /// It is the last thing that the process does: what it holds is left to the system, which takes all of it back at once.
+    is_last: bool,
 }
 
 pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
-    let pairs = pairs(args)?;
+    let mut pairs = pairs(args)?;
+    if let [only] = pairs.as_mut_slice() {
+        only.is_last = true;
+    }
     if pairs.len() > 1 && args.expect.is_some() {
         anyhow::bail!("--expect is for one pair of meshes, and there are {}", pairs.len());
     }
@@ -191,6 +196,9 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
         }
         shown += 1;
         exit = exit.max(one(args, [&older, &newer], (was, is), &pair, &mut sections)?);
+        if pair.is_last {
+            std::mem::forget((older, newer));
+        }
     }
     if args.output == Format::Html {
         output::write(report::to_html(&sections).as_bytes())?;
@@ -211,14 +219,19 @@ fn pairs(args: &DiffArgs) -> anyhow::Result<Vec<Pair>> {
             inputs: [inputs.clone(), inputs],
             common: [of(from), of(to)],
             names: [format!("Istio {from}"), format!("Istio {to}")],
+            is_last: false,
         };
         return Ok(input::gather(&args.common).into_iter().map(pair).collect());
     }
     let (old, new) = sides(args)?;
     let common = CommonArgs { paths: vec![new.clone()], ..args.common.clone() };
     let names = input::names_of_pair(&args.common, old.first(), &new);
-    let pair =
-        |(now, before)| Pair { inputs: [before, now], common: [common.clone(), common.clone()], names: names.clone() };
+    let pair = |(now, before)| Pair {
+        inputs: [before, now],
+        common: [common.clone(), common.clone()],
+        names: names.clone(),
+        is_last: false,
+    };
     let found = input::gather_pair(&args.common, old.as_slice(), std::slice::from_ref(&new))?;
     Ok(found.into_iter().map(pair).collect())
 }
@@ -359,6 +372,9 @@ fn one(
         Format::Mermaid => output::write(&graph::diff(&results, Language::Mermaid))?,
         Format::Markdown => output::write(report::to_markdown(&results).as_bytes())?,
         Format::Github => output::annotations(&report::to_annotations(&results))?,
+    }
+    if pair.is_last {
+        std::mem::forget((meshes, proxies));
     }
     Ok(exit)
 }
