@@ -32,7 +32,8 @@ fn side(w: &Workspace, proxy: &std::sync::Arc<crate::envoy::proxy::Proxy>) -> Si
 /// Entries of a split that end alike are one: nobody could tell them apart.
 fn told(d: &Decision) -> String {
     let mut shares: BTreeMap<String, f64> = BTreeMap::new();
-    for c in d.clusters.iter() {
+    // Where every request is aborted, none gets to a cluster.
+    for c in d.clusters.iter().filter(|_| d.fault_share < 1.0) {
         let upstream = c.upstream.as_ref().or(d.upstream.as_ref());
         let endpoints: BTreeSet<&String> = c.endpoints.iter().collect();
         *shares.entry(format!("{} {:?} {endpoints:?} {upstream:?}", c.name, c.outcome)).or_default() += c.share;

@@ -250,8 +250,10 @@ impl Site<'_> {
                 self.cx.mesh.profile,
             ),
             outlier_detection: policy.outlier_detection.map(settings::outlier_detection),
+            // Unhealthy endpoints that are always sent would get requests in panic.
             healthy_panic_threshold: policy
                 .outlier_detection
+                .filter(|_| !self.always_sends_unhealthy())
                 .map_or(0, |o| u32::try_from(o.min_health_percent).unwrap_or_default()),
             http: HttpProtocolOptions {
                 protocol: settings::upstream_protocol(self.port, self.cx.proxy.kind, policy.connection_pool, config),
@@ -282,14 +284,18 @@ impl Site<'_> {
         }
     }
 
+    /// Whether unhealthy endpoints are sent whatever the panic threshold, which is 0 then: those near come first whether healthy or not,
+    /// and there is a flag with which nothing else matters (CL-7, EP-6).
+    fn always_sends_unhealthy(&self) -> bool {
+        self.service.traffic_distribution != TrafficDistribution::Any || self.cx.mesh.profile.sends_unhealthy_always()
+    }
+
     /// EP-6, EP-7.
     fn endpoints(&self, policy: &EffectivePolicy<'_>, subset: &Labels) -> Arc<[Endpoint]> {
         let panics = policy.outlier_detection.is_some_and(|o| o.min_health_percent > 0);
-        let near = self.service.traffic_distribution != TrafficDistribution::Any;
-        let profile = self.cx.mesh.profile;
-        // VE-1, and a flag with which nothing else matters.
+        // VE-1.
         let send_unhealthy =
-            near || (!panics && profile.has(Difference::UnreadyEndpoints)) || profile.sends_unhealthy_always();
+            self.always_sends_unhealthy() || (!panics && self.cx.mesh.profile.has(Difference::UnreadyEndpoints));
         let filter = EndpointFilter { subset, send_unhealthy, keep_to_node: true };
         self.localities.note_node(self.service);
         self.cx.mesh.endpoints.of(self.service, self.port, self.cx.proxy, filter)

@@ -109,6 +109,19 @@ fn ep6_unhealthy_endpoints_go_unless_a_panic_threshold_is_set() {
 }
 
 #[test]
+fn cl7_nothing_panics_where_unhealthy_endpoints_are_sent_in_any_case() {
+    let policy = rule("{host: b, trafficPolicy: {outlierDetection: {minHealthPercent: 50}}}");
+    let near = SERVICE.replace("spec: {selector", "spec: {trafficDistribution: PreferClose, selector");
+    assert_ne!(near, SERVICE);
+    for (service, expected) in [(SERVICE, 50), (near.as_str(), 0)] {
+        let mesh = mesh(&format!("{service}{policy}"));
+        let cluster = find(&of(&mesh, &sidecar("default", "")).0, "outbound|80||b.default.svc.cluster.local");
+        assert_eq!(cluster.healthy_panic_threshold, expected);
+        assert!(cluster.outlier_detection.is_some());
+    }
+}
+
+#[test]
 fn cl6_protocol_upstream() {
     let ports = [
         ("http", UpstreamProtocol::Http1),
