@@ -4,7 +4,7 @@ use super::accident::Accident;
 use super::ground::{Ground, State};
 use super::item::Item;
 use super::search::rank;
-use crate::manifest::kinds::Kind;
+use crate::manifest::kinds::{Kind, Manifests};
 use crate::manifest::source::Position;
 
 /// Who applies the objects; all of them take away last what goes.
@@ -87,7 +87,7 @@ impl Tool {
     }
 }
 
-fn sync_wave(objects: &crate::manifest::kinds::Manifests) -> Option<i64> {
+fn sync_wave(objects: &Manifests) -> Option<i64> {
     objects.objects().find_map(|h| h.meta.annotations.get(SYNC_WAVE)?.trim().parse().ok())
 }
 

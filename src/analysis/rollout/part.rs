@@ -38,7 +38,7 @@ pub(super) fn parts(base: &Manifests, items: &[Item], clients: &[Client]) -> Vec
     }
     let routes: Vec<Names> = base.virtual_services.iter().map(|vs| names::of_virtual_service(vs, domain)).collect();
     let groups = groups(&of_item, &routes);
-    groups.into_iter().map(|group| part(base, items, group, &of_item, &routes, clients)).collect()
+    groups.into_iter().map(|group| part(base, items, group, &of_item, (&routes, &ports), clients)).collect()
 }
 
 fn of_all_versions(item: &Item, everywhere: &[&Manifests], domain: &str) -> Names {
@@ -172,7 +172,7 @@ fn part(
     items: &[Item],
     group: Vec<usize>,
     of_item: &[Names],
-    routes: &[Names],
+    (routes, ports_of_all): (&[Names], &Ports<'_>),
     clients: &[Client],
 ) -> Part {
     let domain = base.mesh_config.cluster_domain.as_str();
@@ -203,15 +203,16 @@ fn part(
             .chain(brought().flat_map(|m| &m.service_entries))
             .any(|s| !s.spec.ports.iter().all(|p| is_http(&p.protocol)))
     {
-        return Part { items: group, base: base.clone() };
+        return Part { items: group.clone(), base: base.clone() };
     }
     let ports: FxHashSet<u16> = near.iter().flat_map(|s| &s.spec.ports).map(|p| p.port).collect();
     let meets = |s: &Object<Service>| {
         let other = |p: &ServicePort| !is_http(p.app_protocol.as_deref().unwrap_or(&p.name));
         s.spec.ports.iter().any(|p| ports.contains(&p.port) && other(p))
     };
-    let shown = Ports::of(base);
-    keep.extend(near.iter().chain(far.iter().filter(|s| meets(s) || shown.services.contains(&s.id))).map(|s| &s.id));
+    keep.extend(
+        near.iter().chain(far.iter().filter(|s| meets(s) || ports_of_all.services.contains(&s.id))).map(|s| &s.id),
+    );
     let of_entry = |s: &ServiceEntry| {
         let on_port = |p: &ServiceEntryPort| u16::try_from(p.number).is_ok_and(|n| ports.contains(&n));
         wanted.meets_any(&s.hosts)
@@ -219,17 +220,18 @@ fn part(
             || s.ports.iter().any(|p| on_port(p) && !is_http(&p.protocol))
     };
     keep.extend(
-        base.service_entries.iter().filter(|s| of_entry(&s.spec) || shown.services.contains(&s.id)).map(|s| &s.id),
+        base.service_entries
+            .iter()
+            .filter(|s| of_entry(&s.spec) || ports_of_all.services.contains(&s.id))
+            .map(|s| &s.id),
     );
     let mut selectors = Selectors::default();
     selectors.add(base, |id| keep.contains(id));
-    for version in group.iter().filter_map(|i| items.get(*i)).flat_map(|i| &i.versions) {
-        selectors.add(&version.objects, |_| true);
-    }
+    brought().for_each(|version| selectors.add(version, |_| true));
     let names: FxHashSet<(&SmolStr, &SmolStr)> = base
         .services
         .iter()
-        .chain(group.iter().filter_map(|i| items.get(*i)).flat_map(|i| &i.versions).flat_map(|v| &v.objects.services))
+        .chain(brought().flat_map(|version| &version.services))
         .filter(|s| wanted.meets(&service(&s.meta.namespace, &s.meta.name, domain)) || keep.contains(&s.id))
         .map(|s| (&s.meta.namespace, &s.meta.name))
         .collect();
@@ -246,7 +248,7 @@ fn part(
     let mut out = select(base, keeps);
     out.profile = base.profile;
     out.mesh_config = base.mesh_config.clone();
-    Part { items: group, base: out }
+    Part { items: group.clone(), base: out }
 }
 
 /// Headless, or with a port that isn't HTTP for sure: its listener is bound to an address (LI-1).

@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use super::names::{HostSet, service};
 use crate::istio::mesh::is_wildcard;
-use crate::manifest::kinds::{Manifests, Object, ObjectId, Service, ServiceEntry};
+use crate::manifest::kinds::{Manifests, Object, ObjectId, Service, ServiceEntry, ServiceEntryPort, ServicePort};
 
 /// The annotation of a Service that says who sees it (EX-1).
 const EXPORT_TO: &str = "networking.istio.io/exportTo";
@@ -63,7 +63,7 @@ impl<'m> Ports<'m> {
         let exported = s.meta.annotations.get(EXPORT_TO).filter(|to| *to != "*");
         let namespace = (exported.is_some() || self.by_namespace).then_some(&s.meta.namespace);
         let headless = s.spec.cluster_ips.first().is_some_and(|ip| ip == "None");
-        let key = |p: &crate::manifest::kinds::ServicePort| {
+        let key = |p: &ServicePort| {
             let protocol = p.app_protocol.as_ref().unwrap_or(&p.name);
             let protocol = protocol.split('-').next().unwrap_or_default().to_ascii_lowercase();
             let way = format!("{exported:?} {namespace:?} {headless} {:?} {:?} {protocol}", s.spec.kind, p.protocol);
@@ -75,7 +75,7 @@ impl<'m> Ports<'m> {
     fn of_entry(&self, s: &Object<ServiceEntry>) -> Vec<Key> {
         let exported = Some(&s.spec.export_to).filter(|to| !to.is_empty() && !to.iter().any(|t| t == "*"));
         let namespace = (exported.is_some() || self.by_namespace).then_some(&s.meta.namespace);
-        let key = |p: &crate::manifest::kinds::ServiceEntryPort| {
+        let key = |p: &ServiceEntryPort| {
             let protocol = p.protocol.to_ascii_lowercase();
             (p.number, format!("{exported:?} {namespace:?} {:?} {protocol}", s.spec.resolution))
         };

@@ -22,6 +22,7 @@ use crate::istio::clients::Audience;
 use crate::manifest::kinds::Manifests;
 use crate::parallel::prelude::*;
 use crate::traffic::scenario::Assumption;
+use crate::traffic::stats::as_f64;
 
 /// What is known of a rollout before it begins.
 #[derive(Debug)]
@@ -42,14 +43,30 @@ pub(crate) struct Rehearsal {
 impl Rehearsal {
     /// Whether requests that are served today are lost at some station.
     pub(crate) fn loses(&self) -> bool {
-        let bad = |at: &At| -> f64 {
-            let lost = |s: &&Share| matches!(s.end.outcome().counted(), Counted::Blackholed | Counted::Unmatched);
-            at.ends.iter().filter(lost).map(|s| s.share).sum()
-        };
         self.flows.iter().any(|f| {
-            let today = f.at.first().map_or(0.0, bad);
-            f.at.iter().any(|at| bad(at) > today + NOTHING)
+            let today = f.at.first().map_or(0.0, At::lost);
+            f.at.iter().any(|at| at.lost() > today + NOTHING)
         })
+    }
+}
+
+impl At {
+    /// The share of requests that are routed to nowhere or taken by nothing, 0 to 1.
+    pub(crate) fn lost(&self) -> f64 {
+        self.ends.iter().filter(|s| s.is_lost()).map(|s| s.share).sum()
+    }
+}
+
+impl Share {
+    /// Nobody is served there.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self.end.outcome().counted(), Counted::Blackholed | Counted::Unmatched)
+    }
+
+    /// The share of all requests that one endpoint gets; None where there are none.
+    pub(crate) fn load(&self) -> Option<f64> {
+        let endpoints = self.endpoints.filter(|n| *n > 0)?;
+        Some(self.share / as_f64(endpoints as u64))
     }
 }
 

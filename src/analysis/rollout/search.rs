@@ -135,8 +135,7 @@ fn together(ground: &Ground<'_>, way: Option<&[State]>, ends: [&State; 2]) -> bo
     }
     let state = |mask: usize| -> State {
         let mut out = first.clone();
-        for (bit, i) in changed.iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1) {
-            let _ = bit;
+        for (_, i) in changed.iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1) {
             if let (Some(slot), Some(v)) = (out.get_mut(*i), last.get(*i)) {
                 *slot = *v;
             }

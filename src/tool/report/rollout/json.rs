@@ -182,7 +182,7 @@ fn flow(o: &mut Object<'_>, flow: &Flow, watch: Watch) {
                 None => o.null("endpoints"),
             }
         });
-        o.float("lost", round(super::rehearsal::lost(at)));
+        o.float("lost", round(at.lost()));
         match before {
             Some(before) => {
                 o.float("moved", round(moved(Some(before), Some(at))));

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::rehearsal::{ends, heaviest, label, load, lost};
+use super::rehearsal::{ends, heaviest, label};
 use super::{Results, Road, happens, name, verb, version, written};
-use crate::analysis::rollout::{Action, Item, Plan, Rehearsal, Safe, Window, moved};
+use crate::analysis::rollout::{Action, Item, Plan, Rehearsal, Safe, Share, Window, moved};
 use crate::envoy::words;
 use crate::istio::clients::Audience;
 use crate::manifest::source::SourceMap;
@@ -14,9 +14,6 @@ use crate::tool::report::markdown::{code, text};
 
 /// Accidents of one order, or of one step, that are told; a comment has an end.
 const WINDOWS_MAX: usize = 10;
-
-/// Nothing goes wrong with writing to a text.
-fn let_(_: std::fmt::Result) {}
 
 /// The whole comment, with a line end behind each line.
 pub(crate) fn to_markdown(results: &Results<'_>) -> String {
@@ -79,12 +76,11 @@ fn plan(out: &mut String, plan: &Plan, results: &Results<'_>) {
                 results.sources,
             );
         }
-        Safe::None { .. } => let_(writeln!(
-            out,
-            "\n**No safe order**: whatever is applied first, requests are lost on the way, or may be."
-        )),
+        Safe::None { .. } => {
+            out.push_str("\n**No safe order**: whatever is applied first, requests are lost on the way, or may be.\n");
+        }
         Safe::Undecided { .. } => {
-            let_(writeln!(out, "\n**No safe order was found**: there are too many states to look at."))
+            out.push_str("\n**No safe order was found**: there are too many states to look at.\n");
         }
     }
     if let Some(back) = plan.back.last() {
@@ -177,7 +173,7 @@ fn rehearsal(out: &mut String, r: &Rehearsal, results: &Results<'_>) {
                 .iter()
                 .map(|end| {
                     let share = at.ends.iter().find(|s| s.end == *end);
-                    let of_pod = share.and_then(load).map_or(String::new(), |l| {
+                    let of_pod = share.and_then(Share::load).map_or(String::new(), |l| {
                         let factor = if today > 0.0 && l > today * 1.005 {
                             format!(" ×{:.1}", l / today)
                         } else {
@@ -190,7 +186,7 @@ fn rehearsal(out: &mut String, r: &Rehearsal, results: &Results<'_>) {
                 .collect();
             let before = k.checked_sub(1).and_then(|k| flow.at.get(k));
             let moved = before.map_or(String::new(), |b| words::percent(moved(Some(b), Some(at))));
-            let lost = match lost(at) {
+            let lost = match at.lost() {
                 x if x > 0.0 => format!("**{}**", words::percent(x)),
                 _ => "-".to_owned(),
             };
@@ -210,13 +206,11 @@ fn rehearsal(out: &mut String, r: &Rehearsal, results: &Results<'_>) {
         );
         windows(out, &one.windows, results.sources);
         match &one.back.waves {
-            Some(waves) => let_(writeln!(
-                out,
-                "Back to {}: {}.",
-                text(r.stations.first().map_or("today", |s| s.name.as_str())),
-                sentence(waves, &r.items)
-            )),
-            None => let_(writeln!(out, "**No way back** on which nothing is lost is known.")),
+            Some(waves) => {
+                let first = r.stations.first().map_or("today", |s| s.name.as_str());
+                let _ = writeln!(out, "Back to {}: {}.", text(first), sentence(waves, &r.items));
+            }
+            None => out.push_str("**No way back** on which nothing is lost is known.\n"),
         }
     }
     for text_of in &r.not_evaluated {

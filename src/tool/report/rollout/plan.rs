@@ -1,6 +1,6 @@
 //! The page about a change as a whole: its orders, a safe one, the way back.
 
-use super::{Page, name, verb, version, written};
+use super::{Page, name, sentence, verb, version, written};
 use crate::analysis::rollout::{Action, Plan, Safe};
 use crate::tool::report::columns::{self, Cell, Side};
 use crate::tool::report::grid::counted;
@@ -151,13 +151,7 @@ impl Page<'_> {
                     Style::Bad,
                 ),
                 Some(ways) => {
-                    let wave = |w: &Vec<Action>| {
-                        w.iter()
-                            .map(|a| format!("{} {}", verb(version(&plan.items, a)), name(&plan.items, a)))
-                            .collect::<Vec<_>>()
-                            .join(" and ")
-                    };
-                    let text = ways.iter().map(wave).collect::<Vec<_>>().join(", then ");
+                    let text = sentence(ways, &plan.items, self.results.sources);
                     self.wrapped(&format!("  {from}: {text}"), 4, Style::Plain);
                     for item in back.pods.iter().filter_map(|i| plan.items.get(*i)) {
                         let text = format!("    waits for pods: those of {} are gone and have to start first", item.id);

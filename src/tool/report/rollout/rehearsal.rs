@@ -1,9 +1,9 @@
 //! The page about the steps of a rollout.
 
-use super::{Page, name, verb, version};
+use super::{Page, sentence};
 use crate::analysis::compare::End;
 use crate::analysis::policy::Consequences;
-use crate::analysis::rollout::{Action, At, Flow, Move, Rehearsal, Share, differing_users, moved};
+use crate::analysis::rollout::{At, Flow, Move, Rehearsal, Share, differing_users, moved};
 use crate::envoy::outcome::Counted;
 use crate::envoy::words;
 use crate::tool::report::columns::{self, Cell, Side};
@@ -44,7 +44,7 @@ impl Page<'_> {
         let ends = ends(flow);
         let plain = |text: String| Cell::line(text, Style::Plain);
         let watch = self.results.watch;
-        let loses = flow.at.iter().any(|at| lost(at) > 0.0);
+        let loses = flow.at.iter().any(|at| at.lost() > 0.0);
         let sticky = flow.at.iter().any(|at| at.sticky);
         let mut head = vec![Cell::line("  step", Style::Dim)];
         for end in &ends {
@@ -73,7 +73,7 @@ impl Page<'_> {
                 row.push(pod(share, today, watch.per_second));
             }
             if loses {
-                let lost = lost(at);
+                let lost = at.lost();
                 row.push(Cell::line(
                     if lost > 0.0 { words::percent(lost) } else { "-".to_owned() },
                     if lost > 0.0 { Style::Bad } else { Style::Plain },
@@ -124,19 +124,27 @@ impl Page<'_> {
         self.wrapped("TAKING EACH STEP, AND THE WAY BACK", 2, Style::Title);
         let first = r.stations.first().map_or("today", |s| s.name.as_str());
         for (k, (station, one)) in r.stations.iter().skip(1).zip(&r.moves).enumerate() {
-            let loses = |k: usize| r.flows.iter().filter_map(|f| f.at.get(k)).map(lost).fold(0.0, f64::max);
+            let loses = |k: usize| r.flows.iter().filter_map(|f| f.at.get(k)).map(At::lost).fold(0.0, f64::max);
             let (text, style) = taken(one, (loses(k), loses(k + 1)));
             self.wrapped(&format!("  {}: {text}", station.name), 4, style);
             for (window, audience) in one.windows.iter().take(if self.show.all { usize::MAX } else { WINDOWS_MAX }) {
                 self.window(window, audience);
             }
             if let Some(waves) = one.waves.as_ref().filter(|w| w.len() > 1) {
-                self.wrapped(&format!("    in {} waves: {}", waves.len(), sentence(r, waves)), 6, Style::Plain);
+                self.wrapped(
+                    &format!("    in {} waves: {}", waves.len(), sentence(waves, &r.items, self.results.sources)),
+                    6,
+                    Style::Plain,
+                );
             }
             match &one.back.waves {
                 None => self.wrapped("    NO WAY BACK on which nothing is lost is known", 6, Style::Bad),
                 Some(waves) => {
-                    let text = if waves.is_empty() { "nothing is to be done".to_owned() } else { sentence(r, waves) };
+                    let text = if waves.is_empty() {
+                        "nothing is to be done".to_owned()
+                    } else {
+                        sentence(waves, &r.items, self.results.sources)
+                    };
                     self.wrapped(&format!("    back to {first}: {text}"), 6, Style::Dim);
                 }
             }
@@ -172,20 +180,11 @@ fn taken(one: &Move, (before, now): (f64, f64)) -> (String, Style) {
     }
 }
 
-fn sentence(r: &Rehearsal, waves: &[Vec<Action>]) -> String {
-    let wave = |w: &Vec<Action>| {
-        let each = w.iter().map(|a| format!("{} {}", verb(version(&r.items, a)), name(&r.items, a)));
-        each.collect::<Vec<_>>().join(" and ")
-    };
-    waves.iter().map(wave).collect::<Vec<_>>().join(", then ")
-}
-
 /// All places where requests of the flow are served at some station, in the order in which they come up.
 pub(super) fn ends(flow: &Flow) -> Vec<End> {
     let mut out: Vec<End> = Vec::new();
     for share in flow.at.iter().flat_map(|at| &at.ends) {
-        let lost = matches!(share.end.outcome().counted(), Counted::Blackholed | Counted::Unmatched);
-        if !lost && !out.contains(&share.end) {
+        if !share.is_lost() && !out.contains(&share.end) {
             out.push(share.end.clone());
         }
     }
@@ -204,25 +203,14 @@ pub(super) fn label(end: &End) -> String {
     }
 }
 
-pub(super) fn lost(at: &At) -> f64 {
-    let bad = |s: &&Share| matches!(s.end.outcome().counted(), Counted::Blackholed | Counted::Unmatched);
-    at.ends.iter().filter(bad).map(|s| s.share).sum()
-}
-
-/// Share of all requests that one endpoint gets.
-pub(super) fn load(share: &Share) -> Option<f64> {
-    let endpoints = share.endpoints.filter(|n| *n > 0)?;
-    Some(share.share / as_f64(endpoints as u64))
-}
-
 /// What the busiest endpoint carries.
 pub(super) fn heaviest(at: &At) -> f64 {
-    at.ends.iter().filter_map(load).fold(0.0, f64::max)
+    at.ends.iter().filter_map(Share::load).fold(0.0, f64::max)
 }
 
 /// `16.7 %`, `8.4/s` where the rate is known, with `x3` behind it where that is more than the busiest pod has today.
 fn pod(share: Option<&Share>, today: f64, per_second: Option<f64>) -> Cell {
-    let Some(load) = share.and_then(load) else { return Cell::line("", Style::Plain) };
+    let Some(load) = share.and_then(Share::load) else { return Cell::line("", Style::Plain) };
     let factor = load / today;
     let text = match per_second {
         Some(rate) => {
