@@ -1,8 +1,8 @@
 //! What proxies run as a source: recorded dumps answer as their Envoy did, differ in nothing from the manifests that they were made
 //! of, and what is no whole configuration is told as what it is.
 //!
-//! A folder below `tests/configurations` is a case as below `tests/conformance` with the dumps of its proxies: `PROXY.config_dump.json.gz`
-//! as Envoy's admin page has it, `PROXY.istioctl.json.gz` as istioctl prints it. `TOWTANK_DUMPS` names a folder with further ones, whose
+//! A folder below `tests/configurations` is a case as below `tests/conformance` with the dumps of its proxies: `PROXY.config_dump.json`
+//! as Envoy's admin page has it, `PROXY.istioctl.json` as istioctl prints it. `TOWTANK_DUMPS` names a folder with further ones, whose
 //! cases stand below the folder that `TOWTANK_DUMP_CASES` names.
 
 use std::path::{Path, PathBuf};
@@ -34,7 +34,8 @@ fn dumps() -> Vec<Dump> {
         for entry in std::fs::read_dir(&folder).expect("a folder") {
             let file = entry.expect("an entry").path();
             let name = file.file_name().expect("a name").to_string_lossy().into_owned();
-            if let Some((proxy, "config_dump.json.gz" | "istioctl.json.gz")) = name.split_once('.') {
+            let plain = name.strip_suffix(".gz").unwrap_or(&name);
+            if let Some((proxy, "config_dump.json" | "istioctl.json")) = plain.split_once('.') {
                 all.push(Dump { proxy: proxy.to_owned(), case: case.clone(), file });
             }
         }
@@ -358,7 +359,7 @@ fn router_check_tests_run_on_a_configuration() {
 #[test]
 fn a_bootstrap_and_the_dump_of_its_envoy_are_one() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configurations/router-check");
-    let (bootstrap, dump) = ("bootstrap.yaml", "envoy.config_dump.json.gz");
+    let (bootstrap, dump) = ("bootstrap.yaml", "envoy.config_dump.json");
     let diff = towtank_in(&folder, &["diff", bootstrap, dump, "-o", "json"], b"");
     assert_eq!(diff.code, 0, "{}", diff.err);
     assert!(diff.out.contains(r#""changed":false"#), "{}", diff.out);
@@ -369,4 +370,11 @@ fn a_bootstrap_and_the_dump_of_its_envoy_are_one() {
     assert!(explained.out.contains("arrives as /v2/1"), "{}{}", explained.out, explained.err);
     let table = towtank_in(&folder, &["routes", dump], b"");
     assert!(table.out.contains("parts, 1 endpoint"), "{}", table.out);
+    // The same packed, as people keep them.
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gzip, &std::fs::read(folder.join(dump)).expect("a dump")).expect("in memory");
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    std::fs::write(elsewhere.path().join("packed.json.gz"), gzip.finish().expect("in memory")).expect("a file");
+    let packed = towtank_in(elsewhere.path(), &["routes", "packed.json.gz"], b"");
+    assert_eq!(packed.out.replace("packed.json.gz", dump), table.out, "{}", packed.err);
 }
