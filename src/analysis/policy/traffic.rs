@@ -24,7 +24,7 @@ pub(crate) enum Arrivals {
 
 impl Traffic {
     /// Nobody said how much comes.
-    #[cfg(any(test, feature = "cli"))]
+    #[cfg(any(test, all(feature = "verify", unix)))]
     pub(crate) fn unknown(seed: u64) -> Traffic {
         Traffic { arrivals: None, clients: 1, requests: 0, seed }
     }

@@ -15,7 +15,9 @@ use crate::analysis::compare::limits;
 use crate::envoy::decision::{ClusterShare, Decision, Detail, decide};
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::request::Request;
-use crate::envoy::router::{CompiledParts, RequestView, Router, Switches, Tried};
+#[cfg(feature = "ui")]
+use crate::envoy::router::Tried;
+use crate::envoy::router::{CompiledParts, RequestView, Router, Switches};
 use crate::envoy::table::PolicySource;
 use crate::istio::clients::{Audience, PointsOfView};
 use crate::istio::translate::Parts;
