@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use super::accident::{Accident, accidents};
 use super::item::{Item, Version};
+use super::order::Window;
+use super::part::Part;
+use super::plan::Setting;
 use super::transition::{Push, mixed};
 use crate::analysis::diff::{Shared, Side};
 use crate::envoy::router::Switches;
-use crate::istio::clients::{Client, PointsOfView, classes};
+use crate::istio::clients::{Audience, Client, PointsOfView, classes};
 use crate::istio::mesh::Mesh;
 use crate::istio::translate::Parts;
 use crate::manifest::kinds::Manifests;
@@ -64,6 +67,26 @@ impl<'p> Ground<'p> {
         let meshes: Vec<&Mesh> = meshes.iter().collect();
         ground.points = PointsOfView { classes: classes(clients, &meshes, namespace), own: true };
         ground
+    }
+
+    /// That of a part of the mesh, seen by those who were asked for.
+    pub(super) fn of_part(part: &Part, items: &'p [Item], states: &[State], setting: &Setting<'p>) -> Ground<'p> {
+        let own = part.items.iter().filter_map(|i| items.get(*i)).collect();
+        let clients = (setting.clients, setting.namespace);
+        let ground = Ground::new(own, part.base.clone(), setting.switches, clients, states);
+        match setting.points {
+            Some(points) => ground.seen_by(points.clone()),
+            None => ground,
+        }
+    }
+
+    /// What happens on the way, with the clients that it happens to.
+    pub(super) fn told(&self, windows: Vec<Window>) -> Vec<(Window, Audience)> {
+        let told = |w: Window| {
+            let audience = self.points.audience(&w.accident.classes);
+            (w, audience)
+        };
+        windows.into_iter().map(told).collect()
     }
 
     /// The same as others see it.
@@ -148,9 +171,4 @@ impl<'p> Ground<'p> {
         out.sort_by(|a, b| (a.harm, &a.region.hosts).cmp(&(b.harm, &b.region.hosts)));
         out.into()
     }
-}
-
-/// All items as they are at a station.
-pub(super) fn states(items: &[&Item], of: impl Fn(&Item) -> u8) -> State {
-    items.iter().map(|item| of(item)).collect()
 }

@@ -2,8 +2,8 @@
 
 use super::accident::Accident;
 use super::ground::{Ground, State};
-use super::item::Item;
-use super::search::rank;
+use super::item::{Item, Version};
+use super::search::order;
 use crate::manifest::kinds::{Kind, Manifests};
 use crate::manifest::source::Position;
 
@@ -61,12 +61,11 @@ impl Tool {
     /// The order from the first version of all items to the second.
     pub(super) fn order(self, items: &[Item]) -> Vec<Action> {
         let mut all: Vec<(usize, &Item)> = items.iter().enumerate().collect();
-        let new = |item: &'_ Item| item.versions.get(1).cloned().unwrap_or_default();
         all.sort_by_cached_key(|(i, item)| {
-            let version = new(item);
-            let at = version.at.unwrap_or_default();
-            let gone = !version.is_there();
-            let wave = sync_wave(&version.objects).unwrap_or_default();
+            let version = item.versions.get(1);
+            let at = version.and_then(|v| v.at).unwrap_or_default();
+            let gone = !version.is_some_and(Version::is_there);
+            let wave = version.and_then(|v| sync_wave(&v.objects)).unwrap_or_default();
             let kind = (helm(&item.id.kind), item.id.kind.as_str().to_owned(), item.id.name.clone());
             let (wave, kind) = match self {
                 Tool::Kubectl => (0, (0, String::new(), Default::default())),
@@ -173,8 +172,8 @@ pub(crate) fn place(items: &[Item], action: &Action) -> Option<Position> {
 pub(super) fn by_rank(items: &[Item], actions: &mut [Action]) {
     actions.sort_by_key(|a| {
         let item = items.get(a.item);
-        let there = item.and_then(|i| i.versions.get(usize::from(a.version))).is_some_and(|v| v.is_there());
-        let rank = item.map_or(0, |i| rank(&i.id.kind));
-        (!there, if there { rank } else { 20 - rank }, a.item)
+        let version = item.and_then(|i| i.versions.get(usize::from(a.version)));
+        let there = version.is_some_and(Version::is_there);
+        (!there, item.zip(version).map_or(0, |(item, version)| order(item, version)), a.item)
     });
 }

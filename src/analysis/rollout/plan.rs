@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
-use super::ground::{Ground, State, states};
+use super::ground::{Ground, State};
 use super::item::{Item, Parted, Version};
 use super::order::{Action, Tool, Window, by_rank, windows};
 use super::part::{Part, parts};
@@ -142,23 +142,13 @@ pub(crate) fn plan(parted: Parted, setting: &Setting<'_>) -> Plan {
     Plan { items, groups, orders, safe, effect, clients, back }
 }
 
-fn of_group(part: &Part, items: &[Item], orders: &[(Tool, Vec<Action>)], setting: &Setting<'_>) -> OfGroup {
-    let own: Vec<&Item> = part.items.iter().filter_map(|i| items.get(*i)).collect();
-    let (old, new) = (states(&own, |_| 0), states(&own, |_| 1));
-    let ends = [old.clone(), new.clone()];
-    let clients = (setting.clients, setting.namespace);
-    let mut ground = Ground::new(own, part.base.clone(), setting.switches, clients, &ends);
-    if let Some(points) = setting.points {
-        ground = ground.seen_by(points.clone());
-    }
+fn of_group<'p>(part: &Part, items: &'p [Item], orders: &[(Tool, Vec<Action>)], setting: &Setting<'p>) -> OfGroup {
+    let ends: [State; 2] = [0, 1].map(|version| vec![version; part.items.len()]);
+    let ground = Ground::of_part(part, items, &ends, setting);
+    let [old, new] = ends;
     let position: FxHashMap<usize, usize> = part.items.iter().enumerate().map(|(own, all)| (*all, own)).collect();
-    let told = |w: Window| {
-        let audience = ground.points.audience(&w.accident.classes);
-        (w, audience)
-    };
     let of_order = |(_, actions): &(Tool, Vec<Action>)| {
-        let found = windows(&ground, actions, |item| position.get(&item).copied(), &old);
-        found.into_iter().map(told).collect()
+        ground.told(windows(&ground, actions, |item| position.get(&item).copied(), &old))
     };
     let windows = orders.iter().map(of_order).collect();
     let mut found = way(&ground, &old, &new, false);
@@ -169,7 +159,7 @@ fn of_group(part: &Part, items: &[Item], orders: &[(Tool, Vec<Action>)], setting
         made = matches!(found, Way::Found(_));
     }
     let of_way = if let Way::Found(path) = &found { waves(&ground, path) } else { Vec::new() };
-    // From where every wave ends, the last first: that is what most people want to know.
+    // From where every wave ends.
     let stations: Vec<State> = match &found {
         Way::Found(_) => of_way.iter().filter_map(|w| w.last().cloned()).collect(),
         _ => vec![new.clone()],

@@ -241,14 +241,9 @@ fn of_group(
     states: &[State],
     (setting, supposed, controlled): (&Setting<'_>, Option<Supposed<'_>>, bool),
 ) -> OfGroup {
-    let own: Vec<&Item> = part.items.iter().filter_map(|i| items.get(*i)).collect();
     let of_part = |s: &State| -> State { part.items.iter().filter_map(|i| s.get(*i)).copied().collect() };
     let states: Vec<State> = states.iter().map(of_part).collect();
-    let mut ground =
-        Ground::new(own, part.base.clone(), setting.switches, (setting.clients, setting.namespace), &states);
-    if let Some(points) = setting.points {
-        ground = ground.seen_by(points.clone());
-    }
+    let ground = Ground::of_part(part, items, &states, setting);
     let shared = Shared::default();
     let (mut flows, mut moves) = (Vec::new(), Vec::new());
     for (from, to) in states.iter().zip(states.iter().skip(1)) {
@@ -343,14 +338,5 @@ fn of_move(
     let order: Vec<Action> = changed.iter().filter_map(|i| Some(Action { item: *i, version: *to.get(*i)? })).collect();
     // Whoever goes the steps by himself waits between objects.
     let windows = if controlled { Vec::new() } else { super::order::windows(ground, &order, Some, from) };
-    let told = |w: Window| {
-        let audience = ground.points.audience(&w.accident.classes);
-        (w, audience)
-    };
-    OfMove {
-        waves: safe(from, to),
-        windows: windows.into_iter().map(told).collect(),
-        back: today.and_then(|today| safe(to, today)),
-        kind,
-    }
+    OfMove { waves: safe(from, to), windows: ground.told(windows), back: today.and_then(|today| safe(to, today)), kind }
 }

@@ -6,6 +6,7 @@ use std::collections::BinaryHeap;
 use rustc_hash::FxHashMap;
 
 use super::ground::{Ground, State};
+use super::item::{Item, Version};
 use crate::manifest::kinds::Kind;
 
 /// States that are judged before a search gives up.
@@ -81,8 +82,7 @@ fn moves(ground: &Ground<'_>, state: &State, to: &State, made: bool) -> Vec<Stat
             if v == *now || (v != *wanted && !(made && version.made.is_some())) {
                 continue;
             }
-            let rank = rank(&item.id.kind);
-            let order = if version.is_there() { rank } else { 20 - rank };
+            let order = order(item, version);
             let next = state.iter().enumerate().map(|(j, x)| if i == j { v } else { *x }).collect();
             out.push(((v != *wanted, order), next));
         }
@@ -91,8 +91,14 @@ fn moves(ground: &Ground<'_>, state: &State, to: &State, made: bool) -> Vec<Stat
     out.into_iter().map(|(_, state)| state).collect()
 }
 
+/// What defines comes before what uses, and goes after it.
+pub(super) fn order(item: &Item, version: &Version) -> u8 {
+    let rank = rank(&item.id.kind);
+    if version.is_there() { rank } else { 20 - rank }
+}
+
 /// What is defined first, by kind.
-pub(super) fn rank(kind: &Kind) -> u8 {
+fn rank(kind: &Kind) -> u8 {
     match kind {
         Kind::Namespace | Kind::Node | Kind::ConfigMap => 0,
         Kind::Pod | Kind::ScenarioPod | Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet | Kind::ReplicaSet => 1,
