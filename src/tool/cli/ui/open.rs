@@ -178,6 +178,7 @@ fn compared(
         verdict: &verdict,
         assumed: &newer.assumed.told(),
         limits: &limits,
+        on_the_way: &report::diff::OnTheWay::None,
         findings: [&[], &[]],
         edits: &edits,
         requests: None,
