@@ -60,7 +60,7 @@ mod traffic;
 mod testing;
 
 pub use api::{
-    Change, Changes, Decision, Error, Finding, Mesh, Options, Proxy, Report, Request, Settings, Severity, Table,
+    Change, Changes, Decision, Error, Finding, Mesh, Options, Page, Proxy, Report, Request, Settings, Severity, Table,
 };
 pub use envoy::decision::Outcome;
 

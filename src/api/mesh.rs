@@ -25,11 +25,7 @@ use crate::manifest::source::SourceMap;
 use crate::tool::files::{Exclude, Places, Session};
 use crate::traffic::recorded::{self, Log};
 use crate::traffic::replay::{self, Lenses, Override, Pair, Progress, Recorded, Simulation};
-use crate::traffic::scenario;
 use crate::traffic::workspace::{self, Assume, AssumedPods, Inputs, Workspace};
-
-/// Name of a text that is a scenario instead of manifests.
-const SCENARIO: &str = "scenario.yaml";
 
 /// Everything that was given, as Istio would resolve it: what all questions are asked of.
 ///
@@ -101,19 +97,7 @@ impl Mesh {
         N: AsRef<str>,
         T: AsRef<str>,
     {
-        let mut inputs = Inputs::default();
-        for (name, text) in texts {
-            let file = inputs.sources.add(name.as_ref(), text.as_ref());
-            if name.as_ref().rsplit('/').next() != Some(SCENARIO) {
-                inputs.manifests.push(file);
-                continue;
-            }
-            match scenario::decode(file, text.as_ref()) {
-                Ok(scenario) => inputs.scenario = Some((file, scenario)),
-                Err(findings) => inputs.findings.extend(findings),
-            }
-        }
-        Mesh::open_inputs(inputs, options)
+        Mesh::open_inputs(Inputs::of_texts(texts), options)
     }
 
     /// Opens a mesh of files and folders: of plain manifests, or of one scenario, which is a folder with a `scenario.yaml`, and

@@ -1,5 +1,6 @@
 //! Requests: read, described, recorded, and replayed on tables.
 
+pub(crate) mod answers;
 pub(crate) mod recorded;
 pub(crate) mod replay;
 pub(crate) mod request_text;

@@ -12,7 +12,6 @@ pub(crate) enum Answer {
     Unknown,
 }
 
-#[cfg(feature = "cli")]
 impl Answer {
     pub(crate) fn as_str(self) -> &'static str {
         match self {

@@ -51,9 +51,7 @@ use registry::{Check, Input, Profile};
 use report::Report;
 use subject::Subject;
 
-#[cfg(feature = "cli")]
-pub(crate) use checklist::Answer;
-pub(crate) use checklist::Question;
+pub(crate) use checklist::{Answer, Question};
 
 /// Checks that belong together, and what makes them.
 struct Family {

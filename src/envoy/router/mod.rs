@@ -44,9 +44,7 @@ pub(crate) use listeners::{ChainId, Connection, ListenerIndex};
 pub(crate) use rejected::{Part, Rejection};
 pub(crate) use serves::is_for_strangers;
 pub(crate) use switches::Switches;
-pub(crate) use trials::Trial;
-#[cfg(feature = "cli")]
-pub(crate) use trials::Tried;
+pub(crate) use trials::{Trial, Tried};
 pub(crate) use view::RequestView;
 pub(crate) use view::{HeaderKey, Seen, is_joined, is_removed, trim};
 

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 
 use regex_automata::meta;
 
-#[cfg(feature = "cli")]
 use super::RequestView;
 use super::Router;
 use super::conditions::{Condition, PathTest, RouteTest, ValueTest};
@@ -29,7 +28,6 @@ pub(crate) struct Trial {
 
 /// One condition of a route, and what the request has in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg(feature = "cli")]
 pub(crate) struct Tried {
     /// `path`, `header end-user`, `query a`, `claim a.b`.
     pub name: String,
@@ -54,7 +52,6 @@ impl Router {
         trials
     }
 
-    #[cfg(feature = "cli")]
     /// All conditions of the routes that are tried for a request, in the order of [`Router::trials`]; none where no virtual host is
     /// asked.
     pub(crate) fn conditions_tried(&self, request: &RequestView<'_>) -> Vec<Vec<Tried>> {
@@ -122,7 +119,6 @@ fn path_holds(test: &RouteTest, request: &Seen<'_>) -> bool {
     test.path.holds(request.bare_path()) && request.method != "CONNECT"
 }
 
-#[cfg(feature = "cli")]
 fn tried(matcher: &RouteMatch, test: &RouteTest, request: &Seen<'_>) -> Vec<Tried> {
     let path = Tried {
         name: "path".into(),
@@ -484,7 +480,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "cli")]
     fn all_conditions_stand_beside_what_the_request_has() {
         let mut matcher = with_header(ValueMatch::Exact("jason".into()), false);
         matcher.headers.push(header(":method", ValueMatch::Exact("GET".into())));

@@ -20,6 +20,7 @@ pub(crate) use audience::Audience;
 pub(crate) use known::{clients, gateways};
 
 use crate::envoy::proxy::{Proxy, ProxyKind};
+use crate::envoy::table::RouteTable;
 use crate::istio::mesh::Mesh;
 use crate::manifest::kinds::{ContainerPort, ObjectId};
 use key::{Conditions, Key};
@@ -64,7 +65,6 @@ pub(crate) struct PointsOfView {
 }
 
 impl PointsOfView {
-    #[cfg(feature = "cli")]
     /// Proxies that somebody asked for, each by itself.
     pub(crate) fn of_proxies(proxies: &[Arc<Proxy>]) -> PointsOfView {
         PointsOfView { classes: proxies.iter().map(Class::of_proxy).collect(), own: false }
@@ -74,6 +74,18 @@ impl PointsOfView {
     pub(crate) fn audience(&self, classes: &[usize]) -> Audience {
         let told: Vec<&Class> = classes.iter().filter_map(|i| self.classes.get(*i)).collect();
         Audience::of_classes(&told, if self.own { self.classes.len() } else { 0 })
+    }
+
+    /// The tables of all classes, each with the classes that have it; of the mesh's own clients those that are equal come once.
+    pub(crate) fn distinct<'t>(&self, tables: &'t [RouteTable]) -> Vec<(&'t RouteTable, Vec<usize>)> {
+        let mut groups: Vec<(&RouteTable, Vec<usize>)> = Vec::with_capacity(tables.len());
+        for (i, table) in tables.iter().enumerate() {
+            match groups.iter_mut().find(|(first, _)| self.own && first.holds_the_same(table)) {
+                Some((_, classes)) => classes.push(i),
+                None => groups.push((table, vec![i])),
+            }
+        }
+        groups
     }
 
     /// The proxies that stand for the classes.

@@ -1,10 +1,7 @@
 //! `towtank explain`.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use crate::parallel::prelude::*;
 use clap::{Args, ValueEnum};
 use smol_str::SmolStr;
 
@@ -12,16 +9,10 @@ use super::common::CommonArgs;
 use super::exit::Exit;
 use super::{input, manual, output, requests};
 use crate::analysis::compare::limits;
-use crate::envoy::decision::{ClusterShare, Decision, Detail, decide};
-use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::request::Request;
-#[cfg(feature = "ui")]
-use crate::envoy::router::Tried;
-use crate::envoy::router::{CompiledParts, RequestView, Router, Switches};
-use crate::envoy::table::PolicySource;
-use crate::istio::clients::{Audience, PointsOfView};
-use crate::istio::translate::Parts;
+use crate::envoy::router::RequestView;
 use crate::tool::report;
+use crate::traffic::answers::{Case, cases};
 use crate::traffic::request_text;
 use crate::traffic::workspace::Workspace;
 
@@ -82,31 +73,6 @@ enum Format {
     Jsonl,
 }
 
-/// A request and the router of the proxy it passes.
-struct Case<'w> {
-    request: &'w Request,
-    router: Arc<Router>,
-    /// Whose the proxy is.
-    audience: Audience,
-    decision: Decision,
-}
-
-impl<'w> Case<'w> {
-    fn decide(request: &'w Request, router: &Arc<Router>, audience: Audience) -> Case<'w> {
-        Case { request, decision: decide(router, request, Detail::Steps), router: router.clone(), audience }
-    }
-
-    /// Whether the same is told of both, but for whose they are.
-    fn agrees(&self, other: &Case<'_>) -> bool {
-        let rules = |case: &Case<'_>| -> Vec<Option<PolicySource>> {
-            let table = case.router.table();
-            let of = |c: &ClusterShare| table.cluster(&c.name).and_then(|c| c.destination_rule.clone());
-            case.decision.clusters.iter().map(of).collect()
-        };
-        self.decision.agrees(&other.decision) && rules(self) == rules(other)
-    }
-}
-
 pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     if let Some(id) = asked_id(args) {
         return manual::print(&id, output::color(args.common.color));
@@ -122,7 +88,7 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
             input::tell_premises(&workspace.istio, &workspace.assumed, args.output == Format::Table, &args.common)?;
         }
         let switches = input::switches(&workspace)?;
-        let (cases, problems) = cases(&requests, &workspace, &switches, &args.common);
+        let (cases, problems) = cases(&requests, &workspace, &switches, &input::options(&args.common));
         for problem in problems {
             output::message(&format!("error: {problem}"));
             exit = Exit::Unusable;
@@ -193,113 +159,6 @@ fn gather_requests(args: &ExplainArgs) -> anyhow::Result<(Vec<Request>, Exit)> {
 
 /// Lines that can't be read and are shown; the rest is counted.
 const ERRORS_MAX: usize = 5;
-
-/// Each request with the proxy it names, else with every one that was asked for; where nobody asked for any, with all clients that
-/// have its authority, once for those of which the same is told.
-fn cases<'w>(
-    requests: &'w [Request],
-    workspace: &'w Workspace,
-    switches: &Switches,
-    args: &CommonArgs,
-) -> (Vec<Case<'w>>, Vec<String>) {
-    let points = &workspace.points;
-    let (parts, compiled) = (Parts::new(&workspace.mesh), CompiledParts::default());
-    let router =
-        |proxy: &Arc<Proxy>| Arc::new(Router::sharing(Arc::new(parts.route_table(proxy)), switches, &compiled));
-    let open = requests.iter().any(|r| r.proxy.is_none());
-    // Without a word about the proxy, all that were asked for, else the scenario's first.
-    let asked = if args.proxy.is_empty() && !points.own { 1 } else { points.classes.len() };
-    let proxies: Vec<&Arc<Proxy>> = points.proxies().take(if open { asked } else { 0 }).collect();
-    let routers: Vec<Arc<Router>> = proxies.par_iter().map(|proxy| router(proxy)).collect();
-    let mut named: HashMap<&str, Result<Arc<Router>, String>> = HashMap::new();
-    for name in requests.iter().filter_map(|r| r.proxy.as_ref()) {
-        named.entry(name).or_insert_with(|| {
-            if let Some(i) = proxies.iter().position(|p| p.name == *name) {
-                return routers.get(i).cloned().ok_or_else(String::new);
-            }
-            workspace.proxy(name, &args.namespace).map(|p| router(&p)).map_err(|problem| problem.message)
-        });
-    }
-    let of_request = |request: &'w Request| -> Result<Vec<Case<'w>>, String> {
-        if let Some(name) = &request.proxy {
-            let router = match named.get(name.as_str()) {
-                Some(Ok(router)) => router,
-                Some(Err(problem)) => return Err(format!("request {}: {problem}", request.id)),
-                None => return Ok(Vec::new()),
-            };
-            let alone = PointsOfView::of_proxies(std::slice::from_ref(&router.table().proxy));
-            return Ok(vec![Case::decide(request, router, alone.audience(&[0]))]);
-        }
-        if !points.own {
-            let each = routers.iter().enumerate();
-            return Ok(each.map(|(i, router)| Case::decide(request, router, points.audience(&[i]))).collect());
-        }
-        Ok(of_all(request, &routers, points))
-    };
-    let found: Vec<Result<Vec<Case<'w>>, String>> = requests.par_iter().map(of_request).collect();
-    let (mut cases, mut problems) = (Vec::new(), Vec::new());
-    for one in found {
-        match one {
-            Ok(of_request) => cases.extend(of_request),
-            Err(problem) => problems.push(problem),
-        }
-    }
-    (cases, problems)
-}
-
-/// A request as all clients see it that have its authority. Where none has, as the sidecars do, to which it is a stranger.
-fn of_all<'w>(request: &'w Request, routers: &[Arc<Router>], points: &PointsOfView) -> Vec<Case<'w>> {
-    let view = RequestView::from(request);
-    let mut asked: Vec<usize> = routers.iter().zip(0..).filter(|(r, _)| r.serves(&view)).map(|(_, i)| i).collect();
-    if asked.is_empty() {
-        let is_sidecar = |r: &Arc<Router>| r.table().proxy.kind == ProxyKind::Sidecar;
-        let any = routers.iter().any(is_sidecar);
-        asked = routers.iter().zip(0..).filter(|(r, _)| !any || is_sidecar(r)).map(|(_, i)| i).collect();
-    }
-    let mut groups: Vec<(Vec<usize>, Case<'w>)> = Vec::new();
-    for i in asked {
-        let Some(router) = routers.get(i) else { continue };
-        let case = Case::decide(request, router, Audience::default());
-        match groups.iter_mut().find(|(_, known)| known.agrees(&case)) {
-            Some((classes, _)) => classes.push(i),
-            None => groups.push((vec![i], case)),
-        }
-    }
-    groups.into_iter().map(|(classes, case)| Case { audience: points.audience(&classes), ..case }).collect()
-}
-
-/// A decision as `-o json` has it, with the conditions of its steps.
-#[cfg(feature = "ui")]
-pub(super) struct Laddered {
-    pub json: String,
-    pub conditions: Vec<Vec<Tried>>,
-}
-
-/// What becomes of one request, once for all clients of which the same is told.
-///
-/// # Errors
-/// It names a proxy that there isn't.
-#[cfg(feature = "ui")]
-pub(super) fn decisions(
-    request: &Request,
-    workspace: &Workspace,
-    switches: &Switches,
-    args: &CommonArgs,
-) -> Result<Vec<Laddered>, String> {
-    let requests = std::slice::from_ref(request);
-    let (cases, problems) = cases(requests, workspace, switches, args);
-    if let Some(problem) = problems.into_iter().next() {
-        return Err(problem);
-    }
-    let one = |case: &Case<'_>| {
-        let proxy = &case.router.table().proxy;
-        Laddered {
-            json: report::explain::line(&case.decision, case.request, proxy, &case.audience, &workspace.sources),
-            conditions: case.router.conditions_tried(&RequestView::from(case.request)),
-        }
-    };
-    Ok(cases.iter().map(one).collect())
-}
 
 /// The decisions of one mesh as a part of a page.
 fn section(workspace: &Workspace, cases: &[Case<'_>], id: usize) -> report::explain::Section {

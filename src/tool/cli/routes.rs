@@ -8,7 +8,6 @@ use super::exit::Exit;
 use super::{input, output};
 use crate::analysis::compare::limits;
 use crate::envoy::table::RouteTable;
-use crate::istio::clients::PointsOfView;
 use crate::istio::translate::Parts;
 use crate::tool::report::graph::Language;
 use crate::tool::report::{self, visible};
@@ -136,7 +135,7 @@ fn texts(tables: &[RouteTable], workspace: &Workspace, args: &RoutesArgs, view: 
     if args.output == Format::Table && points.own {
         return vec![report::routes::to_text_of_all(tables, points, sources, view).into_bytes()];
     }
-    let groups = groups(tables, points);
+    let groups = points.distinct(tables);
     let release = workspace.istio.profile.release().to_string();
     let text = |(table, classes): &(&RouteTable, Vec<usize>)| {
         let whose = points.audience(classes);
@@ -152,18 +151,6 @@ fn texts(tables: &[RouteTable], workspace: &Workspace, args: &RoutesArgs, view: 
         }
     };
     groups.par_iter().map(text).collect()
-}
-
-/// The tables, each with the classes of clients that have it; of the mesh's own clients those that are equal come once.
-pub(super) fn groups<'t>(tables: &'t [RouteTable], points: &PointsOfView) -> Vec<(&'t RouteTable, Vec<usize>)> {
-    let mut groups: Vec<(&RouteTable, Vec<usize>)> = Vec::with_capacity(tables.len());
-    for (i, table) in tables.iter().enumerate() {
-        match groups.iter_mut().find(|(first, _)| points.own && first.holds_the_same(table)) {
-            Some((_, classes)) => classes.push(i),
-            None => groups.push((table, vec![i])),
-        }
-    }
-    groups
 }
 
 fn nothing_fits(args: &RoutesArgs) -> String {

@@ -4,7 +4,6 @@
 //! commands stand the pieces that they share: colours, columns, excerpts, a writer of JSON, the forms that code hosts read.
 
 pub(crate) mod alike;
-#[cfg(feature = "cli")]
 pub(crate) mod check;
 pub(crate) mod columns;
 pub(crate) mod diagnostics;

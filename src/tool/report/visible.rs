@@ -54,7 +54,6 @@ pub(crate) fn report(text: &str, color: bool) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-#[cfg(feature = "cli")]
 /// JSON whose strings hold nothing odd and no command: `\u009b` instead, which reads back as the same.
 pub(crate) fn json(bytes: &[u8]) -> Cow<'_, [u8]> {
     let Ok(text) = std::str::from_utf8(bytes) else { return Cow::Borrowed(bytes) };

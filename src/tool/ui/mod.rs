@@ -1,7 +1,7 @@
 //! The page beside the editor (`towtank ui`): a server on loopback that shows what is so now, and answers what is asked of it.
 //!
 //! In: an [`Engine`], which knows when files changed, reads them and decides requests. Out: the modules of `web/`, and the interface
-//! that they use: one JSON document for everything that is shown, and one for each request that is asked about. Not here: how
+//! that they use: one JSON document for everything that is shown, and one for each question that is asked. Not here: how
 //! manifests are read, and what is said of them. Like `verify`, this room uses a socket and a clock, since that is its whole work.
 //!
 //! Whoever may read the page may read the manifests, so only who started it may: it listens on loopback alone, its address has a token
@@ -19,14 +19,14 @@ pub(crate) trait Engine: Sync {
 
     fn stamp(&self) -> Self::Stamp;
 
-    /// Reads everything anew: one JSON object. What was good before is still asked by [`Engine::explain`] where this fails.
+    /// Reads everything anew: one JSON object. What was good before is still asked by [`Engine::answer`] where this fails.
     ///
     /// # Errors
     /// What is wrong, in words for people.
     fn open(&self) -> Result<String, String>;
 
-    /// What becomes of a request that somebody wrote down, as one JSON object.
-    fn explain(&self, asked: &str) -> String;
+    /// The answer to a question, as one JSON object. None: nothing is asked by this name.
+    fn answer(&self, question: &str, body: &str) -> Option<String>;
 }
 
 /// A file of the page.

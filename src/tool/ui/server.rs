@@ -8,6 +8,7 @@ use tiny_http::{Header, Method, Request, Response};
 
 use super::guard::Guard;
 use super::{ASSETS, Engine};
+use crate::tool::page::refusal;
 
 /// Files are looked at so often: often enough that a save is shown within a fifth of a second, and by their names and times alone, so
 /// that it costs next to nothing. Events of the system would not come through where files are shared with a container.
@@ -102,12 +103,15 @@ impl Server {
                 let known = url.rsplit_once("since=").and_then(|(_, n)| n.parse().ok());
                 shared.state_for(request, known);
             }
-            (Method::Post, "api/explain") => {
-                let mut asked = String::new();
-                let read = request.as_reader().take(QUESTION_MAX).read_to_string(&mut asked);
-                let text =
-                    if read.is_ok() { engine.explain(&asked) } else { r#"{"error":"this is no text"}"#.to_owned() };
-                respond(request, 200, JSON, &text);
+            (Method::Post, name) => {
+                let mut body = String::new();
+                let is_text = request.as_reader().take(QUESTION_MAX).read_to_string(&mut body).is_ok();
+                let question = name.strip_prefix("api/");
+                match question.and_then(|question| engine.answer(question, if is_text { &body } else { "" })) {
+                    Some(_) if !is_text => respond(request, 200, JSON, &refusal("this is no text")),
+                    Some(answer) => respond(request, 200, JSON, &answer),
+                    None => respond(request, 404, "text/plain; charset=utf-8", "not here"),
+                }
             }
             (Method::Get, name) => match ASSETS.iter().find(|a| a.name == name) {
                 Some(asset) => respond(request, 200, asset.kind, asset.text),

@@ -29,7 +29,7 @@ use crate::manifest::kinds::{Manifests, MeshConfig, NotModelled, Object, ObjectI
 use crate::manifest::load::{self, Overlaid};
 use crate::manifest::source::{FileId, Position, SourceMap};
 use crate::manifest::yaml;
-use crate::traffic::scenario::Scenario;
+use crate::traffic::scenario::{self, Scenario};
 use namespaces::Renaming;
 
 /// How inputs are taken.
@@ -73,7 +73,32 @@ pub(crate) struct Inputs {
     pub left_out: Vec<String>,
 }
 
+/// Name of a text that is a scenario instead of manifests.
+const SCENARIO: &str = "scenario.yaml";
+
 impl Inputs {
+    /// The texts of one mesh, each with the name that is shown for it. One whose name ends in `scenario.yaml` is the scenario; the
+    /// others are its manifests, whatever it lists.
+    pub(crate) fn of_texts<N, T>(texts: impl IntoIterator<Item = (N, T)>) -> Inputs
+    where
+        N: AsRef<str>,
+        T: AsRef<str>,
+    {
+        let mut inputs = Inputs::default();
+        for (name, text) in texts {
+            let file = inputs.sources.add(name.as_ref(), text.as_ref());
+            if name.as_ref().rsplit('/').next() != Some(SCENARIO) {
+                inputs.manifests.push(file);
+                continue;
+            }
+            match scenario::decode(file, text.as_ref()) {
+                Ok(scenario) => inputs.scenario = Some((file, scenario)),
+                Err(findings) => inputs.findings.extend(findings),
+            }
+        }
+        inputs
+    }
+
     /// The same with its texts behind those of others, so that places in both can be told apart.
     #[cfg(feature = "cli")]
     pub(crate) fn behind(mut self, others: &SourceMap) -> Inputs {

@@ -1,6 +1,6 @@
 //! Findings for machines: `check -o json` (section 7 of the contract).
 
-use super::table::needs;
+use super::needs;
 use crate::analysis::checks::{Answer, NotEvaluated, Question};
 use crate::analysis::compare::limits::Limit;
 use crate::manifest::diagnostic::place::Locator;
@@ -45,6 +45,14 @@ pub(crate) fn to_json(
     let mut out = json.into_bytes();
     out.push(b'\n');
     out
+}
+
+/// The findings alone, as an array.
+pub(crate) fn findings(findings: &[Finding], sources: &SourceMap) -> Vec<u8> {
+    let mut locator = Locator::new(sources);
+    let mut json = JsonWriter::default();
+    json.objects(findings, |o, f| finding(o, f, &mut locator, sources));
+    json.into_bytes()
 }
 
 pub(super) fn severity_name(s: Severity) -> &'static str {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::needs;
 use crate::analysis::checks::admission_cases;
 use crate::analysis::checks::registry::{self, Check, Profile};
 use crate::analysis::checks::{Answer, NotEvaluated, Question};
@@ -49,12 +50,6 @@ fn runs(ids: &[&str]) -> Vec<String> {
         few => few.iter().map(|id| (*id).to_owned()).collect(),
     };
     runs.into_iter().flat_map(shown).collect()
-}
-
-/// `Services or ServiceEntries, Namespaces`.
-pub(super) fn needs(n: &NotEvaluated) -> String {
-    let needs: Vec<&str> = n.needs.iter().map(|i| i.describe()).collect();
-    needs.join(", ")
 }
 
 /// Where neither is shown: how many checks were not made and how the checklist stands, in one line.

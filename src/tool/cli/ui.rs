@@ -1,7 +1,5 @@
 //! `towtank ui`.
 
-mod open;
-
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,13 +9,12 @@ use clap::Args;
 
 use super::common::CommonArgs;
 use super::exit::Exit;
-use super::output;
-use crate::envoy::request::Request;
+use super::{input, output};
+use crate::manifest::diagnostic::Severity;
 use crate::tool::files::Stamp;
-use crate::tool::report::visible;
+use crate::tool::page::{self, How, Opened};
 use crate::tool::ui::{Engine, Server};
-use crate::traffic::request_text;
-use open::Opened;
+use crate::traffic::workspace::Inputs;
 
 /// What `--help` says below all options.
 const ENDINGS: &str = "\
@@ -103,60 +100,45 @@ impl Engine for Page<'_> {
     }
 
     fn open(&self) -> Result<String, String> {
-        let mut read = Vec::new();
-        let opened = Opened::new(&self.common, self.args.against.as_ref(), &mut read);
-        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = read;
-        let (opened, state) = opened?;
+        let (now, before) = gather(&self.common, self.args.against.as_ref())?;
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) =
+            now.sources.iter().map(|(_, file)| file.name.to_string()).collect();
+        let name = self.common.paths.first().map(|p| p.display().to_string()).unwrap_or_default();
+        let how = How { options: input::options(&self.common), seed: self.common.seed, name };
+        let (opened, state) = Opened::new(now, before, how).map_err(|unusable| unusable.text)?;
         *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(opened));
-        Ok(String::from_utf8_lossy(&visible::json(state.as_bytes())).into_owned())
+        Ok(page::shown(&state))
     }
 
-    fn explain(&self, asked: &str) -> String {
+    fn answer(&self, question: &str, body: &str) -> Option<String> {
         let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let answer = match (request(asked), opened) {
-            (Err(error), _) => Err(error),
-            (_, None) => Err("nothing could be read yet".to_owned()),
-            (Ok(request), Some(opened)) => opened.explain(&request, &self.common),
-        };
-        let json = answer.unwrap_or_else(|error| serde_json::json!({ "error": error }).to_string());
-        String::from_utf8_lossy(&visible::json(json.as_bytes())).into_owned()
+        page::answer(opened.as_deref(), question, body)
     }
 }
 
-/// A request as somebody writes it down: a curl command line, or `METHOD URL`, with headers behind or a line each below.
-fn request(asked: &str) -> Result<Request, String> {
-    let asked = asked.trim();
-    if asked.starts_with("curl ") {
-        return request_text::parse_curl(asked).map(|curl| curl.request).map_err(|error| error.to_string());
-    }
-    let mut lines = asked.lines().map(str::trim).filter(|line| !line.is_empty());
-    let first = lines.next().unwrap_or_default();
-    let headers: Vec<String> = lines.map(str::to_owned).collect();
-    // A bare address is asked for with GET.
-    let first = if first.contains("://") && !first.contains(' ') { format!("GET {first}") } else { first.to_owned() };
-    request_text::parse_request(&first, &headers).map_err(|error| error.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_are_read_as_people_write_them() {
-        for asked in [
-            "GET http://shop/a -H 'x-a: 1'",
-            " GET http://shop/a\n x-a: 1 \n\n",
-            "http://shop/a\nx-a: 1",
-            "curl http://shop/a -H 'x-a: 1'",
-        ] {
-            let request = request(asked).expect("a request");
-            assert_eq!((request.method.as_str(), request.path.as_str()), ("GET", "/a"), "{asked}");
-            assert_eq!(
-                request.headers.iter().filter(|(name, value)| name == "x-a" && value == "1").count(),
-                1,
-                "{asked}"
-            );
+/// The texts of now, and those of before with their name. Without `--against` it is what `git:HEAD` has, if there is such a thing.
+fn gather(common: &CommonArgs, against: Option<&PathBuf>) -> Result<(Inputs, Option<(Inputs, String)>), String> {
+    let old: Vec<PathBuf> = against.into_iter().cloned().collect();
+    let alone = || -> Result<Inputs, String> {
+        let mut all = input::gather(common);
+        match all.len() {
+            1 => Ok(all.remove(0)),
+            n => Err(format!("a page is of one mesh, and there are {n}: name one of the scenarios")),
         }
-        assert!(request("").is_err());
+    };
+    let [path] = common.paths.as_slice() else { return Ok((alone()?, None)) };
+    let name = against.map_or("git:HEAD".to_owned(), |path| path.display().to_string());
+    match input::gather_pair(common, &old, std::slice::from_ref(path)) {
+        Ok(mut pairs) if pairs.len() == 1 => {
+            let (now, before) = pairs.remove(0);
+            let is_read = !before.findings.iter().any(|f| f.severity == Severity::Error);
+            match against {
+                // Without a repository, or before the first commit, there is nothing to compare with.
+                None if !is_read => Ok((now, None)),
+                _ => Ok((now, Some((before, name)))),
+            }
+        }
+        Err(error) if against.is_some() => Err(format!("--against: {error}")),
+        _ => Ok((alone()?, None)),
     }
 }

@@ -1,0 +1,58 @@
+//! The page without a server: questions and answers as texts, for a program that shows what JSON says.
+
+use crate::tool::page::{self, Opened, Texts, Unusable};
+
+/// A mesh that is asked by texts: what `towtank ui` answers over HTTP, for a page that has the library in itself.
+///
+/// ```
+/// let mut page = towtank::Page::default();
+/// let texts = r#"{"files": [{"name": "a.yaml", "text": "
+/// apiVersion: v1
+/// kind: Service
+/// metadata: {name: shop}
+/// spec: {ports: [{name: http, port: 80}]}
+/// "}]}"#.replace('\n', "\\n");
+/// let told = page.ask("open", &texts);
+/// assert!(told.starts_with(r#"{"version":1,"error":null"#), "{told}");
+/// let why = page.ask("explain", "GET http://shop/");
+/// assert!(why.contains(r#""virtual_host":"shop.default.svc.cluster.local:80""#), "{why}");
+/// ```
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The last that could be read: what is broken since is said, and this one still asked.
+    opened: Option<Opened>,
+}
+
+impl Page {
+    /// The answer to a question, one JSON object. Its `error` says why there is none, or is null.
+    ///
+    /// | question | its body | the answer |
+    /// |---|---|---|
+    /// | `open` | `{"files": [{"name", "text"}], "against": {"name", "files"}}`, the second if there is one | `state`: all that there is to show, as `towtank ui` tells it; where the texts can't be used, `error` and `findings`, in the form of `check -o json` |
+    /// | `explain` | a request as a person writes it: `METHOD URL` with headers in the lines below, or a curl command | `decisions`, each with the `conditions` that were tried |
+    pub fn ask(&mut self, question: &str, body: &str) -> String {
+        match question {
+            "open" => page::shown(&self.open(body)),
+            _ => page::answer(self.opened.as_ref(), question, body)
+                .unwrap_or_else(|| page::refusal(&format!("there is no question `{question}`"))),
+        }
+    }
+
+    fn open(&mut self, body: &str) -> String {
+        let texts = match Texts::read(body) {
+            Ok(texts) => texts,
+            Err(error) => return page::refusal(&error),
+        };
+        let (now, before, how) = texts.inputs();
+        match Opened::new(now, before, how) {
+            Ok((opened, state)) => {
+                self.opened = Some(opened);
+                format!("{{\"version\":1,\"error\":null,\"findings\":null,\"state\":{state}}}")
+            }
+            Err(Unusable { text, findings }) => {
+                let text = serde_json::Value::from(text);
+                format!("{{\"version\":1,\"error\":{text},\"findings\":{findings},\"state\":null}}")
+            }
+        }
+    }
+}
