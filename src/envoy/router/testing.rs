@@ -17,6 +17,7 @@ pub(crate) fn proxy(kind: ProxyKind) -> Arc<Proxy> {
         labels: Labels::default(),
         ips: vec!["10.41.0.1".parse().expect("an address")],
         node: "".into(),
+        connection_settings: None,
     })
 }
 

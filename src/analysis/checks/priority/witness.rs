@@ -52,6 +52,7 @@ pub(in crate::analysis::checks) fn router(matchers: &[&RouteMatch]) -> Router {
             labels: Labels::default(),
             ips: Vec::new(),
             node: SmolStr::default(),
+            connection_settings: None,
         }),
         listeners: vec![Arc::new(Listener {
             name: "0.0.0.0_80".into(),
