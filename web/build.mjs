@@ -120,6 +120,8 @@ const policy = [
   "default-src 'none'",
   `script-src ${hash(script)} 'wasm-unsafe-eval'`,
   `style-src ${hash(style)}`,
+  // A browser styles the spans that it makes itself where somebody writes over a selection.
+  "style-src-attr 'unsafe-inline'",
   "base-uri 'none'",
   "form-action 'none'",
 ].join("; ");

@@ -87,7 +87,7 @@ export function editor(place, label, changed) {
     indentUnit.of("  "), yaml(), syntaxHighlighting(colours), look,
     // Tab indents; Escape, then Tab, leaves the editor.
     keymap.of([...defaultKeymap, ...searchKeymap, ...historyKeymap, ...lintKeymap, indentWithTab]),
-    EditorView.contentAttributes.of({ "aria-label": label }),
+    EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
     EditorView.updateListener.of((update) => {
       states.set(current, update.state);
       if (update.docChanged) changed(current, update.state.doc.toString());

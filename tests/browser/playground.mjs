@@ -59,7 +59,7 @@ await page.locator("#request").focus();
 await page.keyboard.press("Control+A");
 await page.keyboard.type("GET http://reviews/items/42");
 await page.keyboard.press("Control+Enter");
-await until(page, "the ladder of what was typed", took, "route 1");
+await until(page, "the ladder of what was typed", took, "route 2");
 
 // Another example by keyboard, and a manifest that is edited.
 await page.locator("#example").selectOption("canary-90-10");
@@ -170,12 +170,18 @@ for (const [width, scheme] of [[400, "light"], [900, "dark"], [1400, "light"], [
     await at.setViewportSize({ width, height: 1000 });
     await at.emulateMedia({ colorScheme: scheme });
   }
-  if (shots) await page.screenshot({ path: join(shots, `playground-${width}-${scheme}.png`), fullPage: width < 1000, caret: "initial" });
+  if (shots) {
+    // A picture of playwright's own making would put a style into the page, which its policy refuses.
+    const session = await page.context().newCDPSession(page);
+    const { data } = await session.send("Page.captureScreenshot", { captureBeyondViewport: width < 1000 });
+    writeFileSync(join(shots, `playground-${width}-${scheme}.png`), data, "base64");
+  }
   await page.evaluate(() => document.querySelectorAll("details").forEach((fold) => { fold.open = true; }));
   const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   if (excess > 0) wrong.push(`${excess} px wider than ${width} px`);
   await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  // Preloading, which one rule about rotated screens needs, would put a style into the page.
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { preload: false }));
   for (const v of violations) wrong.push(`${width} px, ${scheme}: ${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200)).join(" | ")}`);
 }
 await browser.close();
