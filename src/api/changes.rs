@@ -9,7 +9,7 @@ use crate::analysis::diff::{self, Edit, ProxyDiff, Verdict};
 use crate::envoy::words;
 use crate::istio::clients::PointsOfView;
 use crate::manifest::source::SourceMap;
-use crate::tool::report::diff::{Results, Show, to_json, to_text};
+use crate::tool::report::diff::{OnTheWay, Results, Show, to_json, to_text};
 
 /// Every way in which requests are treated otherwise on another mesh, for all clients: complete, by sets of requests.
 ///
@@ -89,6 +89,7 @@ impl Changes {
             verdict: &verdict,
             assumed: &self.assumed,
             limits: &self.limits,
+            on_the_way: &OnTheWay::None,
             findings: [&[], &[]],
             edits: &self.edits,
             requests: None,

@@ -247,6 +247,51 @@ fn a_pull_request_gets_a_comment_and_annotations() {
 }
 
 #[test]
+fn what_is_lost_between_the_two_sides_is_told_by_tool() {
+    let subsets = "  subsets:\n  - {name: v1, labels: {version: v1}}\n  - {name: v2, labels: {version: v2}}\n";
+    let one = |version: &str| {
+        let own = format!("  subsets:\n  - {{name: {version}, labels: {{version: {version}}}}}\n");
+        SHOP.replace(subsets, &own)
+            .replace("subset: v1", &format!("subset: {version}"))
+            .replace("subset: v2", &format!("subset: {version}"))
+    };
+    // Rules stand in the file before what they name, and Helm sorts them behind it: either is wrong for a subset that is replaced.
+    let page = compare(&one("v1"), &one("v2"), &[]).ends_with(0).out;
+    for told in [
+        "on the way requests are lost when everything is applied at once (kubectl apply)\n  lost reviews.shop through sidecar:shop",
+        "after VirtualService shop/reviews and until DestinationRule shop/reviews",
+        "on the way requests are lost when everything is applied at once (helm upgrade)\n",
+        "after DestinationRule shop/reviews and until VirtualService shop/reviews",
+    ] {
+        assert!(page.contains(told), "{told}\n\n{page}");
+    }
+    assert_eq!(page.matches("towtank rollout OLD NEW").count(), 1, "{page}");
+    // What is known of every state needs no rule about the order of files.
+    assert!(!page.contains("O801"), "{page}");
+    // Behind what it names a rule is late enough only once proxies know the endpoints.
+    let wider = SHOP.replace("subset: v1}, weight: 90", "subset: v3}, weight: 90");
+    let wider = wider.replace(subsets, &format!("{subsets}  - {{name: v3, labels: {{version: v3}}}}\n"));
+    let told = json(SHOP, &wider, &[]);
+    let helm = &told["on_the_way"][1];
+    assert_eq!((&helm["tool"], &helm["verdict"]), (&"helm upgrade".into(), &"unsafe".into()), "{told}");
+    assert_eq!(helm["witness"]["authority"], "reviews.shop", "{told}");
+    let worst = helm["worst"].as_str().expect("words");
+    assert!(
+        worst.ends_with("while DestinationRule shop/reviews to VirtualService shop/reviews reach a proxy together"),
+        "{worst}"
+    );
+    // What doesn't meet may come in any order.
+    let policies = SHOP.replace("timeout: 15s", "timeout: 2s").replace("maxConnections: 100", "maxConnections: 10");
+    let page = compare(SHOP, &policies, &[]).ends_with(0).out;
+    let safe = "on the way nothing is lost when everything is applied at once (kubectl apply, helm upgrade), proven for every request";
+    assert!(page.contains(safe), "{page}");
+    // One object has no order, and two releases or environments are no rollout.
+    let weights = SHOP.replace("weight: 90", "weight: 50").replace("weight: 10", "weight: 50");
+    assert!(!compare(SHOP, &weights, &[]).ends_with(0).out.contains("on the way"));
+    assert_eq!(json(SHOP, &wider, &["--map-namespace", "shop=stage"])["on_the_way"], Value::Null);
+}
+
+#[test]
 fn what_cannot_be_compared_is_said() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("a.yaml"), SHOP).expect("written");

@@ -26,7 +26,7 @@ mod yaml;
 pub(crate) use controllers::rollouts;
 pub(crate) use item::{Item, Station, Version, between, settle_addresses};
 pub(crate) use order::{Action, Moment, Tool, Window, place};
-pub(crate) use plan::{Back, Plan, Safe, Setting, plan};
+pub(crate) use plan::{Back, Order, Orders, Plan, Safe, Setting, orders, plan};
 pub(crate) use rehearsal::{At, Flow, Move, Rehearsal, Share, Supposed, differing_users, moved, rehearse};
 pub(crate) use shift::{Shift, shift};
 pub(crate) use step::{Document, Rollout, Step};

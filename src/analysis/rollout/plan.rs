@@ -45,6 +45,14 @@ pub(crate) struct Order {
     pub windows: Vec<(Window, Audience)>,
 }
 
+/// What the orders of people's tools do, and nothing else of a change.
+#[derive(Debug)]
+pub(crate) struct Orders {
+    /// What changes.
+    pub items: Vec<Item>,
+    pub orders: Vec<Order>,
+}
+
 /// An order in which nothing is lost.
 #[derive(Debug)]
 pub(crate) enum Safe {
@@ -108,18 +116,11 @@ struct OfGroup {
 pub(crate) fn plan(parted: Parted, setting: &Setting<'_>) -> Plan {
     let Parted { base, mut items } = parted;
     items.iter_mut().for_each(|item| union::add(item, setting.sources, setting.options));
-    let tools = Tool::of(&items);
-    let orders: Vec<(Tool, Vec<Action>)> = tools.into_iter().map(|tool| (tool, tool.order(&items))).collect();
+    let orders = of_tools(&items);
     let all = parts(&base, &items, setting.clients);
     let of_groups: Vec<OfGroup> = all.par_iter().map(|part| of_group(part, &items, &orders, setting)).collect();
     let groups: Vec<Vec<usize>> = all.iter().map(|p| p.items.clone()).collect();
-    let orders = orders.into_iter().enumerate().map(|(n, (tool, actions))| {
-        let mut windows: Vec<(Window, Audience)> =
-            of_groups.iter().flat_map(|g| g.windows.get(n)).flatten().cloned().collect();
-        windows.sort_by_key(|(w, _)| (!w.accident.is_proven(), w.accident.harm));
-        Order { tool, actions, windows }
-    });
-    let orders = orders.collect();
+    let orders = judged(orders, of_groups.iter().map(|g| g.windows.as_slice()));
     let which = |is: &dyn Fn(&Way) -> bool| -> Vec<usize> {
         of_groups.iter().enumerate().filter(|(_, g)| is(&g.way)).map(|(i, _)| i).collect()
     };
@@ -142,15 +143,61 @@ pub(crate) fn plan(parted: Parted, setting: &Setting<'_>) -> Plan {
     Plan { items, groups, orders, safe, effect, clients, back }
 }
 
-fn of_group<'p>(part: &Part, items: &'p [Item], orders: &[(Tool, Vec<Action>)], setting: &Setting<'p>) -> OfGroup {
-    let ends: [State; 2] = [0, 1].map(|version| vec![version; part.items.len()]);
-    let ground = Ground::of_part(part, items, &ends, setting);
-    let [old, new] = ends;
+/// What the orders of people's tools do from the first version of all items to the second.
+pub(crate) fn orders(parted: Parted, setting: &Setting<'_>) -> Orders {
+    let Parted { base, items } = parted;
+    let orders = of_tools(&items);
+    let all = parts(&base, &items, setting.clients);
+    let of_part = |part: &Part| {
+        let ends = ends(part);
+        windows_of(&Ground::of_part(part, &items, &ends, setting), part, &orders, &ends[0])
+    };
+    let windows: Vec<Vec<Vec<(Window, Audience)>>> = all.par_iter().map(of_part).collect();
+    let orders = judged(orders, windows.iter().map(Vec::as_slice));
+    Orders { items, orders }
+}
+
+fn of_tools(items: &[Item]) -> Vec<(Tool, Vec<Action>)> {
+    Tool::of(items).into_iter().map(|tool| (tool, tool.order(items))).collect()
+}
+
+/// What happens in each order, by what happens to each group in it, worst first.
+fn judged<'g>(
+    orders: Vec<(Tool, Vec<Action>)>,
+    groups: impl Iterator<Item = &'g [Vec<(Window, Audience)>]> + Clone,
+) -> Vec<Order> {
+    let judged = |(n, (tool, actions)): (usize, (Tool, Vec<Action>))| {
+        let mut windows: Vec<(Window, Audience)> = groups.clone().filter_map(|g| g.get(n)).flatten().cloned().collect();
+        windows.sort_by_key(|(w, _)| (!w.accident.is_proven(), w.accident.harm));
+        Order { tool, actions, windows }
+    };
+    orders.into_iter().enumerate().map(judged).collect()
+}
+
+/// The states that a group comes from and goes to.
+fn ends(part: &Part) -> [State; 2] {
+    [0, 1].map(|version| vec![version; part.items.len()])
+}
+
+/// What happens to a group in each order.
+fn windows_of(
+    ground: &Ground<'_>,
+    part: &Part,
+    orders: &[(Tool, Vec<Action>)],
+    start: &State,
+) -> Vec<Vec<(Window, Audience)>> {
     let position: FxHashMap<usize, usize> = part.items.iter().enumerate().map(|(own, all)| (*all, own)).collect();
     let of_order = |(_, actions): &(Tool, Vec<Action>)| {
-        ground.told(windows(&ground, actions, |item| position.get(&item).copied(), &old))
+        ground.told(windows(ground, actions, |item| position.get(&item).copied(), start))
     };
-    let windows = orders.iter().map(of_order).collect();
+    orders.iter().map(of_order).collect()
+}
+
+fn of_group<'p>(part: &Part, items: &'p [Item], orders: &[(Tool, Vec<Action>)], setting: &Setting<'p>) -> OfGroup {
+    let ends = ends(part);
+    let ground = Ground::of_part(part, items, &ends, setting);
+    let [old, new] = ends;
+    let windows = windows_of(&ground, part, orders, &old);
     let mut found = way(&ground, &old, &new, false);
     let mut made = false;
     let has_made = ground.items.iter().any(|i| i.versions.iter().any(|v| v.made.is_some()));

@@ -333,12 +333,17 @@ pub(crate) fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refus
     resolve(Texts::read(inputs, options), options, |_| {})
 }
 
-/// [`open`] and [`review`] of the same inputs, which are read once.
+/// [`open`] and [`review`] of the same inputs, which are read once. `keep` sees what the mesh is made of: all that is in force or
+/// assumed.
 ///
 /// # Errors
 /// Those of [`open`].
 #[cfg(feature = "cli")]
-pub(crate) fn open_and_review(inputs: Inputs, options: &Options) -> Result<(Workspace, Reviewed), Refused> {
+pub(crate) fn open_and_review(
+    inputs: Inputs,
+    options: &Options,
+    keep: impl FnOnce(&Manifests),
+) -> Result<(Workspace, Reviewed), Refused> {
     let texts = Texts::read(inputs, options);
     // A review takes documents that got a name for what they are; `base` is its own alone.
     let reviewed = if texts.admitted.named > 0 || !texts.inputs.base.is_empty() {
@@ -346,7 +351,7 @@ pub(crate) fn open_and_review(inputs: Inputs, options: &Options) -> Result<(Work
     } else {
         found(texts.inputs.clone(), options, (texts.admitted.clone(), None), Vec::new())
     };
-    Ok((resolve(texts, options, |_| {})?, reviewed))
+    Ok((resolve(texts, options, keep)?, reviewed))
 }
 
 /// [`open`], with the manifests that the mesh is made of: all that is in force or assumed.

@@ -13,13 +13,14 @@ use crate::analysis::compare::limits;
 use crate::analysis::diff::{self, Effort, Kind, Meshes, ProxyDiff};
 use crate::istio::clients::PointsOfView;
 use crate::manifest::diagnostic::{Finding, Severity};
+use crate::manifest::kinds::Manifests;
 use crate::manifest::release::rows;
 use crate::parallel;
 use crate::tool::cli::common::{CommonArgs, LengthArgs, Releases};
 use crate::tool::cli::exit::Exit;
-use crate::tool::cli::{fail_on, input, output};
+use crate::tool::cli::{fail_on, input, output, rollout};
 use crate::tool::report::alike::skeleton;
-use crate::tool::report::diff::{self as report, Results};
+use crate::tool::report::diff::{self as report, OnTheWay, Results};
 use crate::tool::report::graph::{self, Language};
 use crate::traffic::scenario::parse_share;
 use crate::traffic::workspace::{self, Inputs, Options, Reviewed, Workspace};
@@ -163,16 +164,20 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
     for pair in pairs {
         // Points of view are the new side's; the old one is only looked at.
         let viewless = CommonArgs { proxy: Vec::new(), ..pair.common[0].clone() };
-        let open = |side: usize, options: &Options| workspace::open_and_review(pair.inputs[side].clone(), options);
+        let mut made_of = [Manifests::default(), Manifests::default()];
+        let open = |side: usize, options: &Options, made_of: &mut Manifests| {
+            workspace::open_and_review(pair.inputs[side].clone(), options, |manifests| *made_of = manifests.clone())
+        };
         let (before, now) = (input::options(&viewless), input::options(&pair.common[1]));
-        let (mut older, mut newer) = parallel::join(|| open(0, &before), || open(1, &now));
+        let [was_of, is_of] = &mut made_of;
+        let (mut older, mut newer) = parallel::join(|| open(0, &before, was_of), || open(1, &now, is_of));
         // What a proxy runs is held against what its own Istio makes of the manifests, for that very proxy.
         let runs_too = newer.as_ref().is_ok_and(|(newer, _)| newer.of_running);
         if let Some((older, _)) = older.as_ref().ok().filter(|(older, _)| older.of_running && !runs_too) {
             let mut beside = input::options(&pair.common[1]);
             beside.istio.as_beside = older.istio.told();
             beside.proxies.clear();
-            newer = open(1, &beside);
+            newer = open(1, &beside, &mut made_of[1]);
         }
         if let Ok((newer, _)) = &newer
             && newer.of_running
@@ -181,7 +186,7 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
         {
             let mut beside = input::options(&viewless);
             beside.istio.as_beside = newer.istio.told();
-            older = open(0, &beside);
+            older = open(0, &beside, &mut made_of[0]);
         }
         let older = input::told(older, &viewless);
         let newer = input::told(newer, &pair.common[1]);
@@ -195,7 +200,8 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
             output::write(b"\n")?;
         }
         shown += 1;
-        exit = exit.max(one(args, [&older, &newer], (was, is), &pair, &mut sections)?);
+        let sides = [(&older, was), (&newer, is)];
+        exit = exit.max(one(args, sides, &mut made_of, &pair, &mut sections)?);
         if pair.is_last {
             std::mem::forget((older, newer));
         }
@@ -226,11 +232,11 @@ fn pairs(args: &DiffArgs) -> anyhow::Result<Vec<Pair>> {
     let (old, new) = sides(args)?;
     let common = CommonArgs { paths: vec![new.clone()], ..args.common.clone() };
     let names = input::names_of_pair(&args.common, old.first(), &new);
-    let pair = |(now, before)| Pair {
-        inputs: [before, now],
-        common: [common.clone(), common.clone()],
-        names: names.clone(),
-        is_last: false,
+    let pair = |(now, before): (Inputs, Inputs)| {
+        // Places on both sides are in one list of texts, since states on the way are made of both.
+        let before = before.behind(&now.sources);
+        let now = Inputs { sources: before.sources.clone(), ..now };
+        Pair { inputs: [before, now], common: [common.clone(), common.clone()], names: names.clone(), is_last: false }
     };
     let found = input::gather_pair(&args.common, old.as_slice(), std::slice::from_ref(&new))?;
     Ok(found.into_iter().map(pair).collect())
@@ -264,8 +270,8 @@ fn sides(args: &DiffArgs) -> anyhow::Result<(Vec<PathBuf>, PathBuf)> {
 /// Compares one pair and says what there is to say; of a page it is a section, which is added.
 fn one(
     args: &DiffArgs,
-    [older, newer]: [&Workspace; 2],
-    (was, is): (Reviewed, Reviewed),
+    [(older, was), (newer, is)]: [(&Workspace, Reviewed); 2],
+    made_of: &mut [Manifests; 2],
     pair: &Pair,
     sections: &mut Vec<report::Section>,
 ) -> anyhow::Result<Exit> {
@@ -280,7 +286,10 @@ fn one(
         }
         parallel::join(|| checks::findings(was), || checks::findings(is))
     };
-    let (mut proxies, (was, is)) = parallel::join(|| meshes.diff(&points, Effort::default()), find);
+    let on_the_way = || on_the_way(args, [older, newer], made_of, pair);
+    let (mut proxies, ((was, is), orders)) =
+        parallel::join(|| meshes.diff(&points, Effort::default()), || parallel::join(find, on_the_way));
+    let orders = orders?;
     if pair.common[0].istio != pair.common[1].istio && proxies.iter().any(|p| !p.changes.is_empty()) {
         attribute(&mut proxies, [older, newer], pair, &points);
     }
@@ -323,7 +332,11 @@ fn one(
         diff::without_effect([&pair.inputs[0], &pair.inputs[1]], &newer.namespace, &proxies)
     };
     let limits = limits::compared(&older.not_modelled, &newer.not_modelled);
-    let (come, gone) = (only_in(&is, &was), only_in(&was, &is));
+    let (mut come, mut gone) = (only_in(&is, &was), only_in(&was, &is));
+    if matches!(orders, OnTheWay::Orders { .. }) {
+        // Every state on the way was looked at: rules about the order of files have nothing to add.
+        [&mut come, &mut gone].into_iter().for_each(|f| f.retain(|f| !OF_ORDER.contains(&&*f.id)));
+    }
     let assumed = assumed(older, newer);
     let results = Results {
         scenario: &newer.name,
@@ -334,6 +347,7 @@ fn one(
         verdict: &verdict,
         assumed: &assumed,
         limits: &limits,
+        on_the_way: &orders,
         findings: [&come, &gone],
         edits: &edits,
         requests: requests.as_deref(),
@@ -377,6 +391,27 @@ fn one(
         std::mem::forget((meshes, proxies));
     }
     Ok(exit)
+}
+
+/// Findings of `check` that are about the order in which files are applied.
+const OF_ORDER: [&str; 2] = ["O801", "O811"];
+/// Objects of a change whose orders are looked at: of more, somebody asks for with patience.
+const ORDERED_MAX: usize = 200;
+
+/// What happens between the two sides when everything is applied at once.
+fn on_the_way(
+    args: &DiffArgs,
+    [older, newer]: [&Workspace; 2],
+    [was, is]: &mut [Manifests; 2],
+    pair: &Pair,
+) -> anyhow::Result<OnTheWay> {
+    let is_one_cluster = args.common.map_namespace.is_empty() && older.istio.profile == newer.istio.profile;
+    if older.of_running || newer.of_running || !is_one_cluster {
+        return Ok(OnTheWay::None);
+    }
+    let files = [0, 1].map(|side| pair.inputs[side].manifests.as_slice());
+    let sides = [(older, was, files[0]), (newer, is, files[1])];
+    Ok(rollout::orders(&args.common, sides, ORDERED_MAX)?.map_or(OnTheWay::TooMany, OnTheWay::from))
 }
 
 /// Only what was asked for.

@@ -86,7 +86,7 @@ fn one(args: &RolloutArgs, [mut older, mut newer]: [Opened; 2], title: String) -
     let clients = clients(workspace, &older.workspace);
     let setting = Setting {
         sources: &workspace.sources,
-        options: &load_options(args, workspace),
+        options: &load_options(&args.common, workspace),
         switches: &switches(workspace)?,
         clients: &clients,
         points: points(workspace),

@@ -9,11 +9,14 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::analysis::compare::limits;
-use crate::analysis::rollout::{Plan, Rehearsal, Safe, Tool};
+use crate::analysis::rollout::{
+    self as analysis, Orders, Plan, Rehearsal, Safe, Setting, Station, Tool, between, settle_addresses,
+};
 use crate::envoy::router::Switches;
 use crate::istio::clients::{Client, PointsOfView};
+use crate::manifest::kinds::Manifests;
 use crate::manifest::load;
-use crate::manifest::source::SourceMap;
+use crate::manifest::source::{FileId, SourceMap};
 use crate::tool::cli::common::CommonArgs;
 use crate::tool::cli::exit::Exit;
 use crate::tool::cli::suppose::{LoadArgs, SupposeArgs};
@@ -173,9 +176,37 @@ pub(super) fn run(args: &RolloutArgs) -> anyhow::Result<Exit> {
     if steps::are_meant(args) { steps::run(args) } else { change::run(args) }
 }
 
+/// What happens on the way from one mesh to another when everything is applied at once, in the orders of people's tools. Texts of
+/// both sides are in the list of the newer one.
+/// None: more objects than `most` change.
+///
+/// # Errors
+/// A scenario's runtime values are none.
+pub(super) fn orders(
+    common: &CommonArgs,
+    [(older, was, old_files), (newer, is, new_files)]: [(&Workspace, &mut Manifests, &[FileId]); 2],
+    most: usize,
+) -> anyhow::Result<Option<Orders>> {
+    settle_addresses(&mut [was, is]);
+    let stations = [(&*was, old_files), (&*is, new_files)].map(|(manifests, files)| Station { manifests, files });
+    let parted = between(&newer.sources, stations, &newer.namespace);
+    if parted.items.len() > most {
+        return Ok(None);
+    }
+    let setting = Setting {
+        sources: &newer.sources,
+        options: &load_options(common, newer),
+        switches: &switches(newer)?,
+        clients: &clients(newer, older),
+        points: points(newer),
+        namespace: &newer.namespace,
+    };
+    Ok(Some(analysis::orders(parted, &setting)))
+}
+
 /// How documents are read that towtank makes.
-fn load_options(args: &RolloutArgs, workspace: &Workspace) -> load::Options {
-    let options = input::options(&args.common);
+fn load_options(common: &CommonArgs, workspace: &Workspace) -> load::Options {
+    let options = input::options(common);
     load::Options {
         namespace: workspace.namespace.clone(),
         unknown_fields: options.unknown_fields,

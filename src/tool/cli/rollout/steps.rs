@@ -119,7 +119,7 @@ fn of_scenario(inputs: &Inputs, workspace: &Workspace) -> Rollout {
 
 fn one(args: &RolloutArgs, workspace: &Workspace, mut today: Manifests, rollout: &Rollout) -> anyhow::Result<Exit> {
     let mut sources = workspace.sources.clone();
-    let options = load_options(args, workspace);
+    let options = load_options(&args.common, workspace);
     let mut findings: Vec<Finding> = Vec::new();
     let mut loaded: Vec<Manifests> =
         rollout.steps.iter().map(|step| read(step, &mut sources, &options, &mut findings)).collect();

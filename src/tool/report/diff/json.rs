@@ -1,6 +1,6 @@
 //! `diff -o json`; its schema is `schema/diff.json`.
 
-use super::{Results, id};
+use super::{Results, id, on_the_way};
 use crate::analysis::compare::End;
 use crate::analysis::diff::{Change, Effect};
 use crate::envoy::request::Request;
@@ -71,6 +71,7 @@ pub(crate) fn to_json(results: &Results<'_>) -> Vec<u8> {
             o.str("name", &e.name);
             o.str("what", e.what);
         });
+        on_the_way::json(o, results.on_the_way);
         o.objects("not_covered", results.limits, |o, l| limits::json(o, l, new));
         o.object("findings", |o| {
             let [come, gone] = results.findings;

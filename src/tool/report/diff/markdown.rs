@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Results, Said, asides, because, edit, explained, field, heading, minor, other_fields, place, unchanged, unless,
+    Results, Said, asides, because, edit, explained, field, heading, minor, on_the_way, other_fields, place, unchanged,
+    unless,
 };
 use crate::analysis::diff::Cause;
 use crate::envoy::words;
@@ -96,6 +97,12 @@ fn beside(out: &mut String, results: &Results<'_>) {
             if all.len() > 10 {
                 let _ = writeln!(out, "- and {} more", all.len() - 10);
             }
+        }
+    }
+    for told in on_the_way::told(results.on_the_way) {
+        let _ = writeln!(out, "\n{}", text(&told.text));
+        for more in &told.more {
+            let _ = writeln!(out, "- {}", text(more));
         }
     }
     if !results.edits.is_empty() {

@@ -7,6 +7,7 @@ mod html;
 pub(crate) mod json;
 #[cfg(feature = "cli")]
 mod markdown;
+mod on_the_way;
 mod table;
 
 #[cfg(feature = "cli")]
@@ -16,6 +17,7 @@ pub(crate) use html::{Section, to_html};
 pub(crate) use json::to_json;
 #[cfg(feature = "cli")]
 pub(crate) use markdown::to_markdown;
+pub(crate) use on_the_way::OnTheWay;
 pub(crate) use table::{Show, to_text};
 
 use crate::analysis::compare::limits::Limit;
@@ -44,6 +46,7 @@ pub(crate) struct Results<'a> {
     pub assumed: &'a [String],
     /// Objects that are not modelled and could change what is said.
     pub limits: &'a [Limit],
+    pub on_the_way: &'a OnTheWay,
     /// Findings of `check` that only the new side has, and those that only the old one had.
     pub findings: [&'a [Finding]; 2],
     /// Edits of rules that no request notices.

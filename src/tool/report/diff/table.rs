@@ -1,6 +1,8 @@
 //! The page for people: the verdict first, then causes, worst first.
 
-use super::{Results, because, edit, explained, field, heading, minor, other_fields, place, unchanged, unless};
+use super::{
+    Results, because, edit, explained, field, heading, minor, on_the_way, other_fields, place, unchanged, unless,
+};
 use crate::analysis::diff::{Cause, Kind};
 use crate::envoy::words;
 use crate::manifest::diagnostic::{Finding, Severity};
@@ -230,6 +232,16 @@ impl Page<'_> {
             }
             for text in worst(gone) {
                 self.wrapped(&format!("  - {text}"), 4, Style::Dim);
+            }
+        }
+        let on_the_way = on_the_way::told(r.on_the_way);
+        if !on_the_way.is_empty() {
+            self.line("");
+        }
+        for told in on_the_way {
+            self.wrapped(&told.text, 2, told.verdict.style());
+            for more in &told.more {
+                self.wrapped(&format!("  {more}"), 4, Style::Plain);
             }
         }
         if !r.edits.is_empty() {

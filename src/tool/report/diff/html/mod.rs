@@ -3,7 +3,9 @@
 use askama::Template;
 
 use super::table::style;
-use super::{Results, Said, asides, because, edit, explained, heading, minor, other_fields, place, unchanged, unless};
+use super::{
+    Results, Said, asides, because, edit, explained, heading, minor, on_the_way, other_fields, place, unchanged, unless,
+};
 use crate::analysis::compare::{End, moves};
 use crate::analysis::diff::{Cause, Effect};
 use crate::envoy::words;
@@ -43,6 +45,8 @@ pub(crate) struct Section {
     /// Logged requests by what becomes of them, where there are any.
     requests: Vec<[String; 2]>,
     /// Findings of `check` that came, and those that went.
+    /// What is said of the way, with what stands below it.
+    on_the_way: Vec<(Tone, Vec<String>)>,
     findings: [Vec<String>; 2],
     edits: Vec<String>,
     missing: Vec<String>,
@@ -115,6 +119,11 @@ impl Section {
             besides.push(format!("{n} further causes are left out of this page; --all shows them"));
         }
         let [come, gone] = results.findings.map(findings);
+        let way = on_the_way::told(results.on_the_way).into_iter().map(|told| {
+            let tone = Tone::from(told.verdict.style());
+            (tone, std::iter::once(told.text).chain(told.more).collect())
+        });
+        let way = way.collect();
         Section {
             name: results.scenario.to_owned(),
             heading: said.heading,
@@ -136,6 +145,7 @@ impl Section {
             besides,
             causes,
             requests: requests(results),
+            on_the_way: way,
             findings: [come, gone],
             edits: results.edits.iter().take(LINES_MAX).map(edit).collect(),
             missing: results.expected.map(|e| e.missing.clone()).unwrap_or_default(),
