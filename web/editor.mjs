@@ -12,7 +12,8 @@ import {
 // Colours are those of the page, which follow the reader's light or dark.
 const look = EditorView.theme({
   "&": { color: "var(--ink)", backgroundColor: "var(--card)", fontSize: "0.8125rem", height: "100%" },
-  "&.cm-focused": { outline: "2px solid var(--link)", outlineOffset: "-2px" },
+  // The page shows around all of it where the keyboard is.
+  "&.cm-focused": { outline: "none" },
   ".cm-scroller": { fontFamily: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", "Liberation Mono", monospace', lineHeight: "1.6" },
   ".cm-content": { caretColor: "var(--ink)" },
   ".cm-cursor, .cm-dropCursor": { borderLeftColor: "var(--ink)" },

@@ -262,6 +262,8 @@ window.addEventListener("popstate", () => void loadAddress());
 box.addEventListener("input", () => later.save());
 
 by("ask").before(manifests);
+// Where it stands it moves nothing that somebody writes in.
+panel.after(by("error"));
 document.body.classList.add("play");
 by("status").textContent = "the engine is being unpacked";
 const eyebrow = document.querySelector(".eyebrow");
