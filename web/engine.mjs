@@ -1,5 +1,5 @@
 // The one interface to the engine: a state that is told whenever it is another one, and a question that can be asked. Here it is
-// served by `towtank ui` over HTTP; whatever has the same two functions can stand in its place.
+// served by `towtank ui` over HTTP; whatever has the same functions can stand in its place (wasm.mjs).
 
 /**
  * Everything that the page shows. The parts are the JSON outputs of the commands they are called after (`towtank schema NAME`).
@@ -10,7 +10,7 @@
  * @property {string | null} against what `diff` is told against
  * @property {(Diff & {error?: undefined}) | {error: string} | null} diff
  *
- * @typedef {{version: number, generation: number, error: string | null, state: State | null}} Told
+ * @typedef {{version: number, generation: number, error: string | null, findings?: Finding[] | null, state: State | null}} Told `findings`: what `error` is made of, where the engine tells it
  *
  * @typedef {{file: string | null, line: number | null, kind: string, namespace: string, name: string, rule: number | null}} Source
  * @typedef {{outcome: string, cluster: string, expected_share: number}} Destination
@@ -49,6 +49,7 @@
  * @property {{kind: string | null, namespace: string | null, name: string | null}} resource
  * @property {string | null} file
  * @property {number | null} line
+ * @property {number | null} column in characters, from 1
  * @property {string} message
  * @property {string | null} hint
  * @property {string | null} witness
@@ -86,6 +87,7 @@
  * @typedef {{error: string, decisions?: undefined} | {error: null, decisions: {decision: Decision, conditions: Tried[][]}[]}} Explained
  *
  * @typedef {object} Engine
+ * @property {{fresh: string, stale: string}} words what is said of a state of now, and of one that stays since that of now can't be read
  * @property {(told: (state: Told) => void, lost: (why: string) => void) => void} follow calls `told` now and at each change, and `lost`
  *   when nothing comes any more; it goes on trying
  * @property {(asked: string) => Promise<Explained>} explain
@@ -100,6 +102,7 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
  */
 export function served() {
   return {
+    words: { fresh: "follows the files as they are saved", stale: "the last state that could be read" },
     async follow(told, lost) {
       let known = -1;
       for (;;) {

@@ -1,7 +1,8 @@
-// The page: what the engine tells is drawn, what is written in the box is asked, now and after each change.
-import { served } from "./engine.mjs";
+// The page: what the engine tells is drawn, what is written in the box is asked, now and after each change. Which engine it is, `start`
+// is told.
 import { changes, findings, headline, ladders, shares, tables } from "./view.mjs";
 
+/** @typedef {import("./engine.mjs").Engine} Engine */
 /** @typedef {import("./engine.mjs").State} State */
 /** @typedef {import("./engine.mjs").Decision} Decision */
 
@@ -12,7 +13,8 @@ function by(id) {
   return element;
 }
 
-const engine = served();
+/** @type {Engine} */
+let engine;
 const box = /** @type {HTMLTextAreaElement} */ (by("request"));
 /** @type {State | null} */
 let state = null;
@@ -82,19 +84,26 @@ box.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void ask(box.value);
 });
 
-engine.follow((told) => {
-  const error = by("error");
-  error.hidden = told.error === null;
-  const text = error.querySelector("pre");
-  if (text) text.textContent = told.error ?? "";
-  by("status").textContent = told.error === null ? "follows the files as they are saved" : "the last state that could be read";
-  if (!told.state) {
-    by("title").textContent = "Nothing could be read yet";
-    return;
-  }
-  state = told.state;
-  drawState();
-  if (asked !== "") void ask(asked);
-}, () => {
-  by("status").textContent = "no word from the server: is it still running?";
-});
+/**
+ * Begins to show what an engine tells.
+ * @param {Engine} own
+ */
+export function start(own) {
+  engine = own;
+  engine.follow((told) => {
+    const error = by("error");
+    error.hidden = told.error === null;
+    const text = error.querySelector("pre");
+    if (text) text.textContent = told.error ?? "";
+    by("status").textContent = told.error === null ? engine.words.fresh : engine.words.stale;
+    if (!told.state) {
+      by("title").textContent = "Nothing could be read yet";
+      return;
+    }
+    state = told.state;
+    drawState();
+    if (asked !== "") void ask(asked);
+  }, () => {
+    by("status").textContent = "no word from the server: is it still running?";
+  });
+}

@@ -32,7 +32,7 @@ export function h(tag, attributes, ...children) {
  * @param {[Child, boolean][]} heads each with whether its column is of numbers
  * @param {{class?: string, cells: Child[][]}[]} rows
  */
-function table(caption, heads, rows) {
+export function table(caption, heads, rows) {
   const head = h("tr", {}, ...heads.map(([text, number]) => h("th", { scope: "col", class: number ? "number" : "" }, text)));
   const body = rows.map((row) =>
     h("tr", { class: row.class ?? "" }, ...row.cells.map((cell, i) =>
@@ -111,19 +111,22 @@ export function shares(state) {
   if (state.simulate.streams.length === 0) return [h("p", { class: "note" }, "No stream, and no host that requests could be made for.")];
   return [
     ...state.simulate.assumed.map((text) => h("p", { class: "note" }, `assumed: ${text}`)),
-    ...state.simulate.streams.map(stream),
+    ...state.simulate.streams.map((s) => stream(s, state.simulate.streams.length <= STREAMS_OPEN)),
   ];
 }
 
-/** @param {Stream} s */
-function stream(s) {
+/** So few streams are shown open. */
+const STREAMS_OPEN = 3;
+
+/** @param {Stream} s @param {boolean} isOpen */
+function stream(s, isOpen) {
   const rows = [
     ...s.destinations.map((d) => ({ share: d.expected_share, text: cluster(d.cluster), outcome: d.outcome })),
     ...s.answered.answers.map((a) => ({ share: a.expected_share, text: `${words(a.outcome)} ${a.status ?? ""}`, outcome: a.outcome })),
     { share: s.unmatched.expected_share, text: "unmatched", outcome: "no_route" },
   ].filter((row) => row.share > 0);
   const name = `${s.name}, ${s.members > 1 ? `${s.members} clients` : s.proxy}`;
-  return h("details", { "data-key": `stream ${s.proxy} ${s.name}`, open: s.blackholed.expected_share + s.unmatched.expected_share > 0 },
+  return h("details", { "data-key": `stream ${s.proxy} ${s.name}`, open: isOpen || s.blackholed.expected_share + s.unmatched.expected_share > 0 },
     h("summary", {}, s.name, " ", h("span", { class: "note" }, s.members > 1 ? `${s.members} clients` : `through ${s.proxy}`),
       s.blackholed.expected_share > 0 && " ", s.blackholed.expected_share > 0 && h("span", { class: "badge bad" }, `${percent(s.blackholed.expected_share)} lost`)),
     h("div", { class: "inside" },

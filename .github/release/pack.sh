@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Packs a release: pack.sh TAG BUILT ASSETS. BUILT has a folder for each target, named by it, with its binary and its wheel; ASSETS
-# gets an archive for each target, the wheels, and SHA256SUMS over all of them. Run at the root of the repository, on Linux.
+# Packs a release: pack.sh TAG BUILT ASSETS. BUILT has a folder for each target, named by it, with its binary and its wheel, and one
+# with the playground; ASSETS gets an archive for each target, the wheels, the playground, and SHA256SUMS over all of them. Run at the
+# root of the repository, on Linux.
 set -euo pipefail
 
 tag=$1
@@ -24,6 +25,10 @@ for shell in bash elvish fish powershell zsh; do
     esac
     "$native" completions "$shell" >"$stage/completions/$file"
 done
+
+# One file for all systems.
+mv "$built/playground/playground.html" "$assets/"
+rmdir "$built/playground"
 
 for folder in "$built"/*/; do
     target=$(basename "$folder")

@@ -209,6 +209,7 @@ fn the_reference_names_options_that_there_are() {
         "check",
         "test",
         "ui",
+        "playground",
         "verify",
         "schema",
         "completions",

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::run::towtank_in;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "simulate",
     "merge",
     "routes",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 12] = [
     "test",
     "check",
     "ui",
+    "playground",
     "verify",
     "schema",
     "completions",

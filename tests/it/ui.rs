@@ -248,3 +248,19 @@ fn the_ui_works_in_a_browser() {
     let told = [ran.stdout, ran.stderr].map(|out| String::from_utf8_lossy(&out).into_owned()).concat();
     assert!(ran.status.success(), "{told}");
 }
+
+/// A build that carries the page writes it; another says how to get it.
+#[test]
+fn the_playground_is_written_by_builds_that_carry_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ran = towtank_in(folder.path(), &["playground", "-o", "page.html"], b"");
+    let page = folder.path().join("page.html");
+    if cfg!(feature = "playground") {
+        ran.ends_with(0);
+        let page = std::fs::read_to_string(page).expect("a page");
+        assert!(page.contains("default-src 'none'") && page.contains("towtank"), "{}", page.len());
+    } else {
+        ran.ends_with(2).says(&["this build has no playground in it", "node web/build.mjs"]);
+        assert!(!page.exists());
+    }
+}

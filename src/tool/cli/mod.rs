@@ -11,6 +11,7 @@ mod fail_on;
 mod input;
 mod manual;
 mod output;
+mod playground;
 mod progress;
 mod requests;
 mod rollout;
@@ -61,6 +62,8 @@ enum Command {
     /// Show all of it on a page that follows the files while they are edited
     #[cfg(feature = "ui")]
     Ui(ui::UiArgs),
+    /// Write the playground: all of it in one page for a browser, with the engine in itself
+    Playground(playground::PlaygroundArgs),
     /// Hold the decisions against a real Envoy that is given the exported configuration
     #[cfg(all(feature = "verify", unix))]
     Verify(verify::VerifyArgs),
@@ -144,6 +147,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => args.common.one_release().and_then(|()| verify::run(&args)),
         #[cfg(feature = "ui")]
         Command::Ui(args) => args.common.one_release().and_then(|()| ui::run(&args)),
+        Command::Playground(args) => playground::run(&args),
         Command::Test(args) => args.common.one_release().and_then(|()| test::run(&args)),
         Command::Schema(args) => schema::run(&args),
         Command::Man { command } => man(command.as_deref()),

@@ -31,9 +31,13 @@ pub(super) fn explain(opened: Option<&Opened>, asked: &str) -> Result<String, St
     Ok(format!("{{\"error\":null,\"decisions\":[{}]}}", decisions.join(",")))
 }
 
-/// A request as somebody writes it down: a curl command line, or `METHOD URL`, with headers behind or a line each below.
+/// A request as somebody writes it down: a curl command line, a line of a request file, or `METHOD URL`, with headers behind or a line
+/// each below.
 fn written(asked: &str) -> Result<Request, String> {
     let asked = asked.trim();
+    if asked.starts_with('{') {
+        return request_text::read_line(asked, serde_json::Value::default).map_err(|error| error.to_string());
+    }
     if asked.starts_with("curl ") {
         return request_text::parse_curl(asked).map(|curl| curl.request).map_err(|error| error.to_string());
     }
@@ -56,6 +60,7 @@ mod tests {
             " GET http://shop/a\n x-a: 1 \n\n",
             "http://shop/a\nx-a: 1",
             "curl http://shop/a -H 'x-a: 1'",
+            r#"{"authority": "shop", "path": "/a", "headers": [["x-a", "1"]]}"#,
         ] {
             let request = written(asked).expect("a request");
             assert_eq!((request.method.as_str(), request.path.as_str()), ("GET", "/a"), "{asked}");
