@@ -182,6 +182,23 @@ fn the_page_follows_the_files_and_keeps_what_was_good() {
     served.state_where(|told| told["error"].is_null() && told["state"]["diff"]["changed"] == true);
 }
 
+/// What `git:HEAD` is becomes another one by a commit, in a linked working tree too, and by a checkout, while no file changes.
+#[test]
+fn the_page_follows_what_head_is() {
+    let repository = repository();
+    repository.git(&["worktree", "add", "-q", "-b", "other", "../linked"]);
+    let linked = repository.outside().join("linked");
+    for (folder, commit) in [(repository.path(), "."), (linked, "../linked")] {
+        let served = Served::start(&folder, &["manifests"]);
+        std::fs::write(folder.join("manifests/shop.yaml"), rule("2s")).expect("written");
+        served.state_where(|told| told["state"]["diff"]["changed"] == true);
+        repository.git(&["-C", commit, "commit", "-q", "--no-verify", "-a", "-m", "slower"]);
+        served.state_where(|told| told["state"]["diff"]["changed"] == false);
+        repository.git(&["-C", commit, "update-ref", "HEAD", "HEAD~1"]);
+        served.state_where(|told| told["state"]["diff"]["changed"] == true);
+    }
+}
+
 #[test]
 fn requests_are_answered_with_the_ladder() {
     let repository = repository();
