@@ -347,10 +347,24 @@ fn the_ui_works_in_a_browser() {
         eprintln!("skipped: TOWTANK_BROWSER names no Chromium");
         return;
     };
-    let repository = repository();
+    in_a_browser("ui.mjs", &repository(), &browser);
+}
+
+/// Drags a weight by mouse and by keyboard, edits a match, sees what would happen and the patch, saves the file meanwhile, and discards: no
+/// edit reaches the file. `tests/browser/edit.mjs` says what is looked at.
+#[test]
+fn edits_work_in_a_browser() {
+    let Some(browser) = std::env::var_os("TOWTANK_BROWSER") else {
+        eprintln!("skipped: TOWTANK_BROWSER names no Chromium");
+        return;
+    };
+    in_a_browser("edit.mjs", &split_repository(), &browser);
+}
+
+fn in_a_browser(script: &str, repository: &Repository, browser: &std::ffi::OsStr) {
     let served = Served::start(&repository.path(), &["manifests"]);
     let ran = Command::new("node")
-        .arg(root().join("tests/browser/ui.mjs"))
+        .arg(root().join("tests/browser").join(script))
         .arg(format!("http://{}/{}/", served.host, served.token))
         .arg(repository.path().join("manifests/shop.yaml"))
         .env("TOWTANK_BROWSER", browser)

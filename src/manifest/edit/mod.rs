@@ -179,8 +179,11 @@ pub(crate) fn apply(text: &str, edits: &[Edit]) -> Result<Edited, Refusal> {
         plan.splices.extend(splices.into_iter().map(|splice| (i, splice)));
     }
     let edited = spliced(text, plan.splices, edits.len())?;
-    sameness::hold(text, &documents, &edited.text, &plan.meant)
-        .map_err(|(wrong, edit)| wrong.of(edit.unwrap_or_default()))?;
+    sameness::hold(text, &documents, &edited.text, &plan.meant).map_err(|wrong| {
+        // It is that of the first edit that can't be made alone either.
+        let alone = |i: &usize| edits.len() > 1 && edits.get(*i..=*i).is_some_and(|edit| apply(text, edit).is_err());
+        wrong.of((0..edits.len()).find(alone).unwrap_or_default())
+    })?;
     Ok(edited)
 }
 

@@ -20,26 +20,21 @@ pub(super) struct Meant {
 /// Holds the edited text against the one before; `documents` are those of `text`.
 ///
 /// # Errors
-/// Something else changed too, or the text can't be read any more; with which edit it is about, where that is known.
-pub(super) fn hold(
-    text: &str,
-    documents: &[RawDocument<'_>],
-    edited: &str,
-    meant: &[Meant],
-) -> Result<(), (Wrong, Option<usize>)> {
+/// Something else changed too, or the text can't be read any more.
+pub(super) fn hold(text: &str, documents: &[RawDocument<'_>], edited: &str, meant: &[Meant]) -> Result<(), Wrong> {
     if text == edited {
         return Ok(());
     }
     let now = yaml::documents(edited);
     if now.len() != documents.len() {
-        return Err((Wrong::new("the edit would cut the document in two"), None));
+        return Err(Wrong::new("the edit would cut the document in two"));
     }
     for (before, after) in documents.iter().zip(&now) {
         let about: Vec<&Meant> = meant.iter().filter(|m| m.document == before.index).collect();
         if about.is_empty() && before.text == after.text {
             continue;
         }
-        let mut wanted = read(text, before).map_err(|wrong| (wrong, None))?;
+        let mut wanted = read(text, before)?;
         for one in about {
             let object = wanted.pointer_mut(&one.object).and_then(Value::as_object_mut);
             match (object, &one.value) {
@@ -48,12 +43,12 @@ pub(super) fn hold(
                 (None, _) => {}
             }
         }
-        let got = read(edited, after).map_err(|wrong| (wrong, None))?;
+        let got = read(edited, after)?;
         let mut path = String::new();
         if differs(&wanted, &got, &mut path) {
             let place = if path.is_empty() { "the document".to_owned() } else { format!("`{path}`") };
             let wrong = Wrong::new(format!("the edit would change {place} as well"));
-            return Err((wrong.hint("what an anchor and its aliases share is written once: write it out first"), None));
+            return Err(wrong.hint("what an anchor and its aliases share is written once: write it out first"));
         }
     }
     Ok(())

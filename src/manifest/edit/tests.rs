@@ -251,6 +251,13 @@ fn what_aliases_share_is_not_changed_by_the_way() {
     }
     let refused = edit(&shared, 0, &[], Matches::Text("- port: 81".into())).expect_err("it is shared");
     assert!(refused.message.contains("line") || refused.message.contains("spec.http[1].match"), "{refused:?}");
+    let own = |rule, weight| Edit {
+        rule: at(&shared, 0, Protocol::Http, rule),
+        weights: vec![Some(weight)],
+        matches: Matches::Stay,
+    };
+    let edits = [Edit { weights: vec![Some(6), None], ..own(2, 6) }, own(1, 7)];
+    assert_eq!(apply(&shared, &edits).expect_err("the second is of what is shared").edit, 1);
     // Where only an alias stands, it makes room; what a merge brings is overruled behind it.
     let own = edit(&shared, 1, &[], Matches::Text("- port: 81".into())).expect("an alias");
     assert_eq!(own, shared.replace("match: *m", "match:\n    - port: 81"));

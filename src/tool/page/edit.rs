@@ -123,7 +123,7 @@ pub(super) fn edit(opened: Option<&Opened>, asked: &str) -> Result<String, Strin
             Err(unusable) => return Ok(told(&unusable, &made, &opened.now.sources)),
         }
     };
-    let notes: Vec<String> = made.iter().filter_map(|m| no_file(opened.now.sources.name(m.file))).collect();
+    let notes: Vec<String> = made.iter().filter_map(|m| about_patch(opened.now.sources.name(m.file))).collect();
     let (notes, patch) = (serde_json::json!(notes), serde_json::json!(patch));
     Ok(format!("{{\"error\":null,\"notes\":{notes},\"patch\":{patch},\"state\":{state}}}"))
 }
@@ -162,11 +162,18 @@ fn state(opened: &Opened, edited: Inputs) -> Result<String, Unusable> {
     Opened::new(edited, before, opened.how.clone()).map(|(_, state)| state)
 }
 
-/// Why there is no patch for a text that no file has.
-fn no_file(name: &str) -> Option<String> {
-    (!source::is_file(name)).then(|| {
-        format!("there is no file `{name}`: what it is made from has to be changed so that this becomes of it")
-    })
+/// What has to be known of a patch that doesn't simply apply where the program was started.
+fn about_patch(name: &str) -> Option<String> {
+    if !source::is_file(name) {
+        return Some(format!(
+            "no file has the text of `{name}`: change what it is made from, so that this becomes of it"
+        ));
+    }
+    if name.starts_with('/') {
+        return Some(format!("`{name}` is patched from the top: patch -p1 -d /"));
+    }
+    let is_above = name.split(['/', '\\']).any(|part| part == "..");
+    is_above.then(|| format!("`{name}` lies above the folder that the page was started in, and no patch leaves its folder: apply it further up, with other paths"))
 }
 
 /// An edit that can't be made.
@@ -199,4 +206,23 @@ fn told(unusable: &Unusable, made: &[Made], sources: &SourceMap) -> String {
     let (edit, line) = place.unzip();
     let head = line.map(|line| format!("line {line} of the match:\n")).unwrap_or_default();
     serde_json::json!({"error": format!("{head}{}", unusable.text), "edit": edit, "line": line}).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_patch_needs_is_said() {
+        for (name, says) in [
+            ("charts/shop (rendered)", Some("change what it is made from")),
+            ("/home/me/a.yaml", Some("patch -p1 -d /")),
+            ("../a.yaml", Some("apply it further up")),
+            ("manifests/a..yaml", None),
+        ] {
+            let said = about_patch(name);
+            assert_eq!(said.is_some(), says.is_some(), "{name}");
+            assert!(said.is_none_or(|said| says.is_some_and(|says| said.contains(says))), "{name}");
+        }
+    }
 }
