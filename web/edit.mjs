@@ -232,7 +232,7 @@ export function editing(page) {
     const all = shown.get(key) ?? new Set();
     shown.set(key, all.add(show));
     show();
-    return h("div", { class: "editor" }, split?.element, h("p", {}, toggle, " ", badge, drop), area?.element);
+    return h("div", { class: "rule" }, split?.element, h("p", {}, toggle, " ", badge, drop), area?.element);
   }
 
   return {
