@@ -22,7 +22,7 @@ pub(crate) fn sent(router: &Router, request: &Request) -> Vec<Upstream> {
     let RouteAction::Forward(forward) = &route.action else { return Vec::new() };
     let server_name = router.server_name(&view);
     let path = rewrite_path(router, &seen.path, &route.matcher.path, &forward.rewrite);
-    let one = |entry| arrival(&seen, route, forward, server_name.as_deref(), &path, entry, &mut Vec::new());
+    let one = |entry| arrival(router, &seen, route, forward, server_name.as_deref(), &path, entry, &mut Vec::new());
     match &forward.destination {
         ForwardTo::Cluster(_) => vec![one(None)],
         ForwardTo::Weighted(entries) => entries.iter().map(|e| one(Some(e))).collect(),
