@@ -6,7 +6,7 @@ use std::sync::Arc;
 use smol_str::{SmolStr, format_smolstr};
 
 use super::redirect::{https_location, location, own_location};
-use super::upstream::{answered_location, arrival, rewrite_path};
+use super::upstream::{answered_location, drafted, rewrite_path};
 use super::variant::{acting_cors, is_answered_preflight};
 use super::{ClusterShare, Counted, Decision, Outcome, ResponseFlags, Step};
 use crate::envoy::outcome::{cluster_hint, cluster_shares};
@@ -310,7 +310,7 @@ fn forwarded(
     let path = rewrite_path(router, &seen.path, &route.matcher.path, &forward.rewrite);
     let mut not_evaluated = Vec::new();
     let mut upstream = |entry: Option<&WeightedCluster>| {
-        arrival(router, seen, route, forward, server_name, &path, entry, &mut not_evaluated)
+        drafted(router, seen, route, forward, server_name, entry).arrives(&path, &mut not_evaluated)
     };
     let common = upstream(None);
     let entries = match &forward.destination {

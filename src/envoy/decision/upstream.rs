@@ -18,26 +18,9 @@ fn is_envoys_own(lower_name: &str) -> bool {
     matches!(lower_name, "x-forwarded-proto" | "x-request-id" | "host") || lower_name.starts_with("x-envoy-")
 }
 
-/// The request as a route sends it on, through one of its weighted entries or none; `path` is the rewritten one.
+/// The request as a route sends it on, through one of its weighted entries or none, after all that is done to its headers and authority.
 ///
-/// The entry's header operations come before the route's (envoy-matching 6.2). Formatters that were left as they are go to
-/// `not_evaluated`.
-pub(super) fn arrival(
-    router: &Router,
-    seen: &Seen<'_>,
-    route: &Route,
-    forward: &Forward,
-    server_name: Option<&str>,
-    path: &SmolStr,
-    entry: Option<&WeightedCluster>,
-    not_evaluated: &mut Vec<String>,
-) -> Upstream {
-    let mut draft = drafted(router, seen, route, forward, server_name, entry);
-    not_evaluated.append(&mut draft.not_evaluated);
-    Upstream { path: path.clone(), authority: draft.authority, headers: draft.headers }
-}
-
-/// The request after all that a route does to its headers and authority.
+/// The entry's header operations come before the route's (envoy-matching 6.2).
 pub(super) fn drafted<'a>(
     router: &Router,
     seen: &'a Seen<'a>,
@@ -132,6 +115,12 @@ impl<'a> Draft<'a> {
             headers,
             not_evaluated: Vec::new(),
         }
+    }
+
+    /// The request as it arrives; `path` is the rewritten one. Formatters that were left as they are go to `not_evaluated`.
+    pub(super) fn arrives(mut self, path: &SmolStr, not_evaluated: &mut Vec<String>) -> Upstream {
+        not_evaluated.append(&mut self.not_evaluated);
+        Upstream { path: path.clone(), authority: self.authority, headers: self.headers }
     }
 
     /// The authority before a rewrite goes to the end of `x-forwarded-host`, unless it is the last there (envoy-matching 6.7).
