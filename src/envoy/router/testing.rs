@@ -83,7 +83,7 @@ pub(crate) fn on(path: PathMatch) -> RouteMatch {
         headers: vec![],
         query_parameters: vec![],
         claims: vec![],
-        fraction: None,
+        further: None,
         not_evaluated: vec![],
     }
 }
@@ -110,6 +110,7 @@ pub(crate) fn route(matcher: RouteMatch, action: RouteAction) -> Route {
         operation: "".into(),
         source: None,
         outer: None,
+        metadata: None,
         not_evaluated: Vec::new(),
     }
 }
@@ -126,6 +127,7 @@ pub(crate) fn forward(destination: ForwardTo) -> Forward {
         rewrite: PathRewrite::None,
         host_rewrite: None,
         append_x_forwarded_host: false,
+        further: None,
         mirrors: Vec::new(),
         hash_policies: Vec::new(),
     }

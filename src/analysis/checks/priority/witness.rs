@@ -34,6 +34,7 @@ pub(in crate::analysis::checks) fn router(matchers: &[&RouteMatch]) -> Router {
             operation: SmolStr::default(),
             source: None,
             outer: None,
+            metadata: None,
             not_evaluated: Vec::new(),
         })
     };
