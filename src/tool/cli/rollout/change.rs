@@ -1,17 +1,17 @@
 //! A change as a whole.
 
-use super::{RolloutArgs, Told, clients, load_options, points, show, switches, written};
+use super::{RolloutArgs, Told, clients, load_options, part, points, show, switches, written};
 use crate::analysis::rollout::{Setting, Station, between, plan, settle_addresses};
 use crate::manifest::kinds::Manifests;
 use crate::manifest::source::FileId;
 use crate::parallel;
 use crate::tool::cli::common::CommonArgs;
 use crate::tool::cli::exit::Exit;
-use crate::tool::cli::{input, output};
-use crate::tool::report::rollout::Road;
+use crate::tool::cli::input;
+use crate::tool::report::rollout::{Road, Section};
 use crate::traffic::workspace::{self, Inputs, Workspace};
 
-pub(super) fn run(args: &RolloutArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &RolloutArgs, sections: &mut Vec<Section>) -> anyhow::Result<Exit> {
     let (old, new) = match args.common.paths.as_slice() {
         [old, new] => (vec![old.clone()], new.clone()),
         [new] => (Vec::new(), new.clone()),
@@ -28,11 +28,9 @@ pub(super) fn run(args: &RolloutArgs) -> anyhow::Result<Exit> {
             exit = Exit::Unusable;
             continue;
         };
-        if shown > 0 {
-            output::write(b"\n")?;
-        }
+        part(args, shown)?;
         shown += 1;
-        exit = exit.max(one(args, sides, title.clone())?);
+        exit = exit.max(one(args, sides, title.clone(), sections)?);
     }
     Ok(exit)
 }
@@ -65,7 +63,12 @@ fn open(args: &RolloutArgs, now: Inputs, before: Inputs) -> Option<[Opened; 2]> 
     ])
 }
 
-fn one(args: &RolloutArgs, [mut older, mut newer]: [Opened; 2], title: String) -> anyhow::Result<Exit> {
+fn one(
+    args: &RolloutArgs,
+    [mut older, mut newer]: [Opened; 2],
+    title: String,
+    sections: &mut Vec<Section>,
+) -> anyhow::Result<Exit> {
     if older.workspace.of_running || newer.workspace.of_running {
         anyhow::bail!(
             "what a proxy runs has no objects that could be applied; `towtank diff` compares it with manifests"
@@ -99,7 +102,7 @@ fn one(args: &RolloutArgs, [mut older, mut newer]: [Opened; 2], title: String) -
     };
     let assumed: Vec<String> = workspace.assumed.line().into_iter().collect();
     let told = Told { workspace, sources: &workspace.sources, title, assumed, written: folder };
-    show(args, &told, Road::Change(&plan))?;
+    show(args, &told, Road::Change(&plan), sections)?;
     let failed = args.fail_on.iter().any(|gate| gate.holds_for_plan(&plan, args));
     Ok(if failed { Exit::No } else { Exit::Fine })
 }

@@ -21,7 +21,7 @@ use crate::tool::cli::common::CommonArgs;
 use crate::tool::cli::exit::Exit;
 use crate::tool::cli::suppose::{LoadArgs, SupposeArgs};
 use crate::tool::cli::{input, output};
-use crate::tool::report::rollout::{self as report, Results, Road, Watch};
+use crate::tool::report::rollout::{self as report, Results, Road, Section, Watch};
 use crate::traffic::scenario::parse_share;
 use crate::traffic::workspace::Workspace;
 
@@ -87,7 +87,7 @@ pub(super) struct RolloutArgs {
     #[arg(long, value_name = "TOOL,...", value_delimiter = ',', value_enum, help_heading = GATES)]
     order: Vec<ToolArg>,
 
-    /// table for people, json for programs, markdown for a comment
+    /// table for people, html for a page of its own, json for programs, markdown for a comment
     #[arg(short, long, value_enum, default_value_t = Format::Table, help_heading = REPORT)]
     output: Format,
 
@@ -112,6 +112,7 @@ pub(super) struct RolloutArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     Table,
+    Html,
     Json,
     Markdown,
 }
@@ -173,7 +174,18 @@ pub(super) fn run(args: &RolloutArgs) -> anyhow::Result<Exit> {
     if !args.common.map_namespace.is_empty() {
         anyhow::bail!("--map-namespace compares two environments, and a rollout is of one");
     }
-    if steps::are_meant(args) { steps::run(args) } else { change::run(args) }
+    let mut sections: Vec<Section> = Vec::new();
+    let exit =
+        if steps::are_meant(args) { steps::run(args, &mut sections)? } else { change::run(args, &mut sections)? };
+    if args.output == Format::Html {
+        output::write(report::to_html(&sections).as_bytes())?;
+    }
+    Ok(exit)
+}
+
+/// Sets one report apart from the next.
+fn part(args: &RolloutArgs, shown: usize) -> anyhow::Result<()> {
+    if shown > 0 && args.output != Format::Html { output::write(b"\n") } else { Ok(()) }
 }
 
 /// What happens on the way from one mesh to another when everything is applied at once, in the orders of people's tools. Texts of
@@ -231,7 +243,7 @@ fn switches(workspace: &Workspace) -> anyhow::Result<Switches> {
     input::switches(workspace)
 }
 
-fn show(args: &RolloutArgs, told: &Told<'_>, road: Road<'_>) -> anyhow::Result<()> {
+fn show(args: &RolloutArgs, told: &Told<'_>, road: Road<'_>, sections: &mut Vec<Section>) -> anyhow::Result<()> {
     let limits = limits::limits(&told.workspace.not_modelled);
     let results = Results {
         scenario: &told.workspace.name,
@@ -243,10 +255,16 @@ fn show(args: &RolloutArgs, told: &Told<'_>, road: Road<'_>) -> anyhow::Result<(
         sources: told.sources,
         written: told.written.clone(),
     };
+    let premises =
+        || -> Vec<String> { told.workspace.istio.line().into_iter().chain(told.assumed.first().cloned()).collect() };
     match args.output {
+        Format::Html => {
+            let section = Section::new(&results, sections.len(), args.all, &premises());
+            sections.push(section);
+            Ok(())
+        }
         Format::Table => {
-            let premises: Vec<String> =
-                told.workspace.istio.line().into_iter().chain(told.assumed.first().cloned()).collect();
+            let premises = premises();
             if !premises.is_empty() {
                 output::write(format!("{}\n\n", premises.join("\n")).as_bytes())?;
             }

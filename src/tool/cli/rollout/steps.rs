@@ -1,6 +1,6 @@
 //! The steps of a rollout that somebody described.
 
-use super::{RolloutArgs, Told, load_options, points, show, switches, written};
+use super::{RolloutArgs, Told, load_options, part, points, show, switches, written};
 use crate::analysis::policy::Traffic;
 use crate::analysis::rollout::{
     Document, Rollout, Setting, Shift, Step, Supposed, rehearse, rollouts, settle_addresses, shift,
@@ -14,7 +14,7 @@ use crate::tool::cli::common::CommonArgs;
 use crate::tool::cli::exit::Exit;
 use crate::tool::cli::{input, output};
 use crate::tool::report::diagnostics;
-use crate::tool::report::rollout::Road;
+use crate::tool::report::rollout::{Road, Section};
 use crate::traffic::scenario::ScenarioStep;
 use crate::traffic::workspace::{self, Inputs, Workspace};
 
@@ -46,7 +46,7 @@ pub(super) fn are_meant(args: &RolloutArgs) -> bool {
     })
 }
 
-pub(super) fn run(args: &RolloutArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &RolloutArgs, sections: &mut Vec<Section>) -> anyhow::Result<Exit> {
     let all = input::gather(&args.common);
     let (mut exit, mut shown) = (Exit::Fine, 0);
     for inputs in all {
@@ -65,11 +65,9 @@ pub(super) fn run(args: &RolloutArgs) -> anyhow::Result<Exit> {
             anyhow::bail!("--write is for one rollout, and there are {}", rollouts.len());
         }
         for rollout in &rollouts {
-            if shown > 0 {
-                output::write(b"\n")?;
-            }
+            part(args, shown)?;
             shown += 1;
-            exit = exit.max(one(args, &workspace, manifests.clone(), rollout)?);
+            exit = exit.max(one(args, &workspace, manifests.clone(), rollout, sections)?);
         }
     }
     if shown == 0 && exit == Exit::Fine {
@@ -117,7 +115,13 @@ fn of_scenario(inputs: &Inputs, workspace: &Workspace) -> Rollout {
     Rollout { name, steps: described.zip(&inputs.steps).map(step).collect(), ..Rollout::default() }
 }
 
-fn one(args: &RolloutArgs, workspace: &Workspace, mut today: Manifests, rollout: &Rollout) -> anyhow::Result<Exit> {
+fn one(
+    args: &RolloutArgs,
+    workspace: &Workspace,
+    mut today: Manifests,
+    rollout: &Rollout,
+    sections: &mut Vec<Section>,
+) -> anyhow::Result<Exit> {
     let mut sources = workspace.sources.clone();
     let options = load_options(&args.common, workspace);
     let mut findings: Vec<Finding> = Vec::new();
@@ -154,7 +158,7 @@ fn one(args: &RolloutArgs, workspace: &Workspace, mut today: Manifests, rollout:
     let assumed: Vec<String> = workspace.assumed.line().into_iter().collect();
     let title = rehearsal.name.clone();
     let told = Told { workspace, sources: &sources, title, assumed, written: folder };
-    show(args, &told, Road::Steps(&rehearsal))?;
+    show(args, &told, Road::Steps(&rehearsal), sections)?;
     let failed = args.fail_on.iter().any(|gate| gate.holds_for_steps(&rehearsal));
     Ok(if failed { Exit::No } else { Exit::Fine })
 }

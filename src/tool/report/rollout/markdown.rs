@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::plan::in_the_end;
 use super::rehearsal::{ends, heaviest, label};
 use super::{Results, Road, happens, name, verb, version, written};
 use crate::analysis::rollout::{Action, Item, Plan, Rehearsal, Safe, Share, Window, moved};
@@ -35,17 +36,7 @@ fn plan(out: &mut String, plan: &Plan, results: &Results<'_>) {
         let _ = writeln!(out, "No object changes that bears on routing.");
         return;
     }
-    let effect: Vec<String> = plan
-        .effect
-        .iter()
-        .map(|(k, hosts)| format!("{} {}", k.as_str(), counted(hosts.len() as u64, "host")))
-        .collect();
-    let _ = writeln!(
-        out,
-        "{}; in the end: {}.\n",
-        counted(plan.items.len() as u64, "object"),
-        if effect.is_empty() { "no request is treated otherwise".to_owned() } else { effect.join(", ") }
-    );
+    let _ = writeln!(out, "{}; in the end: {}.\n", counted(plan.items.len() as u64, "object"), in_the_end(plan));
     let _ = writeln!(out, "| applied at once by | |\n|---|---|");
     for order in &plan.orders {
         let verdict = match (order.is_safe(), order.is_unsafe()) {

@@ -1,10 +1,13 @@
-//! A rollout before it begins (`towtank rollout`): a page for people, JSON for programs, a comment for a pull request.
+//! A rollout before it begins (`towtank rollout`): a table for people and a page, JSON for programs, a comment for a pull
+//! request.
 
+mod html;
 mod json;
 mod markdown;
 mod plan;
 mod rehearsal;
 
+pub(crate) use html::{Section, to_html};
 pub(crate) use json::to_json;
 pub(crate) use markdown::to_markdown;
 
