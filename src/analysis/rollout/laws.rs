@@ -8,7 +8,8 @@ use serde_yaml::Value;
 
 use super::accident::fates;
 use super::ground::{Ends, Ground, State};
-use super::item::{Parted, Road, between_versions};
+use super::item::{Parted, Road, Station, between, between_versions, settle_addresses};
+use super::plan::{Setting, plan};
 use super::*;
 use crate::analysis::diff::mutations::Mutation;
 use crate::analysis::diff::{self, Effort, Meshes, fate};

@@ -11,6 +11,7 @@ mod item;
 #[cfg(test)]
 mod laws;
 mod names;
+mod opened;
 mod order;
 mod part;
 mod plan;
@@ -24,10 +25,11 @@ mod union;
 mod yaml;
 
 pub(crate) use controllers::rollouts;
-pub(crate) use item::{Item, Station, Version, between, settle_addresses};
+pub(crate) use item::{Item, Version};
+pub(crate) use opened::{Opened, file_name, folder_name, open_both, orders_of, plan_of, rehearse_in};
 pub(crate) use order::{Action, Moment, Tool, Window, place};
-pub(crate) use plan::{Back, Order, Orders, Plan, Safe, Setting, orders, plan};
-pub(crate) use rehearsal::{At, Flow, Move, Rehearsal, Share, Supposed, differing_users, moved, rehearse};
+pub(crate) use plan::{Back, Order, Orders, Plan, Safe};
+pub(crate) use rehearsal::{At, COUNTED, Flow, Move, Rehearsal, Share, Supposed, differing_users, moved};
 pub(crate) use shift::{Shift, shift};
 pub(crate) use step::{Document, Rollout, Step};
 pub(crate) use union::text;

@@ -36,6 +36,13 @@ pub(crate) struct Plan {
     pub back: Vec<Back>,
 }
 
+impl Plan {
+    /// Whether requests are lost, or taken by nothing, in the end.
+    pub(crate) fn loses(&self) -> bool {
+        self.effect.iter().any(|(kind, _)| matches!(kind, Kind::Lost | Kind::Unmatched))
+    }
+}
+
 /// An order of applying everything.
 #[derive(Debug)]
 pub(crate) struct Order {

@@ -24,6 +24,9 @@ use crate::parallel::prelude::*;
 use crate::traffic::scenario::Assumption;
 use crate::traffic::stats::as_f64;
 
+/// Requests of a flow that the event model counts at each station, where nobody says.
+pub(crate) const COUNTED: u64 = 20_000;
+
 /// What is known of a rollout before it begins.
 #[derive(Debug)]
 pub(crate) struct Rehearsal {

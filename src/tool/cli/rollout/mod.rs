@@ -9,13 +9,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::analysis::compare::limits;
-use crate::analysis::rollout::{
-    self as analysis, Orders, Plan, Rehearsal, Safe, Setting, Station, Tool, between, settle_addresses,
-};
+use crate::analysis::rollout::{Orders, Plan, Rehearsal, Safe, Tool, orders_of};
 use crate::envoy::router::Switches;
-use crate::istio::clients::{Client, PointsOfView};
 use crate::manifest::kinds::Manifests;
-use crate::manifest::load;
 use crate::manifest::source::{FileId, SourceMap};
 use crate::tool::cli::common::CommonArgs;
 use crate::tool::cli::exit::Exit;
@@ -196,47 +192,11 @@ fn part(args: &RolloutArgs, shown: usize) -> anyhow::Result<()> {
 /// A scenario's runtime values are none.
 pub(super) fn orders(
     common: &CommonArgs,
-    [(older, was, old_files), (newer, is, new_files)]: [(&Workspace, &mut Manifests, &[FileId]); 2],
+    sides: [(&Workspace, &mut Manifests, &[FileId]); 2],
     most: usize,
 ) -> anyhow::Result<Option<Orders>> {
-    settle_addresses(&mut [was, is]);
-    let stations = [(&*was, old_files), (&*is, new_files)].map(|(manifests, files)| Station { manifests, files });
-    let parted = between(&newer.sources, stations, &newer.namespace);
-    if parted.items.len() > most {
-        return Ok(None);
-    }
-    let setting = Setting {
-        sources: &newer.sources,
-        options: &load_options(common, newer),
-        switches: &switches(newer)?,
-        clients: &clients(newer, older),
-        points: points(newer),
-        namespace: &newer.namespace,
-    };
-    Ok(Some(analysis::orders(parted, &setting)))
-}
-
-/// How documents are read that towtank makes.
-fn load_options(common: &CommonArgs, workspace: &Workspace) -> load::Options {
-    let options = input::options(common);
-    load::Options {
-        namespace: workspace.namespace.clone(),
-        unknown_fields: options.unknown_fields,
-        assume_names: false,
-        profile: workspace.istio.profile,
-    }
-}
-
-/// The points of view that were asked for; None: all clients.
-fn points(workspace: &Workspace) -> Option<&PointsOfView> {
-    (!workspace.points.own).then_some(&workspace.points)
-}
-
-/// Everybody who is known on either side, each once.
-fn clients(newer: &Workspace, older: &Workspace) -> Vec<Client> {
-    let key = |c: &Client| (c.of.clone(), c.proxy.name.clone());
-    let known: std::collections::BTreeSet<_> = newer.clients.iter().map(key).collect();
-    newer.clients.iter().chain(older.clients.iter().filter(|c| !known.contains(&key(c)))).cloned().collect()
+    let switches = switches(sides[1].0)?;
+    Ok(orders_of(sides, most, input::options(common).unknown_fields, &switches))
 }
 
 fn switches(workspace: &Workspace) -> anyhow::Result<Switches> {
@@ -287,10 +247,7 @@ impl Gate {
     fn holds_for_plan(self, plan: &Plan, args: &RolloutArgs) -> bool {
         let counts = |tool: Tool| args.order.is_empty() || args.order.iter().any(|t| t.is(tool));
         match self {
-            Gate::Lost => {
-                use crate::analysis::diff::Kind;
-                plan.effect.iter().any(|(kind, _)| matches!(kind, Kind::Lost | Kind::Unmatched))
-            }
+            Gate::Lost => plan.loses(),
             Gate::NoWayBack => plan.back.iter().any(|b| b.waves.is_none()),
             Gate::UnsafeOrder => plan.orders.iter().any(|o| counts(o.tool) && o.is_unsafe()),
             Gate::NoSafeOrder => !matches!(plan.safe, Safe::Waves { .. }),

@@ -164,13 +164,17 @@ fn written(items: &[Item], action: &Action, sources: &SourceMap) -> String {
 
 /// `apply VirtualService shop/reviews (old/vs.yaml:3)` for each, wave by wave.
 fn sentence(waves: &[Vec<Action>], items: &[Item], sources: &SourceMap) -> String {
+    waves.iter().map(|w| sentence_of_wave(w, items, sources)).collect::<Vec<_>>().join(", then ")
+}
+
+/// The same of one wave.
+pub(crate) fn sentence_of_wave(wave: &[Action], items: &[Item], sources: &SourceMap) -> String {
     let step = |a: &Action| {
         let at = place(items, a).map(|at| words::place(at, sources)).filter(|at| !at.is_empty());
         let at = at.map(|at| format!(" ({at})")).unwrap_or_default();
         format!("{} {}{at}", verb(version(items, a)), name(items, a))
     };
-    let wave = |w: &Vec<Action>| w.iter().map(step).collect::<Vec<_>>().join(" and ");
-    waves.iter().map(wave).collect::<Vec<_>>().join(", then ")
+    wave.iter().map(step).collect::<Vec<_>>().join(" and ")
 }
 
 fn name(items: &[Item], action: &Action) -> String {
