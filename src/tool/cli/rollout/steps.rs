@@ -86,7 +86,7 @@ fn described(
     if !inputs.steps.is_empty() {
         return Ok(Some(vec![of_scenario(inputs, workspace)]));
     }
-    let (rollouts, findings) = rollouts(&workspace.sources, manifests);
+    let (rollouts, findings) = rollouts(&workspace.sources, manifests, &workspace.findings);
     input::say_findings(&findings, &workspace.sources, &args.common);
     if findings.iter().any(|f| f.severity == Severity::Error) {
         output::message(&format!("towtank: {}", diagnostics::summary(&findings)));
