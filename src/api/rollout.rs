@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::table::text;
 use crate::analysis::compare::limits::Limit;
-use crate::analysis::rollout::{Plan, Rehearsal, Safe};
+use crate::analysis::rollout::{Move, Plan, Rehearsal, Safe};
 use crate::manifest::source::SourceMap;
 use crate::tool::report::rollout::{Results, Road, Show, Watch, sentence_of_wave, to_json, to_text};
 
@@ -57,7 +57,7 @@ impl Rollout {
     pub fn has_way_back(&self) -> bool {
         match &self.road {
             Way::Change(plan) => plan.back.iter().all(|b| b.waves.is_some()),
-            Way::Steps(r) => r.moves.iter().all(|m| m.back.waves.is_some()),
+            Way::Steps(r) => r.moves.iter().all(Move::has_way_back),
         }
     }
 

@@ -257,7 +257,7 @@ impl Gate {
     fn holds_for_steps(self, r: &Rehearsal) -> bool {
         match self {
             Gate::Lost => r.loses(),
-            Gate::NoWayBack => r.moves.iter().any(|m| m.back.waves.is_none()),
+            Gate::NoWayBack => r.moves.iter().any(|m| !m.has_way_back()),
             Gate::UnsafeOrder => r.moves.iter().any(|m| m.windows.iter().any(|(w, _)| w.accident.is_proven())),
             Gate::NoSafeOrder => r.moves.iter().any(|m| m.waves.is_none()),
         }

@@ -136,6 +136,7 @@ impl Page<'_> {
                     }
                 }
             }
+            self.around(back);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Page, sentence};
 use crate::analysis::compare::End;
 use crate::analysis::policy::Consequences;
-use crate::analysis::rollout::{At, Flow, Move, Rehearsal, Share, differing_users, moved};
+use crate::analysis::rollout::{At, Back, Flow, Move, Rehearsal, Share, differing_users, moved};
 use crate::envoy::outcome::Counted;
 use crate::envoy::words;
 use crate::tool::report::columns::{self, Cell, Side};
@@ -42,7 +42,12 @@ impl Page<'_> {
         self.wrapped(&format!("  {}", flow.region.to_words()), 4, Style::Plain);
         self.wrapped(&format!("  for example  {}", words::request(&flow.witness)), 15, Style::Dim);
         let rows = rows(r, flow, self.results.watch);
-        for line in columns::lines(&rows, Side::Right, self.show.color) {
+        // What a pod carries stands beside its destination.
+        let pairs = ends(flow).len();
+        let single = rows.first().map_or(0, Vec::len).saturating_sub(1 + 2 * pairs);
+        let together = [vec![2; pairs], vec![1; single]].concat();
+        let width = usize::from(self.show.width).saturating_sub(2);
+        for line in columns::folded(&rows, &together, Side::Right, width, self.show.color) {
             self.line(&format!("  {line}"));
         }
         for (what, at) in causes(r, flow) {
@@ -66,24 +71,37 @@ impl Page<'_> {
                     Style::Plain,
                 );
             }
-            match &one.back.waves {
-                None => self.wrapped("    NO WAY BACK on which nothing is lost is known", 6, Style::Bad),
-                Some(waves) => {
-                    let text = if waves.is_empty() {
-                        "nothing is to be done".to_owned()
-                    } else {
-                        sentence(waves, &r.items, self.results.sources)
-                    };
-                    self.wrapped(&format!("    back to {first}: {text}"), 6, Style::Dim);
-                }
+            for back in &one.middle {
+                let from = format!("from the middle, after wave {} of {}, ", back.after, one.middle.len() + 1);
+                self.way(r, &from, first, back);
             }
-            for item in one.back.pods.iter().filter_map(|i| r.items.get(*i)) {
-                self.wrapped(&format!("    back to {first} waits for pods of {}", item.id), 6, Style::Warning);
-            }
+            self.way(r, "", first, &one.back);
             if let Some(then) = &station.then {
                 self.wrapped(&format!("    then {then}"), 6, Style::Dim);
             }
         }
+    }
+
+    /// One way back; `from` says where it begins, where that isn't the end of the step.
+    fn way(&mut self, r: &Rehearsal, from: &str, first: &str, back: &Back) {
+        match &back.waves {
+            None => {
+                let text = format!("    {from}NO WAY BACK on which nothing is lost is known");
+                self.wrapped(&text, 6, Style::Bad);
+            }
+            Some(waves) => {
+                let text = if waves.is_empty() {
+                    "nothing is to be done".to_owned()
+                } else {
+                    sentence(waves, &r.items, self.results.sources)
+                };
+                self.wrapped(&format!("    {from}back to {first}: {text}"), 6, Style::Dim);
+            }
+        }
+        for item in back.pods.iter().filter_map(|i| r.items.get(*i)) {
+            self.wrapped(&format!("    back to {first} waits for pods of {}", item.id), 6, Style::Warning);
+        }
+        self.around(back);
     }
 }
 

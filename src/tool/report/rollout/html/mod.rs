@@ -7,8 +7,8 @@ use askama::Template;
 
 use super::plan::{self as told, in_the_end, safe_order, size};
 use super::rehearsal::{causes, heaviest, rows, step};
-use super::{Results, Road, sentence};
-use crate::analysis::rollout::{Action, At, Back, Item, Plan, Rehearsal, Safe};
+use super::{Results, Road, radius, scaled, sentence};
+use crate::analysis::rollout::{Action, At, Back, Item, Move, Plan, Rehearsal, Safe};
 use crate::envoy::words;
 use crate::tool::report::grid::counted;
 use crate::tool::report::html::{self, Excerpts, Frame, Tone};
@@ -82,6 +82,7 @@ struct Way {
     tone: Tone,
     text: String,
     waits: Vec<String>,
+    radius: String,
 }
 
 /// Steps that somebody described.
@@ -222,7 +223,8 @@ impl Build<'_> {
         };
         let waits = back.pods.iter().filter_map(|i| items.get(*i));
         let waits = waits.map(|i| format!("waits for pods: those of {} are gone and have to start first", i.id));
-        Way { from, tone, text, waits: waits.collect() }
+        let waits = waits.chain(back.scaled.iter().map(scaled)).collect();
+        Way { from, tone, text, waits, radius: radius(back, self.results.watch) }
     }
 
     fn steps(&mut self, r: &Rehearsal) -> Steps {
@@ -261,7 +263,12 @@ impl Build<'_> {
             let accidents = one.windows.iter().take(self.most(ACCIDENTS_MAX));
             let accidents: Vec<Accident> =
                 accidents.map(|(w, a)| Accident::new(w, a, self.results, &mut self.excerpts)).collect();
-            let way = self.way(format!("back to {first}"), &one.back, &r.items);
+            let of = one.middle.len() + 1;
+            let middle = one.middle.iter().map(|b| {
+                self.way(format!("from the middle, after wave {} of {of}, back to {first}", b.after), b, &r.items)
+            });
+            let mut back: Vec<Way> = middle.collect();
+            back.push(self.way(format!("back to {first}"), &one.back, &r.items));
             let waves = one.waves.iter().flatten();
             let deeds = waves.enumerate().flat_map(|(n, w)| w.iter().map(move |a| (n + 1, a)));
             stages.push(Stage {
@@ -270,7 +277,7 @@ impl Build<'_> {
                 text,
                 deeds: deeds.map(|(n, a)| Deed::new(n, a, &r.items, self.results)).collect(),
                 accidents,
-                back: Some(way),
+                back,
                 then: station.then.as_ref().map(ToString::to_string),
             });
         }
@@ -358,7 +365,7 @@ fn verdict_of_steps(r: &Rehearsal) -> String {
     } else {
         "nothing is lost".to_owned()
     };
-    let back = if r.moves.iter().all(|m| m.back.waves.is_some()) { "" } else { ", and not every way back is open" };
+    let back = if r.moves.iter().all(Move::has_way_back) { "" } else { ", and not every way back is open" };
     format!("{steps}: {risk}{back}")
 }
 
@@ -388,7 +395,7 @@ fn numbers_of_steps(r: &Rehearsal) -> Vec<Number> {
         greatest(&|at, today| if heaviest(today) > 0.0 { heaviest(at) / heaviest(today) } else { 0.0 });
     let (lost, losing) = greatest(&|at, _| at.lost());
     let at = |name: String| if name.is_empty() { name } else { format!("at {name}") };
-    let none = r.moves.iter().filter(|m| m.back.waves.is_none()).count();
+    let none = r.moves.iter().filter(|m| !m.has_way_back()).count();
     vec![
         number("that move", counted(r.flows.len() as u64, "kind") + " of requests", String::new(), Tone::Plain),
         number(

@@ -161,10 +161,10 @@ impl Timeline {
         if let Some(last) = self.texts.last_mut() {
             last.whole = whole;
         }
-        let (class, text) = match (&one.back.waves, one.back.pods.is_empty()) {
-            (None, _) => ("bad", "none is known"),
-            (Some(_), false) => ("warn", "waits for pods"),
-            (Some(_), true) => ("good", "open"),
+        let (class, text) = match (one.has_way_back(), one.back.pods.is_empty() && one.back.scaled.is_empty()) {
+            (false, _) => ("bad", "none is known"),
+            (true, false) => ("warn", "may wait for pods"),
+            (true, true) => ("good", "open"),
         };
         self.text(middle, track(3), class, text, BESIDE);
     }

@@ -16,7 +16,8 @@ pub(super) struct Stage {
     pub deeds: Vec<Deed>,
     /// Those that begin with it.
     pub accidents: Vec<Accident>,
-    pub back: Option<Way>,
+    /// From the middle of it, and last from its end.
+    pub back: Vec<Way>,
     /// What follows, in the words of who describes the rollout.
     pub then: Option<String>,
 }
@@ -65,7 +66,7 @@ impl Stage {
                 text: String::new(),
                 deeds: wave.iter().map(|a| Deed::new(0, a, items, results)).collect(),
                 accidents: Vec::new(),
-                back: None,
+                back: Vec::new(),
                 then: None,
             });
         }
