@@ -33,7 +33,7 @@ pub(crate) use security::{peer_authentication, request_authentication, secret, s
 pub(crate) use service_entry::{service_entry, workload_entry};
 pub(crate) use sidecar::sidecar;
 pub(crate) use virtual_service::virtual_service;
-pub(crate) use workload::workload;
+pub(crate) use workload::{autoscaler, workload};
 
 /// Makes positions for the parts that keep one.
 #[derive(Clone, Copy)]
