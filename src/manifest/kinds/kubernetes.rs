@@ -99,7 +99,7 @@ pub(crate) struct Workload {
 }
 
 /// A HorizontalPodAutoscaler, as far as it says how few pods it may leave.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Autoscaler {
     /// Kind and name of what it scales, in its own namespace.
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "rollouts ask"))]
