@@ -89,7 +89,7 @@ fn assumptions_are_followed_through_the_steps() {
 
 /// Two Deployments behind a Service, and steps from one to the other; `hpa` is the autoscaler of the first.
 fn scaled(replicas: &str, hpa: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     let deployment = |version: &str, replicas: &str| {
         format!(
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: reviews-{version}}}\nspec:\n  {replicas}\n  selector: \
@@ -105,7 +105,7 @@ fn scaled(replicas: &str, hpa: &str) -> tempfile::TempDir {
         deployment("v1", replicas),
         deployment("v2", "replicas: 3"),
     );
-    std::fs::write(folder.path().join("mesh.yaml"), text).unwrap();
+    std::fs::write(folder.path().join("mesh.yaml"), text).expect("a file");
     folder
 }
 
