@@ -59,6 +59,8 @@ mod traffic;
 #[cfg(test)]
 mod testing;
 
+#[cfg(feature = "cli")]
+pub use api::Rollout;
 pub use api::{
     Change, Changes, Decision, Error, Finding, Mesh, Options, Page, Proxy, Report, Request, Settings, Severity, Table,
 };

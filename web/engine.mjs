@@ -7,6 +7,7 @@
  * @property {Simulate} simulate exact shares
  * @property {Table[]} routes
  * @property {Check} check
+ * @property {Rule[]} rules what of the files can be edited
  * @property {string | null} against what `diff` is told against
  * @property {(Diff & {error?: undefined}) | {error: string} | null} diff
  *
@@ -86,15 +87,38 @@
  * @typedef {{name: string, wanted: string, own: string, holds: boolean}} Tried
  * @typedef {{error: string, decisions?: undefined} | {error: null, decisions: {decision: Decision, conditions: Tried[][]}[]}} Explained
  *
+ * A rule of a VirtualService as it is written: the first and the last line of it, its destinations with the weights that are written, and
+ * its match as YAML.
+ * @typedef {{file: string, namespace: string, name: string, protocol: "http" | "tls" | "tcp", rule: number, lines: [number, number], destinations: {name: string, weight: number | null}[], match: string | null}} Rule
+ * What becomes of a rule: weights (null: as it is written; none at all: all stay) and match (null: as it is; "": none).
+ * @typedef {{rule: Rule, weights: (number | null)[], match: string | null}} RuleEdit
+ * What would be so with edits, and the patch; `edit` and `line` say which edit can't be made, and where in its match. Without an edit that
+ * changes anything there is no state.
+ * @typedef {{error: string, edit?: number | null, line?: number | null} | {error: null, notes: string[], patch: string, state: State | null}} Edited
+ *
  * @typedef {object} Engine
  * @property {{fresh: string, stale: string}} words what is said of a state of now, and of one that stays since that of now can't be read
  * @property {(told: (state: Told) => void, lost: (why: string) => void) => void} follow calls `told` now and at each change, and `lost`
  *   when nothing comes any more; it goes on trying
  * @property {(asked: string) => Promise<Explained>} explain
+ * @property {(edits: RuleEdit[]) => Promise<Edited>} edit writes nothing
  */
 
 /** @param {number} ms */
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * What the server answers to a question.
+ * @param {string} name @param {string} body
+ */
+async function question(name, body) {
+  try {
+    const answer = await fetch(`api/${name}`, { method: "POST", body });
+    return answer.ok ? await answer.json() : { error: `the server says ${answer.status}` };
+  } catch (error) {
+    return { error: error instanceof Error ? error.message : String(error) };
+  }
+}
 
 /**
  * The engine behind `towtank ui`.
@@ -121,10 +145,7 @@ export function served() {
         }
       }
     },
-    async explain(asked) {
-      const answer = await fetch("api/explain", { method: "POST", body: asked });
-      if (!answer.ok) return { error: `the server says ${answer.status}` };
-      return answer.json();
-    },
+    explain: (asked) => question("explain", asked),
+    edit: (edits) => question("edit", JSON.stringify({ edits })),
   };
 }

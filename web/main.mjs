@@ -1,5 +1,6 @@
 // The page: what the engine tells is drawn, what is written in the box is asked, now and after each change. Which engine it is, `start`
 // is told.
+import { editing } from "./edit.mjs";
 import { changes, findings, headline, ladders, shares, tables } from "./view.mjs";
 
 /** @typedef {import("./engine.mjs").Engine} Engine */
@@ -23,15 +24,19 @@ let lit = [];
 /** What was asked last; what is typed since is not asked until somebody says so. */
 let asked = "";
 let question = 0;
+const edits = editing({ edit: (all) => engine.edit(all), draw, redraw: drawTables, ask: askFor, section: by("whatif"), bar: by("pending") });
 
 /**
- * Draws anew; folds that somebody opened or closed stay so.
+ * Draws anew; folds that somebody opened or closed stay so, and who is somewhere stays there.
  * @param {Element} place
  * @param {Node[]} content
  */
 function draw(place, content) {
   const folds = () => /** @type {HTMLDetailsElement[]} */ ([...place.querySelectorAll("details[data-key]")]);
   const before = new Map(folds().map((fold) => [fold.dataset.key, fold]));
+  const active = document.activeElement;
+  const focus = active instanceof HTMLElement && place.contains(active) ? active.dataset.focus : undefined;
+  const caret = active instanceof HTMLTextAreaElement ? active.selectionStart : null;
   place.replaceChildren(...content);
   for (const fold of folds()) {
     const old = before.get(fold.dataset.key);
@@ -41,23 +46,37 @@ function draw(place, content) {
     }
     fold.querySelector("summary")?.addEventListener("click", () => { fold.dataset.touched = "yes"; });
   }
+  if (focus === undefined) return;
+  const again = /** @type {HTMLElement | null} */ (place.querySelector(`[data-focus=${CSS.escape(focus)}]`));
+  again?.focus();
+  if (caret !== null && again instanceof HTMLTextAreaElement) again.setSelectionRange(caret, caret);
 }
 
 /** @param {string} id */
 const within = (id) => by(id).querySelector("div") ?? by(id);
 
+function drawTables() {
+  if (!state) return;
+  edits.begin();
+  draw(within("tables"), [...tables(state, lit, edits.of), ...edits.others()]);
+}
+
+/** @param {string} request */
+function askFor(request) {
+  box.value = request;
+  void ask(request);
+  box.focus();
+}
+
 function drawState() {
   if (!state) return;
   document.title = headline(state);
   by("title").textContent = document.title;
-  draw(within("changes"), changes(state, (request) => {
-    box.value = request;
-    void ask(request);
-    box.focus();
-  }));
+  draw(within("changes"), changes(state, askFor));
   draw(within("shares"), shares(state));
   draw(within("findings"), findings(state));
-  draw(within("tables"), tables(state, lit));
+  edits.follow(state);
+  drawTables();
 }
 
 /** @param {string} request */
@@ -73,9 +92,10 @@ async function ask(request) {
     lit = explained.decisions?.map((d) => d.decision) ?? [];
     draw(by("answer"), ladders(explained));
   }
-  if (state) draw(within("tables"), tables(state, lit));
+  drawTables();
 }
 
+for (const button of document.querySelectorAll(".discard-all")) button.addEventListener("click", () => edits.discardAll());
 by("request-form").addEventListener("submit", (event) => {
   event.preventDefault();
   void ask(box.value);

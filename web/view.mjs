@@ -45,7 +45,7 @@ export function table(caption, heads, rows) {
 const unseen = (text) => h("span", { class: "unseen" }, text);
 
 /** A sentence with what stands in back-quotes as code; where quotes don't pair, as it is. @param {string} text */
-function prose(text) {
+export function prose(text) {
   const parts = text.split("`");
   if (parts.length % 2 === 0) return [text];
   return parts.map((part, i) => (i % 2 === 1 ? h("code", {}, part) : part));
@@ -87,7 +87,7 @@ export function tone(outcome) {
 }
 
 /** @param {string} outcome */
-const words = (outcome) => outcome.replaceAll("_", " ");
+export const words = (outcome) => outcome.replaceAll("_", " ");
 
 /** `1 client`, `2 clients`. @param {number} n @param {string} what */
 const counted = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
@@ -118,13 +118,20 @@ export function shares(state) {
 /** So few streams are shown open. */
 const STREAMS_OPEN = 3;
 
-/** @param {Stream} s @param {boolean} isOpen */
-function stream(s, isOpen) {
-  const rows = [
+/** Where requests of a stream end. @typedef {{share: number, text: string, outcome: string}} End */
+
+/** All ends of a stream that have a share. @param {Stream} s @returns {End[]} */
+export function ends(s) {
+  return [
     ...s.destinations.map((d) => ({ share: d.expected_share, text: cluster(d.cluster), outcome: d.outcome })),
     ...s.answered.answers.map((a) => ({ share: a.expected_share, text: `${words(a.outcome)} ${a.status ?? ""}`, outcome: a.outcome })),
     { share: s.unmatched.expected_share, text: "unmatched", outcome: "no_route" },
   ].filter((row) => row.share > 0);
+}
+
+/** @param {Stream} s @param {boolean} isOpen */
+function stream(s, isOpen) {
+  const rows = ends(s);
   const name = `${s.name}, ${s.members > 1 ? `${s.members} clients` : s.proxy}`;
   return h("details", { "data-key": `stream ${s.proxy} ${s.name}`, open: isOpen || s.blackholed.expected_share + s.unmatched.expected_share > 0 },
     h("summary", {}, s.name, " ", h("span", { class: "note" }, s.members > 1 ? `${s.members} clients` : `through ${s.proxy}`),
@@ -162,7 +169,7 @@ export function findings(state) {
 }
 
 /** @param {Finding} f */
-function finding(f) {
+export function finding(f) {
   const kind = { error: "bad", warning: "warn", info: "plain" }[f.severity];
   const object = f.resource.kind === null ? "" : `${f.resource.kind} ${f.resource.namespace}/${f.resource.name}: `;
   return h("div", { class: `finding ${kind}` },
@@ -212,20 +219,23 @@ function requestText(w) {
   return [`${w.method} ${scheme}://${w.authority}${port}${w.path}`, ...(w.headers ?? []).map(([name, value]) => `${name}: ${value}`)].join("\n");
 }
 
+/** What can be done with a route of a row. @typedef {(route: import("./engine.mjs").Route, row: string) => Child} Controls */
+
 /**
  * @param {State} state
  * @param {Decision[]} lit routes that took the request of the box
+ * @param {Controls} controls
  */
-export function tables(state, lit) {
+export function tables(state, lit, controls) {
   return state.routes.map((t) => {
     const whose = t.proxy.members > 1 ? `${t.proxy.name} and ${t.proxy.members - 1} more that cannot differ` : t.proxy.name;
     return h("section", {}, h("h3", {}, `${whose} (${t.proxy.type} in ${t.proxy.namespace})`),
-      ...t.route_configs.flatMap((c) => c.virtual_hosts.map((host) => virtualHost(t, c.name, host, lit))));
+      ...t.route_configs.flatMap((c) => c.virtual_hosts.map((host) => virtualHost(t, c.name, host, lit, controls))));
   });
 }
 
-/** @param {Table} t @param {string} config @param {import("./engine.mjs").VirtualHost} host @param {Decision[]} lit */
-function virtualHost(t, config, host, lit) {
+/** @param {Table} t @param {string} config @param {import("./engine.mjs").VirtualHost} host @param {Decision[]} lit @param {Controls} controls */
+function virtualHost(t, config, host, lit, controls) {
   const took = lit.filter((d) => d.proxy === t.proxy.name && d.route_config === config && d.virtual_host === host.name).map((d) => d.route_index);
   const loses = host.routes.some((r) => r.clusters?.some((c) => c.state !== "ready"));
   return h("details", { "data-key": `host ${t.proxy.name} ${config} ${host.name}`, open: took.length > 0 },
@@ -233,7 +243,7 @@ function virtualHost(t, config, host, lit) {
       loses && " ", loses && h("span", { class: "badge bad" }, "loses requests")),
     h("div", { class: "inside" }, table(`Routes of ${host.name}`, [[unseen("route"), true], ["takes", false], ["does, and who wrote it", false]], host.routes.map((r) => ({
       class: took.includes(r.index) ? "lit" : "",
-      cells: [[String(r.index)], r.match.map((m) => h("div", {}, h("code", {}, m))), [...does(r), h("div", { class: "note" }, written(r.source))]],
+      cells: [[String(r.index)], r.match.map((m) => h("div", {}, h("code", {}, m))), [...does(r), h("div", { class: "note" }, written(r.source)), controls(r, `${t.proxy.name} ${config} ${host.name} ${r.index}`)]],
     })))));
 }
 

@@ -7,11 +7,17 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+#[cfg(feature = "cli")]
+use super::rollout::{Rollout, Way};
 use super::{Changes, Error, Finding, Options, Report, Settings, Table};
 use crate::analysis::checks;
 use crate::analysis::compare::{LogResult, WhatIf, limits, logged};
 use crate::analysis::diff::{self, Effort, Meshes};
-use crate::analysis::policy::{Assumptions, Load, Rule, of_streams};
+#[cfg(feature = "cli")]
+use crate::analysis::policy::Traffic;
+use crate::analysis::policy::{Assumptions, Load, Rule, UnknownTarget, of_streams};
+#[cfg(feature = "cli")]
+use crate::analysis::rollout;
 use crate::envoy::proxy;
 use crate::envoy::router::{Router, Switches};
 use crate::envoy::words;
@@ -259,6 +265,128 @@ impl Mesh {
         })
     }
 
+    /// The way from `older`, which is in force, to this mesh: in which orders objects may be applied without losing a request, and the
+    /// way back. With the feature `cli`, as everything about rollouts.
+    ///
+    /// ```
+    /// use towtank::{Mesh, Options};
+    ///
+    /// let mesh = |v: &str| Mesh::from_texts([("cart.yaml", format!("
+    /// apiVersion: networking.istio.io/v1
+    /// kind: DestinationRule
+    /// metadata: {{name: cart}}
+    /// spec: {{host: cart, subsets: [{{name: {v}, labels: {{version: v1}}}}]}}
+    /// ---
+    /// apiVersion: networking.istio.io/v1
+    /// kind: VirtualService
+    /// metadata: {{name: cart}}
+    /// spec: {{hosts: [cart], http: [{{route: [{{destination: {{host: cart, subset: {v}}}}}]}}]}}
+    /// ---
+    /// apiVersion: v1
+    /// kind: Service
+    /// metadata: {{name: cart}}
+    /// spec: {{selector: {{app: cart}}, ports: [{{name: http, port: 80}}]}}
+    /// ---
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: {{name: cart-1, labels: {{app: cart, version: v1}}}}
+    /// "))], &Options::default());
+    /// // The subset gets another name, in both objects at once.
+    /// let rollout = mesh("stable")?.rollout(&mesh("v1")?)?;
+    /// assert!(!rollout.is_safe_at_once());
+    /// // First the DestinationRule with both subsets, then the routes, then without the old one.
+    /// assert_eq!(rollout.waves().map(|waves| waves.len()), Some(3));
+    /// assert!(rollout.has_way_back());
+    /// # Ok::<(), towtank::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where one of the two can't be read again, [`Error::Istio`] where they are read by different releases.
+    #[cfg(feature = "cli")]
+    pub fn rollout(&self, older: &Mesh) -> Result<Rollout, Error> {
+        if older.workspace.istio.profile != self.workspace.istio.profile {
+            let text = "the two meshes are read by different releases of Istio: a rollout is of one";
+            return Err(Error::Istio(text.to_owned()));
+        }
+        let sides = [older.inputs.clone(), self.inputs.clone()];
+        let [mut was, mut is] = rollout::open_both(sides, [&older.options, &self.options])
+            .map(|side| side.map_err(|refused| Error::Refused(Finding::all(&refused.findings, &refused.sources))))
+            .into_iter()
+            .collect::<Result<Vec<_>, Error>>()?
+            .try_into()
+            .map_err(|_| Error::Refused(Vec::new()))?;
+        let plan = rollout::plan_of([&mut was, &mut is], self.options.unknown_fields, &self.switches);
+        let limits = limits::limits(&is.0.not_modelled);
+        let assumed = is.0.assumed.told();
+        let title = "before -> now".to_owned();
+        Ok(Rollout { title, road: Way::Change(Box::new(plan)), limits, assumed, sources: is.0.sources })
+    }
+
+    /// Rehearses steps, each a name and the manifests that it lays over this mesh, in place of the objects of the same name. Steps don't
+    /// build on each other. What a scenario supposes of pods is followed through them.
+    ///
+    /// ```
+    /// use towtank::{Mesh, Options};
+    ///
+    /// let mesh = Mesh::from_paths(["scenarios/canary-90-10"], &Options::default())?;
+    /// let half = "
+    /// apiVersion: networking.istio.io/v1
+    /// kind: VirtualService
+    /// metadata: {name: reviews, namespace: default}
+    /// spec:
+    ///   hosts: [reviews]
+    ///   http:
+    ///   - route:
+    ///     - {destination: {host: reviews, subset: v1}, weight: 50}
+    ///     - {destination: {host: reviews, subset: v2}, weight: 50}
+    /// ";
+    /// let rollout = mesh.rehearse([("half", half)])?;
+    /// assert!(!rollout.loses() && rollout.has_way_back());
+    /// # Ok::<(), towtank::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where a step can't be read, or would be refused; [`Error::Streams`] where the scenario supposes something of
+    /// pods that no step has.
+    #[cfg(feature = "cli")]
+    pub fn rehearse<N, T>(&self, steps: impl IntoIterator<Item = (N, T)>) -> Result<Rollout, Error>
+    where
+        N: AsRef<str>,
+        T: AsRef<str>,
+    {
+        let refused = |findings: &[_], sources: &SourceMap| Error::Refused(Finding::all(findings, sources));
+        let step = |(name, text): (N, T)| rollout::Step {
+            name: SmolStr::new(name.as_ref()),
+            documents: vec![rollout::Document { file: "step.yaml".to_owned(), text: text.as_ref().to_owned() }],
+            ..rollout::Step::default()
+        };
+        let described = rollout::Rollout {
+            name: "steps".to_owned(),
+            steps: steps.into_iter().map(step).collect(),
+            ..rollout::Rollout::default()
+        };
+        let (workspace, today) = workspace::open_keeping(self.inputs.clone(), &self.options)
+            .map_err(|error| refused(&error.findings, &error.sources))?;
+        let supposed = workspace.scenario.as_ref().and_then(|s| s.suppose.as_ref());
+        let traffic =
+            Traffic { arrivals: None, clients: 1, requests: rollout::COUNTED, seed: Settings::default().seed };
+        let supposed = supposed.map(|all| rollout::Supposed { assumptions: all, traffic });
+        let unknown_fields = self.options.unknown_fields;
+        let (rehearsal, sources) =
+            rollout::rehearse_in(&workspace, today, &described, unknown_fields, &self.switches, supposed)
+                .map_err(|(findings, sources)| refused(&findings, &sources))?;
+        if !rehearsal.unknown.is_empty() {
+            return Err(unknown_targets(&rehearsal.unknown, &sources));
+        }
+        Ok(Rollout {
+            title: rehearsal.name.clone(),
+            road: Way::Steps(Box::new(rehearsal)),
+            limits: limits::limits(&workspace.not_modelled),
+            assumed: workspace.assumed.told(),
+            sources,
+        })
+    }
+
     /// Replays the requests of a log (any format that `--requests` takes), through the first point of view where a request names none.
     ///
     /// # Errors
@@ -312,13 +440,8 @@ impl Mesh {
     ) -> Result<Option<Vec<Rule>>, Error> {
         let Some(list) = author.scenario.as_ref().and_then(|s| s.suppose.as_ref()) else { return Ok(None) };
         let tables = simulation.views.iter().map(|view| view.table());
-        let assumptions = Assumptions::resolve(list, tables).map_err(|unknown| {
-            let told = unknown.iter().map(|u| {
-                let place = words::place(u.at, &author.sources);
-                format!("{}: {}; {}", place, u.message, u.hint)
-            });
-            Error::Streams(told.collect::<Vec<_>>().join("; "))
-        })?;
+        let assumptions =
+            Assumptions::resolve(list, tables).map_err(|unknown| unknown_targets(&unknown, &author.sources))?;
         let load = Load { arrivals: None, clients: 1, seed: settings.seed };
         Ok(Some(of_streams(&simulation.views, streams, &assumptions, &load)))
     }
@@ -358,6 +481,12 @@ impl Mesh {
 
 fn counted(simulation: &Simulation, settings: &Settings) -> Vec<replay::StreamSummary> {
     if settings.exact { simulation.exact() } else { simulation.run(settings.seed, &Progress::default()) }
+}
+
+/// Assumptions about nothing that there is.
+fn unknown_targets(unknown: &[UnknownTarget], sources: &SourceMap) -> Error {
+    let told = unknown.iter().map(|u| format!("{}: {}; {}", words::place(u.at, sources), u.message, u.hint));
+    Error::Streams(told.collect::<Vec<_>>().join("; "))
 }
 
 fn streams_error(error: replay::NotPossible) -> Error {

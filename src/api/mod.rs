@@ -12,6 +12,8 @@ mod options;
 mod page;
 mod report;
 mod request;
+#[cfg(feature = "cli")]
+mod rollout;
 mod table;
 
 pub use changes::{Change, Changes};
@@ -23,4 +25,6 @@ pub use options::{Options, Settings};
 pub use page::Page;
 pub use report::Report;
 pub use request::Request;
+#[cfg(feature = "cli")]
+pub use rollout::Rollout;
 pub use table::Table;

@@ -31,6 +31,7 @@ impl Page {
     /// | `open` | `{"files": [{"name", "text"}], "against": {"name", "files"}}`, the second if there is one | `state`: all that there is to show, as `towtank ui` tells it; where the texts can't be used, `error` and `findings`, in the form of `check -o json` |
     /// | `decide` | requests, a JSON object on each line as in request files | `requests` read, `ends` of them by `outcome` and `cluster` with expected numbers, and how many lines are `wrong` |
     /// | `explain` | a request as a person writes it: `METHOD URL` with headers in the lines below, or a curl command | `decisions`, each with the `conditions` that were tried |
+    /// | `edit` | `{"edits": [{"rule", "weights", "match"}]}`, each `rule` as `state` tells it | `patch` and `state`, as they would be with these edits; where one can't be made, `error` with `edit` and `line` |
     pub fn ask(&mut self, question: &str, body: &str) -> String {
         match question {
             "open" => page::shown(&self.open(body)),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use smol_str::SmolStr;
 
-use crate::manifest::kinds::Labels;
+use crate::manifest::kinds::{ConnectionSettings, Labels};
 
 /// Which kind of Envoy it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -27,6 +27,8 @@ pub(crate) struct Proxy {
     pub ips: Vec<IpAddr>,
     /// Name of the node, for `internalTrafficPolicy: Local`; empty when unknown.
     pub node: SmolStr,
+    /// What it is told by itself (VE-14); None: what the mesh says.
+    pub connection_settings: Option<ConnectionSettings>,
 }
 
 impl Proxy {
@@ -39,6 +41,7 @@ impl Proxy {
             labels: Labels::default(),
             ips: Vec::new(),
             node: SmolStr::default(),
+            connection_settings: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Texts become typed manifests, each as its author wrote it.
 
 pub(crate) mod diagnostic;
+pub(crate) mod edit;
 pub(crate) mod kinds;
 pub(crate) mod load;
 pub(crate) mod release;

@@ -201,6 +201,11 @@ fn what_is_no_configuration_of_an_envoy_is_told() {
             r#"{"configs": [{"@type": "type.googleapis.com/envoy.admin.v3.SecretsConfigDump"}]}"#,
             "`empty.json` has no listener, route or cluster that requests could meet",
         ),
+        (
+            "other.json",
+            r#"{"configs": [{"@type": "type.googleapis.com/envoy.admin.v3.NewConfigDump", "things": []}]}"#,
+            "that requests could meet; parts of type `NewConfigDump` are not read",
+        ),
         ("wrong.yaml", "name: a\nvirtual_hosts:\n- name: b\n  domains: [5]\n", "wrong.yaml:4:13\n"),
     ];
     for (name, text, said) in cases {
@@ -353,6 +358,115 @@ fn router_check_tests_run_on_a_configuration() {
     let ran = towtank_in(&folder, &["test", "routes.yaml", "--tests", "routes.golden.json"], b"");
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     assert!(ran.out.contains("21 tests, 21 requests: all passed"), "{}", ran.out);
+    let text = towtank_in(&folder, &["test", "routes.yaml", "--tests", "routes.golden.pb_text"], b"");
+    assert!(text.code == 0 && text.out.contains("2 tests, 2 requests: all passed"), "{}{}", text.out, text.err);
+}
+
+/// What Istio never writes is evaluated as a real Envoy did it: URI templates (envoy-matching 2.7), ranges, absent parameters, redirects
+/// by regex, hosts of headers and paths, numbers that draw among clusters. It reads back from what `routes -o envoy` writes.
+#[test]
+fn features_that_istio_never_writes_are_evaluated() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configurations/router-check");
+    let tests = folder.join("features.golden.json");
+    let tests = tests.to_str().expect("a path");
+    let ran = towtank_in(&folder, &["test", "features.yaml", "--tests", tests], b"");
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("38 tests, 38 requests: all passed"), "{}", ran.out);
+    let written = towtank_in(&folder, &["routes", "features.yaml", "-o", "envoy"], b"");
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    std::fs::write(elsewhere.path().join("written.json"), &written.out).expect("a file");
+    let again = towtank_in(elsewhere.path(), &["test", "written.json", "--tests", tests], b"");
+    assert!(again.code == 0 && again.out.contains("38 tests"), "{}{}", again.out, again.err);
+    let bootstrap = r#"{"static_resources": {"clusters": [{"name": "a", "load_assignment": {"cluster_name": "a"}}], "listeners": [
+        {"name": "edge", "address": {"socket_address": {"address": "0.0.0.0", "port_value": 80}}, "filter_chains": [{"filters": [
+          {"name": "envoy.filters.network.http_connection_manager", "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "route_config": {"name": "edge", "virtual_hosts": [{"name": "v", "domains": ["*"], "routes": [
+              {"match": {"prefix": "/"}, "route": {"cluster": "nowhere", "cluster_not_found_response_code": "NOT_FOUND"}}]}]}}}]}]}]}}"#;
+    let lost = run(&[("envoy.json", bootstrap)], &["explain", "envoy.json", "-r", "GET http://h/", "-o", "json"]);
+    assert!(lost.out.contains(r#""outcome":"no_cluster","status":404"#), "{}{}", lost.out, lost.err);
+}
+
+/// What takes a request where routes are chosen in a way that nobody here evaluates, or aren't given, is not known, and said (CF-6).
+#[test]
+fn routes_that_are_not_known_are_no_missing_routes() {
+    let tree = r#"{"name": "80", "virtual_hosts": [{"name": "a", "domains": ["a"], "matcher": {"matcher_tree": {}}}], "vhds": {}}"#;
+    let listener = r#"{"name": "edge", "address": {"socket_address": {"address": "0.0.0.0", "port_value": 80}}, "filter_chains": [
+        {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": {
+          "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", HOW}}]}]}"#;
+    let rds = listener.replace("HOW", r#""rds": {"route_config_name": "80"}"#);
+    let scoped = listener.replace("HOW", r#""scoped_routes": {"name": "s"}"#);
+    for (text, host, what) in [
+        (tree, "a", "matcher"),
+        (tree, "b", "vhds"),
+        (rds.as_str(), "a", "its route configuration"),
+        (&scoped, "a", "scoped_routes"),
+    ] {
+        let request = format!("GET http://{host}/");
+        let ran = run(&[("running.json", text)], &["explain", "running.json", "-r", &request]);
+        assert!(ran.out.contains(what) && ran.out.contains("not evaluated"), "{what}: {}{}", ran.out, ran.err);
+        assert!(!ran.out.contains("404"), "{what}: {}", ran.out);
+    }
+}
+
+/// What Istio never writes is compared as well.
+#[test]
+fn differences_in_what_istio_never_writes_are_told() {
+    let table = |more: &str, of_host: &str| {
+        format!(
+            r#"{{"name": "80", "virtual_hosts": [{{"name": "a", "domains": ["a"], {of_host} "routes": [
+                {{"match": {{"prefix": "/r"}}, "redirect": {{{more} "path_redirect": "/x"}}}},
+                {{"match": {{"prefix": "/"}}, "route": {{"weighted_clusters": {{{more} "clusters": [{{"name": "b", "weight": 1}}]}}}}}}]}}]}}"#
+        )
+    };
+    let old = table("", "").replace("\"route\": {", "\"route\": {\"host_rewrite_header\": \"x-h\", ");
+    let new = table("", r#""request_headers_to_add": [{"header": {"key": "x-a", "value": "b"}}],"#)
+        .replace("\"path_redirect\"", "\"strip_query\": true, \"path_redirect\"")
+        .replace("\"clusters\"", "\"header_name\": \"x-n\", \"clusters\"")
+        .replace("\"route\": {", "\"route\": {\"cluster_not_found_response_code\": \"NOT_FOUND\", ");
+    let files = [("old.json", old.as_str()), ("new.json", new.as_str())];
+    let ran = run(&files, &["diff", "old.json", "new.json"]);
+    for said in ["from header x-h", "+x-a: b", "without query", "x-n", "404"] {
+        assert!(ran.out.contains(said), "{said}: {}{}", ran.out, ran.err);
+    }
+}
+
+/// Requests whose header says where they go are counted each at its own destination (envoy-matching 6.1, 6.3).
+#[test]
+fn recorded_requests_go_where_their_header_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configurations/router-check");
+    let line = |table: &str, header: &str, value: &str| match table {
+        "routes.yaml" => {
+            format!(r#"{{"authority": "shop.example", "path": "/named", "headers": [["{header}", "{value}"]]}}"#)
+        }
+        _ => format!(r#"{{"authority": "h", "path": "/number", "headers": [["{header}", "{value}"]]}}"#),
+    };
+    for (table, header, values, wanted) in [
+        ("routes.yaml", "x-cluster", ["one", "two", "two"], ["one", "two"]),
+        ("features.yaml", "x-n", ["3", "12", "14"], ["first", "last"]),
+    ] {
+        let log: Vec<String> = values.iter().map(|value| line(table, header, value)).collect();
+        let ran = towtank_in(&folder, &["simulate", table, "--requests", "-", "-q"], log.join("\n").as_bytes());
+        let count = |cluster: &str| {
+            let line = ran.out.lines().find(|line| line.split_whitespace().any(|word| word == cluster));
+            line.unwrap_or_else(|| panic!("{cluster}: {}{}", ran.out, ran.err)).to_owned()
+        };
+        for (cluster, part) in wanted.into_iter().zip(["33.33", "66.67"]) {
+            assert!(count(cluster).contains(part), "{cluster} {part}: {}", ran.out);
+        }
+    }
+}
+
+/// Answers of routes, metadata, formatters, runtime keys, and fields that only older releases of the tool have.
+#[test]
+fn router_check_tests_look_at_answers_and_metadata() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configurations/router-check");
+    let ran = towtank_in(&folder, &["test", "further.yaml", "--tests", "further.golden.json"], b"");
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("17 tests, 17 requests: all passed"), "{}", ran.out);
+    let broken = [("routes.yaml", "virtual_hosts: []"), ("a.pb_text", "tests {\n  test_name: 5x!\n}")];
+    let ran = run(&broken, &["test", "routes.yaml", "--tests", "a.pb_text"]);
+    assert!(ran.code == 2 && ran.err.contains("a.pb_text:2:16"), "{}", ran.err);
 }
 
 /// The dump of an Envoy that runs from a bootstrap is what the bootstrap says, and its routes are tried like any other.

@@ -154,6 +154,65 @@ fn flags_of_istiod_put_back_what_they_can() {
 }
 
 #[test]
+fn a_flag_among_what_proxies_are_told_is_said_to_change_nothing() {
+    let mesh = "
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data:
+  mesh: |
+    defaultConfig:
+      proxyMetadata: {PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS: \"false\", ISTIO_META_DNS_CAPTURE: \"true\"}
+";
+    let routes = ["routes", ".", "--proxy", "sidecar:default", "-o", "envoy"];
+    let plain = project(&[]).run(&routes);
+    let run = project(&[("mesh.yaml", mesh)]).run(&routes);
+    assert_eq!(run.stdout, plain.stdout);
+    let told = "`PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS` stands in proxyMetadata, which Istiod doesn't read";
+    assert!(run.stderr.contains(told) && !run.stderr.contains("DNS_CAPTURE"), "{run}");
+}
+
+#[test]
+fn ve14_a_pod_has_its_own_connection_settings() {
+    let pod = |annotation: &str| {
+        format!(
+            "
+apiVersion: v1
+kind: Pod
+metadata:
+  name: caller
+  labels: {{app: caller}}
+  annotations: {{proxy.istio.io/config: '{annotation}'}}
+spec: {{containers: [{{name: c, image: c}}]}}
+"
+        )
+    };
+    let rejects =
+        pod("connectionSettings: {httpHeadersWithUnderscoresAction: HEADERS_WITH_UNDERSCORES_REJECT_REQUEST}");
+    let ask = |annotated: &str, more: &[&str]| {
+        let project = project(&[("caller.yaml", annotated)]);
+        let asked = ["explain", ".", "--proxy", "pod:default/caller", "--curl", "curl -H 'x_id: 1' http://shop/old/x"];
+        project.run(&[&asked[..], more].concat())
+    };
+    let answered = |run: &Run| run.stdout.contains("400");
+    assert!(answered(&ask(&rejects, &[])), "{}", ask(&rejects, &[]));
+    for (annotated, more) in [
+        (rejects.as_str(), &["--istio", "1.30"][..]),
+        (&pod("concurrency: 2"), &[]),
+        (&pod("connectionSettings: {profile: EDGE}"), &[]),
+        (&pod("{"), &[]),
+    ] {
+        let run = ask(annotated, more);
+        assert!(run.status == 0 && run.stdout.contains("301") && !answered(&run), "{annotated}\n{run}");
+    }
+    // Who is told otherwise than others is a class of its own.
+    let both = format!("{rejects}---{}", pod("concurrency: 2").replace("name: caller", "name: other"));
+    let run =
+        project(&[("callers.yaml", &both)]).run(&["explain", ".", "--curl", "curl -H 'x_id: 1' http://shop/old/x"]);
+    assert!(answered(&run) && run.stdout.contains("/new/x"), "{run}");
+}
+
+#[test]
 fn a_scenario_says_flags_and_a_compatibility_profile() {
     let with = "istio: {release: 1.31, compatibilityVersion: 1.29, env: {PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS: true}}";
     let scenario = SCENARIO.replace("istio: 1.30", with);

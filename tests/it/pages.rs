@@ -18,7 +18,7 @@ use crate::support::texts::root;
 const SIZE_MAX: usize = 500_000;
 
 /// A page of each kind, by name.
-const PAGES: [(&str, &[&str]); 15] = [
+const PAGES: [(&str, &[&str]); 20] = [
     ("simulate", &["simulate", "scenarios/bookshop"]),
     ("simulate-lost", &["simulate", "scenarios/subset-without-pods"]),
     ("simulate-exact", &["simulate", "scenarios/blackhole-undefined-subset", "--exact"]),
@@ -52,6 +52,11 @@ const PAGES: [(&str, &[&str]); 15] = [
     ("routes-one", &["routes", "scenarios/match-priority"]),
     ("check", &["check", "scenarios/subset-without-pods"]),
     ("check-all", &["check", "scenarios"]),
+    ("rollout", &["rollout", "tests/transitions/rename-subset/old", "tests/transitions/rename-subset/new"]),
+    ("rollout-lost", &["rollout", "tests/transitions/dr-deleted/old", "tests/transitions/dr-deleted/new"]),
+    ("rollout-steps", &["rollout", "scenarios/staged-rollout", "--rate", "50/s"]),
+    ("rollout-suppose", &["rollout", "scenarios/staged-rollout", "--suppose", "v2:errors=5%,latency=30ms"]),
+    ("rollout-nowhere", &["rollout", "scenarios/canary-90-10", "--shift", "reviews", "--from", "v1", "--to", "v9"]),
 ];
 
 fn page(folder: &Path, arguments: &[&str]) -> String {
@@ -218,6 +223,26 @@ fn pages_say_what_they_are_about() {
         &["check", "scenarios/subset-without-pods"],
         &["1 error", "error R108", "labels: {version: v2}", "Before going live"],
     );
+    held(
+        &["rollout", "tests/transitions/rename-subset/old", "tests/transitions/rename-subset/new"],
+        &[
+            "2 objects change: a plan in 3 waves",
+            "requests are lost on the way",
+            "50 % of them, from step 1 until step 2",
+            "with the subsets of before and after, made for this plan",
+            "subset: v3",
+            "after wave 3:",
+        ],
+    );
+    let steps = held(
+        &["rollout", "scenarios/staged-rollout", "--rate", "50/s"],
+        &["4 steps: nothing is lost", "×3.0", "at 0/100", "25/s x1.5", "back to today:", "way back"],
+    );
+    assert_eq!(steps.matches("class=\"way1\" x=").count(), 4, "v2 has its part of the bar at every step");
+    held(
+        &["rollout", "scenarios/canary-90-10", "--shift", "reviews", "--from", "v1", "--to", "v9"],
+        &["4 steps: requests are lost", "LOSES 90 % of some requests"],
+    );
 }
 
 /// The verdict on a page and in a comment are the same words.
@@ -315,7 +340,7 @@ spec: {{host: "{MARKUP}", subsets: [{{name: "{MARKUP}", labels: {{version: "{MAR
 fn markup_in_manifests_stays_text() {
     let folder = hostile_folder();
     let lenient = ["--invalid", "skip", "--unknown-fields", "warn"];
-    let commands: [(&[&str], bool); 11] = [
+    let commands: [(&[&str], bool); 12] = [
         (&["simulate", "old", "--count", "100"], true),
         (&["simulate", "scenario", "--count", "100"], true),
         (&["simulate", "new", "--against", "old", "--exact"], true),
@@ -324,6 +349,7 @@ fn markup_in_manifests_stays_text() {
         (&["explain", "old", "--requests", "requests.jsonl"], true),
         (&["explain", "old", "-r", "GET http://shop/<b>x</b>", "-H", "a<b>: </code>"], true),
         (&["routes", "old"], true),
+        (&["rollout", "old", "new"], true),
         (&["check", "old"], false),
         (&["check", "bad"], false),
         (&["check", "new", "scenario"], false),
@@ -364,6 +390,7 @@ fn pages_of_a_mesh_are_small_and_say_what_they_leave_out() {
         &["routes", "mesh.yaml"],
         &["check", "mesh.yaml"],
         &["diff", "none", "mesh.yaml"],
+        &["rollout", "none", "mesh.yaml"],
     ] {
         let page = page(ordinary.path(), arguments);
         is_sound(&format!("{arguments:?}"), &page);

@@ -27,6 +27,17 @@ const FILES: [(&str, &str); 12] = [
     ("bin/.keep", ""),
 ];
 
+/// An Application of several sources, and an ApplicationSet.
+const SETS: [(&str, &str); 4] = [
+    (
+        "repo/sets/apps.yaml",
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: several}\nspec:\n  sources:\n  - {repoURL: 'https://git.example.com/team/mesh', path: charts/shop, helm: {valueFiles: [$mine/values/prod.yaml, $theirs/a.yaml], valuesObject: {weight: 30}}}\n  - {repoURL: 'https://git.example.com/team/mesh', path: sets/flat}\n  - {repoURL: 'https://git.example.com/team/mesh', ref: mine}\n  - {repoURL: 'https://git.example.com/team/theirs', ref: theirs}\n---\napiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: each}\nspec: {generators: [{git: {}}]}\n",
+    ),
+    ("repo/sets/flat/reviews.yaml", SERVICE),
+    ("repo/sets/flat/deeper/unread.yaml", "kind: [\n"),
+    ("repo/sets/flat/made.jsonnet", "{}\n"),
+];
+
 const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: reviews, namespace: store}\nspec: {ports: [{port: 80, name: http}]}\n";
 
 const ROUTES: &str = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: reviews, namespace: store}\nspec:\n  hosts: [reviews]\n  http:\n  - name: rendered\n    route: [{destination: {host: reviews, subset: nowhere}}]\n";
@@ -98,6 +109,10 @@ fn a_kustomization_is_built_and_the_command_is_said() {
     assert_eq!(repo.calls(), "kustomize build overlays/prod\n");
     let env = std::fs::read_to_string(repo.0.path().join("calls.env")).expect("an environment");
     assert!(!env.contains("SECRET_TOKEN") && env.contains("KUBECONFIG=/dev/null"), "{env}");
+    // What the folder itself holds isn't read beside it.
+    let ran = repo.towtank(&["check", "overlays/prod", "--render", "auto"]);
+    assert!(!format!("{}{}", ran.out, ran.err).contains("looks like a kustomization"), "{}{}", ran.out, ran.err);
+    repo.calls();
     // Nobody asked for it: files are read as they are, and it is said.
     repo.towtank(&["check", "overlays/prod"]).says(&[
         "note: overlays/prod is a kustomization, and its files are read as they are: --render auto runs `kustomize build overlays/prod`",
@@ -152,6 +167,10 @@ fn a_renderer_that_fails_has_its_own_words() {
         ]);
     }
     repo.towtank(&["check", "charts/shop", "--render", "auto"]).ends_with(2).prints(&["weight is too large"]);
+    repo.program("helm", "printf 'E1130 run.go:72]\\n  accumulating resources: no such file\\n' >&2; exit 1");
+    repo.towtank(&["routes", "charts/shop", "--render", "auto"])
+        .ends_with(2)
+        .says(&["ended with 1: E1130 run.go:72]; accumulating resources: no such file"]);
     repo.program("helm", "exit 3");
     repo.towtank(&["routes", "charts/shop", "--render", "auto"])
         .ends_with(2)
@@ -159,7 +178,7 @@ fn a_renderer_that_fails_has_its_own_words() {
     repo.program("helm", "printf 'a: \\377\\n'");
     repo.towtank(&["routes", "charts/shop", "--render", "auto"]).ends_with(2).says(&["is not UTF-8 text"]);
     repo.program("helm", "");
-    repo.towtank(&["check", "charts/shop", "--render", "auto"]).ends_with(2);
+    repo.towtank(&["check", "charts/shop", "--render", "auto"]).ends_with(2).prints(&["gives nothing"]);
 }
 
 #[test]
@@ -212,6 +231,33 @@ fn what_argo_and_flux_deploy_from_the_same_repository_is_followed() {
     // Without being asked nothing is followed.
     repo.towtank(&["check", "argo"]);
     assert_eq!(repo.calls(), "");
+}
+
+/// Several sources of one Application, values of a named repository, folders without those below, and what isn't followed.
+#[test]
+fn what_argo_deploys_from_several_sources_is_followed() {
+    let repo = Repository::new();
+    for (name, text) in SETS {
+        let path = repo.0.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    }
+    repo.program("helm", &format!("cat > {}; cat <<'END'\n{ROUTES}END", repo.0.path().join("values").display()));
+    let ran = repo.towtank(&["check", "sets/apps.yaml", "--render", "auto"]);
+    assert!(!ran.err.contains("unread.yaml"), "{}", ran.err);
+    assert_eq!(
+        repo.calls(),
+        "helm template several charts/shop --namespace default --values values/prod.yaml --values -\n"
+    );
+    ran.says(&[
+        "followed: Application several deploys charts/shop",
+        "followed: Application several deploys sets/flat",
+        "not evaluated: the values $theirs/a.yaml of Application several",
+        "not evaluated: Jsonnet in sets/flat of Application several",
+        "not followed: ApplicationSet each deploys what its generators make",
+    ]);
+    let values = std::fs::read_to_string(repo.0.path().join("values")).expect("values were handed over");
+    assert_eq!(values.trim(), "{weight: 30}");
 }
 
 #[test]

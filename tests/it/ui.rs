@@ -182,6 +182,23 @@ fn the_page_follows_the_files_and_keeps_what_was_good() {
     served.state_where(|told| told["error"].is_null() && told["state"]["diff"]["changed"] == true);
 }
 
+/// What `git:HEAD` is becomes another one by a commit, in a linked working tree too, and by a checkout, while no file changes.
+#[test]
+fn the_page_follows_what_head_is() {
+    let repository = repository();
+    repository.git(&["worktree", "add", "-q", "-b", "other", "../linked"]);
+    let linked = repository.outside().join("linked");
+    for (folder, commit) in [(repository.path(), "."), (linked, "../linked")] {
+        let served = Served::start(&folder, &["manifests"]);
+        std::fs::write(folder.join("manifests/shop.yaml"), rule("2s")).expect("written");
+        served.state_where(|told| told["state"]["diff"]["changed"] == true);
+        repository.git(&["-C", commit, "commit", "-q", "--no-verify", "-a", "-m", "slower"]);
+        served.state_where(|told| told["state"]["diff"]["changed"] == false);
+        repository.git(&["-C", commit, "update-ref", "HEAD", "HEAD~1"]);
+        served.state_where(|told| told["state"]["diff"]["changed"] == true);
+    }
+}
+
 #[test]
 fn requests_are_answered_with_the_ladder() {
     let repository = repository();
@@ -228,6 +245,100 @@ fn what_cannot_be_followed_is_refused() {
     towtank_in(root(), &["ui", "scenarios", "--port", &port], b"").ends_with(2).says(&["cannot listen on port"]);
 }
 
+/// A rule that splits, and one that has no match.
+const SPLIT: &str = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: shop}\nspec:\n  host: shop\n  subsets:\n  - {name: v1, labels: {version: v1}}\n  \
+                     - {name: v2, labels: {version: v2}}\n---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: shop}\nspec:\n  hosts: [shop]\n  http:\n  \
+                     - match: # who is asked first\n    - uri:\n        prefix: /cart\n    route:\n    - destination: {host: shop, subset: v1}\n      weight: 90 # for now\n    \
+                     - destination: {host: shop, subset: v2}\n      weight: 10\n  - route:\n    - destination: {host: shop, subset: v1}\n";
+
+fn split_repository() -> Repository {
+    let repository = Repository::new();
+    repository.write("manifests/shop.yaml", &format!("{SERVICE}{SPLIT}"));
+    repository.commit();
+    repository
+}
+
+/// What would happen is told with the patch that makes it so, and no file is written.
+#[test]
+fn an_edit_is_told_and_not_made() {
+    let repository = split_repository();
+    let path = repository.path().join("manifests/shop.yaml");
+    let text = || std::fs::read_to_string(&path).expect("the file");
+    let before = text();
+    let served = Served::start(&repository.path(), &["manifests"]);
+    let told = served.json("GET", "api/state", "");
+    let rules = &told["state"]["rules"];
+    assert_eq!(rules.as_array().map(Vec::len), Some(2), "{rules}");
+    assert_eq!(rules[0]["match"], "- uri:\n    prefix: /cart");
+    assert_eq!(
+        rules[0]["destinations"],
+        serde_json::json!([{"name": "shop subset v1", "weight": 90}, {"name": "shop subset v2", "weight": 10}])
+    );
+    assert_eq!((&rules[1]["match"], &rules[1]["destinations"][0]["weight"]), (&Value::Null, &Value::Null));
+
+    let edits = serde_json::json!({"edits": [
+        {"rule": rules[0], "weights": [70, 30], "match": "- uri:\n    exact: /cart"},
+        {"rule": rules[1], "match": "- port: 80"},
+    ]});
+    let edited = served.json("POST", "api/edit", &edits.to_string());
+    assert_eq!(edited["error"], Value::Null, "{edited}");
+    let state = &edited["state"];
+    assert_eq!((&state["against"], &state["diff"]["changed"]), (&"the files as they are".into(), &true.into()));
+    let clusters = &state["routes"][0]["route_configs"][0]["virtual_hosts"][0]["routes"][0]["clusters"];
+    assert_eq!((&clusters[0]["share"], &clusters[1]["share"]), (&0.7.into(), &0.3.into()), "{clusters}");
+    let patch = edited["patch"].as_str().expect("a patch");
+    for line in [
+        "-      weight: 90 # for now\n+      weight: 70 # for now\n",
+        "-        prefix: /cart\n+        exact: /cart\n",
+        "+  - match:\n+    - port: 80\n+    route:\n",
+    ] {
+        assert!(patch.contains(line), "{line} in {patch}");
+    }
+    assert_eq!(text(), before, "nothing is written");
+
+    // What the patch makes of the file is what was told of it.
+    repository.write("change.patch", patch);
+    repository.git(&["apply", "change.patch"]);
+    let told = served.state_where(|told| told["state"]["diff"]["changed"] == true);
+    assert_eq!(told["state"]["routes"], state["routes"]);
+    assert_eq!(told["state"]["rules"], state["rules"]);
+
+    // The rules of then are not those of now.
+    let edited = served.json("POST", "api/edit", &edits.to_string());
+    assert!(edited["error"].as_str().is_some_and(|e| e.contains("is not what it was when it was edited")), "{edited}");
+    let same = serde_json::json!({"edits": [{"rule": told["state"]["rules"][0], "weights": [70, 30]}]});
+    let edited = served.json("POST", "api/edit", &same.to_string());
+    assert_eq!((&edited["patch"], &edited["state"]), (&"".into(), &Value::Null), "{edited}");
+}
+
+#[test]
+fn an_edit_that_cannot_be_made_is_told_by_the_lines_of_its_author() {
+    let repository = split_repository();
+    let served = Served::start(&repository.path(), &["manifests"]);
+    let rules = served.json("GET", "api/state", "")["state"]["rules"].clone();
+    let ask = |matches: &str, weights: &[u64]| {
+        let edits = serde_json::json!({"edits": [{"rule": rules[0], "weights": weights, "match": matches}]});
+        served.json("POST", "api/edit", &edits.to_string())
+    };
+    for (matches, line, says) in [
+        ("- uri:\n    exact: /a\n   prefix: /b", 3, "line 3, column 4 of the match"),
+        ("- uri:\n    exat: /a", 2, "line 2 of the match"),
+        ("- port: 80\n- uri: {regex: 'a('}", 2, "line 2 of the match"),
+    ] {
+        let told = ask(matches, &[]);
+        assert_eq!((&told["edit"], &told["line"]), (&0.into(), &line.into()), "{told}");
+        assert!(told["error"].as_str().is_some_and(|e| e.contains(says)), "{says}: {told}");
+    }
+    let told = ask("", &[1]);
+    assert!(told["error"].as_str().is_some_and(|e| e.contains("2 destinations, and 1 weights")), "{told}");
+    let told = ask("", &[0, 0]);
+    assert!(told["error"].as_str().is_some_and(|e| e.contains("weight")) && told["line"].is_null(), "{told}");
+    for body in ["", "{}", "{\"edits\": 1}"] {
+        let told = served.json("POST", "api/edit", body);
+        assert!(told["error"].as_str().is_some_and(|e| e.contains("these are no edits")), "{told}");
+    }
+}
+
 /// Types a request and reads the ladder, saves a file and sees the page follow, by keyboard; axe-core finds nothing wrong, and a page of
 /// another origin gets nothing. `tests/browser/ui.mjs` says what is looked at.
 #[test]
@@ -236,10 +347,24 @@ fn the_ui_works_in_a_browser() {
         eprintln!("skipped: TOWTANK_BROWSER names no Chromium");
         return;
     };
-    let repository = repository();
+    in_a_browser("ui.mjs", &repository(), &browser);
+}
+
+/// Drags a weight by mouse and by keyboard, edits a match, sees what would happen and the patch, saves the file meanwhile, and discards: no
+/// edit reaches the file. `tests/browser/edit.mjs` says what is looked at.
+#[test]
+fn edits_work_in_a_browser() {
+    let Some(browser) = std::env::var_os("TOWTANK_BROWSER") else {
+        eprintln!("skipped: TOWTANK_BROWSER names no Chromium");
+        return;
+    };
+    in_a_browser("edit.mjs", &split_repository(), &browser);
+}
+
+fn in_a_browser(script: &str, repository: &Repository, browser: &std::ffi::OsStr) {
     let served = Served::start(&repository.path(), &["manifests"]);
     let ran = Command::new("node")
-        .arg(root().join("tests/browser/ui.mjs"))
+        .arg(root().join("tests/browser").join(script))
         .arg(format!("http://{}/{}/", served.host, served.token))
         .arg(repository.path().join("manifests/shop.yaml"))
         .env("TOWTANK_BROWSER", browser)

@@ -342,6 +342,7 @@ impl<'a> Subject<'a> {
             labels,
             ips: Vec::new(),
             node: SmolStr::default(),
+            connection_settings: None,
         }
     }
 }

@@ -11,8 +11,8 @@ use super::place::{Place, share};
 use super::shared::Shared;
 use crate::analysis::compare::policies;
 use crate::envoy::table::{
-    Body, Cluster, ClusterName, Cors, DirectResponse, Forward, ForwardTo, PathMatch, PathRewrite, RedirectPath, Route,
-    RouteAction, RouteMatch, RouteTable, ValueMatch, WeightedCluster,
+    Body, Cluster, ClusterName, Cors, DirectResponse, Forward, ForwardTo, HeaderMutations, PathMatch, PathRewrite,
+    RedirectPath, Route, RouteAction, RouteMatch, RouteTable, ValueMatch, WeightedCluster,
 };
 use crate::envoy::words;
 use crate::manifest::kinds::ObjectId;
@@ -197,9 +197,8 @@ fn alterations(a: &Place<'_>, b: &Place<'_>) -> (Vec<Field>, bool) {
             if !same_rewrites((f, &x.matcher), (g, &y.matcher)) {
                 out.push(field("path", rewrite_words(f, &x.matcher), rewrite_words(g, &y.matcher)));
             }
-            if f.host_rewrite != g.host_rewrite {
-                let words =
-                    |f: &Forward| f.host_rewrite.as_ref().map_or("as asked for".to_owned(), ToString::to_string);
+            if words::authority(f) != words::authority(g) {
+                let words = |f: &Forward| words::authority(f).unwrap_or_else(|| "as asked for".to_owned());
                 always |= f.host_rewrite.is_some() && g.host_rewrite.is_some();
                 out.push(field("authority", words(f), words(g)));
             }
@@ -210,6 +209,7 @@ fn alterations(a: &Place<'_>, b: &Place<'_>) -> (Vec<Field>, bool) {
                     g.append_x_forwarded_host.to_string(),
                 ));
             }
+            further_alterations(f, g, &mut out);
             let own = |f: &Forward| -> Vec<String> {
                 let ForwardTo::Weighted(all) = &f.destination else { return Vec::new() };
                 all.iter().filter_map(entry_words).collect()
@@ -248,6 +248,17 @@ fn alterations(a: &Place<'_>, b: &Place<'_>) -> (Vec<Field>, bool) {
             out.push(field(what, strip(words(x)), strip(words(y))));
         }
     }
+    if x.outer != y.outer {
+        let words = |r: &Route| -> String {
+            let of = |all: &[HeaderMutations], direction: &str| -> Vec<String> {
+                all.iter().filter_map(|m| words::header_operations(m, direction)).collect()
+            };
+            let Some(outer) = &r.outer else { return "none".to_owned() };
+            let all = [of(&outer.request, "request"), of(&outer.response, "response")].concat();
+            format!("{}{}", all.join("; "), if outer.first { " before those of the route" } else { "" })
+        };
+        out.push(field("headers of the virtual host and table", words(x), words(y)));
+    }
     let delay = |r: &Route| r.fault.as_ref().and_then(|f| f.delay.as_ref()).and_then(|d| Some((d.fixed, d.fraction?)));
     if delay(x) != delay(y) {
         always = true;
@@ -262,6 +273,23 @@ fn alterations(a: &Place<'_>, b: &Place<'_>) -> (Vec<Field>, bool) {
         out.push(field("corsPolicy", words(&x.cors), words(&y.cors)));
     }
     (out, !always)
+}
+
+/// Differences in what only other control planes write.
+fn further_alterations(f: &Forward, g: &Forward, out: &mut Vec<Field>) {
+    let parts = |f: &Forward| {
+        let further = f.further.as_deref();
+        let status = further.and_then(|f| f.not_found).unwrap_or(503);
+        let header = further.and_then(|f| f.number_header.as_deref()).unwrap_or("none");
+        (status.to_string(), header.to_owned())
+    };
+    let ((status, header), (new_status, new_header)) = (parts(f), parts(g));
+    if status != new_status {
+        out.push(field("cluster_not_found_response_code", status, new_status));
+    }
+    if header != new_header {
+        out.push(field("weighted_clusters.header_name", header, new_header));
+    }
 }
 
 fn redirect_words(place: &Place<'_>) -> Option<String> {
@@ -348,6 +376,7 @@ pub(super) fn same_routes(a: &Route, b: &Route) -> bool {
         (RouteAction::Forward(f), RouteAction::Forward(g)) => {
             same_destinations(&f.destination, &g.destination)
                 && (f.timeout, &f.retry, &f.host_rewrite) == (g.timeout, &g.retry, &g.host_rewrite)
+                && f.further == g.further
                 && (f.append_x_forwarded_host, &f.hash_policies) == (g.append_x_forwarded_host, &g.hash_policies)
                 && f.mirrors.len() == g.mirrors.len()
                 && f.mirrors
@@ -364,6 +393,7 @@ pub(super) fn same_routes(a: &Route, b: &Route) -> bool {
     actions
         && a.request_headers == b.request_headers
         && a.response_headers == b.response_headers
+        && a.outer == b.outer
         && a.fault == b.fault
         && a.cors == b.cors
         && a.source.is_none() == b.source.is_none()

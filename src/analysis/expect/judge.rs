@@ -6,9 +6,9 @@ use super::model::{Check, Part, Side, Target, TextKind, TextTest, Values, Want};
 use super::route_config;
 use super::run::Failure;
 use super::subject::{End, Subject, in_words};
-use crate::envoy::decision::{Upstream, levels};
-use crate::envoy::router::{RequestView, fulfils};
-use crate::envoy::table::{AppendAction, ForwardTo, HeaderMutations, RouteAction, RouteSource, VirtualCluster};
+use crate::envoy::decision::{Upstream, answer};
+use crate::envoy::router::{RequestView, Seen, fulfils};
+use crate::envoy::table::{RouteAction, RouteSource, VirtualCluster};
 use crate::envoy::words;
 
 /// What was expected and what came; None: it holds.
@@ -40,6 +40,8 @@ pub(super) fn field(want: &Want) -> &'static str {
         Want::WrittenBy { .. } => "virtualService",
         Want::Status(_) => "status",
         Want::Location(_) => "location",
+        Want::NewUri(_) => "path_redirect",
+        Want::Metadata(_) => "route_metadata",
         Want::Path(_) => "path",
         Want::Authority(_) => "authority",
         Want::Header { .. } => "headers",
@@ -108,11 +110,18 @@ fn holds(want: &Want, s: &Subject<'_>) -> Difference {
             let shown = || d.location.clone().unwrap_or_else(|| format!("no redirect: {}", words()));
             differs(d.location.as_deref().unwrap_or_default() == location, or_none(location), &shown)
         }
+        Want::NewUri(uri) => {
+            let found = new_uri(s);
+            differs(found == *uri, or_none(uri), &|| {
+                if found.is_empty() { format!("no redirect: {}", words()) } else { found.clone() }
+            })
+        }
+        Want::Metadata(wanted) => metadata(wanted, s),
         Want::Path(path) => sent_as(s, path, |u| &u.path),
         Want::Authority(authority) => sent_as(s, authority, |u| &u.authority),
         Want::Header { name, test, side: Side::Request } => header(s, name, test),
         Want::Header { name, test, side: Side::Response(headers) } => {
-            let after = answered_headers(s, headers);
+            let after = answer(s.router, s.request, s.picked_entry(), headers);
             let values = values(after.iter().map(|(n, v)| (n.as_str(), v.as_str())), name);
             differs(text_holds(test, &values), format!("{name} {test}"), &|| shown_values(name, &values))
         }
@@ -145,7 +154,7 @@ fn holds(want: &Want, s: &Subject<'_>) -> Difference {
             differs(found == *name, or_none(name), &|| if found.is_empty() { words() } else { found.clone() })
         }
         Want::VirtualHost(name) => {
-            let found = d.virtual_host.as_deref().unwrap_or_default();
+            let found = d.virtual_host.as_deref().filter(|_| forwards(s)).unwrap_or_default();
             differs(found == name, or_none(name), &|| or_none(found))
         }
         Want::VirtualCluster(name) => {
@@ -214,13 +223,55 @@ fn sent_as(s: &Subject<'_>, wanted: &str, part: impl Fn(&Upstream) -> &SmolStr) 
     Some((or_none(wanted), found))
 }
 
-fn header(s: &Subject<'_>, name: &SmolStr, test: &TextTest) -> Difference {
+/// Whether a route takes the request and sends it on: others have no cluster, virtual host or virtual cluster in the router check
+/// tool.
+fn forwards(s: &Subject<'_>) -> bool {
+    s.route.is_some_and(|r| matches!(r.action, RouteAction::Forward(_)))
+}
+
+/// Where the tool says that a request is redirected; empty: nowhere.
+fn new_uri(s: &Subject<'_>) -> String {
+    let d = s.decision;
+    if !s.route.is_some_and(|r| matches!(r.action, RouteAction::DirectResponse(_))) {
+        return d.location.clone().unwrap_or_default();
+    }
+    let view = RequestView::from(s.request);
+    let seen = s.router.visit(&view).seen;
+    seen.map(|seen| format!("{}://{}{}", seen.scheme(), seen.authority, seen.path)).unwrap_or_default()
+}
+
+fn metadata([namespace, key, value]: &[SmolStr; 3], s: &Subject<'_>) -> Difference {
+    let texts = s.route.and_then(|r| r.metadata.as_deref()).unwrap_or_default();
+    let own = s.route.filter(|_| namespace == "istio" && key == "config").map(|r| &r.config_path);
+    let found = texts.iter().find(|t| t.namespace == *namespace && t.key == *key).map(|t| &t.value);
+    let found = found.or(own.filter(|path| !path.is_empty()));
+    let shown = || found.map_or_else(|| "none".to_owned(), |found| format!("\"{found}\""));
+    (found != Some(value)).then(|| (format!("{namespace} {key} \"{value}\""), shown()))
+}
+
+/// The forms in which a request is sent on; to the router check tool one that isn't has its headers as well.
+fn forms_with_headers(s: &Subject<'_>) -> Vec<Upstream> {
     let forms = s.forms();
+    if !forms.is_empty() || s.random.is_none() {
+        return forms;
+    }
+    let headers = s.request.headers.iter().map(|(name, value)| (name.to_ascii_lowercase().into(), value.clone()));
+    vec![Upstream { path: s.request.path.clone(), authority: s.request.authority.clone(), headers: headers.collect() }]
+}
+
+fn header(s: &Subject<'_>, name: &SmolStr, test: &TextTest) -> Difference {
+    let forms = forms_with_headers(s);
     let lower = name.to_ascii_lowercase();
+    let scheme = if s.request.tls { "https" } else { "http" };
     let bad = forms.iter().find_map(|u| {
         let values = match lower.as_str() {
             ":path" => vec![u.path.as_str()],
             ":authority" | "host" => vec![u.authority.as_str()],
+            ":method" => vec![s.request.method.as_str()],
+            // What the tool gives every request, and Envoy's own headers.
+            ":scheme" | "x-forwarded-proto" if s.random.is_some() => vec![scheme],
+            "x-envoy-original-path" if s.random.is_some() && u.path != s.request.path => vec![s.request.path.as_str()],
+            "x-envoy-internal" => values(s.request.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())), &lower),
             lower => values(u.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())), lower),
         };
         (!text_holds(test, &values)).then(|| shown_values(name, &values))
@@ -234,16 +285,27 @@ fn header(s: &Subject<'_>, name: &SmolStr, test: &TextTest) -> Difference {
     }
 }
 
-/// The virtual cluster of a request that is sent on: the first whose conditions hold, else `other` where there are any
+/// The virtual cluster of a request that is sent on: the first whose conditions hold of what is sent, else `other` where there are any
 /// (envoy-matching 13.1).
 fn virtual_cluster(s: &Subject<'_>) -> Option<SmolStr> {
-    s.route.filter(|r| matches!(r.action, RouteAction::Forward(_)))?;
+    s.route.filter(|_| forwards(s))?;
     let view = RequestView::from(s.request);
     let visit = s.router.visit(&view);
     let (config, host) = visit.found.virtual_host()?;
     let further = s.router.virtual_host(config, host)?.further.as_ref()?;
-    let seen = visit.seen.as_ref()?;
-    let takes = |c: &&VirtualCluster| fulfils(&c.matcher, seen, s.router.switches());
+    let seen = visit.seen?;
+    let form = s.forms().into_iter().next();
+    let sent = match &form {
+        Some(u) => Seen {
+            authority: &u.authority,
+            path: u.path.as_str().into(),
+            bare_length: u.path.find(['?', '#']).unwrap_or(u.path.len()),
+            headers: &u.headers,
+            ..seen
+        },
+        None => seen,
+    };
+    let takes = |c: &&VirtualCluster| fulfils(&c.matcher, &sent, s.router.switches());
     let found = further.virtual_clusters.iter().find(takes).map(|c| c.name.clone());
     found.or_else(|| (!further.virtual_clusters.is_empty()).then(|| SmolStr::new_static("other")))
 }
@@ -258,39 +320,6 @@ fn shown_values(name: &str, values: &[&str]) -> String {
 /// All values of a header.
 pub(super) fn values<'h>(headers: impl Iterator<Item = (&'h str, &'h str)>, name: &str) -> Vec<&'h str> {
     headers.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v).collect()
-}
-
-/// The answer's headers after the operations of the drawn cluster's entry and of the route (envoy-matching 6.2).
-fn answered_headers(s: &Subject<'_>, headers: &[(SmolStr, SmolStr)]) -> Vec<(SmolStr, SmolStr)> {
-    let mut out = headers.to_vec();
-    let Some(route) = s.route else { return out };
-    let entry = match &route.action {
-        RouteAction::Forward(forward) => match (&forward.destination, s.picked()) {
-            (ForwardTo::Weighted(all), Some(picked)) => all.iter().find(|w| w.destination.cluster == picked.name),
-            _ => None,
-        },
-        _ => None,
-    };
-    for level in levels(route, |o| &o.response, &route.response_headers, entry.map(|e| &e.response_headers)) {
-        mutate(&mut out, level);
-    }
-    out
-}
-
-fn mutate(headers: &mut Vec<(SmolStr, SmolStr)>, mutations: &HeaderMutations) {
-    headers.retain(|(n, _)| !mutations.remove.iter().any(|r| r.eq_ignore_ascii_case(n)));
-    for add in &mutations.add {
-        let exists = headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(&add.name));
-        match add.append {
-            AppendAction::OverwriteIfExists if !exists => continue,
-            AppendAction::AddIfAbsent if exists => continue,
-            AppendAction::OverwriteIfExistsOrAdd | AppendAction::OverwriteIfExists => {
-                headers.retain(|(n, _)| !n.eq_ignore_ascii_case(&add.name));
-            }
-            AppendAction::AppendIfExistsOrAdd | AppendAction::AddIfAbsent => {}
-        }
-        headers.push((add.name.clone(), add.value.clone()));
-    }
 }
 
 /// Whether the values of a header pass; none at all pass an inverted test only where it asks for presence

@@ -66,6 +66,7 @@ mod names;
 mod own;
 mod passed_over;
 mod property;
+mod prototext;
 mod prove;
 mod read;
 mod requests;

@@ -28,6 +28,8 @@ pub(crate) struct Test {
     pub random: Option<u64>,
     /// The runtime key that it enables (envoy-matching 13, `runtime`).
     pub runtime: Option<SmolStr>,
+    /// What filters are supposed to have found out, by namespace (envoy-matching 13, `dynamic_metadata`).
+    pub metadata: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A part of a test that is passed over, and why.
@@ -111,6 +113,10 @@ pub(crate) enum Want {
     Status(u16),
     /// The full text.
     Location(SmolStr),
+    /// Where a redirect leads; a direct response counts as one to itself (envoy-matching 13).
+    NewUri(SmolStr),
+    /// A text that the route carries: namespace, key, value.
+    Metadata([SmolStr; 3]),
     /// As it is sent on.
     Path(SmolStr),
     /// As it is sent on.

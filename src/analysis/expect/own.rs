@@ -122,6 +122,7 @@ fn test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
         format: Format::Towtank,
         random: None,
         runtime: None,
+        metadata: serde_json::Map::new(),
     })
 }
 

@@ -116,6 +116,7 @@ fn property(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
         format: Format::Towtank,
         random: None,
         runtime: None,
+        metadata: serde_json::Map::new(),
     })
 }
 
@@ -238,7 +239,7 @@ fn conditions(r: &mut Reader<'_>, f: &Fields<'_, '_>, mut negated: Option<&mut V
                 for e in entries {
                     let name = SmolStr::new(&e.key);
                     take(r, &e.value, &join(&path, &e.key), &|m, test| {
-                        m.query_parameters.push(QueryParameterMatcher { name: name.clone(), test });
+                        m.query_parameters.push(QueryParameterMatcher { name: name.clone(), test, absent: false });
                     });
                 }
             }
@@ -265,7 +266,7 @@ fn everything() -> RouteMatch {
         headers: Vec::new(),
         query_parameters: Vec::new(),
         claims: Vec::new(),
-        fraction: None,
+        further: None,
         not_evaluated: Vec::new(),
     }
 }

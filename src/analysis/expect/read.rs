@@ -1,7 +1,7 @@
 //! Which format a text has, and its tests.
 
 use super::model::Test;
-use super::{own, router_check, validator};
+use super::{own, prototext, router_check, validator};
 use crate::manifest::diagnostic::Finding;
 use crate::manifest::source::FileId;
 use crate::manifest::yaml::{self, LineIndex, Node};
@@ -41,6 +41,9 @@ pub(crate) fn is_test_text(text: &str) -> bool {
     if !has("estCases") && !has("validate") && !has("towtank/") {
         return false;
     }
+    if prototext::is_prototext(text) {
+        return prototext::parse(text).is_ok_and(|root| shape(&root).is_some());
+    }
     let limits = yaml::Limits::default();
     yaml::documents(text)
         .iter()
@@ -53,7 +56,17 @@ pub(crate) fn read_file(file: FileId, text: &str) -> (Vec<Test>, Vec<Finding>) {
     let lines = LineIndex::new(text);
     let mut tests = Vec::new();
     let mut findings = Vec::new();
-    for raw in yaml::documents(text) {
+    let is_prototext = prototext::is_prototext(text);
+    if is_prototext {
+        let mut r = Reader { what: "test", file, document: 0, lines: &lines, text, findings: Vec::new() };
+        match prototext::parse(text) {
+            Ok(root) => router_check::decode(&mut r, &root, &mut tests),
+            Err(fault) => r.problem(fault.span, "", fault.message, None),
+        }
+        findings.append(&mut r.findings);
+    }
+    let documents = if is_prototext { Vec::new() } else { yaml::documents(text) };
+    for raw in documents {
         let mut r = Reader { what: "test", file, document: raw.index, lines: &lines, text, findings: Vec::new() };
         match yaml::parse(&raw, &yaml::Limits::default()) {
             Ok(None) => {}

@@ -22,6 +22,7 @@ pub(super) fn redirect(parts: &RedirectParts, s: &Subject<'_>) -> Difference {
         let path = match &r.path {
             RedirectPath::Replace(p) => (p.as_str(), ""),
             RedirectPath::Prefix(p) => ("", p.as_str()),
+            RedirectPath::Regex { .. } => ("", ""),
         };
         parts.uri.as_deref().is_none_or(|u| u == path.0)
             && parts.prefix.as_deref().is_none_or(|p| p == path.1)

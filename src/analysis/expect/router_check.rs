@@ -2,14 +2,17 @@
 //!
 //! `random_value` chooses among weighted clusters as it does there. The proxy, the port and TLS are found by the request:
 //! the first place where a rule takes it. It is read as Envoy reads requests, with the path normalised; the tool takes it
-//! raw. `runtime` enables a key, on which no route of Istio depends. What cannot be told (`dynamic_metadata`,
-//! `route_metadata`, bytes in headers) is noted as not evaluated.
+//! raw. `runtime` enables a key, on which no route of Istio depends. What cannot be told (typed metadata, bytes in headers) is noted as
+//! not evaluated. Fields that only older releases of the tool have mean what has taken their place.
 
+use serde::Deserialize as _;
+use serde_json::{Map, Value as Json};
 use smol_str::SmolStr;
 
 use super::model::{Check, Format, NotEvaluated, Side, Test, TextKind, TextTest, Traffic, Values, Want};
 use super::own::regex;
 use super::passed_over;
+use super::tool_view::merge;
 use super::validator::plain;
 use crate::manifest::kinds::Nanos;
 use crate::manifest::yaml::{Node, Value};
@@ -27,6 +30,7 @@ const INPUT: &[&str] = &[
     "internal",
     "runtime",
     "additional_request_headers",
+    "additional_headers",
     "additional_response_headers",
     "dynamic_metadata",
 ];
@@ -42,10 +46,12 @@ const VALIDATE: &[&str] = &[
     "response_header_matches",
     "request_header_fields",
     "response_header_fields",
+    "header_fields",
+    "custom_header_fields",
     "timeout",
     "route_metadata",
 ];
-const METADATA: &str = "metadata is not modelled";
+const TYPED: &str = "metadata of types is not modelled";
 const RAW_VALUE: &str = "bytes as a header's value are not modelled";
 const MATCHER: &[&str] = &[
     "name",
@@ -80,11 +86,14 @@ fn test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
         let (node, path) = input.require(r, key)?;
         long_enough(r, node, &path, least)
     };
-    let (authority, target, method) = (text(r, "authority", 1), text(r, "path", 1), text(r, "method", 3));
+    // Older releases of the tool take GET where there is no method.
+    let method = if input.get("method").is_some() { text(r, "method", 3) } else { Some(SmolStr::new_static("GET")) };
+    let (authority, target, method) = (text(r, "authority", 1), text(r, "path", 1), method);
     let (authority, target, method) = (authority?, target?, method?);
     let mut noted = Vec::new();
-    passed_over::note(r, &input, &[("dynamic_metadata", METADATA)], &mut noted);
+    let metadata = metadata(r, &input, &mut noted)?;
     let mut headers = pairs(r, &input, "additional_request_headers", &mut noted)?;
+    headers.extend(pairs(r, &input, "additional_headers", &mut noted)?);
     let answer = pairs(r, &input, "additional_response_headers", &mut noted)?;
     let request_is_known = noted.is_empty();
     let ssl = flag(r, &input, "ssl");
@@ -109,7 +118,6 @@ fn test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
     let (validate, validate_path) = f.require(r, "validate")?;
     let validate = r.object(validate, &validate_path, VALIDATE)?;
     let mut checks = checks(r, &validate, &answer, &mut noted);
-    passed_over::note(r, &validate, &[("route_metadata", METADATA)], &mut noted);
     if checks.is_empty() && noted.is_empty() {
         r.problem(validate.node.span, &validate_path, "the test validates nothing", None);
     }
@@ -127,7 +135,35 @@ fn test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
         format: Format::RouterCheck,
         random: Some(random),
         runtime: input.string(r, "runtime").filter(|key| !key.is_empty()),
+        metadata,
     })
+}
+
+/// `dynamic_metadata`: what is said of a namespace first counts, unless more may overwrite it.
+fn metadata(r: &mut Reader<'_>, input: &Fields<'_, '_>, noted: &mut Vec<NotEvaluated>) -> Option<Map<String, Json>> {
+    let mut out = Map::new();
+    let Some((node, path)) = input.get("dynamic_metadata") else { return Some(out) };
+    for (i, item) in r.list(node, &path).iter().enumerate() {
+        let path = format!("{path}[{i}]");
+        let f = r.object(item, &path, &["metadata_namespace", "value", "typed_value", "allow_overwrite"])?;
+        passed_over::note(r, &f, &[("typed_value", TYPED)], noted);
+        let (namespace, namespace_path) = f.require(r, "metadata_namespace")?;
+        let namespace = long_enough(r, namespace, &namespace_path, 1)?;
+        let overwrites = flag(r, &f, "allow_overwrite");
+        let Some((value, value_path)) = f.get("value") else { continue };
+        let Ok(value @ Json::Object(_)) = Json::deserialize(value) else {
+            r.problem(value.span, &value_path, format!("`{value_path}` must be an object"), None);
+            continue;
+        };
+        match out.get_mut(namespace.as_str()) {
+            None => {
+                out.insert(namespace.into(), value);
+            }
+            Some(known) if overwrites => merge(known, value),
+            Some(_) => {}
+        }
+    }
+    Some(out)
 }
 
 /// A text of at least so many bytes, as the tool asks for.
@@ -178,7 +214,7 @@ fn checks(
         ("virtual_host_name", Want::VirtualHost),
         ("host_rewrite", Want::Authority),
         ("path_rewrite", Want::Path),
-        ("path_redirect", Want::Location),
+        ("path_redirect", Want::NewUri),
     ];
     for (key, want) in texts {
         if let Some((node, path)) = f.get(key)
@@ -214,9 +250,24 @@ fn checks(
             }
         }
     }
-    for (key, side) in
-        [("request_header_fields", Side::Request), ("response_header_fields", Side::Response(answer.to_vec()))]
-    {
+    if let Some((node, path)) = f.get("route_metadata") {
+        for (i, item) in r.list(node, &path).iter().enumerate() {
+            let Some(f) = r.object(item, &format!("{path}[{i}]"), &["namespace", "key", "value"]) else { continue };
+            let [namespace, key, value] =
+                ["namespace", "key", "value"].map(|part| f.string(r, part).unwrap_or_default());
+            out.push(Check {
+                at: r.position(item.span),
+                want: Want::Metadata([namespace, key, value]),
+                negated: false,
+            });
+        }
+    }
+    for (key, side) in [
+        ("request_header_fields", Side::Request),
+        ("header_fields", Side::Request),
+        ("custom_header_fields", Side::Request),
+        ("response_header_fields", Side::Response(answer.to_vec())),
+    ] {
         let Some((node, _)) = f.get(key) else { continue };
         let at = r.position(node.span);
         let before = noted.len();
@@ -225,7 +276,9 @@ fn checks(
             continue;
         }
         for (name, value) in all {
-            let want = Want::Header { name, test: TextTest::plain(TextKind::Exact(value)), side: side.clone() };
+            // One that isn't there counts as empty.
+            let test = TextTest { missing_is_empty: true, ..TextTest::plain(TextKind::Exact(value)) };
+            let want = Want::Header { name, test, side: side.clone() };
             out.push(Check { at, want, negated: false });
         }
     }

@@ -15,6 +15,7 @@ use super::tool_view::Reading;
 use super::views::{Proxies, View};
 use crate::envoy::authority::Authority;
 use crate::envoy::decision::{Decision, Detail, decide};
+use crate::envoy::proxy::ProxyKind;
 use crate::envoy::request::Request;
 use crate::envoy::router::{CompiledParts, Found, HttpEnd, RequestView, Router, Switches, is_for_strangers};
 use crate::envoy::table::{ChainAction, Route};
@@ -356,7 +357,10 @@ fn entries(router: &Router, request: &Request) -> Vec<(u16, bool)> {
         let port = dialled(l.port);
         http.then_some([(port, false)]).into_iter().flatten().chain(secure.then_some((port, true)))
     });
-    let mut all: Vec<(u16, bool)> = match Authority::of(&request.authority).port() {
+    // A port that an edge doesn't listen on is but a part of the name that its tables are asked for.
+    let is_dialled =
+        |port: &u16| table.proxy.kind == ProxyKind::Sidecar || table.listeners.iter().any(|l| dialled(l.port) == *port);
+    let mut all: Vec<(u16, bool)> = match Authority::of(&request.authority).port().filter(is_dialled) {
         Some(port) => vec![(port, request.tls), (port, !request.tls)],
         None => usual.into_iter().chain(listeners).collect(),
     };

@@ -66,6 +66,10 @@ impl<'a> Subject<'a> {
     /// The cluster that the test's own random number draws (envoy-matching 6.1: the number modulo the sum of weights).
     pub(super) fn picked(&self) -> Option<&'a ClusterShare> {
         let random = self.random?;
+        // One that the request itself draws.
+        if let Some(drawn) = self.decision.clusters.iter().find(|c| c.share >= 1.0) {
+            return Some(drawn);
+        }
         let total: u64 = self.decision.clusters.iter().map(|c| u64::from(c.weight)).sum();
         let mut left = random.checked_rem(total)?;
         self.decision.clusters.iter().find(|c| {
@@ -74,6 +78,12 @@ impl<'a> Subject<'a> {
             left = left.saturating_sub(weight);
             taken
         })
+    }
+
+    /// The weighted cluster that it draws, by its place in the route.
+    pub(super) fn picked_entry(&self) -> Option<usize> {
+        let picked = self.picked()?;
+        self.decision.clusters.iter().position(|c| std::ptr::eq(c, picked))
     }
 
     /// The forms in which the request is sent on, be there an endpoint or not; none where the proxy answers it.
@@ -85,7 +95,7 @@ impl<'a> Subject<'a> {
             return Vec::new();
         }
         let all = sent(self.router, self.request);
-        let picked = self.picked().and_then(|p| d.clusters.iter().position(|c| std::ptr::eq(c, p)));
+        let picked = self.picked_entry();
         let mut out: Vec<Upstream> = Vec::new();
         for (i, form) in all.into_iter().enumerate() {
             if picked.is_none_or(|p| p == i) && !out.contains(&form) {

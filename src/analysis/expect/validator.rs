@@ -98,6 +98,7 @@ fn case(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
         format: Format::Validator,
         random: None,
         runtime: None,
+        metadata: serde_json::Map::new(),
     })
 }
 

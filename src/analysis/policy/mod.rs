@@ -24,9 +24,7 @@ mod rules;
 mod traffic;
 mod warnings;
 
-pub(crate) use assumptions::Assumptions;
-#[cfg(feature = "cli")]
-pub(crate) use assumptions::UnknownTarget;
+pub(crate) use assumptions::{Assumptions, UnknownTarget};
 #[cfg(all(feature = "verify", unix))]
 pub(crate) use attempt::{Ending, What};
 pub(crate) use consequences::{ClusterLoad, Consequences, Method, short_name};

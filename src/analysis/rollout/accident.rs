@@ -6,7 +6,7 @@ use crate::analysis::diff::{Change, Effect, Effort, NOTHING, Region, Shared, Sid
 use crate::envoy::authority::Authority;
 use crate::envoy::outcome::{Counted, Outcome};
 use crate::envoy::request::Request;
-use crate::manifest::kinds::Kind;
+use crate::manifest::kinds::{Kind, ObjectId};
 
 /// What happens to requests in a state that neither end does to them, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -82,36 +82,49 @@ pub(super) struct Fates {
     pub harm: Option<(Harm, f64)>,
 }
 
-/// Decides a request in a state and at both of its ends. Where one of those has no Service of its name yet, or no more, nobody can
-/// dial it there: that it would be let out as dialled serves no one.
+/// Decides a request in a state and at both of its ends.
 pub(super) fn fates(then: &Side, ends: Ends<'_>, request: &Request) -> Fates {
     let [before, now, after] = [ends.before, then, ends.after].map(|side| fate(side, request));
+    let host = Authority::of(&request.authority).host;
+    let harm = harm_of_named(ends, &before, &now, &after, &[host]);
+    Fates { before, then: now, after, harm }
+}
+
+/// The harm to requests for these hosts. Where one of the ends has no Service of such a name and port yet, or no more, nobody can dial
+/// it there: that it would be let out as dialled serves no one.
+fn harm_of_named(
+    ends: Ends<'_>,
+    before: &Effect,
+    then: &Effect,
+    after: &Effect,
+    hosts: &[&str],
+) -> Option<(Harm, f64)> {
     let served = |own: &Side, effect: &Effect, other: &Side, theirs: &Effect| -> Vec<(End, f64)> {
-        if is_named(other, theirs, request) && !is_named(own, effect, request) && lets_out(effect) {
+        let is_new = |host: &&str| is_only_there(own, other, theirs, host);
+        if lets_out(effect) && !hosts.is_empty() && hosts.iter().all(is_new) {
             return vec![(End::Answer { outcome: Outcome::NoRoute, status: None }, 1.0)];
         }
         effect.ends.clone()
     };
-    let harm = harm(
-        &served(ends.before, &before, ends.after, &after),
-        &now.ends,
-        &served(ends.after, &after, ends.before, &before),
-    );
-    Fates { before, then: now, after, harm }
+    harm(&served(ends.before, before, ends.after, after), &then.ends, &served(ends.after, after, ends.before, before))
 }
 
-/// Whether the name that the request asks for is that of a Service of Kubernetes, which answers it.
-fn is_named(side: &Side, effect: &Effect, request: &Request) -> bool {
-    let table = side.table();
+/// Whether a host is that of a Service of Kubernetes that answers it at the other end, and that isn't there at this one, or not on
+/// that port. What a Sidecar hides is there, and let out to it.
+fn is_only_there(own: &Side, other: &Side, theirs: &Effect, host: &str) -> bool {
+    let (here, there) = (own.table(), other.table());
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let is_hidden = |id: &ObjectId| {
+        here.names.resolve(host).is_some() && !here.clusters.iter().any(|c| c.service.as_ref() == Some(id))
+    };
     let is_service = |end: &End| match end {
         End::Cluster { cluster, .. } => {
-            let service = table.cluster(cluster).and_then(|c| c.service.as_ref());
-            service.is_some_and(|id| id.kind == Kind::Service)
+            let service = there.cluster(cluster).and_then(|c| c.service.as_ref());
+            service.is_some_and(|id| id.kind == Kind::Service && !is_hidden(id))
         }
         End::Answer { .. } => false,
     };
-    table.names.resolve(Authority::of(&request.authority).host).is_some()
-        && effect.ends.iter().any(|(end, _)| is_service(end))
+    there.names.resolve(host).is_some() && theirs.ends.iter().any(|(end, _)| is_service(end))
 }
 
 fn lets_out(effect: &Effect) -> bool {
@@ -174,9 +187,12 @@ pub(super) fn accidents(then: &Side, ends: Ends<'_>, class: usize, shared: &Shar
     let [of_before, of_after] = proven;
     for (a, _) in than_before.iter().zip(of_before).filter(|(_, proven)| !proven) {
         for (b, _) in than_after.iter().zip(&of_after).filter(|(_, proven)| !**proven) {
+            // A Service's address comes and goes with its names.
+            let hosts = a.region.hosts.iter().map(|h| Authority::of(h));
+            let hosts: Vec<&str> = hosts.filter(|h| h.address().is_none()).map(|h| h.host).collect();
             if same_place(&a.new, &b.new)
                 && overlap(&a.region, &b.region)
-                && let Some((harm, share)) = harm(&a.old.ends, &a.new.ends, &b.old.ends)
+                && let Some((harm, share)) = harm_of_named(ends, &a.old, &a.new, &b.old, &hosts)
             {
                 out.push(Accident {
                     harm,

@@ -38,7 +38,7 @@ pub(super) struct Ground<'p> {
     base: Manifests,
     switches: &'p Switches,
     pub points: PointsOfView,
-    shared: Shared,
+    pub shared: Shared,
     tables: Memo<State, Arc<Vec<Side>>>,
     verdicts: Memo<(State, [State; 2]), Arc<[Accident]>>,
     pushes: Memo<([State; 2], [State; 2]), Arc<Push>>,

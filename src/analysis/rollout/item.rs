@@ -114,6 +114,11 @@ fn is_assumed(manifests: &Manifests) -> FxHashSet<ObjectId> {
     services.chain(pods).chain(gateways).cloned().collect()
 }
 
+/// Whether it decides about requests by itself: an autoscaler does so by the pods that it leaves, of which nobody knows how many.
+fn is_applied(id: &ObjectId) -> bool {
+    id.kind != Kind::HorizontalPodAutoscaler
+}
+
 type Name = (SmolStr, SmolStr, SmolStr);
 
 fn name(id: &ObjectId) -> Name {
@@ -144,7 +149,7 @@ pub(crate) fn between(sources: &SourceMap, [old, new]: [Station<'_>; 2], namespa
     // In the order in which they stand, those that go last.
     let mut order: Vec<(&ObjectId, Position)> = after.iter().map(|(id, (at, _))| (id, *at)).collect();
     order.sort_by_key(|(id, at)| (*at, *id));
-    for (id, _) in order.into_iter().filter(|(id, _)| !assumed.contains(*id)) {
+    for (id, _) in order.into_iter().filter(|(id, _)| !assumed.contains(*id) && is_applied(id)) {
         let differs = match (before.get(id), after.get(id)) {
             (Some((_, a)), Some((_, b))) => a != b || was.get(&name(id)) != is.get(&name(id)),
             _ => true,
@@ -153,7 +158,8 @@ pub(crate) fn between(sources: &SourceMap, [old, new]: [Station<'_>; 2], namespa
             changed.push(id.clone());
         }
     }
-    changed.extend(before.keys().filter(|id| !after.contains_key(*id) && !assumed.contains(*id)).cloned());
+    let goes = |id: &&ObjectId| !after.contains_key(*id) && !assumed.contains(*id) && is_applied(id);
+    changed.extend(before.keys().filter(goes).cloned());
     let is_item: FxHashSet<&ObjectId> = changed.iter().collect();
     let mut base = select_owned(new.manifests, |id| !is_item.contains(id));
     let there: FxHashSet<ObjectId> = base.objects().map(|h| h.id.clone()).collect();
@@ -202,7 +208,8 @@ pub(super) fn between_versions(
 ) -> Road {
     let mut ids: IndexSet<ObjectId> = IndexSet::new();
     for step in steps {
-        ids.extend(step.objects().filter(|h| !matches!(h.id.kind, Kind::Pod)).map(|h| h.id.clone()));
+        let own = step.objects().filter(|h| !matches!(h.id.kind, Kind::Pod) && is_applied(h.id));
+        ids.extend(own.map(|h| h.id.clone()));
         ids.extend(step.pods.iter().map(|p| owner(p).clone()));
     }
     ids.extend(removed.iter().flat_map(|r| r.iter().cloned()));

@@ -8,7 +8,8 @@ use serde_yaml::Value;
 
 use super::accident::fates;
 use super::ground::{Ends, Ground, State};
-use super::item::{Parted, Road, between_versions};
+use super::item::{Parted, Road, Station, between, between_versions, settle_addresses};
+use super::plan::{Setting, plan};
 use super::*;
 use crate::analysis::diff::mutations::Mutation;
 use crate::analysis::diff::{self, Effort, Meshes, fate};
@@ -172,7 +173,11 @@ struct Pair {
 
 fn planned(folder: &Path, mutations: &[Mutation]) -> Option<Pair> {
     let edit = |text: String| mutations.iter().fold(text, |text, m| m.apply(&text).unwrap_or(text));
-    let sides = open(vec![inputs_of(folder, edit), inputs_of(folder, |text| text)], &["any".to_owned()])?;
+    planned_of(vec![inputs_of(folder, edit), inputs_of(folder, |text| text)], &["any".to_owned()])
+}
+
+fn planned_of(inputs: Vec<Inputs>, proxies: &[String]) -> Option<Pair> {
+    let sides = open(inputs, proxies)?;
     let [old, new] = sides.as_slice() else { return None };
     let stations = [old, new].map(|s| Station { manifests: &s.manifests, files: &s.files });
     let parted = between(&new.workspace.sources, stations, "default");
@@ -249,11 +254,37 @@ fn a_safe_plan_has_no_state_that_loses_anything(pair: &Pair, at: &str, seen: &mu
             state[action.item] = action.version;
         }
         seen.states += 1;
+        if seen.states.is_multiple_of(4) {
+            a_way_back_bears_on_what_the_whole_mesh_says(pair, &state, &ends[0], at);
+        }
         if state.iter().any(|v| *v != 1) {
             no_harm(pair, &whole(pair, &state), &ends, at);
         }
     }
     assert!(state.iter().all(|v| *v == 1), "{at}: {waves:?}");
+}
+
+/// The blast radius of a way back has all hosts that a comparison of the whole meshes finds.
+fn a_way_back_bears_on_what_the_whole_mesh_says(pair: &Pair, state: &State, old: &Mesh, at: &str) {
+    let states = pair.plan.back.iter().zip(stations(&pair.plan));
+    let Some((back, _)) = states.into_iter().find(|(_, known)| known == state) else { return };
+    let switches = Switches::default();
+    let (then, points) = (whole(pair, state), pair.sides[1].workspace.points_beside(&pair.sides[0].workspace));
+    let proxies = Meshes::new((&then, &switches), (old, &switches)).diff(&points, Effort::default());
+    let changes = proxies.iter().flat_map(|p| &p.changes).filter(|c| !c.is_minor() && c.is_proven());
+    let missing: Vec<_> = changes.map(|c| c.host()).filter(|h| !back.radius.hosts.contains(h)).collect();
+    assert!(missing.is_empty(), "{at}: {missing:?} are not in {:?}", back.radius);
+}
+
+/// The states after each wave of a safe way.
+fn stations(plan: &Plan) -> Vec<State> {
+    let Safe::Waves { waves, .. } = &plan.safe else { return Vec::new() };
+    let mut state: State = vec![0; plan.items.len()];
+    let after = |wave: &Vec<Action>| {
+        wave.iter().for_each(|a| state[a.item] = a.version);
+        state.clone()
+    };
+    waves.iter().map(after).collect()
 }
 
 fn no_harm(pair: &Pair, then: &Mesh, [old, new]: &[Mesh; 2], at: &str) {
@@ -321,4 +352,135 @@ fn every_item_is_in_one_group(pair: &Pair, at: &str) {
     let mut all: Vec<usize> = pair.plan.groups.concat();
     all.sort_unstable();
     assert_eq!(all, (0..pair.plan.items.len()).collect::<Vec<_>>(), "{at}");
+}
+
+/// Two Services with a pod each, as they are when nothing else says otherwise.
+const SERVICES: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: a}
+spec: {selector: {app: a}, ports: [{name: http, port: 80}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: a-1, labels: {app: a}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: b}
+spec: {selector: {app: b}, ports: [{name: http, port: 80}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: b-1, labels: {app: b}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec: {selector: {app: a}, ports: [{name: http, port: 80}]}
+---
+";
+
+/// Changes for which no order of their objects is safe, and the kind of which a version in between makes a plan.
+fn stuck() -> Vec<(&'static str, [String; 2])> {
+    let route = |to: &str, port: u16| {
+        format!(
+            "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: shop}}\nspec: {{hosts: [shop], http: [{{route: \
+             [{{destination: {{host: {to}, port: {{number: {port}}}}}}}]}}]}}\n---\n"
+        )
+    };
+    let of_port = |port: u16| {
+        let service =
+            format!("metadata: {{name: b}}\nspec: {{selector: {{app: b}}, ports: [{{name: http, port: {port}}}]}}");
+        let services = SERVICES
+            .replace("metadata: {name: b}\nspec: {selector: {app: b}, ports: [{name: http, port: 80}]}", &service);
+        format!("{services}{}", route("b", port))
+    };
+    // What is let out as dialled is served before: only where the mesh lets out nothing is it new.
+    let registry = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata:\n  mesh: '{outboundTrafficPolicy: \
+                    {mode: REGISTRY_ONLY}}'\n---\n";
+    let of_entry = |port: u16| {
+        format!(
+            "{registry}{SERVICES}{}apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: out}}\nspec: {{hosts: \
+             [out.example.com], ports: [{{number: {port}, name: http-{port}, protocol: HTTP}}], resolution: STATIC, endpoints: \
+             [{{address: 1.2.3.4}}]}}\n",
+            route("out.example.com", port)
+        )
+    };
+    let of_sidecar = |seen: &str| {
+        format!(
+            "{registry}{SERVICES}{}apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {{name: default}}\nspec: {{egress: [{{hosts: \
+             [./shop.default.svc.cluster.local, ./{seen}.default.svc.cluster.local]}}]}}\n",
+            route(seen, 80)
+        )
+    };
+    vec![
+        ("Service", [of_port(80), of_port(8080)]),
+        ("ServiceEntry", [of_entry(80), of_entry(8080)]),
+        ("Sidecar", [of_sidecar("a"), of_sidecar("b")]),
+    ]
+}
+
+/// Changes of VirtualServices and Gateways as people make them, for which some order is safe as it is.
+fn orderly() -> Vec<(&'static str, [String; 2])> {
+    let vs = |name: &str, hosts: &str, more: &str, to: &str| {
+        format!(
+            "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: {name}}}\nspec: {{hosts: [{hosts}], {more}http: \
+             [{{route: [{{destination: {{host: {to}}}}}]}}]}}\n---\n"
+        )
+    };
+    let gateway = |name: &str| {
+        format!(
+            "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {{name: {name}}}\nspec: {{selector: {{istio: gateway}}, \
+             servers: [{{port: {{number: 80, name: http, protocol: HTTP}}, hosts: [shop.example.com]}}]}}\n---\n"
+        )
+    };
+    let with = |parts: &[String]| format!("{SERVICES}{}", parts.concat());
+    let through = |name: &str| vs("shop", "shop.example.com", &format!("gateways: [{name}], "), "a");
+    vec![
+        ("renamed", [with(&[vs("old", "shop", "", "a")]), with(&[vs("new", "shop", "", "b")])]),
+        (
+            "split",
+            [
+                with(&[vs("all", "\"shop\", \"b\"", "", "a")]),
+                with(&[vs("all", "shop", "", "a"), vs("more", "b", "", "a")]),
+            ],
+        ),
+        ("gateway renamed", [with(&[gateway("one"), through("one")]), with(&[gateway("two"), through("two")])]),
+    ]
+}
+
+#[test]
+fn virtual_services_that_are_renamed_or_split_have_a_safe_order() {
+    for (what, texts) in orderly() {
+        let pair = planned_texts(&texts);
+        assert!(pair.plan.items.len() >= 2, "{what}");
+        assert!(matches!(pair.plan.safe, Safe::Waves { .. }), "{what}: {:?}", pair.plan.safe);
+        assert!(pair.plan.back.iter().all(|b| b.waves.is_some()), "{what}");
+        a_safe_plan_has_no_state_that_loses_anything(&pair, what, &mut Seen::default());
+    }
+}
+
+fn planned_texts(texts: &[String; 2]) -> Pair {
+    let inputs = |text: &String| {
+        let mut inputs = Inputs::default();
+        inputs.manifests.push(inputs.sources.add("mesh.yaml", text.as_str()));
+        inputs
+    };
+    planned_of(texts.iter().map(inputs).collect(), &[]).expect("good manifests")
+}
+
+/// Where no order is safe, a version with what is there before and after makes a plan, and so does one on the way back.
+#[test]
+fn versions_in_between_make_plans() {
+    for (kind, texts) in stuck() {
+        let pair = planned_texts(&texts);
+        let Safe::Waves { waves, made: true } = &pair.plan.safe else { panic!("{kind}: {:?}", pair.plan.safe) };
+        let made = waves.iter().flatten().find(|a| a.version == 2).map(|a| &pair.plan.items[a.item]);
+        assert_eq!(made.map(|i| i.id.kind.as_str()), Some(kind), "{waves:?}");
+        assert!(pair.plan.back.iter().all(|b| b.waves.is_some()), "{kind}");
+        let mut seen = Seen::default();
+        a_safe_plan_has_no_state_that_loses_anything(&pair, kind, &mut seen);
+        assert!(seen.states >= 3, "{kind}: {seen:?}");
+    }
 }

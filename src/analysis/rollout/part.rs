@@ -10,6 +10,7 @@ use smol_str::SmolStr;
 use super::item::{Item, select};
 use super::names::{self, HostSet, Names, service};
 use super::ports::Ports;
+use super::radius::everywhere;
 use crate::envoy::proxy::ProxyKind;
 use crate::istio::clients::Client;
 use crate::istio::mesh::{fqdn, is_wildcard, matches};
@@ -28,8 +29,7 @@ pub(super) struct Part {
 /// Parts the items into groups; each group has all objects of `base` that its requests depend on.
 pub(super) fn parts(base: &Manifests, items: &[Item], clients: &[Client]) -> Vec<Part> {
     let domain = base.mesh_config.cluster_domain.as_str();
-    let everywhere: Vec<&Manifests> =
-        std::iter::once(base).chain(items.iter().flat_map(|i| &i.versions).map(|v| &v.objects)).collect();
+    let everywhere = everywhere(base, items);
     let of_item: Vec<Names> = items.iter().map(|item| of_all_versions(item, &everywhere, domain)).collect();
     let ports = Ports::of(base);
     let is_noticed = |item: &Item| item.versions.iter().any(|v| ports.lack(&v.objects));

@@ -9,11 +9,13 @@ use super::ground::{Ground, State};
 use super::item::{Item, Parted, Version};
 use super::order::{Action, Tool, Window, by_rank, windows};
 use super::part::{Part, parts};
+use super::radius::{Radius, Scaled, everywhere};
 use super::search::{Way, waves, way};
 use super::union;
 use crate::analysis::diff::{Effort, Kind, Shared, tables};
 use crate::envoy::router::Switches;
 use crate::istio::clients::{Audience, Client, PointsOfView};
+use crate::manifest::kinds::Manifests;
 use crate::manifest::load::Options;
 use crate::manifest::source::SourceMap;
 use crate::parallel::prelude::*;
@@ -34,6 +36,13 @@ pub(crate) struct Plan {
     pub clients: usize,
     /// Ways back from the state after each wave of the safe way, or from the new state where there is none.
     pub back: Vec<Back>,
+}
+
+impl Plan {
+    /// Whether requests are lost, or taken by nothing, in the end.
+    pub(crate) fn loses(&self) -> bool {
+        self.effect.iter().any(|(kind, _)| matches!(kind, Kind::Lost | Kind::Unmatched))
+    }
 }
 
 /// An order of applying everything.
@@ -73,6 +82,9 @@ pub(crate) struct Back {
     pub waves: Option<Vec<Vec<Action>>>,
     /// Objects whose pods have to be there again first.
     pub pods: Vec<usize>,
+    /// Workloads whose pods may be fewer by then.
+    pub scaled: Vec<Scaled>,
+    pub radius: Radius,
 }
 
 impl Order {
@@ -109,7 +121,7 @@ struct OfGroup {
     made: bool,
     waves: Vec<Vec<State>>,
     /// From the state after so many waves.
-    back: Vec<Option<Vec<Vec<State>>>>,
+    back: Vec<(Option<Vec<Vec<State>>>, Radius)>,
 }
 
 /// Plans the change from the first version of all items to the second.
@@ -133,7 +145,7 @@ pub(crate) fn plan(parted: Parted, setting: &Setting<'_>) -> Plan {
         let lists = of_groups.iter().zip(&groups).map(|(g, items)| (g.waves.as_slice(), items.as_slice()));
         Safe::Waves { waves: merged(&items, lists), made: of_groups.iter().any(|g| g.made) }
     };
-    let back = back(&items, &groups, &of_groups);
+    let back = back((&base, &items), &groups, &of_groups);
     let of_kind = |kind: Kind| {
         let of = of_groups.iter().flat_map(|g| &g.effect).filter(|(k, _)| *k == kind);
         (kind, of.map(|(_, host)| host.clone()).collect::<BTreeSet<SmolStr>>())
@@ -211,9 +223,12 @@ fn of_group<'p>(part: &Part, items: &'p [Item], orders: &[(Tool, Vec<Action>)], 
         Way::Found(_) => of_way.iter().filter_map(|w| w.last().cloned()).collect(),
         _ => vec![new.clone()],
     };
-    let back = stations.iter().map(|from| match way(&ground, from, &old, has_made) {
-        Way::Found(path) => Some(waves(&ground, &path)),
-        _ => None,
+    let back = stations.iter().map(|from| {
+        let waves = match way(&ground, from, &old, has_made) {
+            Way::Found(path) => Some(waves(&ground, &path)),
+            _ => None,
+        };
+        (waves, Radius::of(&ground, from, &old))
     });
     let back = back.collect();
     let effect = effect(&ground, &old, &new);
@@ -266,18 +281,26 @@ pub(super) fn merged<'g>(
 }
 
 /// The ways back from where all groups have had so many waves, or all of their way where theirs is shorter.
-fn back(items: &[Item], groups: &[Vec<usize>], of_groups: &[OfGroup]) -> Vec<Back> {
+fn back((base, items): (&Manifests, &[Item]), groups: &[Vec<usize>], of_groups: &[OfGroup]) -> Vec<Back> {
     let most = of_groups.iter().map(|g| g.back.len()).max().unwrap_or_default();
     let way = |after: usize| -> Back {
         let at = |g: &'_ OfGroup| g.back.len().min(after).checked_sub(1);
-        let of = |g: &'_ OfGroup| at(g).and_then(|i| g.back.get(i)).cloned().unwrap_or(Some(Vec::new()));
-        let ways: Vec<Option<Vec<Vec<State>>>> = of_groups.iter().map(of).collect();
+        let of = |g: &'_ OfGroup| {
+            at(g).and_then(|i| g.back.get(i)).cloned().unwrap_or((Some(Vec::new()), Radius::default()))
+        };
+        let mut radius = Radius::default();
+        let mut ways: Vec<Option<Vec<Vec<State>>>> = Vec::new();
+        for (way, of_group) in of_groups.iter().map(of) {
+            ways.push(way);
+            radius.add(of_group);
+        }
         let there: Option<Vec<Vec<Vec<State>>>> = ways.into_iter().collect();
         let waves = there.map(|ways| {
             merged(items, ways.iter().zip(groups).map(|(waves, items)| (waves.as_slice(), items.as_slice())))
         });
         let pods = pods_to_wait_for(items, waves.as_deref());
-        Back { after, waves, pods }
+        let scaled = radius.scaled(&base.autoscalers, &everywhere(base, items));
+        Back { after, waves, pods, scaled, radius }
     };
     (1..=most).map(way).collect()
 }

@@ -9,6 +9,7 @@ use super::item::{Item, Parted, Road, between_versions};
 use super::order::{Action, Window};
 use super::part::{Part, parts};
 use super::plan::{Back, Setting, merged};
+use super::radius::{Radius, everywhere};
 use super::search::{Way, waves, way};
 use super::step::Rollout;
 use crate::analysis::compare::End;
@@ -19,10 +20,13 @@ use crate::envoy::outcome::Counted;
 use crate::envoy::request::Request;
 use crate::envoy::table::{Route, RouteAction, RouteTable};
 use crate::istio::clients::Audience;
-use crate::manifest::kinds::Manifests;
+use crate::manifest::kinds::{Autoscaler, Manifests, Object};
 use crate::parallel::prelude::*;
 use crate::traffic::scenario::Assumption;
 use crate::traffic::stats::as_f64;
+
+/// Requests of a flow that the event model counts at each station, where nobody says.
+pub(crate) const COUNTED: u64 = 20_000;
 
 /// What is known of a rollout before it begins.
 #[derive(Debug)]
@@ -47,6 +51,13 @@ impl Rehearsal {
             let today = f.at.first().map_or(0.0, At::lost);
             f.at.iter().any(|at| at.lost() > today + NOTHING)
         })
+    }
+}
+
+impl Move {
+    /// Whether from the station and from the middle of the step a way back is known on which nothing is lost.
+    pub(crate) fn has_way_back(&self) -> bool {
+        self.middle.iter().chain([&self.back]).all(|b| b.waves.is_some())
     }
 }
 
@@ -125,6 +136,8 @@ pub(crate) struct Move {
     pub windows: Vec<(Window, Audience)>,
     /// To the first station.
     pub back: Back,
+    /// The same from the middle of the step: after each of its waves but the last. Empty where a controller goes the steps.
+    pub middle: Vec<Back>,
     /// The worst that happens to requests by the step.
     pub kind: Option<Kind>,
     /// The greatest share of a flow's requests that ends elsewhere, 0 to 1.
@@ -141,10 +154,21 @@ struct OfGroup {
 }
 
 struct OfMove {
+    /// From the state after each wave but the last.
+    middle: Vec<(Option<Vec<Vec<State>>>, Radius)>,
     waves: Option<Vec<Vec<State>>>,
     windows: Vec<(Window, Audience)>,
     back: Option<Vec<Vec<State>>>,
+    radius: Radius,
     kind: Option<Kind>,
+}
+
+impl OfMove {
+    /// The way back after a wave, from 0. A group that needs fewer waves has them all by then.
+    fn back_after(&self, wave: usize) -> (Option<&Vec<Vec<State>>>, &Radius) {
+        let middle = self.middle.get(wave).map(|(way, radius)| (way.as_ref(), radius));
+        middle.unwrap_or((self.back.as_ref(), &self.radius))
+    }
 }
 
 /// Rehearses a rollout whose steps lay these objects over those of today: for each step those that are there in it, and ids of
@@ -166,8 +190,15 @@ pub(crate) fn rehearse(
     let groups: Vec<OfGroup> =
         all.par_iter().map(|part| of_group(part, &items, &states, (setting, supposed, rollout.controlled))).collect();
     let name = |i: usize| rollout.steps.get(i).map(|s| Station { name: s.name.clone(), then: s.then.clone() });
-    let today = Station { name: "today".into(), then: None };
-    let before = (!rollout.controlled || rollout.steps.is_empty()).then_some(today);
+    let mut not_evaluated = rollout.not_evaluated.clone();
+    for a in &today.autoscalers {
+        let (kind, name) = &a.spec.target;
+        if kind == "Rollout" && rollout.name == format!("Rollout {}/{name}", a.meta.namespace) {
+            not_evaluated.push(format!("how many pods {} makes of {} at each step", a.id, rollout.name));
+        }
+    }
+    let today_station = Station { name: "today".into(), then: None };
+    let before = (!rollout.controlled || rollout.steps.is_empty()).then_some(today_station);
     let stations = before.into_iter().chain((0..rollout.steps.len()).filter_map(name)).collect();
     let mut flows: Vec<Flow> = Vec::new();
     let mut of_moves: Vec<(Vec<&OfMove>, Vec<&[usize]>)> = Vec::new();
@@ -182,8 +213,11 @@ pub(crate) fn rehearse(
             }
         }
     }
-    let moves: Vec<Move> =
+    let mut moves: Vec<Move> =
         (0..).zip(of_moves).map(|(k, (of, positions))| one_move(k, &of, &positions, &items)).collect();
+    // A controller's first step is no move.
+    let taken = loaded.iter().skip(usize::from(rollout.controlled));
+    add_scaled(&mut moves, &today.autoscalers, taken, &everywhere(&base, &items));
     let known: BTreeSet<usize> = groups.iter().flat_map(|g| g.known.iter().copied()).collect();
     let mut unknown: Vec<UnknownTarget> = groups.iter().flat_map(|g| g.unknown.iter().cloned()).collect();
     unknown.retain(|u| !known.contains(&u.index));
@@ -192,18 +226,26 @@ pub(crate) fn rehearse(
         flows.extend(group.flows);
     }
     flows.sort_by(|a, b| a.region.hosts.cmp(&b.region.hosts).then_with(|| a.region.ports.cmp(&b.region.ports)));
-    let mut moves = moves;
     for (k, one) in moves.iter_mut().enumerate() {
         one.moved = flows.iter().map(|f| moved(f.at.get(k), f.at.get(k + 1))).fold(0.0, f64::max);
     }
-    Rehearsal {
-        name: rollout.name.clone(),
-        items,
-        stations,
-        flows,
-        moves,
-        not_evaluated: rollout.not_evaluated.clone(),
-        unknown,
+    Rehearsal { name: rollout.name.clone(), items, stations, flows, moves, not_evaluated, unknown }
+}
+
+/// Says of the ways back what autoscalers may have made of their pods: those of today, and over them those of the step.
+fn add_scaled<'m>(
+    moves: &mut [Move],
+    today: &[Object<Autoscaler>],
+    taken: impl Iterator<Item = &'m Manifests>,
+    everywhere: &[&Manifests],
+) {
+    for (one, step) in moves.iter_mut().zip(taken) {
+        let laid = &step.autoscalers;
+        let kept = today.iter().filter(|known| !laid.iter().any(|a| a.id == known.id));
+        let in_force: Vec<_> = kept.chain(laid).cloned().collect();
+        for back in one.middle.iter_mut().chain([&mut one.back]) {
+            back.scaled = back.radius.scaled(&in_force, everywhere);
+        }
     }
 }
 
@@ -211,12 +253,21 @@ fn one_move(k: usize, of: &[&OfMove], positions: &[&[usize]], items: &[Item]) ->
     let merge = |ways: Option<Vec<&Vec<Vec<State>>>>| {
         ways.map(|ways| merged(items, ways.into_iter().map(Vec::as_slice).zip(positions.iter().copied())))
     };
-    let back = merge(of.iter().map(|m| m.back.as_ref()).collect());
-    let pods = super::plan::pods_to_wait_for(items, back.as_deref());
+    let back_of = |after: usize, each: Vec<(Option<&Vec<Vec<State>>>, &Radius)>| -> Back {
+        let mut radius = Radius::default();
+        each.iter().for_each(|(_, r)| radius.add((*r).clone()));
+        let waves = merge(each.into_iter().map(|(way, _)| way).collect());
+        let pods = super::plan::pods_to_wait_for(items, waves.as_deref());
+        Back { after, waves, pods, scaled: Vec::new(), radius }
+    };
+    let waves = merge(of.iter().map(|m| m.waves.as_ref()).collect());
+    let after_wave = |n: usize| back_of(n + 1, of.iter().map(|m| m.back_after(n)).collect());
+    let last = of.iter().map(|m| m.middle.len()).max().unwrap_or_default();
     Move {
-        waves: merge(of.iter().map(|m| m.waves.as_ref()).collect()),
         windows: of.iter().flat_map(|m| m.windows.iter().cloned()).collect(),
-        back: Back { after: k + 1, waves: back, pods },
+        back: back_of(k + 1, of.iter().map(|m| (m.back.as_ref(), &m.radius)).collect()),
+        middle: (0..last).map(after_wave).collect(),
+        waves,
         kind: of.iter().filter_map(|m| m.kind).min(),
         moved: 0.0,
     }
@@ -338,5 +389,13 @@ fn of_move(
     let order: Vec<Action> = changed.iter().filter_map(|i| Some(Action { item: *i, version: *to.get(*i)? })).collect();
     // Whoever goes the steps by himself waits between objects.
     let windows = if controlled { Vec::new() } else { super::order::windows(ground, &order, Some, from) };
-    OfMove { waves: safe(from, to), windows: ground.told(windows), back: today.and_then(|today| safe(to, today)), kind }
+    let back_from = |state: &State| {
+        let radius = today.map(|today| Radius::of(ground, state, today)).unwrap_or_default();
+        (today.and_then(|today| safe(state, today)), radius)
+    };
+    let waves = safe(from, to);
+    let between = waves.iter().flatten().filter_map(|wave| wave.last()).filter(|state| *state != to && !controlled);
+    let middle = between.map(back_from).collect();
+    let (back, radius) = back_from(to);
+    OfMove { waves, windows: ground.told(windows), back, middle, radius, kind }
 }

@@ -112,7 +112,7 @@ mod tests {
         let raw = documents(&text);
         assert_eq!(raw.len(), 1, "{text}");
         let document = parse(&raw[0], &Limits::default()).unwrap_or_else(|e| panic!("{e:?}\n{text}"));
-        document.map_or(serde_json::Value::Null, |document| crate::manifest::yaml::json_of(&document.root))
+        document.map_or(serde_json::Value::Null, |document| document.root.to_json())
     }
 
     #[test]

@@ -179,7 +179,8 @@ impl Conditions {
             positive(Field::SourceLabel(key.clone()), Language::Exact(value.clone()));
         }
         for q in &m.query_parameters {
-            positive(Field::Query(q.name.clone()), languages.of(&q.test));
+            let test = Test { language: languages.of(&q.test), absent: false };
+            literals.push(Literal { field: Field::Query(q.name.clone()), test, holds: !q.absent });
         }
         for header in &m.headers {
             add_header(header, languages, &mut literals);

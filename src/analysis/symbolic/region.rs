@@ -197,7 +197,7 @@ mod tests {
             headers: headers.collect(),
             query_parameters: Vec::new(),
             claims: Vec::new(),
-            fraction: None,
+            further: None,
             not_evaluated: Vec::new(),
         };
         Conditions::new(&m, &Client::default(), &Languages::default())

@@ -48,8 +48,13 @@ pub(crate) fn read(sources: &SourceMap, files: &[FileId], namespace: &str) -> (V
     for one in &running {
         let table = &one.table;
         if table.listeners.is_empty() && table.route_configs.is_empty() && table.clusters.is_empty() {
-            let message =
-                format!("`{}` has no listener, route or cluster that requests could meet", sources.name(one.file));
+            let unread =
+                table.notes.iter().filter(|note| note.rule == "CF-1").map(|note| format!("; {}", note.message));
+            let message = format!(
+                "`{}` has no listener, route or cluster that requests could meet{}",
+                sources.name(one.file),
+                unread.collect::<String>()
+            );
             let at = Position { file: one.file, line: 1, column: 1, document: 0 };
             let hint = "`istioctl proxy-config all POD -o json` prints all that a proxy has";
             findings.push(Finding::new("load", Severity::Error, message).at(at).hint(hint));

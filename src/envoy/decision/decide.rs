@@ -6,7 +6,7 @@ use std::sync::Arc;
 use smol_str::{SmolStr, format_smolstr};
 
 use super::redirect::{https_location, location, own_location};
-use super::upstream::{answered_location, arrival, rewrite_path};
+use super::upstream::{answered_location, drafted, rewrite_path};
 use super::variant::{acting_cors, is_answered_preflight};
 use super::{ClusterShare, Counted, Decision, Outcome, ResponseFlags, Step};
 use crate::envoy::outcome::{cluster_hint, cluster_shares};
@@ -15,8 +15,8 @@ use crate::envoy::router::{
     BadRequest, Found, HeaderKey, HttpEnd, Part, RequestView, Router, Seen, Visit, dialled_port,
 };
 use crate::envoy::table::{
-    AbortStatus, ChainAction, ClusterName, Forward, ForwardTo, Listener, Route, RouteAction, TcpDestination,
-    WeightedCluster,
+    AbortStatus, ChainAction, ClusterName, Forward, ForwardTo, FurtherForward, Listener, Route, RouteAction,
+    TcpDestination, WeightedCluster,
 };
 
 /// How much of a decision is wanted.
@@ -198,7 +198,7 @@ fn answered(
                     seen,
                     route,
                     server_name,
-                    Some(location(seen, &route.matcher.path, redirect)),
+                    Some(location(router, seen, &route.matcher.path, redirect)),
                 ),
                 ..Decision::ended(
                     Outcome::Redirect,
@@ -256,6 +256,44 @@ fn named_by_request(router: &Router, share: &ClusterShare, seen: &Seen<'_>) -> C
     ClusterShare { share: share.share, upstream: share.upstream.clone(), ..found }
 }
 
+/// What only other control planes ask for: a cluster that the number in a header draws, the status where it is unknown.
+fn further_chosen(further: &FurtherForward, clusters: &[ClusterShare], seen: &Seen<'_>) -> Arc<[ClusterShare]> {
+    let mut clusters = clusters.to_vec();
+    if let Some(drawn) = drawn_by_header(further, clusters.iter().map(|c| c.weight), seen) {
+        for (i, share) in clusters.iter_mut().enumerate() {
+            share.share = if i == drawn { 1.0 } else { 0.0 };
+        }
+    }
+    if let Some(status) = further.not_found {
+        clusters.iter_mut().filter(|c| c.outcome == Outcome::NoCluster).for_each(|c| c.status = Some(status));
+    }
+    clusters.into()
+}
+
+/// The weighted cluster that the number in a header draws, by its place; None: the draw is random, for want of a header, of one field
+/// alone or of a whole number (envoy-matching 6.1).
+pub(super) fn drawn_by_header(
+    further: &FurtherForward,
+    weights: impl Iterator<Item = u32> + Clone,
+    seen: &Seen<'_>,
+) -> Option<usize> {
+    let header = further.number_header.as_ref()?;
+    let mut values: Vec<SmolStr> = Vec::new();
+    seen.values(&HeaderKey::new(header), |value| {
+        values.push(value.into());
+        false
+    });
+    let [value] = values.as_slice() else { return None };
+    let digits = value.strip_prefix('+').unwrap_or(value);
+    let number: u64 = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten()?;
+    let mut left = number.checked_rem(weights.clone().map(u64::from).sum())?;
+    weights.into_iter().position(|weight| {
+        let taken = left < u64::from(weight);
+        left = left.saturating_sub(u64::from(weight));
+        taken
+    })
+}
+
 /// Whether requests to this cluster are sent on.
 fn arrives(share: &ClusterShare) -> bool {
     matches!(share.outcome.counted(), Counted::Subset | Counted::Passthrough)
@@ -271,8 +309,9 @@ fn forwarded(
 ) -> Decision {
     let path = rewrite_path(router, &seen.path, &route.matcher.path, &forward.rewrite);
     let mut not_evaluated = Vec::new();
-    let mut upstream =
-        |entry: Option<&WeightedCluster>| arrival(seen, route, forward, server_name, &path, entry, &mut not_evaluated);
+    let mut upstream = |entry: Option<&WeightedCluster>| {
+        drafted(router, seen, route, forward, server_name, entry).arrives(&path, &mut not_evaluated)
+    };
     let common = upstream(None);
     let entries = match &forward.destination {
         ForwardTo::Cluster(_) => &[],
@@ -296,6 +335,9 @@ fn forwarded(
     if clusters.iter().any(|c| matches!(c.name, ClusterName::FromHeader(_))) {
         clusters = clusters.iter().map(|share| named_by_request(router, share, seen)).collect();
     }
+    if let Some(further) = &forward.further {
+        clusters = further_chosen(further, &clusters, seen);
+    }
     if !clusters.iter().all(arrives) && seen.is_grpc() {
         let mut shares = clusters.to_vec();
         for share in shares.iter_mut().filter(|s| !arrives(s)) {
@@ -305,12 +347,13 @@ fn forwarded(
     }
     not_evaluated.sort_unstable();
     not_evaluated.dedup();
+    let possible = || clusters.iter().filter(|c| c.share > 0.0 || clusters.len() == 1);
     let hint = |f: &String| format!("`{f}` in a header value is not evaluated: it depends on more than the request");
     Decision {
-        outcome: same(clusters.iter().map(|c| c.outcome)),
-        status: same(clusters.iter().map(|c| c.status)).flatten(),
-        flags: same(clusters.iter().map(|c| c.flags)),
-        upstream: clusters.iter().any(arrives).then_some(common),
+        outcome: same(possible().map(|c| c.outcome)),
+        status: same(possible().map(|c| c.status)).flatten(),
+        flags: same(possible().map(|c| c.flags)),
+        upstream: possible().any(arrives).then_some(common),
         hints: not_evaluated.iter().map(hint).collect(),
         clusters,
         ..Decision::default()

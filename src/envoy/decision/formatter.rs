@@ -12,12 +12,16 @@ pub(crate) trait FormatSource {
     fn route_name(&self) -> &str;
     /// The name in a terminated TLS connection's hello.
     fn server_name(&self) -> Option<&str>;
+    /// First value of a header of the answer, None where it is absent; None where there is no answer yet.
+    fn answered(&self, _name: &str) -> Option<Option<Cow<'_, str>>> {
+        None
+    }
 }
 
 /// Evaluates a header value.
 ///
 /// `%%` is a percent sign; `%REQ(a?b):n%`, `%REQ_WITHOUT_QUERY(a)%`, `%PATH(...)%`, `%QUERY_PARAM(a)%`, `%PROTOCOL%`,
-/// `%ROUTE_NAME%` and `%REQUESTED_SERVER_NAME%` are evaluated; something absent is empty. All others depend on more than
+/// `%ROUTE_NAME%` and `%REQUESTED_SERVER_NAME%` are evaluated, in answers `%RESP(a?b):n%` as well; something absent is empty. All others depend on more than
 /// the request: they stay as they are and are told in `not_evaluated`.
 pub(crate) fn format(value: &str, source: &impl FormatSource, not_evaluated: &mut Vec<String>) -> String {
     let mut out = String::with_capacity(value.len());
@@ -88,6 +92,13 @@ impl<'a> Command<'a> {
                 let other = || if alternative.is_empty() { None } else { source.header(alternative) };
                 let value = source.header(main).or_else(other).unwrap_or_default().into_owned();
                 if self.name == "REQ" { value } else { value.split('?').next().unwrap_or_default().to_string() }
+            }
+            "RESP" => {
+                let value = match source.answered(main)? {
+                    None if !alternative.is_empty() => source.answered(alternative)?,
+                    found => found,
+                };
+                value.unwrap_or_default().into_owned()
             }
             "PATH" => {
                 let mut options = self.argument.split(':');

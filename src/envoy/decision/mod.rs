@@ -3,6 +3,8 @@
 //! In: a [`Router`](crate::envoy::router::Router) and a request. Out: a [`Decision`] with exact shares, and its JSON form.
 //! Not here: draws from the shares, and how decisions are shown to people.
 
+#[cfg(feature = "cli")]
+mod answer;
 mod decide;
 mod formatter;
 mod json;
@@ -15,6 +17,8 @@ mod tests;
 mod upstream;
 mod variant;
 
+#[cfg(feature = "cli")]
+pub(crate) use answer::answer;
 pub(crate) use decide::{Detail, decide};
 pub(crate) use json::DecisionJson;
 #[cfg(feature = "cli")]
@@ -22,8 +26,6 @@ pub(crate) use json::SourceJson;
 pub(crate) use model::{Decision, Step};
 #[cfg(feature = "cli")]
 pub(crate) use sent::sent;
-#[cfg(feature = "cli")]
-pub(crate) use upstream::levels;
 pub(crate) use variant::{Variant, variant};
 
 pub use crate::envoy::outcome::Outcome;

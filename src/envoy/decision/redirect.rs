@@ -1,13 +1,13 @@
 //! Where redirects point (envoy-matching 6.4, 6.5; EV-8).
 
-use super::upstream::matched_length;
+use super::upstream::{matched_length, rewrite_path};
 use crate::envoy::authority::{Authority, without_port};
 use crate::envoy::path::rewrite_prefix;
-use crate::envoy::router::Seen;
-use crate::envoy::table::{PathMatch, Redirect, RedirectPath};
+use crate::envoy::router::{Router, Seen};
+use crate::envoy::table::{PathMatch, PathRewrite, Redirect, RedirectPath};
 
 /// The Location of a route's redirect.
-pub(super) fn location(request: &Seen<'_>, matched: &PathMatch, redirect: &Redirect) -> String {
+pub(super) fn location(router: &Router, request: &Seen<'_>, matched: &PathMatch, redirect: &Redirect) -> String {
     let old_scheme = request.forwarded_proto();
     let scheme = redirect.scheme.as_deref().unwrap_or(request.scheme());
     let port = redirect.port.filter(|p| *p != 0);
@@ -24,6 +24,16 @@ pub(super) fn location(request: &Seen<'_>, matched: &PathMatch, redirect: &Redir
             let path = rewrite_prefix(request.path.as_bytes(), matched_length(matched), with);
             String::from_utf8_lossy(&path).into_owned()
         }
+        RedirectPath::Regex { pattern, substitution } => {
+            let rewrite = PathRewrite::Regex { pattern: pattern.clone(), substitution: substitution.clone() };
+            rewrite_path(router, &request.path, matched, &rewrite).into()
+        }
+    };
+    // A query that the redirect itself brings stays.
+    let brings = matches!(&redirect.path, RedirectPath::Replace(path) if path.contains('?'));
+    let path = match path.split_once('?') {
+        Some((bare, _)) if redirect.strip_query && !brings => bare.to_owned(),
+        _ => path,
     };
     let slash = if path.starts_with('/') { "" } else { "/" };
     match port {
@@ -58,20 +68,37 @@ pub(super) fn own_location(request: &Seen<'_>, status: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::envoy::router::testing::seen;
+    use crate::envoy::router::Switches;
+    use crate::envoy::router::testing::{one_host, prefix, route, seen, to};
+    use crate::envoy::table::RouteAction;
 
     fn redirect() -> Redirect {
-        Redirect { scheme: None, host: None, port: None, path: RedirectPath::Replace("".into()), status: 301 }
+        Redirect {
+            scheme: None,
+            host: None,
+            port: None,
+            path: RedirectPath::Replace("".into()),
+            status: 301,
+            strip_query: false,
+        }
     }
 
-    fn to(authority: &str, redirect: Redirect) -> String {
+    fn leads(authority: &str, redirect: Redirect) -> String {
         let request = Seen { authority, path: "/abc/d?q=1".into(), bare_length: 6, ..seen(&[]) };
-        location(&request, &PathMatch::Prefix("/abc".into()), &redirect)
+        let mut route = route(prefix("/abc"), to("v1"));
+        let matched = route.matcher.path.clone();
+        route.action = RouteAction::Redirect(redirect.clone());
+        let router = Router::new(std::sync::Arc::new(one_host(vec![route])), &Switches::default());
+        location(&router, &request, &matched, &redirect)
     }
 
     #[test]
     fn s6_5_locations() {
         let https = || Redirect { scheme: Some("https".into()), ..redirect() };
+        let regex = |pattern: &str, substitution: &str| Redirect {
+            path: RedirectPath::Regex { pattern: pattern.into(), substitution: substitution.into() },
+            ..redirect()
+        };
         let path = |p: &str| Redirect { path: RedirectPath::Replace(p.into()), ..redirect() };
         for (authority, redirect, wanted) in [
             ("h:80", https(), "https://h/abc/d?q=1"),
@@ -83,11 +110,17 @@ mod tests {
             ("h", path("/new?k=v"), "http://h/new?k=v"),
             ("h", Redirect { path: RedirectPath::Prefix("/new".into()), ..redirect() }, "http://h/new/d?q=1"),
             ("h", redirect(), "http://h/abc/d?q=1"),
+            ("h", Redirect { strip_query: true, ..redirect() }, "http://h/abc/d"),
+            ("h", Redirect { strip_query: true, ..path("/new?k=v") }, "http://h/new?k=v"),
+            ("h", Redirect { strip_query: true, ..path("/new") }, "http://h/new"),
+            ("h", regex("/(a)bc/", "/\\1/"), "http://h/a/d?q=1"),
+            ("h", Redirect { strip_query: true, ..regex("^/abc", "") }, "http://h/d"),
+            ("h", regex("q", "x"), "http://h/abc/d?q=1"),
             ("h", Redirect { scheme: Some("FTP".into()), ..redirect() }, "FTP://h/abc/d?q=1"),
             ("h:80", Redirect { host: Some("n:81".into()), port: Some(82), ..redirect() }, "http://n:81:82/abc/d?q=1"),
             ("[::1]:80", https(), "https://[::1]/abc/d?q=1"),
         ] {
-            assert_eq!(to(authority, redirect), wanted, "{authority}");
+            assert_eq!(leads(authority, redirect), wanted, "{authority}");
         }
     }
 

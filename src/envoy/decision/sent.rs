@@ -1,7 +1,7 @@
 //! What a route sends on, whether or not anything is there to receive it.
 
 use super::Upstream;
-use super::upstream::{arrival, rewrite_path};
+use super::upstream::{drafted, rewrite_path};
 use crate::envoy::request::Request;
 use crate::envoy::router::{Found, HttpEnd, RequestView, Router, Visit};
 use crate::envoy::table::{ForwardTo, RouteAction};
@@ -22,7 +22,8 @@ pub(crate) fn sent(router: &Router, request: &Request) -> Vec<Upstream> {
     let RouteAction::Forward(forward) = &route.action else { return Vec::new() };
     let server_name = router.server_name(&view);
     let path = rewrite_path(router, &seen.path, &route.matcher.path, &forward.rewrite);
-    let one = |entry| arrival(&seen, route, forward, server_name.as_deref(), &path, entry, &mut Vec::new());
+    let one =
+        |entry| drafted(router, &seen, route, forward, server_name.as_deref(), entry).arrives(&path, &mut Vec::new());
     match &forward.destination {
         ForwardTo::Cluster(_) => vec![one(None)],
         ForwardTo::Weighted(entries) => entries.iter().map(|e| one(Some(e))).collect(),

@@ -140,6 +140,7 @@ fn s6_4_direct_responses_redirects_and_grpc() {
     assert_eq!(decided(one_host(vec![route(prefix("/"), response(503))]), &grpc).status, Some(200));
 
     let redirect = Redirect {
+        strip_query: false,
         scheme: Some("https".into()),
         host: None,
         port: None,

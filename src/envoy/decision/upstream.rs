@@ -9,7 +9,7 @@ use super::formatter::{FormatSource, format};
 use crate::envoy::path::{rewrite_prefix, rewrite_regex};
 use crate::envoy::router::{HeaderKey, Router, Seen, is_joined, is_removed, trim};
 use crate::envoy::table::{
-    AppendAction, Forward, HeaderMutations, HeaderValueOption, OuterHeaders, PathMatch, PathRewrite, Route,
+    AppendAction, Forward, HeaderMutations, HeaderValueOption, HostSource, OuterHeaders, PathMatch, PathRewrite, Route,
     WeightedCluster,
 };
 
@@ -18,19 +18,17 @@ fn is_envoys_own(lower_name: &str) -> bool {
     matches!(lower_name, "x-forwarded-proto" | "x-request-id" | "host") || lower_name.starts_with("x-envoy-")
 }
 
-/// The request as a route sends it on, through one of its weighted entries or none; `path` is the rewritten one.
+/// The request as a route sends it on, through one of its weighted entries or none, after all that is done to its headers and authority.
 ///
-/// The entry's header operations come before the route's (envoy-matching 6.2). Formatters that were left as they are go to
-/// `not_evaluated`.
-pub(super) fn arrival(
-    seen: &Seen<'_>,
-    route: &Route,
+/// The entry's header operations come before the route's (envoy-matching 6.2).
+pub(super) fn drafted<'a>(
+    router: &Router,
+    seen: &'a Seen<'a>,
+    route: &'a Route,
     forward: &Forward,
-    server_name: Option<&str>,
-    path: &SmolStr,
+    server_name: Option<&'a str>,
     entry: Option<&WeightedCluster>,
-    not_evaluated: &mut Vec<String>,
-) -> Upstream {
+) -> Draft<'a> {
     let mut draft = Draft::new(seen, route, server_name);
     for level in levels(route, |o| &o.request, &route.request_headers, entry.map(|e| &e.request_headers)) {
         draft.mutate(level);
@@ -38,16 +36,34 @@ pub(super) fn arrival(
     if let Some(host) = entry.and_then(|e| e.host_rewrite.as_ref()) {
         draft.authority = host.clone();
     }
-    if let Some(host) = &forward.host_rewrite {
-        draft.authority = host.clone();
+    let given = forward.host_rewrite.clone().or_else(|| {
+        let source = forward.further.as_ref()?.host.as_ref()?;
+        named_host(router, &draft, seen, source).filter(|host| !host.is_empty())
+    });
+    if let Some(host) = given {
+        if forward.append_x_forwarded_host {
+            draft.append_forwarded_host();
+        }
+        draft.authority = host;
     }
-    not_evaluated.append(&mut draft.not_evaluated);
-    Upstream { path: path.clone(), authority: draft.authority, headers: draft.headers }
+    draft
+}
+
+/// The authority that a header or the path gives; None where the header is absent (envoy-matching 6.7).
+fn named_host(router: &Router, draft: &Draft<'_>, seen: &Seen<'_>, source: &HostSource) -> Option<SmolStr> {
+    match source {
+        HostSource::Header(name) => draft.header(name).map(SmolStr::from),
+        HostSource::Path { pattern, substitution } => {
+            let bare = seen.bare_path();
+            let rewritten = router.regex(pattern).and_then(|re2| re2.replace_all(bare.as_bytes(), substitution));
+            Some(rewritten.map_or_else(|| bare.into(), |host| String::from_utf8_lossy(&host).into()))
+        }
+    }
 }
 
 /// The operations on headers of all levels in their order: the entry's, the route's, then those of wider parts, or the other way round
 /// (envoy-matching 6.2).
-pub(crate) fn levels<'r>(
+pub(super) fn levels<'r>(
     route: &'r Route,
     outer: impl Fn(&OuterHeaders) -> &[HeaderMutations],
     own: &'r HeaderMutations,
@@ -68,7 +84,7 @@ pub(crate) fn levels<'r>(
 }
 
 /// A request on its way through a route. Header operations see what earlier ones left (envoy-matching 6.2).
-struct Draft<'a> {
+pub(super) struct Draft<'a> {
     request: &'a Seen<'a>,
     route_name: &'a str,
     server_name: Option<&'a str>,
@@ -80,7 +96,7 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn new(request: &'a Seen<'a>, route: &'a Route, server_name: Option<&'a str>) -> Draft<'a> {
+    pub(super) fn new(request: &'a Seen<'a>, route: &'a Route, server_name: Option<&'a str>) -> Draft<'a> {
         let upgrade = request.asks_for_upgrade();
         let mut headers: Vec<(SmolStr, SmolStr)> = Vec::new();
         for (name, value) in request.headers {
@@ -89,7 +105,7 @@ impl<'a> Draft<'a> {
             if hop || is_removed(&name) || is_envoys_own(&name) || request.is_dropped(&name) {
                 continue;
             }
-            push(&mut headers, name, trim(value));
+            push(&mut headers, name, trim(value), is_joined);
         }
         Draft {
             request,
@@ -98,6 +114,22 @@ impl<'a> Draft<'a> {
             authority: request.authority.into(),
             headers,
             not_evaluated: Vec::new(),
+        }
+    }
+
+    /// The request as it arrives; `path` is the rewritten one. Formatters that were left as they are go to `not_evaluated`.
+    pub(super) fn arrives(mut self, path: &SmolStr, not_evaluated: &mut Vec<String>) -> Upstream {
+        not_evaluated.append(&mut self.not_evaluated);
+        Upstream { path: path.clone(), authority: self.authority, headers: self.headers }
+    }
+
+    /// The authority before a rewrite goes to the end of `x-forwarded-host`, unless it is the last there (envoy-matching 6.7).
+    fn append_forwarded_host(&mut self) {
+        let name = SmolStr::new_static("x-forwarded-host");
+        let last = self.headers.iter().rfind(|(n, _)| *n == name).and_then(|(_, v)| v.rsplit(',').next());
+        if last.map(trim) != Some(self.authority.as_str()) {
+            let old = self.authority.clone();
+            push(&mut self.headers, name, &old, is_joined);
         }
     }
 
@@ -115,27 +147,38 @@ impl<'a> Draft<'a> {
         let values = mutations.add.iter().map(|h| format(&h.value, &*self, &mut not_evaluated));
         let values: Vec<SmolStr> = values.map(|v| trim(&v).into()).collect();
         self.not_evaluated = not_evaluated;
-        // Whether a field is there is looked at before any is written, too.
-        let exists = |h: &HeaderValueOption| self.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(&h.name));
-        let kind = |h: &HeaderValueOption| match h.append {
-            AppendAction::OverwriteIfExistsOrAdd => Some(Write::Set),
-            AppendAction::AppendIfExistsOrAdd => Some(Write::Add),
-            AppendAction::OverwriteIfExists => exists(h).then_some(Write::Set),
-            AppendAction::AddIfAbsent => (!exists(h)).then_some(Write::Add),
-        };
-        let kinds: Vec<Option<Write>> = mutations.add.iter().map(kind).collect();
-        let of = |wanted: Write| {
-            let all = mutations.add.iter().zip(&values).zip(&kinds);
-            all.filter(move |((_, value), kind)| !value.is_empty() && **kind == Some(wanted)).map(|(one, _)| one)
-        };
-        for (header, value) in of(Write::Set) {
-            let name = header.name.to_ascii_lowercase_smolstr();
-            self.headers.retain(|(n, _)| *n != name);
-            self.headers.push((name, value.clone()));
-        }
-        for (header, value) in of(Write::Add) {
-            push(&mut self.headers, header.name.to_ascii_lowercase_smolstr(), value);
-        }
+        write(&mut self.headers, &mutations.add, &values, is_joined);
+    }
+}
+
+/// Writes one level's fields, sets before additions, with their formatted values: empty ones are not written. `joined` says of which
+/// names one field is kept.
+pub(super) fn write(
+    headers: &mut Vec<(SmolStr, SmolStr)>,
+    fields: &[HeaderValueOption],
+    values: &[SmolStr],
+    joined: fn(&str) -> bool,
+) {
+    // Whether a field is there is looked at before any is written, too.
+    let exists = |h: &HeaderValueOption| headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(&h.name));
+    let kind = |h: &HeaderValueOption| match h.append {
+        AppendAction::OverwriteIfExistsOrAdd => Some(Write::Set),
+        AppendAction::AppendIfExistsOrAdd => Some(Write::Add),
+        AppendAction::OverwriteIfExists => exists(h).then_some(Write::Set),
+        AppendAction::AddIfAbsent => (!exists(h)).then_some(Write::Add),
+    };
+    let kinds: Vec<Option<Write>> = fields.iter().map(kind).collect();
+    let of = |wanted: Write| {
+        let all = fields.iter().zip(values).zip(&kinds);
+        all.filter(move |((_, value), kind)| !value.is_empty() && **kind == Some(wanted)).map(|(one, _)| one)
+    };
+    for (header, value) in of(Write::Set) {
+        let name = header.name.to_ascii_lowercase_smolstr();
+        headers.retain(|(n, _)| *n != name);
+        headers.push((name, value.clone()));
+    }
+    for (header, value) in of(Write::Add) {
+        push(headers, header.name.to_ascii_lowercase_smolstr(), value, joined);
     }
 }
 
@@ -172,8 +215,8 @@ pub(super) fn answered_location(
 }
 
 /// Adds a field, to the one that is there where Envoy keeps only one; that takes no empty values.
-fn push(headers: &mut Vec<(SmolStr, SmolStr)>, name: SmolStr, value: &str) {
-    if is_joined(&name)
+fn push(headers: &mut Vec<(SmolStr, SmolStr)>, name: SmolStr, value: &str, joined: fn(&str) -> bool) {
+    if joined(&name)
         && let Some((_, before)) = headers.iter_mut().find(|(n, _)| *n == name)
     {
         if before.is_empty() {

@@ -1,7 +1,9 @@
 //! What decides a request's end besides the route that took it.
 
-use crate::envoy::router::{Found, HttpEnd, Router, Seen, Visit};
-use crate::envoy::table::{Cors, Route, RouteAction, ValueMatch};
+use super::decide::drawn_by_header;
+use crate::envoy::balance::hash::xx_hash;
+use crate::envoy::router::{Found, HeaderKey, HttpEnd, Router, Seen, Visit};
+use crate::envoy::table::{ClusterName, Cors, ForwardTo, Route, RouteAction, ValueMatch, WeightedCluster};
 
 /// Two requests of one variant that were found at the same place of a table end alike: with the same outcomes, statuses and
 /// clusters, by the same shares. What arrives upstream and where redirects lead still depends on each.
@@ -11,6 +13,8 @@ pub(crate) struct Variant {
     preflight: bool,
     /// Local answers to gRPC have another status (6.4).
     grpc: bool,
+    /// What a header of the request says about its cluster, hashed; 0: nothing depends on one (envoy-matching 6.1).
+    named: u64,
 }
 
 impl Variant {
@@ -32,7 +36,37 @@ pub(crate) fn variant(router: &Router, visit: &Visit<'_>) -> Variant {
             .is_some_and(|cors| is_answered_preflight(router, cors, seen)),
         _ => false,
     };
-    Variant { preflight, grpc: seen.is_grpc() }
+    let named = match end {
+        HttpEnd::Route { config, virtual_host, route } => {
+            router.route(config, virtual_host, route).map_or(0, |r| named(r, seen))
+        }
+        _ => 0,
+    };
+    Variant { preflight, grpc: seen.is_grpc(), named }
+}
+
+/// The hash of what decides among a route's clusters, where a header does.
+fn named(route: &Route, seen: &Seen<'_>) -> u64 {
+    let RouteAction::Forward(forward) = &route.action else { return 0 };
+    let drawn = |all: &[WeightedCluster]| {
+        let further = forward.further.as_ref()?;
+        drawn_by_header(further, all.iter().map(|e| e.weight), seen).map(|at| at as u64 + 1)
+    };
+    let hashed = |cluster: &ClusterName| {
+        let ClusterName::FromHeader(header) = cluster else { return 0 };
+        let mut hash = 1;
+        seen.values(&HeaderKey::new(header), |value| {
+            hash = xx_hash(value.as_bytes());
+            true
+        });
+        hash
+    };
+    match &forward.destination {
+        ForwardTo::Cluster(one) => hashed(&one.cluster),
+        ForwardTo::Weighted(all) => {
+            all.iter().fold(drawn(all).unwrap_or(0), |hash, e| hash.rotate_left(1) ^ hashed(&e.destination.cluster))
+        }
+    }
 }
 
 /// The CORS policy that acts on preflights: that of a route that forwards. Redirects and direct responses come first (CO-1).

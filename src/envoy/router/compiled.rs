@@ -12,7 +12,7 @@ use super::regex::{Pattern, Patterns, SharedPatterns};
 use super::rejected::route_faults;
 use super::view::Seen;
 use crate::envoy::router::Switches;
-use crate::envoy::table::{PathRewrite, Route, RouteAction, ValueMatch};
+use crate::envoy::table::{HostSource, PathRewrite, Redirect, RedirectPath, Route, RouteAction, ValueMatch};
 
 type ByAddress<T> = Mutex<FxHashMap<usize, T>>;
 
@@ -86,16 +86,24 @@ impl RouteList {
 }
 
 fn asked(route: &Route) -> impl Iterator<Item = &SmolStr> {
-    let rewrite = match &route.action {
-        RouteAction::Forward(forward) => match &forward.rewrite {
-            PathRewrite::Regex { pattern, .. } => Some(pattern),
-            PathRewrite::None | PathRewrite::Prefix(_) => None,
-        },
-        RouteAction::Redirect(_) | RouteAction::DirectResponse(_) | RouteAction::Nothing => None,
+    let rewrites = match &route.action {
+        RouteAction::Forward(forward) => {
+            let path = match &forward.rewrite {
+                PathRewrite::Regex { pattern, .. } => Some(pattern),
+                PathRewrite::None | PathRewrite::Prefix(_) => None,
+            };
+            let host = match forward.further.as_ref().and_then(|f| f.host.as_ref()) {
+                Some(HostSource::Path { pattern, .. }) => Some(pattern),
+                Some(HostSource::Header(_)) | None => None,
+            };
+            [path, host]
+        }
+        RouteAction::Redirect(Redirect { path: RedirectPath::Regex { pattern, .. }, .. }) => [Some(pattern), None],
+        RouteAction::Redirect(_) | RouteAction::DirectResponse(_) | RouteAction::Nothing => [None, None],
     };
     let origins = route.cors.iter().flat_map(|c| &c.allow_origins).filter_map(|origin| match origin {
         ValueMatch::Regex(text) => Some(text),
         ValueMatch::Present | ValueMatch::Exact(_) | ValueMatch::Prefix(_) => None,
     });
-    rewrite.into_iter().chain(origins)
+    rewrites.into_iter().flatten().chain(origins)
 }

@@ -93,6 +93,10 @@ pub(crate) enum Condition {
         name: SmolStr,
         test: ValueTest,
     },
+    /// It must not be there.
+    NoQuery {
+        name: SmolStr,
+    },
     /// A condition whose answer is known: of claims, because nothing here verifies tokens (RT-11), and of what isn't evaluated (CF-5).
     Known {
         holds: bool,
@@ -123,6 +127,7 @@ impl Condition {
                     (true, _) => found.accepted != *invert,
                 }
             }
+            Condition::NoQuery { name } => request.query_parameter(name).is_none(),
             Condition::Query { name, test } => request.query_parameter(name).is_some_and(|value| test.holds(value)),
             Condition::Known { holds } => *holds,
         }
@@ -143,7 +148,10 @@ impl RouteTest {
         let query = matcher
             .query_parameters
             .iter()
-            .map(|q| Condition::Query { name: q.name.clone(), test: ValueTest::new(&q.test, patterns) })
+            .map(|q| match q.absent {
+                true => Condition::NoQuery { name: q.name.clone() },
+                false => Condition::Query { name: q.name.clone(), test: ValueTest::new(&q.test, patterns) },
+            })
             .collect::<Vec<_>>();
         let claims = matcher.claims.iter().map(|c| Condition::Known { holds: c.invert });
         let unknown = matcher.not_evaluated.iter().map(|_| Condition::Known { holds: false });
@@ -214,7 +222,7 @@ mod tests {
             headers: vec![],
             query_parameters: vec![],
             claims: vec![],
-            fraction: None,
+            further: None,
             not_evaluated: vec![],
         };
         PathTest::new(&matcher, &Patterns::new(&Switches::default(), &SharedPatterns::default()))

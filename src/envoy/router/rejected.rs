@@ -8,8 +8,8 @@ use smol_str::SmolStr;
 use super::compiled::RouteList;
 use super::regex::Patterns;
 use crate::envoy::table::{
-    ForwardTo, Listener, PathMatch, PathRewrite, Redirect, RedirectPath, Route, RouteAction, RouteConfiguration,
-    RouteSource, ValueMatch, VirtualHost,
+    ForwardTo, HostSource, Listener, PathMatch, PathRewrite, Redirect, RedirectPath, Route, RouteAction,
+    RouteConfiguration, RouteSource, ValueMatch, VirtualHost,
 };
 
 /// The part of a proxy's configuration that Envoy takes or refuses as a whole.
@@ -132,7 +132,7 @@ pub(super) fn route_faults(route: &Route, patterns: &Patterns<'_>) -> Vec<String
         RouteAction::Nothing => {
             faults.push("the route has no action: its redirect code is none that Envoy knows".into())
         }
-        RouteAction::Redirect(redirect) => redirect_faults(redirect, &mut faults),
+        RouteAction::Redirect(redirect) => redirect_faults(redirect, patterns, &mut faults),
         RouteAction::DirectResponse(response) => {
             if !(200..600).contains(&response.status) {
                 faults.push(format!("direct response status {} is not within 200 to 599", response.status));
@@ -144,6 +144,9 @@ pub(super) fn route_faults(route: &Route, patterns: &Patterns<'_>) -> Vec<String
                 if sum == 0 || sum > u64::from(u32::MAX) {
                     faults.push(format!("the weights add up to {sum}, which is not within 1 to {}", u32::MAX));
                 }
+            }
+            if let Some(HostSource::Path { pattern, .. }) = forward.further.as_ref().and_then(|f| f.host.as_ref()) {
+                regex_fault("the regex of the host", pattern, patterns, &mut faults);
             }
             match &forward.rewrite {
                 PathRewrite::None => {}
@@ -158,9 +161,13 @@ pub(super) fn route_faults(route: &Route, patterns: &Patterns<'_>) -> Vec<String
     faults
 }
 
-fn redirect_faults(redirect: &Redirect, faults: &mut Vec<String>) {
+fn redirect_faults(redirect: &Redirect, patterns: &Patterns<'_>, faults: &mut Vec<String>) {
     let path = match &redirect.path {
         RedirectPath::Replace(path) | RedirectPath::Prefix(path) => path,
+        RedirectPath::Regex { pattern, substitution } => {
+            regex_fault("the redirect's regex", pattern, patterns, faults);
+            substitution
+        }
     };
     for text in [Some(path), redirect.host.as_ref(), redirect.scheme.as_ref()].into_iter().flatten() {
         text_fault("the redirect", text, faults);

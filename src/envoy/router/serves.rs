@@ -16,6 +16,16 @@ impl Router {
     /// refused like any other to a host that nobody knows.
     pub(crate) fn serves(&self, request: &RequestView<'_>) -> bool {
         match self.find(request) {
+            // What is wrong with a request before any host is looked for says nothing about its host.
+            Found::Http { end: HttpEnd::Refused(_) | HttpEnd::PathRedirect { .. }, .. } => {
+                self.takes(self.find(&RequestView { method: "GET", path: "/", headers: &[], ..*request }))
+            }
+            found => self.takes(found),
+        }
+    }
+
+    fn takes(&self, found: Found) -> bool {
+        match found {
             Found::Http { end, .. } => {
                 let (HttpEnd::RequireTls { config, virtual_host }
                 | HttpEnd::NoRoute { config, virtual_host }

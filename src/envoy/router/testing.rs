@@ -17,6 +17,7 @@ pub(crate) fn proxy(kind: ProxyKind) -> Arc<Proxy> {
         labels: Labels::default(),
         ips: vec!["10.41.0.1".parse().expect("an address")],
         node: "".into(),
+        connection_settings: None,
     })
 }
 
@@ -82,7 +83,7 @@ pub(crate) fn on(path: PathMatch) -> RouteMatch {
         headers: vec![],
         query_parameters: vec![],
         claims: vec![],
-        fraction: None,
+        further: None,
         not_evaluated: vec![],
     }
 }
@@ -109,6 +110,7 @@ pub(crate) fn route(matcher: RouteMatch, action: RouteAction) -> Route {
         operation: "".into(),
         source: None,
         outer: None,
+        metadata: None,
         not_evaluated: Vec::new(),
     }
 }
@@ -125,6 +127,7 @@ pub(crate) fn forward(destination: ForwardTo) -> Forward {
         rewrite: PathRewrite::None,
         host_rewrite: None,
         append_x_forwarded_host: false,
+        further: None,
         mirrors: Vec::new(),
         hash_policies: Vec::new(),
     }

@@ -45,7 +45,8 @@ fn route_match() -> impl Strategy<Value = RouteMatch> {
     let header = (name, value_match(), any::<bool>(), any::<bool>()).prop_map(|(name, test, invert, empty)| {
         HeaderMatcher { name: name.into(), test, invert, treat_missing_as_empty: empty }
     });
-    let query = ("[qr]", value_match()).prop_map(|(n, test)| QueryParameterMatcher { name: n.into(), test });
+    let query =
+        ("[qr]", value_match()).prop_map(|(n, test)| QueryParameterMatcher { name: n.into(), test, absent: false });
     (
         path_match(),
         prop::option::of(any::<bool>()),
@@ -58,7 +59,7 @@ fn route_match() -> impl Strategy<Value = RouteMatch> {
             headers,
             query_parameters,
             claims: vec![],
-            fraction: None,
+            further: None,
             not_evaluated: Vec::new(),
         })
 }

@@ -185,7 +185,9 @@ fn written(matcher: &RouteMatch, index: usize) -> Option<Written<'_>> {
 fn name_and_wish(written: &Written<'_>) -> (String, String) {
     match written {
         Written::Header(header) => (format!("header {}", header.name), header_text(header)),
-        Written::Query(query) => (format!("query {}", query.name), value_text(&query.test)),
+        Written::Query(query) => {
+            (format!("query {}", query.name), if query.absent { "absent".into() } else { value_text(&query.test) })
+        }
         Written::Claim(claim) => {
             (format!("claim {}", claim.path.join(".")), inverted(claim.invert, &value_text(&claim.test)))
         }

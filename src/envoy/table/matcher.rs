@@ -14,11 +14,45 @@ pub(crate) struct RouteMatch {
     pub query_parameters: Vec<QueryParameterMatcher>,
     /// JWT claim conditions (RT-11).
     pub claims: Vec<ClaimMatcher>,
-    /// `runtime_fraction`, which Istio writes nowhere. One of less than the whole is among what isn't evaluated, too.
-    pub fraction: Option<RuntimeFraction>,
+    /// What Istio writes nowhere.
+    pub further: Option<Box<FurtherConditions>>,
     /// Conditions of a proxy's configuration that nobody here evaluates, by Envoy's name: they are taken not to hold, and that is said
     /// (CF-5). Empty for routes that were translated.
     pub not_evaluated: Vec<SmolStr>,
+}
+
+/// Conditions that only other control planes write. Those that depend on more than the request are among what isn't evaluated, too.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct FurtherConditions {
+    /// `runtime_fraction`; one of less than the whole is not evaluated.
+    pub fraction: Option<RuntimeFraction>,
+    /// `dynamic_metadata` other than claims of tokens; not evaluated.
+    pub metadata: Vec<MetadataMatcher>,
+}
+
+/// A condition on what filters have found out about a request (envoy-matching 5.4).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct MetadataMatcher {
+    /// The namespace: the name of the filter, as a rule.
+    pub filter: SmolStr,
+    pub path: Vec<SmolStr>,
+    pub value: MetadataValue,
+    pub invert: bool,
+}
+
+/// A test of one value of metadata; another kind of value fails it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum MetadataValue {
+    Text(ValueMatch),
+    Bool(bool),
+    /// From the first bound to below the second one; equal bounds are that number. Bits of floats.
+    Number(u64, u64),
+    /// Whatever it is; false never holds.
+    Present(bool),
+    Null,
+    /// A list, of which one value passes.
+    OneOf(Box<MetadataValue>),
+    Any(Vec<MetadataValue>),
 }
 
 /// A share of requests that a route takes, which a runtime may change by its key (envoy-matching 5.1).
@@ -63,6 +97,8 @@ pub(crate) enum ValueMatch {
 pub(crate) struct QueryParameterMatcher {
     pub name: SmolStr,
     pub test: ValueMatch,
+    /// `present_match: false`: it must not be there, and there is no test. Istio never writes it.
+    pub absent: bool,
 }
 
 /// A condition on a claim of a verified JWT; without claims the positive form never holds and the inverted one always.

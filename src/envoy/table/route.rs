@@ -77,9 +77,19 @@ pub(crate) struct Route {
     pub source: Option<RouteSource>,
     /// Those of wider parts of the table, after its own. None where there are none: Istio writes none.
     pub outer: Option<Arc<OuterHeaders>>,
+    /// Texts of `filter_metadata` in other namespaces than Istio's. None where there are none.
+    pub metadata: Option<Arc<[RouteMetadata]>>,
     /// What the proxy's configuration says of its requests that nobody here evaluates, in few words (CF-5). Empty for routes that were
     /// translated.
     pub not_evaluated: Vec<SmolStr>,
+}
+
+/// A text that a route carries for filters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RouteMetadata {
+    pub namespace: SmolStr,
+    pub key: SmolStr,
+    pub value: SmolStr,
 }
 
 /// What a route does.
@@ -105,6 +115,28 @@ pub(crate) struct Forward {
     pub append_x_forwarded_host: bool,
     pub mirrors: Vec<MirrorPolicy>,
     pub hash_policies: Vec<HashPolicy>,
+    /// What Istio writes nowhere.
+    pub further: Option<Arc<FurtherForward>>,
+}
+
+/// Parts of a RouteAction that only other control planes write.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct FurtherForward {
+    /// Where the authority comes from, where `host_rewrite` is none.
+    pub host: Option<HostSource>,
+    /// Status where the cluster is unknown (envoy-matching 6.3); None: 503.
+    pub not_found: Option<u16>,
+    /// The header whose number draws among weighted clusters, in lower case (envoy-matching 6.1).
+    pub number_header: Option<SmolStr>,
+}
+
+/// What the authority is taken from (envoy-matching 6.7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum HostSource {
+    /// The first value of that header; where it is absent or empty, the authority stays.
+    Header(SmolStr),
+    /// The path, rewritten.
+    Path { pattern: SmolStr, substitution: SmolStr },
 }
 
 /// One cluster, or several by weight.
@@ -227,6 +259,8 @@ pub(crate) struct Redirect {
     pub path: RedirectPath,
     /// 301, 302, 303, 307 or 308.
     pub status: u16,
+    /// The query goes; Istio never writes it.
+    pub strip_query: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -235,6 +269,8 @@ pub(crate) enum RedirectPath {
     Replace(SmolStr),
     /// `prefix_rewrite`.
     Prefix(SmolStr),
+    /// `regex_rewrite`, which Istio never writes.
+    Regex { pattern: SmolStr, substitution: SmolStr },
 }
 
 /// DI-1.

@@ -6,8 +6,8 @@ pub(crate) use request::{example, request};
 
 use crate::envoy::cluster_state::{Cause, ClusterState};
 use crate::envoy::table::{
-    AbortStatus, ClusterName, Forward, ForwardTo, HeaderMatcher, HeaderMutations, Health, LbPolicy, PathMatch,
-    PathRewrite, Redirect, RedirectPath, Route, RouteAction, RouteMatch, RouteSource, ValueMatch,
+    AbortStatus, ClusterName, Forward, ForwardTo, HeaderMatcher, HeaderMutations, Health, HostSource, LbPolicy,
+    PathMatch, PathRewrite, Redirect, RedirectPath, Route, RouteAction, RouteMatch, RouteSource, ValueMatch,
 };
 use crate::manifest::source::{Position, SourceMap};
 
@@ -81,7 +81,10 @@ pub(crate) fn conditions(m: &RouteMatch) -> Vec<String> {
         PathMatch::Regex(r) => format!("path ~ {r}"),
     };
     let headers = m.headers.iter().map(header_condition);
-    let query = m.query_parameters.iter().map(|q| format!("query {} {}", q.name, value(&q.test)));
+    let query = m.query_parameters.iter().map(|q| match q.absent {
+        true => format!("query {} absent", q.name),
+        false => format!("query {} {}", q.name, value(&q.test)),
+    });
     let claims = m.claims.iter().map(|c| {
         let name = c.path.join(".");
         if c.invert {
@@ -158,7 +161,7 @@ pub(crate) fn treatment(route: &Route) -> Vec<String> {
                     out.push(format!("rewrite {pattern} to {substitution}"))
                 }
             }
-            if let Some(host) = &f.host_rewrite {
+            if let Some(host) = authority(f) {
                 out.push(format!("authority {host}"));
             }
             if f.timeout.0 != 0 {
@@ -204,6 +207,15 @@ pub(crate) fn treatment(route: &Route) -> Vec<String> {
     out
 }
 
+/// What a route makes the authority, in words; None where it leaves it.
+pub(crate) fn authority(f: &Forward) -> Option<String> {
+    let other = || match f.further.as_ref()?.host.as_ref()? {
+        HostSource::Header(name) => Some(format!("from header {name}")),
+        HostSource::Path { pattern, substitution } => Some(format!("from the path, {pattern} to {substitution}")),
+    };
+    f.host_rewrite.as_ref().map(ToString::to_string).or_else(other)
+}
+
 fn is_default_retry(r: &crate::envoy::table::RetryPolicy) -> bool {
     r.num_retries == 2 && r.per_try_timeout.is_none() && r.retry_on.starts_with("connect-failure,refused-stream")
 }
@@ -238,8 +250,10 @@ pub(crate) fn redirect(r: &Redirect) -> String {
         RedirectPath::Replace(p) if p.is_empty() => "(same path)".to_owned(),
         RedirectPath::Replace(p) => p.to_string(),
         RedirectPath::Prefix(p) => format!("{p}(rest of the path)"),
+        RedirectPath::Regex { pattern, substitution } => format!("(the path, {pattern} to {substitution})"),
     };
-    format!("redirect {} to {scheme}{host}{port}{path}", r.status)
+    let query = if r.strip_query { " without query" } else { "" };
+    format!("redirect {} to {scheme}{host}{port}{path}{query}", r.status)
 }
 
 fn fraction(f: crate::envoy::table::Fraction) -> f64 {

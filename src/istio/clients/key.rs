@@ -15,7 +15,7 @@ use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::istio::mesh::{
     EndpointFilter, MESH_GATEWAY, Mesh, TrafficDistribution, VirtualService, balancers, locality,
 };
-use crate::manifest::kinds::{ContainerPort, HashKey, Labels, LbPolicy, TrafficPolicy};
+use crate::manifest::kinds::{ConnectionSettings, ContainerPort, HashKey, Labels, LbPolicy, TrafficPolicy};
 
 /// Labels that differ from one pod of a workload to the next; of a gateway they count only where somebody names them.
 pub(super) const PER_POD: [&str; 5] = [
@@ -40,6 +40,8 @@ pub(super) struct Key {
     /// Its address, where a headless Service has it as an endpoint.
     own: Option<IpAddr>,
     ports: Vec<(SmolStr, u16)>,
+    /// Its own (VE-14).
+    settings: Option<ConnectionSettings>,
 }
 
 /// Which labels of a client matter.
@@ -163,6 +165,7 @@ impl<'a> Conditions<'a> {
             ],
             own: first.filter(|ip| self.any_address || self.headless.contains(*ip)).copied(),
             ports: if gateway { named_ports(&client.ports) } else { Vec::new() },
+            settings: proxy.connection_settings,
         }
     }
 }

@@ -11,8 +11,9 @@ use super::key::PER_POD;
 use super::{Client, Member};
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::istio::mesh::locality;
+use crate::manifest::kinds::decode::{PROXY_CONFIG, connection_settings_of};
 use crate::manifest::kinds::{
-    Kind, Labels, Manifests, Object, ObjectId, ObjectMeta, Pod, PodPhase, Workload, WorkloadEntry,
+    ConnectionSettings, Kind, Labels, Manifests, Object, ObjectId, ObjectMeta, Pod, PodPhase, Workload, WorkloadEntry,
 };
 
 /// Label or annotation with which a pod says whether it gets a proxy.
@@ -63,7 +64,7 @@ pub(crate) fn clients(manifests: &Manifests, namespace: &str) -> Vec<Client> {
 /// an assumed pod with just its labels. Sorted by selector.
 pub(crate) fn gateways(manifests: &Manifests) -> Vec<Client> {
     let mut out: Vec<Client> = Vec::new();
-    let mut seen: FxHashSet<(SmolStr, Labels, Vec<bool>)> = FxHashSet::default();
+    let mut seen: FxHashSet<(SmolStr, Labels, Vec<bool>, Option<ConnectionSettings>)> = FxHashSet::default();
     let mut taken: FxHashSet<SmolStr> = FxHashSet::default();
     let selectors = selectors(manifests);
     let mut open = false;
@@ -82,7 +83,8 @@ pub(crate) fn gateways(manifests: &Manifests) -> Vec<Client> {
             found = true;
             let proxy = &client.proxy;
             let families = proxy.ips.iter().map(IpAddr::is_ipv6).collect();
-            if !seen.insert((proxy.namespace.clone(), proxy.labels.clone(), families)) {
+            let told = (proxy.namespace.clone(), proxy.labels.clone(), families, proxy.connection_settings);
+            if !seen.insert(told) {
                 // Replicas, or what another selector had already; a workload's template after its pods.
                 continue;
             }
@@ -116,6 +118,7 @@ fn assumed_gateway(selector: &Labels) -> Client {
         labels: selector.clone(),
         ips: Vec::new(),
         node: SmolStr::default(),
+        connection_settings: None,
     };
     Client { of: Member::of_proxy(&proxy), proxy: Arc::new(proxy), ports: Vec::new() }
 }
@@ -139,6 +142,8 @@ struct Alike<'a> {
     node: &'a str,
     ips: &'a [IpAddr],
     workload: Option<&'a ObjectId>,
+    /// What it is told of itself, as text.
+    config: Option<&'a str>,
 }
 
 impl<'a> Alike<'a> {
@@ -149,12 +154,13 @@ impl<'a> Alike<'a> {
             node: &pod.spec.node_name,
             ips: &pod.spec.ips,
             workload: pod.spec.workload.as_ref(),
+            config: pod.meta.annotations.get(PROXY_CONFIG),
         }
     }
 }
 
-/// The first of the pods that no workload is known of and that have the same labels, which are replicas then.
-type Owners = FxHashMap<(SmolStr, Labels), ObjectId>;
+/// The first of the pods that no workload is known of and that have the same labels and settings, which are replicas then.
+type Owners = FxHashMap<(SmolStr, Labels, Option<ConnectionSettings>), ObjectId>;
 
 fn of_pod(pod: &Object<Pod>, owners: &mut Owners) -> Client {
     let namespace = pod.meta.namespace.clone();
@@ -162,12 +168,14 @@ fn of_pod(pod: &Object<Pod>, owners: &mut Owners) -> Client {
     let proxy = Proxy {
         ips: pod.spec.ips.clone(),
         node: pod.spec.node_name.clone(),
+        connection_settings: connection_settings_of(&pod.meta.annotations),
         ..sidecar(format_smolstr!("pod:{namespace}/{name}"), namespace.clone(), pod.meta.labels.clone())
     };
     let owner = pod.spec.workload.clone().unwrap_or_else(|| {
         let labels = pod.meta.labels.iter().filter(|(k, _)| !PER_POD.contains(&k.as_str()));
         let labels = labels.map(|(k, v)| (k.clone(), v.clone())).collect();
-        owners.entry((namespace.clone(), labels)).or_insert_with(|| pod.id.clone()).clone()
+        let replicas = (namespace.clone(), labels, proxy.connection_settings);
+        owners.entry(replicas).or_insert_with(|| pod.id.clone()).clone()
     });
     Client {
         proxy: Arc::new(proxy),
@@ -180,6 +188,7 @@ fn of_workload(workload: &Object<Workload>) -> Client {
     let (namespace, name) = (workload.meta.namespace.clone(), &workload.meta.name);
     let proxy = Proxy {
         node: workload.spec.template.node_name.clone(),
+        connection_settings: connection_settings_of(&workload.spec.annotations),
         ..sidecar(format_smolstr!("pod:{namespace}/{name}"), namespace, workload.spec.labels.clone())
     };
     Client {
@@ -206,7 +215,15 @@ fn of_entry(entry: &Object<WorkloadEntry>) -> Client {
 }
 
 fn sidecar(name: SmolStr, namespace: SmolStr, labels: Labels) -> Proxy {
-    Proxy { name, kind: ProxyKind::Sidecar, namespace, labels, ips: Vec::new(), node: SmolStr::default() }
+    Proxy {
+        name,
+        kind: ProxyKind::Sidecar,
+        namespace,
+        labels,
+        ips: Vec::new(),
+        node: SmolStr::default(),
+        connection_settings: None,
+    }
 }
 
 fn has_proxy(meta: &ObjectMeta) -> bool {

@@ -59,6 +59,7 @@ fn proxy(namespace: &str, app: &str) -> Arc<Proxy> {
         labels: labels(app),
         ips: Vec::new(),
         node: SmolStr::default(),
+        connection_settings: None,
     })
 }
 

@@ -48,5 +48,6 @@ fn proxy(kind: ProxyKind, namespace: &str, text: &str) -> Arc<Proxy> {
         labels: labels(text),
         ips: Vec::new(),
         node: Default::default(),
+        connection_settings: None,
     })
 }

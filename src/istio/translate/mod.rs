@@ -23,6 +23,7 @@ use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::table::{Extent, Note, RouteTable};
 use crate::istio::mesh::{MergedDestinationRule, Mesh, Scope, Service};
 use crate::manifest::kinds::{ConnectionSettings, EscapedSlashes, Underscores};
+use crate::manifest::release::Difference;
 
 pub(crate) use clusters::{Crash, crash};
 pub(crate) use parts::Parts;
@@ -103,9 +104,10 @@ impl Parts<'_> {
     }
 }
 
-/// VE-14: the mesh's settings. Profile EDGE fills in on gateways what they leave open.
+/// VE-14: the proxy's own settings or the mesh's. Profile EDGE fills in on gateways what they leave open.
 fn connection_settings(mesh: &Mesh, proxy: &Proxy) -> ConnectionSettings {
-    let given = mesh.config.connection_settings.unwrap_or_default();
+    let own = proxy.connection_settings.filter(|_| mesh.profile.has(Difference::ConnectionSettings));
+    let given = own.or(mesh.config.connection_settings).unwrap_or_default();
     if !given.edge || proxy.kind != ProxyKind::Gateway {
         return given;
     }

@@ -59,6 +59,7 @@ pub(crate) fn sidecar(namespace: &str, labels: &str) -> Arc<Proxy> {
         labels,
         ips: Vec::new(),
         node: "".into(),
+        connection_settings: None,
     })
 }
 

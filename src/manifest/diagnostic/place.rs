@@ -73,7 +73,6 @@ impl<'s> Locator<'s> {
     }
 
     /// The object that stands at `at`, an item of a list where there is one; None where it cannot be read.
-    #[cfg(feature = "cli")]
     pub(crate) fn object(&mut self, at: Position) -> Option<Node<'s>> {
         self.parse(at);
         let parts = self.files.get(&at.file)?;
@@ -123,12 +122,17 @@ fn offset(lines: &LineIndex<'_>, at: Position) -> u32 {
 
 /// The document itself, or the item of a `List` that the byte `offset` lies in.
 fn object_at<'n, 'a>(root: &'n Node<'a>, offset: u32) -> &'n Node<'a> {
+    item_at(root, offset).map_or(root, |(_, item)| item)
+}
+
+/// The item of a `List` that the byte `offset` lies in, with its index.
+pub(crate) fn item_at<'n, 'a>(root: &'n Node<'a>, offset: u32) -> Option<(usize, &'n Node<'a>)> {
     let items = root.get("items").and_then(Node::as_seq).unwrap_or_default();
     let holds = |item: &&Node<'_>| item.span.start <= offset && offset < item.span.end.max(item.span.start + 1);
     let behind = items.partition_point(|item| item.span.start <= offset);
     // Aliases among the items stand elsewhere, and the items are out of order then.
-    let nearest = behind.checked_sub(1).and_then(|i| items.get(i)).filter(holds);
-    nearest.or_else(|| items.iter().find(holds)).unwrap_or(root)
+    let nearest = behind.checked_sub(1).and_then(|i| Some((i, items.get(i)?))).filter(|(_, item)| holds(item));
+    nearest.or_else(|| items.iter().enumerate().find(|(_, item)| holds(item)))
 }
 
 /// The node at `path`, or at the longest part of it that leads somewhere: a missing field is shown where it should be.

@@ -82,6 +82,8 @@ pub(crate) struct Pod {
 pub(crate) struct Workload {
     /// 1 where the manifest doesn't say.
     pub replicas: u32,
+    /// The manifest says the number: beside an autoscaler it often doesn't.
+    pub says_replicas: bool,
     /// Labels of the pods.
     pub labels: Labels,
     /// Annotations of the pods.
@@ -94,6 +96,19 @@ pub(crate) struct Workload {
     pub template_of: Option<SmolStr>,
     /// What the controller of a Rollout writes into other objects; nothing for other kinds.
     pub manages: Managed,
+}
+
+/// A HorizontalPodAutoscaler, as far as it says how few pods it may leave.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Autoscaler {
+    /// Kind and name of what it scales, in its own namespace.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "rollouts ask"))]
+    pub target: (SmolStr, SmolStr),
+    /// 1 where it doesn't say; 0 where it may leave none.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "rollouts ask"))]
+    pub min: u32,
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "rollouts ask"))]
+    pub max: u32,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -48,8 +48,9 @@ pub(crate) enum ServiceEntryVisibility {
     None,
 }
 
-/// `defaultConfig.connectionSettings`, as far as it decides what routes see of a request (VE-14).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// `connectionSettings` of the mesh's `defaultConfig` or of a pod's annotation, as far as it decides what routes see of a request
+/// (VE-14).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct ConnectionSettings {
     /// Profile EDGE: gateways fill in what is unset.
     pub edge: bool,

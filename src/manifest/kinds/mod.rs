@@ -57,6 +57,8 @@ pub(crate) struct Manifests {
     pub workloads: Vec<Object<Workload>>,
     /// Flagger's, as far as they tell what it manages.
     pub canaries: Vec<Object<Managed>>,
+    /// What changes the number of a workload's pods while it runs. How many there are here is what the workload says.
+    pub autoscalers: Vec<Object<Autoscaler>>,
     pub endpoint_slices: Vec<Object<EndpointSlice>>,
     pub namespaces: Vec<Object<Namespace>>,
     /// Kubernetes' Nodes, which tell by their labels where pods are.

@@ -38,6 +38,7 @@ macro_rules! every_kind {
             pods,
             workloads,
             canaries,
+            autoscalers,
             endpoint_slices,
             namespaces,
             nodes,
@@ -120,6 +121,7 @@ mod tests {
             pods: _,
             workloads: _,
             canaries: _,
+            autoscalers: _,
             endpoint_slices: _,
             namespaces: _,
             nodes: _,
@@ -140,6 +142,6 @@ mod tests {
         }
         let mut count = Count(0);
         Manifests::default().visit(&mut count);
-        assert_eq!(count.0, 17);
+        assert_eq!(count.0, 18);
     }
 }

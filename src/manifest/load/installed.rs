@@ -19,6 +19,8 @@ pub(crate) struct Installed {
     pub compatibility: Option<Told>,
     /// Variables of Istiod's environment, in the order of the manifests.
     pub env: Vec<Variable>,
+    /// Variables of the proxies' environment: `defaultConfig.proxyMetadata`, which Istiod doesn't read for itself.
+    pub proxy_env: Vec<Variable>,
 }
 
 /// A text that may name a release, and where it stands.
@@ -49,7 +51,7 @@ pub(crate) struct Variable {
 
 /// Looks through the documents that could tell.
 pub(crate) fn installed(sources: &SourceMap, files: &[FileId]) -> Installed {
-    const MARKS: [&str; 3] = ["istiod", "IstioOperator", "istio.io/rev"];
+    const MARKS: [&str; 4] = ["istiod", "IstioOperator", "istio.io/rev", "proxyMetadata"];
     let mut found = Installed::default();
     for (id, file) in files.iter().filter_map(|&id| Some((id, sources.file(id)?))) {
         if !MARKS.iter().any(|mark| file.text.contains(mark)) {
@@ -88,6 +90,7 @@ impl Search<'_, '_> {
             "Deployment" => self.deployment(root),
             "IstioOperator" => self.operator(root),
             "Namespace" => self.namespace(root),
+            "ConfigMap" => self.config_map(root),
             _ => {}
         }
     }
@@ -129,12 +132,36 @@ impl Search<'_, '_> {
                 self.found.compatibility = Some(told);
             }
         }
+        for path in ["meshConfig", "values.meshConfig"] {
+            if let Some((config, _)) = spec.at(path) {
+                self.mesh_config(config, None);
+            }
+        }
         for entry in spec.at("values.pilot.env").and_then(|(n, _)| n.as_map()).unwrap_or_default() {
             self.variable(&entry.key, &entry.value);
         }
         for entry in spec.at("components.pilot.k8s.env").and_then(|(n, _)| n.as_seq()).unwrap_or_default() {
             if let (Some(name), Some(value)) = (entry.get("name").and_then(Node::as_str), entry.get("value")) {
                 self.variable(name, value);
+            }
+        }
+    }
+
+    /// The mesh configuration is a text in it.
+    fn config_map(&mut self, root: &Node<'_>) {
+        let Some(node) = root.get("data").and_then(|d| d.get("mesh")) else { return };
+        let raw = node.as_str().and_then(|text| yaml::documents(text).into_iter().next());
+        if let Some(Ok(Some(document))) = raw.map(|raw| yaml::parse(&raw, &yaml::Limits::default())) {
+            self.mesh_config(&document.root, Some(node));
+        }
+    }
+
+    /// `within` is what it is a text of.
+    fn mesh_config(&mut self, config: &Node<'_>, within: Option<&Node<'_>>) {
+        for entry in config.at("defaultConfig.proxyMetadata").and_then(|(n, _)| n.as_map()).unwrap_or_default() {
+            if let Some(text) = entry.value.to_text() {
+                let at = self.places.at(within.unwrap_or(&entry.value).span);
+                self.found.proxy_env.push(Variable { name: entry.key.as_ref().into(), value: SmolStr::new(text), at });
             }
         }
     }
@@ -220,6 +247,18 @@ mod tests {
         assert_eq!(found.compatibility.as_ref().map(|t| t.text.as_str()), Some("1.29"));
         let env: Vec<_> = found.env.iter().map(|v| (v.name.as_str(), v.value.as_str())).collect();
         assert_eq!(env, [("A", "false"), ("B", "1")]);
+    }
+
+    #[test]
+    fn what_proxies_are_told_is_kept_apart() {
+        for text in [
+            "kind: IstioOperator\nspec:\n  meshConfig: {defaultConfig: {proxyMetadata: {A: false}}}\n",
+            "kind: ConfigMap\nmetadata: {name: istio}\ndata:\n  mesh: |\n    defaultConfig: {proxyMetadata: {A: \"false\"}}\n",
+        ] {
+            let found = found(text);
+            let env: Vec<_> = found.proxy_env.iter().map(|v| (v.name.as_str(), v.value.as_str())).collect();
+            assert_eq!((env, found.env), (vec![("A", "false")], Vec::new()), "{text}");
+        }
     }
 
     #[test]

@@ -7,8 +7,8 @@ use super::workload;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::decode::{self, Decoder};
 use crate::manifest::kinds::{
-    DestinationRule, EndpointSlice, Gateway, Kind, KubernetesNode, Managed, Manifests, Namespace, Object, ObjectId,
-    PeerAuthentication, Pod, RequestAuthentication, Secret, Service, ServiceEntry, ServiceRoute, Sidecar,
+    Autoscaler, DestinationRule, EndpointSlice, Gateway, Kind, KubernetesNode, Managed, Manifests, Namespace, Object,
+    ObjectId, PeerAuthentication, Pod, RequestAuthentication, Secret, Service, ServiceEntry, ServiceRoute, Sidecar,
     VirtualService, Workload, WorkloadEntry,
 };
 use crate::manifest::release::Profile;
@@ -28,6 +28,7 @@ pub(super) enum Parsed {
     Pod(Object<Pod>),
     Workload(Object<Workload>, Vec<Object<Pod>>),
     Canary(Object<Managed>),
+    Autoscaler(Object<Autoscaler>),
     EndpointSlices(Vec<Object<EndpointSlice>>),
     Namespace(Object<Namespace>),
     Node(Object<KubernetesNode>),
@@ -55,6 +56,7 @@ impl Parsed {
                 manifests.pods.extend(pods);
             }
             Parsed::Canary(object) => manifests.canaries.push(object),
+            Parsed::Autoscaler(object) => manifests.autoscalers.push(object),
             Parsed::EndpointSlices(objects) => manifests.endpoint_slices.extend(objects),
             Parsed::Namespace(object) => manifests.namespaces.push(object),
             Parsed::Node(object) => manifests.nodes.push(object),
@@ -212,6 +214,7 @@ pub(super) fn decode(root: &Node<'_>, id: ObjectId, context: &Context<'_>, findi
             let spec = decode::canary(spec, &id.namespace);
             Parsed::Canary(Object { id, meta, at, spec })
         }
+        Kind::HorizontalPodAutoscaler => Parsed::Autoscaler(Object { id, meta, at, spec: decode::autoscaler(spec) }),
         Kind::Endpoints => {
             let slices = decode::endpoints(root, &id.name);
             let object = |spec| Object { id: id.clone(), meta: meta.clone(), at, spec };

@@ -62,7 +62,8 @@ pub(super) fn resolve_templates(loaded: &mut Loaded) {
             continue;
         };
         let (replicas, manages) = (rollout.spec.replicas, std::mem::take(&mut rollout.spec.manages));
-        rollout.spec = Workload { replicas, template_of: Some(name), manages, ..deployment.clone() };
+        let says_replicas = rollout.spec.says_replicas;
+        rollout.spec = Workload { replicas, says_replicas, template_of: Some(name), manages, ..deployment.clone() };
         loaded.manifests.pods.extend(pods_of(rollout, &mut loaded.findings));
     }
 }

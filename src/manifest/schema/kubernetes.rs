@@ -106,6 +106,22 @@ static JOB_SPEC: Shape = Shape::of("M100", &[object("template", &TEMPLATE)]).ope
 
 static TEMPLATE: Shape = Shape::of("M100", &[object("metadata", &TEMPLATE_METADATA), object("spec", &POD_SPEC)]).open();
 
+pub(super) static AUTOSCALER: Shape =
+    Shape::of("M100", &[object("metadata", &METADATA), object("spec", &AUTOSCALER_SPEC)]).open();
+
+static AUTOSCALER_SPEC: Shape = Shape::of(
+    "M100",
+    &[
+        object("scaleTargetRef", &SCALE_TARGET),
+        field("minReplicas", Type::Int { min: 0, max: i32::MAX as i64 }),
+        field("maxReplicas", Type::Int { min: 1, max: i32::MAX as i64 }),
+    ],
+)
+.open();
+
+static SCALE_TARGET: Shape =
+    Shape::of("M100", &[field("kind", Type::LenientText), field("name", Type::LenientText)]).open();
+
 pub(super) static ENDPOINTS: Shape =
     Shape::of("M100", &[object("metadata", &METADATA), field("subsets", list(&Type::Object(&ENDPOINT_SUBSET)))]).open();
 

@@ -198,6 +198,7 @@ pub(crate) fn of_kind(kind: &Kind) -> Option<&'static Shape> {
             &kubernetes::WORKLOAD
         }
         Kind::CronJob => &kubernetes::CRON_JOB,
+        Kind::HorizontalPodAutoscaler => &kubernetes::AUTOSCALER,
         Kind::Endpoints => &kubernetes::ENDPOINTS,
         Kind::EndpointSlice => &kubernetes::ENDPOINT_SLICE,
         Kind::Namespace => &kubernetes::NAMESPACE,

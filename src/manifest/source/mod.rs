@@ -28,6 +28,14 @@ impl Position {
 /// What begins the name of a text that is of a revision, as in `git:main:manifests/a.yaml`.
 pub(crate) const REVISION: &str = "git:";
 
+/// What ends the name of a text that a tool made of a chart or a kustomization, as in `charts/shop (rendered)`.
+pub(crate) const RENDERED: &str = " (rendered)";
+
+/// Whether a name is that of a file that somebody writes.
+pub(crate) fn is_file(name: &str) -> bool {
+    !name.starts_with(REVISION) && !name.ends_with(RENDERED)
+}
+
 /// The beginning of a name that says which revision a text is of, with the colon behind it, and the path; of a name or path that says
 /// none, nothing and the whole. A colon in braces belongs to the revision, as in `HEAD^{/fix: typo}`.
 pub(crate) fn split_revision(name: &str) -> (&str, &str) {
@@ -63,6 +71,13 @@ impl SourceMap {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
         self.files.push(SourceFile { name: name.into(), text: text.into() });
         id
+    }
+
+    /// Puts another text in the place of one that there is.
+    pub(crate) fn replace(&mut self, id: FileId, text: impl Into<Arc<str>>) {
+        if let Some(file) = self.files.get_mut(id.0 as usize) {
+            file.text = text.into();
+        }
     }
 
     pub(crate) fn file(&self, id: FileId) -> Option<&SourceFile> {

@@ -319,7 +319,7 @@ impl<'a> Reader<'a> for JsonReader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::yaml::tests::{json_of, read};
+    use crate::manifest::yaml::tests::read;
 
     #[test]
     fn values_are_those_of_serde_json() {
@@ -330,7 +330,7 @@ mod tests {
             r#"{"a": 18446744073709551615, "b": 9223372036854775808, "c": -9223372036854775808}"#,
         ] {
             let expected: serde_json::Value = serde_json::from_str(text).expect("valid");
-            assert_eq!(json_of(&read(text).root), expected, "{text}");
+            assert_eq!(read(text).root.to_json(), expected, "{text}");
         }
     }
 

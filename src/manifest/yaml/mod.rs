@@ -26,15 +26,10 @@ mod split;
 mod tests;
 
 pub(crate) use lines::{LineIndex, Position};
-#[cfg(feature = "cli")]
-pub(crate) use node::Entry;
-pub(crate) use node::{Node, Span, Value};
+pub(crate) use node::{Entry, Node, Span, Value};
 pub(crate) use path::{push_index, push_key};
 pub(crate) use problem::{Problem, ProblemKind};
 pub(crate) use split::{RawDocument, documents};
-
-#[cfg(test)]
-pub(crate) use tests::json_of;
 
 use split::Format;
 
@@ -73,7 +68,6 @@ pub(crate) struct Document<'a> {
 }
 
 /// Whether a bare scalar means a text, the one that it is written as.
-#[cfg(feature = "cli")]
 pub(crate) fn is_text(bare: &str) -> bool {
     scalar::resolve(bare) == scalar::Scalar::Str
 }

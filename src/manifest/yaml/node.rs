@@ -162,6 +162,20 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// The value as JSON, without places.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(value) => (*value).into(),
+            Value::Int(number) => (*number).into(),
+            Value::UInt(number) => (*number).into(),
+            Value::Float(number) => (*number).into(),
+            Value::Str(text) => text.as_ref().into(),
+            Value::Seq(items) => items.iter().map(Node::to_json).collect(),
+            Value::Map(entries) => entries.iter().map(|entry| (entry.key.to_string(), entry.value.to_json())).collect(),
+        }
+    }
+
     /// The text that a bare scalar becomes as an object key, and in the typed string fields of
     /// `metadata`: `1.10` is `1.1`, `yes` is `true`, a string is itself. `None` for null, lists and
     /// objects.

@@ -11,6 +11,7 @@ use super::common::CommonArgs;
 use super::exit::Exit;
 use super::{input, output};
 use crate::manifest::diagnostic::Severity;
+use crate::manifest::source::REVISION;
 use crate::tool::files::Stamp;
 use crate::tool::page::{self, How, Opened};
 use crate::tool::ui::{Engine, Server};
@@ -95,8 +96,16 @@ impl Engine for Page<'_> {
         let given = self.common.paths.iter().chain(&self.common.overlay).chain(&self.common.mesh_config);
         let given = given.chain(&self.args.against).map(|path| path.to_string_lossy());
         // Of a path that is laid over another, both are looked at.
-        let parts = given.flat_map(|path| path.split('+').map(PathBuf::from).collect::<Vec<_>>());
-        Stamp::of(parts.chain(read.into_iter().map(PathBuf::from)))
+        let parts: Vec<PathBuf> =
+            given.flat_map(|path| path.split('+').map(PathBuf::from).collect::<Vec<_>>()).collect();
+        let stamp = Stamp::of(parts.iter().cloned().chain(read.into_iter().map(PathBuf::from)));
+        let (revisions, paths): (Vec<PathBuf>, _) =
+            parts.into_iter().partition(|path| path.to_string_lossy().starts_with(REVISION));
+        // Without `--against` it is git:HEAD.
+        if self.args.against.is_some() && revisions.is_empty() {
+            return stamp;
+        }
+        stamp.with_revisions(paths.into_iter().chain([PathBuf::from(".")]))
     }
 
     fn open(&self) -> Result<String, String> {

@@ -214,7 +214,9 @@ impl Places<'_> {
             let exclude = self.exclude.and(rendered.folders.clone());
             // What is left of a folder may be nothing.
             let nothing = || texts::chosen_files(place, &exclude, &mut Vec::new(), &mut Vec::new()).is_empty();
-            if rendered.folders.is_empty() || !nothing() {
+            // Of a folder that is rendered as a whole no file is read.
+            let is_whole = matches!(place, Place::Disk(folder) if rendered.folders.contains(folder));
+            if rendered.folders.is_empty() || !(is_whole || nothing()) {
                 plain.push(place.clone());
             }
             folders.extend(rendered.folders);

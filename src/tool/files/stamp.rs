@@ -4,6 +4,8 @@ use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::git;
+
 /// Names, lengths and times of files; another one once a file is written, made or removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Stamp(Vec<(PathBuf, u64, Option<SystemTime>)>);
@@ -25,6 +27,16 @@ impl Stamp {
             }
         }
         Stamp(files)
+    }
+
+    /// The same with what revisions of the repositories mean that some paths are in: a commit or a checkout makes it another one.
+    #[must_use]
+    pub(crate) fn with_revisions<P: AsRef<Path>>(mut self, paths: impl IntoIterator<Item = P>) -> Stamp {
+        let mut marks: Vec<PathBuf> = paths.into_iter().flat_map(|path| git::marks(path.as_ref())).collect();
+        marks.sort();
+        marks.dedup();
+        self.0.extend(Stamp::of(marks).0);
+        self
     }
 }
 

@@ -21,7 +21,7 @@ const WRONG_TOLD: usize = 20;
 /// # Errors
 /// A request names a proxy that there isn't, or there is no proxy.
 pub(super) fn many(opened: Option<&Opened>, lines: &str) -> Result<String, String> {
-    let Opened { workspace, switches, how } = opened.ok_or(NOTHING_OPENED)?;
+    let Opened { workspace, switches, how, .. } = opened.ok_or(NOTHING_OPENED)?;
     let (requests, wrong) = request_text::parse_json_lines(lines);
     let (parts, compiled) = (Parts::new(&workspace.mesh), CompiledParts::default());
     let mut routers: BTreeMap<Option<&str>, Router> = BTreeMap::new();

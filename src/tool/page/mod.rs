@@ -6,6 +6,7 @@
 //! A further question is one more line of [`QUESTIONS`].
 
 mod decide;
+mod edit;
 mod explain;
 mod opened;
 mod texts;
@@ -22,7 +23,7 @@ use crate::tool::report::visible;
 type Question = fn(Option<&Opened>, &str) -> Result<String, String>;
 
 /// All that can be asked. An answer is a JSON object whose `error` is null.
-const QUESTIONS: &[(&str, Question)] = &[("decide", decide::many), ("explain", explain::explain)];
+const QUESTIONS: &[(&str, Question)] = &[("decide", decide::many), ("edit", edit::edit), ("explain", explain::explain)];
 
 /// Said of questions that need a mesh, where none could be read.
 const NOTHING_OPENED: &str = "nothing could be read yet";

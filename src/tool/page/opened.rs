@@ -7,6 +7,7 @@ use crate::envoy::router::Switches;
 use crate::envoy::table::RouteTable;
 use crate::istio::translate::Parts;
 use crate::manifest::diagnostic::{Finding, Severity};
+use crate::manifest::edit::{self, Rule};
 use crate::manifest::source::SourceMap;
 use crate::parallel::prelude::*;
 use crate::tool::report::{self, diagnostics};
@@ -29,6 +30,10 @@ pub(crate) struct Opened {
     pub(super) workspace: Workspace,
     pub(super) switches: Switches,
     pub(super) how: How,
+    /// The texts that it was made of.
+    pub(super) now: Inputs,
+    /// What of them can be edited.
+    pub(super) rules: Vec<Rule>,
 }
 
 /// Why texts can't be used.
@@ -63,16 +68,20 @@ impl Opened {
         let workspace = workspace::open(now.clone(), &how.options)?;
         let switches = workspace.switches()?;
         let before = before.map(|(inputs, name)| (compared(&workspace, &switches, [&inputs, &now], &how, &name), name));
-        let findings = checks::findings(workspace::review(now, &how.options));
+        let reviewed = workspace::review(now.clone(), &how.options);
+        let services = &reviewed.manifests.virtual_services;
+        let rules = edit::rules(&reviewed.sources, services.iter().map(|service| (&service.id, service.at)));
+        let findings = checks::findings(reviewed);
         let parts = [
             ("simulate", simulated(&workspace, &switches, &how)?),
             ("routes", tables(&workspace)),
             ("check", checked(&findings, &workspace)),
+            ("rules", super::edit::rules(&rules, &workspace.sources)),
             ("against", before.as_ref().map_or("null".to_owned(), |(_, name)| quoted(name))),
             ("diff", before.map_or("null".to_owned(), |(json, _)| json)),
         ];
         let members: Vec<String> = parts.iter().map(|(key, json)| format!("\"{key}\":{}", json.trim_end())).collect();
-        Ok((Opened { workspace, switches, how }, format!("{{{}}}", members.join(","))))
+        Ok((Opened { workspace, switches, how, now, rules }, format!("{{{}}}", members.join(","))))
     }
 }
 

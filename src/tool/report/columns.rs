@@ -9,7 +9,7 @@ use super::visible;
 pub(super) const GAP: usize = 2;
 
 /// What stands in one row of one column: a line or several, none of which holds a line end.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Cell {
     pub lines: Vec<String>,
     pub style: Style,
@@ -38,6 +38,37 @@ pub(super) fn lines(rows: &[Vec<Cell>], others: Side, color: bool) -> Vec<String
     let width = |i: usize| rows.iter().filter_map(|row| row.get(i)).map(Cell::width).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
     rows.iter().flat_map(|row| in_lines(row, &widths, others, color)).collect()
+}
+
+/// The same in blocks that are no wider than `width` (0: any width), one below the other, each of which begins with the first column.
+/// `together` says how many of the columns behind the first stay side by side; a block has at least one such group.
+#[cfg(feature = "cli")]
+pub(super) fn folded(rows: &[Vec<Cell>], together: &[usize], others: Side, width: usize, color: bool) -> Vec<String> {
+    let widest = |i: usize| rows.iter().filter_map(|row| row.get(i)).map(Cell::width).max().unwrap_or(0);
+    let mut blocks: Vec<Vec<usize>> = Vec::new();
+    let (mut next, mut taken) = (1, 0);
+    for count in together {
+        let group = next..next + count;
+        next = group.end;
+        let need: usize = group.clone().map(|i| widest(i) + GAP).sum();
+        match blocks.last_mut() {
+            Some(block) if width == 0 || widest(0) + taken + need <= width => {
+                block.extend(group);
+                taken += need;
+            }
+            _ => {
+                blocks.push(group.collect());
+                taken = need;
+            }
+        }
+    }
+    let block = |columns: &Vec<usize>| {
+        let chosen = |row: &Vec<Cell>| -> Vec<Cell> {
+            std::iter::once(&0).chain(columns).filter_map(|i| row.get(*i)).cloned().collect()
+        };
+        lines(&rows.iter().map(chosen).collect::<Vec<_>>(), others, color)
+    };
+    blocks.iter().map(block).collect::<Vec<_>>().join(&String::new())
 }
 
 fn in_lines(row: &[Cell], widths: &[usize], others: Side, color: bool) -> Vec<String> {
@@ -91,6 +122,19 @@ pub(crate) fn wrap(text: &str, width: u16, indent: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_too_wide_is_folded() {
+        let row = |cells: [&str; 5]| cells.map(|c| Cell::line(c, Style::Plain)).to_vec();
+        let rows = [row(["step", "v1", "a pod", "v2", "all"]), row(["1", "90 %", "30 %", "10 %", "x"])];
+        let folded = |width| folded(&rows, &[2, 1, 1], Side::Right, width, false);
+        assert_eq!(folded(0), lines(&rows, Side::Right, false));
+        assert_eq!(folded(40), folded(0));
+        let of_20 = ["step    v1  a pod", "1     90 %   30 %", "", "step    v2  all", "1     10 %    x"];
+        assert_eq!(folded(20), of_20);
+        // A group is never parted, however wide it is.
+        assert_eq!(folded(5)[..2], of_20[..2]);
+    }
 
     #[test]
     fn columns_are_as_wide_as_what_is_in_them() {

@@ -21,6 +21,7 @@ mod json_writer;
 pub(crate) mod limits;
 #[cfg(feature = "cli")]
 pub(crate) mod markdown;
+pub(crate) mod patch;
 #[cfg(feature = "cli")]
 pub(crate) mod rollout;
 pub(crate) mod routes;

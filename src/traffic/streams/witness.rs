@@ -36,7 +36,7 @@ pub(super) fn candidates(matcher: &RouteMatch, site: &Site) -> Vec<Request> {
         return Vec::new();
     }
     let mut query = String::new();
-    for q in &matcher.query_parameters {
+    for q in matcher.query_parameters.iter().filter(|q| !q.absent) {
         let Some(value) = value_for(&q.test) else { return Vec::new() };
         query.push(if query.is_empty() { '?' } else { '&' });
         query.push_str(&q.name);

@@ -94,6 +94,18 @@ pub(super) fn resolve(inputs: &Inputs, asked: &Asked, running: &[Running], findi
             Err(unknown) => warn(Finding::new("load", Severity::Warning, unknown.to_string()).at(variable.at)),
         }
     }
+    for variable in &installed.proxy_env {
+        let mut meant = Flags::default();
+        let known = meant.set(&variable.name, &variable.value, release);
+        if meant != Flags::default() || matches!(&known, Err(e) if !matches!(e, UnknownFlag::Unknown { .. })) {
+            let message = format!(
+                "`{}` stands in proxyMetadata, which Istiod doesn't read: it changes nothing there",
+                variable.name
+            );
+            let hint = "set it in the environment of Istiod, or give it by --istiod-env";
+            warn(Finding::new("load", Severity::Warning, message).at(variable.at).hint(hint));
+        }
+    }
     if let Some(compatibility) = compatibility {
         with.push(format!("compatibilityVersion {compatibility}"));
     }

@@ -8,6 +8,7 @@ use smol_str::{SmolStr, format_smolstr};
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::istio::clients::{self, Client};
 use crate::manifest::diagnostic::{Finding, Severity};
+use crate::manifest::kinds::decode::connection_settings_of;
 use crate::manifest::kinds::{Labels, Manifests, Object, Pod};
 use crate::traffic::scenario::Scenario;
 
@@ -49,6 +50,7 @@ fn of_scenario(p: &crate::traffic::scenario::ScenarioProxy, namespace: &str) -> 
         labels: p.labels.clone(),
         ips: p.ip.into_iter().collect(),
         node: SmolStr::default(),
+        connection_settings: None,
     }
 }
 
@@ -61,6 +63,7 @@ pub(super) fn client(namespace: &str) -> Proxy {
         labels: Labels::default(),
         ips: Vec::new(),
         node: SmolStr::default(),
+        connection_settings: None,
     }
 }
 
@@ -116,6 +119,7 @@ pub(super) fn named(
                 })?,
                 ips: Vec::new(),
                 node: SmolStr::default(),
+                connection_settings: None,
             })
         }
         "pod" => of_pod(text, rest, (pods, clients), namespace),
@@ -156,6 +160,7 @@ fn of_pod(
         labels: pod.meta.labels.clone(),
         ips: pod.spec.ips.clone(),
         node: pod.spec.node_name.clone(),
+        connection_settings: connection_settings_of(&pod.meta.annotations),
     })
 }
 

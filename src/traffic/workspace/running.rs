@@ -13,7 +13,7 @@ use crate::envoy::config::{self, Running};
 use crate::envoy::proxy::Proxy;
 use crate::envoy::table::{Cluster, Route, RouteConfiguration, RouteSource, RouteTable, VirtualHost};
 #[cfg(feature = "cli")]
-use crate::envoy::table::{Extent, FilterChain, Health, Listener, UpstreamProtocol};
+use crate::envoy::table::{Extent, FilterChain, Health, Listener};
 use crate::istio::mesh::Mesh;
 use crate::istio::translate::Parts;
 use crate::manifest::diagnostic::{Finding, Severity};
@@ -124,10 +124,6 @@ pub(super) fn beside(mesh: &mut Mesh, written: &Mesh) {
             };
             let mut new = Cluster { endpoints, tls: own.tls.clone(), ..Cluster::clone(cluster) };
             new.destination_rule = own.destination_rule.clone().or(new.destination_rule);
-            // Istio writes a limit of HTTP/2 only where that is what the cluster speaks.
-            if new.http.protocol != UpstreamProtocol::Http2 && own.http.protocol == new.http.protocol {
-                new.http.max_concurrent_streams = own.http.max_concurrent_streams;
-            }
             *cluster = Arc::new(new);
         }
         if !told.clusters {

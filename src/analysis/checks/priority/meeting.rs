@@ -79,7 +79,7 @@ mod tests {
                     headers: Vec::new(),
                     query_parameters: Vec::new(),
                     claims: Vec::new(),
-                    fraction: None,
+                    further: None,
                     not_evaluated: Vec::new(),
                 };
                 list.push(Conditions::new(&m, &Client::default(), &Languages::default()));

@@ -34,6 +34,7 @@ pub(in crate::analysis::checks) fn router(matchers: &[&RouteMatch]) -> Router {
             operation: SmolStr::default(),
             source: None,
             outer: None,
+            metadata: None,
             not_evaluated: Vec::new(),
         })
     };
@@ -52,6 +53,7 @@ pub(in crate::analysis::checks) fn router(matchers: &[&RouteMatch]) -> Router {
             labels: Labels::default(),
             ips: Vec::new(),
             node: SmolStr::default(),
+            connection_settings: None,
         }),
         listeners: vec![Arc::new(Listener {
             name: "0.0.0.0_80".into(),

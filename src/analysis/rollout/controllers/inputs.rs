@@ -14,6 +14,8 @@ use crate::manifest::yaml::Node;
 /// What all rollouts of a run are made from, and what was found on the way.
 pub(super) struct Inputs<'s> {
     pub(super) findings: Vec<Finding>,
+    /// What was found before, refusals among it.
+    told: &'s [Finding],
     sources: &'s SourceMap,
     locator: Locator<'s>,
     places: FxHashMap<&'s ObjectId, Position>,
@@ -32,9 +34,10 @@ pub(super) struct Existing {
 }
 
 impl<'s> Inputs<'s> {
-    pub(super) fn new(sources: &'s SourceMap, manifests: &'s Manifests) -> Inputs<'s> {
+    pub(super) fn new(sources: &'s SourceMap, manifests: &'s Manifests, told: &'s [Finding]) -> Inputs<'s> {
         let mut inputs = Inputs {
             findings: Vec::new(),
+            told,
             sources,
             locator: Locator::new(sources),
             places: manifests.objects().map(|object| (object.id, object.at)).collect(),
@@ -77,6 +80,26 @@ impl<'s> Inputs<'s> {
         let root = self.locator.object(at)?;
         let value = written::own(&root, &id);
         Some(Existing { id, at, value })
+    }
+
+    /// The message and the hint about an object that isn't there: Istio may have refused it.
+    pub(super) fn missing(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        name: &str,
+        message: String,
+        hint: &str,
+    ) -> (String, String) {
+        let id = ObjectId { kind, namespace: SmolStr::new(namespace), name: SmolStr::new(name) };
+        let refusal = self.told.iter().find(|f| f.is_rejection() && f.object.as_ref() == Some(&id));
+        match refusal {
+            Some(f) => (
+                format!("Istio refuses {id}, so that it isn't there: {} ({})", f.message, f.id),
+                format!("correct it at {}:{}", self.sources.name(f.at.file), f.at.line),
+            ),
+            None => (message, hint.to_owned()),
+        }
     }
 
     /// `FILE:LINE` of a field of an object, or of the object where it has no such field.

@@ -29,12 +29,13 @@ const ID: &str = "rollout";
 /// The rollouts that Argo's Rollouts and Flagger's Canaries among the manifests describe, in input order, and what is wrong
 /// with them or with the objects they name. A description that its controller would refuse has findings and no rollout.
 ///
-/// `manifests` are those of the texts of `sources`, as they were read: an object that Istio refuses may be named all the same.
-pub(crate) fn rollouts(sources: &SourceMap, manifests: &Manifests) -> (Vec<Rollout>, Vec<Finding>) {
+/// `manifests` are those of the texts of `sources`, and `told` is what was found about them: of an object that is named and that
+/// Istio refused, it is said that it isn't there for that.
+pub(crate) fn rollouts(sources: &SourceMap, manifests: &Manifests, told: &[Finding]) -> (Vec<Rollout>, Vec<Finding>) {
     let argo = manifests.workloads.iter().filter(|w| w.id.kind == Kind::Rollout).map(|w| (w.at, &w.id));
     let mut all: Vec<(Position, _)> = argo.chain(manifests.canaries.iter().map(|c| (c.at, &c.id))).collect();
     all.sort_by_key(|(at, _)| *at);
-    let mut inputs = Inputs::new(sources, manifests);
+    let mut inputs = Inputs::new(sources, manifests, told);
     let mut out: Vec<Rollout> = Vec::new();
     for (at, id) in all {
         // Of an object that is given twice the last one counts, as with all others.

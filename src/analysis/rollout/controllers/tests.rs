@@ -70,7 +70,7 @@ fn case(expected: PathBuf) -> Case {
 fn controllers_write_what_their_documentation_says() {
     assert!(CASES.len() >= 25, "only {} cases were found", CASES.len());
     for case in CASES.iter() {
-        let (found, findings) = rollouts(&case.sources, &case.manifests);
+        let (found, findings) = rollouts(&case.sources, &case.manifests, &[]);
         let got = shown(&case.sources, &found, &findings);
         if std::env::var_os("UPDATE_EXPECT").is_some() {
             std::fs::write(&case.expected, format!("{}{got}", case.head)).expect("the case is writable");
@@ -130,7 +130,7 @@ proptest::proptest! {
         let files: Vec<_> =
             case.sources.iter().map(|(_, file)| sources.add(file.name.clone(), broken(&file.text, line, how))).collect();
         let manifests = load::read(&sources, &files, &load::Options::default()).manifests;
-        let (found, findings) = rollouts(&sources, &manifests);
+        let (found, findings) = rollouts(&sources, &manifests, &[]);
         let _ = shown(&sources, &[], &findings);
         for document in found.iter().flat_map(|rollout| &rollout.steps).flat_map(|step| &step.documents) {
             let raw = yaml::documents(&document.text);

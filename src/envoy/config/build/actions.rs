@@ -5,11 +5,11 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::super::message;
 use super::headers::mutations;
-use super::matchers::quoted;
+use super::matchers::{quoted, template_of};
 use super::policies::{destination, hash, mirrors, retry};
 use crate::envoy::table::{
-    Body, ClusterName, Destination, DirectResponse, Forward, ForwardTo, MirrorPolicy, PathRewrite, Redirect,
-    RedirectPath, RetryPolicy, RouteAction, WeightedCluster,
+    Body, ClusterName, Destination, DirectResponse, Forward, ForwardTo, FurtherForward, HostSource, MirrorPolicy,
+    PathRewrite, Redirect, RedirectPath, RetryPolicy, RouteAction, WeightedCluster,
 };
 use crate::manifest::kinds::Nanos;
 
@@ -24,20 +24,22 @@ pub(super) struct Outer<'a> {
 
 pub(super) fn action(route: &mut message::Route, outer: &Outer<'_>, not_evaluated: &mut Vec<SmolStr>) -> RouteAction {
     if let Some(forward) = route.route.take() {
-        let mut made = self::forward(forward, outer, not_evaluated);
-        if let (Some(prefix), PathRewrite::Prefix(with)) = (&route.matcher.path_separated_prefix, &made.rewrite) {
-            // What was matched is replaced, and nothing behind it.
-            let flags = if route.matcher.case_sensitive == Some(false) { "(?i)" } else { "" };
-            let pattern = format_smolstr!("{flags}^{}", quoted(prefix));
-            made.rewrite = PathRewrite::Regex { pattern, substitution: with.replace('\\', "\\\\").into() };
+        let mut made = self::forward(forward, &route.matcher, outer, not_evaluated);
+        if let PathRewrite::Prefix(with) = &made.rewrite
+            && let Some((pattern, substitution)) = separated(&route.matcher, with)
+        {
+            made.rewrite = PathRewrite::Regex { pattern, substitution };
         }
         return RouteAction::Forward(made.into());
     }
     if let Some(r) = route.redirect.take() {
-        if route.matcher.path_separated_prefix.is_some() && r.prefix_rewrite.is_some() {
-            not_evaluated.push("redirect.prefix_rewrite behind a path_separated_prefix".into());
+        let mut made = redirect(r, not_evaluated);
+        if let RedirectPath::Prefix(with) = &made.path
+            && let Some((pattern, substitution)) = separated(&route.matcher, with)
+        {
+            made.path = RedirectPath::Regex { pattern, substitution };
         }
-        return RouteAction::Redirect(redirect(r, not_evaluated));
+        return RouteAction::Redirect(made);
     }
     if let Some(d) = route.direct_response.take() {
         return RouteAction::DirectResponse(direct_response(d, not_evaluated));
@@ -57,6 +59,13 @@ pub(super) fn action(route: &mut message::Route, outer: &Outer<'_>, not_evaluate
     RouteAction::Nothing
 }
 
+/// What replaces a `path_separated_prefix`, and nothing behind it; None where the route asks for something else.
+fn separated(matcher: &message::RouteMatch, with: &str) -> Option<(SmolStr, SmolStr)> {
+    let prefix = matcher.path_separated_prefix.as_ref()?;
+    let flags = if matcher.case_sensitive == Some(false) { "(?i)" } else { "" };
+    Some((format_smolstr!("{flags}^{}", quoted(prefix)), with.replace('\\', "\\\\").into()))
+}
+
 fn plain(destination: Destination) -> Forward {
     Forward {
         destination: ForwardTo::Cluster(destination),
@@ -67,25 +76,50 @@ fn plain(destination: Destination) -> Forward {
         append_x_forwarded_host: false,
         mirrors: Vec::new(),
         hash_policies: Vec::new(),
+        further: None,
     }
 }
 
-fn forward(mut f: message::RouteAction, outer: &Outer<'_>, not_evaluated: &mut Vec<SmolStr>) -> Forward {
+fn forward(
+    mut f: message::RouteAction,
+    matcher: &message::RouteMatch,
+    outer: &Outer<'_>,
+    not_evaluated: &mut Vec<SmolStr>,
+) -> Forward {
+    let mut further = FurtherForward {
+        not_found: f.cluster_not_found_response_code.as_ref().and_then(not_found),
+        number_header: f.weighted_clusters.as_ref().map(|w| w.header_name.to_ascii_lowercase().into()),
+        host: None,
+    };
+    further.number_header = further.number_header.filter(|name| !name.is_empty());
     let destination = forward_to(&mut f, not_evaluated);
     not_evaluated.append(&mut f.unread);
     let others = [
         (f.auto_host_rewrite, "auto_host_rewrite"),
-        (f.host_rewrite_header.is_some(), "host_rewrite_header"),
-        (f.host_rewrite_path_regex.is_some(), "host_rewrite_path_regex"),
         (f.internal_redirect_policy.is_some(), "internal_redirect_policy"),
         (f.metadata_match.is_some(), "metadata_match"),
-        (f.cluster_not_found_response_code.is_some(), "cluster_not_found_response_code"),
     ];
     not_evaluated.extend(others.iter().filter(|(has, _)| *has).map(|(_, name)| SmolStr::new_static(name)));
-    let rewrite = match f.regex_rewrite {
-        Some(r) => PathRewrite::Regex { pattern: r.pattern.regex, substitution: r.substitution },
-        None if f.prefix_rewrite.is_empty() => PathRewrite::None,
-        None => PathRewrite::Prefix(f.prefix_rewrite),
+    let templated = f.path_rewrite_policy.map(|policy| rewrite_by_template(matcher, &policy));
+    let rewrite = match (f.regex_rewrite, templated) {
+        (_, Some(Some((pattern, substitution)))) => PathRewrite::Regex { pattern, substitution },
+        (Some(r), _) => PathRewrite::Regex { pattern: r.pattern.regex, substitution: r.substitution },
+        (None, Some(None)) => {
+            not_evaluated.push("path_rewrite_policy".into());
+            PathRewrite::None
+        }
+        (None, None) if f.prefix_rewrite.is_empty() => PathRewrite::None,
+        (None, None) => {
+            if matcher.path_match_policy.is_some() {
+                not_evaluated.push("prefix_rewrite behind a path_match_policy".into());
+            }
+            PathRewrite::Prefix(f.prefix_rewrite)
+        }
+    };
+    further.host = match (f.host_rewrite_header, f.host_rewrite_path_regex) {
+        (Some(name), _) => Some(HostSource::Header(name.to_ascii_lowercase().into())),
+        (None, Some(r)) => Some(HostSource::Path { pattern: r.pattern.regex, substitution: r.substitution }),
+        (None, None) => None,
     };
     let mirrors = if f.request_mirror_policies.is_empty() {
         outer.mirrors.to_vec()
@@ -101,7 +135,25 @@ fn forward(mut f: message::RouteAction, outer: &Outer<'_>, not_evaluated: &mut V
         append_x_forwarded_host: f.append_x_forwarded_host,
         mirrors,
         hash_policies: hash(f.hash_policy, not_evaluated),
+        further: (further != FurtherForward::default()).then(|| further.into()),
     }
+}
+
+/// The status where the cluster is unknown, unless it is 503.
+fn not_found(code: &message::Choice) -> Option<u16> {
+    if code.is("NOT_FOUND", "1") {
+        Some(404)
+    } else if code.is("INTERNAL_SERVER_ERROR", "2") {
+        Some(500)
+    } else {
+        None
+    }
+}
+
+/// A rewrite by a URI template, which goes with a match by one.
+fn rewrite_by_template(matcher: &message::RouteMatch, policy: &message::Filter) -> Option<(SmolStr, SmolStr)> {
+    let message::Typed::PathTemplate(to) = &policy.config else { return None };
+    template_of(matcher.path_match_policy.as_ref()?)?.rewrite(to)
 }
 
 fn forward_to(f: &mut message::RouteAction, not_evaluated: &mut Vec<SmolStr>) -> ForwardTo {
@@ -119,9 +171,6 @@ fn forward_to(f: &mut message::RouteAction, not_evaluated: &mut Vec<SmolStr>) ->
         return ForwardTo::Cluster(Destination { cluster: ClusterName::NotEvaluated(what), at: None });
     };
     not_evaluated.extend(weighted.unread.iter().map(|what| format_smolstr!("weighted_clusters.{what}")));
-    if !weighted.header_name.is_empty() {
-        not_evaluated.push("weighted_clusters.header_name".into());
-    }
     if weighted.use_hash_policy {
         not_evaluated.push("weighted_clusters.use_hash_policy".into());
     }
@@ -152,16 +201,16 @@ fn forward_to(f: &mut message::RouteAction, not_evaluated: &mut Vec<SmolStr>) ->
 
 fn redirect(r: message::RedirectAction, not_evaluated: &mut Vec<SmolStr>) -> Redirect {
     not_evaluated.extend(r.unread.iter().map(|what| format_smolstr!("redirect.{what}")));
-    let others = [(r.regex_rewrite.is_some(), "regex_rewrite"), (r.strip_query, "strip_query")];
-    not_evaluated.extend(others.iter().filter(|(has, _)| *has).map(|(_, name)| format_smolstr!("redirect.{name}")));
     Redirect {
         scheme: r.scheme_redirect.or_else(|| r.https_redirect.then(|| SmolStr::new_static("https"))),
         host: Some(r.host_redirect).filter(|host| !host.is_empty()),
         port: r.port_redirect.map(|p| p.u32()).filter(|p| *p != 0),
-        path: match r.prefix_rewrite {
-            Some(prefix) => RedirectPath::Prefix(prefix),
-            None => RedirectPath::Replace(r.path_redirect),
+        path: match (r.prefix_rewrite, r.regex_rewrite) {
+            (Some(prefix), _) => RedirectPath::Prefix(prefix),
+            (None, Some(r)) => RedirectPath::Regex { pattern: r.pattern.regex, substitution: r.substitution },
+            (None, None) => RedirectPath::Replace(r.path_redirect),
         },
+        strip_query: r.strip_query,
         status: match r.response_code.0.as_str() {
             "FOUND" | "1" => 302,
             "SEE_OTHER" | "2" => 303,

@@ -211,9 +211,18 @@ impl Listeners {
         let route_config = match (manager.rds, manager.route_config) {
             (Some(rds), _) => rds.route_config_name,
             (None, Some(config)) => routes::add(configs, config, listener, work),
-            (None, None) => SmolStr::new_static("(not evaluated)"),
+            (None, None) => routes::add(configs, routes::unknown("(not evaluated)", "scoped_routes"), listener, work),
         };
         ChainAction::Http { route_config }
+    }
+
+    /// The route configurations that are named.
+    pub(super) fn names_of_configs(&self) -> impl Iterator<Item = SmolStr> {
+        let chains = self.listeners.iter().flat_map(|l| l.filter_chains.iter().chain(&l.default_filter_chain));
+        chains.filter_map(|chain| match &chain.action {
+            ChainAction::Http { route_config } => Some(route_config.clone()),
+            ChainAction::Tcp(_) => None,
+        })
     }
 
     /// How requests are read; where connection managers disagree, as the first does, and that is said.

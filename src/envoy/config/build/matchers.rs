@@ -3,8 +3,11 @@
 use smol_str::{SmolStr, format_smolstr};
 
 use super::super::message;
+use super::range::range;
+use super::template::{Template, template};
 use crate::envoy::table::{
-    ClaimMatcher, Fraction, HeaderMatcher, PathMatch, QueryParameterMatcher, RouteMatch, RuntimeFraction, ValueMatch,
+    ClaimMatcher, Fraction, FurtherConditions, HeaderMatcher, MetadataMatcher, MetadataValue, PathMatch,
+    QueryParameterMatcher, RouteMatch, RuntimeFraction, ValueMatch,
 };
 
 /// What gRPC requests have (envoy-matching 2.2).
@@ -22,6 +25,8 @@ pub(super) fn route_match(m: message::RouteMatch) -> RouteMatch {
         // The prefix itself, or more behind a slash (envoy-matching 2.3); a regex knows no case of its own.
         let flags = if m.case_sensitive == Some(false) { "(?is)" } else { "(?s)" };
         PathMatch::Regex(format_smolstr!("{flags}{}(/.*)?", quoted(prefix)))
+    } else if let Some(template) = m.path_match_policy.as_ref().and_then(template_of) {
+        PathMatch::Regex(template.regex)
     } else {
         let others =
             [(m.connect_matcher.is_some(), "connect_matcher"), (m.path_match_policy.is_some(), "path_match_policy")];
@@ -46,19 +51,32 @@ pub(super) fn route_match(m: message::RouteMatch) -> RouteMatch {
             Err(what) => not_evaluated.push(what),
         }
     }
+    let mut further = FurtherConditions::default();
     let mut claims = Vec::new();
     for metadata in m.dynamic_metadata {
-        match claim(&metadata) {
-            Some(claim) => claims.push(claim),
-            None => not_evaluated.push(format_smolstr!("dynamic_metadata of {}", metadata.filter)),
+        if let Some(claim) = claim(&metadata) {
+            claims.push(claim);
+            continue;
         }
+        // What filters find out isn't known before they run, and which of them then choose again is not modelled.
+        not_evaluated.push(format_smolstr!("dynamic_metadata of {}", metadata.filter));
+        further.metadata.extend(self::metadata(metadata));
     }
-    let fraction =
+    further.fraction =
         m.runtime_fraction.map(|f| RuntimeFraction { default: fraction(f.default_value.as_ref()), key: f.runtime_key });
-    if let Some(f) = fraction.as_ref().map(|f| f.default).filter(|f| f.numerator < f.denominator) {
+    if let Some(f) = further.fraction.as_ref().map(|f| f.default).filter(|f| f.numerator < f.denominator) {
         not_evaluated.push(format_smolstr!("runtime_fraction {}/{}", f.numerator, f.denominator));
     }
-    RouteMatch { path, case_sensitive: m.case_sensitive, headers, query_parameters, claims, fraction, not_evaluated }
+    let further = (further != FurtherConditions::default()).then(|| further.into());
+    RouteMatch { path, case_sensitive: m.case_sensitive, headers, query_parameters, claims, further, not_evaluated }
+}
+
+/// The URI template that an extension matches; None where it does something else, or Envoy refuses it.
+pub(super) fn template_of(policy: &message::Filter) -> Option<Template> {
+    match &policy.config {
+        message::Typed::PathTemplate(text) => template(text),
+        _ => None,
+    }
 }
 
 /// A test of a value, or what of it isn't evaluated.
@@ -107,15 +125,14 @@ pub(super) fn header_matcher(m: message::HeaderMatcher) -> Result<HeaderMatcher,
     if let Some(name) = m.unread.first() {
         return Err(of(name));
     }
-    if m.range_match.is_some() {
-        return Err(of("range_match"));
-    }
     let mut invert = m.invert_match;
     let test = if let Some(string) = &m.string_match {
         value(string).map_err(|what| of(&what))?
     } else if let Some(present) = m.present_match {
         invert ^= !present;
         ValueMatch::Present
+    } else if let Some(numbers) = &m.range_match {
+        ValueMatch::Regex(range(numbers.start.i64(), numbers.end.i64()))
     } else if let Some(text) = m.exact_match {
         // The old form takes an empty text for any value (envoy-matching 3.3).
         if text.is_empty() { ValueMatch::Prefix(text) } else { ValueMatch::Exact(text) }
@@ -138,10 +155,10 @@ fn query_matcher(m: message::QueryParameterMatcher) -> Result<QueryParameterMatc
     let test = match (&m.string_match, m.present_match) {
         _ if !m.unread.is_empty() => return Err(of(m.unread.first().map_or("", SmolStr::as_str))),
         (Some(string), _) => value(string).map_err(|what| of(&what))?,
-        (None, Some(false)) => return Err(of("present_match")),
-        (None, Some(true) | None) => ValueMatch::Present,
+        (None, _) => ValueMatch::Present,
     };
-    Ok(QueryParameterMatcher { name: m.name, test })
+    let absent = m.string_match.is_none() && m.present_match == Some(false);
+    Ok(QueryParameterMatcher { name: m.name, test, absent })
 }
 
 /// A condition on a claim of a verified token, in the form in which Istio writes it (RT-11).
@@ -163,6 +180,45 @@ fn value_of(m: &message::ValueMatcher) -> Option<ValueMatch> {
         (None, Some(list)) => value_of(list.one_of.as_ref()?),
         (None, None) => None,
     }
+}
+
+/// A condition on metadata as it is written; None where a part of it isn't known.
+fn metadata(m: message::MetadataMatcher) -> Option<MetadataMatcher> {
+    if !m.unread.is_empty() {
+        return None;
+    }
+    let value = metadata_value(&m.value.unwrap_or_default())?;
+    Some(MetadataMatcher {
+        filter: m.filter,
+        path: m.path.into_iter().map(|p| p.key).collect(),
+        value,
+        invert: m.invert,
+    })
+}
+
+fn metadata_value(m: &message::ValueMatcher) -> Option<MetadataValue> {
+    if !m.unread.is_empty() {
+        return None;
+    }
+    if let Some(string) = &m.string_match {
+        return value(string).ok().map(MetadataValue::Text);
+    }
+    if let Some(number) = &m.double_match {
+        let (from, to) = match (&number.exact, &number.range) {
+            (Some(exact), _) => (exact.0, exact.0),
+            (None, Some(range)) => (range.start.0, range.end.0),
+            (None, None) => return None,
+        };
+        return Some(MetadataValue::Number(from.to_bits(), to.to_bits()));
+    }
+    if let Some(any) = &m.or_match {
+        return any.value_matchers.iter().map(metadata_value).collect::<Option<_>>().map(MetadataValue::Any);
+    }
+    if let Some(list) = &m.list_match {
+        return metadata_value(list.one_of.as_ref()?).map(|one| MetadataValue::OneOf(one.into()));
+    }
+    let plain = m.bool_match.map(MetadataValue::Bool).or(m.present_match.map(MetadataValue::Present));
+    plain.or(m.null_match.map(|_| MetadataValue::Null))
 }
 
 /// A share; none written is none.

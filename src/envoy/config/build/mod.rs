@@ -8,9 +8,11 @@ mod matchers;
 mod names;
 mod node;
 mod policies;
+mod range;
 mod routes;
+mod template;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -66,6 +68,7 @@ pub(super) fn running(mut parts: Parts, namespace: &str) -> Running {
     let beside = parts.beside.take();
     let (file, has_listeners) = (parts.file, parts.has_listeners);
 
+    let has_routes = !parts.routes.is_empty();
     let mut configs: BTreeMap<SmolStr, RouteConfiguration> = BTreeMap::new();
     for config in std::mem::take(&mut parts.routes) {
         routes::add(&mut configs, config, "", &mut work);
@@ -79,6 +82,16 @@ pub(super) fn running(mut parts: Parts, namespace: &str) -> Running {
     }
     if !has_listeners {
         found.stand_in(&configs, &mut work);
+    }
+    if !has_routes {
+        let missing = found.names_of_configs().filter(|name| !configs.contains_key(name)).collect::<BTreeSet<_>>();
+        if !missing.is_empty() {
+            let message = "no route configurations are given: which route takes a request is not known";
+            work.say("CF-6", "", "", message.to_owned());
+        }
+        for name in missing {
+            routes::add(&mut configs, routes::unknown(&name, "its route configuration"), "", &mut work);
+        }
     }
     let clusters = clusters::clusters(parts, &mut work);
     if !extent.clusters {

@@ -29,6 +29,7 @@ pub(super) fn proxy(parts: &Parts, namespace: &str) -> Proxy {
             labels: Labels::default(),
             ips: Vec::new(),
             node: SmolStr::default(),
+            connection_settings: None,
         };
     };
     let pieces: Vec<&str> = node.id.split('~').collect();
@@ -63,6 +64,7 @@ pub(super) fn proxy(parts: &Parts, namespace: &str) -> Proxy {
         labels: metadata.0.get("LABELS").and_then(Value::as_object).into_iter().flatten().filter_map(label).collect(),
         ips: addresses.split(',').filter_map(|a| a.trim().parse::<IpAddr>().ok()).collect(),
         node: metadata.text("NODE_NAME").into(),
+        connection_settings: None,
     }
 }
 

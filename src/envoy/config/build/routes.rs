@@ -12,7 +12,8 @@ use super::matchers::route_match;
 use super::policies::{mirrors, per_filter, retry};
 use crate::envoy::config::message;
 use crate::envoy::table::{
-    Further, HeaderMutations, OuterHeaders, Route, RouteConfiguration, RouteSource, VirtualCluster, VirtualHost,
+    Further, HeaderMutations, OuterHeaders, Route, RouteConfiguration, RouteMetadata, RouteSource, VirtualCluster,
+    VirtualHost,
 };
 use crate::manifest::kinds::{Kind, ObjectId};
 use crate::manifest::source::Position;
@@ -43,8 +44,33 @@ pub(super) fn add(
     name
 }
 
-fn configuration(config: message::RouteConfiguration, work: &mut Work) -> RouteConfiguration {
+/// A configuration of which nothing is known but its name: whatever comes to it ends at what isn't evaluated.
+pub(super) fn unknown(name: &str, what: &'static str) -> message::RouteConfiguration {
+    let virtual_hosts = vec![unknown_host(what)];
+    message::RouteConfiguration { name: name.into(), virtual_hosts, ..message::RouteConfiguration::default() }
+}
+
+fn unknown_host(what: &'static str) -> message::VirtualHost {
+    message::VirtualHost {
+        name: what.into(),
+        domains: vec![SmolStr::new_static("*")],
+        routes: vec![unknown_route(what)],
+        ..message::VirtualHost::default()
+    }
+}
+
+fn unknown_route(what: &'static str) -> message::Route {
+    let matcher = message::RouteMatch { prefix: Some(SmolStr::default()), ..message::RouteMatch::default() };
+    message::Route { matcher, unread: vec![SmolStr::new_static(what)], ..message::Route::default() }
+}
+
+fn configuration(mut config: message::RouteConfiguration, work: &mut Work) -> RouteConfiguration {
     let name = config.name.clone();
+    // Hosts that a request asks for are discovered then.
+    let is_open = !config.virtual_hosts.iter().flat_map(|v| &v.domains).any(|domain| domain == "*");
+    if config.unread.iter().any(|what| what == "vhds") && is_open {
+        config.virtual_hosts.push(unknown_host("vhds"));
+    }
     for what in &config.unread {
         work.say("CF-5", &name, "", format!("`{what}` is not evaluated"));
     }
@@ -91,8 +117,13 @@ impl Levels {
     }
 }
 
-fn virtual_host(config: &str, host: message::VirtualHost, levels: &Levels, work: &mut Work) -> VirtualHost {
-    let mut said: Vec<SmolStr> = host.unread;
+fn virtual_host(config: &str, mut host: message::VirtualHost, levels: &Levels, work: &mut Work) -> VirtualHost {
+    let mut said: Vec<SmolStr> = std::mem::take(&mut host.unread);
+    // A tree that stands in place of routes.
+    if said.iter().any(|what| what == "matcher") {
+        said.retain(|what| what != "matcher");
+        host.routes.push(unknown_route("matcher"));
+    }
     let retry = host.retry_policy.map(|r| retry(r, &mut said));
     let own =
         if host.request_mirror_policies.is_empty() { levels.mirrors.clone() } else { host.request_mirror_policies };
@@ -156,6 +187,9 @@ fn route(mut route: message::Route, outer: &Outer<'_>, wider: [&message::PerFilt
     let (fault, cors) = per_filter([&route.typed_per_filter_config, of_host, of_config], &mut not_evaluated);
     not_evaluated.append(&mut route.unread);
     let config_path = route.metadata.config;
+    let texts = route.metadata.texts.into_iter();
+    let texts: Arc<[RouteMetadata]> =
+        texts.map(|[namespace, key, value]| RouteMetadata { namespace, key, value }).collect();
     let mut matcher = route_match(route.matcher);
     let new = |known: &[SmolStr], all: Vec<SmolStr>| -> Vec<SmolStr> {
         all.into_iter().filter(|w| !known.contains(w)).collect()
@@ -175,6 +209,7 @@ fn route(mut route: message::Route, outer: &Outer<'_>, wider: [&message::PerFilt
         config_path,
         operation: route.decorator.operation,
         outer: None,
+        metadata: (!texts.is_empty()).then_some(texts),
         not_evaluated,
     }
 }

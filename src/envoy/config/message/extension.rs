@@ -21,6 +21,8 @@ pub(in crate::envoy::config) enum Typed {
     PreviousHosts,
     PreviousPriorities,
     DynamicForwardProxy,
+    /// A URI template, of paths that are matched or made.
+    PathTemplate(SmolStr),
     /// Any other, by the last part of its type; empty where it has none.
     Other(SmolStr),
     #[default]
@@ -55,6 +57,10 @@ fn typed(name: &str, value: Value) -> Result<Typed, serde_json::Error> {
         "HTTPFault" => Typed::Fault(boxed(value)?),
         "PreviousHostsPredicate" => Typed::PreviousHosts,
         "PreviousPrioritiesConfig" => Typed::PreviousPriorities,
+        "UriTemplateMatchConfig" => Typed::PathTemplate(serde_json::from_value::<PathTemplate>(value)?.path_template),
+        "UriTemplateRewriteConfig" => {
+            Typed::PathTemplate(serde_json::from_value::<PathTemplate>(value)?.path_template_rewrite)
+        }
         // Of clusters; the filter of that name has another type.
         "ClusterConfig" => Typed::DynamicForwardProxy,
         other => Typed::Other(other.into()),
@@ -117,6 +123,8 @@ impl Filter {
 }
 
 messages! {
+    PathTemplate { path_template: SmolStr, path_template_rewrite: SmolStr } silent []
+
     DownstreamTls { require_client_certificate: bool, common_tls_context: CommonTls } silent []
 
     CommonTls { combined_validation_context: Option<super::There>, validation_context: Option<super::There>, tls_certificate_sds_secret_configs: Vec<SdsSecret> } silent []
@@ -159,6 +167,8 @@ pub(in crate::envoy::config) struct Metadata {
     /// `towtank.not_evaluated` and `towtank.conditions`: what could not be written again.
     pub not_evaluated: Vec<SmolStr>,
     pub conditions: Vec<SmolStr>,
+    /// Texts in other namespaces, with namespace and key.
+    pub texts: Vec<[SmolStr; 3]>,
 }
 
 impl<'de> Deserialize<'de> for Metadata {
@@ -175,7 +185,14 @@ impl<'de> Deserialize<'de> for Metadata {
             let own = all.get("towtank").and_then(|t| t.get(key)).and_then(Value::as_array);
             own.into_iter().flatten().filter_map(Value::as_str).map(SmolStr::from).collect()
         };
+        let others =
+            all.as_object().into_iter().flatten().filter(|(name, _)| !matches!(name.as_str(), "istio" | "towtank"));
+        let texts = others.flat_map(|(namespace, of)| {
+            let texts = of.as_object().into_iter().flatten().filter_map(|(key, value)| Some((key, value.as_str()?)));
+            texts.map(|(key, value)| [namespace.as_str(), key, value].map(SmolStr::from))
+        });
         Ok(Metadata {
+            texts: texts.collect(),
             not_evaluated: list("not_evaluated"),
             conditions: list("conditions"),
             config: text(&istio, "config"),

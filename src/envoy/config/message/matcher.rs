@@ -2,7 +2,7 @@
 
 use smol_str::SmolStr;
 
-use super::{There, Whole, messages};
+use super::{Real, There, Whole, messages};
 
 messages! {
     RegexMatcher { regex: SmolStr } silent ["google_re2"]
@@ -45,7 +45,7 @@ messages! {
         safe_regex: Option<RegexMatcher>,
         path_separated_prefix: Option<SmolStr>,
         connect_matcher: Option<There>,
-        path_match_policy: Option<There>,
+        path_match_policy: Option<super::Filter>,
         case_sensitive: Option<bool>,
         headers: Vec<HeaderMatcher>,
         query_parameters: Vec<QueryParameterMatcher>,
@@ -68,10 +68,18 @@ messages! {
     PathSegment { key: SmolStr } silent []
 
     ValueMatcher {
+        null_match: Option<There>,
+        double_match: Option<DoubleMatcher>,
         string_match: Option<StringMatcher>,
+        bool_match: Option<bool>,
+        present_match: Option<bool>,
         or_match: Option<OrMatcher>,
         list_match: Option<ListMatcher>,
     } silent []
+
+    DoubleMatcher { exact: Option<Real>, range: Option<DoubleRange> } silent []
+
+    DoubleRange { start: Real, end: Real } silent []
 
     OrMatcher { value_matchers: Vec<ValueMatcher> } silent []
 

@@ -22,7 +22,7 @@ messages! {
         most_specific_header_mutations_wins: bool,
         request_mirror_policies: Vec<MirrorPolicy>,
         typed_per_filter_config: PerFilter,
-    } silent ["validate_clusters", "max_direct_response_body_size_bytes", "metadata", "internal_only_headers"]
+    } silent ["validate_clusters", "max_direct_response_body_size_bytes", "metadata"]
 
     VirtualHost {
         name: SmolStr,
@@ -79,6 +79,7 @@ messages! {
         weighted_clusters: Option<WeightedClusters>,
         prefix_rewrite: SmolStr,
         regex_rewrite: Option<RegexMatchAndSubstitute>,
+        path_rewrite_policy: Option<Filter>,
         host_rewrite_literal: Option<SmolStr>,
         /// Its name of old.
         host_rewrite: Option<SmolStr>,

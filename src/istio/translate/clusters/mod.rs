@@ -184,7 +184,7 @@ fn fixed(cx: &Context<'_>) -> Vec<Cluster> {
         lb: LbPolicy::ClusterProvided,
         connect_timeout: settings::connect_timeout(pool, config),
         circuit_breakers: settings::circuit_breakers(pool, None, cx.mesh.profile),
-        http: HttpProtocolOptions { protocol: UpstreamProtocol::UseDownstream, ..settings::http_limits(pool) },
+        http: settings::http_options(UpstreamProtocol::UseDownstream, pool),
         ..black_hole.clone()
     };
     let mut all = vec![black_hole];
@@ -235,6 +235,7 @@ impl Site<'_> {
             endpoints = Arc::default();
         }
         let subset_name: SmolStr = subset.map(|s| s.name.clone()).unwrap_or_default();
+        let protocol = settings::upstream_protocol(self.port, self.cx.proxy.kind, policy.connection_pool, config);
         Some(Cluster {
             name: ClusterName::Outbound {
                 port: self.port.number,
@@ -255,10 +256,7 @@ impl Site<'_> {
                 .outlier_detection
                 .filter(|_| !self.always_sends_unhealthy())
                 .map_or(0, |o| u32::try_from(o.min_health_percent).unwrap_or_default()),
-            http: HttpProtocolOptions {
-                protocol: settings::upstream_protocol(self.port, self.cx.proxy.kind, policy.connection_pool, config),
-                ..settings::http_limits(policy.connection_pool)
-            },
+            http: settings::http_options(protocol, policy.connection_pool),
             tls: policy.tls.cloned().map(Arc::new),
             endpoints,
             destination_rule: self.rule.map(|rule| PolicySource {

@@ -69,19 +69,21 @@ pub(super) fn circuit_breakers(
     }
 }
 
-/// CL-6: limits and timeouts, without the protocol.
-pub(super) fn http_limits(pool: Option<&ConnectionPool>) -> HttpProtocolOptions {
+/// CL-6: limits and timeouts of clusters that speak this protocol. A limit of streams is written with HTTP/2 alone.
+pub(super) fn http_options(protocol: UpstreamProtocol, pool: Option<&ConnectionPool>) -> HttpProtocolOptions {
     let (tcp, http) = (tcp(pool), http(pool));
+    let is_http2 = protocol == UpstreamProtocol::Http2;
     HttpProtocolOptions {
-        protocol: UpstreamProtocol::default(),
+        protocol,
         max_requests_per_connection: http.and_then(|h| positive(h.max_requests_per_connection)),
         idle_timeout: http.and_then(|h| h.idle_timeout).or_else(|| tcp.and_then(|t| t.idle_timeout)),
         max_connection_duration: tcp.and_then(|t| t.max_connection_duration),
-        max_concurrent_streams: http.and_then(|h| positive(h.max_concurrent_streams)),
+        max_concurrent_streams: http.filter(|_| is_http2).and_then(|h| positive(h.max_concurrent_streams)),
     }
 }
 
-/// CL-6: the port's protocol, `h2UpgradePolicy` and `useClientProtocol`. Sidecars pass on the version of sniffed traffic.
+/// CL-6: the port's protocol, `h2UpgradePolicy` and `useClientProtocol`. Sidecars pass on the version of sniffed traffic, whatever is to
+/// be upgraded.
 pub(super) fn upstream_protocol(
     port: &Port,
     kind: ProxyKind,
@@ -92,15 +94,16 @@ pub(super) fn upstream_protocol(
     if http.is_some_and(|h| h.use_client_protocol) {
         return UpstreamProtocol::UseDownstream;
     }
+    let is_sniffed_here = port.protocol.is_sniffed() && kind == ProxyKind::Sidecar;
     let upgraded = match http.map(|h| h.h2_upgrade_policy).unwrap_or_default() {
         H2UpgradePolicy::Upgrade => true,
         H2UpgradePolicy::DoNotUpgrade => false,
         H2UpgradePolicy::Default => config.h2_upgrade && port.protocol.is_http(),
     };
-    if upgraded || port.protocol.is_http2() {
-        UpstreamProtocol::Http2
-    } else if port.protocol.is_sniffed() && kind == ProxyKind::Sidecar {
+    if is_sniffed_here {
         UpstreamProtocol::UseDownstream
+    } else if upgraded || port.protocol.is_http2() {
+        UpstreamProtocol::Http2
     } else {
         UpstreamProtocol::Http1
     }

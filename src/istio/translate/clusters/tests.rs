@@ -146,6 +146,27 @@ fn cl6_protocol_upstream() {
     }
 }
 
+/// As the dumps of w90030, w90038, w90082 and w90091 have it: what is sniffed isn't upgraded by a sidecar, and a limit of streams stands
+/// with HTTP/2 alone.
+#[test]
+fn cl6_sniffed_ports_and_limits_of_streams() {
+    let both = "h2UpgradePolicy: UPGRADE, maxConcurrentStreams: 50";
+    for (port, http, is_gateway, expected) in [
+        ("any", both, false, (UpstreamProtocol::UseDownstream, None)),
+        ("any", both, true, (UpstreamProtocol::Http2, Some(50))),
+        ("http", both, false, (UpstreamProtocol::Http2, Some(50))),
+        ("grpc", "maxConcurrentStreams: 50", false, (UpstreamProtocol::Http2, Some(50))),
+        ("http", "maxConcurrentStreams: 50", false, (UpstreamProtocol::Http1, None)),
+        ("http", "maxConcurrentStreams: 50, useClientProtocol: true", true, (UpstreamProtocol::UseDownstream, None)),
+    ] {
+        let policy = rule(&format!("{{host: b, trafficPolicy: {{connectionPool: {{http: {{{http}}}}}}}}}"));
+        let mesh = mesh(&format!("{}{policy}", SERVICE.replace("name: http,", &format!("name: {port},"))));
+        let proxy = if is_gateway { gateway("default", "") } else { sidecar("default", "") };
+        let http = find(&of(&mesh, &proxy).0, "outbound|80||b.default.svc.cluster.local").http;
+        assert_eq!((http.protocol, http.max_concurrent_streams), expected, "{port}");
+    }
+}
+
 #[test]
 fn cl8_dns_clusters_need_endpoints() {
     let entry = "

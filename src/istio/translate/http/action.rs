@@ -54,6 +54,7 @@ pub(super) fn forward(translation: &Translation<'_>, rule: &HttpRule, route: &mu
         rewrite: written.rewrite.as_ref().map_or(PathRewrite::None, path_rewrite),
         host_rewrite: authority,
         append_x_forwarded_host: false, // RW-3
+        further: None,
         mirrors: mirrors(translation, rule),
         hash_policies,
     }));

@@ -13,7 +13,7 @@ pub(crate) fn catch_all_match() -> RouteMatch {
         headers: Vec::new(),
         query_parameters: Vec::new(),
         claims: Vec::new(),
-        fraction: None,
+        further: None,
         not_evaluated: Vec::new(),
     }
 }
@@ -38,7 +38,7 @@ pub(crate) fn route_match(m: &HttpMatch) -> RouteMatch {
     }
     let parameters = m.query_params.iter();
     out.query_parameters = parameters
-        .map(|(name, value)| QueryParameterMatcher { name: name.clone(), test: value_match(value) })
+        .map(|(name, value)| QueryParameterMatcher { name: name.clone(), test: value_match(value), absent: false })
         .collect();
     out.query_parameters.sort_by(|a, b| a.name.cmp(&b.name)); // RT-12
     out

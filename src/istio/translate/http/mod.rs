@@ -83,7 +83,7 @@ pub(crate) fn is_catch_all(route: &Route) -> bool {
 
 /// Whether nothing of the same VirtualService is sent behind an entry with this matcher (RT-3).
 pub(crate) fn ends_table(matcher: &RouteMatch) -> bool {
-    let RouteMatch { path, case_sensitive: _, headers, query_parameters, claims, fraction: _, not_evaluated: _ } =
+    let RouteMatch { path, case_sensitive: _, headers, query_parameters, claims, further: _, not_evaluated: _ } =
         matcher;
     let any_path = match path {
         PathMatch::Prefix(prefix) => prefix == "/",
@@ -180,6 +180,7 @@ impl Translation<'_> {
             operation: SmolStr::default(),
             source: None,
             outer: None,
+            metadata: None,
             not_evaluated: Vec::new(),
         };
         // AC-1: a redirect wins over a direct response, which wins over destinations.

@@ -28,6 +28,7 @@ pub(super) fn redirect(written: &HttpRedirect, site: &HttpSite<'_>) -> RouteActi
         port: port(written, site),
         path,
         status,
+        strip_query: false,
     })
 }
 

@@ -206,6 +206,7 @@ fn default_route(cx: &Context<'_>, service: &Service, port: u16) -> Route {
             rewrite: PathRewrite::None,
             host_rewrite: None,
             append_x_forwarded_host: false,
+            further: None,
             mirrors: Vec::new(),
             hash_policies,
         })),
@@ -218,6 +219,7 @@ fn default_route(cx: &Context<'_>, service: &Service, port: u16) -> Route {
         operation: format_smolstr!("{}:{port}/*", service.hostname),
         source: None,
         outer: None,
+        metadata: None,
         not_evaluated: Vec::new(),
     }
 }

@@ -41,6 +41,7 @@ pub(super) fn virtual_host(scope: &Scope) -> VirtualHost {
         operation: SmolStr::default(),
         source: None,
         outer: None,
+        metadata: None,
         not_evaluated: Vec::new(),
     };
     VirtualHost {
@@ -61,6 +62,7 @@ fn forward(cluster: ClusterName) -> RouteAction {
         rewrite: PathRewrite::None,
         host_rewrite: None,
         append_x_forwarded_host: false,
+        further: None,
         mirrors: Vec::new(),
         hash_policies: Vec::new(),
     }))

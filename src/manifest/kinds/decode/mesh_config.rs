@@ -7,7 +7,7 @@ use super::sidecar::outbound_mode;
 use super::virtual_service::http_retry;
 use super::{bounded, duration, fields, flag, given, text, texts};
 use crate::manifest::kinds::*;
-use crate::manifest::yaml::Node;
+use crate::manifest::yaml::{self, Node};
 
 /// Lays the fields that `node` gives over `config`; what it leaves out stays as it is.
 pub(crate) fn mesh_config(node: &Node<'_>, config: &mut MeshConfig) {
@@ -79,19 +79,36 @@ fn path_normalization(node: &Node<'_>) -> PathNormalizationType {
     }
 }
 
+/// Annotation of a pod with what its proxy is told in place of the mesh's `defaultConfig`.
+pub(crate) const PROXY_CONFIG: &str = "proxy.istio.io/config";
+const CONNECTION_SETTINGS: &str = "connectionSettings";
+/// What is read of it.
+const READ: [&str; 4] =
+    ["profile", "httpMergeSlashes", "httpPathWithEscapedSlashesAction", "httpHeadersWithUnderscoresAction"];
+
 /// VE-14; what else the block sets is not modelled.
 fn default_config(node: &Node<'_>, config: &mut MeshConfig) {
-    const READ: [&str; 4] =
-        ["profile", "httpMergeSlashes", "httpPathWithEscapedSlashesAction", "httpHeadersWithUnderscoresAction"];
-    if fields(node).any(|(key, _)| key != "connectionSettings") {
+    if fields(node).any(|(key, _)| key != CONNECTION_SETTINGS) {
         not_modelled(config, "defaultConfig");
     }
-    let Some(settings) = given(node, "connectionSettings") else { return };
+    let Some(settings) = given(node, CONNECTION_SETTINGS) else { return };
     if fields(settings).any(|(key, _)| !READ.contains(&key)) {
         not_modelled(config, "defaultConfig.connectionSettings");
     }
+    config.connection_settings = Some(connection_settings(settings));
+}
+
+/// What a pod's annotation says of its own proxy, in place of all that the mesh says of it. None where it says nothing, or can't be
+/// read: the injector refuses such a pod.
+pub(crate) fn connection_settings_of(annotations: &Labels) -> Option<ConnectionSettings> {
+    let raw = yaml::documents(annotations.get(PROXY_CONFIG)?).into_iter().next()?;
+    let document = yaml::parse(&raw, &yaml::Limits::default()).ok()??;
+    given(&document.root, CONNECTION_SETTINGS).map(connection_settings)
+}
+
+fn connection_settings(settings: &Node<'_>) -> ConnectionSettings {
     let word = |key| given(settings, key).and_then(Node::as_str);
-    config.connection_settings = Some(ConnectionSettings {
+    ConnectionSettings {
         edge: word("profile") == Some("EDGE"),
         merge_slashes: given(settings, "httpMergeSlashes").map(flag),
         escaped_slashes: word("httpPathWithEscapedSlashesAction").and_then(|action| match action {
@@ -107,7 +124,7 @@ fn default_config(node: &Node<'_>, config: &mut MeshConfig) {
             "HEADERS_WITH_UNDERSCORES_DROP_HEADER" => Some(Underscores::Drop),
             _ => None,
         }),
-    });
+    }
 }
 
 /// Sidecars are narrowed only where the block says so (EX-6).

@@ -27,13 +27,13 @@ pub(crate) use destination_rule::destination_rule;
 pub(crate) use gateway::gateway;
 pub(crate) use kubernetes::{endpoint_slice, endpoints, pod, service};
 pub(crate) use managed::canary;
-pub(crate) use mesh_config::mesh_config;
+pub(crate) use mesh_config::{PROXY_CONFIG, connection_settings_of, mesh_config};
 pub(crate) use meta::metadata;
 pub(crate) use security::{peer_authentication, request_authentication, secret, service_route};
 pub(crate) use service_entry::{service_entry, workload_entry};
 pub(crate) use sidecar::sidecar;
 pub(crate) use virtual_service::virtual_service;
-pub(crate) use workload::workload;
+pub(crate) use workload::{autoscaler, workload};
 
 /// Makes positions for the parts that keep one.
 #[derive(Clone, Copy)]

@@ -1,8 +1,8 @@
-//! Deployment, StatefulSet, DaemonSet, ReplicaSet, Rollout, Job and CronJob.
+//! Deployment, StatefulSet, DaemonSet, ReplicaSet, Rollout, Job and CronJob, and what scales them.
 
 use super::kubernetes::pod_spec;
 use super::{fields, given, int, labels, managed, text};
-use crate::manifest::kinds::{Kind, ObjectId, Workload};
+use crate::manifest::kinds::{Autoscaler, Kind, ObjectId, Workload};
 use crate::manifest::yaml::Node;
 
 /// Reads the `spec` of a workload. Where it says no number of replicas there is one; a DaemonSet always has one, for one
@@ -16,7 +16,10 @@ pub(crate) fn workload(spec: &Node<'_>, id: &ObjectId) -> Workload {
     let spec = of_job.unwrap_or(spec);
     for (key, value) in fields(spec) {
         match key {
-            "replicas" if !is_daemon_set && !is_job => result.replicas = u32::try_from(int(value)).unwrap_or_default(),
+            "replicas" if !is_daemon_set && !is_job => {
+                result.replicas = u32::try_from(int(value)).unwrap_or_default();
+                result.says_replicas = true;
+            }
             "workloadRef" => result.template_of = given(value, "name").map(text),
             "template" => {
                 result.has_template = true;
@@ -31,4 +34,16 @@ pub(crate) fn workload(spec: &Node<'_>, id: &ObjectId) -> Workload {
         }
     }
     result
+}
+
+/// Reads the `spec` of a HorizontalPodAutoscaler.
+pub(crate) fn autoscaler(spec: &Node<'_>) -> Autoscaler {
+    let target = given(spec, "scaleTargetRef");
+    let part = |name| target.and_then(|t| given(t, name)).map(text).unwrap_or_default();
+    let number = |name| given(spec, name).map(|n| u32::try_from(int(n)).unwrap_or_default());
+    Autoscaler {
+        target: (part("kind"), part("name")),
+        min: number("minReplicas").unwrap_or(1),
+        max: number("maxReplicas").unwrap_or_default(),
+    }
 }

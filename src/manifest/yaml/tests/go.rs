@@ -37,7 +37,7 @@ fn outcomes(text: &str) -> Vec<Outcome> {
         .iter()
         .filter_map(|raw| match parse(raw, &Limits::default()) {
             Ok(None) => None,
-            Ok(Some(document)) => Some(Ok((json_of(&document.root), document.problems))),
+            Ok(Some(document)) => Some(Ok((document.root.to_json(), document.problems))),
             Err(problems) => Some(Err(problems)),
         })
         .collect()
@@ -86,7 +86,7 @@ fn streams_are_split_as_kubectl_splits_them() {
 
 /// The value of the key `a` as JSON.
 fn value_of(text: &str) -> Json {
-    json_of(&read(text).root)["a"].clone()
+    read(text).root.to_json()["a"].clone()
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn numbers_keep_their_spelling_in_the_text() {
 #[test]
 fn of_a_key_that_comes_twice_the_last_value_counts() {
     let document = read("a: 1\nb: 2\na: 3\n");
-    assert_eq!(json_of(&document.root), serde_json::json!({"a": 3, "b": 2}));
+    assert_eq!(document.root.to_json(), serde_json::json!({"a": 3, "b": 2}));
     let [problem] = document.problems.as_slice() else {
         panic!("{:?}", document.problems);
     };
@@ -138,13 +138,13 @@ fn of_a_key_that_comes_twice_the_last_value_counts() {
 #[test]
 fn a_merge_overwrites_the_keys_before_it_and_yields_to_those_behind_it() {
     let document = read("x: &x {k: v}\na:\n  k: w\n  <<: *x\n");
-    assert_eq!(json_of(&document.root)["a"]["k"], "v");
+    assert_eq!(document.root.to_json()["a"]["k"], "v");
     assert_eq!(document.problems[0].kind, ProblemKind::MergedKey);
     let document = read("x: &x {k: v}\na:\n  <<: *x\n  k: w\n");
-    assert_eq!(json_of(&document.root)["a"]["k"], "w");
+    assert_eq!(document.root.to_json()["a"]["k"], "w");
     assert_eq!(document.problems[0].kind, ProblemKind::MergedKey);
     let document = read("x: &x {k: v, l: v}\ny: &y {k: w, m: w}\na:\n  <<: [*x, *y]\n");
-    assert_eq!(json_of(&document.root)["a"], serde_json::json!({"k": "v", "l": "v", "m": "w"}));
+    assert_eq!(document.root.to_json()["a"], serde_json::json!({"k": "v", "l": "v", "m": "w"}));
     let document = read("x: &x {k: v}\na:\n  <<: *x\n  l: w\n");
     assert_eq!(document.problems, []);
 }

@@ -25,17 +25,3 @@ pub(super) fn refuse(text: &str) -> Vec<Problem> {
         Err(problems) => problems,
     }
 }
-
-/// The tree as JSON.
-pub(crate) fn json_of(node: &Node<'_>) -> serde_json::Value {
-    match &node.value {
-        Value::Null => serde_json::Value::Null,
-        Value::Bool(value) => (*value).into(),
-        Value::Int(number) => (*number).into(),
-        Value::UInt(number) => (*number).into(),
-        Value::Float(number) => (*number).into(),
-        Value::Str(text) => text.as_ref().into(),
-        Value::Seq(items) => items.iter().map(json_of).collect(),
-        Value::Map(entries) => entries.iter().map(|entry| (entry.key.to_string(), json_of(&entry.value))).collect(),
-    }
-}

@@ -178,7 +178,7 @@ proptest! {
         let again: serde_json::Value = serde_yaml::from_str(&text).expect("can be read");
         let documents = documents(&text);
         let document = parse(&documents[0], &Limits::default()).expect("valid");
-        let ours = document.map_or(serde_json::Value::Null, |document| json_of(&document.root));
+        let ours = document.map_or(serde_json::Value::Null, |document| document.root.to_json());
         prop_assert_eq!(&ours, &again, "{}", text);
     }
 
@@ -187,7 +187,7 @@ proptest! {
         let text = serde_json::json!({"value": value}).to_string();
         let document = read(&text);
         let expected: serde_json::Value = serde_json::from_str(&text).expect("valid");
-        prop_assert_eq!(json_of(&document.root), expected);
+        prop_assert_eq!(document.root.to_json(), expected);
     }
 
     #[test]

@@ -9,19 +9,15 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::analysis::compare::limits;
-use crate::analysis::rollout::{
-    self as analysis, Orders, Plan, Rehearsal, Safe, Setting, Station, Tool, between, settle_addresses,
-};
+use crate::analysis::rollout::{Orders, Plan, Rehearsal, Safe, Tool, orders_of};
 use crate::envoy::router::Switches;
-use crate::istio::clients::{Client, PointsOfView};
 use crate::manifest::kinds::Manifests;
-use crate::manifest::load;
 use crate::manifest::source::{FileId, SourceMap};
 use crate::tool::cli::common::CommonArgs;
 use crate::tool::cli::exit::Exit;
 use crate::tool::cli::suppose::{LoadArgs, SupposeArgs};
 use crate::tool::cli::{input, output};
-use crate::tool::report::rollout::{self as report, Results, Road, Watch};
+use crate::tool::report::rollout::{self as report, Results, Road, Section, Watch};
 use crate::traffic::scenario::parse_share;
 use crate::traffic::workspace::Workspace;
 
@@ -87,7 +83,7 @@ pub(super) struct RolloutArgs {
     #[arg(long, value_name = "TOOL,...", value_delimiter = ',', value_enum, help_heading = GATES)]
     order: Vec<ToolArg>,
 
-    /// table for people, json for programs, markdown for a comment
+    /// table for people, html for a page of its own, json for programs, markdown for a comment
     #[arg(short, long, value_enum, default_value_t = Format::Table, help_heading = REPORT)]
     output: Format,
 
@@ -112,6 +108,7 @@ pub(super) struct RolloutArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     Table,
+    Html,
     Json,
     Markdown,
 }
@@ -173,7 +170,18 @@ pub(super) fn run(args: &RolloutArgs) -> anyhow::Result<Exit> {
     if !args.common.map_namespace.is_empty() {
         anyhow::bail!("--map-namespace compares two environments, and a rollout is of one");
     }
-    if steps::are_meant(args) { steps::run(args) } else { change::run(args) }
+    let mut sections: Vec<Section> = Vec::new();
+    let exit =
+        if steps::are_meant(args) { steps::run(args, &mut sections)? } else { change::run(args, &mut sections)? };
+    if args.output == Format::Html {
+        output::write(report::to_html(&sections).as_bytes())?;
+    }
+    Ok(exit)
+}
+
+/// Sets one report apart from the next.
+fn part(args: &RolloutArgs, shown: usize) -> anyhow::Result<()> {
+    if shown > 0 && args.output != Format::Html { output::write(b"\n") } else { Ok(()) }
 }
 
 /// What happens on the way from one mesh to another when everything is applied at once, in the orders of people's tools. Texts of
@@ -184,54 +192,18 @@ pub(super) fn run(args: &RolloutArgs) -> anyhow::Result<Exit> {
 /// A scenario's runtime values are none.
 pub(super) fn orders(
     common: &CommonArgs,
-    [(older, was, old_files), (newer, is, new_files)]: [(&Workspace, &mut Manifests, &[FileId]); 2],
+    sides: [(&Workspace, &mut Manifests, &[FileId]); 2],
     most: usize,
 ) -> anyhow::Result<Option<Orders>> {
-    settle_addresses(&mut [was, is]);
-    let stations = [(&*was, old_files), (&*is, new_files)].map(|(manifests, files)| Station { manifests, files });
-    let parted = between(&newer.sources, stations, &newer.namespace);
-    if parted.items.len() > most {
-        return Ok(None);
-    }
-    let setting = Setting {
-        sources: &newer.sources,
-        options: &load_options(common, newer),
-        switches: &switches(newer)?,
-        clients: &clients(newer, older),
-        points: points(newer),
-        namespace: &newer.namespace,
-    };
-    Ok(Some(analysis::orders(parted, &setting)))
-}
-
-/// How documents are read that towtank makes.
-fn load_options(common: &CommonArgs, workspace: &Workspace) -> load::Options {
-    let options = input::options(common);
-    load::Options {
-        namespace: workspace.namespace.clone(),
-        unknown_fields: options.unknown_fields,
-        assume_names: false,
-        profile: workspace.istio.profile,
-    }
-}
-
-/// The points of view that were asked for; None: all clients.
-fn points(workspace: &Workspace) -> Option<&PointsOfView> {
-    (!workspace.points.own).then_some(&workspace.points)
-}
-
-/// Everybody who is known on either side, each once.
-fn clients(newer: &Workspace, older: &Workspace) -> Vec<Client> {
-    let key = |c: &Client| (c.of.clone(), c.proxy.name.clone());
-    let known: std::collections::BTreeSet<_> = newer.clients.iter().map(key).collect();
-    newer.clients.iter().chain(older.clients.iter().filter(|c| !known.contains(&key(c)))).cloned().collect()
+    let switches = switches(sides[1].0)?;
+    Ok(orders_of(sides, most, input::options(common).unknown_fields, &switches))
 }
 
 fn switches(workspace: &Workspace) -> anyhow::Result<Switches> {
     input::switches(workspace)
 }
 
-fn show(args: &RolloutArgs, told: &Told<'_>, road: Road<'_>) -> anyhow::Result<()> {
+fn show(args: &RolloutArgs, told: &Told<'_>, road: Road<'_>, sections: &mut Vec<Section>) -> anyhow::Result<()> {
     let limits = limits::limits(&told.workspace.not_modelled);
     let results = Results {
         scenario: &told.workspace.name,
@@ -243,10 +215,16 @@ fn show(args: &RolloutArgs, told: &Told<'_>, road: Road<'_>) -> anyhow::Result<(
         sources: told.sources,
         written: told.written.clone(),
     };
+    let premises =
+        || -> Vec<String> { told.workspace.istio.line().into_iter().chain(told.assumed.first().cloned()).collect() };
     match args.output {
+        Format::Html => {
+            let section = Section::new(&results, sections.len(), args.all, &premises());
+            sections.push(section);
+            Ok(())
+        }
         Format::Table => {
-            let premises: Vec<String> =
-                told.workspace.istio.line().into_iter().chain(told.assumed.first().cloned()).collect();
+            let premises = premises();
             if !premises.is_empty() {
                 output::write(format!("{}\n\n", premises.join("\n")).as_bytes())?;
             }
@@ -269,10 +247,7 @@ impl Gate {
     fn holds_for_plan(self, plan: &Plan, args: &RolloutArgs) -> bool {
         let counts = |tool: Tool| args.order.is_empty() || args.order.iter().any(|t| t.is(tool));
         match self {
-            Gate::Lost => {
-                use crate::analysis::diff::Kind;
-                plan.effect.iter().any(|(kind, _)| matches!(kind, Kind::Lost | Kind::Unmatched))
-            }
+            Gate::Lost => plan.loses(),
             Gate::NoWayBack => plan.back.iter().any(|b| b.waves.is_none()),
             Gate::UnsafeOrder => plan.orders.iter().any(|o| counts(o.tool) && o.is_unsafe()),
             Gate::NoSafeOrder => !matches!(plan.safe, Safe::Waves { .. }),
@@ -282,7 +257,7 @@ impl Gate {
     fn holds_for_steps(self, r: &Rehearsal) -> bool {
         match self {
             Gate::Lost => r.loses(),
-            Gate::NoWayBack => r.moves.iter().any(|m| m.back.waves.is_none()),
+            Gate::NoWayBack => r.moves.iter().any(|m| !m.has_way_back()),
             Gate::UnsafeOrder => r.moves.iter().any(|m| m.windows.iter().any(|(w, _)| w.accident.is_proven())),
             Gate::NoSafeOrder => r.moves.iter().any(|m| m.waves.is_none()),
         }

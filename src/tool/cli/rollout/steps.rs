@@ -1,25 +1,18 @@
 //! The steps of a rollout that somebody described.
 
-use super::{RolloutArgs, Told, load_options, points, show, switches, written};
+use super::{RolloutArgs, Told, part, show, switches, written};
 use crate::analysis::policy::Traffic;
-use crate::analysis::rollout::{
-    Document, Rollout, Setting, Shift, Step, Supposed, rehearse, rollouts, settle_addresses, shift,
-};
-use crate::istio::admission;
-use crate::manifest::diagnostic::{Finding, Severity};
+use crate::analysis::rollout::{COUNTED, Document, Rollout, Shift, Step, Supposed, rehearse_in, rollouts, shift};
+use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::Manifests;
-use crate::manifest::load;
-use crate::manifest::source::{FileId, SourceMap};
+use crate::manifest::source::FileId;
 use crate::tool::cli::common::CommonArgs;
 use crate::tool::cli::exit::Exit;
 use crate::tool::cli::{input, output};
 use crate::tool::report::diagnostics;
-use crate::tool::report::rollout::Road;
+use crate::tool::report::rollout::{Road, Section};
 use crate::traffic::scenario::ScenarioStep;
 use crate::traffic::workspace::{self, Inputs, Workspace};
-
-/// Requests of a flow that the event model counts at each station.
-const COUNTED: u64 = 20_000;
 
 /// What describes steps.
 const DESCRIBING: [&str; 2] = ["Rollout", "Canary"];
@@ -46,7 +39,7 @@ pub(super) fn are_meant(args: &RolloutArgs) -> bool {
     })
 }
 
-pub(super) fn run(args: &RolloutArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &RolloutArgs, sections: &mut Vec<Section>) -> anyhow::Result<Exit> {
     let all = input::gather(&args.common);
     let (mut exit, mut shown) = (Exit::Fine, 0);
     for inputs in all {
@@ -65,11 +58,9 @@ pub(super) fn run(args: &RolloutArgs) -> anyhow::Result<Exit> {
             anyhow::bail!("--write is for one rollout, and there are {}", rollouts.len());
         }
         for rollout in &rollouts {
-            if shown > 0 {
-                output::write(b"\n")?;
-            }
+            part(args, shown)?;
             shown += 1;
-            exit = exit.max(one(args, &workspace, manifests.clone(), rollout)?);
+            exit = exit.max(one(args, &workspace, manifests.clone(), rollout, sections)?);
         }
     }
     if shown == 0 && exit == Exit::Fine {
@@ -95,7 +86,7 @@ fn described(
     if !inputs.steps.is_empty() {
         return Ok(Some(vec![of_scenario(inputs, workspace)]));
     }
-    let (rollouts, findings) = rollouts(&workspace.sources, manifests);
+    let (rollouts, findings) = rollouts(&workspace.sources, manifests, &workspace.findings);
     input::say_findings(&findings, &workspace.sources, &args.common);
     if findings.iter().any(|f| f.severity == Severity::Error) {
         output::message(&format!("towtank: {}", diagnostics::summary(&findings)));
@@ -117,33 +108,28 @@ fn of_scenario(inputs: &Inputs, workspace: &Workspace) -> Rollout {
     Rollout { name, steps: described.zip(&inputs.steps).map(step).collect(), ..Rollout::default() }
 }
 
-fn one(args: &RolloutArgs, workspace: &Workspace, mut today: Manifests, rollout: &Rollout) -> anyhow::Result<Exit> {
-    let mut sources = workspace.sources.clone();
-    let options = load_options(&args.common, workspace);
-    let mut findings: Vec<Finding> = Vec::new();
-    let mut loaded: Vec<Manifests> =
-        rollout.steps.iter().map(|step| read(step, &mut sources, &options, &mut findings)).collect();
-    if findings.iter().any(|f| f.severity == Severity::Error) {
-        input::say_findings(&findings, &sources, &args.common);
-        output::message(&format!("towtank: {}", diagnostics::summary(&findings)));
-        return Ok(Exit::Unusable);
-    }
-    let mut stations: Vec<&mut Manifests> = std::iter::once(&mut today).chain(&mut loaded).collect();
-    settle_addresses(&mut stations);
-    let setting = Setting {
-        sources: &sources,
-        options: &options,
-        switches: &switches(workspace)?,
-        clients: &workspace.clients,
-        points: points(workspace),
-        namespace: &workspace.namespace,
-    };
+fn one(
+    args: &RolloutArgs,
+    workspace: &Workspace,
+    today: Manifests,
+    rollout: &Rollout,
+    sections: &mut Vec<Section>,
+) -> anyhow::Result<Exit> {
     let scenario = workspace.scenario.as_ref();
     let listed = args.suppose.listed(scenario)?;
     let load = args.load.load(args.rate, args.common.seed);
     let traffic = Traffic { arrivals: load.arrivals, clients: load.clients, requests: COUNTED, seed: args.common.seed };
     let supposed = args.suppose.is_asked(scenario).then_some(Supposed { assumptions: &listed.all, traffic });
-    let rehearsal = rehearse(&today, rollout, &loaded, &setting, supposed);
+    let unknown_fields = input::options(&args.common).unknown_fields;
+    let switches = switches(workspace)?;
+    let (rehearsal, sources) = match rehearse_in(workspace, today, rollout, unknown_fields, &switches, supposed) {
+        Ok(rehearsed) => rehearsed,
+        Err((findings, sources)) => {
+            input::say_findings(&findings, &sources, &args.common);
+            output::message(&format!("towtank: {}", diagnostics::summary(&findings)));
+            return Ok(Exit::Unusable);
+        }
+    };
     if !rehearsal.unknown.is_empty() {
         return Err(listed.refused(&rehearsal.unknown, Some(&workspace.sources)));
     }
@@ -154,25 +140,7 @@ fn one(args: &RolloutArgs, workspace: &Workspace, mut today: Manifests, rollout:
     let assumed: Vec<String> = workspace.assumed.line().into_iter().collect();
     let title = rehearsal.name.clone();
     let told = Told { workspace, sources: &sources, title, assumed, written: folder };
-    show(args, &told, Road::Steps(&rehearsal))?;
+    show(args, &told, Road::Steps(&rehearsal), sections)?;
     let failed = args.fail_on.iter().any(|gate| gate.holds_for_steps(&rehearsal));
     Ok(if failed { Exit::No } else { Exit::Fine })
-}
-
-/// Reads the documents of a step as manifests of their own; what is wrong with them is put to the findings.
-fn read(step: &Step, sources: &mut SourceMap, options: &load::Options, findings: &mut Vec<Finding>) -> Manifests {
-    // What was read from a file is called like it, and what is made like what `--write` writes.
-    let is_file = |name: &str| sources.iter().any(|(_, file)| file.name == name);
-    let name = |d: &Document| match is_file(&d.file) {
-        true => d.file.clone(),
-        false => format!("{}/{}", written::folder_name(&step.name), d.file),
-    };
-    let add = |d: &Document| (name(d), d.text.clone());
-    let texts: Vec<(String, String)> = step.documents.iter().map(add).collect();
-    let files: Vec<_> = texts.into_iter().map(|(name, text)| sources.add(name, text)).collect();
-    let mut read = load::read(sources, &files, options);
-    findings.append(&mut read.findings);
-    let reviewed = admission::review(&read.manifests);
-    findings.extend(reviewed.iter().cloned());
-    admission::admit(read.manifests, &reviewed)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::analysis::rollout::{Action, Plan, Rollout, Safe, place};
+use crate::analysis::rollout::{Action, Plan, Rollout, Safe, file_name, folder_name, place};
 use crate::manifest::source::SourceMap;
 
 /// Writes the waves of a plan, and says where.
@@ -64,16 +64,6 @@ pub(super) fn steps(folder: &Path, rollout: &Rollout) -> anyhow::Result<String> 
         }
     }
     write(folder, files)
-}
-
-/// The name of a step as that of a folder: `90/10` becomes `90-10`.
-pub(super) fn folder_name(step: &str) -> String {
-    file_name(&step.replace([' ', '/'], "-"))
-}
-
-/// Without what leads elsewhere.
-fn file_name(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' }).collect()
 }
 
 fn write(folder: &Path, files: Vec<(String, String)>) -> anyhow::Result<String> {

@@ -3,9 +3,11 @@
 //! In: `git` itself, the only program that is started to read, and only where `git:REV` was written. Out: [`Revision`], a tree of
 //! folders and files.
 
+mod marks;
 mod objects;
 mod program;
 mod tree;
 
+pub(super) use marks::marks;
 pub(super) use program::Repository;
 pub(super) use tree::{Missing, Revision, Step, What};

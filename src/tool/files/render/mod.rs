@@ -3,6 +3,7 @@
 //! They are recognised wherever manifests are read from a folder. With `--render auto` the tool that they are for is run on them, where
 //! it is installed; else their files are read as they are, and a line says so.
 
+mod deploys;
 mod follow;
 mod program;
 mod roots;
@@ -98,6 +99,10 @@ impl Renderer {
     /// Renders one folder.
     fn add_root(&self, root: &Root, asked: &program::Asked<'_>, sources: &mut SourceMap, out: &mut Rendered) {
         match program::run(root, asked) {
+            Ok(Ran { command, text }) if text.trim().is_empty() => {
+                let message = format!("`{command}` gives nothing");
+                out.findings.push(Finding::new("load", Severity::Error, message));
+            }
             Ok(Ran { command, text }) => {
                 self.note(format!("rendered by `{command}`"));
                 for (name, text) in source::texts(root, &text) {

@@ -102,7 +102,8 @@ pub(super) fn run(root: &Root, asked: &Asked<'_>) -> Result<Ran, Box<Finding>> {
         let said = said.trim();
         let said = if said.is_empty() { "it doesn't say why".to_owned() } else { shortened(said) };
         let how = output.status.code().map_or_else(|| "was ended".to_owned(), |code| format!("ended with {code}"));
-        return Err(refuse(format!("`{typed}` {how}:\n{said}")));
+        let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        return Err(refuse(format!("`{typed}` {how}: {}", lines.join("; "))));
     }
     let text = texts::text_of(output.stdout).map_err(|what| refuse(format!("what `{typed}` gives {what}")))?;
     Ok(Ran { command: typed, text })

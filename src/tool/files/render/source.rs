@@ -2,6 +2,7 @@
 
 use super::roots::{Kind, Root};
 use super::shown;
+use crate::manifest::source::RENDERED;
 use indexmap::IndexMap;
 
 /// What Helm writes before what is made of a template.
@@ -11,7 +12,7 @@ const SOURCE: &str = "# Source: ";
 /// lines), else one for the folder.
 pub(super) fn texts(root: &Root, text: &str) -> Vec<(String, String)> {
     let folder = shown(&root.folder);
-    let whole = format!("{folder} (rendered)");
+    let whole = format!("{folder}{RENDERED}");
     if root.kind == Kind::Kustomization {
         return vec![(whole, text.to_owned())];
     }
@@ -20,8 +21,8 @@ pub(super) fn texts(root: &Root, text: &str) -> Vec<(String, String)> {
         // A path begins with the chart's name; its folder may have another.
         let source = document.lines().find_map(|line| line.strip_prefix(SOURCE));
         let name = match (source.and_then(|path| path.trim().split_once('/')), root.kind) {
-            (Some((_, within)), Kind::Chart) => format!("{folder}/{within} (rendered)"),
-            (Some((chart, within)), _) => format!("{folder}: {chart}/{within} (rendered)"),
+            (Some((_, within)), Kind::Chart) => format!("{folder}/{within}{RENDERED}"),
+            (Some((chart, within)), _) => format!("{folder}: {chart}/{within}{RENDERED}"),
             (None, _) => whole.clone(),
         };
         out.entry(name).or_default().push_str(document);

@@ -5,8 +5,9 @@ use base64::Engine as _;
 use super::{Object, source};
 use crate::envoy::table::{
     AbortStatus, AppendAction, Body, ClaimMatcher, ClusterName, Cors, DirectResponse, Fault, Forward, ForwardTo,
-    Fraction, HashPolicy, HeaderMatcher, HeaderMutations, PathMatch, PathRewrite, QueryParameterMatcher, Redirect,
-    RedirectPath, RetryPolicy, Route, RouteAction, RouteConfiguration, RouteMatch, ValueMatch, VirtualHost,
+    Fraction, FurtherForward, HashPolicy, HeaderMatcher, HeaderMutations, HostSource, MetadataMatcher, MetadataValue,
+    PathMatch, PathRewrite, QueryParameterMatcher, Redirect, RedirectPath, RetryPolicy, Route, RouteAction,
+    RouteConfiguration, RouteMatch, ValueMatch, VirtualHost,
 };
 use crate::manifest::source::SourceMap;
 
@@ -64,9 +65,20 @@ fn route(o: &mut Object<'_>, route: &Route, sources: &SourceMap) {
         RouteAction::Nothing => {}
     }
     let unread = [("not_evaluated", &route.not_evaluated), ("conditions", &route.matcher.not_evaluated)];
-    if !route.config_path.is_empty() || route.source.is_some() || unread.iter().any(|(_, all)| !all.is_empty()) {
+    let texts = route.metadata.as_deref().unwrap_or_default();
+    let has_texts = !texts.is_empty();
+    if !route.config_path.is_empty()
+        || route.source.is_some()
+        || has_texts
+        || unread.iter().any(|(_, all)| !all.is_empty())
+    {
         o.object("metadata", |o| {
             o.object("filter_metadata", |o| {
+                // Those of one namespace stand together.
+                for texts in texts.chunk_by(|a, b| a.namespace == b.namespace) {
+                    let Some(first) = texts.first() else { continue };
+                    o.object(&first.namespace, |o| texts.iter().for_each(|t| o.str(&t.key, &t.value)));
+                }
                 if !route.config_path.is_empty() {
                     o.object("istio", |o| o.str("config", &route.config_path));
                 }
@@ -114,14 +126,20 @@ fn route_match(o: &mut Object<'_>, m: &RouteMatch) {
     if !m.query_parameters.is_empty() {
         o.objects("query_parameters", &m.query_parameters, query_matcher);
     }
-    if let Some(f) = &m.fraction {
+    let further = m.further.as_deref();
+    if let Some(f) = further.and_then(|f| f.fraction.as_ref()) {
         o.object("runtime_fraction", |o| {
             fraction(o, "default_value", f.default);
             o.str_if("runtime_key", &f.key);
         });
     }
-    if !m.claims.is_empty() {
-        o.objects("dynamic_metadata", &m.claims, claim_matcher);
+    let metadata = further.map(|f| f.metadata.as_slice()).unwrap_or_default();
+    if !m.claims.is_empty() || !metadata.is_empty() {
+        let all = m.claims.iter().map(Metadata::Claim).chain(metadata.iter().map(Metadata::Other));
+        o.objects("dynamic_metadata", all, |o, m| match m {
+            Metadata::Claim(claim) => claim_matcher(o, claim),
+            Metadata::Other(other) => metadata_matcher(o, other),
+        });
     }
 }
 
@@ -131,6 +149,15 @@ fn string_match(o: &mut Object<'_>, m: &ValueMatch) {
         ValueMatch::Exact(v) => o.str("exact", v),
         ValueMatch::Prefix(v) => o.str("prefix", v),
         ValueMatch::Regex(v) => o.object("safe_regex", |o| o.str("regex", v)),
+    }
+}
+
+fn query_matcher(o: &mut Object<'_>, q: &QueryParameterMatcher) {
+    o.str("name", &q.name);
+    if q.absent {
+        o.bool("present_match", false);
+    } else {
+        present_or_string(o, &q.test);
     }
 }
 
@@ -153,11 +180,6 @@ fn header_matcher(o: &mut Object<'_>, h: &HeaderMatcher) {
     }
 }
 
-fn query_matcher(o: &mut Object<'_>, q: &QueryParameterMatcher) {
-    o.str("name", &q.name);
-    present_or_string(o, &q.test);
-}
-
 fn claim_matcher(o: &mut Object<'_>, c: &ClaimMatcher) {
     o.str("filter", "envoy.filters.http.jwt_authn");
     o.objects("path", std::iter::once("payload").chain(c.path.iter().map(|s| s.as_str())), |o, key| o.str("key", key));
@@ -176,6 +198,43 @@ fn claim_matcher(o: &mut Object<'_>, c: &ClaimMatcher) {
     });
     if c.invert {
         o.bool("invert", true);
+    }
+}
+
+/// A condition on metadata.
+enum Metadata<'m> {
+    Claim(&'m ClaimMatcher),
+    Other(&'m MetadataMatcher),
+}
+
+fn metadata_matcher(o: &mut Object<'_>, m: &MetadataMatcher) {
+    o.str("filter", &m.filter);
+    o.objects("path", &m.path, |o, key| o.str("key", key));
+    o.object("value", |o| metadata_value(o, &m.value));
+    if m.invert {
+        o.bool("invert", true);
+    }
+}
+
+fn metadata_value(o: &mut Object<'_>, m: &MetadataValue) {
+    match m {
+        MetadataValue::Text(test) => o.object("string_match", |o| string_match(o, test)),
+        MetadataValue::Bool(value) => o.bool("bool_match", *value),
+        MetadataValue::Present(value) => o.bool("present_match", *value),
+        MetadataValue::Null => o.object("null_match", |_| ()),
+        MetadataValue::Number(from, to) => o.object("double_match", |o| {
+            let (from, to) = (f64::from_bits(*from), f64::from_bits(*to));
+            if from.total_cmp(&to).is_eq() {
+                o.text("exact", from);
+            } else {
+                o.object("range", |o| {
+                    o.text("start", from);
+                    o.text("end", to);
+                });
+            }
+        }),
+        MetadataValue::OneOf(one) => o.object("list_match", |o| o.object("one_of", |o| metadata_value(o, one))),
+        MetadataValue::Any(all) => o.object("or_match", |o| o.objects("value_matchers", all, metadata_value)),
     }
 }
 
@@ -200,6 +259,9 @@ fn forward(o: &mut Object<'_>, f: &Forward) {
             name => o.text("cluster", name),
         },
         ForwardTo::Weighted(all) => o.object("weighted_clusters", |o| {
+            if let Some(header) = f.further.as_ref().and_then(|f| f.number_header.as_ref()) {
+                o.str("header_name", header);
+            }
             o.objects("clusters", all, |o, w| {
                 match &w.destination.cluster {
                     ClusterName::FromHeader(name) => o.str("cluster_header", name),
@@ -217,10 +279,10 @@ fn forward(o: &mut Object<'_>, f: &Forward) {
     match &f.rewrite {
         PathRewrite::None => {}
         PathRewrite::Prefix(p) => o.str("prefix_rewrite", p),
-        PathRewrite::Regex { pattern, substitution } => o.object("regex_rewrite", |o| {
-            o.object("pattern", |o| o.str("regex", pattern));
-            o.str("substitution", substitution);
-        }),
+        PathRewrite::Regex { pattern, substitution } => regex_rewrite(o, "regex_rewrite", pattern, substitution),
+    }
+    if let Some(further) = &f.further {
+        further_forward(o, further);
     }
     if let Some(host) = &f.host_rewrite {
         o.str("host_rewrite_literal", host);
@@ -244,6 +306,28 @@ fn forward(o: &mut Object<'_>, f: &Forward) {
         o.objects("hash_policy", &f.hash_policies, hash_policy);
     }
     o.text("max_grpc_timeout", f.timeout.to_proto());
+}
+
+fn regex_rewrite(o: &mut Object<'_>, key: &str, pattern: &str, substitution: &str) {
+    o.object(key, |o| {
+        o.object("pattern", |o| o.str("regex", pattern));
+        o.str("substitution", substitution);
+    });
+}
+
+fn further_forward(o: &mut Object<'_>, further: &FurtherForward) {
+    match &further.host {
+        Some(HostSource::Header(name)) => o.str("host_rewrite_header", name),
+        Some(HostSource::Path { pattern, substitution }) => {
+            regex_rewrite(o, "host_rewrite_path_regex", pattern, substitution);
+        }
+        None => {}
+    }
+    match further.not_found {
+        Some(404) => o.str("cluster_not_found_response_code", "NOT_FOUND"),
+        Some(500) => o.str("cluster_not_found_response_code", "INTERNAL_SERVER_ERROR"),
+        _ => {}
+    }
 }
 
 fn retry_policy(o: &mut Object<'_>, r: &RetryPolicy) {
@@ -319,6 +403,10 @@ fn redirect(o: &mut Object<'_>, r: &Redirect) {
     match &r.path {
         RedirectPath::Replace(p) => o.str_if("path_redirect", p),
         RedirectPath::Prefix(p) => o.str("prefix_rewrite", p),
+        RedirectPath::Regex { pattern, substitution } => regex_rewrite(o, "regex_rewrite", pattern, substitution),
+    }
+    if r.strip_query {
+        o.bool("strip_query", true);
     }
     match r.status {
         302 => o.str("response_code", "FOUND"),

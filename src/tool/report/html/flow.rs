@@ -373,7 +373,7 @@ fn ribbon([x, y]: [f64; 2], [to_x, to_y]: [f64; 2], height: f64) -> String {
 }
 
 /// A text of at most so many columns of a terminal; of a longer one the beginning and the end, which tell names apart.
-fn fit(text: &str, most: usize) -> String {
+pub(crate) fn fit(text: &str, most: usize) -> String {
     if text.width() <= most {
         return text.to_owned();
     }

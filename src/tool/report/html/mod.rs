@@ -13,7 +13,7 @@ mod flow;
 mod style;
 
 pub(crate) use excerpt::{Excerpt, Excerpts, Line};
-pub(crate) use flow::{Flows, Node, Picture};
+pub(crate) use flow::{Flows, Node, Picture, fit};
 pub(crate) use style::{SCRIPT, STYLE};
 
 use std::fmt;

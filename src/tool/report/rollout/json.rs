@@ -115,6 +115,26 @@ fn back(o: &mut Object<'_>, back: &Back, items: &[Item], sources: &SourceMap) {
     o.number("after", back.after as u64);
     waves(o, "waves", back.waves.as_ref(), items, sources);
     o.strings("waits_for_pods_of", back.pods.iter().filter_map(|i| items.get(*i)).map(|i| &i.id));
+    o.objects("scaled", &back.scaled, |o, s| {
+        o.str("workload", &s.workload.to_string());
+        o.str("autoscaler", &s.autoscaler.to_string());
+        let [least, most] = s.bounds;
+        o.number("least", u64::from(least));
+        match most {
+            0 => o.null("most"),
+            most => o.number("most", u64::from(most)),
+        }
+        match s.replicas {
+            Some(n) => o.number("replicas", u64::from(n)),
+            None => o.null("replicas"),
+        }
+    });
+    o.object("radius", |o| {
+        o.number("objects", back.radius.objects as u64);
+        o.strings("hosts", &back.radius.hosts);
+        o.number("clients", back.radius.members.len() as u64);
+        o.float("moved", round(back.radius.moved));
+    });
 }
 
 fn window(o: &mut Object<'_>, window: &Window, audience: &Audience, sources: &SourceMap) {
@@ -224,6 +244,7 @@ fn one_move(o: &mut Object<'_>, one: &Move, items: &[Item], sources: &SourceMap)
     waves(o, "waves", one.waves.as_ref(), items, sources);
     o.objects("accidents", &one.windows, |o, (w, audience)| window(o, w, audience, sources));
     o.object("back", |o| back(o, &one.back, items, sources));
+    o.objects("middle", &one.middle, |o, b| back(o, b, items, sources));
 }
 
 fn round(share: f64) -> f64 {

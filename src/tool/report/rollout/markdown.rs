@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use super::plan::in_the_end;
 use super::rehearsal::{ends, heaviest, label};
-use super::{Results, Road, happens, name, verb, version, written};
-use crate::analysis::rollout::{Action, Item, Plan, Rehearsal, Safe, Share, Window, moved};
+use super::{Results, Road, happens, name, radius, scaled, verb, version, written};
+use crate::analysis::rollout::{Action, Back, Item, Plan, Rehearsal, Safe, Share, Window, moved};
 use crate::envoy::words;
 use crate::istio::clients::Audience;
 use crate::manifest::source::SourceMap;
@@ -35,17 +36,7 @@ fn plan(out: &mut String, plan: &Plan, results: &Results<'_>) {
         let _ = writeln!(out, "No object changes that bears on routing.");
         return;
     }
-    let effect: Vec<String> = plan
-        .effect
-        .iter()
-        .map(|(k, hosts)| format!("{} {}", k.as_str(), counted(hosts.len() as u64, "host")))
-        .collect();
-    let _ = writeln!(
-        out,
-        "{}; in the end: {}.\n",
-        counted(plan.items.len() as u64, "object"),
-        if effect.is_empty() { "no request is treated otherwise".to_owned() } else { effect.join(", ") }
-    );
+    let _ = writeln!(out, "{}; in the end: {}.\n", counted(plan.items.len() as u64, "object"), in_the_end(plan));
     let _ = writeln!(out, "| applied at once by | |\n|---|---|");
     for order in &plan.orders {
         let verdict = match (order.is_safe(), order.is_unsafe()) {
@@ -92,7 +83,16 @@ fn plan(out: &mut String, plan: &Plan, results: &Results<'_>) {
         for item in back.pods.iter().filter_map(|i| plan.items.get(*i)) {
             let _ = writeln!(out, "It waits for pods of {}.", code(&item.id.to_string()));
         }
+        around(out, back, results);
     }
+}
+
+/// What an autoscaler may have made of a way back's pods, and its blast radius.
+fn around(out: &mut String, back: &Back, results: &Results<'_>) {
+    for s in &back.scaled {
+        let _ = writeln!(out, "It {}.", text(&scaled(s)));
+    }
+    let _ = writeln!(out, "Its blast radius: {}.", text(&radius(back, results.watch)));
 }
 
 fn sentence(waves: &[Vec<Action>], items: &[Item]) -> String {
@@ -205,6 +205,14 @@ fn rehearsal(out: &mut String, r: &Rehearsal, results: &Results<'_>) {
             }
         );
         windows(out, &one.windows, results.sources);
+        for middle in one.middle.iter().filter(|b| b.waves.is_none()) {
+            let of = one.middle.len() + 1;
+            let _ = writeln!(
+                out,
+                "**No way back from its middle**, after wave {} of {of}, is known on which nothing is lost.",
+                middle.after
+            );
+        }
         match &one.back.waves {
             Some(waves) => {
                 let first = r.stations.first().map_or("today", |s| s.name.as_str());
@@ -212,6 +220,7 @@ fn rehearsal(out: &mut String, r: &Rehearsal, results: &Results<'_>) {
             }
             None => out.push_str("**No way back** on which nothing is lost is known.\n"),
         }
+        around(out, &one.back, results);
     }
     for text_of in &r.not_evaluated {
         let _ = writeln!(out, "\nNot evaluated: {}", text(text_of));

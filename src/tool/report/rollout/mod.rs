@@ -1,19 +1,23 @@
-//! A rollout before it begins (`towtank rollout`): a page for people, JSON for programs, a comment for a pull request.
+//! A rollout before it begins (`towtank rollout`): a table for people and a page, JSON for programs, a comment for a pull
+//! request.
 
+mod html;
 mod json;
 mod markdown;
 mod plan;
 mod rehearsal;
 
+pub(crate) use html::{Section, to_html};
 pub(crate) use json::to_json;
 pub(crate) use markdown::to_markdown;
 
 use crate::analysis::compare::limits::Limit;
-use crate::analysis::rollout::{Action, Item, Moment, Plan, Rehearsal, Version, Window, place};
+use crate::analysis::rollout::{Action, Back, Item, Moment, Plan, Rehearsal, Scaled, Version, Window, joined, place};
 use crate::envoy::words;
 use crate::istio::clients::Audience;
 use crate::manifest::source::SourceMap;
 use crate::tool::report::columns::wrap;
+use crate::tool::report::grid::counted;
 use crate::tool::report::limits;
 use crate::tool::report::style::{Style, paint};
 
@@ -97,6 +101,14 @@ impl Page<'_> {
         self.line(&paint(&text, style, self.show.color));
     }
 
+    /// Of a way back: what an autoscaler may have made of its pods, and its blast radius.
+    fn around(&mut self, back: &Back) {
+        for s in &back.scaled {
+            self.wrapped(&format!("    {}", scaled(s)), 6, Style::Warning);
+        }
+        self.wrapped(&format!("    blast radius: {}", radius(back, self.results.watch)), 6, Style::Dim);
+    }
+
     /// One accident on the way, with whom it happens to.
     fn window(&mut self, window: &Window, audience: &Audience) {
         let a = &window.accident;
@@ -137,6 +149,48 @@ fn happens(window: &Window) -> String {
     format!("{share} of them, {when}")
 }
 
+/// `1 object, 2 hosts, 3 clients, up to 50 % of the requests (25/s)`.
+fn radius(back: &Back, watch: Watch) -> String {
+    let r = &back.radius;
+    if r.objects == 0 {
+        return "none".to_owned();
+    }
+    let of = |n: usize, what: &str| counted(n as u64, what);
+    let requests = if r.hosts.is_empty() {
+        "no request is treated otherwise".to_owned()
+    } else if r.moved > 0.0 {
+        let rate = watch.per_second.map(|_| format!(" ({})", rehearsal::amount(r.moved, watch.per_second)));
+        format!("up to {} of the requests{}", words::percent(r.moved), rate.unwrap_or_default())
+    } else {
+        "requests end where they did".to_owned()
+    };
+    let (objects, hosts) = (of(r.objects, "object"), of(r.hosts.len(), "host"));
+    format!("{objects}, {hosts}, {}, {requests}", of(r.members.len(), "client"))
+}
+
+/// What an autoscaler may have made of pods that are to serve again.
+fn scaled(s: &Scaled) -> String {
+    let [least, most] = s.bounds;
+    let bounds = if most > 0 { format!("{least} to {most}") } else { format!("{least} or more") };
+    match s.replicas {
+        None => {
+            format!("not known: how many pods {} has by then, since {} decides it ({bounds})", s.workload, s.autoscaler)
+        }
+        Some(n) if least == 0 => format!(
+            "may wait for pods: {} may be scaled to zero by then by {}, and {} have to start first",
+            s.workload,
+            s.autoscaler,
+            counted(n.into(), "pod")
+        ),
+        Some(n) => format!(
+            "may wait for pods: {} may be scaled to {least} of its {} by then by {}",
+            s.workload,
+            counted(n.into(), "pod"),
+            s.autoscaler
+        ),
+    }
+}
+
 /// `apply`, `delete`.
 fn verb(version: Option<&Version>) -> &'static str {
     if version.is_some_and(Version::is_there) { "apply" } else { "delete" }
@@ -150,7 +204,8 @@ fn version<'i>(items: &'i [Item], action: &Action) -> Option<&'i Version> {
 fn written(items: &[Item], action: &Action, sources: &SourceMap) -> String {
     let version = version(items, action);
     if version.is_some_and(|v| v.made.is_some()) {
-        return "with the subsets of before and after, made for this plan".to_owned();
+        let what = items.get(action.item).map_or("parts", |i| joined(&i.id.kind));
+        return format!("with the {what} of before and after, made for this plan");
     }
     if !version.is_some_and(Version::is_there) {
         return String::new();
@@ -161,13 +216,17 @@ fn written(items: &[Item], action: &Action, sources: &SourceMap) -> String {
 
 /// `apply VirtualService shop/reviews (old/vs.yaml:3)` for each, wave by wave.
 fn sentence(waves: &[Vec<Action>], items: &[Item], sources: &SourceMap) -> String {
+    waves.iter().map(|w| sentence_of_wave(w, items, sources)).collect::<Vec<_>>().join(", then ")
+}
+
+/// The same of one wave.
+pub(crate) fn sentence_of_wave(wave: &[Action], items: &[Item], sources: &SourceMap) -> String {
     let step = |a: &Action| {
         let at = place(items, a).map(|at| words::place(at, sources)).filter(|at| !at.is_empty());
         let at = at.map(|at| format!(" ({at})")).unwrap_or_default();
         format!("{} {}{at}", verb(version(items, a)), name(items, a))
     };
-    let wave = |w: &Vec<Action>| w.iter().map(step).collect::<Vec<_>>().join(" and ");
-    waves.iter().map(wave).collect::<Vec<_>>().join(", then ")
+    wave.iter().map(step).collect::<Vec<_>>().join(" and ")
 }
 
 fn name(items: &[Item], action: &Action) -> String {

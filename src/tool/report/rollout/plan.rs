@@ -1,13 +1,20 @@
 //! The page about a change as a whole: its orders, a safe one, the way back.
 
 use super::{Page, name, sentence, verb, version, written};
-use crate::analysis::rollout::{Action, Plan, Safe};
+use crate::analysis::rollout::{Action, Order, Plan, Safe};
 use crate::tool::report::columns::{self, Cell, Side};
 use crate::tool::report::grid::counted;
 use crate::tool::report::style::Style;
 
 /// Accidents of one order that are told, unless all are asked for.
 const WINDOWS_MAX: usize = 4;
+
+/// What is to be done between two waves.
+pub(super) const WAIT: &str =
+    "after each wave wait until all proxies have it (istioctl proxy-status says SYNCED) and its pods are ready";
+/// Why there is no safe order.
+const NO_ORDER: &str = "whatever is applied first, requests are lost on the way, or may be";
+const TOO_MANY: &str = "there are too many states to look at";
 
 impl Page<'_> {
     pub(super) fn plan(&mut self, plan: &Plan) {
@@ -16,20 +23,8 @@ impl Page<'_> {
             self.wrapped(&format!("{title}: no object changes that bears on routing"), 2, Style::Good);
             return;
         }
-        let objects = counted(plan.items.len() as u64, "object");
-        let verb = if plan.items.len() == 1 { "changes" } else { "change" };
-        let groups = match plan.groups.len() {
-            1 => String::new(),
-            n => format!(", in {n} groups that have nothing to do with each other"),
-        };
-        self.wrapped(&format!("{title}: {objects} {verb}{groups}"), 2, Style::Title);
-        let effect: Vec<String> = plan
-            .effect
-            .iter()
-            .map(|(kind, hosts)| format!("{} {}", kind.as_str(), counted(hosts.len() as u64, "host")))
-            .collect();
-        let effect = if effect.is_empty() { "no request is treated otherwise".to_owned() } else { effect.join(", ") };
-        self.wrapped(&format!("  in the end: {effect} (towtank diff tells them)"), 4, Style::Dim);
+        self.wrapped(&format!("{title}: {}", size(plan)), 2, Style::Title);
+        self.wrapped(&format!("  in the end: {} (towtank diff tells them)", in_the_end(plan)), 4, Style::Dim);
         self.orders(plan);
         self.safe(plan);
         self.back(plan);
@@ -42,26 +37,14 @@ impl Page<'_> {
             .orders
             .iter()
             .map(|order| {
-                let (text, style) = match (order.is_safe(), order.is_unsafe()) {
-                    (true, _) => ("nothing is lost on the way, proven for every request", Style::Good),
-                    (_, true) => ("requests are lost on the way", Style::Bad),
-                    _ => ("requests may be lost on the way: possible, not proven", Style::Warning),
-                };
+                let (text, style) = verdict(order);
                 vec![Cell::line(format!("  {}", order.tool.as_str()), Style::Plain), Cell::line(text, style)]
             })
             .collect();
         for line in columns::lines(&rows, Side::Left, self.show.color) {
             self.line(&line);
         }
-        // Orders that do the same steps are told once.
-        let mut told: Vec<&[Action]> = Vec::new();
-        for order in plan.orders.iter().filter(|o| !o.is_safe()) {
-            if told.contains(&order.actions.as_slice()) {
-                continue;
-            }
-            told.push(&order.actions);
-            let tools: Vec<&str> =
-                plan.orders.iter().filter(|o| o.actions == order.actions).map(|o| o.tool.as_str()).collect();
+        for (tools, order) in unsafe_orders(plan) {
             self.line("");
             self.wrapped(&tools.join(", "), 2, Style::Host);
             self.steps(plan, order.actions.iter().enumerate().map(|(n, a)| (n + 1, a)));
@@ -99,15 +82,12 @@ impl Page<'_> {
         self.line("");
         match &plan.safe {
             Safe::Waves { waves, made } => {
-                let clients = counted(plan.clients as u64, "client");
                 let head = if *made { "A PLAN" } else { "A SAFE ORDER" };
-                let text = format!("{head}, proven in every state for every request of {clients}");
-                self.wrapped(&text, 2, Style::Good);
+                self.wrapped(&format!("{head}, {}", proven(plan)), 2, Style::Good);
                 let numbered = waves.iter().enumerate().flat_map(|(n, wave)| wave.iter().map(move |a| (n + 1, a)));
                 self.steps(plan, numbered);
                 if waves.len() > 1 {
-                    let text = "  after each wave wait until all proxies have it (istioctl proxy-status says SYNCED) and its pods are ready";
-                    self.wrapped(text, 2, Style::Plain);
+                    self.wrapped(&format!("  {WAIT}"), 2, Style::Plain);
                 }
                 match &self.results.written {
                     Some(folder) => self.wrapped(
@@ -122,17 +102,14 @@ impl Page<'_> {
                 }
             }
             Safe::None { groups } | Safe::Undecided { groups } => {
-                let none = matches!(plan.safe, Safe::None { .. });
-                let text = if none {
-                    "NO SAFE ORDER: whatever is applied first, requests are lost on the way, or may be"
+                let text = if matches!(plan.safe, Safe::None { .. }) {
+                    format!("NO SAFE ORDER: {NO_ORDER}")
                 } else {
-                    "NO SAFE ORDER WAS FOUND: there are too many states to look at"
+                    format!("NO SAFE ORDER WAS FOUND: {TOO_MANY}")
                 };
-                self.wrapped(text, 2, Style::Bad);
-                for group in groups.iter().filter_map(|g| plan.groups.get(*g)) {
-                    let names: Vec<String> =
-                        group.iter().filter_map(|i| plan.items.get(*i)).map(|i| i.id.to_string()).collect();
-                    self.wrapped(&format!("  {}", names.join(", ")), 4, Style::Plain);
+                self.wrapped(&text, 2, Style::Bad);
+                for names in names_of_groups(plan, groups) {
+                    self.wrapped(&format!("  {names}"), 4, Style::Plain);
                 }
             }
         }
@@ -159,6 +136,71 @@ impl Page<'_> {
                     }
                 }
             }
+            self.around(back);
         }
     }
+}
+
+/// What becomes of an order.
+pub(super) fn verdict(order: &Order) -> (&'static str, Style) {
+    match (order.is_safe(), order.is_unsafe()) {
+        (true, _) => ("nothing is lost on the way, proven for every request", Style::Good),
+        (_, true) => ("requests are lost on the way", Style::Bad),
+        _ => ("requests may be lost on the way: possible, not proven", Style::Warning),
+    }
+}
+
+/// Orders in which something may happen, with all tools that do the same steps.
+pub(super) fn unsafe_orders(plan: &Plan) -> Vec<(Vec<&'static str>, &Order)> {
+    let mut out: Vec<(Vec<&'static str>, &Order)> = Vec::new();
+    for order in plan.orders.iter().filter(|o| !o.is_safe()) {
+        match out.iter_mut().find(|(_, known)| known.actions == order.actions) {
+            Some((tools, _)) => tools.push(order.tool.as_str()),
+            None => out.push((vec![order.tool.as_str()], order)),
+        }
+    }
+    out
+}
+
+/// `2 objects change, in 2 groups that have nothing to do with each other`.
+pub(super) fn size(plan: &Plan) -> String {
+    let objects = counted(plan.items.len() as u64, "object");
+    let verb = if plan.items.len() == 1 { "changes" } else { "change" };
+    let groups = match plan.groups.len() {
+        1 => String::new(),
+        n => format!(", in {n} groups that have nothing to do with each other"),
+    };
+    format!("{objects} {verb}{groups}")
+}
+
+/// `moved 1 host`: what the whole change does.
+pub(super) fn in_the_end(plan: &Plan) -> String {
+    let kind = |(kind, hosts): &(crate::analysis::diff::Kind, std::collections::BTreeSet<smol_str::SmolStr>)| {
+        format!("{} {}", kind.as_str(), counted(hosts.len() as u64, "host"))
+    };
+    let effect: Vec<String> = plan.effect.iter().map(kind).collect();
+    if effect.is_empty() { "no request is treated otherwise".to_owned() } else { effect.join(", ") }
+}
+
+fn proven(plan: &Plan) -> String {
+    format!("proven in every state for every request of {}", counted(plan.clients as u64, "client"))
+}
+
+/// Whether there is a safe order, in a sentence.
+pub(super) fn safe_order(plan: &Plan) -> (String, Style) {
+    match &plan.safe {
+        Safe::Waves { made: true, .. } => (format!("a plan, {}", proven(plan)), Style::Good),
+        Safe::Waves { .. } => (format!("a safe order, {}", proven(plan)), Style::Good),
+        Safe::None { .. } => (format!("no safe order: {NO_ORDER}"), Style::Bad),
+        Safe::Undecided { .. } => (format!("no safe order was found: {TOO_MANY}"), Style::Bad),
+    }
+}
+
+/// The objects of groups, a line for each.
+pub(super) fn names_of_groups(plan: &Plan, groups: &[usize]) -> Vec<String> {
+    let names = |group: &Vec<usize>| {
+        let names: Vec<String> = group.iter().filter_map(|i| plan.items.get(*i)).map(|i| i.id.to_string()).collect();
+        names.join(", ")
+    };
+    groups.iter().filter_map(|g| plan.groups.get(*g)).map(names).collect()
 }

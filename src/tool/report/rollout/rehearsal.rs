@@ -3,7 +3,7 @@
 use super::{Page, sentence};
 use crate::analysis::compare::End;
 use crate::analysis::policy::Consequences;
-use crate::analysis::rollout::{At, Flow, Move, Rehearsal, Share, differing_users, moved};
+use crate::analysis::rollout::{At, Back, Flow, Move, Rehearsal, Share, differing_users, moved};
 use crate::envoy::outcome::Counted;
 use crate::envoy::words;
 use crate::tool::report::columns::{self, Cell, Side};
@@ -12,7 +12,7 @@ use crate::tool::report::style::Style;
 use crate::traffic::stats::{Comparison, as_f64};
 
 /// Loads that are told from today's, by this factor at least.
-const MORE: f64 = 1.005;
+pub(super) const MORE: f64 = 1.005;
 
 /// Accidents of one step that are told.
 const WINDOWS_MAX: usize = 3;
@@ -41,82 +41,17 @@ impl Page<'_> {
         self.wrapped(&format!("{host}  {}", flow.audience), 4, Style::Host);
         self.wrapped(&format!("  {}", flow.region.to_words()), 4, Style::Plain);
         self.wrapped(&format!("  for example  {}", words::request(&flow.witness)), 15, Style::Dim);
-        let ends = ends(flow);
-        let plain = |text: String| Cell::line(text, Style::Plain);
-        let watch = self.results.watch;
-        let loses = flow.at.iter().any(|at| at.lost() > 0.0);
-        let sticky = flow.at.iter().any(|at| at.sticky);
-        let mut head = vec![Cell::line("  step", Style::Dim)];
-        for end in &ends {
-            head.push(Cell::line(label(end), Style::Dim));
-            head.push(Cell::line("a pod", Style::Dim));
+        let rows = rows(r, flow, self.results.watch);
+        // What a pod carries stands beside its destination.
+        let pairs = ends(flow).len();
+        let single = rows.first().map_or(0, Vec::len).saturating_sub(1 + 2 * pairs);
+        let together = [vec![2; pairs], vec![1; single]].concat();
+        let width = usize::from(self.show.width).saturating_sub(2);
+        for line in columns::folded(&rows, &together, Side::Right, width, self.show.color) {
+            self.line(&format!("  {line}"));
         }
-        if loses {
-            head.push(Cell::line("lost", Style::Dim));
-        }
-        head.push(Cell::line("elsewhere", Style::Dim));
-        if sticky {
-            head.push(Cell::line("users change", Style::Dim));
-        }
-        let supposed = flow.at.iter().any(|at| at.follows.is_some());
-        if supposed {
-            head.extend(["succeeds", "attempts", "at worst"].map(|text| Cell::line(text, Style::Dim)));
-        }
-        head.push(Cell::line(format!("+{} shows", words::percent(watch.rise)), Style::Dim));
-        let today = flow.at.first().map_or(0.0, heaviest);
-        let mut rows = vec![head];
-        for (k, (station, at)) in r.stations.iter().zip(&flow.at).enumerate() {
-            let mut row = vec![plain(format!("  {}", station.name))];
-            for end in &ends {
-                let share = at.ends.iter().find(|s| s.end == *end);
-                row.push(plain(share.map_or_else(|| "-".to_owned(), |s| words::percent(s.share))));
-                row.push(pod(share, today, watch.per_second));
-            }
-            if loses {
-                let lost = at.lost();
-                row.push(Cell::line(
-                    if lost > 0.0 { words::percent(lost) } else { "-".to_owned() },
-                    if lost > 0.0 { Style::Bad } else { Style::Plain },
-                ));
-            }
-            let before = k.checked_sub(1).and_then(|k| flow.at.get(k));
-            let part = |value: Option<f64>| match value {
-                Some(x) if x > 1e-9 => words::percent(x),
-                Some(_) => "0 %".to_owned(),
-                None => String::new(),
-            };
-            row.push(plain(part(before.map(|b| moved(Some(b), Some(at))))));
-            if sticky {
-                row.push(plain(part(before.map(|b| differing_users(b, at)))));
-            }
-            if supposed {
-                row.extend(follows(at.follows.as_ref()));
-            }
-            row.push(plain(shows(flow, at, watch)));
-            rows.push(row);
-        }
-        for line in columns::lines(&rows, Side::Right, self.show.color) {
-            self.line(&line);
-        }
-        self.causes(r, flow);
-    }
-
-    /// Why requests fail as assumed, each cause once with the steps at which it is there.
-    fn causes(&mut self, r: &Rehearsal, flow: &Flow) {
-        let mut causes: indexmap::IndexMap<String, Vec<String>> = indexmap::IndexMap::new();
-        for (station, at) in r.stations.iter().zip(&flow.at) {
-            let Some(c) = &at.follows else { continue };
-            for outcome in c.outcomes.iter().filter(|o| !o.cause().is_empty()) {
-                let status = outcome.end.status.map_or("no answer".to_owned(), |status| status.to_string());
-                let what = format!("{status} {}  {}", outcome.end.flags, outcome.cause());
-                causes.entry(what).or_default().push(format!("{} {}", station.name, words::percent(outcome.share)));
-            }
-            for warning in &c.warnings {
-                causes.entry(format!("! {warning}")).or_default().push(station.name.to_string());
-            }
-        }
-        for (what, at) in causes {
-            self.wrapped(&format!("    {what}  ({})", at.join(", ")), 8, Style::Note);
+        for (what, at) in causes(r, flow) {
+            self.wrapped(&format!("    {what}  ({at})"), 8, Style::Note);
         }
     }
 
@@ -124,8 +59,7 @@ impl Page<'_> {
         self.wrapped("TAKING EACH STEP, AND THE WAY BACK", 2, Style::Title);
         let first = r.stations.first().map_or("today", |s| s.name.as_str());
         for (k, (station, one)) in r.stations.iter().skip(1).zip(&r.moves).enumerate() {
-            let loses = |k: usize| r.flows.iter().filter_map(|f| f.at.get(k)).map(At::lost).fold(0.0, f64::max);
-            let (text, style) = taken(one, (loses(k), loses(k + 1)));
+            let (text, style) = step(r, k, one);
             self.wrapped(&format!("  {}: {text}", station.name), 4, style);
             for (window, audience) in one.windows.iter().take(if self.show.all { usize::MAX } else { WINDOWS_MAX }) {
                 self.window(window, audience);
@@ -137,25 +71,119 @@ impl Page<'_> {
                     Style::Plain,
                 );
             }
-            match &one.back.waves {
-                None => self.wrapped("    NO WAY BACK on which nothing is lost is known", 6, Style::Bad),
-                Some(waves) => {
-                    let text = if waves.is_empty() {
-                        "nothing is to be done".to_owned()
-                    } else {
-                        sentence(waves, &r.items, self.results.sources)
-                    };
-                    self.wrapped(&format!("    back to {first}: {text}"), 6, Style::Dim);
-                }
+            for back in &one.middle {
+                let from = format!("from the middle, after wave {} of {}, ", back.after, one.middle.len() + 1);
+                self.way(r, &from, first, back);
             }
-            for item in one.back.pods.iter().filter_map(|i| r.items.get(*i)) {
-                self.wrapped(&format!("    back to {first} waits for pods of {}", item.id), 6, Style::Warning);
-            }
+            self.way(r, "", first, &one.back);
             if let Some(then) = &station.then {
                 self.wrapped(&format!("    then {then}"), 6, Style::Dim);
             }
         }
     }
+
+    /// One way back; `from` says where it begins, where that isn't the end of the step.
+    fn way(&mut self, r: &Rehearsal, from: &str, first: &str, back: &Back) {
+        match &back.waves {
+            None => {
+                let text = format!("    {from}NO WAY BACK on which nothing is lost is known");
+                self.wrapped(&text, 6, Style::Bad);
+            }
+            Some(waves) => {
+                let text = if waves.is_empty() {
+                    "nothing is to be done".to_owned()
+                } else {
+                    sentence(waves, &r.items, self.results.sources)
+                };
+                self.wrapped(&format!("    {from}back to {first}: {text}"), 6, Style::Dim);
+            }
+        }
+        for item in back.pods.iter().filter_map(|i| r.items.get(*i)) {
+            self.wrapped(&format!("    back to {first} waits for pods of {}", item.id), 6, Style::Warning);
+        }
+        self.around(back);
+    }
+}
+
+/// The table of a flow: its heads, then a row for each station.
+pub(super) fn rows(r: &Rehearsal, flow: &Flow, watch: super::Watch) -> Vec<Vec<Cell>> {
+    let ends = ends(flow);
+    let plain = |text: String| Cell::line(text, Style::Plain);
+    let loses = flow.at.iter().any(|at| at.lost() > 0.0);
+    let sticky = flow.at.iter().any(|at| at.sticky);
+    let mut head = vec![Cell::line("step", Style::Dim)];
+    for end in &ends {
+        head.push(Cell::line(label(end), Style::Dim));
+        head.push(Cell::line("a pod", Style::Dim));
+    }
+    if loses {
+        head.push(Cell::line("lost", Style::Dim));
+    }
+    head.push(Cell::line("elsewhere", Style::Dim));
+    if sticky {
+        head.push(Cell::line("users change", Style::Dim));
+    }
+    let supposed = flow.at.iter().any(|at| at.follows.is_some());
+    if supposed {
+        head.extend(["succeeds", "attempts", "at worst"].map(|text| Cell::line(text, Style::Dim)));
+    }
+    head.push(Cell::line(format!("+{} shows", words::percent(watch.rise)), Style::Dim));
+    let today = flow.at.first().map_or(0.0, heaviest);
+    let mut rows = vec![head];
+    for (k, (station, at)) in r.stations.iter().zip(&flow.at).enumerate() {
+        let mut row = vec![plain(station.name.to_string())];
+        for end in &ends {
+            let share = at.ends.iter().find(|s| s.end == *end);
+            row.push(plain(share.map_or_else(|| "-".to_owned(), |s| words::percent(s.share))));
+            row.push(pod(share, today, watch.per_second));
+        }
+        if loses {
+            let lost = at.lost();
+            row.push(Cell::line(
+                if lost > 0.0 { words::percent(lost) } else { "-".to_owned() },
+                if lost > 0.0 { Style::Bad } else { Style::Plain },
+            ));
+        }
+        let before = k.checked_sub(1).and_then(|k| flow.at.get(k));
+        let part = |value: Option<f64>| match value {
+            Some(x) if x > 1e-9 => words::percent(x),
+            Some(_) => "0 %".to_owned(),
+            None => String::new(),
+        };
+        row.push(plain(part(before.map(|b| moved(Some(b), Some(at))))));
+        if sticky {
+            row.push(plain(part(before.map(|b| differing_users(b, at)))));
+        }
+        if supposed {
+            row.extend(follows(at.follows.as_ref()));
+        }
+        row.push(plain(shows(flow, at, watch)));
+        rows.push(row);
+    }
+    rows
+}
+
+/// Why requests fail as assumed, each cause once with the steps at which it is there.
+pub(super) fn causes(r: &Rehearsal, flow: &Flow) -> Vec<(String, String)> {
+    let mut causes: indexmap::IndexMap<String, Vec<String>> = indexmap::IndexMap::new();
+    for (station, at) in r.stations.iter().zip(&flow.at) {
+        let Some(c) = &at.follows else { continue };
+        for outcome in c.outcomes.iter().filter(|o| !o.cause().is_empty()) {
+            let status = outcome.end.status.map_or("no answer".to_owned(), |status| status.to_string());
+            let what = format!("{status} {}  {}", outcome.end.flags, outcome.cause());
+            causes.entry(what).or_default().push(format!("{} {}", station.name, words::percent(outcome.share)));
+        }
+        for warning in &c.warnings {
+            causes.entry(format!("! {warning}")).or_default().push(station.name.to_string());
+        }
+    }
+    causes.into_iter().map(|(what, at)| (what, at.join(", "))).collect()
+}
+
+/// What is said of taking the step that leads to the station after `k`.
+pub(super) fn step(r: &Rehearsal, k: usize, one: &Move) -> (String, Style) {
+    let loses = |k: usize| r.flows.iter().filter_map(|f| f.at.get(k)).map(At::lost).fold(0.0, f64::max);
+    taken(one, (loses(k), loses(k + 1)))
 }
 
 fn taken(one: &Move, (before, now): (f64, f64)) -> (String, Style) {
@@ -212,21 +240,17 @@ pub(super) fn heaviest(at: &At) -> f64 {
 fn pod(share: Option<&Share>, today: f64, per_second: Option<f64>) -> Cell {
     let Some(load) = share.and_then(Share::load) else { return Cell::line("", Style::Plain) };
     let factor = load / today;
-    let text = match per_second {
-        Some(rate) => {
-            format!("{:.3}/s", load * rate)
-                .trim_end_matches("/s")
-                .trim_end_matches('0')
-                .trim_end_matches('.')
-                .to_owned()
-                + "/s"
-        }
-        None => words::percent(load),
-    };
+    let text = amount(load, per_second);
     if today > 0.0 && factor > MORE {
         return Cell::line(format!("{text} x{factor:.1}"), Style::Warning);
     }
     Cell::line(text, Style::Plain)
+}
+
+/// So many of the requests: a share of them, or how many a second where their rate is known.
+pub(super) fn amount(share: f64, per_second: Option<f64>) -> String {
+    let Some(rate) = per_second else { return words::percent(share) };
+    format!("{}/s", format!("{:.3}", share * rate).trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// Success, attempts for each request, and the longest that a request takes, as far as it has an end.
@@ -242,7 +266,7 @@ fn follows(consequences: Option<&Consequences>) -> Vec<Cell> {
 }
 
 /// Requests of the flow after which a rise of the error rate shows at the subset that is new in it, and how long they take.
-fn shows(flow: &Flow, at: &At, watch: super::Watch) -> String {
+pub(super) fn shows(flow: &Flow, at: &At, watch: super::Watch) -> String {
     let Some(requests) = needed(flow, at, watch) else { return "-".to_owned() };
     match watch.per_second {
         Some(rate) => span(as_f64(requests) / rate),

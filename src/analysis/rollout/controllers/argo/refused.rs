@@ -35,7 +35,9 @@ pub(super) fn virtual_services(
             None => {
                 let message = format!("VirtualService {}/{} is not among the manifests", named.namespace, named.name);
                 let hint = "give it too, or correct the name: NAME, or NAME.NAMESPACE for another namespace";
-                inputs.findings.push(error(&format!("{}.name", named.path), message, hint));
+                let (message, hint) =
+                    inputs.missing(Kind::VirtualService, &named.namespace, &named.name, message, hint);
+                inputs.findings.push(error(&format!("{}.name", named.path), message, &hint));
             }
         }
     }
@@ -50,7 +52,9 @@ pub(super) fn destination_rule(described: &Described<'_>, spec: &Spec, inputs: &
     let Some(rule) = inputs.existing(Kind::DestinationRule, &described.id.namespace, &names.rule) else {
         let message = format!("DestinationRule `{}` is not among the manifests", names.rule);
         let hint = "give it too, with a subset for the canary and one for the stable version";
-        inputs.findings.push(described.finding(Severity::Error, &path("name"), message, hint));
+        let (message, hint) =
+            inputs.missing(Kind::DestinationRule, &described.id.namespace, &names.rule, message, hint);
+        inputs.findings.push(described.finding(Severity::Error, &path("name"), message, &hint));
         return None;
     };
     let subsets = written::get(&rule.value, &["spec", "subsets"]).and_then(serde_yaml::Value::as_sequence);
@@ -110,7 +114,8 @@ pub(super) fn service(
     let Some(service) = &found else {
         let message = format!("Service `{name}` is not among the manifests");
         let hint = "give it too, or correct the name";
-        inputs.findings.push(described.finding(Severity::Error, path, message, hint));
+        let (message, hint) = inputs.missing(Kind::Service, &described.id.namespace, name, message, hint);
+        inputs.findings.push(described.finding(Severity::Error, path, message, &hint));
         return None;
     };
     let selector = written::labels(written::get(&service.value, &["spec", "selector"]));
