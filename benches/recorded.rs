@@ -31,6 +31,14 @@ fn formats(c: &mut Criterion) {
         assert_eq!(replayed(&mesh, bytes), LINES as u64, "{name}");
         group.bench_function(BenchmarkId::new("report", name), |b| b.iter(|| replayed(&mesh, bytes)));
     }
+    // Few different requests, as most logs have.
+    let few = log::json_lines(LINES / 50);
+    let repeated: Vec<String> =
+        few.lines().map(|line| line.split_once(',').map_or("", |(_, rest)| rest).to_owned()).collect();
+    let repeated = repeated.iter().cycle().take(LINES).enumerate();
+    let repeated: String = repeated.map(|(n, rest)| format!("{{\"id\":{n},{rest}\n")).collect();
+    let bytes: &'static [u8] = repeated.into_bytes().leak();
+    group.bench_function(BenchmarkId::new("report", "json_lines_again"), |b| b.iter(|| replayed(&mesh, bytes)));
     group.finish();
 }
 

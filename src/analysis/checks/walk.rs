@@ -64,7 +64,7 @@ pub(super) fn targets(vs: &VirtualService) -> Vec<Target<'_>> {
             all.extend(r.destination.as_ref().map(target));
         }
         let mirror = |role| move |destination| Target { destination, part: Part::Http, rule, role, gets_traffic: true };
-        all.extend(route.mirror.as_ref().map(mirror(Role::Mirror)));
+        all.extend(route.mirror.as_deref().map(mirror(Role::Mirror)));
         for (i, m) in route.mirrors.iter().enumerate() {
             all.extend(m.destination.as_ref().map(mirror(Role::Mirrors(i))));
         }

@@ -1,5 +1,7 @@
 //! DestinationRules: indexes by namespace and export, merging, and the choice for a proxy (sections 12.1 to 12.3 of the translation rules).
 
+use std::sync::Arc;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
@@ -20,7 +22,7 @@ pub(crate) struct MergedDestinationRule {
     /// Rules merged into it, in order.
     pub merged: Vec<ObjectId>,
     pub host: SmolStr,
-    pub traffic_policy: Option<TrafficPolicy>,
+    pub traffic_policy: Option<Arc<TrafficPolicy>>,
     /// Names are unique; each keeps the place it was written.
     pub subsets: Vec<Subset>,
     pub workload_selector: Option<Labels>,
@@ -35,7 +37,8 @@ impl MergedDestinationRule {
 
     /// Every policy of the rule.
     pub(crate) fn policies(&self) -> impl Iterator<Item = &TrafficPolicy> {
-        self.traffic_policy.iter().chain(self.subsets.iter().filter_map(|s| s.traffic_policy.as_ref()))
+        let of_subsets = self.subsets.iter().filter_map(|s| s.traffic_policy.as_deref());
+        self.traffic_policy.as_deref().into_iter().chain(of_subsets)
     }
 }
 
@@ -185,7 +188,7 @@ struct Told {
 impl Told {
     /// DS-5.
     fn insert(&mut self, table: &mut HostTable<RuleList>, rule: MergedDestinationRule, notes: &mut Vec<Note>) {
-        let list = table.entry(&rule.host, Vec::new);
+        let list = table.entry(&rule.host, || Vec::with_capacity(1));
         let mut append = true;
         for entry in list.iter_mut() {
             let equal = entry.export_set == rule.export_set;

@@ -239,7 +239,7 @@ fn make_names_full(object: &mut Object<kinds::VirtualService>, cluster_domain: &
         rule.matches.iter_mut().for_each(|m| gateways(&mut m.gateways));
         let destinations = rule.route.iter_mut().filter_map(|r| r.destination.as_mut());
         let mirrors = rule.mirrors.iter_mut().filter_map(|m| m.destination.as_mut());
-        destinations.chain(mirrors).chain(rule.mirror.as_mut()).for_each(|d| full(&mut d.host));
+        destinations.chain(mirrors).chain(rule.mirror.as_deref_mut()).for_each(|d| full(&mut d.host));
     }
     for rule in &mut spec.tls {
         rule.matches.iter_mut().for_each(|m| gateways(&mut m.gateways));

@@ -1,5 +1,7 @@
 //! DestinationRule, field by field as in `networking/v1/destination_rule.proto`.
 
+use std::sync::Arc;
+
 use smol_str::SmolStr;
 
 use super::{Labels, Nanos};
@@ -9,7 +11,8 @@ use crate::manifest::source::Position;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DestinationRule {
     pub host: SmolStr,
-    pub traffic_policy: Option<TrafficPolicy>,
+    /// Shared: whatever is made of the rule has it too.
+    pub traffic_policy: Option<Arc<TrafficPolicy>>,
     pub subsets: Vec<Subset>,
     pub export_to: Vec<SmolStr>,
     /// `workloadSelector.matchLabels`.
@@ -20,7 +23,7 @@ pub(crate) struct DestinationRule {
 pub(crate) struct Subset {
     pub name: SmolStr,
     pub labels: Labels,
-    pub traffic_policy: Option<TrafficPolicy>,
+    pub traffic_policy: Option<Arc<TrafficPolicy>>,
     pub at: Position,
 }
 

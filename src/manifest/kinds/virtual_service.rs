@@ -16,26 +16,26 @@ pub(crate) struct VirtualService {
     pub export_to: Vec<SmolStr>,
 }
 
-/// One entry of `http`.
+/// One entry of `http`. What few rules have is boxed: a large mesh has very many rules.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct HttpRoute {
     pub name: SmolStr,
     pub matches: Vec<HttpMatch>,
     pub route: Vec<HttpRouteDestination>,
-    pub redirect: Option<HttpRedirect>,
-    pub direct_response: Option<HttpDirectResponse>,
-    pub delegate: Option<Delegate>,
-    pub rewrite: Option<HttpRewrite>,
+    pub redirect: Option<Box<HttpRedirect>>,
+    pub direct_response: Option<Box<HttpDirectResponse>>,
+    pub delegate: Option<Box<Delegate>>,
+    pub rewrite: Option<Box<HttpRewrite>>,
     pub timeout: Option<Nanos>,
-    pub retries: Option<HttpRetry>,
-    pub fault: Option<HttpFault>,
-    pub mirror: Option<Destination>,
+    pub retries: Option<Box<HttpRetry>>,
+    pub fault: Option<Box<HttpFault>>,
+    pub mirror: Option<Box<Destination>>,
     pub mirrors: Vec<HttpMirror>,
     /// Deprecated whole percents.
     pub mirror_percent: Option<u32>,
     pub mirror_percentage: Option<Percent>,
-    pub cors_policy: Option<CorsPolicy>,
-    pub headers: Option<Headers>,
+    pub cors_policy: Option<Box<CorsPolicy>>,
+    pub headers: Option<Box<Headers>>,
     pub at: Position,
 }
 
@@ -43,7 +43,7 @@ impl HttpRoute {
     /// All that the rule sends or mirrors requests to, in the order in which it is written.
     pub(crate) fn destinations(&self) -> impl Iterator<Item = &Destination> {
         let routes = self.route.iter().filter_map(|r| r.destination.as_ref());
-        routes.chain(&self.mirror).chain(self.mirrors.iter().filter_map(|m| m.destination.as_ref()))
+        routes.chain(self.mirror.as_deref()).chain(self.mirrors.iter().filter_map(|m| m.destination.as_ref()))
     }
 }
 
@@ -77,7 +77,7 @@ pub(crate) struct HttpRouteDestination {
     /// 0 where it is not written.
     pub weight: i64,
     pub has_weight: bool,
-    pub headers: Option<Headers>,
+    pub headers: Option<Box<Headers>>,
     pub at: Position,
 }
 

@@ -254,7 +254,7 @@ fn virtual_services_are_decoded_field_by_field() {
     assert_eq!(port.redirect.as_ref().map(|redirect| redirect.port), Some(RedirectPort::Port(81)));
     let direct = direct.direct_response.as_ref().expect("direct response");
     assert_eq!((direct.status, &direct.body), (503, &Some(DirectBody::Bytes(b"hi".to_vec()))));
-    assert_eq!(delegate.delegate, Some(Delegate { name: "d".into(), namespace: "e".into() }));
+    assert_eq!(delegate.delegate.as_deref(), Some(&Delegate { name: "d".into(), namespace: "e".into() }));
     assert_eq!(vs.tls[0].route[0].destination.as_ref().map(|d| d.port), Some(Some(None)), "port: {{}}");
     assert_eq!((vs.tcp[0].matches[0].source_subnet.as_str(), vs.tcp[0].route[0].weight), ("10.1.0.0/16", 5));
 }

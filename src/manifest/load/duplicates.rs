@@ -119,6 +119,10 @@ impl Settling<'_> {
 
     /// What `is_written` denies is a part of another object, and doesn't count as one laid over others.
     fn latest<T>(&mut self, objects: Vec<Object<T>>, is_written: impl Fn(&T) -> bool) -> Vec<Object<T>> {
+        if are_distinct(&objects) {
+            objects.iter().filter(|object| is_written(&object.spec)).for_each(|object| self.first(object.at));
+            return objects;
+        }
         let mut slots: FxHashMap<ObjectId, usize> = FxHashMap::default();
         let mut kept: Vec<Object<T>> = Vec::with_capacity(objects.len());
         for mut object in objects {
@@ -189,6 +193,13 @@ impl Settling<'_> {
         }
         latest
     }
+}
+
+/// Whether no object is given twice: the usual case, in which nothing has to be moved.
+fn are_distinct<T>(objects: &[Object<T>]) -> bool {
+    let mut seen: FxHashSet<&ObjectId> = FxHashSet::default();
+    seen.reserve(objects.len());
+    objects.iter().all(|object| seen.insert(&object.id))
 }
 
 fn replaced(id: &ObjectId, earlier: Position, later: Position) -> Finding {

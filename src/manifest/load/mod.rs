@@ -48,6 +48,9 @@ pub(crate) use scenario::{ScenarioPods, add_scenario_pods};
 /// The most pods that one workload or scenario entry is taken to have.
 pub(crate) const PODS_MAX: u32 = 10_000;
 
+/// Documents that are read in parallel before what they give is put together: enough to keep all processors busy.
+const DOCUMENTS_AT_ONCE: usize = 4096;
+
 /// How to read documents.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
@@ -131,18 +134,21 @@ fn read_with(sources: &SourceMap, files: &[FileId], options: &Options, names: &N
     let given = files.iter().filter(|(_, name, _)| !is_patch(name));
     let documents: Vec<_> =
         given.flat_map(|(places, name, documents)| documents.iter().map(move |raw| (places, *name, raw))).collect();
-    let pieces: Vec<_> = documents
-        .par_iter()
-        .with_min_len(8)
-        .map(|(places, name, raw)| {
-            document::read(raw, places.document(raw.index), document::Manner { options, names, file: name })
-        })
-        .collect();
     let mut loaded = Loaded::default();
     loaded.manifests.profile = options.profile;
     loaded.refused_objects.profile = options.profile;
-    for piece in pieces {
-        piece.add_to(&mut loaded, options);
+    // Some at a time, so that what they give isn't there twice: as pieces, and in the lists that these are put into.
+    for some in documents.chunks(DOCUMENTS_AT_ONCE) {
+        let pieces: Vec<_> = some
+            .par_iter()
+            .with_min_len(8)
+            .map(|(places, name, raw)| {
+                document::read(raw, places.document(raw.index), document::Manner { options, names, file: name })
+            })
+            .collect();
+        for piece in pieces {
+            piece.add_to(&mut loaded, options);
+        }
     }
     workload::resolve_templates(&mut loaded);
     duplicates::withdraw_superseded(&mut loaded);

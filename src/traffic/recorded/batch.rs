@@ -13,6 +13,7 @@ use super::{
     BadLine, Entry, Fault, Format, Reason, Record, Settings, access_log_json, csv_rows, envoy_text, lists, mapped,
     nginx, servers,
 };
+use crate::envoy::request::Request;
 use crate::traffic::request_text;
 
 /// How the lines of one log are read.
@@ -62,6 +63,14 @@ impl Batch {
         Box::new(self.all_entries().map(move |(number, entry)| (number, window.sift(entry))))
     }
 
+    /// The lines of a request file, each to be read where it has to be; None for other formats, and where not all bytes are text.
+    pub(crate) fn request_lines(&self) -> Option<impl Iterator<Item = RequestLine<'_>>> {
+        let Content::Lines { bytes, .. } = &self.content else { return None };
+        let text = std::str::from_utf8(bytes).ok().filter(|_| self.reading.format == Format::JsonLines)?;
+        let reading = &*self.reading;
+        Some(text.lines().zip(self.first_line..).map(move |(text, number)| RequestLine { reading, text, number }))
+    }
+
     /// Whenever requests were made.
     fn all_entries(&self) -> Box<dyn Iterator<Item = Numbered> + '_> {
         match &self.content {
@@ -87,6 +96,40 @@ impl Batch {
             let cells: Vec<_> = row.iter().map(String::from_utf8_lossy).collect();
             fault.of_line(line, cells.join(",").trim_end_matches(csv_rows::END), 0)
         })
+    }
+}
+
+/// A line of a request file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestLine<'b> {
+    reading: &'b Reading,
+    text: &'b str,
+    pub number: u64,
+}
+
+impl<'b> RequestLine<'b> {
+    /// What it is; None: the line is blank.
+    pub(crate) fn read(&self) -> Option<Result<Entry, BadLine>> {
+        let Reading { settings: Settings { window, .. }, .. } = self.reading;
+        let mut lines = Lines { reading: self.reading, bytes: &[], valid: "", at: 0, number: self.number, own: false };
+        let entry = lines.line(self.text, self.number)?;
+        Some(if window.is_open() { entry } else { window.sift(entry) })
+    }
+
+    /// What it says beside its `id`, as it is written.
+    pub(crate) fn beside_id(&self) -> &'b str {
+        request_text::beside_id(self.text)
+    }
+
+    /// The request of a line that could be read, by what it [said beside its `id`](RequestLine::beside_id); it has none then.
+    pub(crate) fn read_again(beside_id: &str) -> Option<Request> {
+        let whole = if beside_id.trim_start().starts_with('{') {
+            Cow::Borrowed(beside_id)
+        } else {
+            Cow::Owned(format!("{{{beside_id}"))
+        };
+        let request = request_text::read_line(&whole, || serde_json::Value::Null).ok()?;
+        Some(Request { id: serde_json::Value::Null, ..request })
     }
 }
 
@@ -218,7 +261,7 @@ pub(super) fn otlp(lines: &Batch) -> Vec<Numbered> {
 
 fn json_line(line: &str, number: u64) -> Result<Entry, Fault> {
     match request_text::read_line(line, || number.into()) {
-        Ok(request) => Ok(Entry::Request(Record { request, client: None, went: None, time: None })),
+        Ok(request) => Ok(Entry::Request(Record::of(request))),
         Err(e) => Err(Fault { message: e.message, column: e.column }),
     }
 }

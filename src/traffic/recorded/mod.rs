@@ -43,7 +43,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-pub(crate) use batch::Batch;
+pub(crate) use batch::{Batch, RequestLine};
 #[cfg(feature = "files")]
 pub(crate) use compression::unpacked;
 pub(crate) use log::Log;
@@ -66,6 +66,13 @@ pub(crate) struct Record {
     pub went: Option<Went>,
     /// When it was made, or logged; None where the log doesn't say, and where nobody [asked](Settings::times).
     pub time: Option<Timestamp>,
+}
+
+impl Record {
+    /// A request of which the log says nothing more.
+    pub(crate) fn of(request: Request) -> Record {
+        Record { request, client: None, went: None, time: None }
+    }
 }
 
 /// Where a request went. In texts `-` is the log's word for "none"; None: the log doesn't say.

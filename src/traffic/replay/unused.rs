@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
 use super::View;
-use crate::envoy::table::{NoteKind, RouteSource};
+use crate::envoy::table::{NoteKind, Route, RouteSource};
 use crate::istio::mesh::Mesh;
 use crate::manifest::kinds::ObjectId;
 use crate::manifest::source::Position;
@@ -25,9 +25,12 @@ pub(crate) struct Unused {
 /// Those of the mesh, in creation order. Delegates are looked at through the VirtualServices that name them.
 pub(crate) fn unused(mesh: &Mesh, views: &[Arc<View>]) -> Vec<Unused> {
     let mut used: FxHashSet<&ObjectId> = FxHashSet::default();
+    // Most tables of a mesh share nearly all of their routes.
+    let mut seen: FxHashSet<*const Arc<Route>> = FxHashSet::default();
     for view in views {
         let table = view.table();
-        let routes = table.route_configs.iter().flat_map(|c| &c.virtual_hosts).flat_map(|h| h.routes.iter());
+        let hosts = table.route_configs.iter().flat_map(|c| &c.virtual_hosts);
+        let routes = hosts.filter(|h| seen.insert(h.routes.as_ptr())).flat_map(|h| h.routes.iter());
         let chains = table.listeners.iter().flat_map(|l| l.filter_chains.iter().chain(&l.default_filter_chain));
         let sources = routes.filter_map(|r| r.source.as_ref()).chain(chains.filter_map(|c| c.source.as_ref()));
         for source in sources {

@@ -56,6 +56,33 @@ pub(crate) fn json_error(error: &serde_json::Error) -> String {
     if error.is_syntax() || error.is_eof() { format!("this is not JSON: {what}") } else { what.to_owned() }
 }
 
+/// What a line says beside its `id`, as it is written: the rest of it where it begins with a plain one, else the whole line, which
+/// begins with a brace then. Lines that agree in it agree in all but their `id`, or are both wrong.
+pub(crate) fn beside_id(line: &str) -> &str {
+    behind_id(line).unwrap_or(line)
+}
+
+/// What stands behind the comma in `{"id": 7,` or `{"id": "x",`.
+fn behind_id(line: &str) -> Option<&str> {
+    let behind = |text: &'_ str, sign: char| -> Option<usize> {
+        let trimmed = text.trim_start_matches([' ', '\t']);
+        Some(text.len() - trimmed.strip_prefix(sign)?.len())
+    };
+    let mut rest = line.strip_prefix("{\"id\"")?;
+    rest = rest.get(behind(rest, ':')?..)?.trim_start_matches([' ', '\t']);
+    let length = if let Some(text) = rest.strip_prefix('"') {
+        let length = text.find(['"', '\\'])?;
+        let is_plain = text.as_bytes().get(length) == Some(&b'"') && text.bytes().take(length).all(|b| b >= 0x20);
+        is_plain.then_some(length + 2)?
+    } else {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let is_number = (1..=18).contains(&digits) && (digits == 1 || !rest.starts_with('0'));
+        is_number.then_some(digits)?
+    };
+    rest = rest.get(length..)?;
+    rest.get(behind(rest, ',')?..)
+}
+
 /// Reads one line; `default_id` is for those without `id`.
 ///
 /// # Errors
@@ -106,6 +133,32 @@ mod tests {
         assert_eq!(requests[1].headers.len(), 2);
         assert_eq!(requests[1].address, "10.0.0.1".parse().ok());
         assert_eq!(requests[2].id, 2);
+    }
+
+    #[test]
+    fn only_a_plain_id_in_front_is_set_aside() {
+        for (line, rest) in [
+            (r#"{"id":7,"path":"/"}"#, r#""path":"/"}"#),
+            (r#"{"id": "a b", "path":"/"}"#, r#" "path":"/"}"#),
+            (r#"{"id" : 0 ,"path":"/"}"#, r#""path":"/"}"#),
+        ] {
+            assert_eq!(beside_id(line), rest);
+        }
+        for whole in [
+            r#"{"path":"/","id":7}"#,
+            r#"{"id":07,"path":"/"}"#,
+            r#"{"id":-7,"path":"/"}"#,
+            r#"{"id":1e3,"path":"/"}"#,
+            r#"{"id":"a\"b","path":"/"}"#,
+            "{\"id\":\"a\tb\",\"path\":\"/\"}",
+            r#"{"id":null,"path":"/"}"#,
+            r#"{"id":7}"#,
+            r#"{"id":"7"#,
+            "{\"id\"",
+            "",
+        ] {
+            assert_eq!(beside_id(whole), whole);
+        }
     }
 
     #[test]

@@ -344,6 +344,20 @@ pub(crate) fn open_and_review(
     options: &Options,
     keep: impl FnOnce(&Manifests),
 ) -> Result<(Workspace, Reviewed), Refused> {
+    open_looking(inputs, options, |reviewed| reviewed, keep)
+}
+
+/// The same with what `look` makes of the review, which is gone when the mesh is resolved: a large one need not be there twice.
+///
+/// # Errors
+/// Those of [`open`].
+#[cfg(feature = "cli")]
+pub(crate) fn open_looking<T>(
+    inputs: Inputs,
+    options: &Options,
+    look: impl FnOnce(Reviewed) -> T,
+    keep: impl FnOnce(&Manifests),
+) -> Result<(Workspace, T), Refused> {
     let texts = Texts::read(inputs, options);
     // A review takes documents that got a name for what they are; `base` is its own alone.
     let reviewed = if texts.admitted.named > 0 || !texts.inputs.base.is_empty() {
@@ -351,7 +365,8 @@ pub(crate) fn open_and_review(
     } else {
         found(texts.inputs.clone(), options, (texts.admitted.clone(), None), Vec::new())
     };
-    Ok((resolve(texts, options, keep)?, reviewed))
+    let seen = look(reviewed);
+    Ok((resolve(texts, options, keep)?, seen))
 }
 
 /// [`open`], with the manifests that the mesh is made of: all that is in force or assumed.

@@ -156,7 +156,7 @@ impl Renaming<'_> {
             self.gateways(&mut entry.gateways);
         }
         route.route.iter_mut().for_each(|r| self.destination(r.destination.as_mut()));
-        self.destination(route.mirror.as_mut());
+        self.destination(route.mirror.as_deref_mut());
         route.mirrors.iter_mut().for_each(|m| self.destination(m.destination.as_mut()));
         if let Some(delegate) = &mut route.delegate {
             self.change(&mut delegate.namespace);

@@ -157,7 +157,7 @@ fn dropped(
     let Some(wide) = wide else { return };
     let none = TrafficPolicy::default();
     let (theirs, ours) =
-        (wide.spec.traffic_policy.as_ref().unwrap_or(&none), dr.spec.traffic_policy.as_ref().unwrap_or(&none));
+        (wide.spec.traffic_policy.as_deref().unwrap_or(&none), dr.spec.traffic_policy.as_deref().unwrap_or(&none));
     let mut lost = Vec::new();
     for (name, lost_here) in [
         ("tls", theirs.tls.is_some() && ours.tls.is_none()),

@@ -91,10 +91,10 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
 
 /// All policies of a rule: path, labels of the subset, policy.
 fn policies(dr: &Object<DestinationRule>) -> Vec<(String, Option<&Labels>, &TrafficPolicy)> {
-    let own = dr.spec.traffic_policy.iter().map(|p| ("spec.trafficPolicy".to_owned(), None, p));
+    let own = dr.spec.traffic_policy.as_deref().into_iter().map(|p| ("spec.trafficPolicy".to_owned(), None, p));
     let subsets = dr.spec.subsets.iter().enumerate();
     let subsets = subsets.filter_map(|(i, s)| {
-        Some((format!("spec.subsets[{i}].trafficPolicy"), Some(&s.labels), s.traffic_policy.as_ref()?))
+        Some((format!("spec.subsets[{i}].trafficPolicy"), Some(&s.labels), s.traffic_policy.as_deref()?))
     });
     own.chain(subsets).collect()
 }
@@ -103,7 +103,7 @@ fn policies(dr: &Object<DestinationRule>) -> Vec<(String, Option<&Labels>, &Traf
 fn replaced(dr: &Object<DestinationRule>, report: &mut Report) {
     for (i, subset) in dr.spec.subsets.iter().enumerate() {
         let Some(own) = &subset.traffic_policy else { continue };
-        let both = |p: fn(&TrafficPolicy) -> bool| p(own) || dr.spec.traffic_policy.as_ref().is_some_and(p);
+        let both = |p: fn(&TrafficPolicy) -> bool| p(own) || dr.spec.traffic_policy.as_deref().is_some_and(p);
         for (j, port) in own.port_level_settings.iter().enumerate() {
             let mut lost = Vec::new();
             for (name, is_lost) in [

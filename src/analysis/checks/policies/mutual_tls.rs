@@ -21,10 +21,11 @@ checks! {
 
 pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
     for dr in &subject.manifests.destination_rules {
-        let policies = dr.spec.traffic_policy.iter().map(|p| ("spec.trafficPolicy".to_owned(), None, p));
+        let policies =
+            dr.spec.traffic_policy.as_deref().into_iter().map(|p| ("spec.trafficPolicy".to_owned(), None, p));
         let subsets = dr.spec.subsets.iter().enumerate();
         let subsets = subsets.filter_map(|(i, s)| {
-            Some((format!("spec.subsets[{i}].trafficPolicy"), Some(s), s.traffic_policy.as_ref()?))
+            Some((format!("spec.subsets[{i}].trafficPolicy"), Some(s), s.traffic_policy.as_deref()?))
         });
         for (path, subset, policy) in policies.chain(subsets) {
             let whole = policy.tls.iter().map(|tls| (format!("{path}.tls"), None, tls));

@@ -92,7 +92,7 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
 }
 
 fn attempts(route: &HttpRoute, mesh: Option<&HttpRetry>) -> i64 {
-    route.retries.as_ref().or(mesh).map_or(DEFAULT_ATTEMPTS, |r| i64::from(r.attempts))
+    route.retries.as_deref().or(mesh).map_or(DEFAULT_ATTEMPTS, |r| i64::from(r.attempts))
 }
 
 /// T406; true where it was found.

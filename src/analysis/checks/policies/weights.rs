@@ -150,8 +150,8 @@ fn affinity(subject: &Subject<'_>, vs: &VirtualService, rule: &HttpRule, report:
     for d in &parts {
         let home = subject.service(&d.host, &vs.object.namespace).map_or(&vs.object.namespace, |s| &s.namespace);
         let hashes = |dr: &MergedDestinationRule| {
-            let subset = dr.subset(&d.subset).and_then(|s| s.traffic_policy.as_ref());
-            hash_of(dr.traffic_policy.as_ref()) || hash_of(subset)
+            let subset = dr.subset(&d.subset).and_then(|s| s.traffic_policy.as_deref());
+            hash_of(dr.traffic_policy.as_deref()) || hash_of(subset)
         };
         if let Some((dr, proxy)) = subject.rules_for(vs, &d.host, home).into_iter().find(|(dr, _)| hashes(dr)) {
             let path = format!("spec.http[{}].route", rule.source.rule.unwrap_or_default());
@@ -177,8 +177,11 @@ fn affinity(subject: &Subject<'_>, vs: &VirtualService, rule: &HttpRule, report:
 /// T409.
 fn mirrors(subject: &Subject<'_>, vs: &VirtualService, rule: &HttpRule, report: &mut Report) {
     let route = &rule.route;
-    let targets =
-        route.mirror.iter().map(|d| (d, route.mirror_percentage.map(|p| p.0).or(route.mirror_percent.map(f64::from))));
+    let targets = route
+        .mirror
+        .as_deref()
+        .into_iter()
+        .map(|d| (d, route.mirror_percentage.map(|p| p.0).or(route.mirror_percent.map(f64::from))));
     let targets =
         targets.chain(route.mirrors.iter().filter_map(|m| Some((m.destination.as_ref()?, m.percentage.map(|p| p.0)))));
     for (target, percent) in targets {

@@ -97,11 +97,11 @@ fn fq3_hosts_and_destinations_get_full_names() {
     let vs = &index.all[0];
     assert_eq!(vs.hosts, ["a.shop.svc.cluster.local", "a.b", "*"]);
     let rule = &vs.http[0].route;
-    let host = |d: &Option<kinds::Destination>| d.as_ref().map(|d| d.host.clone()).unwrap_or_default();
-    assert_eq!(host(&rule.route[0].destination), "b.shop.svc.cluster.local");
-    assert_eq!(host(&rule.mirror), "m.shop.svc.cluster.local");
-    assert_eq!(host(&rule.mirrors[0].destination), "o.shop.svc.cluster.local");
-    assert_eq!(host(&vs.tls[0].route[0].destination), "t.shop.svc.cluster.local");
+    let host = |d: Option<&kinds::Destination>| d.map(|d| d.host.clone()).unwrap_or_default();
+    assert_eq!(host(rule.route[0].destination.as_ref()), "b.shop.svc.cluster.local");
+    assert_eq!(host(rule.mirror.as_deref()), "m.shop.svc.cluster.local");
+    assert_eq!(host(rule.mirrors[0].destination.as_ref()), "o.shop.svc.cluster.local");
+    assert_eq!(host(vs.tls[0].route[0].destination.as_ref()), "t.shop.svc.cluster.local");
     assert_eq!(vs.tls[0].matches[0].sni_hosts, ["s"]);
 }
 

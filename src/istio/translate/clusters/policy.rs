@@ -22,7 +22,7 @@ pub(super) struct EffectivePolicy<'a> {
 impl<'a> EffectivePolicy<'a> {
     /// The policy of a port's default cluster: CL-2, then blocks still unset from the mesh (CL-4).
     pub(super) fn of_port(config: &'a MeshConfig, rule: Option<&'a MergedDestinationRule>, port: u16) -> Self {
-        let mut policy = match rule.and_then(|r| r.traffic_policy.as_ref()) {
+        let mut policy = match rule.and_then(|r| r.traffic_policy.as_deref()) {
             None => EffectivePolicy::default(),
             Some(top) => match entries_for(&top.port_level_settings, port).next() {
                 Some(entry) => EffectivePolicy::default().with_entry(entry),

@@ -46,12 +46,12 @@ pub(super) fn forward(translation: &Translation<'_>, rule: &HttpRule, route: &mu
         }
         ForwardTo::Weighted(clusters)
     };
-    let retries = written.retries.as_ref().or(translation.cx.mesh.config.default_http_retry_policy.as_ref());
+    let retries = written.retries.as_deref().or(translation.cx.mesh.config.default_http_retry_policy.as_ref());
     route.action = RouteAction::Forward(Arc::new(Forward {
         destination,
         timeout: written.timeout.unwrap_or_default(), // TO-1
         retry: retry::policy(retries, hashed),
-        rewrite: written.rewrite.as_ref().map_or(PathRewrite::None, path_rewrite),
+        rewrite: written.rewrite.as_deref().map_or(PathRewrite::None, path_rewrite),
         host_rewrite: authority,
         append_x_forwarded_host: false, // RW-3
         further: None,
@@ -72,7 +72,7 @@ fn destination(translation: &Translation<'_>, written: Option<&kinds::Destinatio
 /// WT-2; None for weight 0.
 fn weighted_cluster(translation: &Translation<'_>, entry: &HttpRouteDestination) -> Option<WeightedCluster> {
     let weight = u32::try_from(entry.weight).ok().filter(|w| *w > 0)?;
-    let operations = entry.headers.as_ref();
+    let operations = entry.headers.as_deref();
     Some(WeightedCluster {
         destination: destination(translation, entry.destination.as_ref()),
         weight,

@@ -10,9 +10,9 @@ use crate::manifest::kinds::{
 /// HA-1: the consistent hash that holds for one destination of a rule. The host must be in the proxy's scope.
 pub(super) fn of_destination<'a>(cx: &Context<'a>, destination: &Destination) -> Option<&'a ConsistentHash> {
     let rule = rule(cx, &destination.host)?;
-    let policy = rule.traffic_policy.as_ref();
+    let policy = rule.traffic_policy.as_deref();
     let subset = rule.subset(&destination.subset).filter(|_| !destination.subset.is_empty());
-    let subset_policy = subset.and_then(|s| s.traffic_policy.as_ref());
+    let subset_policy = subset.and_then(|s| s.traffic_policy.as_deref());
     let at_port = |policy: Option<&'a TrafficPolicy>| {
         let number = i64::from(destination.port_number()?);
         port_setting(policy, number)?.load_balancer.as_ref().and_then(of_load_balancer)
@@ -25,7 +25,7 @@ pub(super) fn of_destination<'a>(cx: &Context<'a>, destination: &Destination) ->
 
 /// HA-3: the hash policy of the default route of a service without VirtualService.
 pub(crate) fn default_route_policy(cx: &Context<'_>, hostname: &str, port: u16) -> Option<HashPolicy> {
-    let traffic_policy = rule(cx, hostname)?.traffic_policy.as_ref();
+    let traffic_policy = rule(cx, hostname)?.traffic_policy.as_deref();
     let setting = port_setting(traffic_policy, i64::from(port));
     let of_port = setting.and_then(|s| s.load_balancer.as_ref()).and_then(of_load_balancer);
     of_port.or_else(|| of_policy(traffic_policy)).and_then(policy)

@@ -166,15 +166,15 @@ impl Translation<'_> {
     /// All that the routes of one rule have in common.
     fn template(&self, rule: &HttpRule) -> Route {
         let written = &rule.route;
-        let operations = written.headers.as_ref();
+        let operations = written.headers.as_deref();
         let mut route = Route {
             name: written.name.clone(),
             matcher: catch_all_match(),
             action: RouteAction::Nothing,
             request_headers: operations.map_or_else(HeaderMutations::default, |h| headers::mutations(&h.request)),
             response_headers: operations.map_or_else(HeaderMutations::default, |h| headers::mutations(&h.response)),
-            fault: written.fault.as_ref().map(filters::fault),
-            cors: written.cors_policy.as_ref().map(filters::cors),
+            fault: written.fault.as_deref().map(filters::fault),
+            cors: written.cors_policy.as_deref().map(filters::cors),
             stat_prefix: SmolStr::default(),
             config_path: self.config_path.clone(),
             operation: SmolStr::default(),

@@ -1,5 +1,7 @@
 //! DestinationRule, and the policy blocks that Sidecar and MeshConfig share with it.
 
+use std::sync::Arc;
+
 use super::{Decoder, bounded, duration, fields, flag, given, int, labels, list, number, text, texts};
 use crate::manifest::kinds::*;
 use crate::manifest::yaml::Node;
@@ -10,7 +12,7 @@ pub(crate) fn destination_rule(spec: &Node<'_>, decoder: Decoder<'_>) -> Destina
     for (key, value) in fields(spec) {
         match key {
             "host" => result.host = text(value),
-            "trafficPolicy" => result.traffic_policy = Some(traffic_policy(value)),
+            "trafficPolicy" => result.traffic_policy = Some(Arc::new(traffic_policy(value))),
             "subsets" => result.subsets = list(value, |node| subset(node, decoder)),
             "exportTo" => result.export_to = texts(value),
             "workloadSelector" => {
@@ -28,7 +30,7 @@ fn subset(node: &Node<'_>, decoder: Decoder<'_>) -> Subset {
         match key {
             "name" => result.name = text(value),
             "labels" => result.labels = labels(value),
-            "trafficPolicy" => result.traffic_policy = Some(traffic_policy(value)),
+            "trafficPolicy" => result.traffic_policy = Some(Arc::new(traffic_policy(value))),
             _ => {}
         }
     }

@@ -31,19 +31,19 @@ fn http_route(node: &Node<'_>, decoder: Decoder<'_>) -> HttpRoute {
             "name" => route.name = text(value),
             "match" => route.matches = list(value, |node| http_match(node, decoder)),
             "route" => route.route = list(value, |node| http_route_destination(node, decoder)),
-            "redirect" => route.redirect = Some(redirect(value)),
-            "directResponse" => route.direct_response = Some(direct_response(value)),
-            "delegate" => route.delegate = Some(delegate(value)),
-            "rewrite" => route.rewrite = Some(rewrite(value)),
+            "redirect" => route.redirect = Some(Box::new(redirect(value))),
+            "directResponse" => route.direct_response = Some(Box::new(direct_response(value))),
+            "delegate" => route.delegate = Some(Box::new(delegate(value))),
+            "rewrite" => route.rewrite = Some(Box::new(rewrite(value))),
             "timeout" => route.timeout = duration(value),
-            "retries" => route.retries = Some(http_retry(value)),
-            "fault" => route.fault = Some(fault(value)),
-            "mirror" => route.mirror = Some(destination(value, decoder)),
+            "retries" => route.retries = Some(Box::new(http_retry(value))),
+            "fault" => route.fault = Some(Box::new(fault(value))),
+            "mirror" => route.mirror = Some(Box::new(destination(value, decoder))),
             "mirrors" => route.mirrors = list(value, |node| mirror(node, decoder)),
             "mirrorPercent" | "mirror_percent" => route.mirror_percent = Some(bounded(value)),
             "mirrorPercentage" => route.mirror_percentage = Some(percent(value)),
-            "corsPolicy" => route.cors_policy = Some(cors_policy(value)),
-            "headers" => route.headers = Some(headers(value)),
+            "corsPolicy" => route.cors_policy = Some(Box::new(cors_policy(value))),
+            "headers" => route.headers = Some(Box::new(headers(value))),
             _ => {}
         }
     }
@@ -98,7 +98,7 @@ fn http_route_destination(node: &Node<'_>, decoder: Decoder<'_>) -> HttpRouteDes
                 result.weight = int(value);
                 result.has_weight = true;
             }
-            "headers" => result.headers = Some(headers(value)),
+            "headers" => result.headers = Some(Box::new(headers(value))),
             _ => {}
         }
     }

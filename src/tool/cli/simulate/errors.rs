@@ -5,11 +5,11 @@ use indexmap::IndexMap;
 use super::{Finished, SimulateArgs};
 use crate::analysis::checks;
 use crate::manifest::diagnostic::{Finding, Severity};
-use crate::tool::cli::{input, output};
+use crate::tool::cli::output;
 use crate::tool::report::alike::skeleton;
 use crate::tool::report::columns::wrap;
 use crate::tool::report::grid::{counted, thousands};
-use crate::traffic::workspace;
+use crate::traffic::workspace::Reviewed;
 
 /// Findings that are named.
 const NAMED_MAX: usize = 3;
@@ -18,19 +18,19 @@ const NAMED_MAX: usize = 3;
 pub(super) fn tell(finished: &[Finished], args: &SimulateArgs) -> anyhow::Result<()> {
     let several = finished.len() > 1;
     for f in finished {
-        let errors = errors(f, args);
-        if errors.is_empty() {
+        if f.errors.is_empty() {
             continue;
         }
         let name = if several { format!("{}: ", f.workspace.name) } else { String::new() };
         let width = args.width.unwrap_or_else(output::width);
-        output::write(format!("\n{}\n", wrap(&format!("{name}{}", sentence(&errors)), width, 2)).as_bytes())?;
+        output::write(format!("\n{}\n", wrap(&format!("{name}{}", sentence(&f.errors)), width, 2)).as_bytes())?;
     }
     Ok(())
 }
 
-fn errors(f: &Finished, args: &SimulateArgs) -> Vec<Finding> {
-    let mut findings = checks::findings(workspace::review(f.inputs.clone(), &input::options(&args.common)));
+/// What is an error.
+pub(super) fn of(reviewed: Reviewed) -> Vec<Finding> {
+    let mut findings = checks::findings(reviewed);
     findings.retain(|f| f.severity == Severity::Error);
     findings
 }

@@ -29,13 +29,14 @@ use super::{fail_on, input, output, progress};
 use crate::analysis::compare::limits::{self, Limit};
 use crate::analysis::compare::{HostChange, LogResult, TableChange, WhatIf};
 use crate::analysis::policy::Rule;
+use crate::manifest::diagnostic::Finding;
 use crate::parallel;
 use crate::tool::files;
 use crate::tool::report::simulate::{Results, Show, to_csv, to_html, to_json, to_text};
 use crate::traffic::recorded::Format;
 use crate::traffic::replay::StreamSummary;
 use crate::traffic::scenario::{self, REQUESTS_MAX};
-use crate::traffic::workspace::{AssumedPods, Inputs, Workspace};
+use crate::traffic::workspace::{self, AssumedPods, Inputs, Workspace};
 
 /// What `--help` says below all options.
 const ENDINGS: &str = "\
@@ -202,8 +203,8 @@ struct Finished {
     rules: Option<Vec<Rule>>,
     /// What is not modelled, on both sides.
     limits: Vec<Limit>,
-    /// The inputs again, for what `check` would say of them.
-    inputs: Inputs,
+    /// What `check` would say of them at error level, where it is to be told.
+    errors: Vec<Finding>,
     /// What was taken for granted, now and before.
     /// Which Istio it is, where that isn't the default, in words.
     istio: Option<String>,
@@ -249,7 +250,7 @@ fn carry_out(
             None => None,
         };
         let unread = tally.map(|_| OfMesh::new(&inputs, older.as_ref()));
-        let Some(workspace) = input::open(inputs.clone(), &args.common) else {
+        let Some((workspace, errors)) = open(inputs, args, &pool) else {
             exit = exit.max(Exit::Unusable);
             continue;
         };
@@ -289,7 +290,7 @@ fn carry_out(
                     rules,
                     limits,
                     assumed,
-                    inputs,
+                    errors,
                 });
             }
             Err(error) => {
@@ -324,8 +325,8 @@ fn carry_out(
         }
     }
     write(args, &results)?;
-    if args.output == Output::Table && !args.common.quiet && exit != Exit::Interrupted {
-        pool.install(|| errors::tell(&finished, args))?;
+    if exit != Exit::Interrupted {
+        errors::tell(&finished, args)?;
     }
     for f in &finished {
         // Of two meshes the tables are judged as well.
@@ -348,6 +349,17 @@ fn carry_out(
         }
     }
     Ok(exit)
+}
+
+/// The mesh, with what `check` would say of it at error level where the report ends with that. The inputs are read once for both.
+fn open(inputs: Inputs, args: &SimulateArgs, pool: &parallel::Pool) -> Option<(Workspace, Vec<Finding>)> {
+    let options = input::options(&args.common);
+    let opened = if reports(args) && args.output == Output::Table && !args.common.quiet {
+        workspace::open_looking(inputs, &options, |reviewed| pool.install(|| errors::of(reviewed)), |_| {})
+    } else {
+        workspace::open(inputs, &options).map(|workspace| (workspace, Vec::new()))
+    };
+    input::told(opened, &args.common)
 }
 
 impl Finished {

@@ -193,6 +193,16 @@ impl<P: Copy + Eq + Ord + Hash> Kinds<P> {
         }
     }
 
+    /// Counts a request of that key so many times more; `record` is the request, which is wanted only where its kind isn't kept.
+    pub(super) fn add_again(&mut self, key: Key<P>, times: u64, record: impl FnOnce() -> Option<Record>) {
+        if let Some(kind) = self.kinds.get_mut(&key) {
+            kind.count = kind.count.saturating_add(times);
+        } else if let Some(record) = record() {
+            let kind = Kind { count: times, ..Kind::of(&key.proxy, &record) };
+            self.insert(key, kind);
+        }
+    }
+
     /// Adds requests of one kind.
     pub(super) fn insert(&mut self, key: Key<P>, kind: Kind) {
         self.put(key, kind);

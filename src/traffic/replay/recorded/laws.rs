@@ -46,6 +46,44 @@ fn meshes() -> Vec<(PathBuf, String)> {
     folders().into_iter().filter_map(log).collect()
 }
 
+/// The same lines three times over, each with an `id` of its own in front, which `sign` stands before.
+fn thrice(text: &str, sign: &str) -> String {
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Map<_, _>>(line).ok());
+    let lines: Vec<_> = lines
+        .map(|mut line| {
+            line.remove("id");
+            serde_json::to_string(&line).expect("JSON")
+        })
+        .collect();
+    let numbered = lines.iter().cycle().take(3 * lines.len()).enumerate();
+    numbered.map(|(n, line)| format!("{{\"id\":{sign}{}, {}\n", n + 1, line.trim_start_matches('{'))).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) })]
+    /// A number below 0 is none that is looked through, so that each of those lines is read for itself.
+    #[test]
+    fn lines_that_come_again_count_as_if_each_was_read(mesh: Index) {
+        let all = meshes();
+        prop_assume!(!all.is_empty());
+        let (folder, text) = mesh.get(&all);
+        let Some(now) = open(folder) else { return Ok(()) };
+        let Some(first) = now.proxies.first().map(|p| p.name.clone()) else { return Ok(()) };
+        let switches = Switches::default();
+        let lenses = Lenses::of_meshes(vec![first], (&now, None), "default", &switches);
+        let [again, each] = ["", "-"].map(|sign| sorted(&thrice(text, sign), &lenses, Format::JsonLines));
+        if each.read.requests > 0 {
+            // Those that can't be read are shown as they are.
+            prop_assert_eq!((again.read.requests, again.read.bad), (each.read.requests, each.read.bad));
+            let [again, each] = [again, each].map(|mut sorted| {
+                sorted.read.bad_lines.clear();
+                told(&sorted, &lenses)
+            });
+            prop_assert!(again == each, "{}", folder.display());
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
     #[test]

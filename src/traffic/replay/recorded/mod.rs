@@ -4,12 +4,13 @@ mod kinds;
 #[cfg(test)]
 mod laws;
 mod lens;
+mod repeats;
 mod sorting;
 #[cfg(any(feature = "cli", test))]
 mod tally;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
 use smol_str::SmolStr;
@@ -19,7 +20,7 @@ pub(crate) use kinds::Kind;
 pub(crate) use lens::Lens;
 pub(crate) use lens::Lenses;
 pub(crate) use sorting::{LinesRead, Sorted};
-use sorting::{LogLines, sort};
+use sorting::{LogLines, Sorter};
 #[cfg(any(feature = "cli", test))]
 pub(crate) use tally::{Counted, Digest, placed};
 
@@ -48,18 +49,22 @@ pub(crate) fn read(log: &mut Log, lenses: &Lenses<'_>, progress: &Progress) -> R
     let at_once = parallel::current_num_threads().max(1) * BATCHES_PER_THREAD;
     let mut out = Sorted::default();
     let name = log.name().to_owned();
+    // No more than work at the same time.
+    let idle: Mutex<Vec<Sorter<'_>>> = Mutex::default();
+    let lock = || idle.lock().unwrap_or_else(PoisonError::into_inner);
+    let sort = |batch: &Batch| {
+        let sorter = lock().pop();
+        let mut sorter = sorter.unwrap_or_else(|| Sorter::new(&name, format, lenses));
+        progress.done.fetch_add(sorter.sort(batch), Ordering::Relaxed);
+        lock().push(sorter);
+    };
     let mut batches = next(log, at_once)?;
     while !batches.is_empty() && progress.stop.load(Ordering::Relaxed) == 0 {
-        let (sorted, following) = parallel::join(
-            || -> Vec<Sorted> { batches.par_iter().map(|b| sort(b, &name, format, lenses)).collect() },
-            || next(log, at_once),
-        );
-        for part in sorted {
-            progress.done.fetch_add(part.read.lines, Ordering::Relaxed);
-            out.merge(part);
-        }
+        let (_, following) =
+            parallel::join(|| -> Vec<()> { batches.par_iter().map(sort).collect() }, || next(log, at_once));
         batches = following?;
     }
+    idle.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().for_each(|sorter| out.merge(sorter.finish()));
     out.read.partial = !batches.is_empty();
     let LinesRead { lines, requests, bad, .. } = out.read;
     // An empty log has no format.

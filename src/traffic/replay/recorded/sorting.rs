@@ -11,6 +11,7 @@ use smol_str::SmolStr;
 
 use super::kinds::{Key, Kind, Kinds};
 use super::lens::{Lens, Lenses};
+use super::repeats::Repeats;
 use crate::traffic::recorded::{BadLine, Batch, Entry, Format, Reason, Record};
 use crate::traffic::replay::alike::{Ends, Places, Sender};
 
@@ -106,47 +107,114 @@ impl<P: Copy + Eq + Ord + std::hash::Hash> Sorted<P> {
     }
 }
 
-/// Sorts the lines of one batch of the log of that name.
-pub(super) fn sort(batch: &Batch, name: &str, format: Format, lenses: &Lenses<'_>) -> Sorted {
-    let mut out = Sorted::default();
-    let read = &mut out.read;
-    read.lines = batch.lines();
-    let mut known: FxHashMap<SmolStr, Option<Arc<Lens>>> = FxHashMap::default();
-    let defaults: Vec<(SmolStr, Option<Arc<Lens>>)> =
-        lenses.defaults.iter().map(|name| (name.clone(), lenses.get(name))).collect();
-    let add_bad = |read: &mut LinesRead, line: BadLine| {
-        read.bad += 1;
-        if read.bad_lines.len() < BAD_SHOWN {
-            read.bad_lines.push((name.to_owned(), line));
+/// Sorts batches of the log of one name, one after another. Several do it for one log; what they have is merged in the end.
+#[derive(Debug)]
+pub(super) struct Sorter<'l> {
+    name: &'l str,
+    format: Format,
+    lenses: &'l Lenses<'l>,
+    /// Of requests that name no proxy.
+    defaults: Vec<(SmolStr, Option<Arc<Lens>>)>,
+    known: FxHashMap<SmolStr, Option<Arc<Lens>>>,
+    sorted: Sorted,
+    repeats: Repeats,
+}
+
+impl<'l> Sorter<'l> {
+    pub(super) fn new(name: &'l str, format: Format, lenses: &'l Lenses<'l>) -> Sorter<'l> {
+        Sorter {
+            name,
+            format,
+            lenses,
+            defaults: lenses.defaults.iter().map(|name| (name.clone(), lenses.get(name))).collect(),
+            known: FxHashMap::default(),
+            sorted: Sorted::default(),
+            repeats: Repeats::default(),
         }
-    };
-    for (line, entry) in batch.entries() {
+    }
+
+    /// Sorts the lines of one batch; their number.
+    pub(super) fn sort(&mut self, batch: &Batch) -> u64 {
+        let mut read = LinesRead { lines: batch.lines(), ..LinesRead::default() };
+        match batch.request_lines() {
+            Some(lines) => {
+                for line in lines {
+                    if self.repeats.holds(&line) {
+                        read.requests += 1;
+                    } else if let Some(entry) = line.read() {
+                        let mut keys = Vec::new();
+                        self.entry(line.number, entry, &mut read, Some(&mut keys));
+                        if !keys.is_empty() {
+                            self.repeats.remember(&line, keys);
+                        }
+                    }
+                }
+            }
+            None => {
+                for (line, entry) in batch.entries() {
+                    self.entry(line, entry, &mut read, None);
+                }
+            }
+        }
+        self.sorted.read.merge(read);
+        batch.lines()
+    }
+
+    /// All that was sorted.
+    pub(super) fn finish(mut self) -> Sorted {
+        self.repeats.add_to(&mut self.sorted.kinds);
+        self.sorted
+    }
+
+    /// Counts what a line is. `keys`: gets where its request was put, once for each proxy that it passes.
+    fn entry(
+        &mut self,
+        line: u64,
+        entry: Result<Entry, BadLine>,
+        read: &mut LinesRead,
+        mut keys: Option<&mut Vec<Key<Places>>>,
+    ) {
+        let name = self.name;
+        let add_bad = |read: &mut LinesRead, line: BadLine| {
+            read.bad += 1;
+            if read.bad_lines.len() < BAD_SHOWN {
+                read.bad_lines.push((name.to_owned(), line));
+            }
+        };
+        let mut put = |kinds: &mut Kinds<Places>, key: Key<Places>, record: &Record| {
+            if let Some(keys) = &mut keys {
+                keys.push(key.clone());
+            }
+            kinds.add(key, record);
+        };
         match entry {
             Ok(Entry::Request(mut record)) => match record.request.proxy.take() {
                 None => {
                     read.requests += 1;
-                    for (name, lens) in &defaults {
+                    for (name, lens) in &self.defaults {
                         let Some(lens) = lens else { continue };
-                        out.kinds.add(key(name, lens, &mut record, format), &record);
+                        put(&mut self.sorted.kinds, key(name, lens, &mut record, self.format), &record);
                     }
                 }
-                Some(name) => match known.entry(name.clone()).or_insert_with(|| lenses.get(&name)).clone() {
-                    Some(lens) => {
-                        read.requests += 1;
-                        out.kinds.add(key(&name, &lens, &mut record, format), &record);
+                Some(name) => {
+                    let lens = self.known.entry(name.clone()).or_insert_with(|| self.lenses.get(&name));
+                    match lens {
+                        Some(lens) => {
+                            read.requests += 1;
+                            put(&mut self.sorted.kinds, key(&name, lens, &mut record, self.format), &record);
+                        }
+                        None => {
+                            let message = format!("there is no proxy `{name}`");
+                            let text = crate::envoy::words::example(&record.request);
+                            add_bad(read, BadLine { line, column: None, text, message });
+                        }
                     }
-                    None => {
-                        let message = format!("there is no proxy `{name}`");
-                        let text = crate::envoy::words::example(&record.request);
-                        add_bad(read, BadLine { line, column: None, text, message });
-                    }
-                },
+                }
             },
             Ok(Entry::PassedOver(reason)) => *read.passed_over.entry(reason).or_default() += 1,
             Err(bad) => add_bad(read, bad),
         }
     }
-    out
 }
 
 fn key(proxy: &SmolStr, lens: &Lens, record: &mut Record, format: Format) -> Key<Places> {
