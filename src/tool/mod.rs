@@ -14,6 +14,8 @@ pub(crate) mod cli;
     )
 )]
 pub(crate) mod files;
+#[cfg(feature = "cli")]
+pub(crate) mod lesson;
 pub(crate) mod page;
 pub(crate) mod report;
 #[cfg(feature = "cli")]

@@ -13,6 +13,7 @@ const COMMANDS: [&str; 13] = [
     "rollout",
     "test",
     "check",
+    "learn",
     "ui",
     "playground",
     "verify",

@@ -9,5 +9,7 @@ mod table;
 pub(crate) use html::{CASES_MAX, Section, Told, to_html};
 pub(crate) use json::line;
 #[cfg(feature = "cli")]
+pub(crate) use json::object;
+#[cfg(feature = "cli")]
 pub(crate) use json::{to_json, to_jsonl};
 pub(crate) use table::{View, to_text};
