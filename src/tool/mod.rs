@@ -14,7 +14,6 @@ pub(crate) mod cli;
     )
 )]
 pub(crate) mod files;
-#[cfg(feature = "cli")]
 pub(crate) mod lesson;
 pub(crate) mod page;
 pub(crate) mod report;

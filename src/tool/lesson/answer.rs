@@ -74,13 +74,14 @@ pub(super) fn answer(lesson: &Lesson, words: &Words) -> Result<Answered, Refused
         _ => find(lesson, words)?,
     };
     let choices = choices(lesson, &found, words);
-    let place = |answer: &str| choices.iter().position(|c| c.answer == answer);
-    match (place(&found.right), place(&lesson.about.tempting.text)) {
-        (Some(right), Some(tempting)) if claims(lesson, &found, &choices).is_empty() => {
-            Ok(Answered { choices, right, tempting, rows: found.rows, taken: found.taken })
-        }
-        _ => Err(lesson.refused(claims(lesson, &found, &choices))),
+    let wrong = claims(lesson, &found, &choices);
+    if !wrong.is_empty() {
+        return Err(lesson.refused(wrong));
     }
+    // Both are among the choices, or something would be wrong.
+    let place = |answer: &str| choices.iter().position(|c| c.answer == answer).unwrap_or_default();
+    let (right, tempting) = (place(&found.right), place(&lesson.about.tempting.text));
+    Ok(Answered { choices, right, tempting, rows: found.rows, taken: found.taken })
 }
 
 /// The answer to whatever one state of the mesh tells.

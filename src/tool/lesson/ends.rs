@@ -11,19 +11,22 @@ use crate::traffic::replay::StreamSummary;
 pub(super) const NAMESPACE: &str = "default";
 
 /// How each of the parts of a request's decision ends, with its share, equal ends together, in the order of the split.
-pub(super) fn parts(decision: &Decision, table: &RouteTable) -> Vec<(String, f64)> {
+fn parts(decision: &Decision, table: &RouteTable) -> Vec<(String, f64)> {
     let mut parts = Vec::new();
+    // An abort of all requests leaves nothing for the clusters.
+    let is_answered = decision.clusters.is_empty() || decision.outcome == Some(Outcome::FaultAbort);
     if decision.fault_share > 0.0 && decision.outcome != Some(Outcome::FaultAbort) {
         add(&mut parts, answered(Outcome::FaultAbort, status_of_fault(decision, table), None), decision.fault_share);
     }
     let rest = 1.0 - parts.iter().map(|(_, share)| share).sum::<f64>();
-    if decision.clusters.is_empty() {
+    if is_answered {
         let outcome = decision.outcome.unwrap_or(Outcome::NoRoute);
         let mut end = answered(outcome, decision.status, decision.flags);
         if let Some(location) = &decision.location {
             let _ = write!(end, " {location}");
         }
         add(&mut parts, end, rest);
+        return parts;
     }
     decision.clusters.iter().for_each(|c| add(&mut parts, of_cluster(c, table), c.share * rest));
     parts
@@ -59,8 +62,8 @@ pub(super) fn of_stream(stream: &StreamSummary, table: &RouteTable) -> Vec<(Stri
     ends
 }
 
-/// What the virtual host that took a request has to offer: each destination of its routes, how it really ends there, and what the proxy
-/// answers without one.
+/// What the virtual host that took a request seems to offer: the destinations of its routes as they are written, its own answers, and
+/// what befalls requests that no route or no cluster takes.
 pub(super) fn offered(decision: &Decision, table: &RouteTable) -> Vec<String> {
     let mut ends = Vec::new();
     for route in host(decision, table).iter().flat_map(|h| h.routes.iter()) {
@@ -106,9 +109,13 @@ fn add(ends: &mut Vec<(String, f64)>, end: String, share: f64) {
 }
 
 fn of_cluster(c: &ClusterShare, table: &RouteTable) -> String {
-    of_outcome(&c.name, c.outcome, table)
+    match c.outcome {
+        Outcome::Delivered | Outcome::Tcp => destination(&c.name, table),
+        lost => answered(lost, c.status, Some(c.flags)),
+    }
 }
 
+/// The same where only the outcome was counted.
 fn of_outcome(cluster: &ClusterName, outcome: Outcome, table: &RouteTable) -> String {
     match outcome {
         Outcome::Delivered | Outcome::Tcp => destination(cluster, table),

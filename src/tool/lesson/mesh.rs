@@ -111,30 +111,17 @@ impl Lesson {
         scenario::decode(self.file, text).ok()
     }
 
+    /// Its files but for those of steps that are not taken; those of a step lie over all that was there before it.
     fn inputs(&self, steps: &[usize]) -> Inputs {
-        let described = self.scenario().unwrap_or_default();
-        let of_step = |name: &str| described.steps.iter().position(|s| s.manifests.iter().any(|m| within(name, m)));
-        let mut inputs = Inputs::default();
-        let mut laid = Vec::new();
-        for (name, text) in self.files {
-            let file = inputs.sources.add(*name, *text);
-            if *name == SCENARIO {
-                match scenario::decode(file, text) {
-                    Ok(scenario) => inputs.scenario = Some((file, scenario)),
-                    Err(findings) => inputs.findings.extend(findings),
-                }
-                continue;
-            }
-            match of_step(name) {
-                None => inputs.manifests.push(file),
-                Some(step) => laid.extend(steps.iter().position(|s| *s == step).map(|place| (place, file))),
-            }
-        }
-        laid.sort();
-        for (place, file) in laid {
-            inputs.manifests.push(file);
-            inputs.layers.insert(file, u32::try_from(place + 1).unwrap_or(u32::MAX));
-        }
+        let described = self.scenario().unwrap_or_default().steps;
+        let step = |name: &str| described.iter().position(|s| s.manifests.iter().any(|m| within(name, m)));
+        let layer = |name: &str| {
+            let step = step(name)?;
+            Some(steps.iter().zip(1..).find(|(taken, _)| **taken == step).map(|(_, layer)| layer))
+        };
+        let mut inputs = Inputs::of_texts(self.files.iter().filter(|(name, _)| layer(name) != Some(None)).copied());
+        let layers = inputs.sources.iter().filter_map(|(id, file)| Some((id, layer(&file.name)??)));
+        inputs.layers = layers.collect();
         inputs
     }
 

@@ -16,7 +16,9 @@ mod tests;
 mod words;
 
 pub(crate) use answer::{Answered, Choice, Row, Taken};
-pub(crate) use markdown::{Block, Look, Span};
+#[cfg(feature = "cli")]
+pub(crate) use markdown::Span;
+pub(crate) use markdown::{Block, Look};
 pub(crate) use words::Words;
 
 use about::About;

@@ -188,6 +188,45 @@ fn a_lesson_that_claims_what_is_not_so_is_refused_with_its_place() {
     }
 }
 
+/// The end of a request to a host with this rule.
+fn end_of(rule: &str, files: &str) -> String {
+    let rule = format!(
+        "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: shop}}\nspec:\n  hosts: [shop]\n  http:\n  - {rule}\n---\n{}{files}",
+        FILES[0].1
+    );
+    let files: &'static [(&str, &str)] = vec![("rule.yaml", &*rule.leak())].leak();
+    let source = Source { name: "01-shop", about: ABOUT, texts: &[("en", TEXT)], files };
+    let lesson = Lesson::read(&source, 1, "en").unwrap_or_else(|refused| panic!("{}", places(&refused)));
+    let taken = mesh::Opened::new(&lesson, &[]).and_then(|opened| opened.decide(&lesson, None));
+    let taken = taken.unwrap_or_else(|refused| panic!("{}", places(&refused)));
+    ends::of_decision(&taken.decision, taken.router.table())
+}
+
+#[test]
+fn ends_are_told_in_the_words_of_logs() {
+    const ABORT: &str =
+        "fault: {abort: {httpStatus: 418, percentage: {value: 100}}}, route: [{destination: {host: shop}}]";
+    const TWO_PORTS: &str = "---\napiVersion: v1\nkind: Service\nmetadata: {name: cart, namespace: store}\nspec: {ports: [{name: http, port: 80}, {name: http-2, port: 81}]}\n";
+    let two = "route: [{destination: {host: shop}, weight: 1}, {destination: {host: nobody}, weight: 3}]";
+    for (rule, files, end) in [
+        ("route: [{destination: {host: shop}}]", "", "shop"),
+        ("route: [{destination: {host: shop, subset: v9}}]", "", "503 NC"),
+        (two, "", "25 % shop, 75 % 503 NC"),
+        (ABORT, "", "418 FI"),
+        (&ABORT.replace("100", "50"), "", "50 % 418 FI, 50 % shop"),
+        ("directResponse: {status: 202}", "", "202"),
+        ("redirect: {authority: new.example}", "", "301 http://new.example/"),
+        ("match: [{uri: {prefix: /a}}], route: [{destination: {host: shop}}]", "", "404 NR"),
+        (
+            "route: [{destination: {host: cart.store.svc.cluster.local, port: {number: 80}}}]",
+            TWO_PORTS,
+            "cart.store:80",
+        ),
+    ] {
+        assert_eq!(end_of(&format!("{{{rule}}}"), files), end, "{rule}");
+    }
+}
+
 #[test]
 fn every_kind_of_question_is_asked() {
     let asked: BTreeSet<String> = all().iter().map(|(_, lesson, _)| format!("{:?}", lesson.about.asks)).collect();

@@ -44,7 +44,6 @@ words! {
     question,
     choose,
     check,
-    again,
     /// Asks on a terminal; `{keys}` are the letters.
     prompt,
     /// Says how to answer where nobody can be asked; `{command}` is the command line.

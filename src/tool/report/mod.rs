@@ -18,7 +18,6 @@ pub(crate) mod grid;
 #[cfg(feature = "cli")]
 pub(crate) mod html;
 mod json_writer;
-#[cfg(feature = "cli")]
 pub(crate) mod learn;
 pub(crate) mod limits;
 #[cfg(feature = "cli")]

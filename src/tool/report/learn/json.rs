@@ -13,10 +13,24 @@ struct Document<'a, T: Serialize> {
     version: u32,
     /// That of all texts in it.
     language: &'a str,
-    languages: Vec<&'static str>,
+    languages: Vec<Language>,
     words: &'a Words,
     #[serde(flatten)]
     content: T,
+}
+
+#[derive(Serialize)]
+struct Language {
+    code: &'static str,
+    /// In itself.
+    name: String,
+}
+
+impl Language {
+    fn new(code: &'static str) -> Language {
+        let name = crate::tool::lesson::words(code).and_then(Result::ok).map(|words| words.language);
+        Language { code, name: name.unwrap_or_default() }
+    }
 }
 
 #[derive(Serialize)]
@@ -136,7 +150,8 @@ pub(crate) fn to_json(
 }
 
 fn text(language: &str, words: &Words, content: impl Serialize) -> String {
-    let document = Document { version: VERSION, language, languages: languages().collect(), words, content };
+    let document =
+        Document { version: VERSION, language, languages: languages().map(Language::new).collect(), words, content };
     // Structs of texts and numbers always serialize.
     serde_json::to_string(&document).unwrap_or_default() + "\n"
 }

@@ -1,9 +1,11 @@
 //! Lessons (`towtank learn`): the list of them, and one with its question, its answer and why.
 
 mod json;
+#[cfg(feature = "cli")]
 mod table;
 
 pub(crate) use json::{list_to_json, to_json};
+#[cfg(feature = "cli")]
 pub(crate) use table::{View, list_to_text, question, result};
 
 use crate::tool::lesson::{self, Lesson, Refused};
