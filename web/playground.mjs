@@ -260,7 +260,15 @@ choice.addEventListener("change", async () => {
   history.pushState(null, "", `#example=${chosen}`);
   loadExample(chosen);
 });
-window.addEventListener("popstate", () => void loadAddress());
+let wasAsked = isAsked();
+window.addEventListener("popstate", () => {
+  const isBack = wasAsked && !isAsked();
+  wasAsked = isAsked();
+  if (wasAsked) return;
+  // Whoever comes back from lessons by the link finds the files as they were left.
+  if (isBack && location.hash === "") void save();
+  else void loadAddress();
+});
 box.addEventListener("input", () => later.save());
 
 by("ask").before(manifests);
