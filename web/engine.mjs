@@ -95,6 +95,26 @@
  * What would be so with edits, and the patch; `edit` and `line` say which edit can't be made, and where in its match. Without an edit that
  * changes anything there is no state.
  * @typedef {{error: string, edit?: number | null, line?: number | null} | {error: null, notes: string[], patch: string, state: State | null}} Edited
+ * @typedef {{kind: "paragraph" | "item" | "code", mark: string | null, spans: {text: string, look: "plain" | "code" | "strong", link: string | null}[]}} TextBlock
+ * @typedef {{number: number, name: string, title: string, rules: string[]}} LessonEntry
+ * @typedef {object} LessonParts
+ * @property {{name: string, text: string}[]} files
+ * @property {TextBlock[]} intro
+ * @property {string} request
+ * @property {string | null} proxy
+ * @property {TextBlock[]} question
+ * @property {{key: string, answer: string, meaning: string | null}[]} choices
+ * @property {string} right key of the choice that the engine gives
+ * @property {string} tempting
+ * @property {TextBlock[]} why
+ * @property {TextBlock[]} remember
+ * @property {{label: string, value: string}[]} rows
+ * @property {{state: string | null, decision: Decision, conditions: Tried[][]}[]} decisions
+ * @property {string | null} previous
+ * @property {string | null} next
+ * @typedef {LessonEntry & LessonParts} Lesson
+ * @typedef {{language: string, languages: {code: string, name: string}[], words: Record<string, string>, lessons?: LessonEntry[], lesson?: Lesson}} Lessons
+ * @typedef {{error: string} | {error: null, told: Lessons}} Taught
  *
  * @typedef {object} Engine
  * @property {{fresh: string, stale: string}} words what is said of a state of now, and of one that stays since that of now can't be read
@@ -102,6 +122,7 @@
  *   when nothing comes any more; it goes on trying
  * @property {(asked: string) => Promise<Explained>} explain
  * @property {(edits: RuleEdit[]) => Promise<Edited>} edit writes nothing
+ * @property {(language: string, name: string) => Promise<Taught>} lessons all of them, or the one of that name
  */
 
 /** @param {number} ms */
@@ -147,5 +168,6 @@ export function served() {
     },
     explain: (asked) => question("explain", asked),
     edit: (edits) => question("edit", JSON.stringify({ edits })),
+    lessons: (language, name) => question("lessons", `${language} ${name}`),
   };
 }

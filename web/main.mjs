@@ -1,6 +1,7 @@
 // The page: what the engine tells is drawn, what is written in the box is asked, now and after each change. Which engine it is, `start`
 // is told.
 import { editing } from "./edit.mjs";
+import { lessons } from "./lesson.mjs";
 import { changes, findings, headline, ladders, shares, tables } from "./view.mjs";
 
 /** @typedef {import("./engine.mjs").Engine} Engine */
@@ -70,8 +71,8 @@ function askFor(request) {
 
 function drawState() {
   if (!state) return;
-  document.title = headline(state);
-  by("title").textContent = document.title;
+  by("title").textContent = headline(state);
+  if (by("lessons").hidden) document.title = headline(state);
   draw(within("changes"), changes(state, askFor));
   draw(within("shares"), shares(state));
   draw(within("findings"), findings(state));
@@ -110,6 +111,12 @@ box.addEventListener("keydown", (event) => {
  */
 export function start(own) {
   engine = own;
+  lessons(engine, by("lessons"), (on) => {
+    document.body.classList.toggle("learning", on);
+    by(on ? "to-lessons" : "to-files").setAttribute("aria-current", "page");
+    by(on ? "to-files" : "to-lessons").removeAttribute("aria-current");
+    if (!on && state) document.title = headline(state);
+  });
   engine.follow((told) => {
     const error = by("error");
     error.hidden = told.error === null;

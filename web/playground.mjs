@@ -1,5 +1,6 @@
 // The playground: the page of `towtank ui` with the engine and the files in itself. Nothing leaves it; its state is in its address.
 import { editor } from "./editor.mjs";
+import { isAsked } from "./lesson.mjs";
 import { fromBase64, fromLink, toLink, unpacked } from "./link.mjs";
 import { start } from "./main.mjs";
 import { many } from "./many.mjs";
@@ -200,7 +201,8 @@ async function link() {
 
 async function save() {
   const fragment = `#${await link()}`;
-  if (location.hash !== fragment) history.replaceState(null, "", fragment);
+  // While lessons are shown, the address is theirs.
+  if (location.hash !== fragment && !isAsked()) history.replaceState(null, "", fragment);
 }
 
 async function copy() {
@@ -235,7 +237,7 @@ function loadExample(own) {
 
 /** What the address says; the first example where it says nothing. */
 async function loadAddress() {
-  const fragment = location.hash.slice(1);
+  const fragment = isAsked() ? "" : location.hash.slice(1);
   const named = /^example=([\w-]+)$/.exec(fragment)?.[1];
   said.textContent = "";
   if (fragment === "" || named !== undefined) return loadExample(named ?? "");
@@ -258,7 +260,15 @@ choice.addEventListener("change", async () => {
   history.pushState(null, "", `#example=${chosen}`);
   loadExample(chosen);
 });
-window.addEventListener("popstate", () => void loadAddress());
+let wasAsked = isAsked();
+window.addEventListener("popstate", () => {
+  const isBack = wasAsked && !isAsked();
+  wasAsked = isAsked();
+  if (wasAsked) return;
+  // Whoever comes back from lessons by the link finds the files as they were left.
+  if (isBack && location.hash === "") void save();
+  else void loadAddress();
+});
 box.addEventListener("input", () => later.save());
 
 by("ask").before(manifests);

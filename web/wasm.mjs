@@ -73,6 +73,7 @@ export function inside(ask) {
       return told;
     },
     async explain(asked) { return JSON.parse(await ask("explain", asked)); },
+    async lessons(language, name) { return JSON.parse(await ask("lessons", `${language} ${name}`)); },
     async edit(edits) { return JSON.parse(await ask("edit", JSON.stringify({ edits }))); },
     async decide(lines) { return JSON.parse(await ask("decide", lines)); },
   };

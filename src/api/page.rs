@@ -32,6 +32,7 @@ impl Page {
     /// | `decide` | requests, a JSON object on each line as in request files | `requests` read, `ends` of them by `outcome` and `cluster` with expected numbers, and how many lines are `wrong` |
     /// | `explain` | a request as a person writes it: `METHOD URL` with headers in the lines below, or a curl command | `decisions`, each with the `conditions` that were tried |
     /// | `edit` | `{"edits": [{"rule", "weights", "match"}]}`, each `rule` as `state` tells it | `patch` and `state`, as they would be with these edits; where one can't be made, `error` with `edit` and `line` |
+    /// | `lessons` | `LANGUAGE`, or `LANGUAGE LESSON` | `told`: all lessons, or one with its answer, as `towtank learn -o json` prints them; no mesh is needed |
     pub fn ask(&mut self, question: &str, body: &str) -> String {
         match question {
             "open" => page::shown(&self.open(body)),

@@ -14,6 +14,7 @@ pub(crate) mod cli;
     )
 )]
 pub(crate) mod files;
+pub(crate) mod lesson;
 pub(crate) mod page;
 pub(crate) mod report;
 #[cfg(feature = "cli")]

@@ -74,7 +74,7 @@ fn every_relative_link_leads_somewhere() {
 /// Paths in back-quotes, such as `tests/checks/`, that the texts name as places in the repository.
 #[test]
 fn every_path_that_a_text_names_is_in_the_repository() {
-    let tops = [".ci/", ".github/", "benches/", "docs/", "examples/", "scenarios/", "src/", "tests/"];
+    let tops = [".ci/", ".github/", "benches/", "docs/", "examples/", "lessons/", "scenarios/", "src/", "tests/"];
     let mut missing = Vec::new();
     for text in texts::all().iter().filter(|t| !t.name.starts_with("docs/rules/") && !t.name.starts_with("tests/")) {
         for quoted in text.content.lines().flat_map(|l| l.split('`').skip(1).step_by(2)) {
@@ -208,6 +208,7 @@ fn the_reference_names_options_that_there_are() {
         "rollout",
         "check",
         "test",
+        "learn",
         "ui",
         "playground",
         "verify",

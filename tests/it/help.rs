@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::run::towtank_in;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "simulate",
     "merge",
     "routes",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 13] = [
     "rollout",
     "test",
     "check",
+    "learn",
     "ui",
     "playground",
     "verify",

@@ -15,6 +15,7 @@ mod diff;
 mod docs;
 mod help;
 mod istio;
+mod learn;
 mod length;
 mod log;
 mod merge;

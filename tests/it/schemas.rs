@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::support::run::towtank_in;
 use serde_json::Value;
 
-const SCHEMAS: [&str; 10] =
-    ["scenario", "simulate", "tally", "routes", "explain", "diff", "rollout", "check", "test", "verify"];
+const SCHEMAS: [&str; 11] =
+    ["scenario", "simulate", "tally", "routes", "explain", "diff", "rollout", "check", "test", "verify", "learn"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -182,4 +182,17 @@ fn test_is_what_its_schema_says() {
     }
     versioned(&schema, &["test", "tests/test_command/mesh", tests[0], tests[1], "--coverage", "-o", "json"]);
     versioned(&schema, &["test", "tests/test_command/mesh", "tests/test_command/router-check", "-o", "json"]);
+}
+
+#[test]
+fn learn_is_what_its_schema_says() {
+    let schema = schema("learn");
+    let all = versioned(&schema, &["learn", "-o", "json"]);
+    let count = all[0]["lessons"].as_array().map_or(0, Vec::len);
+    assert!(count >= 20, "{count} lessons");
+    for number in 1..=count {
+        versioned(&schema, &["learn", &number.to_string(), "-o", "json"]);
+    }
+    let answered = versioned(&schema, &["learn", "1", "--answer", "a", "--language", "ko", "-o", "json"]);
+    assert_eq!((&answered[0]["lesson"]["chosen"], &answered[0]["language"]), (&"a".into(), &"ko".into()));
 }

@@ -138,7 +138,15 @@ fn every_cited_rule_is_written_down() {
         .flat_map(|f| heading.captures_iter(&read(f)).map(|c| c[1].to_owned()).collect::<Vec<_>>())
         .collect();
     let mut missing: BTreeMap<String, String> = BTreeMap::new();
-    let sources = [("src", ".rs"), ("tests", ".rs"), ("tests", ".yaml"), ("scenarios", ".yaml"), ("", ".md")];
+    let sources = [
+        ("src", ".rs"),
+        ("tests", ".rs"),
+        ("tests", ".yaml"),
+        ("scenarios", ".yaml"),
+        ("lessons", ".md"),
+        ("lessons", ".yaml"),
+        ("", ".md"),
+    ];
     for file in sources.iter().flat_map(|(folder, end)| {
         let own = |f: &PathBuf| !f.strip_prefix(root()).is_ok_and(|f| f.starts_with("target"));
         if folder.is_empty() {

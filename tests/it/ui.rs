@@ -339,6 +339,24 @@ fn an_edit_that_cannot_be_made_is_told_by_the_lines_of_its_author() {
     }
 }
 
+#[test]
+fn lessons_are_told_as_the_command_tells_them() {
+    let repository = repository();
+    let served = Served::start(&repository.path(), &["manifests"]);
+    let all = served.json("POST", "api/lessons", "ko");
+    let printed = |arguments: &[&str]| -> Value {
+        let out = towtank_in(root(), arguments, b"").ends_with(0).out;
+        serde_json::from_str(&out).expect("it is JSON")
+    };
+    assert_eq!(all["told"], printed(&["learn", "--language", "ko", "-o", "json"]));
+    let one = served.json("POST", "api/lessons", "en 11-undefined-subset");
+    assert_eq!((&one["error"], &one["told"]), (&Value::Null, &printed(&["learn", "11", "-o", "json"])));
+    for (asked, said) in [("xx", "no lessons in `xx`"), ("en nothing", "no lesson `nothing`")] {
+        let told = served.json("POST", "api/lessons", asked);
+        assert!(told["error"].as_str().is_some_and(|e| e.contains(said)), "{told}");
+    }
+}
+
 /// Types a request and reads the ladder, saves a file and sees the page follow, by keyboard; axe-core finds nothing wrong, and a page of
 /// another origin gets nothing. `tests/browser/ui.mjs` says what is looked at.
 #[test]
@@ -359,6 +377,16 @@ fn edits_work_in_a_browser() {
         return;
     };
     in_a_browser("edit.mjs", &split_repository(), &browser);
+}
+
+/// Solves lessons by keyboard alone, in both languages. `tests/browser/learn.mjs` says what is looked at.
+#[test]
+fn lessons_are_solved_in_a_browser_by_keyboard_alone() {
+    let Some(browser) = std::env::var_os("TOWTANK_BROWSER") else {
+        eprintln!("skipped: TOWTANK_BROWSER names no Chromium");
+        return;
+    };
+    in_a_browser("learn.mjs", &repository(), &browser);
 }
 
 fn in_a_browser(script: &str, repository: &Repository, browser: &std::ffi::OsStr) {

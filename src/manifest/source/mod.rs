@@ -89,7 +89,6 @@ impl SourceMap {
         self.file(id).map_or("-", |f| f.name.as_str())
     }
 
-    #[cfg(feature = "cli")]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
         (0..).map(FileId).zip(&self.files)
     }

@@ -9,6 +9,7 @@ mod exit;
 mod explain;
 mod fail_on;
 mod input;
+mod learn;
 mod manual;
 mod output;
 mod playground;
@@ -59,6 +60,8 @@ enum Command {
     Rollout(rollout::RolloutArgs),
     /// Findings in manifests before they are applied
     Check(check::CheckArgs),
+    /// Lessons: guess where a request goes, then see the ladder and why
+    Learn(learn::LearnArgs),
     /// Show all of it on a page that follows the files while they are edited
     #[cfg(feature = "ui")]
     Ui(ui::UiArgs),
@@ -149,6 +152,7 @@ pub fn main() -> ExitCode {
         Command::Ui(args) => args.common.one_release().and_then(|()| ui::run(&args)),
         Command::Playground(args) => playground::run(&args),
         Command::Test(args) => args.common.one_release().and_then(|()| test::run(&args)),
+        Command::Learn(args) => learn::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Man { command } => man(command.as_deref()),
         Command::Completions { shell } => {

@@ -36,6 +36,7 @@ enum Name {
     Check,
     Test,
     Verify,
+    Learn,
 }
 
 pub(super) fn run(args: &SchemaArgs) -> anyhow::Result<Exit> {
@@ -50,6 +51,7 @@ pub(super) fn run(args: &SchemaArgs) -> anyhow::Result<Exit> {
         Name::Check => schema::CHECK,
         Name::Test => schema::TEST,
         Name::Verify => schema::VERIFY,
+        Name::Learn => schema::LEARN,
     };
     output::own(text.as_bytes())?;
     Ok(Exit::Fine)

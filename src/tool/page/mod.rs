@@ -8,6 +8,7 @@
 mod decide;
 mod edit;
 mod explain;
+mod lessons;
 mod opened;
 mod texts;
 
@@ -23,7 +24,8 @@ use crate::tool::report::visible;
 type Question = fn(Option<&Opened>, &str) -> Result<String, String>;
 
 /// All that can be asked. An answer is a JSON object whose `error` is null.
-const QUESTIONS: &[(&str, Question)] = &[("decide", decide::many), ("edit", edit::edit), ("explain", explain::explain)];
+const QUESTIONS: &[(&str, Question)] =
+    &[("decide", decide::many), ("edit", edit::edit), ("explain", explain::explain), ("lessons", lessons::lessons)];
 
 /// Said of questions that need a mesh, where none could be read.
 const NOTHING_OPENED: &str = "nothing could be read yet";

@@ -106,7 +106,7 @@ pub(crate) fn wrap(text: &str, width: u16, indent: usize) -> String {
     let mut out = String::new();
     let mut column = 0;
     for word in text.split_inclusive(' ') {
-        let length = word.trim_end().chars().count();
+        let length = word.trim_end().width();
         if column > indent && column + length > usize::from(width) {
             out.truncate(out.trim_end().len());
             out.push('\n');
@@ -114,7 +114,7 @@ pub(crate) fn wrap(text: &str, width: u16, indent: usize) -> String {
             column = indent;
         }
         out.push_str(word);
-        column += word.chars().count();
+        column += word.width();
     }
     out
 }

@@ -18,6 +18,7 @@ pub(crate) mod grid;
 #[cfg(feature = "cli")]
 pub(crate) mod html;
 mod json_writer;
+pub(crate) mod learn;
 pub(crate) mod limits;
 #[cfg(feature = "cli")]
 pub(crate) mod markdown;

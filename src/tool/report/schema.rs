@@ -14,6 +14,8 @@ pub(crate) const DIFF: &str = include_str!("schema/diff.json");
 pub(crate) const ROLLOUT: &str = include_str!("schema/rollout.json");
 /// `check -o json`.
 pub(crate) const CHECK: &str = include_str!("schema/check.json");
+/// `learn -o json`.
+pub(crate) const LEARN: &str = include_str!("schema/learn.json");
 /// `verify -o json`.
 pub(crate) const VERIFY: &str = include_str!("schema/verify.json");
 /// `simulate --tally`.

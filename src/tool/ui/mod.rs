@@ -41,13 +41,14 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// The modules of `web/`; the first one is the page itself.
-const ASSETS: [Asset; 9] = [
+const ASSETS: [Asset; 10] = [
     Asset { name: "", kind: HTML, text: include_str!("../../../web/index.html") },
     Asset { name: "style.css", kind: STYLE, text: include_str!("../../../web/style.css") },
     // It looks as pages do.
     Asset { name: "page.css", kind: STYLE, text: crate::tool::report::html::STYLE },
     Asset { name: "ui.mjs", kind: SCRIPT, text: include_str!("../../../web/ui.mjs") },
     Asset { name: "main.mjs", kind: SCRIPT, text: include_str!("../../../web/main.mjs") },
+    Asset { name: "lesson.mjs", kind: SCRIPT, text: include_str!("../../../web/lesson.mjs") },
     Asset { name: "engine.mjs", kind: SCRIPT, text: include_str!("../../../web/engine.mjs") },
     Asset { name: "edit.mjs", kind: SCRIPT, text: include_str!("../../../web/edit.mjs") },
     Asset { name: "whatif.mjs", kind: SCRIPT, text: include_str!("../../../web/whatif.mjs") },

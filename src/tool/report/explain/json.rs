@@ -28,14 +28,24 @@ pub(crate) fn line(
     audience: &Audience,
     sources: &SourceMap,
 ) -> String {
-    let line = Line {
+    // Structs of texts and numbers always serialize.
+    serde_json::to_string(&object(decision, request, proxy, audience, sources)).unwrap_or_default()
+}
+
+/// The same as a part of another document.
+pub(crate) fn object<'a>(
+    decision: &'a Decision,
+    request: &'a Request,
+    proxy: &'a Proxy,
+    audience: &'a Audience,
+    sources: &'a SourceMap,
+) -> impl Serialize + 'a {
+    Line {
         version: VERSION,
         decision: DecisionJson::new(decision, request, proxy, sources),
         members: audience.members,
         classes: &audience.classes,
-    };
-    // Structs of texts and numbers always serialize.
-    serde_json::to_string(&line).unwrap_or_default()
+    }
 }
 
 #[cfg(feature = "cli")]
