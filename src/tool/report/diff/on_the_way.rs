@@ -41,7 +41,6 @@ pub(crate) struct OrderLine {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only the command line looks at orders"))]
     Safe,
     /// Something may be lost.
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only the command line looks at orders"))]
