@@ -102,12 +102,9 @@ pub(crate) struct Workload {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Autoscaler {
     /// Kind and name of what it scales, in its own namespace.
-    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "rollouts ask"))]
     pub target: (SmolStr, SmolStr),
     /// 1 where it doesn't say; 0 where it may leave none.
-    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "rollouts ask"))]
     pub min: u32,
-    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "rollouts ask"))]
     pub max: u32,
 }
 
