@@ -16,7 +16,6 @@ use crate::manifest::schema::{self, Checker, Unknown};
 use crate::manifest::yaml::Node;
 
 /// A decoded object, on its way to the list of its kind.
-#[expect(clippy::large_enum_variant, reason = "each is moved twice and gone; boxes would cost more")]
 pub(super) enum Parsed {
     VirtualService(Object<VirtualService>),
     DestinationRule(Object<DestinationRule>),
