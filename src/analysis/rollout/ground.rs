@@ -72,8 +72,11 @@ impl<'p> Ground<'p> {
     /// That of a part of the mesh, seen by those who were asked for.
     pub(super) fn of_part(part: &Part, items: &'p [Item], states: &[State], setting: &Setting<'p>) -> Ground<'p> {
         let own = part.items.iter().filter_map(|i| items.get(*i)).collect();
-        let clients = (setting.clients, setting.namespace);
-        let ground = Ground::new(own, part.base.clone(), setting.switches, clients, states);
+        let clients = setting.alike.map_or(setting.clients, |alike| &alike.heads);
+        let mut ground = Ground::new(own, part.base.clone(), setting.switches, (clients, setting.namespace), states);
+        if let Some(alike) = setting.alike {
+            ground.points = alike.whole(ground.points);
+        }
         match setting.points {
             Some(points) => ground.seen_by(points.clone()),
             None => ground,

@@ -18,7 +18,7 @@ use crate::envoy::outcome::Outcome;
 use crate::envoy::request::Request;
 use crate::envoy::router::{Router, Switches};
 use crate::envoy::table::RouteTable;
-use crate::istio::clients::{Client, PointsOfView};
+use crate::istio::clients::{Alike, Client, PointsOfView};
 use crate::istio::mesh::Mesh;
 use crate::istio::translate;
 use crate::manifest::kinds::Manifests;
@@ -182,11 +182,13 @@ fn planned_of(inputs: Vec<Inputs>, proxies: &[String]) -> Option<Pair> {
     let stations = [old, new].map(|s| Station { manifests: &s.manifests, files: &s.files });
     let parted = between(&new.workspace.sources, stations, "default");
     let clients: Vec<Client> = new.workspace.clients.iter().chain(&old.workspace.clients).cloned().collect();
+    let alike = Alike::of(&clients, &[&new.workspace.mesh, &old.workspace.mesh], "default");
     let setting = Setting {
         sources: &new.workspace.sources,
         options: &LoadOptions::default(),
         switches: &Switches::default(),
         clients: &clients,
+        alike: Some(&alike),
         points: None,
         namespace: "default",
     };

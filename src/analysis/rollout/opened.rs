@@ -8,7 +8,7 @@ use super::rehearsal::{Rehearsal, Supposed, rehearse};
 use super::step::{Document, Rollout, Step};
 use crate::envoy::router::Switches;
 use crate::istio::admission;
-use crate::istio::clients::{Client, PointsOfView};
+use crate::istio::clients::{Alike, Client, PointsOfView};
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::Manifests;
 use crate::manifest::load::{self, UnknownFields};
@@ -50,8 +50,10 @@ pub(crate) fn plan_of(
 ) -> Plan {
     let parted = parted([(&mut was.manifests, &was.files), (&mut is.manifests, &is.files)], workspace);
     let clients = clients(workspace, older);
+    let alike = Alike::of(&clients, &[&workspace.mesh, &older.mesh], &workspace.namespace);
     let options = reading(workspace, unknown_fields);
-    plan(parted, &Setting { clients: &clients, ..setting(workspace, &workspace.sources, &options, switches) })
+    let setting = setting(workspace, &workspace.sources, &options, switches);
+    plan(parted, &Setting { clients: &clients, alike: Some(&alike), ..setting })
 }
 
 /// What the orders of people's tools do on the way from the older side to the newer one; None: more objects than `most` change.
@@ -66,9 +68,10 @@ pub(crate) fn orders_of(
         return None;
     }
     let clients = clients(newer, older);
+    let alike = Alike::of(&clients, &[&newer.mesh, &older.mesh], &newer.namespace);
     let options = reading(newer, unknown_fields);
-    let setting = Setting { clients: &clients, ..setting(newer, &newer.sources, &options, switches) };
-    Some(orders(parted, &setting))
+    let setting = setting(newer, &newer.sources, &options, switches);
+    Some(orders(parted, &Setting { clients: &clients, alike: Some(&alike), ..setting }))
 }
 
 fn parted([(was, old_files), (is, new_files)]: [(&mut Manifests, &[FileId]); 2], newer: &Workspace) -> Parted {
@@ -116,6 +119,7 @@ fn setting<'s>(
         options,
         switches,
         clients: &workspace.clients,
+        alike: None,
         // Those that were asked for; else all.
         points: Some(&workspace.points).filter(|points: &&PointsOfView| !points.own),
         namespace: &workspace.namespace,

@@ -14,7 +14,7 @@ use super::search::{Way, waves, way};
 use super::union;
 use crate::analysis::diff::{Effort, Kind, Shared, tables};
 use crate::envoy::router::Switches;
-use crate::istio::clients::{Audience, Client, PointsOfView};
+use crate::istio::clients::{Alike, Audience, Client, PointsOfView};
 use crate::manifest::kinds::Manifests;
 use crate::manifest::load::Options;
 use crate::manifest::source::SourceMap;
@@ -106,6 +106,8 @@ pub(crate) struct Setting<'s> {
     pub switches: &'s Switches,
     /// Everybody who is known at either end.
     pub clients: &'s [Client],
+    /// The same parted by the whole of both ends, where those are known; None: each is looked at for each group.
+    pub alike: Option<&'s Alike>,
     /// Those that were asked for; None: all.
     pub points: Option<&'s PointsOfView>,
     /// Namespace of documents that name none.

@@ -4,6 +4,8 @@
 //! [`Class`] with the proxy that stands for all its members. What the tables hold is not known here: two classes may still
 //! turn out to agree.
 
+#[cfg(feature = "cli")]
+mod alike;
 mod audience;
 mod key;
 mod known;
@@ -16,6 +18,8 @@ use indexmap::IndexMap;
 use rustc_hash::FxHashSet;
 use smol_str::{SmolStr, format_smolstr};
 
+#[cfg(feature = "cli")]
+pub(crate) use alike::Alike;
 pub(crate) use audience::Audience;
 pub(crate) use known::{clients, gateways};
 
