@@ -7,8 +7,7 @@ use smol_str::SmolStr;
 use super::change::Change;
 use super::meshes::ProxyDiff;
 use crate::manifest::kinds::ObjectId;
-use crate::manifest::load::prints;
-use crate::traffic::workspace::Inputs;
+use crate::manifest::load::Prints;
 
 /// A rule that says something else on either side, or is on one side alone, and that bears on no change: names, the order of
 /// rules that don't meet, statistics.
@@ -21,12 +20,10 @@ pub(crate) struct Edit {
     pub what: &'static str,
 }
 
-/// VirtualServices and DestinationRules that were edited to no effect, sorted. `namespace` is that of documents that name none.
-pub(crate) fn without_effect([old, new]: [&Inputs; 2], namespace: &str, proxies: &[ProxyDiff]) -> Vec<Edit> {
+/// VirtualServices and DestinationRules that were edited to no effect, sorted, by what the documents of both sides say.
+pub(crate) fn without_effect([was, is]: &Prints, proxies: &[ProxyDiff]) -> Vec<Edit> {
     let changes = || proxies.iter().flat_map(|p| &p.changes);
     let effective: BTreeSet<&ObjectId> = changes().flat_map(objects).collect();
-    let sides = [old, new].map(|side| (&side.sources, side.manifests.as_slice()));
-    let [was, is] = prints(sides, namespace);
     let names: BTreeSet<_> = was.keys().chain(is.keys()).collect();
     let edit = |name: &(SmolStr, SmolStr, SmolStr)| {
         let what = match (was.get(name), is.get(name)) {

@@ -7,9 +7,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, ToSmolStr};
 
 use super::union::value;
-use crate::manifest::kinds::{Header, Kind, Manifests, MeshConfig, Object, ObjectId, Pod, VisitBoth};
-use crate::manifest::load::prints;
-use crate::manifest::source::{FileId, Position, SourceMap};
+use crate::manifest::kinds::{Kind, Labels, Manifests, MeshConfig, Object, ObjectId, Pod, VisitBoth};
+use crate::manifest::load::Prints;
+use crate::manifest::source::{Position, SourceMap};
 
 /// An object that isn't the same at all stations, with the versions that it may be in.
 #[derive(Debug, Clone)]
@@ -30,13 +30,6 @@ pub(crate) struct Version {
     pub at: Option<Position>,
     /// Its text, where it was made for a plan.
     pub made: Option<String>,
-}
-
-/// The manifests of one station.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Station<'s> {
-    pub manifests: &'s Manifests,
-    pub files: &'s [FileId],
 }
 
 /// What is the same everywhere, and what isn't.
@@ -125,51 +118,63 @@ fn name(id: &ObjectId) -> Name {
     (id.kind.as_str().to_smolstr(), id.namespace.clone(), id.name.clone())
 }
 
-/// Parts two stations into what they have alike and the items that lead from one to the other. What is assumed stands at both.
-pub(crate) fn between(sources: &SourceMap, [old, new]: [Station<'_>; 2], namespace: &str) -> Parted {
-    let assumed: FxHashSet<ObjectId> = [old, new].iter().flat_map(|s| is_assumed(s.manifests)).collect();
-    let [was, is] = prints([(sources, old.files), (sources, new.files)], namespace);
-    let headers = |m: &'_ Manifests| -> BTreeMap<ObjectId, (Position, SmolStr)> {
-        let mut out = BTreeMap::new();
-        let of = |h: &Header<'_>| format!("{:?} {:?}", h.meta.labels, h.meta.annotations).to_smolstr();
-        let pods: FxHashMap<&ObjectId, &ObjectId> = m.pods.iter().map(|p| (&p.id, owner(p))).collect();
-        for header in m.objects() {
-            match pods.get(header.id) {
-                // Pods of a workload are told of by its template.
-                Some(owner) if *owner != header.id => {
-                    out.entry((*owner).clone()).or_insert((header.at, SmolStr::default()));
-                }
-                _ => drop(out.insert(header.id.clone(), (header.at, of(&header)))),
+/// What stands above an object.
+struct Head<'m> {
+    at: Position,
+    /// Its labels and annotations; None of what a template says.
+    said: Option<[&'m Labels; 2]>,
+}
+
+/// All objects but pods of workloads, which are told of by its template.
+fn heads(manifests: &Manifests) -> FxHashMap<&ObjectId, Head<'_>> {
+    let mut out: FxHashMap<&ObjectId, Head<'_>> = FxHashMap::default();
+    let pods: FxHashMap<&ObjectId, &ObjectId> = manifests.pods.iter().map(|p| (&p.id, owner(p))).collect();
+    for header in manifests.objects() {
+        match pods.get(header.id) {
+            Some(owner) if *owner != header.id => {
+                out.entry(owner).or_insert(Head { at: header.at, said: None });
+            }
+            _ => {
+                let said = Some([&header.meta.labels, &header.meta.annotations]);
+                out.insert(header.id, Head { at: header.at, said });
             }
         }
-        out
-    };
-    let (before, after) = (headers(old.manifests), headers(new.manifests));
+    }
+    out
+}
+
+/// Parts two stations into what they have alike and the items that lead from one to the other, by what their documents say. What is
+/// assumed stands at both.
+pub(crate) fn between([was, is]: &Prints, [old, new]: [&Manifests; 2]) -> Parted {
+    let assumed: FxHashSet<ObjectId> = [old, new].iter().flat_map(|s| is_assumed(s)).collect();
+    let (before, after) = (heads(old), heads(new));
     let mut changed: Vec<ObjectId> = Vec::new();
     // In the order in which they stand, those that go last.
-    let mut order: Vec<(&ObjectId, Position)> = after.iter().map(|(id, (at, _))| (id, *at)).collect();
-    order.sort_by_key(|(id, at)| (*at, *id));
+    let mut order: Vec<(&ObjectId, Position)> = after.iter().map(|(id, head)| (*id, head.at)).collect();
+    order.sort_unstable_by_key(|(id, at)| (*at, *id));
     for (id, _) in order.into_iter().filter(|(id, _)| !assumed.contains(*id) && is_applied(id)) {
         let differs = match (before.get(id), after.get(id)) {
-            (Some((_, a)), Some((_, b))) => a != b || was.get(&name(id)) != is.get(&name(id)),
+            (Some(a), Some(b)) => a.said != b.said || was.get(&name(id)) != is.get(&name(id)),
             _ => true,
         };
         if differs {
             changed.push(id.clone());
         }
     }
-    let goes = |id: &&ObjectId| !after.contains_key(*id) && !assumed.contains(*id) && is_applied(id);
-    changed.extend(before.keys().filter(goes).cloned());
+    let goes = |id: &&ObjectId| !after.contains_key(id) && !assumed.contains(*id) && is_applied(id);
+    let mut gone: Vec<&ObjectId> = before.keys().copied().filter(goes).collect();
+    gone.sort_unstable();
+    changed.extend(gone.into_iter().cloned());
     let is_item: FxHashSet<&ObjectId> = changed.iter().collect();
-    let mut base = select_owned(new.manifests, |id| !is_item.contains(id));
+    let mut base = select_owned(new, |id| !is_item.contains(id));
     let there: FxHashSet<ObjectId> = base.objects().map(|h| h.id.clone()).collect();
-    add(&mut base, &select_owned(old.manifests, |id| assumed.contains(id) && !there.contains(id)));
-    base.profile = new.manifests.profile;
-    base.mesh_config = new.manifests.mesh_config.clone();
-    base.not_modelled = new.manifests.not_modelled.clone();
-    let version = |station: Station<'_>, at: Option<&(Position, SmolStr)>, id: &ObjectId| Version {
-        objects: select_owned(station.manifests, |other| other == id),
-        at: at.map(|(at, _)| *at).filter(Position::is_known),
+    add(&mut base, &select_owned(old, |id| assumed.contains(id) && !there.contains(id)));
+    base.profile = new.profile;
+    base.mesh_config = new.mesh_config.clone();
+    base.not_modelled = new.not_modelled.clone();
+    let version = |station: &Manifests, head: Option<&Head<'_>>, id: &ObjectId| Version {
+        objects: select_owned(station, |other| other == id),
+        at: head.map(|head| head.at).filter(Position::is_known),
         ..Version::default()
     };
     let mut items: Vec<Item> = changed
@@ -179,11 +184,9 @@ pub(crate) fn between(sources: &SourceMap, [old, new]: [Station<'_>; 2], namespa
             versions: vec![version(old, before.get(id), id), version(new, after.get(id), id)],
         })
         .collect();
-    if old.manifests.mesh_config != new.manifests.mesh_config {
-        let config = |station: Station<'_>| Version {
-            config: Some(Box::new(station.manifests.mesh_config.clone())),
-            ..Version::default()
-        };
+    if old.mesh_config != new.mesh_config {
+        let config =
+            |station: &Manifests| Version { config: Some(Box::new(station.mesh_config.clone())), ..Version::default() };
         let id = ObjectId { kind: Kind::ConfigMap, namespace: "istio-system".into(), name: "istio".into() };
         items.push(Item { id, versions: vec![config(old), config(new)] });
     }

@@ -8,7 +8,7 @@ use serde_yaml::Value;
 
 use super::accident::fates;
 use super::ground::{Ends, Ground, State};
-use super::item::{Parted, Road, Station, between, between_versions, settle_addresses};
+use super::item::{Parted, Road, between, between_versions, settle_addresses};
 use super::plan::{Setting, plan};
 use super::*;
 use crate::analysis::diff::mutations::Mutation;
@@ -22,7 +22,7 @@ use crate::istio::clients::{Alike, Client, PointsOfView};
 use crate::istio::mesh::Mesh;
 use crate::istio::translate;
 use crate::manifest::kinds::Manifests;
-use crate::manifest::load::Options as LoadOptions;
+use crate::manifest::load::{Options as LoadOptions, prints};
 use crate::manifest::source::{FileId, SourceMap};
 use crate::testing::{folders, inputs_of};
 use crate::tool::files;
@@ -179,8 +179,7 @@ fn planned(folder: &Path, mutations: &[Mutation]) -> Option<Pair> {
 fn planned_of(inputs: Vec<Inputs>, proxies: &[String]) -> Option<Pair> {
     let sides = open(inputs, proxies)?;
     let [old, new] = sides.as_slice() else { return None };
-    let stations = [old, new].map(|s| Station { manifests: &s.manifests, files: &s.files });
-    let parted = between(&new.workspace.sources, stations, "default");
+    let parted = parted(old, new);
     let clients: Vec<Client> = new.workspace.clients.iter().chain(&old.workspace.clients).cloned().collect();
     let alike = Alike::of(&clients, &[&new.workspace.mesh, &old.workspace.mesh], "default");
     let setting = Setting {
@@ -233,11 +232,16 @@ struct Seen {
     compared: usize,
 }
 
+fn parted(old: &Opened, new: &Opened) -> Parted {
+    let sources = &new.workspace.sources;
+    let prints = prints([old, new].map(|s| (sources, s.files.as_slice())), "default");
+    between(&prints, [&old.manifests, &new.manifests])
+}
+
 /// The whole mesh in a state, which the plan never looked at.
 fn whole(pair: &Pair, state: &State) -> Mesh {
     let [old, new] = pair.sides.as_slice() else { panic!("two sides") };
-    let stations = [old, new].map(|s| Station { manifests: &s.manifests, files: &s.files });
-    let Parted { mut base, .. } = between(&new.workspace.sources, stations, "default");
+    let Parted { mut base, .. } = parted(old, new);
     for (item, version) in pair.plan.items.iter().zip(state) {
         item.versions[usize::from(*version)].add_to(&mut base);
     }

@@ -2,7 +2,7 @@
 
 use smol_str::SmolStr;
 
-use super::item::{Parted, Station, between, settle_addresses};
+use super::item::{Parted, between, settle_addresses};
 use super::plan::{Orders, Plan, Setting, orders, plan};
 use super::rehearsal::{Rehearsal, Supposed, rehearse};
 use super::step::{Document, Rollout, Step};
@@ -11,7 +11,7 @@ use crate::istio::admission;
 use crate::istio::clients::{Alike, Client, PointsOfView};
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::Manifests;
-use crate::manifest::load::{self, UnknownFields};
+use crate::manifest::load::{self, Prints, UnknownFields};
 use crate::manifest::source::{FileId, SourceMap};
 use crate::parallel;
 use crate::traffic::workspace::{self, Inputs, Options, Refused, Workspace};
@@ -48,7 +48,9 @@ pub(crate) fn plan_of(
     unknown_fields: UnknownFields,
     switches: &Switches,
 ) -> Plan {
-    let parted = parted([(&mut was.manifests, &was.files), (&mut is.manifests, &is.files)], workspace);
+    let sources = &workspace.sources;
+    let prints = load::prints([(sources, was.files.as_slice()), (sources, is.files.as_slice())], &workspace.namespace);
+    let parted = parted([&mut was.manifests, &mut is.manifests], &prints);
     let clients = clients(workspace, older);
     let alike = Alike::of(&clients, &[&workspace.mesh, &older.mesh], &workspace.namespace);
     let options = reading(workspace, unknown_fields);
@@ -58,12 +60,13 @@ pub(crate) fn plan_of(
 
 /// What the orders of people's tools do on the way from the older side to the newer one; None: more objects than `most` change.
 pub(crate) fn orders_of(
-    [(older, was, old_files), (newer, is, new_files)]: [(&Workspace, &mut Manifests, &[FileId]); 2],
+    [(older, was), (newer, is)]: [(&Workspace, &mut Manifests); 2],
+    prints: &Prints,
     most: usize,
     unknown_fields: UnknownFields,
     switches: &Switches,
 ) -> Option<Orders> {
-    let parted = parted([(was, old_files), (is, new_files)], newer);
+    let parted = parted([was, is], prints);
     if parted.items.len() > most {
         return None;
     }
@@ -74,10 +77,10 @@ pub(crate) fn orders_of(
     Some(orders(parted, &Setting { clients: &clients, alike: Some(&alike), ..setting }))
 }
 
-fn parted([(was, old_files), (is, new_files)]: [(&mut Manifests, &[FileId]); 2], newer: &Workspace) -> Parted {
-    settle_addresses(&mut [&mut *was, &mut *is]);
-    let stations = [(&*was, old_files), (&*is, new_files)].map(|(manifests, files)| Station { manifests, files });
-    between(&newer.sources, stations, &newer.namespace)
+fn parted(mut stations: [&mut Manifests; 2], prints: &Prints) -> Parted {
+    settle_addresses(&mut stations);
+    let [was, is] = stations;
+    between(prints, [was, is])
 }
 
 /// Rehearses the steps of a rollout in a workspace with these manifests. With it the texts that steps were read from, behind those

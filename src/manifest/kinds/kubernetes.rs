@@ -100,6 +100,7 @@ pub(crate) struct Workload {
 
 /// A HorizontalPodAutoscaler, as far as it says how few pods it may leave.
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "rollouts ask"))]
 pub(crate) struct Autoscaler {
     /// Kind and name of what it scales, in its own namespace.
     pub target: (SmolStr, SmolStr),

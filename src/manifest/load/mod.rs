@@ -42,7 +42,7 @@ pub(crate) use installed::{Installed, installed};
 use names::Names;
 
 pub(crate) use mesh_config::{apply_mesh_config, read_mesh_config};
-pub(crate) use prints::prints;
+pub(crate) use prints::{Prints, prints};
 pub(crate) use scenario::{ScenarioPods, add_scenario_pods};
 
 /// The most pods that one workload or scenario entry is taken to have.

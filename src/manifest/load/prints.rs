@@ -12,10 +12,13 @@ use crate::manifest::yaml::{self, Node, RawDocument};
 /// Kind, namespace and name.
 type Name = (SmolStr, SmolStr, SmolStr);
 
+/// By kind, namespace and name a number for what an object says, of two sides.
+pub(crate) type Prints = [BTreeMap<Name, u64>; 2];
+
 /// A number for what each object of these files says, by kind, namespace and name; of several of one name the last one's. Order
 /// of fields, comments and the status don't count. Documents that can't be read are passed over: loading tells of them; so are
 /// those that both sides have to the letter.
-pub(crate) fn prints(sides: [(&SourceMap, &[FileId]); 2], namespace: &str) -> [BTreeMap<Name, u64>; 2] {
+pub(crate) fn prints(sides: [(&SourceMap, &[FileId]); 2], namespace: &str) -> Prints {
     let all = [documents(sides[0]), documents(sides[1])];
     let texts = [&all[0], &all[1]].map(|of| of.iter().map(|d| d.text).collect::<FxHashSet<&str>>());
     let prints = |of: &[RawDocument<'_>], other: &FxHashSet<&str>| {

@@ -145,7 +145,7 @@ fn compared(newer: &Workspace, switches: &Switches, [before, now]: [&Inputs; 2],
     let proxies = meshes.diff(&points, Effort::default());
     let causes = diff::causes(&proxies, &points);
     let verdict = diff::verdict(&causes, &causes, &proxies, &points);
-    let edits = diff::without_effect([before, now], &newer.namespace, &proxies);
+    let edits = diff::without_effect(&Inputs::prints([before, now], &newer.namespace), &proxies);
     let limits = limits::compared(&older.not_modelled, &newer.not_modelled);
     text(report::diff::to_json(&report::diff::Results {
         scenario: "",

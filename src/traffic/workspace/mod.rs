@@ -26,7 +26,7 @@ use crate::istio::clients::{self, Class, Client, PointsOfView, classes};
 use crate::istio::mesh::Mesh;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::{Manifests, MeshConfig, NotModelled, Object, ObjectId, Pod};
-use crate::manifest::load::{self, Overlaid};
+use crate::manifest::load::{self, Overlaid, Prints};
 use crate::manifest::source::{FileId, Position, SourceMap};
 use crate::manifest::yaml;
 use crate::traffic::scenario::{self, Scenario};
@@ -77,6 +77,11 @@ pub(crate) struct Inputs {
 const SCENARIO: &str = "scenario.yaml";
 
 impl Inputs {
+    /// What the documents of two sides say, each as a number. `namespace` is that of documents that name none.
+    pub(crate) fn prints(sides: [&Inputs; 2], namespace: &str) -> Prints {
+        load::prints(sides.map(|side| (&side.sources, side.manifests.as_slice())), namespace)
+    }
+
     /// The texts of one mesh, each with the name that is shown for it. One whose name ends in `scenario.yaml` is the scenario; the
     /// others are its manifests, whatever it lists.
     pub(crate) fn of_texts<N, T>(texts: impl IntoIterator<Item = (N, T)>) -> Inputs

@@ -14,6 +14,7 @@ use crate::analysis::diff::{self, Effort, Kind, Meshes, ProxyDiff};
 use crate::istio::clients::PointsOfView;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::Manifests;
+use crate::manifest::load::Prints;
 use crate::manifest::release::rows;
 use crate::parallel;
 use crate::tool::cli::common::{CommonArgs, LengthArgs, Releases};
@@ -286,10 +287,19 @@ fn one(
         }
         parallel::join(|| checks::findings(was), || checks::findings(is))
     };
-    let on_the_way = || on_the_way(args, [older, newer], made_of, pair);
-    let (mut proxies, ((was, is), orders)) =
+    // What the documents say; next to a proxy every manifest would be new.
+    let is_written = !older.of_running && !newer.of_running;
+    let on_the_way = || -> anyhow::Result<(Prints, OnTheWay)> {
+        if !is_written {
+            return Ok(Default::default());
+        }
+        let prints = Inputs::prints([&pair.inputs[0], &pair.inputs[1]], &newer.namespace);
+        let orders = on_the_way(args, [older, newer], made_of, &prints)?;
+        Ok((prints, orders))
+    };
+    let (mut proxies, ((was, is), on_the_way)) =
         parallel::join(|| meshes.diff(&points, Effort::default()), || parallel::join(find, on_the_way));
-    let orders = orders?;
+    let (prints, orders) = on_the_way?;
     if pair.common[0].istio != pair.common[1].istio && proxies.iter().any(|p| !p.changes.is_empty()) {
         attribute(&mut proxies, [older, newer], pair, &points);
     }
@@ -326,11 +336,7 @@ fn one(
     let causes = diff::causes(shown, &points);
     let verdict = diff::verdict(&causes, &all_causes, shown, &points);
     // What has an effect that nobody asked for has one all the same.
-    let edits = if older.of_running || newer.of_running {
-        Vec::new() // Next to a proxy every manifest would be new.
-    } else {
-        diff::without_effect([&pair.inputs[0], &pair.inputs[1]], &newer.namespace, &proxies)
-    };
+    let edits = diff::without_effect(&prints, &proxies);
     let limits = limits::compared(&older.not_modelled, &newer.not_modelled);
     let (mut come, mut gone) = (only_in(&is, &was), only_in(&was, &is));
     if matches!(orders, OnTheWay::Orders { .. }) {
@@ -403,15 +409,14 @@ fn on_the_way(
     args: &DiffArgs,
     [older, newer]: [&Workspace; 2],
     [was, is]: &mut [Manifests; 2],
-    pair: &Pair,
+    prints: &Prints,
 ) -> anyhow::Result<OnTheWay> {
     let is_one_cluster = args.common.map_namespace.is_empty() && older.istio.profile == newer.istio.profile;
-    if older.of_running || newer.of_running || !is_one_cluster {
+    if !is_one_cluster {
         return Ok(OnTheWay::None);
     }
-    let files = [0, 1].map(|side| pair.inputs[side].manifests.as_slice());
-    let sides = [(older, was, files[0]), (newer, is, files[1])];
-    Ok(rollout::orders(&args.common, sides, ORDERED_MAX)?.map_or(OnTheWay::TooMany, OnTheWay::from))
+    let sides = [(older, was), (newer, is)];
+    Ok(rollout::orders(&args.common, sides, prints, ORDERED_MAX)?.map_or(OnTheWay::TooMany, OnTheWay::from))
 }
 
 /// Only what was asked for.

@@ -12,7 +12,8 @@ use crate::analysis::compare::limits;
 use crate::analysis::rollout::{Orders, Plan, Rehearsal, Safe, Tool, orders_of};
 use crate::envoy::router::Switches;
 use crate::manifest::kinds::Manifests;
-use crate::manifest::source::{FileId, SourceMap};
+use crate::manifest::load::Prints;
+use crate::manifest::source::SourceMap;
 use crate::tool::cli::common::CommonArgs;
 use crate::tool::cli::exit::Exit;
 use crate::tool::cli::suppose::{LoadArgs, SupposeArgs};
@@ -192,11 +193,12 @@ fn part(args: &RolloutArgs, shown: usize) -> anyhow::Result<()> {
 /// A scenario's runtime values are none.
 pub(super) fn orders(
     common: &CommonArgs,
-    sides: [(&Workspace, &mut Manifests, &[FileId]); 2],
+    sides: [(&Workspace, &mut Manifests); 2],
+    prints: &Prints,
     most: usize,
 ) -> anyhow::Result<Option<Orders>> {
     let switches = switches(sides[1].0)?;
-    Ok(orders_of(sides, most, input::options(common).unknown_fields, &switches))
+    Ok(orders_of(sides, prints, most, input::options(common).unknown_fields, &switches))
 }
 
 fn switches(workspace: &Workspace) -> anyhow::Result<Switches> {
