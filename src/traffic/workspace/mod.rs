@@ -347,21 +347,21 @@ pub(crate) fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refus
 pub(crate) fn open_and_review(
     inputs: Inputs,
     options: &Options,
-    keep: impl FnOnce(&Manifests),
+    keep: impl FnOnce(&Manifests) + Send,
 ) -> Result<(Workspace, Reviewed), Refused> {
     open_looking(inputs, options, |reviewed| reviewed, keep)
 }
 
-/// The same with what `look` makes of the review, which is gone when the mesh is resolved: a large one need not be there twice.
+/// The same with what `look` makes of the review, while the mesh is resolved.
 ///
 /// # Errors
 /// Those of [`open`].
 #[cfg(feature = "cli")]
-pub(crate) fn open_looking<T>(
+pub(crate) fn open_looking<T: Send>(
     inputs: Inputs,
     options: &Options,
-    look: impl FnOnce(Reviewed) -> T,
-    keep: impl FnOnce(&Manifests),
+    look: impl FnOnce(Reviewed) -> T + Send,
+    keep: impl FnOnce(&Manifests) + Send,
 ) -> Result<(Workspace, T), Refused> {
     let texts = Texts::read(inputs, options);
     // A review takes documents that got a name for what they are; `base` is its own alone.
@@ -370,8 +370,8 @@ pub(crate) fn open_looking<T>(
     } else {
         found(texts.inputs.clone(), options, (texts.admitted.clone(), None), Vec::new())
     };
-    let seen = look(reviewed);
-    Ok((resolve(texts, options, keep)?, seen))
+    let (seen, resolved) = crate::parallel::join(|| look(reviewed), || resolve(texts, options, keep));
+    Ok((resolved?, seen))
 }
 
 /// [`open`], with the manifests that the mesh is made of: all that is in force or assumed.

@@ -355,7 +355,7 @@ fn carry_out(
 fn open(inputs: Inputs, args: &SimulateArgs, pool: &parallel::Pool) -> Option<(Workspace, Vec<Finding>)> {
     let options = input::options(&args.common);
     let opened = if reports(args) && args.output == Output::Table && !args.common.quiet {
-        workspace::open_looking(inputs, &options, |reviewed| pool.install(|| errors::of(reviewed)), |_| {})
+        pool.install(|| workspace::open_looking(inputs, &options, errors::of, |_| {}))
     } else {
         workspace::open(inputs, &options).map(|workspace| (workspace, Vec::new()))
     };
