@@ -30,10 +30,10 @@ pub(crate) fn clients(manifests: &Manifests, namespace: &str) -> Vec<Client> {
     let selectors = selectors(manifests);
     let is_gateway = |labels: &Labels| selectors.iter().any(|s| !s.is_empty() && s.is_subset_of(labels));
     let mut out: Vec<Client> = Vec::new();
-    let mut alike: FxHashSet<Alike<'_>> = FxHashSet::default();
+    let mut replicas: FxHashSet<Replica<'_>> = FxHashSet::default();
     let mut owners = Owners::default();
     for pod in manifests.pods.iter().filter(|p| has_proxy(&p.meta) && !is_finished(p)) {
-        if !is_gateway(&pod.meta.labels) && alike.insert(Alike::of(pod)) {
+        if !is_gateway(&pod.meta.labels) && replicas.insert(Replica::of(pod)) {
             out.push(of_pod(pod, &mut owners));
         }
     }
@@ -136,7 +136,7 @@ fn assumed_client(namespace: SmolStr, labels: Labels, own: &str) -> Client {
 
 /// Pods that differ in nothing but their number.
 #[derive(PartialEq, Eq, Hash)]
-struct Alike<'a> {
+struct Replica<'a> {
     namespace: &'a str,
     labels: &'a Labels,
     node: &'a str,
@@ -146,9 +146,9 @@ struct Alike<'a> {
     config: Option<&'a str>,
 }
 
-impl<'a> Alike<'a> {
-    fn of(pod: &'a Object<Pod>) -> Alike<'a> {
-        Alike {
+impl<'a> Replica<'a> {
+    fn of(pod: &'a Object<Pod>) -> Replica<'a> {
+        Replica {
             namespace: &pod.meta.namespace,
             labels: &pod.meta.labels,
             node: &pod.spec.node_name,
