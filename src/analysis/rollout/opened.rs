@@ -27,12 +27,8 @@ pub(crate) struct Texts {
 pub(crate) type Opened = (Workspace, Texts);
 
 /// Opens both sides with their texts in one list, since states on the way are made of both. Points of view are the newer one's.
-pub(crate) fn open_both(
-    [older, newer]: [Inputs; 2],
-    [of_older, of_newer]: [&Options; 2],
-) -> [Result<Opened, Refused>; 2] {
-    let older = older.behind(&newer.sources);
-    let newer = Inputs { sources: older.sources.clone(), ..newer };
+pub(crate) fn open_both(sides: [Inputs; 2], [of_older, of_newer]: [&Options; 2]) -> [Result<Opened, Refused>; 2] {
+    let [older, newer] = Inputs::side_by_side(sides);
     let open = |inputs: Inputs, options: &Options| {
         let files = inputs.manifests.clone();
         let (workspace, manifests) = workspace::open_keeping(inputs, options)?;

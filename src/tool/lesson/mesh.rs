@@ -10,10 +10,9 @@ use crate::envoy::router::{Router, Switches};
 use crate::istio::clients::Audience;
 use crate::istio::translate;
 use crate::manifest::diagnostic::{Finding, Severity};
-use crate::manifest::load::UnknownFields;
 use crate::traffic::replay::{Settings, Simulation, StreamSummary, View};
 use crate::traffic::scenario::{self, Scenario};
-use crate::traffic::workspace::{self, Asked, Assume, Inputs, Options, Workspace};
+use crate::traffic::workspace::{self, Inputs, Options, Workspace};
 
 /// Name of the file that says more than manifests do.
 const SCENARIO: &str = "scenario.yaml";
@@ -37,15 +36,7 @@ impl Opened {
     /// The manifests can't be used.
     pub(super) fn new(lesson: &Lesson, steps: &[usize]) -> Result<Opened, Refused> {
         let inputs = lesson.inputs(steps);
-        let options = Options {
-            namespace: ends::NAMESPACE.into(),
-            unknown_fields: UnknownFields::Error,
-            skip_invalid: false,
-            assume: Assume::AUTO,
-            map_namespaces: Vec::new(),
-            istio: Asked::default(),
-            proxies: Vec::new(),
-        };
+        let options = Options::usual(ends::NAMESPACE);
         let workspace = workspace::open(inputs, &options)
             .map_err(|refused| Refused { sources: refused.sources, findings: refused.findings })?;
         let switches = workspace.switches().map_err(|error| lesson.mistaken(&Placed::default(), error))?;

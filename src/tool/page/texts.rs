@@ -2,8 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::manifest::load::UnknownFields;
-use crate::traffic::workspace::{Asked, Assume, Inputs, Options};
+use crate::traffic::workspace::{Inputs, Options};
 
 use super::How;
 
@@ -44,15 +43,7 @@ impl Texts {
     /// Those of now and of before, with the name of the latter, to be taken as every command does unless it is told otherwise.
     pub(crate) fn inputs(self) -> (Inputs, Option<(Inputs, String)>, How) {
         let of = |files: Vec<Text>| Inputs::of_texts(files.into_iter().map(|f| (f.name, f.text)));
-        let options = Options {
-            namespace: "default".into(),
-            unknown_fields: UnknownFields::Error,
-            skip_invalid: false,
-            assume: Assume::AUTO,
-            map_namespaces: Vec::new(),
-            istio: Asked::default(),
-            proxies: Vec::new(),
-        };
+        let options = Options::usual("default");
         let before = self.against.map(|before| (of(before.files), before.name));
         (of(self.files), before, How { options, seed: 1, name: "now".to_owned() })
     }

@@ -104,6 +104,14 @@ impl Inputs {
         inputs
     }
 
+    /// Two sides with their texts in one list, since what lies between them is made of both.
+    #[cfg(feature = "cli")]
+    pub(crate) fn side_by_side([older, newer]: [Inputs; 2]) -> [Inputs; 2] {
+        let older = older.behind(&newer.sources);
+        let newer = Inputs { sources: older.sources.clone(), ..newer };
+        [older, newer]
+    }
+
     /// The same with its texts behind those of others, so that places in both can be told apart.
     #[cfg(feature = "cli")]
     pub(crate) fn behind(mut self, others: &SourceMap) -> Inputs {
@@ -126,6 +134,21 @@ impl Inputs {
         }
         self.sources = sources;
         self
+    }
+}
+
+impl Options {
+    /// As every command takes manifests unless it is told otherwise.
+    pub(crate) fn usual(namespace: &str) -> Options {
+        Options {
+            namespace: namespace.into(),
+            unknown_fields: load::UnknownFields::Error,
+            skip_invalid: false,
+            assume: Assume::AUTO,
+            map_namespaces: Vec::new(),
+            istio: Asked::default(),
+            proxies: Vec::new(),
+        }
     }
 }
 

@@ -233,11 +233,11 @@ fn pairs(args: &DiffArgs) -> anyhow::Result<Vec<Pair>> {
     let (old, new) = sides(args)?;
     let common = CommonArgs { paths: vec![new.clone()], ..args.common.clone() };
     let names = input::names_of_pair(&args.common, old.first(), &new);
-    let pair = |(now, before): (Inputs, Inputs)| {
-        // Places on both sides are in one list of texts, since states on the way are made of both.
-        let before = before.behind(&now.sources);
-        let now = Inputs { sources: before.sources.clone(), ..now };
-        Pair { inputs: [before, now], common: [common.clone(), common.clone()], names: names.clone(), is_last: false }
+    let pair = |(now, before)| Pair {
+        inputs: Inputs::side_by_side([before, now]),
+        common: [common.clone(), common.clone()],
+        names: names.clone(),
+        is_last: false,
     };
     let found = input::gather_pair(&args.common, old.as_slice(), std::slice::from_ref(&new))?;
     Ok(found.into_iter().map(pair).collect())
