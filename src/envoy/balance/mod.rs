@@ -2,16 +2,19 @@
 //!
 //! * [`RingHash`] and [`Maglev`] pick reproducibly, and know the exact share of every host;
 //! * [`hash`] makes the hashes that they pick by, and combines those of several policies;
-//! * [`RoundRobin`] walks the cycle of weighted hosts.
+//! * [`RoundRobin`] walks the cycle of weighted hosts;
+//! * [`Due`] orders what happens at its time.
 //!
 //! Hosts are named by their index in the list that was given, which is the order of the endpoint assignment. Which hosts
 //! are in the list (health, priority, panic) is decided elsewhere.
 
+mod due;
 pub(crate) mod hash;
 mod maglev;
 mod ring_hash;
 mod round_robin;
 
+pub(crate) use due::Due;
 pub(crate) use maglev::Maglev;
 pub(crate) use ring_hash::RingHash;
 pub(crate) use round_robin::RoundRobin;

@@ -1,7 +1,8 @@
 //! Weighted round robin (envoy-matching 10.7).
 
-use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+
+use super::Due;
 
 /// The cycle of a weighted round robin, as one worker of the proxy walks it.
 ///
@@ -19,45 +20,19 @@ pub(crate) struct RoundRobin {
 #[derive(Debug, Clone)]
 enum State {
     /// The next host, and how many there are.
-    Equal {
-        next: usize,
-        count: usize,
-    },
+    Equal { next: usize, count: usize },
     Weighted {
-        queue: BinaryHeap<Due>,
+        /// By deadline.
+        queue: BinaryHeap<Due<Host>>,
         inserted: u64,
     },
 }
 
-#[derive(Debug, Clone)]
-struct Due {
-    deadline: f64,
-    /// Of equal deadlines the earlier insertion goes first.
-    order: u64,
-    host: usize,
+#[derive(Debug, Clone, Copy)]
+struct Host {
+    index: usize,
     weight: u32,
 }
-
-impl Ord for Due {
-    /// The heap gives its greatest element first, so the earliest deadline must be the greatest.
-    fn cmp(&self, other: &Due) -> Ordering {
-        other.deadline.total_cmp(&self.deadline).then_with(|| other.order.cmp(&self.order))
-    }
-}
-
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Due) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Due {
-    fn eq(&self, other: &Due) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Due {}
 
 impl RoundRobin {
     /// The cycle of hosts with these weights, from its beginning. A weight of 0, which Envoy's validation refuses, is
@@ -69,9 +44,13 @@ impl RoundRobin {
             State::Equal { next: 0, count: weights.len() }
         } else {
             let hosts = weights.iter().enumerate().filter(|(_, w)| **w > 0);
-            let queue: BinaryHeap<Due> = (0u64..)
+            let queue: BinaryHeap<_> = (0u64..)
                 .zip(hosts)
-                .map(|(order, (host, weight))| Due { deadline: 1.0 / f64::from(*weight), order, host, weight: *weight })
+                .map(|(order, (index, &weight))| Due {
+                    at: 1.0 / f64::from(weight),
+                    order,
+                    item: Host { index, weight },
+                })
                 .collect();
             State::Weighted { inserted: queue.len() as u64, queue }
         };
@@ -99,11 +78,9 @@ impl Iterator for RoundRobin {
             }
             State::Weighted { queue, inserted } => {
                 let due = queue.pop()?;
-                let host = due.host;
-                let deadline = due.deadline + 1.0 / f64::from(due.weight);
-                queue.push(Due { deadline, order: *inserted, ..due });
+                queue.push(Due { at: due.at + 1.0 / f64::from(due.item.weight), order: *inserted, ..due });
                 *inserted += 1;
-                Some(host)
+                Some(due.item.index)
             }
         }
     }

@@ -187,14 +187,7 @@ fn draw(session: &mut Session, case: &Case<'_>, draws: u32) -> io::Result<Vec<Ta
     let mut peers = Vec::new();
     let is_http = matches!(case.decision.found, Found::Http { .. });
     for _ in 0..draws {
-        let mut open = match connection.take() {
-            Some(open) => open,
-            None => {
-                let open = session.connect(&case.dial)?;
-                peers.push(open.peer());
-                open
-            }
-        };
+        let mut open = session.connect_unless(connection.take(), &case.dial, &mut peers)?;
         let answer = ask(&mut open, case)?;
         if let Some(answer) = &answer {
             // Nobody compares what arrived; it is only taken away.

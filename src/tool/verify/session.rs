@@ -160,6 +160,24 @@ impl Session {
         Ok(Connection { stream, peer })
     }
 
+    /// The connection that is still open; else a new one, whose peer is added to `peers`.
+    ///
+    /// # Errors
+    /// Envoy doesn't take it.
+    pub(super) fn connect_unless(
+        &mut self,
+        open: Option<Connection>,
+        dial: &Dial,
+        peers: &mut Vec<SocketAddr>,
+    ) -> io::Result<Connection> {
+        if let Some(open) = open {
+            return Ok(open);
+        }
+        let new = self.connect(dial)?;
+        peers.push(new.peer());
+        Ok(new)
+    }
+
     /// What arrived at the back end for an answer; None: the answer is Envoy's own.
     pub(super) fn arrival(&self, answer: &Answer) -> Option<Head> {
         self.back_end.take(answer.head.field(ARRIVAL_HEADER)?.parse().ok()?)

@@ -147,14 +147,7 @@ fn send(session: &mut Session, case: &Case<'_>, often: u32) -> io::Result<Vec<Ht
     let mut peers = Vec::new();
     let mut connection: Option<Connection> = None;
     for sent in 0..often {
-        let mut open = match connection.take() {
-            Some(open) => open,
-            None => {
-                let open = session.connect(&case.dial)?;
-                peers.push(open.peer());
-                open
-            }
-        };
+        let mut open = session.connect_unless(connection.take(), &case.dial, &mut peers)?;
         let answer = ask(&mut open, case)?;
         connection = Some(open).filter(|_| answer.is_some_and(|a| a.keeps_alive()));
         if sent + 1 == often || peers.len() >= BATCH && connection.is_none() {

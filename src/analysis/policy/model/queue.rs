@@ -1,7 +1,8 @@
 //! What happens when: the events that are still to come, the earliest first, and of equal ones the one that was planned first.
 
-use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+
+use crate::envoy::balance::Due;
 
 /// Something that happens at a time. Requests, upstreams and pods are indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,17 +25,11 @@ pub(super) enum Event {
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    heap: BinaryHeap<Due>,
+    /// By milliseconds.
+    heap: BinaryHeap<Due<Event>>,
     planned: u64,
     /// Events that are no mere intervals.
     alive: usize,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Due {
-    ms: f64,
-    order: u64,
-    event: Event,
 }
 
 impl Queue {
@@ -42,7 +37,7 @@ impl Queue {
     pub(super) fn plan(&mut self, ms: f64, event: Event) {
         self.planned += 1;
         self.alive += usize::from(!matches!(event, Event::Interval { .. }));
-        self.heap.push(Due { ms, order: self.planned, event });
+        self.heap.push(Due { at: ms, order: self.planned, item: event });
     }
 
     /// The next one; None where nothing is left but intervals, which go on for ever.
@@ -51,28 +46,7 @@ impl Queue {
             return None;
         }
         let due = self.heap.pop()?;
-        self.alive -= usize::from(!matches!(due.event, Event::Interval { .. }));
-        Some((due.ms, due.event))
+        self.alive -= usize::from(!matches!(due.item, Event::Interval { .. }));
+        Some((due.at, due.item))
     }
 }
-
-impl Ord for Due {
-    /// The heap gives its greatest first, so that must be the earliest.
-    fn cmp(&self, other: &Due) -> Ordering {
-        other.ms.total_cmp(&self.ms).then_with(|| other.order.cmp(&self.order))
-    }
-}
-
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Due) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Due {
-    fn eq(&self, other: &Due) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Due {}
