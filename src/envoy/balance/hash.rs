@@ -119,6 +119,11 @@ mod tests {
     }
 
     #[test]
+    fn lb_10_6_the_client_is_hashed_as_its_address_is_written() {
+        assert_eq!(source_ip_hash("127.0.0.1"), 0xc08b_1587_df65_b7a7);
+    }
+
+    #[test]
     fn lb_10_6_headers() {
         assert_eq!(header_hash([b"b".as_slice(), b"a"]), Some(0x76d9_a191_6ddc_a8e6));
         assert_eq!(header_hash([b"a".as_slice(), b"b"]), Some(0x76d9_a191_6ddc_a8e6));

@@ -145,6 +145,7 @@ mod tests {
         let weighted = table(&[1, 2, 1], 307);
         assert_eq!(weighted.slot_counts(), [77, 153, 77]);
         assert_eq!(weighted.slots[..12], [0, 2, 0, 1, 0, 2, 0, 1, 0, 1, 0, 0]);
+        assert_eq!(weighted.endpoint_shares(), [77.0, 153.0, 77.0].map(|slots| slots / 307.0));
     }
 
     #[test]

@@ -189,8 +189,18 @@ mod tests {
         assert_eq!(ring.pick(0, 0), first.1 as usize);
         assert_eq!(ring.pick(last.0, 0), last.1 as usize);
         assert_eq!(ring.pick(u64::MAX, 0), first.1 as usize);
+        assert!(ring.entries.iter().all(|(hash, host)| ring.pick(*hash, 0) == *host as usize));
         let max = RingHash::new(&[("a".into(), 1), ("b".into(), 1)], 1024, 10);
         assert_eq!(max.size(), 10);
+    }
+
+    #[test]
+    fn lb_10_4_of_equal_entries_the_first_has_all() {
+        let ring = |entries: &[(u64, u32)]| RingHash { entries: entries.to_vec(), host_count: 2 };
+        let several = ring(&[(5, 0), (5, 1), (9, 1)]);
+        assert_eq!(several.pick(5, 0), 0);
+        assert_eq!(several.arcs(), [(5, 1.0 - 4.0 / 2f64.powi(64)), (9, 4.0 / 2f64.powi(64))]);
+        assert_eq!(ring(&[(5, 1)]).arcs(), [(5, 1.0)]);
     }
 
     #[test]

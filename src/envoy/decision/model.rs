@@ -90,3 +90,62 @@ pub(crate) struct Step {
     pub hints: Vec<String>,
     pub source: Option<RouteSource>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envoy::table::ClusterName;
+
+    fn other_cluster() -> ClusterShare {
+        ClusterShare {
+            name: ClusterName::Passthrough,
+            weight: 1,
+            share: 1.0,
+            outcome: Outcome::Delivered,
+            status: None,
+            flags: ResponseFlags::NoRoute,
+            endpoints: Arc::default(),
+            upstream: None,
+        }
+    }
+
+    #[test]
+    fn decisions_agree_in_all_but_the_place() {
+        let ended = || Decision::ended(Outcome::NoRoute, Some((404, ResponseFlags::NoRoute)));
+        let with = |change: fn(&mut Decision)| {
+            let mut changed = ended();
+            change(&mut changed);
+            changed.agrees(&ended())
+        };
+        assert!(with(|d| d.found = Found::VirtualOutbound));
+        let differing: [fn(&mut Decision); 14] = [
+            |d| d.listener = Some("0.0.0.0:80".into()),
+            |d| d.route_config = Some("80".into()),
+            |d| d.virtual_host = Some("shop".into()),
+            |d| d.route_index = Some(0),
+            |d| d.route_name = Some("a".into()),
+            |d| d.outcome = Some(Outcome::NoCluster),
+            |d| d.status = Some(503),
+            |d| d.flags = None,
+            |d| d.fault_share = 0.5,
+            |d| d.upstream = Some(Upstream { path: "/".into(), authority: "shop".into(), headers: Vec::new() }),
+            |d| d.location = Some("/".into()),
+            |d| d.hints.push("a hint".into()),
+            |d| {
+                let (virtual_host, reason) = ("shop".into(), String::new());
+                d.steps.push(Step {
+                    virtual_host,
+                    route_index: 0,
+                    matched: true,
+                    reason,
+                    hints: Vec::new(),
+                    source: None,
+                });
+            },
+            |d| d.clusters = vec![other_cluster()].into(),
+        ];
+        for (i, change) in differing.into_iter().enumerate() {
+            assert!(!with(change), "{i}");
+        }
+    }
+}

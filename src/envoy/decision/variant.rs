@@ -18,7 +18,6 @@ pub(crate) struct Variant {
 }
 
 impl Variant {
-    #[cfg(any(feature = "cli", test))]
     /// A CORS preflight that the proxy answers, whatever the route would do with it.
     #[cfg(any(feature = "cli", test))]
     pub(crate) fn is_preflight(self) -> bool {
@@ -88,4 +87,81 @@ pub(super) fn is_answered_preflight(router: &Router, cors: &Cors, seen: &Seen<'_
         ValueMatch::Regex(regex) => router.regex(regex).is_some_and(|r| r.full_match(origin.as_bytes())),
     };
     cors.allow_origins.iter().any(allowed) || !cors.forward_not_matching_preflights
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::envoy::request::Request;
+    use crate::envoy::router::testing::*;
+    use crate::envoy::router::{RequestView, Switches};
+    use crate::envoy::table::{Forward, FurtherForward, HeaderMutations};
+
+    fn of(route: &Route, request: &Request) -> Variant {
+        let router = Router::new(Arc::new(one_host(vec![route.clone()])), &Switches::default());
+        variant(&router, &router.visit(&RequestView::from(request)))
+    }
+
+    fn forwards(destination: ForwardTo, number_header: Option<&str>) -> Route {
+        let further = FurtherForward { number_header: number_header.map(Into::into), ..FurtherForward::default() };
+        let forward = Forward { further: Some(Arc::new(further)), ..forward(destination) };
+        route(prefix("/"), RouteAction::Forward(Arc::new(forward)))
+    }
+
+    fn weighted(weights: &[u32]) -> ForwardTo {
+        let entry = |(i, weight): (usize, &u32)| WeightedCluster {
+            destination: destination(&format!("v{i}")),
+            weight: *weight,
+            host_rewrite: None,
+            request_headers: HeaderMutations::default(),
+            response_headers: HeaderMutations::default(),
+        };
+        ForwardTo::Weighted(weights.iter().enumerate().map(entry).collect())
+    }
+
+    #[test]
+    fn s6_1_a_number_in_a_header_draws_a_cluster() {
+        let route = forwards(weighted(&[1, 2, 3]), Some("x-number"));
+        let drawn = |number: &str| of(&route, &request("/", &[("x-number", number)])).named;
+        // So many weights lie before each entry; beyond their sum the count begins anew.
+        let entries = ["0", "1", "2", "3", "5", "6", "+7"].map(drawn);
+        let [first, second, same_second, third, same_third, first_again, second_again] = entries;
+        assert!(first != second && second != third && first != third, "{entries:?}");
+        assert_eq!((same_second, same_third, first_again, second_again), (second, third, first, second));
+        let by_chance = of(&route, &request("/", &[])).named;
+        for no_number in ["", "x", "-1", "1.0", "18446744073709551616"] {
+            assert_eq!(drawn(no_number), by_chance, "{no_number}");
+        }
+        assert_eq!(of(&route, &request("/", &[("x-number", "0"), ("x-number", "0")])).named, by_chance, "two fields");
+        assert!(![first, second, third].contains(&by_chance));
+    }
+
+    #[test]
+    fn s6_1_a_header_names_the_cluster() {
+        let mut destination = destination("v1");
+        destination.cluster = ClusterName::FromHeader("x-to".into());
+        let route = forwards(ForwardTo::Cluster(destination), None);
+        let named = |to: &str| of(&route, &request("/", &[("x-to", to)]));
+        assert_eq!(named("a"), named("a"));
+        assert_ne!(named("a"), named("b"));
+        assert_ne!(named("a"), of(&route, &request("/", &[])));
+        let fixed = forwards(ForwardTo::Cluster(crate::envoy::router::testing::destination("v1")), None);
+        assert_eq!(of(&fixed, &request("/", &[("x-to", "a")])), Variant::default());
+    }
+
+    #[test]
+    fn co_1_answered_preflights_are_a_variant_of_their_own() {
+        let mut route = forwards(ForwardTo::Cluster(destination("v1")), None);
+        route.cors = Some(Cors { allow_origins: vec![ValueMatch::Exact("https://a".into())], ..Cors::default() });
+        let asked = |method: &str, route: &Route| {
+            let headers = [("origin", "https://a"), ("access-control-request-method", "PUT")];
+            of(route, &Request { method: method.into(), ..request("/", &headers) }).is_preflight()
+        };
+        assert!(asked("OPTIONS", &route));
+        assert!(!asked("GET", &route));
+        route.cors = None;
+        assert!(!asked("OPTIONS", &route));
+    }
 }

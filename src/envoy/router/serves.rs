@@ -50,3 +50,62 @@ impl Router {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::envoy::request::Request;
+    use crate::envoy::router::Switches;
+    use crate::envoy::router::testing::*;
+    use crate::envoy::table::{RouteTable, VirtualHost};
+
+    fn serves(table: &RouteTable, request: &Request) -> bool {
+        Router::new(Arc::new(table.clone()), &Switches::default()).serves(&RequestView::from(request))
+    }
+
+    fn with_host(change: impl FnOnce(&mut VirtualHost)) -> RouteTable {
+        let mut table = one_host(vec![route(prefix("/a"), to("v1"))]);
+        change(Arc::make_mut(&mut table.route_configs[0].virtual_hosts[0]));
+        table
+    }
+
+    #[test]
+    fn a_host_of_the_mesh_serves_what_it_has_no_route_for_too() {
+        let table = with_host(|_| ());
+        assert!(serves(&table, &request("/a", &[])) && serves(&table, &request("/b", &[])));
+        assert!(!serves(&table, &Request { port: Some(81), ..request("/a", &[]) }), "nobody listens");
+        assert!(!serves(&with_host(|host| host.routes = Arc::default()), &request("/a", &[])));
+        let only_https = with_host(|host| (host.routes, host.require_tls) = (Arc::default(), true));
+        assert!(serves(&only_https, &request("/a", &[])));
+    }
+
+    #[test]
+    fn strangers_are_not_served() {
+        for name in ["allow_any", "block_all", "allow_any_dynamic_dns"] {
+            assert!(!serves(&with_host(|host| host.name = name.into()), &request("/a", &[])), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_request_says_nothing_about_its_host() {
+        let refused = Request { method: "CONNECT".into(), ..request("no path", &[]) };
+        assert!(serves(&with_host(|_| ()), &refused));
+        assert!(!serves(&with_host(|host| host.name = "allow_any".into()), &refused));
+    }
+
+    #[test]
+    fn tcp_serves_where_a_cluster_of_the_mesh_takes_it() {
+        let tcp = |destination: TcpDestination| {
+            let mut table = with_host(|_| ());
+            Arc::make_mut(&mut table.listeners[0]).filter_chains[0].action = ChainAction::Tcp(destination);
+            serves(&table, &request("/a", &[]))
+        };
+        let shop = || ClusterName::outbound(80, "", "shop");
+        assert!(tcp(TcpDestination::Cluster(shop())));
+        assert!(!tcp(TcpDestination::Cluster(ClusterName::Passthrough)));
+        assert!(tcp(TcpDestination::Weighted(vec![(ClusterName::BlackHole, 1), (shop(), 1)])));
+        assert!(!tcp(TcpDestination::Weighted(vec![(ClusterName::BlackHole, 1)])));
+    }
+}

@@ -186,4 +186,21 @@ mod tests {
         assert_eq!(chi_square(&[50, 49, 1], &[0.5, 0.5, 0.0]).unwrap().p_value, 0.0);
         assert_eq!(chi_square(&[100], &[1.0]), None);
     }
+
+    #[test]
+    fn shares_of_known_counts() {
+        assert_eq!((share(1, 4), share(0, 4), share(4, 4)), (0.25, 0.0, 1.0));
+        assert_eq!(share(0, 0), 0.0, "where nothing was counted");
+    }
+
+    #[test]
+    fn fits_of_several_samples_add_up() {
+        let [one, other] = [[45, 55], [60, 40]].map(|counts| chi_square(&counts, &[0.5, 0.5]).unwrap());
+        let sum = fit_of_sum(&[one, other]).unwrap();
+        // 1 and 4, with two degrees of freedom: p = exp(-5/2).
+        assert_eq!((sum.statistic, sum.degrees_of_freedom), (5.0, 2));
+        assert!((sum.p_value - (-2.5_f64).exp()).abs() < 1e-9);
+        assert_eq!(fit_of_sum(&[one, Fit { p_value: 0.0, ..other }]).unwrap().p_value, 0.0, "one is impossible");
+        assert_eq!(fit_of_sum(&[]), None);
+    }
 }
