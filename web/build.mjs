@@ -8,6 +8,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -40,8 +41,12 @@ function buildWasm() {
     process.exit(3);
   }
   const folder = join(target, "wasm");
+  // Places in messages are short, and the same wherever it is built.
+  const crates = join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry/src");
+  const prefixes = [root, ...(existsSync(crates) ? readdirSync(crates).map((name) => join(crates, name)) : [])];
+  const flags = [process.env.RUSTFLAGS ?? "", ...prefixes.map((prefix) => `--remap-path-prefix=${prefix}/=`)].join(" ").trim();
   const options = ["build", "--release", "--locked", "--manifest-path", join(web, "wasm/Cargo.toml"), "--target", triple, "--target-dir", folder];
-  execFileSync("cargo", options, { stdio: "inherit", env: { ...process.env, RUSTC: rustc } });
+  execFileSync("cargo", options, { stdio: "inherit", env: { ...process.env, RUSTC: rustc, RUSTFLAGS: flags } });
   const built = join(folder, triple, "release/towtank_wasm.wasm");
   if (printed("wasm-opt", "--version") === null) return built;
   const small = join(folder, "towtank_wasm.wasm");
