@@ -12,7 +12,7 @@ mod lessons;
 mod opened;
 mod texts;
 
-pub(crate) use opened::{How, Opened, Unusable};
+pub(crate) use opened::{Before, How, Opened, Unusable};
 pub(crate) use texts::Texts;
 
 use crate::tool::report::visible;
