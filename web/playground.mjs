@@ -283,7 +283,7 @@ const packed = fromBase64((by("engine").textContent ?? "").trim());
 const module = await WebAssembly.compile(await unpacked(packed, "gzip", ENGINE_MOST));
 by("engine").remove();
 const engine = inside(await machine(module));
-start(engine);
+start(engine, toLink);
 by("ask").append(many(engine));
 
 async function read() {
