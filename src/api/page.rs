@@ -35,7 +35,7 @@ impl Page {
     /// | `lessons` | `LANGUAGE`, or `LANGUAGE LESSON` | `told`: all lessons, or one with its answer, as `towtank learn -o json` prints them; no mesh is needed |
     pub fn ask(&mut self, question: &str, body: &str) -> String {
         match question {
-            "open" => page::shown(&self.open(body)),
+            "open" => page::shown(self.open(body)),
             _ => page::answer(self.opened.as_ref(), question, body)
                 .unwrap_or_else(|| page::refusal(&format!("there is no question `{question}`"))),
         }

@@ -118,7 +118,7 @@ impl Engine for Page<'_> {
         let before = before.map(|(inputs, name)| Before::new(inputs, name));
         let (opened, state) = Opened::new(now, before, how, earlier.as_deref()).map_err(|unusable| unusable.text)?;
         *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(opened));
-        Ok(page::shown(&state))
+        Ok(page::shown(state))
     }
 
     fn answer(&self, question: &str, body: &str) -> Option<String> {

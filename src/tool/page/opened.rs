@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::text;
 use crate::analysis::checks;
 use crate::analysis::compare::limits;
 use crate::analysis::diff::{self, Effort, Meshes};
@@ -221,8 +222,4 @@ fn compared(newer: &Workspace, switches: &Switches, now: &Inputs, how: &How, bef
         expected: None,
         sources: [&older.sources, &newer.sources],
     }))
-}
-
-fn text(json: Vec<u8>) -> String {
-    String::from_utf8_lossy(&json).into_owned()
 }
