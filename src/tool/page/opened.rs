@@ -57,7 +57,7 @@ impl Before {
     }
 
     /// The same, with what an earlier state made of the same texts.
-    fn as_in(self, earlier: Option<&Before>) -> Before {
+    fn knowing(self, earlier: Option<&Before>) -> Before {
         let known = earlier.filter(|earlier| earlier.inputs.is_same(&self.inputs));
         Before { resolved: known.and_then(|earlier| earlier.resolved.clone()), ..self }
     }
@@ -109,7 +109,7 @@ impl Opened {
         how: How,
         earlier: Option<&Opened>,
     ) -> Result<(Opened, String), Unusable> {
-        let mut before = before.map(|before| before.as_in(earlier.and_then(|e| e.before.as_ref())));
+        let mut before = before.map(|before| before.knowing(earlier.and_then(|e| e.before.as_ref())));
         let (texts, reviewed) = workspace::read(now.clone(), &how.options);
         // Nothing else is said of what can't be used.
         let is_used = !texts.are_refused(&how.options);

@@ -374,7 +374,7 @@ fn kinds(dr: &Object<DestinationRule>) -> [(&'static str, Vec<(String, Said<'_>)
             "tunnel or proxyProtocol",
             each(&|p| {
                 let is_said = p.tunnel.is_some() || p.proxy_protocol.is_some();
-                is_said.then(|| Said::Connections(p.tunnel.as_ref(), p.proxy_protocol.as_ref()))
+                is_said.then_some(Said::Connections(p.tunnel.as_ref(), p.proxy_protocol.as_ref()))
             }),
         ),
         ("retryBudget", each(&|p| p.retry_budget.as_ref().map(Said::RetryBudget))),
