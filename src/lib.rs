@@ -52,6 +52,7 @@ mod api;
 mod envoy;
 mod istio;
 mod manifest;
+mod order;
 mod parallel;
 mod tool;
 mod traffic;

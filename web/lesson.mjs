@@ -6,6 +6,8 @@ import { h, ladders } from "./view.mjs";
 /** @typedef {import("./engine.mjs").Lessons} Lessons */
 /** @typedef {import("./engine.mjs").Lesson} Lesson */
 /** @typedef {import("./engine.mjs").TextBlock} TextBlock */
+/** @typedef {import("./link.mjs").Saved} Saved */
+/** @typedef {(state: Saved) => Promise<string>} Editor what stands behind the `#` of an address where a state is written on */
 
 /** Answered right since the page was opened. @type {Set<string>} */
 const solved = new Set();
@@ -20,8 +22,9 @@ export const isAsked = () => address().has("lessons");
  * @param {Engine} engine
  * @param {HTMLElement} place where they are shown; hidden otherwise
  * @param {(on: boolean) => void} shown whether they are, at each change
+ * @param {Editor | null} editor where a lesson's manifests can be changed, if the page has such a place
  */
-export function lessons(engine, place, shown) {
+export function lessons(engine, place, shown, editor) {
   let asked = 0;
   const look = async () => {
     const name = address().get("lessons");
@@ -37,7 +40,7 @@ export function lessons(engine, place, shown) {
     }
     const { told } = answer;
     place.lang = told.language;
-    place.replaceChildren(...(told.lesson ? one(told, told.lesson) : all(told)));
+    place.replaceChildren(...(told.lesson ? one(told, told.lesson, editor) : all(told)));
     const title = place.querySelector("h1");
     document.title = title?.textContent ?? "towtank";
     title?.focus();
@@ -96,12 +99,28 @@ function text(blocks) {
   return out;
 }
 
-/** @param {Lessons} told @param {Lesson} lesson */
-function one(told, lesson) {
+/**
+ * The manifests of a lesson as a state to go on from: where they are of two states, the second one, against the first.
+ * @param {Lesson} lesson
+ * @returns {Saved}
+ */
+function written({ files, request }) {
+  const [change, now] = [files.filter(isChange), files.filter((file) => !isChange(file))];
+  // Of two documents of one object the later one counts.
+  return { files: [...now, ...change], ...(change.length > 0 ? { against: now } : {}), request };
+}
+
+/** Whether a file comes with a step. @param {{name: string}} file */
+const isChange = ({ name }) => name.startsWith("change/");
+
+/** @param {Lessons} told @param {Lesson} lesson @param {Editor | null} editor */
+function one(told, lesson, editor) {
   const { words, language } = told;
   const result = h("div", { class: "result" });
   const files = lesson.files.map((file) => h("figure", { id: `file-${file.name}` }, h("figcaption", {}, h("code", {}, file.name)),
     h("pre", { tabindex: "0", role: "group", "aria-label": file.name }, file.text.trimEnd())));
+  const onward = h("a", { class: "edit" }, words.edit ?? "");
+  void editor?.(written(lesson)).then((fragment) => onward.setAttribute("href", `#${fragment}`));
   const intro = text(lesson.intro);
   // A link to a file leads to where it is shown, and the address stays that of the lesson.
   for (const a of intro.flatMap((p) => [...p.querySelectorAll("a")])) {
@@ -131,6 +150,7 @@ function one(told, lesson) {
     ...intro,
     h("h2", {}, words.manifests ?? ""),
     ...files,
+    editor !== null && h("p", {}, onward),
     h("h2", {}, words.request ?? ""),
     h("p", {}, h("code", {}, lesson.request)),
     lesson.proxy !== null && h("p", { class: "note" }, (words.seen_by ?? "").replace("{proxy}", lesson.proxy)),

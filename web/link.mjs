@@ -29,7 +29,10 @@ async function piped(bytes, through, most) {
 
 /** @param {string} text base64, of URLs or plain */
 export function fromBase64(text) {
-  return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+  const letters = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+  const bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
+  return bytes;
 }
 
 /** @param {Uint8Array} bytes */
@@ -38,9 +41,6 @@ function toBase64(bytes) {
   for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
   return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
-
-/** @param {Uint8Array<ArrayBuffer>} bytes @param {CompressionFormat} format @param {number} most bytes that it may unpack to */
-export const unpacked = (bytes, format, most) => piped(bytes, new DecompressionStream(format), most);
 
 /** @param {Saved} state */
 export async function toLink(state) {
@@ -58,7 +58,7 @@ export async function toLink(state) {
 export async function fromLink(link) {
   const [version, packed] = link.split(".", 2);
   if (version !== "1" || packed === undefined) throw new Error("it was made by another version of this page");
-  const bytes = await unpacked(fromBase64(packed), "deflate-raw", MOST);
+  const bytes = await piped(fromBase64(packed), new DecompressionStream("deflate-raw"), MOST);
   /** @type {unknown} */
   const json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   if (!Array.isArray(json)) throw new Error("it holds no state");

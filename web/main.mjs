@@ -108,15 +108,16 @@ box.addEventListener("keydown", (event) => {
 /**
  * Begins to show what an engine tells.
  * @param {Engine} own
+ * @param {import("./lesson.mjs").Editor | null} [editor] where a lesson's manifests can be changed, if the page has such a place
  */
-export function start(own) {
+export function start(own, editor = null) {
   engine = own;
   lessons(engine, by("lessons"), (on) => {
     document.body.classList.toggle("learning", on);
     by(on ? "to-lessons" : "to-files").setAttribute("aria-current", "page");
     by(on ? "to-files" : "to-lessons").removeAttribute("aria-current");
     if (!on && state) document.title = headline(state);
-  });
+  }, editor);
   engine.follow((told) => {
     const error = by("error");
     error.hidden = told.error === null;

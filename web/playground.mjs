@@ -1,7 +1,7 @@
 // The playground: the page of `towtank ui` with the engine and the files in itself. Nothing leaves it; its state is in its address.
 import { editor } from "./editor.mjs";
 import { isAsked } from "./lesson.mjs";
-import { fromBase64, fromLink, toLink, unpacked } from "./link.mjs";
+import { fromBase64, fromLink, toLink } from "./link.mjs";
 import { start } from "./main.mjs";
 import { many } from "./many.mjs";
 import { h } from "./view.mjs";
@@ -19,8 +19,6 @@ import { inside, machine } from "./wasm.mjs";
 
 /** Milliseconds without a key, after which texts are read, and the address follows. */
 const [READ_AFTER, SAVE_AFTER] = [120, 500];
-/** Bytes of the engine, unpacked. */
-const ENGINE_MOST = 16 * 1024 * 1024;
 
 /** @template {HTMLElement} [T=HTMLElement] @param {string} id */
 function by(id) {
@@ -279,11 +277,13 @@ by("status").textContent = "the engine is being unpacked";
 const eyebrow = document.querySelector(".eyebrow");
 if (eyebrow) eyebrow.textContent = "towtank playground";
 
+// It is compiled while it is unpacked.
 const packed = fromBase64((by("engine").textContent ?? "").trim());
-const module = await WebAssembly.compile(await unpacked(packed, "gzip", ENGINE_MOST));
 by("engine").remove();
+const plain = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+const module = await WebAssembly.compileStreaming(new Response(plain, { headers: { "Content-Type": "application/wasm" } }));
 const engine = inside(await machine(module));
-start(engine);
+start(engine, toLink);
 by("ask").append(many(engine));
 
 async function read() {

@@ -35,7 +35,7 @@ impl Page {
     /// | `lessons` | `LANGUAGE`, or `LANGUAGE LESSON` | `told`: all lessons, or one with its answer, as `towtank learn -o json` prints them; no mesh is needed |
     pub fn ask(&mut self, question: &str, body: &str) -> String {
         match question {
-            "open" => page::shown(&self.open(body)),
+            "open" => page::shown(self.open(body)),
             _ => page::answer(self.opened.as_ref(), question, body)
                 .unwrap_or_else(|| page::refusal(&format!("there is no question `{question}`"))),
         }
@@ -47,7 +47,7 @@ impl Page {
             Err(error) => return page::refusal(&error),
         };
         let (now, before, how) = texts.inputs();
-        match Opened::new(now, before, how) {
+        match Opened::new(now, before, how, self.opened.as_ref()) {
             Ok((opened, state)) => {
                 self.opened = Some(opened);
                 format!("{{\"version\":1,\"error\":null,\"findings\":null,\"state\":{state}}}")
@@ -56,6 +56,52 @@ impl Page {
                 let text = serde_json::Value::from(text);
                 format!("{{\"version\":1,\"error\":{text},\"findings\":{findings},\"state\":null}}")
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn file(name: &str, rest: &str) -> Value {
+        json!({"name": name, "text": format!("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: shop}}\n{rest}")})
+    }
+
+    /// What a page knows from before changes nothing of what it tells: after each edit it tells what one tells that was just started.
+    #[test]
+    fn after_any_edit_the_page_tells_what_a_fresh_one_tells() {
+        let services = json!({"name": "services.yaml", "text": "apiVersion: v1\nkind: Service\nmetadata: {name: shop}\nspec: {ports: [{name: http, port: 80}]}\n"});
+        let [plain, slow] = ["", ", timeout: 3s"].map(|more| {
+            file(
+                "shop.yaml",
+                &format!("spec: {{hosts: [shop], http: [{{route: [{{destination: {{host: shop}}}}]{more}}}]}}\n"),
+            )
+        });
+        let (broken, renamed) = (
+            file("shop.yaml", "spec: {hosts: ["),
+            file("other.yaml", "spec: {hosts: [shop], http: [{redirect: {uri: /}}]}\n"),
+        );
+        let scenario = json!({"name": "scenario.yaml", "text": "apiVersion: towtank/v1\nkind: Scenario\nmanifests: [.]\nproxies: [{name: client, namespace: a}]\n"});
+        let sides: Vec<Vec<&Value>> = vec![
+            vec![&services, &plain],
+            vec![&services, &slow],
+            vec![&plain, &services],
+            vec![&services, &renamed],
+            vec![&services, &broken],
+            vec![&services, &plain, &scenario],
+            vec![],
+        ];
+        let mut kept = Page::default();
+        for (i, now) in sides.iter().enumerate().chain(sides.iter().enumerate().rev()) {
+            for (before, name) in [(i, "a"), ((i + 1) % sides.len(), "a"), ((i + 1) % sides.len(), "b"), (0, "a")] {
+                let texts = json!({"files": now, "against": {"name": name, "files": sides[before]}}).to_string();
+                assert_eq!(kept.ask("open", &texts), Page::default().ask("open", &texts), "{texts}");
+            }
+            let texts = json!({"files": now}).to_string();
+            assert_eq!(kept.ask("open", &texts), Page::default().ask("open", &texts), "{texts}");
         }
     }
 }

@@ -3,12 +3,10 @@
 //
 //     TOWTANK_BROWSER=/usr/bin/chromium node edit.mjs ADDRESS MANIFEST [FOLDER FOR PICTURES]
 import { readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { look } from "./look.mjs";
 
 const [, , address, manifest, pictures] = process.argv;
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const wrong = [];
 const browser = await chromium.launch({ executablePath: process.env.TOWTANK_BROWSER, args: ["--no-sandbox"] });
 const context = await browser.newContext({ viewport: { width: 1400, height: 900 }, permissions: ["clipboard-read", "clipboard-write"] });
@@ -70,17 +68,7 @@ await page.keyboard.type("- port: 80"); // the box has the focus
 await patchHas("the patch of both rules", "+        exact: /cart", "+  - match:", "+    - port: 80");
 if (readFileSync(manifest, "utf8") !== before) wrong.push("the file was written");
 
-for (const [width, scheme] of [[360, "light"], [800, "dark"], [1400, "light"], [1400, "dark"]]) {
-  await page.setViewportSize({ width, height: 900 });
-  await page.emulateMedia({ colorScheme: scheme });
-  await page.evaluate(() => document.querySelectorAll("details").forEach((fold) => { fold.open = true; }));
-  const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  if (excess > 0) wrong.push(`${excess} px wider than ${width} px`);
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
-  for (const v of violations) wrong.push(`${width} px, ${scheme}: ${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200)).join(" | ")}`);
-  if (pictures) await page.screenshot({ path: join(pictures, `edit-${width}-${scheme}.png`), fullPage: true });
-}
+await look(page, "edit", wrong, pictures);
 
 // The file is saved meanwhile, above what is edited: the edits are still of the same rules, and typing goes on where it was.
 await area.focus();

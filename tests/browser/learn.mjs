@@ -1,13 +1,11 @@
 // Takes lessons on the page of `towtank ui` by keyboard alone: goes to the list, opens one, guesses what misleads, guesses right, goes on to
-// the next, and reads one in Korean. axe-core finds nothing wrong at three widths.
+// the next, and reads one in Korean. axe-core finds nothing wrong at any width.
 //
 //     TOWTANK_BROWSER=/usr/bin/chromium node learn.mjs ADDRESS MANIFEST [FOLDER FOR PICTURES]
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
+import { look } from "./look.mjs";
 
 const [, , address, , pictures] = process.argv;
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const wrong = [];
 const browser = await chromium.launch({ executablePath: process.env.TOWTANK_BROWSER, args: ["--no-sandbox"] });
 const page = await (await browser.newContext({ viewport: { width: 1400, height: 900 } })).newPage();
@@ -29,33 +27,19 @@ const tabTo = async (what, is) => {
   wrong.push(`no way by keyboard to ${what}`);
 };
 
-async function look(name) {
-  for (const [width, scheme] of [[400, "light"], [900, "dark"], [1400, "light"]]) {
-    await page.setViewportSize({ width, height: 900 });
-    await page.emulateMedia({ colorScheme: scheme });
-    const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    if (excess > 0) wrong.push(`${name}: ${excess} px wider than ${width} px`);
-    await page.evaluate(axe);
-    const { violations } = await page.evaluate(() => globalThis.axe.run());
-    for (const v of violations) wrong.push(`${name}, ${width} px: ${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200)).join(" | ")}`);
-    if (pictures) await page.screenshot({ path: `${pictures}/${name}-${width}.png`, fullPage: true });
-  }
-  await page.setViewportSize({ width: 1400, height: 900 });
-}
-
 await page.goto(address);
 await until("the page", () => document.querySelector("#shares details") !== null);
 await tabTo("the lessons", () => document.activeElement?.id === "to-lessons");
 await page.keyboard.press("Enter");
 await heading("Lessons");
 await until("that the board is away", () => getComputedStyle(document.querySelector(".board")).display === "none");
-await look("list");
+await look(page, "lesson-list", wrong, pictures);
 
 await tabTo("the first lesson", () => document.activeElement?.closest("ol.lessons") !== null);
 await page.keyboard.press("Enter");
 await heading("1. ");
 await until("the focus on its title", () => document.activeElement === document.querySelector("#lessons h1"));
-await look("question");
+await look(page, "lesson-question", wrong, pictures);
 
 // Without an answer nothing is told.
 await tabTo("a choice", () => document.activeElement?.getAttribute("name") === "choice");
@@ -81,7 +65,7 @@ await until("the ladder", () => document.querySelector(".result ol.ladder li.too
 for (let i = 0; i < 80 && !(await page.evaluate(() => document.activeElement?.getAttribute("name") === "choice")); i++) await page.keyboard.press("Shift+Tab");
 await choose("shop subset v2");
 await until("that it is right", () => document.activeElement?.matches(".result h2.good"));
-await look("answered");
+await look(page, "lesson-answered", wrong, pictures);
 
 await tabTo("the next lesson", () => document.activeElement?.classList.contains("next"));
 await page.keyboard.press("Enter");
@@ -96,7 +80,7 @@ await tabTo("the list", () => document.activeElement?.closest(".eyebrow") !== nu
 await page.keyboard.press("Enter");
 await heading("레슨");
 await until("what was solved", () => document.querySelector("ol.lessons li")?.textContent?.includes("✓"));
-await look("korean");
+await look(page, "lesson-korean", wrong, pictures);
 
 // One that counts, and one of two states.
 await page.goto(`${address}#lessons=33-way-back&language=ko`);
@@ -104,7 +88,7 @@ await heading("33. ");
 await tabTo("a choice", () => document.activeElement?.getAttribute("name") === "choice");
 await choose("either");
 await until("both states", () => document.querySelectorAll(".result .card").length === 2);
-await look("states");
+await look(page, "lesson-states", wrong, pictures);
 await page.goto(`${address}#lessons=nothing`);
 await until("that there is no such lesson", () => document.querySelector("#lessons .bad")?.textContent?.includes("nothing"));
 

@@ -2,14 +2,13 @@
 // finds nothing wrong, nothing but what scrolls by itself is wider than the window, and the filter box filters.
 //
 //     TOWTANK_BROWSER=/usr/bin/chromium node pages.mjs FOLDER
-import { readdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
+import { examine } from "./look.mjs";
 
 const folder = resolve(process.argv[2]);
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const looks = [
   { width: 400, scheme: "light" },
   { width: 900, scheme: "dark" },
@@ -29,15 +28,7 @@ for (const name of pages) {
     page.on("dialog", (dialog) => { wrong.push(`${at}: a dialog, ${dialog.message()}`); dialog.dismiss(); });
     page.on("request", (request) => { if (request.url() !== address) wrong.push(`${at}: asks for ${request.url()}`); });
     await page.goto(address);
-    // What is folded is looked at too.
-    await page.evaluate(() => document.querySelectorAll("details").forEach((fold) => { fold.open = true; }));
-    const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    if (excess > 0) wrong.push(`${at}: ${excess} px wider than the window`);
-    await page.evaluate(axe);
-    const { violations } = await page.evaluate(() => globalThis.axe.run());
-    for (const v of violations) {
-      wrong.push(`${at}: ${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200)).join(" | ")}`);
-    }
+    await examine(page, at, wrong);
     await context.close();
   }
 }

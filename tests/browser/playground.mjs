@@ -3,17 +3,16 @@
 // of nothing, axe-core finds nothing wrong, and what stands in files and links stays text.
 //
 //     TOWTANK_BROWSER=/usr/bin/chromium node playground.mjs PAGE.html [FOLDER FOR SCREENSHOTS]
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 import { toLink } from "../../web/link.mjs";
+import { examine } from "./look.mjs";
 
 const address = pathToFileURL(resolve(process.argv[2])).href;
 const shots = process.argv[3];
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const wrong = [];
 const browser = await chromium.launch({ executablePath: process.env.TOWTANK_BROWSER, args: ["--no-sandbox"] });
 
@@ -109,6 +108,24 @@ await until(other, "the request of the link", () => document.querySelector("#req
 const length = (await other.evaluate(() => location.href)).length;
 await other.goBack().catch(() => {});
 
+// A lesson goes on in the editor, by keyboard: its manifests, its request, and of two states what changes between them. The way back leads
+// to the lesson.
+const learner = await open("#lessons=01-first-match-wins&language=ko");
+await until(learner, "the way to the editor", () => document.querySelector("#lessons a.edit")?.getAttribute("href")?.startsWith("#1.") === true);
+await learner.locator("#lessons a.edit").focus();
+await learner.keyboard.press("Enter");
+await until(learner, "the lesson's manifests", () => [...document.querySelectorAll('[role="tab"]')].map((tab) => tab.textContent).join() === "routing.yaml,services.yaml");
+await until(learner, "the ladder of its request", () => document.querySelector("#answer ol.ladder") !== null && document.querySelector("#request")?.value.includes("jason") === true);
+await learner.goBack();
+await until(learner, "the lesson again", () => document.querySelector("#lessons")?.hidden === false && document.querySelector("#lessons h1")?.textContent?.startsWith("1. ") === true);
+await learner.goto(`${address}#lessons=32-order-of-apply`);
+await until(learner, "the other lesson", () => document.querySelector("#lessons h1")?.textContent?.startsWith("32. ") === true);
+await until(learner, "the way to the editor", () => document.querySelector("#lessons a.edit")?.getAttribute("href")?.startsWith("#1.") === true);
+await learner.locator("#lessons a.edit").click();
+await until(learner, "what the change moves", says, ["#changes", "10 %"]);
+await until(learner, "the shares with it", says, ["#shares", "90 %"]);
+await learner.context().close();
+
 // A link that is none.
 for (const fragment of ["#1.AAAA", "#2.x", "#1."]) {
   const broken = await open(fragment);
@@ -176,13 +193,7 @@ for (const [width, scheme] of [[400, "light"], [900, "dark"], [1400, "light"], [
     const { data } = await session.send("Page.captureScreenshot", { captureBeyondViewport: width < 1000 });
     writeFileSync(join(shots, `playground-${width}-${scheme}.png`), data, "base64");
   }
-  await page.evaluate(() => document.querySelectorAll("details").forEach((fold) => { fold.open = true; }));
-  const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  if (excess > 0) wrong.push(`${excess} px wider than ${width} px`);
-  await page.evaluate(axe);
-  // Preloading, which one rule about rotated screens needs, would put a style into the page.
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { preload: false }));
-  for (const v of violations) wrong.push(`${width} px, ${scheme}: ${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200)).join(" | ")}`);
+  await examine(page, `${width} px, ${scheme}`, wrong);
 }
 await browser.close();
 for (const text of wrong) console.error(text);

@@ -4,11 +4,10 @@
 //     TOWTANK_BROWSER=/usr/bin/chromium node ui.mjs ADDRESS MANIFEST
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
+import { look } from "./look.mjs";
 
 const [, , address, manifest] = process.argv;
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const wrong = [];
 const browser = await chromium.launch({ executablePath: process.env.TOWTANK_BROWSER, args: ["--no-sandbox"] });
 const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
@@ -50,16 +49,7 @@ writeFileSync(manifest, "a: [");
 await until("the error", () => document.querySelector("#error:not([hidden]) pre")?.textContent?.includes("shop.yaml") === true);
 if ((await page.locator("#shares details").count()) === 0) wrong.push("the last good state is gone");
 
-for (const [width, scheme] of [[400, "light"], [900, "dark"], [1400, "light"]]) {
-  await page.setViewportSize({ width, height: 900 });
-  await page.emulateMedia({ colorScheme: scheme });
-  await page.evaluate(() => document.querySelectorAll("details").forEach((fold) => { fold.open = true; }));
-  const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  if (excess > 0) wrong.push(`${excess} px wider than ${width} px`);
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
-  for (const v of violations) wrong.push(`${width} px: ${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200)).join(" | ")}`);
-}
+await look(page, "ui", wrong);
 writeFileSync(manifest, before);
 await until("that the error goes", () => document.querySelector("#error")?.hasAttribute("hidden") === true);
 

@@ -124,6 +124,26 @@ await inside("open", { files: good });
 const broken = await inside("open", { files: [{ name: "a.yaml", text: "kind: VirtualService\nspec: {hosts: [" }] });
 same("a broken text", [broken.state, broken.findings[0].file, broken.findings[0].severity, typeof broken.findings[0].line], [null, "a.yaml", "error", "number"]);
 same("after it", (await inside("explain", "GET http://reviews/beta")).decisions.length, 1);
+// What a running proxy has is known for what it is, and not passed over.
+const dumped = await inside("open", { files: [{ name: "dump.json", text: '{"configs": [{"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump"}]}' }] });
+same("a dump", [dumped.state, dumped.findings[0].file, dumped.findings[0].message.includes("not read here")], [null, "dump.json", true]);
+// Groups of code points that a pattern may name, and letters that differ in case alone.
+const pattern = (regex) => ({ name: "shop.yaml", text: `
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec: {ports: [{name: http, port: 80}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop}
+spec: {hosts: [shop], http: [{match: [{headers: {x: {regex: '${regex}'}}}], directResponse: {status: 204}}, {directResponse: {status: 404}}]}
+` });
+for (const [regex, value, status] of [["\\p{Lu}+", "AB", 204], ["\\p{Lu}+", "a", 404], ["[^\\p{Latin}]", "a", 404], ["\\p{Greek}", "a", 404], ["(?i)k\\pN", "K7", 204]]) {
+  await inside("open", { files: [pattern(regex)] });
+  const { decisions } = await inside("explain", JSON.stringify({ authority: "shop", path: "/", headers: [["x", value]] }));
+  same(`${regex} and ${value}`, decisions?.[0]?.decision.status, status);
+}
 same("no question", (await inside("nothing", "")).error, "there is no question `nothing`");
 
 // Requests that all differ, through a table with exact, prefix and pattern matches.

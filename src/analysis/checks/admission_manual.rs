@@ -14,7 +14,9 @@ macro_rules! admission {
             profile: Profile::Default,
             needs: NOTHING,
             peers: &["IST0106", "IST0133" $(, $peer)?],
+            #[cfg(feature = "cli")]
             manual: $manual,
+            #[cfg(feature = "cli")]
             example: concat!($($example)?),
         },)+];
     };

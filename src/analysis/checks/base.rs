@@ -15,9 +15,13 @@ pub(super) struct Base<'a> {
     pub mesh: &'a Mesh,
     virtual_services: FxHashMap<&'a ObjectId, &'a Object<VirtualService>>,
     destination_rules: FxHashMap<&'a ObjectId, &'a Object<DestinationRule>>,
+    /// Only the program is given one, so without it there can be none, and nothing of the checks that need one is built.
+    #[cfg(not(feature = "cli"))]
+    _never: std::convert::Infallible,
 }
 
 impl<'a> Base<'a> {
+    #[cfg(feature = "cli")]
     pub(super) fn new(manifests: &'a Manifests, mesh: &'a Mesh) -> Base<'a> {
         Base {
             virtual_services: manifests.virtual_services.iter().map(|o| (&o.id, o)).collect(),
@@ -36,6 +40,7 @@ impl<'a> Base<'a> {
     }
 }
 
+#[cfg(feature = "cli")]
 /// Takes from `new` the lists that `base` has nothing in.
 pub(super) fn complete(base: &mut Manifests, new: &Manifests) {
     macro_rules! fill {

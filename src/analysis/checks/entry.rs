@@ -9,6 +9,7 @@ use super::report::{Report, listed};
 use super::subject::Subject;
 use crate::istio::mesh::{MESH_GATEWAY, Protocol, VirtualService, is_wildcard};
 use crate::manifest::kinds::{Gateway, Object};
+use crate::order::Order as _;
 
 checks! {
     /// No Service that selects the gateway's pods has the port of a server, neither as its own port nor as its target port:
@@ -120,7 +121,7 @@ fn servers(subject: &Subject<'_>, report: &mut Report) {
                 |number: i64| targets.iter().any(|t| i64::from(t.port) == number || i64::from(t.target_port) == number);
             if !targets.is_empty() && !reached(port.number) {
                 let mut ports: Vec<u16> = targets.iter().map(|t| t.port).collect();
-                ports.sort_unstable();
+                ports.order_alike();
                 ports.dedup();
                 let message = format!("no Service of the gateway's pods has port {}", port.number);
                 let hint = format!("add the port to the Service, which has {}", listed(&ports, 6));

@@ -11,6 +11,7 @@
 pub(crate) mod admission_cases;
 mod admission_manual;
 mod base;
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the front door shows findings alone"))]
 mod checklist;
 mod conditions;
 mod conflicts;
@@ -45,6 +46,7 @@ use crate::manifest::kinds::Manifests;
 use crate::manifest::source::SourceMap;
 use crate::traffic::scenario::Scenario;
 use crate::traffic::workspace::Reviewed;
+#[cfg(feature = "cli")]
 use base::Base;
 use refused::Refused;
 use registry::{Check, Input, Profile};
@@ -166,6 +168,7 @@ pub(crate) struct Inputs<'a> {
     /// Gateway workloads: the scenario's, and one for each distinct selector besides.
     pub gateways: Vec<Arc<Proxy>>,
     /// What is in force now, where that is to be compared with.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only the program is given it"))]
     pub base: Option<Manifests>,
     pub profile: Profile,
     /// Steps of automata that may be spent on proofs, for all VirtualServices together.
@@ -192,7 +195,7 @@ pub(crate) struct Outcome {
     /// Indexes of earlier findings that a finding here says better: Istio's warnings about rules that are not used.
     pub repeated: Vec<usize>,
     /// The questions an operator asks before going live, and the usual mistakes.
-    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the front door shows findings alone"))]
+    #[cfg(feature = "cli")]
     pub checklist: Vec<Question>,
 }
 
@@ -221,6 +224,7 @@ pub(crate) fn findings(reviewed: Reviewed) -> Vec<Finding> {
 /// Makes all checks of the profile.
 pub(crate) fn run(inputs: Inputs<'_>) -> Outcome {
     let mesh = Mesh::build(inputs.manifests.clone());
+    #[cfg(feature = "cli")]
     let before = inputs.base.map(|mut base| {
         base::complete(&mut base, &inputs.manifests);
         let mesh = Mesh::build(base.clone());
@@ -236,7 +240,10 @@ pub(crate) fn run(inputs: Inputs<'_>) -> Outcome {
         inputs.effort,
     );
     subject.refused = Refused::new(&inputs.refused, &mesh.config.cluster_domain);
-    subject.base = before.as_ref().map(|(manifests, mesh)| Base::new(manifests, mesh));
+    #[cfg(feature = "cli")]
+    {
+        subject.base = before.as_ref().map(|(manifests, mesh)| Base::new(manifests, mesh));
+    }
     let mut report = Report::default();
     let runs: Vec<_> = FAMILIES.iter().flat_map(|f| f.runs).collect();
     let found = runs.par_iter().map(|run| {
@@ -256,10 +263,17 @@ pub(crate) fn run(inputs: Inputs<'_>) -> Outcome {
     findings.sort_by(|a, b| (a.at, &a.id, &a.path).cmp(&(b.at, &b.id, &b.path)));
     findings.dedup();
     let repeated = repeated(inputs.earlier, &findings);
+    #[cfg(feature = "cli")]
     let checklist = checklist::answer(&subject, inputs.earlier, &findings);
     let in_profile = |f: &Finding| registry::find(&f.id).is_none_or(|c| c.profile <= inputs.profile);
     findings.retain(in_profile);
-    Outcome { findings, not_evaluated, repeated, checklist }
+    Outcome {
+        findings,
+        not_evaluated,
+        repeated,
+        #[cfg(feature = "cli")]
+        checklist,
+    }
 }
 
 /// A warning of M128 about a rule or match that P201 to P204 are about, with proof.

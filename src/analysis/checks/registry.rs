@@ -85,8 +85,10 @@ pub(crate) struct Check {
     /// Codes of `istioctl analyze` and Kiali for the same matter.
     pub peers: &'static [&'static str],
     /// What is looked for, why it matters, and what Istio does; paragraphs of plain text.
+    #[cfg(feature = "cli")]
     pub manual: &'static str,
     /// Manifests, in up to four parts behind the lines `# base`, `# both`, `# bad` and `# good`.
+    #[cfg(feature = "cli")]
     pub example: &'static str,
 }
 
@@ -149,7 +151,9 @@ macro_rules! checks {
                 profile: $crate::analysis::checks::registry::checks!(@profile $($profile)?),
                 needs: &[$($crate::analysis::checks::registry::Input::$need),*],
                 peers: &[$($peer),*],
+                #[cfg(feature = "cli")]
                 manual: concat!($($doc, "\n"),+),
+                #[cfg(feature = "cli")]
                 example: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/checks/", stringify!($id), ".yaml")),
             },
         )+];

@@ -8,6 +8,7 @@ use crate::manifest::diagnostic::place::Locator;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::{Header, Manifests, ObjectId};
 use crate::manifest::source::{FileId, Position, SourceMap};
+use crate::order::Order as _;
 
 /// Annotation that silences checks on its object: `P204 because of ...; R108 ...`.
 pub(crate) const ANNOTATION: &str = "towtank.dev/ignore";
@@ -191,7 +192,7 @@ fn comments<'m>(m: &'m Manifests, sources: &'m SourceMap) -> Vec<Written<'m>> {
         }
         let places = places.get_or_insert_with(|| {
             let mut places: Vec<_> = m.objects().map(|o| (o.at.file, o.at.line, o.id)).collect();
-            places.sort_unstable();
+            places.order_alike();
             places
         });
         let lines: Vec<&str> = source.text.lines().collect();

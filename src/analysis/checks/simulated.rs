@@ -13,7 +13,9 @@ macro_rules! simulated {
             profile: Profile::Default,
             needs: &[$(Input::$need),+],
             peers: &[],
+            #[cfg(feature = "cli")]
             manual: $manual,
+            #[cfg(feature = "cli")]
             example: "",
         },)+];
     };

@@ -21,6 +21,7 @@ use crate::istio::mesh::selector::LabelIndex;
 use crate::istio::mesh::{HostTable, MESH_GATEWAY, MergedDestinationRule, Mesh, Service, VirtualService, fqdn};
 use crate::manifest::kinds::{self, Gateway, Labels, Manifests, Object, ObjectId, StringMatch};
 use crate::manifest::source::SourceMap;
+use crate::order::Order as _;
 use crate::traffic::scenario::Scenario;
 
 /// Everything that checks may ask.
@@ -358,7 +359,7 @@ fn hosts(mesh: &Mesh) -> Vec<(&str, &str, &str)> {
             (namespace, name, s.hostname.as_str())
         })
         .collect();
-    hosts.sort_unstable();
+    hosts.order_alike();
     hosts
 }
 
@@ -382,6 +383,6 @@ fn namespaces(m: &Manifests, scenario: Option<&Scenario>) -> Vec<SmolStr> {
     all.extend(scenario.iter().flat_map(|s| &s.proxies).map(|p| &p.namespace));
     all.insert(&m.mesh_config.root_namespace);
     let mut all: Vec<SmolStr> = all.into_iter().filter(|n| !n.is_empty()).cloned().collect();
-    all.sort();
+    all.order();
     all
 }

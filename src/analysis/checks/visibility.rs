@@ -14,6 +14,7 @@ use crate::envoy::router::{Router, Switches};
 use crate::istio::mesh::{VirtualService, Visibility, is_wildcard, matches};
 use crate::istio::translate;
 use crate::manifest::kinds::{Labels, Object, Sidecar};
+use crate::order::Order as _;
 use crate::traffic::streams;
 
 checks! {
@@ -237,7 +238,7 @@ fn destinations(subject: &Subject<'_>, sidecar: &Object<Sidecar>, report: &mut R
                 !scope.services.contains_key(h.as_str()) && !subject.mesh.service_index.by_hostname(h).is_empty()
             })
             .collect();
-        missing.sort();
+        missing.order();
         missing.dedup();
         if !missing.is_empty() && told.insert(&vs.object.name) {
             let message = format!("{} is imported, but not its destination {}: 503 NC", vs.object, listed(&missing, 3));

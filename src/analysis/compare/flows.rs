@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 
 use super::End;
 use super::parts::Parts;
+use crate::order::Order as _;
 
 /// Requests that move from one end to another.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,7 +73,7 @@ impl Flows {
             example: example(parts.class),
         };
         let mut out: Vec<Flow> = self.flows.into_iter().map(flow).collect();
-        out.sort_by(|a, b| b.share.total_cmp(&a.share));
+        out.order_by(|a, b| b.share.total_cmp(&a.share));
         out
     }
 }

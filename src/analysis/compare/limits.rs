@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 
 use crate::manifest::kinds::{NotModelled, ObjectId};
 use crate::manifest::source::Position;
+use crate::order::Order as _;
 
 /// Kinds that can send a request elsewhere, change it, or keep it from being delivered.
 const KINDS: [&str; 12] = [
@@ -68,7 +69,7 @@ pub(crate) fn compared(before: &[NotModelled], now: &[NotModelled]) -> Vec<Limit
     });
     let gone = before.iter().filter(|o| bears_on_requests(o) && !is.contains_key(&o.id));
     let mut all: Vec<Limit> = of_now.chain(gone.map(|o| limit(o, Some(Change::Gone)))).collect();
-    all.sort_by_key(|l| match l.change {
+    all.order_by_key(|l| match l.change {
         Some(Change::New) => 0,
         Some(Change::Changed) => 1,
         Some(Change::Gone) => 2,

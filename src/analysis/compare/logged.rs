@@ -8,6 +8,7 @@ use super::flows::NOTHING;
 use super::parts::Parts;
 use crate::envoy::decision::{Counted, Outcome};
 use crate::envoy::table::ClusterName;
+use crate::order::Order as _;
 use crate::traffic::recorded::{Format, Went};
 use crate::traffic::replay::{Kind, Prepared, Sorted, View};
 use crate::traffic::stats::{as_f64, chi_square};
@@ -80,7 +81,7 @@ impl LogResult {
     /// Each once.
     pub(crate) fn formats(&self) -> Vec<Format> {
         let mut formats: Vec<Format> = self.sorted.read.logs.keys().map(|(_, format)| *format).collect();
-        formats.sort();
+        formats.order();
         formats.dedup();
         formats
     }
@@ -118,7 +119,7 @@ pub(crate) fn logged<'k>(stream: &Prepared, view: &View, kinds: impl Iterator<It
             example: example(parts.class).unwrap_or_default(),
         })
         .collect();
-    out.moves.sort_by(|a, b| b.requests.total_cmp(&a.requests));
+    out.moves.order_by(|a, b| b.requests.total_cmp(&a.requests));
     out
 }
 

@@ -7,6 +7,7 @@ use crate::envoy::table::{
     RouteAction, RouteTable, TcpDestination, VirtualHost,
 };
 use crate::manifest::kinds::Nanos;
+use crate::order::Order as _;
 use crate::traffic::replay::View;
 
 /// How far two parts agree. Ordered: what is made of several parts agrees as its worst one does.
@@ -138,7 +139,7 @@ pub(crate) fn clusters_of(host: &VirtualHost) -> Vec<&ClusterName> {
         }
         out.extend(forward.mirrors.iter().map(|m| &m.destination.cluster));
     }
-    out.sort_unstable();
+    out.order_alike();
     out.dedup();
     out
 }

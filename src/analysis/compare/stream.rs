@@ -9,6 +9,7 @@ use super::parts::Parts;
 use crate::envoy::decision::{Counted, Decision, Upstream};
 use crate::envoy::request::Request;
 use crate::envoy::table::ClusterName;
+use crate::order::Order as _;
 use crate::traffic::replay::{Count, Prepared, StreamSummary, View, asked};
 
 /// What became different for a stream's requests.
@@ -84,7 +85,7 @@ pub(crate) fn change(before: (&Prepared, &View), now: (&Prepared, &View)) -> Str
         now: d.now,
     };
     out.alterations = alterations.into_values().map(altered).collect();
-    out.alterations.sort_by(|a, b| b.share.total_cmp(&a.share));
+    out.alterations.order_by(|a, b| b.share.total_cmp(&a.share));
     out.flows = flows.into_sorted(example);
     out.moved = out.flows.iter().map(|f| f.share).sum::<f64>().min(1.0);
     out

@@ -12,6 +12,7 @@ use crate::analysis::compare::HostChange;
 use crate::envoy::table::RouteSource;
 use crate::istio::clients::{Audience, PointsOfView};
 use crate::manifest::kinds::ObjectId;
+use crate::order::Order as _;
 
 /// Changes with one cause: the same rules of both sides do the same otherwise.
 #[derive(Debug, Clone)]
@@ -113,7 +114,7 @@ pub(crate) fn causes<'d>(proxies: &'d [ProxyDiff], points: &PointsOfView) -> Vec
             }
         })
         .collect();
-    out.sort_by(|a, b| {
+    out.order_by(|a, b| {
         let key = |c: &Cause<'_>| (c.change.is_minor(), c.kind, !c.change.is_proven());
         key(a).cmp(&key(b)).then(b.change.moved.total_cmp(&a.change.moved))
     });

@@ -16,6 +16,7 @@ use crate::envoy::table::{
 };
 use crate::envoy::words;
 use crate::manifest::kinds::ObjectId;
+use crate::order::Order as _;
 
 /// One thing that is otherwise than before.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -152,7 +153,7 @@ impl<'t> Compare<'t> {
                 rules.extend(std::iter::once(&policy.object).chain(&policy.merged).cloned());
             }
         }
-        rules.sort_unstable();
+        rules.order_alike();
         rules.dedup();
         Some(Difference { kind: kind.unwrap_or(Kind::Policy), fields, moved, rules, depends })
     }

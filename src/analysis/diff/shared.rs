@@ -11,6 +11,7 @@ use super::clusters::ClusterChange;
 use super::regions::Found;
 use super::side::Dial;
 use crate::envoy::table::{Cluster, ClusterName, Names, VirtualHost};
+use crate::order::Order as _;
 use crate::parallel::Memo;
 
 /// Kept for all classes of clients of one comparison.
@@ -99,7 +100,7 @@ impl Shared {
             let first = |of: &Names, name: &SmolStr| of.get(name).and_then(|all| all.first().copied());
             let names = was.keys().chain(is.keys().filter(|name| !was.contains_key(*name)));
             let mut moved: Vec<SmolStr> = names.filter(|name| first(was, name) != first(is, name)).cloned().collect();
-            moved.sort_unstable();
+            moved.order_alike();
             KeptNames { _names: (was.clone(), is.clone()), moved: moved.into() }
         });
         kept.moved

@@ -29,6 +29,7 @@ use crate::envoy::path::codec::Refusal;
 use crate::envoy::request::Request;
 use crate::envoy::router::BadRequest;
 use crate::envoy::table::{ClusterName, PathMatch, RouteMatch, ValueMatch, VirtualHost};
+use crate::order::Order as _;
 
 /// Requests around which differences of reading are looked for.
 const SEEDS_MAX: usize = 4_000;
@@ -271,7 +272,7 @@ impl<'t> Work<'t> {
         let found: Arc<[Found]> = match both {
             (Some(a), Some(b)) if is_exact && was.host().is_some() && is.host().is_some() => {
                 let mut names: Vec<&ClusterName> = clusters_of(a).into_iter().chain(clusters_of(b)).collect();
-                names.sort_unstable();
+                names.order_alike();
                 names.dedup();
                 let of = |side: &Side, name: &ClusterName| side.table().cluster(name).cloned();
                 let [old, new] = self.sides;

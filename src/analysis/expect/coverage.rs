@@ -10,6 +10,7 @@ use crate::envoy::table::{ChainAction, ClusterName, RouteAction, RouteSource, Tc
 use crate::envoy::words;
 use crate::manifest::kinds::ObjectId;
 use crate::manifest::source::Position;
+use crate::order::Order as _;
 
 /// What one line of a coverage report is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -181,7 +182,7 @@ pub(crate) fn measure<'r>(routers: impl Iterator<Item = &'r Router>, results: &[
     }
     let mut items: Vec<CoverageItem> =
         all.into_iter().map(|(key, item)| CoverageItem { covered: reached.contains(&key), ..item }).collect();
-    items.sort_by_key(|item| item.kind);
+    items.order_by_key(|item| item.kind);
     Coverage { items }
 }
 

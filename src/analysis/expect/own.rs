@@ -8,6 +8,7 @@ use super::requests;
 use crate::envoy::authority::Authority;
 use crate::envoy::re2::{Encoding, Re2};
 use crate::manifest::yaml::{Node, Span, Value};
+use crate::order::Order as _;
 use crate::traffic::request_text;
 use crate::traffic::scenario::fields::{Fields, Reader, nearest};
 use crate::traffic::scenario::parse_share;
@@ -103,7 +104,7 @@ fn test(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
         let hint = Some("for example `expect: {subset: v1}` or `never: [unmatched, blackholed]`".to_owned());
         r.problem(node.span, path, "the test expects nothing: it has no `expect` and no `never`", hint);
     }
-    checks.sort_by_key(|c| (c.at.line, c.at.column));
+    checks.order_by_key(|c| (c.at.line, c.at.column));
     let traffic = traffic?;
     let name = f.string(r, "name").unwrap_or_else(|| match &traffic {
         Traffic::Requests(all) => all.first().map(crate::envoy::words::request).unwrap_or_default().into(),

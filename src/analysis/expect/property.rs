@@ -9,6 +9,7 @@ use crate::envoy::authority::Authority;
 use crate::envoy::decision::{Counted, Outcome};
 use crate::envoy::table::{HeaderMatcher, PathMatch, QueryParameterMatcher, RouteMatch, ValueMatch};
 use crate::manifest::yaml::{Node, Span, Value};
+use crate::order::Order as _;
 use crate::traffic::request_text;
 use crate::traffic::scenario::fields::{Fields, Reader, join};
 
@@ -104,7 +105,7 @@ fn property(r: &mut Reader<'_>, node: &Node<'_>, path: &str) -> Option<Test> {
         );
     }
     let name = f.string(r, "name").unwrap_or_else(|| path.into());
-    checks.sort_by_key(|c| (c.at.line, c.at.column));
+    checks.order_by_key(|c| (c.at.line, c.at.column));
     Some(Test {
         name,
         at: r.position(node.span),

@@ -7,6 +7,7 @@ use crate::envoy::table::{
     AbortStatus, AppendAction, HeaderMutations, PathRewrite, Redirect, RedirectPath, Route, RouteAction,
 };
 use crate::envoy::words;
+use crate::order::Order as _;
 
 fn no_route(s: &Subject<'_>) -> String {
     format!("no route: {}", in_words(&s.ends()))
@@ -132,11 +133,11 @@ fn same_operations(wanted: &Operations, found: &HeaderMutations) -> bool {
         (h.name.to_ascii_lowercase(), h.value.clone(), h.append == AppendAction::AppendIfExistsOrAdd)
     };
     let mut add = (wanted.add.iter().map(key).collect::<Vec<_>>(), found.add.iter().map(key).collect::<Vec<_>>());
-    add.0.sort();
-    add.1.sort();
+    add.0.order();
+    add.1.order();
     let lower = |names: &[smol_str::SmolStr]| {
         let mut names: Vec<String> = names.iter().map(|n| n.to_ascii_lowercase()).collect();
-        names.sort();
+        names.order();
         names
     };
     add.0 == add.1 && lower(&wanted.remove) == lower(&found.remove)

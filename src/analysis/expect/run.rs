@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::order::Order as _;
 use crate::parallel::prelude::*;
 use smol_str::SmolStr;
 
@@ -191,7 +192,7 @@ pub(crate) fn plan(
             check_all_names(&test, seen_by.iter().filter_map(|i| views.get(*i)), any, &mut findings);
         }
     }
-    findings.sort_by_key(|f| (f.at.file, f.at.line, f.at.column));
+    findings.order_by_key(|f| (f.at.file, f.at.line, f.at.column));
     findings.dedup();
     let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|f| f.severity == Severity::Error);
     let left_out = LeftOut::of(&workspace.mesh);
@@ -364,7 +365,7 @@ fn entries(router: &Router, request: &Request) -> Vec<(u16, bool)> {
         Some(port) => vec![(port, request.tls), (port, !request.tls)],
         None => usual.into_iter().chain(listeners).collect(),
     };
-    all.sort_by_key(|(_, tls)| *tls != request.tls);
+    all.order_by_key(|(_, tls)| *tls != request.tls);
     let mut seen = Vec::new();
     all.retain(|entry| {
         let new = !seen.contains(entry);

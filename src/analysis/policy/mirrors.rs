@@ -6,6 +6,7 @@ use super::assumptions::Assumptions;
 use super::consequences::Copies;
 use super::pool::Found;
 use crate::envoy::table::{ClusterName, Forward, Fraction, RouteTable};
+use crate::order::Order as _;
 
 /// Copies for each request of a route, of whose requests this share comes to a cluster with pods. One for each request, not for
 /// each attempt.
@@ -45,7 +46,7 @@ pub(super) fn share(fraction: Fraction) -> f64 {
 /// How many copies requests have: all fractions are held against one and the same number, so the mirror with the smaller one goes off
 /// only where the one with the greater does (PA-41).
 fn distribution(mut fractions: Vec<f64>, served: f64) -> Vec<f64> {
-    fractions.sort_by(|a, b| b.total_cmp(a));
+    fractions.order_by(|a, b| b.total_cmp(a));
     let mut out = Vec::with_capacity(fractions.len() + 1);
     let mut above = 1.0;
     for fraction in fractions {

@@ -13,6 +13,7 @@ use super::{back_off, mirrors, model, warnings};
 use crate::envoy::table::{AbortStatus, ClusterName, Forward, HashPolicy, LbPolicy, Route, RouteAction, RouteTable};
 use crate::envoy::words;
 use crate::manifest::kinds::Nanos;
+use crate::order::Order as _;
 
 /// What follows from assumptions for the requests of a route; None where it sends them nowhere.
 ///
@@ -255,7 +256,7 @@ impl<'t> Plan<'t> {
             }
         }
         let is_failure = |o: &Outcome| o.end.reason != Reason::Success;
-        out.sort_by(|a, b| is_failure(a).cmp(&is_failure(b)).then(b.share.total_cmp(&a.share)));
+        out.order_by(|a, b| is_failure(a).cmp(&is_failure(b)).then(b.share.total_cmp(&a.share)));
         out
     }
 

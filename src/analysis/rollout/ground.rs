@@ -14,6 +14,7 @@ use crate::istio::clients::{Audience, Client, PointsOfView, classes};
 use crate::istio::mesh::Mesh;
 use crate::istio::translate::Parts;
 use crate::manifest::kinds::Manifests;
+use crate::order::Order as _;
 use crate::parallel::Memo;
 use crate::parallel::prelude::*;
 
@@ -171,7 +172,7 @@ impl<'p> Ground<'p> {
                 None => out.push(accident),
             }
         }
-        out.sort_by(|a, b| (a.harm, &a.region.hosts).cmp(&(b.harm, &b.region.hosts)));
+        out.order_by(|a, b| (a.harm, &a.region.hosts).cmp(&(b.harm, &b.region.hosts)));
         out.into()
     }
 }

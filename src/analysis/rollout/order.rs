@@ -6,6 +6,7 @@ use super::item::{Item, Version};
 use super::search::order;
 use crate::manifest::kinds::{Kind, Manifests};
 use crate::manifest::source::Position;
+use crate::order::Order as _;
 
 /// Who applies the objects; all of them take away last what goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -170,7 +171,7 @@ pub(crate) fn place(items: &[Item], action: &Action) -> Option<Position> {
 
 /// What is defined first comes first.
 pub(super) fn by_rank(items: &[Item], actions: &mut [Action]) {
-    actions.sort_by_key(|a| {
+    actions.order_by_key(|a| {
         let item = items.get(a.item);
         let version = item.and_then(|i| i.versions.get(usize::from(a.version)));
         let there = version.is_some_and(Version::is_there);

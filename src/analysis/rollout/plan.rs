@@ -18,6 +18,7 @@ use crate::istio::clients::{Alike, Audience, Client, PointsOfView};
 use crate::manifest::kinds::Manifests;
 use crate::manifest::load::Options;
 use crate::manifest::source::SourceMap;
+use crate::order::Order as _;
 use crate::parallel::prelude::*;
 
 /// What is known of a change.
@@ -182,7 +183,7 @@ fn judged<'g>(
 ) -> Vec<Order> {
     let judged = |(n, (tool, actions)): (usize, (Tool, Vec<Action>))| {
         let mut windows: Vec<(Window, Audience)> = groups.clone().filter_map(|g| g.get(n)).flatten().cloned().collect();
-        windows.sort_by_key(|(w, _)| (!w.accident.is_proven(), w.accident.harm));
+        windows.order_by_key(|(w, _)| (!w.accident.is_proven(), w.accident.harm));
         Order { tool, actions, windows }
     };
     orders.into_iter().enumerate().map(judged).collect()

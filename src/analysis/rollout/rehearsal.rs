@@ -21,6 +21,7 @@ use crate::envoy::request::Request;
 use crate::envoy::table::{Route, RouteAction, RouteTable};
 use crate::istio::clients::Audience;
 use crate::manifest::kinds::{Autoscaler, Manifests, Object};
+use crate::order::Order as _;
 use crate::parallel::prelude::*;
 use crate::traffic::scenario::Assumption;
 use crate::traffic::stats::as_f64;
@@ -225,7 +226,7 @@ pub(crate) fn rehearse(
     for group in groups {
         flows.extend(group.flows);
     }
-    flows.sort_by(|a, b| a.region.hosts.cmp(&b.region.hosts).then_with(|| a.region.ports.cmp(&b.region.ports)));
+    flows.order_by(|a, b| a.region.hosts.cmp(&b.region.hosts).then_with(|| a.region.ports.cmp(&b.region.ports)));
     for (k, one) in moves.iter_mut().enumerate() {
         one.moved = flows.iter().map(|f| moved(f.at.get(k), f.at.get(k + 1))).fold(0.0, f64::max);
     }
@@ -326,7 +327,7 @@ fn of_group(
                 }
             }
         }
-        unknown.sort_by_key(|u| u.index);
+        unknown.order_by_key(|u| u.index);
     }
     let flows = flows.into_iter().map(|(classes, flow)| Flow { audience: ground.points.audience(&classes), ..flow });
     OfGroup { known, unknown, flows: flows.collect(), moves }

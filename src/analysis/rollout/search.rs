@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use super::ground::{Ground, State};
 use super::item::{Item, Version};
 use crate::manifest::kinds::Kind;
+use crate::order::Order as _;
 
 /// States that are judged before a search gives up.
 const STATES_MAX: usize = 400;
@@ -87,7 +88,7 @@ fn moves(ground: &Ground<'_>, state: &State, to: &State, made: bool) -> Vec<Stat
             out.push(((v != *wanted, order), next));
         }
     }
-    out.sort_by_key(|(order, _)| *order);
+    out.order_by_key(|(order, _)| *order);
     out.into_iter().map(|(_, state)| state).collect()
 }
 

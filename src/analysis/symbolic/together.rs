@@ -9,6 +9,7 @@ use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::language::{Domain, Language, State, alphabet};
+use crate::order::Order as _;
 
 /// Languages of a list that may share words with others of it.
 #[derive(Debug)]
@@ -66,7 +67,7 @@ impl Together {
         for star in stars(&self.leaf_of).into_iter().filter_map(|i| self.stars.get_index(i as usize)) {
             found.extend(&star.centres);
         }
-        found.sort_unstable();
+        found.order_alike();
         found.dedup();
         found.retain(|other| *other as usize != index);
         found

@@ -1,5 +1,6 @@
 //! Hashes of hash policies and consistent hashing (envoy-matching 10.4 and 10.6, appendix C).
 
+use crate::order::Order as _;
 use twox_hash::XxHash64;
 
 /// XXH64 with seed 0.
@@ -25,7 +26,7 @@ pub(crate) fn header_hash<'v>(values: impl IntoIterator<Item = &'v [u8]>) -> Opt
     };
     let mut all = vec![first, second];
     all.extend(values);
-    all.sort_unstable();
+    all.order_alike();
     Some(all.into_iter().fold(0, |seed, value| xx_hash_seeded(value, seed)))
 }
 

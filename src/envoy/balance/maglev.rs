@@ -2,6 +2,7 @@
 
 use super::hash::{xx_hash, xx_hash_seeded};
 use super::normalize;
+use crate::order::Order as _;
 
 /// A table of slots, each of which belongs to a host. The same hosts make the same table as in Envoy, in any order.
 ///
@@ -41,7 +42,7 @@ impl Maglev {
         };
         let size = table_size.clamp(1, Self::MAX_TABLE_SIZE);
         let mut order: Vec<_> = (0u32..).zip(hosts.iter().zip(&weights.shares)).collect();
-        order.sort_by(|a, b| a.1.0.0.as_bytes().cmp(b.1.0.0.as_bytes()));
+        order.order_by(|a, b| a.1.0.0.as_bytes().cmp(b.1.0.0.as_bytes()));
         let mut fillers: Vec<Filler> = order
             .into_iter()
             // Envoy knows no weight of 0; such a host must not get the slot that every host gets in the first round.

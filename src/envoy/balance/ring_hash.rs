@@ -2,6 +2,7 @@
 
 use super::hash::xx_hash;
 use super::normalize;
+use crate::order::Order as _;
 
 /// A ring of hashes, each of which leads to a host. The same hosts in the same order make the same ring as in Envoy.
 ///
@@ -52,7 +53,7 @@ impl RingHash {
                 }
             }
             // DEVIATION: Envoy leaves the order of equal hashes open; here the earlier host comes first.
-            entries.sort_unstable();
+            entries.order_alike();
         }
         RingHash { entries, host_count: hosts.len() }
     }

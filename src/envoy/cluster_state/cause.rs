@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::ClusterState;
 use crate::envoy::table::{Cluster, ClusterName, RouteTable};
 use crate::manifest::kinds::Labels;
+use crate::order::Order as _;
 
 /// What to do about requests that the outbound policy keeps in.
 const REGISTRY_ONLY: &str = "add a ServiceEntry for the host, or set outboundTrafficPolicy to ALLOW_ANY";
@@ -206,7 +207,7 @@ fn other_labels(table: &RouteTable, cluster: &Cluster) -> String {
     let mut found: Vec<String> = Vec::new();
     for (key, _) in wanted.iter() {
         let mut values: Vec<&str> = all.iter().filter_map(|e| e.labels.get(key)).collect();
-        values.sort_unstable();
+        values.order_alike();
         values.dedup();
         found.push(if values.is_empty() {
             format!("have no label `{key}`")

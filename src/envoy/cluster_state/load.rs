@@ -1,6 +1,7 @@
 //! Which priorities of a cluster get requests, and whether health still counts there (envoy-matching 10.1 to 10.3).
 
 use crate::envoy::table::{Cluster, Endpoint, Health};
+use crate::order::Order as _;
 
 /// What one priority of a cluster's endpoints gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +23,7 @@ impl PriorityLoad {
 /// The priorities that get requests, highest first (10.2, 10.3).
 pub(crate) fn priority_loads(cluster: &Cluster) -> Vec<PriorityLoad> {
     let mut priorities: Vec<u32> = cluster.endpoints.iter().map(|e| e.priority).collect();
-    priorities.sort_unstable();
+    priorities.order_alike();
     priorities.dedup();
     let healthy_of = |p: u32| {
         let all = cluster.endpoints.iter().filter(move |e| e.priority == p);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::message::Key;
+use super::key::Key;
 use crate::manifest::yaml::{self, Node, Value};
 
 /// What a text holds.

@@ -5,16 +5,25 @@
 //! `routes -o envoy` writes; JSON or YAML. Out: a [`Running`] for each proxy: its [`RouteTable`] and what is to be said of
 //! it. What bears on routing and isn't evaluated is said of the route it stands at (CF-5).
 //!
+//! Without the feature `dumps` they are known for what they are, and refused.
+//!
 //! Not here: files, manifests, and what routes do with requests.
 
+#[cfg(feature = "dumps")]
 mod build;
 mod form;
+#[cfg(feature = "dumps")]
 mod gather;
+mod key;
+#[cfg(feature = "dumps")]
 mod message;
+#[cfg(feature = "dumps")]
 mod text;
 
+#[cfg(feature = "dumps")]
 use std::sync::Arc;
 
+#[cfg(feature = "dumps")]
 use smol_str::{SmolStr, format_smolstr};
 
 use crate::envoy::table::RouteTable;
@@ -41,6 +50,7 @@ pub(crate) struct Running {
 /// one proxy together. `namespace` is that of proxies that name none.
 ///
 /// Gives what went wrong as well; where that is an error, there may be fewer proxies than texts.
+#[cfg(feature = "dumps")]
 pub(crate) fn read(sources: &SourceMap, files: &[FileId], namespace: &str) -> (Vec<Running>, Vec<Finding>) {
     let mut findings = Vec::new();
     let gathered = gather::gather(sources, files, &mut findings);
@@ -64,7 +74,20 @@ pub(crate) fn read(sources: &SourceMap, files: &[FileId], namespace: &str) -> (V
     (running, findings)
 }
 
+/// Says that none of them is read by what was built without the feature `dumps`.
+#[cfg(not(feature = "dumps"))]
+pub(crate) fn read(sources: &SourceMap, files: &[FileId], _: &str) -> (Vec<Running>, Vec<Finding>) {
+    let refused = |&file: &FileId| {
+        let name = sources.name(file);
+        let message = format!("`{name}` is what a running proxy has, which is not read here: only manifests are");
+        let at = Position { file, line: 1, column: 1, document: 0 };
+        Finding::new("load", Severity::Error, message).at(at).hint("the program `towtank` reads it")
+    };
+    (Vec::new(), files.iter().map(refused).collect())
+}
+
 /// Proxies of one name get their namespace as well, and a number where that isn't enough.
+#[cfg(feature = "dumps")]
 fn tell_apart(running: &mut [Running]) {
     let names: Vec<SmolStr> = running.iter().map(|r| r.table.proxy.name.clone()).collect();
     let mut taken: Vec<SmolStr> = Vec::new();

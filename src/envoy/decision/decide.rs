@@ -18,6 +18,7 @@ use crate::envoy::table::{
     AbortStatus, ChainAction, ClusterName, Forward, ForwardTo, FurtherForward, Listener, Route, RouteAction,
     TcpDestination, WeightedCluster,
 };
+use crate::order::Order as _;
 
 /// How much of a decision is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -345,7 +346,7 @@ fn forwarded(
         }
         clusters = shares.into();
     }
-    not_evaluated.sort_unstable();
+    not_evaluated.order_alike();
     not_evaluated.dedup();
     let possible = || clusters.iter().filter(|c| c.share > 0.0 || clusters.len() == 1);
     let hint = |f: &String| format!("`{f}` in a header value is not evaluated: it depends on more than the request");

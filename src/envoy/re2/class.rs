@@ -2,6 +2,7 @@
 //!
 //! A set is a list of closed ranges. In Latin-1 mode only 0–FF are of interest, in UTF-8 mode 0–10FFFF.
 
+use crate::order::Order as _;
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
 /// The largest code point of UTF-8 mode.
@@ -132,7 +133,7 @@ impl CodeSet {
         if self.ranges.is_sorted_by(|a, b| a.1.saturating_add(1) < b.0) {
             return;
         }
-        self.ranges.sort_unstable();
+        self.ranges.order_alike();
         let mut merged: Vec<(u32, u32)> = Vec::with_capacity(self.ranges.len());
         for &(lo, hi) in &self.ranges {
             match merged.last_mut() {

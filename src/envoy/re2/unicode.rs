@@ -6,6 +6,8 @@
 
 use super::class::{CodeSet, MAX_CODE_POINT};
 use super::parse::Dialect;
+use regex_syntax::ast::{Ast, ClassUnicode, ClassUnicodeKind, ClassUnicodeOpKind, Position, Span};
+use regex_syntax::hir::translate::TranslatorBuilder;
 use regex_syntax::hir::{Class, HirKind};
 
 /// The members of the group `name` (without braces, sign or caret), or nothing where the dialect does not know it.
@@ -17,7 +19,7 @@ pub(super) fn group(name: &str, dialect: Dialect) -> Option<CodeSet> {
             } else if CATEGORIES.binary_search(&name).is_ok() {
                 Some(category(name))
             } else if SCRIPTS.binary_search(&name).is_ok() {
-                Some(members(&format!(r"\p{{sc={name}}}")))
+                Some(members("sc", name))
             } else {
                 None
             }
@@ -33,8 +35,9 @@ pub(super) fn is_capture_name_char(code: u32) -> bool {
     {
         return byte.is_ascii_alphanumeric() || byte == b'_';
     }
-    let groups = r"[\p{Lu}\p{Ll}\p{Lt}\p{Lm}\p{Lo}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]";
-    members(groups).ranges().iter().any(|&(lo, hi)| lo <= code && code <= hi)
+    let groups = ["Lu", "Ll", "Lt", "Lm", "Lo", "Nl", "Mn", "Mc", "Nd", "Pc"];
+    let holds = |set: CodeSet| set.ranges().iter().any(|&(lo, hi)| lo <= code && code <= hi);
+    groups.iter().any(|group| holds(members("gc", group)))
 }
 
 /// RE2's `C` holds assigned code points only, and its `Cs` holds the surrogates.
@@ -43,16 +46,25 @@ fn category(name: &str) -> CodeSet {
     match name {
         "Cs" => surrogates,
         "C" => {
-            let mut set = members(r"[\p{Cc}\p{Cf}\p{Co}]");
-            set.union(&surrogates);
+            let mut set = surrogates;
+            ["Cc", "Cf", "Co"].iter().for_each(|part| set.union(&members("gc", part)));
             set
         }
-        _ => members(&format!(r"\p{{gc={name}}}")),
+        _ => members("gc", name),
     }
 }
 
-fn members(pattern: &str) -> CodeSet {
-    let hir = regex_syntax::parse(pattern).ok();
+/// The code points of which a property has a value. The class is put together as it would be read: so the reader of patterns, which has a
+/// language of its own, isn't needed.
+fn members(property: &str, value: &str) -> CodeSet {
+    let at = Position::new(0, 1, 1);
+    let kind = ClassUnicodeKind::NamedValue {
+        op: ClassUnicodeOpKind::Equal,
+        name: property.to_owned(),
+        value: value.to_owned(),
+    };
+    let class = Ast::class_unicode(ClassUnicode { span: Span::splat(at), negated: false, kind });
+    let hir = TranslatorBuilder::new().build().translate("", &class).ok();
     match hir.as_ref().map(|h| h.kind()) {
         Some(HirKind::Class(Class::Unicode(class))) => {
             CodeSet::of_ranges(class.ranges().iter().map(|r| (r.start().into(), r.end().into())))

@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 
 use crate::envoy::authority::{lower_case, without_port};
 use crate::envoy::table::RouteConfiguration;
+use crate::order::Order as _;
 
 /// How a domain took an authority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -123,7 +124,7 @@ fn compared(authority: &str, ignore_port: bool) -> Cow<'_, str> {
 
 fn longest_first(map: FxHashMap<usize, FxHashMap<SmolStr, u32>>) -> Vec<(usize, FxHashMap<SmolStr, u32>)> {
     let mut all: Vec<_> = map.into_iter().collect();
-    all.sort_by_key(|(length, _)| std::cmp::Reverse(*length));
+    all.order_by_key(|(length, _)| std::cmp::Reverse(*length));
     all
 }
 

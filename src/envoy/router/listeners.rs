@@ -8,6 +8,7 @@ use smol_str::SmolStr;
 
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::table::{Listener, RouteTable, TransportProtocol};
+use crate::order::Order as _;
 
 /// A connection as a proxy gets it.
 #[derive(Debug, Clone, Copy)]
@@ -144,7 +145,9 @@ impl ChainIndex {
                 any_application: matcher.application_protocols.is_empty(),
             });
         }
-        index.networks.sort_by_key(|(network, _)| std::cmp::Reverse(network.map_or(-1, |n| i16::from(n.prefix_len()))));
+        index
+            .networks
+            .order_by_key(|(network, _)| std::cmp::Reverse(network.map_or(-1, |n| i16::from(n.prefix_len()))));
         index
     }
 

@@ -14,6 +14,7 @@ use super::conditions::{Condition, PathTest, RouteTest, ValueTest};
 use super::regex::PatternSet;
 use super::trie::{Lists, Trie};
 use super::view::{HeaderKey, Seen};
+use crate::order::Order as _;
 
 /// More regexes than this behind one literal beginning run as one automaton.
 const MANY_REGEXES: usize = 8;
@@ -118,7 +119,7 @@ fn take_many_regexes(keys: &mut BTreeMap<Vec<u8>, Key>, routes: &[Arc<RouteTest>
     for key in keys.values().filter(|k| k.begins.iter().filter(|e| is_regex(e)).count() > MANY_REGEXES) {
         taken.extend(key.begins.iter().copied().filter(is_regex));
     }
-    taken.sort_unstable();
+    taken.order_alike();
     let patterns: Vec<_> = taken
         .iter()
         .filter_map(|e| match &routes.get(e.route as usize)?.path {

@@ -132,6 +132,7 @@ pub(crate) struct FurtherForward {
 
 /// What the authority is taken from (envoy-matching 6.7).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(feature = "dumps"), expect(dead_code, reason = "some are in no table that Istio makes"))]
 pub(crate) enum HostSource {
     /// The first value of that header; where it is absent or empty, the authority stays.
     Header(SmolStr),
@@ -187,6 +188,7 @@ pub(crate) struct HeaderValueOption {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(not(feature = "dumps"), expect(dead_code, reason = "some are in no table that Istio makes"))]
 pub(crate) enum AppendAction {
     AppendIfExistsOrAdd,
     OverwriteIfExistsOrAdd,
@@ -264,6 +266,7 @@ pub(crate) struct Redirect {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(not(feature = "dumps"), expect(dead_code, reason = "some are in no table that Istio makes"))]
 pub(crate) enum RedirectPath {
     /// `path_redirect`; empty keeps the path.
     Replace(SmolStr),

@@ -13,6 +13,7 @@ use super::report::{Place, Report};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{HttpMatch, HttpRoute, Labels, StringMatch, TcpMatch, TlsMatch, VirtualService};
 use crate::manifest::source::Position;
+use crate::order::Order as _;
 
 pub(super) fn review(place: &Place<'_>, spec: &VirtualService, report: &mut Report<'_>) {
     let http: Vec<_> = spec.http.iter().map(|rule| rule_of(rule.at, &rule.matches, http_identity, |m| m.at)).collect();
@@ -101,7 +102,7 @@ type Conditions<'a> = Vec<(&'a SmolStr, &'a StringMatch)>;
 
 fn sorted(conditions: &[(SmolStr, StringMatch)]) -> Conditions<'_> {
     let mut sorted: Conditions<'_> = conditions.iter().map(|(name, condition)| (name, condition)).collect();
-    sorted.sort();
+    sorted.order();
     sorted
 }
 
@@ -169,7 +170,7 @@ impl<'a> Prefixed<'a> {
         }
         let texts = |conditions: &'a [(SmolStr, StringMatch)]| {
             let mut texts: Vec<_> = conditions.iter().map(|(name, c)| (name, as_text(Some(c)))).collect();
-            texts.sort();
+            texts.order();
             texts
         };
         Some(Prefixed {

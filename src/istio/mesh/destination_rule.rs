@@ -12,6 +12,7 @@ use crate::manifest::kinds::{
     DestinationRule, Labels, LoadBalancer, MeshConfig, Object, ObjectId, Subset, TrafficPolicy,
 };
 use crate::manifest::source::Position;
+use crate::order::Order as _;
 
 /// One rule after merging (DS-5).
 #[derive(Debug, Clone)]
@@ -127,7 +128,7 @@ impl DestinationRuleIndex {
                 hidden.extend(plain.map(|loser| (loser, winner)));
             }
         }
-        hidden.sort_by(|a, b| (&a.0.object, &a.1.object).cmp(&(&b.0.object, &b.1.object)));
+        hidden.order_by(|a, b| (&a.0.object, &a.1.object).cmp(&(&b.0.object, &b.1.object)));
         notes.extend(hidden.into_iter().map(|(loser, winner)| {
             let (export, host) = (export_text(&loser.export_set), &loser.host);
             Note {
@@ -153,7 +154,7 @@ fn export_text(set: &[SmolStr]) -> String {
 /// DS-2.
 fn in_order(rules: &[Object<DestinationRule>]) -> Vec<&Object<DestinationRule>> {
     let mut all = super::registry::by_creation(rules);
-    all.sort_by_key(|o| o.spec.workload_selector.is_none());
+    all.order_by_key(|o| o.spec.workload_selector.is_none());
     all
 }
 
@@ -164,7 +165,7 @@ fn prepare(object: &Object<DestinationRule>, config: &MeshConfig) -> MergedDesti
         Some(_) => vec![SmolStr::new_static(".")],
         None => spec.export_to.clone(),
     };
-    export_set.sort();
+    export_set.order();
     export_set.dedup();
     let mut names = FxHashSet::default();
     MergedDestinationRule {

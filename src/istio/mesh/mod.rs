@@ -36,6 +36,7 @@ use crate::envoy::proxy::Proxy;
 use crate::envoy::table::{Note, RouteTable};
 use crate::manifest::kinds::{Gateway, Manifests, MeshConfig, Object, Sidecar};
 use crate::manifest::release::Profile;
+use crate::order::Order as _;
 use crate::parallel;
 
 /// All that was loaded and admitted, resolved as far as it doesn't depend on a proxy.
@@ -134,6 +135,6 @@ pub(crate) fn assign_addresses(manifests: &mut Manifests) {
 
 /// ORD-1.
 fn shared_by_creation<T>(mut objects: Vec<Object<T>>) -> Vec<Arc<Object<T>>> {
-    objects.sort_by(|a, b| a.creation_order().cmp(&b.creation_order()));
+    objects.order_by(|a, b| a.creation_order().cmp(&b.creation_order()));
     objects.into_iter().map(Arc::new).collect()
 }

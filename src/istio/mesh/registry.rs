@@ -13,6 +13,7 @@ use crate::manifest::kinds::{
     ServiceType, TargetPort, TransportProtocol,
 };
 use crate::manifest::release::{Difference, Profile};
+use crate::order::Order as _;
 
 /// Annotation with which a Service says who may see it (SV-5).
 const EXPORT_TO: &str = "networking.istio.io/exportTo";
@@ -34,7 +35,7 @@ pub(super) fn services(manifests: &Manifests, config: &MeshConfig, profile: Prof
     for entry in by_creation(&manifests.service_entries) {
         from_service_entry(entry, config, profile, &namespaces, &mut all);
     }
-    all.sort_by(|a, b| (a.created, &a.name, &a.namespace).cmp(&(b.created, &b.name, &b.namespace)));
+    all.order_by(|a, b| (a.created, &a.name, &a.namespace).cmp(&(b.created, &b.name, &b.namespace)));
     attach_aliases(&mut all);
     all
 }
@@ -42,7 +43,7 @@ pub(super) fn services(manifests: &Manifests, config: &MeshConfig, profile: Prof
 /// References to `objects` in creation order (ORD-1).
 pub(super) fn by_creation<T>(objects: &[Object<T>]) -> Vec<&Object<T>> {
     let mut all: Vec<&Object<T>> = objects.iter().collect();
-    all.sort_by(|a, b| a.creation_order().cmp(&b.creation_order()));
+    all.order_by(|a, b| a.creation_order().cmp(&b.creation_order()));
     all
 }
 
@@ -296,7 +297,7 @@ pub(super) fn assign_cluster_ips(services: &mut [Object<kinds::Service>]) {
     let mut next = u32::from_be_bytes([10, 96, 0, 2]);
     let mut in_order: Vec<&mut Object<kinds::Service>> = services.iter_mut().collect();
     // Those that no manifest holds come last. A Service given twice counts where it was given last.
-    in_order.sort_by_key(|s| (!s.at.is_known(), s.at));
+    in_order.order_by_key(|s| (!s.at.is_known(), s.at));
     for service in in_order {
         service.spec.cluster_ips.retain(|ip| !ip.is_empty());
         if !service.spec.cluster_ips.is_empty() || service.spec.kind == ServiceType::ExternalName {

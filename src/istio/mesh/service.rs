@@ -8,6 +8,7 @@ use smol_str::SmolStr;
 
 use crate::manifest::kinds::{CreationTime, Labels, ObjectId, TargetPort};
 use crate::manifest::source::Position;
+use crate::order::Order as _;
 
 /// One registry service: a Kubernetes Service, or one (host, address) pair of a ServiceEntry (SE-1).
 #[derive(Debug, Clone, PartialEq)]
@@ -203,7 +204,7 @@ impl Visibility {
             return Visibility::Nobody;
         }
         let mut all: Vec<SmolStr> = list.iter().map(|n| if n == "." { own.into() } else { n.clone() }).collect();
-        all.sort();
+        all.order();
         all.dedup();
         Visibility::Namespaces(all)
     }

@@ -14,6 +14,7 @@ use crate::manifest::kinds::{
     self, CreationTime, HttpMatch, HttpRoute, MeshConfig, Object, ObjectId, TcpRoute, TlsRoute,
 };
 use crate::manifest::source::Position;
+use crate::order::Order as _;
 
 /// The reserved gateway name that means all sidecars (GR-1).
 pub(crate) const MESH_GATEWAY: SmolStr = SmolStr::new_static("mesh");
@@ -137,7 +138,7 @@ pub(crate) fn index(
     config: &MeshConfig,
     notes: &mut Vec<Note>,
 ) -> VirtualServiceIndex {
-    virtual_services.sort_by(|a, b| a.creation_order().cmp(&b.creation_order()));
+    virtual_services.order_by(|a, b| a.creation_order().cmp(&b.creation_order()));
     for object in &mut virtual_services {
         make_names_full(object, &config.cluster_domain);
     }
@@ -203,7 +204,7 @@ impl HttpRule {
 fn export_set(declared: &[SmolStr], namespace: &SmolStr, config: &MeshConfig) -> Vec<SmolStr> {
     let entries = if declared.is_empty() { &config.default_virtual_service_export_to } else { declared };
     let mut set: Vec<SmolStr> = entries.iter().map(|e| if e == "." { namespace.clone() } else { e.clone() }).collect();
-    set.sort();
+    set.order();
     set.dedup();
     set
 }

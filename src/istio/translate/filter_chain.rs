@@ -12,6 +12,7 @@ use crate::envoy::table::{
 };
 use crate::manifest::kinds::ServerTls;
 use crate::manifest::source::Position;
+use crate::order::Order as _;
 
 /// What plaintext HTTP looks like to protocol detection on sidecars.
 pub(crate) const PLAINTEXT_HTTP: &[&str] = &["http/1.1", "h2c"];
@@ -82,10 +83,10 @@ impl Chain {
     /// The order of names and addresses doesn't matter, nor do `*`, `0.0.0.0/0` and bits behind a prefix.
     pub(crate) fn criteria(&self) -> Criteria {
         let mut server_names: Vec<SmolStr> = self.server_names.iter().filter(|n| *n != "*").cloned().collect();
-        server_names.sort_unstable();
+        server_names.order_alike();
         server_names.dedup();
         let mut destinations: Vec<IpNet> = self.prefix_ranges().map(|net| net.trunc()).collect();
-        destinations.sort_unstable();
+        destinations.order_alike();
         destinations.dedup();
         Criteria {
             server_names,
@@ -109,10 +110,10 @@ impl Chain {
         };
         if !self.has_any_server_name() {
             matcher.server_names.clone_from(&self.server_names);
-            matcher.server_names.sort();
+            matcher.server_names.order();
         }
         let mut destinations: Vec<&SmolStr> = self.destinations.iter().collect();
-        destinations.sort();
+        destinations.order();
         matcher.prefix_ranges =
             destinations.into_iter().filter_map(|d| parse_range(d)).filter(|net| !is_unspecified_v4(net)).collect();
         FilterChain {

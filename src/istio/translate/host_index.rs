@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 
+use crate::order::Order as _;
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
@@ -32,7 +33,7 @@ impl HostIndex {
             }
         }
         index.lengths = index.suffixes.keys().map(SmolStr::len).collect();
-        index.lengths.sort_unstable();
+        index.lengths.order_alike();
         index.lengths.dedup();
         index
     }
@@ -78,7 +79,7 @@ impl HostIndex {
             let all = self.exact.iter().chain(&self.suffixes);
             let numbered = all.flat_map(|(name, numbers)| numbers.iter().map(|n| (name.bytes().rev().collect(), *n)));
             let mut sorted: Vec<(Box<[u8]>, u32)> = numbered.collect();
-            sorted.sort_unstable();
+            sorted.order_alike();
             sorted
         });
         let start = reversed.partition_point(|(name, _)| **name < *prefix);

@@ -24,6 +24,7 @@ use crate::envoy::table::{Extent, Note, RouteTable};
 use crate::istio::mesh::{MergedDestinationRule, Mesh, Scope, Service};
 use crate::manifest::kinds::{ConnectionSettings, EscapedSlashes, Underscores};
 use crate::manifest::release::Difference;
+use crate::order::Order as _;
 
 pub(crate) use clusters::{Crash, crash};
 pub(crate) use parts::Parts;
@@ -86,7 +87,7 @@ impl Parts<'_> {
                 (plan.listeners, None, plan.route_configs)
             }
         };
-        route_configs.sort_by(|a, b| a.name.cmp(&b.name));
+        route_configs.order_by(|a, b| a.name.cmp(&b.name));
         let clusters = clusters::clusters(&cx);
         RouteTable {
             proxy: proxy.clone(),

@@ -10,6 +10,7 @@ use crate::envoy::proxy::Proxy;
 use crate::envoy::table::{Health, NameTable, Names};
 use crate::istio::mesh::{Address, EndpointFilter, Mesh, Registry, Resolution, Service};
 use crate::manifest::kinds::Labels;
+use crate::order::Order as _;
 
 /// Names and addresses as the cluster's DNS has them.
 ///
@@ -104,7 +105,7 @@ fn pod_addresses(mesh: &Mesh, service: &Service) -> Vec<IpAddr> {
             }
         }
     }
-    all.sort_unstable();
+    all.order_alike();
     all.dedup();
     all
 }

@@ -14,6 +14,7 @@ use super::http::{MadeRoutes, RoutesKey};
 use super::sidecar_routes::{HostName, VirtualHostKey};
 use crate::envoy::table::{Listener, Names, Route, VirtualHost};
 use crate::istio::mesh::{Mesh, Service, locality};
+use crate::order::Order as _;
 use crate::parallel::Memo;
 
 type Routes = Arc<[Arc<Route>]>;
@@ -69,7 +70,7 @@ impl<'m> Parts<'m> {
     pub(super) fn rank(&self, hostname: &str) -> u32 {
         let ranks = self.ranks.get_or_init(|| {
             let mut all: Vec<&SmolStr> = self.mesh.services.iter().map(|s| &s.hostname).collect();
-            all.sort_unstable();
+            all.order_alike();
             all.dedup();
             all.into_iter().cloned().zip(0..).collect()
         });

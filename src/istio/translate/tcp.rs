@@ -14,6 +14,7 @@ use crate::envoy::table::{ChainAction, ClusterName, Note, NoteKind, RouteSource,
 use crate::istio::mesh::{Protocol, Scope, Service, VirtualService};
 use crate::manifest::kinds::{Labels, RouteDestination, TcpRoute, TlsRoute};
 use crate::manifest::source::Position;
+use crate::order::Order as _;
 
 /// Looks a destination up among the scope's services, with all their ports (DP-2, TCP and TLS).
 pub(crate) struct ScopeLookup<'a>(pub &'a Scope);
@@ -65,7 +66,7 @@ impl<'a> RuleIndex<'a> {
     fn of(&self, hostname: &str) -> Vec<&'a VirtualService> {
         let mut positions = Vec::new();
         self.hosts.each_match(hostname, |position| positions.push(position));
-        positions.sort_unstable();
+        positions.order_alike();
         positions.dedup();
         positions.into_iter().filter_map(|p| self.services.get(p as usize).map(Arc::as_ref)).collect()
     }
@@ -250,7 +251,7 @@ fn subnets(proxy: &Proxy, rule: &TcpRoute, port: u16) -> Vec<SmolStr> {
 fn is_same_list(a: &[SmolStr], b: &[SmolStr]) -> bool {
     let sorted = |list: &[SmolStr]| {
         let mut list = list.to_vec();
-        list.sort_unstable();
+        list.order_alike();
         list
     };
     sorted(a) == sorted(b)

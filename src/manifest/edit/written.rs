@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::lines;
 use crate::manifest::yaml::{Document, Entry, Node, Span, Value};
+use crate::order::Order as _;
 
 /// How a value looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub(super) fn own_entry<'n, 't>(object: &'n Node<'t>, key: &str) -> Option<&'n E
 pub(super) fn own_entries<'n, 't>(object: &'n Node<'t>) -> Vec<&'n Entry<'t>> {
     let mut all: Vec<_> =
         object.as_map().unwrap_or_default().iter().filter(|entry| holds(object.span, entry.key_span)).collect();
-    all.sort_by_key(|entry| entry.key_span.start);
+    all.order_by_key(|entry| entry.key_span.start);
     all
 }
 

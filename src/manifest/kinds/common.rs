@@ -5,6 +5,7 @@ use std::fmt;
 use smol_str::SmolStr;
 
 use crate::manifest::source::Position;
+use crate::order::Order as _;
 
 /// Labels or annotations: unique keys, sorted by key (bytes).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,7 +42,7 @@ impl FromIterator<(SmolStr, SmolStr)> for Labels {
     /// Later values of a key win.
     fn from_iter<I: IntoIterator<Item = (SmolStr, SmolStr)>>(entries: I) -> Self {
         let mut all: Vec<_> = entries.into_iter().collect();
-        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all.order_by(|a, b| a.0.cmp(&b.0));
         all.reverse(); // stable sort reversed: the last of equals comes first
         all.dedup_by(|later, first| later.0 == first.0);
         all.reverse();

@@ -14,6 +14,7 @@ use crate::manifest::kinds::{Kind, NotModelled, ObjectId};
 use crate::manifest::schema::{OF_OTHERS, UnknownFields, nearest};
 use crate::manifest::source::{FileId, Position};
 use crate::manifest::yaml::{self, Node, Problem, ProblemKind, RawDocument};
+use crate::order::Order as _;
 
 /// What one document gives, before it is put together with the others.
 #[derive(Default)]
@@ -86,7 +87,7 @@ pub(super) fn read<'t>(raw: &RawDocument<'t>, places: Places<'_>, manner: Manner
     match yaml::parse(raw, &yaml::Limits::default()) {
         Ok(None) => {}
         Ok(Some(mut document)) => {
-            document.problems.sort_by_key(|problem| problem.span.start);
+            document.problems.order_by_key(|problem| problem.span.start);
             let Manner { options, names, file } = manner;
             let context = Context { places, options, names, file, problems: &document.problems };
             context.read_object(&document.root, ("", ""), &mut piece);

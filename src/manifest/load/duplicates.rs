@@ -9,6 +9,7 @@ use super::Loaded;
 use crate::manifest::diagnostic::{Finding, Related, Severity};
 use crate::manifest::kinds::{CreationTime, Header, Manifests, NotModelled, Object, ObjectId, Pod, Visit};
 use crate::manifest::source::{FileId, Position};
+use crate::order::Order as _;
 
 /// What came of settling repeated objects.
 #[derive(Debug, Clone, Default)]
@@ -52,7 +53,7 @@ pub(crate) fn replace_duplicates(mut manifests: Manifests, layers: &BTreeMap<Fil
     manifests.endpoint_slices = settling.latest_groups(endpoint_slices);
     manifests.not_modelled = settling.distinct(manifests.not_modelled);
     let mut settled = settling.settled;
-    settled.findings.sort_by_key(|finding| finding.at);
+    settled.findings.order_by_key(|finding| finding.at);
     (manifests, settled)
 }
 

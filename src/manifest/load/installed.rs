@@ -9,6 +9,7 @@ use crate::manifest::kinds::place::{FilePlaces, Places};
 use crate::manifest::release::Release;
 use crate::manifest::source::{FileId, Position, SourceMap};
 use crate::manifest::yaml::{self, Node};
+use crate::order::Order as _;
 
 /// What manifests tell of the Istio that reads them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,7 +68,7 @@ pub(crate) fn installed(sources: &SourceMap, files: &[FileId]) -> Installed {
         }
     }
     // Stable: of one source the first document is the first.
-    found.releases.sort_by_key(|told| told.by);
+    found.releases.order_by_key(|told| told.by);
     let mut seen: Vec<SmolStr> = Vec::new();
     found.releases.retain(|told| {
         let new = !seen.contains(&told.text);

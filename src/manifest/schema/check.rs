@@ -11,6 +11,7 @@ use crate::manifest::kinds::place::Places;
 use crate::manifest::kinds::{Nanos, ObjectId};
 use crate::manifest::release::{Difference, Profile};
 use crate::manifest::yaml::{Node, Span, Value, push_index, push_key};
+use crate::order::Order as _;
 
 /// What to do about a field that the kind does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,7 +98,7 @@ impl<'c> Checker<'c> {
             self.object(node, shape);
         }
         // Blocks are judged as a whole behind their fields.
-        self.findings.sort_by_key(|finding| finding.at);
+        self.findings.order_by_key(|finding| finding.at);
     }
 
     /// Reports a problem that makes the API server refuse the object.

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::node::Entry;
 use super::problem::{Problem, ProblemKind, shown};
+use crate::order::Order as _;
 
 /// Up to this many entries, comparing each with each is faster than sorting.
 const SMALL_MAX: usize = 12;
@@ -32,7 +33,7 @@ pub(super) fn settle_keys(entries: &mut Vec<Entry<'_>>, merged: &[Range<usize>],
         entries.swap(first, again);
     }
     let mut gone: Vec<usize> = repeats.iter().map(|repeat| repeat.2).collect();
-    gone.sort_unstable();
+    gone.order_alike();
     let mut gone = gone.into_iter().peekable();
     let mut at = 0;
     entries.retain(|_| {
@@ -83,7 +84,7 @@ fn repeats_of_many(entries: &[Entry<'_>]) -> Vec<Repeat> {
     let mut order: Vec<usize> = (0..entries.len()).collect();
     let key = |at: usize| entries.get(at).map(|entry| entry.key.as_ref());
     // Stable, so that equal keys stay in source order.
-    order.sort_by(|&a, &b| key(a).cmp(&key(b)));
+    order.order_by(|&a, &b| key(a).cmp(&key(b)));
     let mut repeats = Vec::new();
     for group in order.chunk_by(|&a, &b| key(a) == key(b)) {
         for pair in group.windows(2) {

@@ -13,7 +13,7 @@ use super::{input, output};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::source::REVISION;
 use crate::tool::files::Stamp;
-use crate::tool::page::{self, How, Opened};
+use crate::tool::page::{self, Before, How, Opened};
 use crate::tool::ui::{Engine, Server};
 use crate::traffic::workspace::Inputs;
 
@@ -114,9 +114,11 @@ impl Engine for Page<'_> {
             now.sources.iter().map(|(_, file)| file.name.to_string()).collect();
         let name = self.common.paths.first().map(|p| p.display().to_string()).unwrap_or_default();
         let how = How { options: input::options(&self.common), seed: self.common.seed, name };
-        let (opened, state) = Opened::new(now, before, how).map_err(|unusable| unusable.text)?;
+        let earlier = self.opened.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let before = before.map(|(inputs, name)| Before::new(inputs, name));
+        let (opened, state) = Opened::new(now, before, how, earlier.as_deref()).map_err(|unusable| unusable.text)?;
         *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(opened));
-        Ok(page::shown(&state))
+        Ok(page::shown(state))
     }
 
     fn answer(&self, question: &str, body: &str) -> Option<String> {

@@ -39,6 +39,8 @@ words! {
     previous,
     next,
     manifests,
+    /// Leads to where a page has them to be changed.
+    edit,
     request,
     seen_by,
     question,

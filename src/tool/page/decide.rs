@@ -96,7 +96,7 @@ spec:
 ";
         let texts = json!({"files": [{"name": "shop.yaml", "text": manifests}]}).to_string();
         let (now, before, how) = Texts::read(&texts).expect("texts").inputs();
-        let (opened, _) = Opened::new(now, before, how).expect("a mesh");
+        let (opened, _) = Opened::new(now, before, how, None).expect("a mesh");
         let lines = ["/old", "/slow", "/slow", "/", "/", "/", "/"].map(|p| json!({"authority": "shop", "path": p}));
         let lines: Vec<String> = lines.iter().map(ToString::to_string).chain(["no request".to_owned()]).collect();
         let told = answer(Some(&opened), "decide", &lines.join("\n")).expect("a question");

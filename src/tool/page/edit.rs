@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{NOTHING_OPENED, Opened, Unusable};
+use super::{Before, NOTHING_OPENED, Opened, Unusable};
 use crate::manifest::edit::{self, Edit, Edited, Matches, Protocol, Refusal, Rule};
 use crate::manifest::source::{self, FileId, SourceMap};
 use crate::tool::report::patch;
@@ -158,8 +158,8 @@ fn by_file(opened: &Opened, asked: &[AskedEdit]) -> Result<BTreeMap<FileId, Vec<
 
 /// All that there is to show of the edited texts, against the texts of now.
 fn state(opened: &Opened, edited: Inputs) -> Result<String, Unusable> {
-    let before = Some((opened.now.clone(), UNEDITED.to_owned()));
-    Opened::new(edited, before, opened.how.clone()).map(|(_, state)| state)
+    let before = Some(Before::new(opened.now.clone(), UNEDITED.to_owned()));
+    Opened::new(edited, before, opened.how.clone(), None).map(|(_, state)| state)
 }
 
 /// What has to be known of a patch that doesn't simply apply where the program was started.

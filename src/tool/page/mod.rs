@@ -12,8 +12,10 @@ mod lessons;
 mod opened;
 mod texts;
 
-pub(crate) use opened::{How, Opened, Unusable};
+pub(crate) use opened::{Before, How, Opened, Unusable};
 pub(crate) use texts::Texts;
+
+use std::borrow::Cow;
 
 use crate::tool::report::visible;
 
@@ -33,7 +35,7 @@ const NOTHING_OPENED: &str = "nothing could be read yet";
 /// The answer to a question as JSON, `{"error": "..."}` where there is none. None: nothing is asked by this name.
 pub(crate) fn answer(opened: Option<&Opened>, question: &str, body: &str) -> Option<String> {
     let (_, ask) = QUESTIONS.iter().find(|(name, _)| *name == question)?;
-    Some(shown(&ask(opened, body).unwrap_or_else(|error| refusal(&error))))
+    Some(shown(ask(opened, body).unwrap_or_else(|error| refusal(&error))))
 }
 
 /// `{"error": "..."}`.
@@ -42,6 +44,15 @@ pub(crate) fn refusal(error: &str) -> String {
 }
 
 /// JSON as it may leave the program.
-pub(crate) fn shown(json: &str) -> String {
-    String::from_utf8_lossy(&visible::json(json.as_bytes())).into_owned()
+pub(crate) fn shown(json: String) -> String {
+    let other = match visible::json(json.as_bytes()) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(bytes) => Some(text(bytes)),
+    };
+    other.unwrap_or(json)
+}
+
+/// What was written as JSON, which is text.
+fn text(json: Vec<u8>) -> String {
+    String::from_utf8(json).unwrap_or_else(|bytes| String::from_utf8_lossy(bytes.as_bytes()).into_owned())
 }

@@ -1,5 +1,8 @@
 //! From texts to everything that a page shows, as one JSON object.
 
+use std::sync::Arc;
+
+use super::text;
 use crate::analysis::checks;
 use crate::analysis::compare::limits;
 use crate::analysis::diff::{self, Effort, Meshes};
@@ -9,6 +12,7 @@ use crate::istio::translate::Parts;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::edit::{self, Rule};
 use crate::manifest::source::SourceMap;
+use crate::parallel;
 use crate::parallel::prelude::*;
 use crate::tool::report::{self, diagnostics};
 use crate::traffic::replay::{Settings, Simulation};
@@ -34,6 +38,40 @@ pub(crate) struct Opened {
     pub(super) now: Inputs,
     /// What of them can be edited.
     pub(super) rules: Vec<Rule>,
+    /// What changes were told against.
+    before: Option<Before>,
+}
+
+/// Texts that changes are told against, with what became of them: while somebody edits the others, they mostly stay.
+#[derive(Debug, Clone)]
+pub(crate) struct Before {
+    inputs: Inputs,
+    name: String,
+    /// None: not yet. An error is told in the place of changes, as JSON.
+    resolved: Option<Arc<Result<(Workspace, Switches), String>>>,
+}
+
+impl Before {
+    pub(crate) fn new(inputs: Inputs, name: String) -> Before {
+        Before { inputs, name, resolved: None }
+    }
+
+    /// The same, with what an earlier state made of the same texts.
+    fn knowing(self, earlier: Option<&Before>) -> Before {
+        let known = earlier.filter(|earlier| earlier.inputs.is_same(&self.inputs));
+        Before { resolved: known.and_then(|earlier| earlier.resolved.clone()), ..self }
+    }
+
+    fn resolved(&mut self, how: &How) -> Arc<Result<(Workspace, Switches), String>> {
+        let make = || {
+            let viewless = Options { proxies: Vec::new(), ..how.options.clone() };
+            let older = workspace::open(self.inputs.clone(), &viewless)
+                .map_err(|refused| super::refusal(&told(&refused.findings, &refused.sources)))?;
+            let switches = older.switches().map_err(|_| "null".to_owned())?;
+            Ok((older, switches))
+        };
+        self.resolved.get_or_insert_with(|| Arc::new(make())).clone()
+    }
 }
 
 /// Why texts can't be used.
@@ -60,28 +98,52 @@ impl From<Refused> for Unusable {
 
 impl Opened {
     /// Resolves the mesh of now and everything that there is to show of it, as one JSON object: what it does, what is found in it, and
-    /// what changed against the one before, where there is one.
+    /// what changed against the one before, where there is one. `earlier` is a state that was taken in the same way: what it knows already
+    /// is not worked out again, and the answer is the same without it.
     ///
     /// # Errors
     /// What is wrong with the texts of now; of those before it is a part of what is shown.
-    pub(crate) fn new(now: Inputs, before: Option<(Inputs, String)>, how: How) -> Result<(Opened, String), Unusable> {
-        let workspace = workspace::open(now.clone(), &how.options)?;
-        let switches = workspace.switches()?;
-        let before = before.map(|(inputs, name)| (compared(&workspace, &switches, [&inputs, &now], &how, &name), name));
-        let reviewed = workspace::review(now.clone(), &how.options);
-        let services = &reviewed.manifests.virtual_services;
-        let rules = edit::rules(&reviewed.sources, services.iter().map(|service| (&service.id, service.at)));
-        let findings = checks::findings(reviewed);
+    pub(crate) fn new(
+        now: Inputs,
+        before: Option<Before>,
+        how: How,
+        earlier: Option<&Opened>,
+    ) -> Result<(Opened, String), Unusable> {
+        let mut before = before.map(|before| before.knowing(earlier.and_then(|e| e.before.as_ref())));
+        let (texts, reviewed) = workspace::read(now.clone(), &how.options);
+        // Nothing else is said of what can't be used.
+        let is_used = !texts.are_refused(&how.options);
+        let look = || {
+            if !is_used {
+                return Default::default();
+            }
+            let services = &reviewed.manifests.virtual_services;
+            let rules = edit::rules(&reviewed.sources, services.iter().map(|service| (&service.id, service.at)));
+            (rules, checks::findings(reviewed))
+        };
+        let run = || -> Result<_, Unusable> {
+            let workspace = texts.resolve(&how.options)?;
+            let switches = workspace.switches()?;
+            let diff = || match &mut before {
+                Some(before) => compared(&workspace, &switches, &now, &how, before),
+                None => "null".to_owned(),
+            };
+            let show = || (simulated(&workspace, &switches, &how), tables(&workspace));
+            let (diff, (simulated, tables)) = parallel::join(diff, show);
+            Ok((diff, simulated?, tables, workspace, switches))
+        };
+        let (ran, (rules, findings)) = parallel::join(run, look);
+        let (diff, simulated, tables, workspace, switches) = ran?;
         let parts = [
-            ("simulate", simulated(&workspace, &switches, &how)?),
-            ("routes", tables(&workspace)),
+            ("simulate", simulated),
+            ("routes", tables),
             ("check", checked(&findings, &workspace)),
             ("rules", super::edit::rules(&rules, &workspace.sources)),
-            ("against", before.as_ref().map_or("null".to_owned(), |(_, name)| quoted(name))),
-            ("diff", before.map_or("null".to_owned(), |(json, _)| json)),
+            ("against", before.as_ref().map_or("null".to_owned(), |before| quoted(&before.name))),
+            ("diff", diff),
         ];
         let members: Vec<String> = parts.iter().map(|(key, json)| format!("\"{key}\":{}", json.trim_end())).collect();
-        Ok((Opened { workspace, switches, how, now, rules }, format!("{{{}}}", members.join(","))))
+        Ok((Opened { workspace, switches, how, now, rules, before }, format!("{{{}}}", members.join(","))))
     }
 }
 
@@ -131,25 +193,22 @@ fn checked(findings: &[Finding], workspace: &Workspace) -> String {
 }
 
 /// What the change does; where the side before can't be read, why.
-fn compared(newer: &Workspace, switches: &Switches, [before, now]: [&Inputs; 2], how: &How, name: &str) -> String {
-    let viewless = Options { proxies: Vec::new(), ..how.options.clone() };
-    let older = match workspace::open(before.clone(), &viewless) {
-        Ok(older) => older,
-        Err(refused) => {
-            return super::refusal(&told(&refused.findings, &refused.sources));
-        }
+fn compared(newer: &Workspace, switches: &Switches, now: &Inputs, how: &How, before: &mut Before) -> String {
+    let resolved = before.resolved(how);
+    let (older, old_switches) = match &*resolved {
+        Ok((older, old_switches)) => (older, old_switches),
+        Err(json) => return json.clone(),
     };
-    let Ok(old_switches) = older.switches() else { return "null".to_owned() };
-    let points = newer.points_beside(&older);
-    let meshes = Meshes::new((&older.mesh, &old_switches), (&newer.mesh, switches));
+    let points = newer.points_beside(older);
+    let meshes = Meshes::new((&older.mesh, old_switches), (&newer.mesh, switches));
     let proxies = meshes.diff(&points, Effort::default());
     let causes = diff::causes(&proxies, &points);
     let verdict = diff::verdict(&causes, &causes, &proxies, &points);
-    let edits = diff::without_effect(&Inputs::prints([before, now], &newer.namespace), &proxies);
+    let edits = diff::without_effect(&Inputs::prints([&before.inputs, now], &newer.namespace), &proxies);
     let limits = limits::compared(&older.not_modelled, &newer.not_modelled);
     text(report::diff::to_json(&report::diff::Results {
         scenario: "",
-        names: [name, &how.name],
+        names: [&before.name, &how.name],
         proxies: &proxies,
         causes: &causes,
         hidden: 0,
@@ -163,8 +222,4 @@ fn compared(newer: &Workspace, switches: &Switches, [before, now]: [&Inputs; 2],
         expected: None,
         sources: [&older.sources, &newer.sources],
     }))
-}
-
-fn text(json: Vec<u8>) -> String {
-    String::from_utf8_lossy(&json).into_owned()
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::traffic::workspace::{Inputs, Options};
 
-use super::How;
+use super::{Before, How};
 
 /// What is to be opened: `{"files": [{"name": ..., "text": ...}], "against": {"name": ..., "files": [...]}}`.
 ///
@@ -15,12 +15,12 @@ pub(crate) struct Texts {
     files: Vec<Text>,
     /// What was in force before; nothing is compared without it.
     #[serde(default)]
-    against: Option<Before>,
+    against: Option<Against>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Before {
+struct Against {
     /// What it is called.
     name: String,
     files: Vec<Text>,
@@ -41,10 +41,10 @@ impl Texts {
     }
 
     /// Those of now and of before, with the name of the latter, to be taken as every command does unless it is told otherwise.
-    pub(crate) fn inputs(self) -> (Inputs, Option<(Inputs, String)>, How) {
+    pub(crate) fn inputs(self) -> (Inputs, Option<Before>, How) {
         let of = |files: Vec<Text>| Inputs::of_texts(files.into_iter().map(|f| (f.name, f.text)));
         let options = Options::usual("default");
-        let before = self.against.map(|before| (of(before.files), before.name));
+        let before = self.against.map(|before| Before::new(of(before.files), before.name));
         (of(self.files), before, How { options, seed: 1, name: "now".to_owned() })
     }
 }

@@ -1,6 +1,7 @@
 //! What is to be changed in a file, as a patch that `git apply` and `patch -p1` take.
 
-use similar::{Algorithm, TextDiff};
+use similar::algorithms::{Capture, Compact, Replace, myers};
+use similar::udiff::UnifiedHunkHeader;
 
 /// Lines around a change that find its place again.
 const AROUND: usize = 3;
@@ -9,15 +10,17 @@ const AROUND: usize = 3;
 pub(crate) fn unified(name: &str, old: &str, new: &str) -> String {
     // Ends of lines are a part of them; the last line of a file may have none, which a patch says.
     let (old, new): (Vec<&str>, Vec<&str>) = (old.split_inclusive('\n').collect(), new.split_inclusive('\n').collect());
-    let diff = TextDiff::configure().algorithm(Algorithm::Myers).newline_terminated(true).diff_slices(&old, &new);
+    // The one algorithm by itself: a `TextDiff` has all of them in the program.
+    let mut found = Compact::new(Replace::new(Capture::new()), &*old, &*new);
+    let Ok(()) = myers::diff(&mut found, &*old, 0..old.len(), &*new, 0..new.len());
     let (before, after) = (path('a', name), path('b', name));
     let mut out = String::new();
-    for hunk in diff.unified_diff().context_radius(AROUND).iter_hunks() {
+    for hunk in found.into_inner().into_inner().into_grouped_ops(AROUND) {
         if out.is_empty() {
             out = format!("--- {before}\n+++ {after}\n");
         }
-        out.push_str(&format!("{}\n", hunk.header()));
-        for change in hunk.iter_changes() {
+        out.push_str(&format!("{}\n", UnifiedHunkHeader::new(&hunk)));
+        for change in hunk.iter().flat_map(|op| op.iter_changes(&*old, &*new)) {
             out.push_str(&format!("{}{}", change.tag(), change.value()));
             if !change.value().ends_with('\n') {
                 out.push_str("\n\\ No newline at end of file\n");

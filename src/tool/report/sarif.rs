@@ -6,6 +6,7 @@ use crate::analysis::checks::registry;
 use crate::manifest::diagnostic::place::Locator;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::SourceMap;
+use crate::order::Order as _;
 
 /// The whole log, ending in a line end: one document, however many runs there are.
 pub(crate) fn to_json(runs: &[Value]) -> Vec<u8> {
@@ -23,7 +24,7 @@ pub(crate) fn to_json(runs: &[Value]) -> Vec<u8> {
 pub(crate) fn run(findings: &[Finding], sources: &SourceMap) -> Value {
     let mut locator = Locator::new(sources);
     let mut ids: Vec<&str> = findings.iter().map(|f| f.id.as_str()).collect();
-    ids.sort_unstable();
+    ids.order_alike();
     ids.dedup();
     let rules: Vec<Value> = ids.iter().map(|id| rule(id)).collect();
     let results: Vec<Value> = findings

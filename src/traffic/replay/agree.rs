@@ -12,6 +12,7 @@ use crate::envoy::cluster_state::{ClusterState, remedy};
 use crate::envoy::decision::{Counted, Detail, decide};
 use crate::envoy::table::{ClusterName, VirtualHost, are_same};
 use crate::istio::clients::{Audience, PointsOfView};
+use crate::order::Order as _;
 
 /// Streams that were looked at, by host: one for all classes that agree in it.
 #[derive(Default)]
@@ -77,7 +78,7 @@ impl Merger {
         let mut out: Vec<Vec<Prepared>> = (0..sides).map(|_| Vec::new()).collect();
         let mut audiences: FxHashMap<Vec<usize>, Arc<Audience>> = FxHashMap::default();
         for mut group in self.hosts.into_values().flatten() {
-            group.classes.sort_unstable();
+            group.classes.order_alike();
             let known = audiences.entry(group.classes);
             let audience = known.or_insert_with_key(|classes| Arc::new(points.audience(classes))).clone();
             for (side, stream) in out.iter_mut().zip(group.streams) {

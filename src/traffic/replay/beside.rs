@@ -16,6 +16,7 @@ use crate::envoy::table::{
     ChainAction, Cluster, ClusterName, ForwardTo, LbPolicy, Listener, Route, RouteAction, RouteTable, VirtualHost,
     are_same,
 };
+use crate::order::Order as _;
 
 /// Where a table has a virtual host.
 #[derive(Clone, Copy)]
@@ -71,7 +72,7 @@ impl Met {
             }
             clusters.push(cluster.clone());
         }
-        clusters.sort_by(|a, b| a.name.cmp(&b.name));
+        clusters.order_by(|a, b| a.name.cmp(&b.name));
         clusters.dedup_by(|a, b| a.name == b.name);
         let address = table.names.resolve(without_port(authority));
         let (host, authority) = (host.clone(), authority.clone());

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::order::Order as _;
 use crate::parallel::prelude::*;
 use smol_str::SmolStr;
 
@@ -190,7 +191,7 @@ fn gather<'s>(
     if described.is_empty() || described.iter().any(|(_, proxy)| proxy.is_none()) {
         used = (0..points.classes.len()).collect();
     }
-    used.sort_unstable();
+    used.order_alike();
     used.dedup();
     let compiled = CompiledParts::default();
     let views_of = |mesh: &Mesh| -> Vec<Arc<View>> {

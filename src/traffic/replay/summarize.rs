@@ -16,6 +16,7 @@ use crate::envoy::decision::{Counted, Decision, Detail, Outcome, decide};
 use crate::envoy::request::Request;
 use crate::envoy::table::{AbortStatus, ClusterName, ForwardTo, RouteAction, RouteSource};
 use crate::envoy::words;
+use crate::order::Order as _;
 use crate::traffic::stats::{Fit, chi_square, fit_of_sum};
 
 /// Examples that are kept of unmatched requests.
@@ -112,7 +113,7 @@ fn sticky(stream: &Prepared, tally: &Tally, cluster: u32, plan: &EndpointPlan) -
     if seen.is_empty() {
         return None;
     }
-    seen.sort_unstable();
+    seen.order_alike();
     seen.dedup();
     let mut of_endpoints = vec![0u64; plan.names.len()];
     for (_, endpoint) in &seen {
@@ -178,7 +179,7 @@ fn examples(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<E
     let is_unmatched = |(l, c): &&(&Leaf, Count)| l.outcome.counted() == Counted::Unmatched && c.expected_share > 0.0;
     let mut unmatched: Vec<_> = counted.iter().filter(is_unmatched).collect();
     // The most frequent first; of equal ones the first that was met.
-    unmatched.sort_by(|(_, a), (_, b)| b.expected_share.total_cmp(&a.expected_share));
+    unmatched.order_by(|(_, a), (_, b)| b.expected_share.total_cmp(&a.expected_share));
     unmatched
         .into_iter()
         .filter_map(|(leaf, count)| {

@@ -3,6 +3,7 @@
 use smol_str::{SmolStr, format_smolstr};
 
 use super::Class;
+use crate::order::Order as _;
 use crate::traffic::request_text::{for_url, take_host};
 use crate::traffic::scenario::{Stream, Template, TemplateHeader, Values, Variable, placeholders};
 
@@ -103,7 +104,7 @@ type Drawn = Vec<(SmolStr, Vec<(SmolStr, f64)>)>;
 pub(super) fn used_names(template: &Template) -> Vec<&str> {
     let texts = std::iter::once(&template.url).chain(template.headers.iter().map(|h| &h.value));
     let mut names: Vec<&str> = texts.flat_map(|t| placeholders(t)).collect();
-    names.sort_unstable();
+    names.order_alike();
     names.dedup();
     names
 }

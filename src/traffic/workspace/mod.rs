@@ -29,6 +29,7 @@ use crate::manifest::kinds::{Manifests, MeshConfig, NotModelled, Object, ObjectI
 use crate::manifest::load::{self, Overlaid, Prints};
 use crate::manifest::source::{FileId, Position, SourceMap};
 use crate::manifest::yaml;
+use crate::order::Order as _;
 use crate::traffic::scenario::{self, Scenario};
 use namespaces::Renaming;
 
@@ -110,6 +111,19 @@ impl Inputs {
         let older = older.behind(&newer.sources);
         let newer = Inputs { sources: older.sources.clone(), ..newer };
         [older, newer]
+    }
+
+    /// Whether the same texts were gathered in the same way, so that the same becomes of both.
+    pub(crate) fn is_same(&self, other: &Inputs) -> bool {
+        // The scenario is what its text says.
+        let scenario = |of: &Inputs| of.scenario.as_ref().map(|(file, _)| *file);
+        let texts = |of: &Inputs| -> Vec<(FileId, String, Arc<str>)> {
+            of.sources.iter().map(|(id, file)| (id, file.name.to_string(), file.text.clone())).collect()
+        };
+        self.manifests == other.manifests
+            && (&self.layers, &self.base, self.mesh_config) == (&other.layers, &other.base, other.mesh_config)
+            && (&self.name, &self.findings, scenario(self)) == (&other.name, &other.findings, scenario(other))
+            && texts(self) == texts(other)
     }
 
     /// The same with its texts behind those of others, so that places in both can be told apart.
@@ -228,7 +242,7 @@ pub(crate) struct Reviewed {
 }
 
 /// The documents of `inputs` as the API server would leave them, and all that is to be said about them.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Admitted {
     istio: Istio,
     manifests: Manifests,
@@ -258,7 +272,7 @@ fn admit(inputs: &Inputs, options: &Options, running: &[Running]) -> Admitted {
     let beside = refused::beside_unknown_fields(&loaded);
     if !beside.is_empty() {
         reviewed.extend(beside);
-        reviewed.sort_by_key(|f| (f.at.file, f.at.document));
+        reviewed.order_by_key(|f| (f.at.file, f.at.document));
     }
     withdraw_superseded(&mut reviewed, &loaded.manifests);
     let refused = refused::all(&loaded, &reviewed);
@@ -386,6 +400,13 @@ pub(crate) fn open_looking<T: Send>(
     look: impl FnOnce(Reviewed) -> T + Send,
     keep: impl FnOnce(&Manifests) + Send,
 ) -> Result<(Workspace, T), Refused> {
+    let (texts, reviewed) = read(inputs, options);
+    let (seen, resolved) = crate::parallel::join(|| look(reviewed), || resolve(texts, options, keep));
+    Ok((resolved?, seen))
+}
+
+/// Inputs that were read, for both that need it: [`Texts::resolve`] gives what [`open`] gives, and the other is what [`review`] gives.
+pub(crate) fn read(inputs: Inputs, options: &Options) -> (Texts, Reviewed) {
     let texts = Texts::read(inputs, options);
     // A review takes documents that got a name for what they are; `base` is its own alone.
     let reviewed = if texts.admitted.named > 0 || !texts.inputs.base.is_empty() {
@@ -393,8 +414,7 @@ pub(crate) fn open_looking<T: Send>(
     } else {
         found(texts.inputs.clone(), options, (texts.admitted.clone(), None), Vec::new())
     };
-    let (seen, resolved) = crate::parallel::join(|| look(reviewed), || resolve(texts, options, keep));
-    Ok((resolved?, seen))
+    (texts, reviewed)
 }
 
 /// [`open`], with the manifests that the mesh is made of: all that is in force or assumed.
@@ -409,7 +429,8 @@ pub(crate) fn open_keeping(inputs: Inputs, options: &Options) -> Result<(Workspa
 }
 
 /// Inputs with what was read of them.
-struct Texts {
+#[derive(Debug)]
+pub(crate) struct Texts {
     inputs: Inputs,
     /// What proxies run, which is in no manifest.
     running: Vec<config::Running>,
@@ -423,6 +444,19 @@ impl Texts {
         inputs.findings.extend(unread);
         let admitted = admit(&inputs, options, &running);
         Texts { inputs, running, admitted }
+    }
+
+    /// Goes on from what was read.
+    ///
+    /// # Errors
+    /// Those of [`open`].
+    pub(crate) fn resolve(self, options: &Options) -> Result<Workspace, Refused> {
+        resolve(self, options, |_| {})
+    }
+
+    /// Whether they are surely refused, whatever their mesh would be.
+    pub(crate) fn are_refused(&self, options: &Options) -> bool {
+        !options.skip_invalid && self.admitted.findings.iter().any(|f| f.severity == Severity::Error)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::analysis::checks::subject::Subject;
 use crate::istio::mesh::{is_subset_of, is_wildcard};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{DestinationRule, Object, TrafficPolicy};
+use crate::order::Order as _;
 
 checks! {
     /// Several DestinationRules of one namespace are for the same host. Istio merges them in the order of their age: subsets
@@ -45,7 +46,7 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
 fn several(subject: &Subject<'_>, report: &mut Report) {
     let mut groups: FxHashMap<(SmolStr, SmolStr), Vec<&Object<DestinationRule>>> = FxHashMap::default();
     let mut all: Vec<&Object<DestinationRule>> = subject.manifests.destination_rules.iter().collect();
-    all.sort_by(|a, b| a.creation_order().cmp(&b.creation_order()));
+    all.order_by(|a, b| a.creation_order().cmp(&b.creation_order()));
     for dr in all {
         let key = (subject.fqdn(&dr.spec.host, &dr.meta.namespace), dr.meta.namespace.clone());
         let group = groups.entry(key).or_default();
@@ -66,7 +67,7 @@ fn collide(
     let known = |name: &SmolStr| before.iter().any(|o| o.spec.subsets.iter().any(|s| s.name == *name));
     let exports = |o: &Object<DestinationRule>| {
         let mut list = o.spec.export_to.clone();
-        list.sort();
+        list.order();
         list
     };
     let mut path = "spec.host".to_owned();

@@ -11,6 +11,7 @@ use crate::istio::mesh::{Protocol, matches};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{Gateway, Object, ObjectId, Server};
 use crate::manifest::source::Position;
+use crate::order::Order as _;
 
 checks! {
     /// Two Gateways for the same workload have a server with the same port and host. Where both have a `tls` block, Istio
@@ -47,12 +48,12 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
             }
         }
         let mut ports: Vec<_> = by_port.into_iter().collect();
-        ports.sort_by_key(|(key, _)| *key);
+        ports.order_by_key(|(key, _)| *key);
         for ((port, _), servers) in ports {
             same_host(port, &servers, report);
         }
         let mut certificates: Vec<_> = by_certificate.into_iter().collect();
-        certificates.sort_by_key(|(name, _)| *name);
+        certificates.order_by_key(|(name, _)| *name);
         for (name, servers) in certificates {
             same_certificate(name, &servers, report);
         }

@@ -9,6 +9,7 @@ use crate::istio::mesh::{MESH_GATEWAY, VirtualService};
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::ObjectId;
 use crate::manifest::source::Position;
+use crate::order::Order as _;
 
 checks! {
     /// Rules of several VirtualServices meet on one host: C301, C302, C303 and P215, put together for each object, with the
@@ -65,7 +66,7 @@ pub(in crate::analysis::checks) fn sum_up(report: &mut Report) {
             .filter(|o| **o != object)
             .map(ToString::to_string)
             .collect();
-        others.sort();
+        others.order();
         others.dedup();
         let message = format!("its rules meet those of {} ({})", listed(&others, 4), ids(&found));
         report
@@ -97,7 +98,7 @@ pub(in crate::analysis::checks) fn sum_up(report: &mut Report) {
 
 fn ids(found: &[Finding]) -> String {
     let mut ids: Vec<&str> = found.iter().map(|f| f.id.as_str()).collect();
-    ids.sort_unstable();
+    ids.order_alike();
     ids.dedup();
     ids.join(", ")
 }
@@ -117,13 +118,13 @@ fn responsibilities(subject: &Subject<'_>, vs: &VirtualService, report: &mut Rep
     }
     let mut selectors: Vec<_> =
         real.iter().filter_map(|g| subject.gateways.get(*g)).map(|g| &g.spec.selector).collect();
-    selectors.sort();
+    selectors.order();
     selectors.dedup();
     if selectors.len() > 1 {
         reasons.push(format!("its gateways have {} different selectors", selectors.len()));
     }
     let mut owners: Vec<&str> = vs.hosts.iter().map(|h| registrable(h, &subject.mesh.config.cluster_domain)).collect();
-    owners.sort_unstable();
+    owners.order_alike();
     owners.dedup();
     if owners.len() > 1 {
         reasons.push(format!("its hosts belong to {}", listed(&owners, 4)));
@@ -134,7 +135,7 @@ fn responsibilities(subject: &Subject<'_>, vs: &VirtualService, report: &mut Rep
     }
     let routes = vs.http.iter().flat_map(|r| &r.route.route).filter_map(|d| d.destination.as_ref());
     let mut hosts: Vec<&str> = routes.map(|d| d.host.as_str()).collect();
-    hosts.sort_unstable();
+    hosts.order_alike();
     hosts.dedup();
     if hosts.len() > DESTINATIONS_MAX {
         reasons.push(format!("it leads to {} services", hosts.len()));

@@ -1,7 +1,6 @@
 //! The way back: O805 and O810, and what O801 says about removals.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use smol_str::SmolStr;
@@ -13,12 +12,15 @@ use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::{Report, listed};
 use crate::analysis::checks::subject::Subject;
 use crate::envoy::proxy::{Proxy, ProxyKind};
-use crate::envoy::table::{ChainAction, ClusterName, ForwardTo, RouteAction, RouteTable};
+use crate::envoy::table::{
+    ChainAction, ClusterName, FilterChainMatch, ForwardTo, Route, RouteAction, RouteTable, TcpDestination,
+};
 use crate::istio::mesh::{Mesh, fqdn};
 use crate::istio::translate::Parts;
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{HttpRoute, Labels, Manifests, Object, ObjectId, VirtualService, VisitBoth};
 use crate::manifest::source::{FileId, Position};
+use crate::order::Order as _;
 
 checks! {
     /// A subset that gets less than before is not there to go back to. Level 1: it is still a destination of the same rule,
@@ -199,7 +201,7 @@ fn files(subject: &Subject<'_>, base: &Base<'_>, report: &mut Report) {
     // What defines comes back before what names it.
     let routes =
         |f: FileId| new_files.objects(f).iter().any(|id| id.kind == crate::manifest::kinds::Kind::VirtualService);
-    smallest.sort_by_key(|(f, _)| (routes(*f), *f));
+    smallest.order_by_key(|(f, _)| (routes(*f), *f));
     let names: Vec<&str> = smallest.iter().map(|(f, _)| subject.sources.name(*f)).collect();
     let Some((file, _)) = smallest.first() else { return };
     let Some((id, at)) = subject.manifests.istio_objects().find(|(_, at)| at.file == *file) else { return };
@@ -252,46 +254,55 @@ impl VisitBoth for PutBack<'_> {
     }
 }
 
-/// What requests get, by point of view and virtual host or chain; without names of objects and places.
-fn effects(mesh: &Mesh, proxies: &[Arc<Proxy>]) -> BTreeMap<String, String> {
+/// What requests get of a virtual host or a chain, without names of objects and places.
+#[derive(PartialEq)]
+enum Effect {
+    Host { domains: Vec<SmolStr>, require_tls: bool, routes: Vec<(Route, Vec<Option<Vec<String>>>)> },
+    Chain(FilterChainMatch, TcpDestination),
+}
+
+/// What requests get, by point of view and virtual host or chain.
+fn effects(mesh: &Mesh, proxies: &[Arc<Proxy>]) -> BTreeMap<String, Effect> {
     let mut all = BTreeMap::new();
     let parts = Parts::new(mesh);
     for proxy in proxies {
         let table = parts.route_table(proxy);
         for config in &table.route_configs {
             for host in &config.virtual_hosts {
-                let mut effect = format!("{:?} {}", host.domains, host.require_tls);
-                for route in host.routes.iter() {
-                    let mut route = crate::envoy::table::Route::clone(route);
-                    (route.source, route.config_path, route.operation) = (None, SmolStr::default(), SmolStr::default());
-                    let mut clusters = Vec::new();
-                    if let RouteAction::Forward(forward) = &mut route.action {
-                        let forward = std::sync::Arc::make_mut(forward);
-                        let destinations = match &mut forward.destination {
-                            ForwardTo::Cluster(d) => vec![d],
-                            ForwardTo::Weighted(all) => all.iter_mut().map(|w| &mut w.destination).collect(),
-                        };
-                        for d in destinations.into_iter().chain(forward.mirrors.iter_mut().map(|m| &mut m.destination))
-                        {
-                            d.at = None;
-                            clusters.push(behind(&table, &d.cluster));
-                        }
-                    }
-                    let _ = write!(effect, "\n{route:?} {clusters:?}");
-                }
+                let routes = host.routes.iter().map(|route| effect(&table, route)).collect();
+                let effect = Effect::Host { domains: host.domains.clone(), require_tls: host.require_tls, routes };
                 all.insert(format!("{} {} {}", proxy.name, config.name, host.name), effect);
             }
         }
         for listener in &table.listeners {
             for (i, chain) in listener.filter_chains.iter().enumerate() {
                 if let ChainAction::Tcp(to) = &chain.action {
-                    let effect = format!("{:?} {to:?}", chain.matcher);
+                    let effect = Effect::Chain(chain.matcher.clone(), to.clone());
                     all.insert(format!("{} {} {i}", proxy.name, listener.name), effect);
                 }
             }
         }
     }
     all
+}
+
+/// A route without names of objects and places, and the endpoints behind each of its clusters.
+fn effect(table: &RouteTable, route: &Route) -> (Route, Vec<Option<Vec<String>>>) {
+    let mut route = route.clone();
+    (route.source, route.config_path, route.operation) = (None, SmolStr::default(), SmolStr::default());
+    let mut clusters = Vec::new();
+    if let RouteAction::Forward(forward) = &mut route.action {
+        let forward = Arc::make_mut(forward);
+        let destinations = match &mut forward.destination {
+            ForwardTo::Cluster(d) => vec![d],
+            ForwardTo::Weighted(all) => all.iter_mut().map(|w| &mut w.destination).collect(),
+        };
+        for d in destinations.into_iter().chain(forward.mirrors.iter_mut().map(|m| &mut m.destination)) {
+            d.at = None;
+            clusters.push(behind(table, &d.cluster));
+        }
+    }
+    (route, clusters)
 }
 
 /// The endpoints of a cluster; None where it doesn't exist.

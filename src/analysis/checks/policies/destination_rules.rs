@@ -10,9 +10,10 @@ use crate::analysis::checks::subject::Subject;
 use crate::istio::mesh::{EndpointFilter, is_wildcard};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{
-    ClientTls, ClientTlsMode, ConnectionPool, DestinationRule, Labels, LoadBalancer, LocalityLb, Object,
-    OutlierDetection, TrafficPolicy,
+    ClientTls, ClientTlsMode, ConnectionPool, DestinationRule, HttpPool, Labels, LoadBalancer, LocalityLb, Object,
+    OutlierDetection, PortTrafficPolicy, RetryBudget, TcpPool, TrafficPolicy, Tunnel,
 };
+use crate::order::Order as _;
 
 checks! {
     /// A field that a subset's policy sets replaces the whole field of the rule's policy: a subset's `connectionPool.tcp`
@@ -285,7 +286,7 @@ fn localities(
     };
     let covered = |at: &str| locality.distribute.iter().any(|d| fits(&d.from, at));
     let mut outside: Vec<&str> = found.iter().map(|e| &*e.locality).filter(|l| !l.is_empty() && !covered(l)).collect();
-    outside.sort_unstable();
+    outside.order_alike();
     outside.dedup();
     if !locality.distribute.is_empty() && !outside.is_empty() {
         let message =
@@ -334,40 +335,54 @@ fn tls(dr: &Object<DestinationRule>, path: &str, tls: Option<&ClientTls>, report
     }
 }
 
-/// Kinds of policy, each with what the rule says of it; empty: nothing.
-fn kinds(dr: &Object<DestinationRule>) -> [(&'static str, String); 10] {
-    let each = |part: &dyn Fn(&TrafficPolicy) -> Option<String>| -> String {
-        let parts = policies(dr).into_iter().filter_map(|(path, _, p)| Some(format!("{path} {}; ", part(p)?)));
-        parts.collect()
+/// What a rule says of one kind of policy.
+#[derive(PartialEq)]
+enum Said<'r> {
+    Subset(&'r SmolStr, &'r Labels),
+    LoadBalancer(&'r LoadBalancer),
+    TcpPool(&'r TcpPool),
+    HttpPool(&'r HttpPool),
+    OutlierDetection(&'r OutlierDetection),
+    Tls(&'r ClientTls),
+    Ports(&'r [PortTrafficPolicy]),
+    Connections(Option<&'r Tunnel>, Option<&'r SmolStr>),
+    RetryBudget(&'r RetryBudget),
+    Reach(&'r [SmolStr], Option<&'r Labels>),
+}
+
+/// Kinds of policy, each with what the rule says of it and where; empty: nothing.
+fn kinds(dr: &Object<DestinationRule>) -> [(&'static str, Vec<(String, Said<'_>)>); 10] {
+    let all = policies(dr);
+    let each = |part: &dyn Fn(&'_ TrafficPolicy) -> Option<Said<'_>>| -> Vec<(String, Said<'_>)> {
+        all.iter().filter_map(|(path, _, policy)| Some((path.clone(), part(policy)?))).collect()
     };
     let spec = &dr.spec;
-    let subsets: Vec<_> = spec.subsets.iter().map(|s| (&s.name, &s.labels)).collect();
-    let pool = |p: &TrafficPolicy| p.connection_pool.clone();
+    let subsets = spec.subsets.iter().map(|s| (String::new(), Said::Subset(&s.name, &s.labels)));
+    let reach = Said::Reach(&spec.export_to, spec.workload_selector.as_ref());
     [
-        ("subsets", if subsets.is_empty() { String::new() } else { format!("{subsets:?}") }),
-        ("loadBalancer", each(&|p| p.load_balancer.as_ref().map(|x| format!("{x:?}")))),
-        ("connectionPool.tcp", each(&|p| pool(p)?.tcp.map(|x| format!("{x:?}")))),
-        ("connectionPool.http", each(&|p| pool(p)?.http.map(|x| format!("{x:?}")))),
-        ("outlierDetection", each(&|p| p.outlier_detection.as_ref().map(|x| format!("{x:?}")))),
-        ("tls", each(&|p| p.tls.as_ref().map(|x| format!("{x:?}")))),
+        ("subsets", subsets.collect()),
+        ("loadBalancer", each(&|p| p.load_balancer.as_ref().map(Said::LoadBalancer))),
+        ("connectionPool.tcp", each(&|p| p.connection_pool.as_ref()?.tcp.as_ref().map(Said::TcpPool))),
+        ("connectionPool.http", each(&|p| p.connection_pool.as_ref()?.http.as_ref().map(Said::HttpPool))),
+        ("outlierDetection", each(&|p| p.outlier_detection.as_ref().map(Said::OutlierDetection))),
+        ("tls", each(&|p| p.tls.as_ref().map(Said::Tls))),
         (
             "portLevelSettings",
-            each(&|p| (!p.port_level_settings.is_empty()).then(|| format!("{:?}", p.port_level_settings))),
+            each(&|p| (!p.port_level_settings.is_empty()).then(|| Said::Ports(&p.port_level_settings))),
         ),
         (
             "tunnel or proxyProtocol",
             each(&|p| {
-                (p.tunnel.is_some() || p.proxy_protocol.is_some())
-                    .then(|| format!("{:?} {:?}", p.tunnel, p.proxy_protocol))
+                let is_said = p.tunnel.is_some() || p.proxy_protocol.is_some();
+                is_said.then_some(Said::Connections(p.tunnel.as_ref(), p.proxy_protocol.as_ref()))
             }),
         ),
-        ("retryBudget", each(&|p| p.retry_budget.as_ref().map(|x| format!("{x:?}")))),
+        ("retryBudget", each(&|p| p.retry_budget.as_ref().map(Said::RetryBudget))),
         (
             "exportTo or workloadSelector",
-            if spec.export_to.is_empty() && spec.workload_selector.is_none() {
-                String::new()
-            } else {
-                format!("{:?} {:?}", spec.export_to, spec.workload_selector)
+            match &reach {
+                Said::Reach([], None) => Vec::new(),
+                _ => vec![(String::new(), reach)],
             },
         ),
     ]
@@ -392,7 +407,7 @@ fn overloaded(subject: &Subject<'_>, dr: &Object<DestinationRule>, report: &mut 
         }
         return;
     }
-    let given: Vec<&str> = now.iter().filter(|(_, text)| !text.is_empty()).map(|(kind, _)| *kind).collect();
+    let given: Vec<&str> = now.iter().filter(|(_, said)| !said.is_empty()).map(|(kind, _)| *kind).collect();
     if given.len() > KINDS_MAX {
         let message = format!("{} kinds of policy in one rule: {}", given.len(), listed(&given, 10));
         report.add("O804", (&dr.id, dr.at), "spec", message, hint);

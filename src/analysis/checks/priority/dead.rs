@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::order::Order as _;
 use crate::parallel::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
@@ -272,7 +273,7 @@ impl<'l, 'a> Table<'l, 'a> {
             let conditions: Vec<&Conditions> = together.iter().map(|e| &e.conditions).collect();
             match purse.ask(|budget| difference(&region, &conditions, budget)) {
                 Answer::None => {
-                    together.sort_by_key(|e| place(e));
+                    together.order_by_key(|e| place(e));
                     return Fate::Covered(together.into_iter().map(place).collect());
                 }
                 Answer::Some(found) if takers(&Some(found.clone())).is_empty() => return Fate::Reached,

@@ -10,6 +10,7 @@ use crate::envoy::table::{RouteMatch, RouteSource};
 use crate::istio::mesh::{HttpRule, MESH_GATEWAY, VirtualService};
 use crate::istio::translate::http::{catch_all_match, ends_table, route_match};
 use crate::manifest::kinds::{HttpMatch, HttpRoute, Labels};
+use crate::order::Order as _;
 
 /// One match of a rule, or a rule without matches.
 pub(in crate::analysis::checks) struct Entry<'a> {
@@ -25,8 +26,16 @@ pub(in crate::analysis::checks) struct Entry<'a> {
     pub client: Client,
     /// Whether it takes every request, once that was asked.
     catch_all: OnceLock<bool>,
-    /// What it does, once that was asked: equal texts do the same.
-    deed: OnceLock<String>,
+}
+
+/// All that a rule does with requests.
+fn deed(r: &HttpRoute) -> impl PartialEq + '_ {
+    let sent =
+        r.route.iter().filter_map(|d| d.destination.as_ref().map(|to| (&to.host, &to.subset, to.port, d.weight)));
+    let destinations: Vec<_> = sent.collect();
+    let answers = (&r.redirect, &r.direct_response, &r.fault);
+    let changes = (&r.rewrite, &r.headers, &r.cors_policy);
+    (destinations, answers, changes, r.timeout, &r.retries, &r.mirror, &r.mirrors)
 }
 
 impl<'a> Entry<'a> {
@@ -79,22 +88,7 @@ impl<'a> Entry<'a> {
 
     /// Whether two entries do the same with a request.
     pub(crate) fn same_action(&self, other: &Entry<'_>) -> bool {
-        std::ptr::eq(self.route, other.route) || self.deed() == other.deed()
-    }
-
-    fn deed(&self) -> &str {
-        self.deed.get_or_init(|| {
-            let r = self.route;
-            let destinations: Vec<_> = r
-                .route
-                .iter()
-                .filter_map(|d| d.destination.as_ref().map(|x| (&x.host, &x.subset, x.port, d.weight)))
-                .collect();
-            let answers = (&r.redirect, &r.direct_response, &r.fault);
-            let changes = (&r.rewrite, &r.headers, &r.cors_policy);
-            let copies = (&r.mirror, &r.mirrors);
-            format!("{destinations:?} {answers:?} {changes:?} {:?} {:?} {copies:?}", r.timeout, r.retries)
-        })
+        std::ptr::eq(self.route, other.route) || deed(self.route) == deed(other.route)
     }
 
     /// What becomes of a request that this entry takes.
@@ -141,8 +135,8 @@ pub(in crate::analysis::checks) fn entries<'a>(
         let HttpRule { route, source, match_sources } = rule;
         let entry = |match_index, source, matcher, client| {
             let conditions = Conditions::new(&matcher, &client, languages);
-            let (catch_all, deed) = (OnceLock::new(), OnceLock::new());
-            Entry { vs, rule: index, match_index, source, route, matcher, conditions, client, catch_all, deed }
+            let catch_all = OnceLock::new();
+            Entry { vs, rule: index, match_index, source, route, matcher, conditions, client, catch_all }
         };
         if route.matches.is_empty() {
             all.push(entry(None, source, catch_all_match(), Client::default()));
@@ -171,7 +165,7 @@ fn client(m: &HttpMatch) -> Client {
 /// The names under which a VirtualService is asked: its gateways, the mesh first.
 pub(in crate::analysis::checks) fn sites(vs: &VirtualService) -> Vec<&SmolStr> {
     let mut all: Vec<&SmolStr> = vs.gateways.iter().collect();
-    all.sort_by_key(|g| **g != MESH_GATEWAY);
+    all.order_by_key(|g| **g != MESH_GATEWAY);
     all.dedup();
     all
 }

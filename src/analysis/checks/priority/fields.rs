@@ -13,6 +13,7 @@ use crate::envoy::re2::{Encoding, Re2};
 use crate::istio::mesh::{MESH_GATEWAY, VirtualService};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{HttpMatch, StringMatch};
+use crate::order::Order as _;
 use crate::traffic::streams;
 
 checks! {
@@ -233,7 +234,7 @@ fn with_port(subject: &Subject<'_>, vs: &VirtualService, entry: &Entry<'_>, m: &
     if odd.is_empty() || odd.len() < all || (m.port != 0 && !odd.contains(&m.port)) {
         return;
     }
-    odd.sort_unstable();
+    odd.order_alike();
     odd.dedup();
     let message = format!(
         "authority `{authority}` has no port, but clients of port {} send one with it: exact text doesn't match that",
@@ -274,7 +275,7 @@ fn named_paths<'m>(subject: &Subject<'m>) -> Paths<'m> {
     }
     #[expect(clippy::iter_over_hash_type, reason = "each list is sorted by itself")]
     for known in paths.values_mut() {
-        known.sort_unstable();
+        known.order_alike();
         known.dedup();
     }
     paths

@@ -5,6 +5,7 @@ use rustc_hash::FxHashMap;
 
 use super::entries::Entry;
 use crate::analysis::symbolic::{Conditions, Domain, Language, Together};
+use crate::order::Order as _;
 
 /// Steps for telling the paths of a list apart, however few they are.
 const STEPS: u64 = 4_000_000;
@@ -52,7 +53,7 @@ impl Meeting {
         let others = self.together.with(*own).into_iter().map(|other| other as usize);
         let lists = std::iter::once(*own).chain(others).filter_map(|path| self.entries.get(path));
         let mut found: Vec<usize> = lists.flat_map(|list| list.iter().take_while(|i| **i < index)).copied().collect();
-        found.sort_unstable();
+        found.order_alike();
         found
     }
 }

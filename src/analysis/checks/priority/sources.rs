@@ -6,6 +6,7 @@ use crate::analysis::checks::report::{Report, listed};
 use crate::analysis::checks::subject::Subject;
 use crate::istio::mesh::{MESH_GATEWAY, Service, VirtualService, is_wildcard};
 use crate::manifest::kinds::Labels;
+use crate::order::Order as _;
 
 checks! {
     /// For some client every rule of the VirtualService is filtered out by its conditions on the source. Such a client gets
@@ -160,7 +161,7 @@ fn ports(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) {
     if !certain {
         return;
     }
-    served.sort_unstable();
+    served.order_alike();
     served.dedup();
     for rule in &vs.http {
         for (m, source) in rule.route.matches.iter().zip(&rule.match_sources) {

@@ -10,6 +10,7 @@ use crate::analysis::checks::walk::{Part, Target, targets};
 use crate::istio::mesh::{MESH_GATEWAY, Service, VirtualService as Resolved, Visibility};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{Object, ObjectId, OutboundMode, VirtualService};
+use crate::order::Order as _;
 
 checks! {
     /// The host of a destination is the name of no Service and of no ServiceEntry, so Istio makes no cluster for it:
@@ -198,7 +199,7 @@ fn hidden(
         clients.extend(gateways.flat_map(|g| subject.proxies_of(g)).map(|p| &p.namespace));
     }
     clients.retain(|c| !services.iter().any(|s| s.visibility.allows(c)));
-    clients.sort_unstable();
+    clients.order_alike();
     clients.dedup();
     let Some(home) = services.first().filter(|_| !clients.is_empty()) else { return };
     let effect = if target.is_mirror() { "its copies vanish" } else { "its share is answered with 503 NC" };
@@ -263,7 +264,7 @@ impl ListenerPorts {
                 }
             }
         }
-        ports.sort_unstable();
+        ports.order_alike();
         ports.dedup();
         ListenerPorts { ports }
     }

@@ -8,6 +8,7 @@ use crate::analysis::checks::subject::{Known, Subject};
 use crate::istio::mesh::{MESH_GATEWAY, Protocol, VirtualService, is_subset_of};
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::{Gateway, Object, Server, ServerTlsMode};
+use crate::order::Order as _;
 
 checks! {
     /// `spec.gateways` names a Gateway that is not among the manifests. The VirtualService is not bound there; where it
@@ -104,9 +105,9 @@ fn unknown_gateway(
     let short = name.split_once('/').map_or(name.as_str(), |(_, n)| n);
     let mut namesakes: Vec<&SmolStr> =
         subject.gateways.keys().filter(|g| g.split_once('/').is_some_and(|(_, n)| n == short)).collect();
-    namesakes.sort();
+    namesakes.order();
     let mut names: Vec<&str> = subject.gateways.keys().map(SmolStr::as_str).collect();
-    names.sort_unstable();
+    names.order_alike();
     let hint = match (namesakes.first(), similar(name, names.into_iter())) {
         (Some(found), _) => format!("write `{found}`"),
         (None, Some(near)) => format!("did you mean `{near}`?"),

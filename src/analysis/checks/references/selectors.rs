@@ -10,6 +10,7 @@ use crate::analysis::checks::report::{Report, listed, similar};
 use crate::analysis::checks::subject::Subject;
 use crate::manifest::kinds::{Labels, Object, ObjectId, Pod, TargetPort};
 use crate::manifest::source::Position;
+use crate::order::Order as _;
 
 checks! {
     /// `exportTo` names a namespace that doesn't exist, so nobody there sees the object. Apart from names it may hold `.`
@@ -80,7 +81,7 @@ fn exported(namespaces: &FxHashSet<&SmolStr>, object: (&ObjectId, Position), lis
             matches!(name.as_str(), "*" | "." | "~") || *name == object.0.namespace || namespaces.contains(name);
         if !known {
             let mut names: Vec<&str> = namespaces.iter().map(|n| n.as_str()).collect();
-            names.sort_unstable();
+            names.order_alike();
             let hint = match similar(name, names.into_iter()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "create the namespace, or take the entry out".to_owned(),
@@ -152,7 +153,7 @@ fn services(subject: &Subject<'_>, report: &mut Report) {
             if !pods.iter().any(|p| p.spec.ports.iter().any(|c| c.name == *name)) {
                 let mut names: Vec<&SmolStr> =
                     pods.iter().flat_map(|p| &p.spec.ports).map(|c| &c.name).filter(|n| !n.is_empty()).collect();
-                names.sort();
+                names.order();
                 names.dedup();
                 let hint = if names.is_empty() {
                     "name the port in the containers, or use its number".to_owned()
@@ -172,7 +173,7 @@ fn undeclared(object: (&ObjectId, Position), index: usize, number: u16, pods: &[
     if declared.is_empty() || declared.contains(&number) {
         return;
     }
-    declared.sort_unstable();
+    declared.order_alike();
     declared.dedup();
     let message = format!("no container of its pods declares port {number}");
     let hint = format!("its containers have {}", listed(&declared, 6));

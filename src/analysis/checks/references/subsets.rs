@@ -13,6 +13,7 @@ use crate::analysis::checks::walk::{Target, targets};
 use crate::istio::mesh::{EndpointFilter, Registry, Service, is_wildcard, matches};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{DestinationRule, Labels, Object, Subset, VirtualService};
+use crate::order::Order as _;
 
 checks! {
     /// A destination names a subset that no DestinationRule defines for a client that gets the rule: there is no such
@@ -291,7 +292,7 @@ fn near_labels(subject: &Subject<'_>, service: &Service, subset: &Subset) -> Str
             seen.push(shown);
         }
     }
-    seen.sort();
+    seen.order();
     format!("its pods have {}", listed(&seen, 5))
 }
 

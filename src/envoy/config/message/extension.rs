@@ -4,8 +4,9 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error};
 use serde_json::Value;
 use smol_str::SmolStr;
 
+use super::super::key::Key;
 use super::{
-    FractionalPercent, HttpConnectionManager, HttpProtocolOptions, Key, RuntimeFraction, StringMatcher, TcpProxy, Time,
+    FractionalPercent, HttpConnectionManager, HttpProtocolOptions, RuntimeFraction, StringMatcher, TcpProxy, Time,
     Whole, messages,
 };
 

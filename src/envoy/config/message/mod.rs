@@ -58,7 +58,7 @@ macro_rules! messages {
 
                     fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
                         let mut out = $name::default();
-                        while let Some($crate::envoy::config::message::Key(key)) = map.next_key()? {
+                        while let Some($crate::envoy::config::key::Key(key)) = map.next_key()? {
                             match key.as_str() {
                                 $($crate::envoy::config::message::key!($field $(, $key)?) => {
                                     if let Some(value) = map.next_value()? {

@@ -5,52 +5,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, Visitor};
 use smol_str::{SmolStr, format_smolstr};
 
+use super::super::key::Key;
 use crate::manifest::kinds::Nanos;
-
-/// The name of a field, always as the message's definition has it: `virtualHosts` is `virtual_hosts`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::envoy::config) struct Key(pub SmolStr);
-
-impl Key {
-    /// The name that a key of a text is.
-    pub(in crate::envoy::config) fn of(text: &str) -> Key {
-        // An underscore before a digit leaves no trace.
-        if text.ends_with("consecutive5xx") || text.ends_with("Consecutive5xx") {
-            return Key::of(&text.replace("nsecutive5xx", "nsecutive_5xx"));
-        }
-        if !text.bytes().any(|b| b.is_ascii_uppercase()) {
-            return Key(text.into());
-        }
-        let mut name = String::with_capacity(text.len() + 4);
-        for c in text.chars() {
-            if c.is_ascii_uppercase() {
-                name.push('_');
-            }
-            name.push(c.to_ascii_lowercase());
-        }
-        Key(name.into())
-    }
-}
-
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
-        struct OfText;
-
-        impl Visitor<'_> for OfText {
-            type Value = Key;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a field's name")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Key, E> {
-                Ok(Key::of(text))
-            }
-        }
-
-        deserializer.deserialize_identifier(OfText)
-    }
-}
 
 /// A whole number, written as one or as text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

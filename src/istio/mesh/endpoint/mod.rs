@@ -16,6 +16,7 @@ use super::{Port, Resolution, Service, locality};
 use crate::envoy::proxy::Proxy;
 use crate::envoy::table::{Endpoint, Health};
 use crate::manifest::kinds::{Labels, Manifests, MeshConfig, Object, Pod, WorkloadEntry};
+use crate::order::Order as _;
 
 pub(crate) use targets::ServiceTarget;
 
@@ -256,7 +257,7 @@ fn add<K: PartialEq + Clone>(lists: &mut Vec<(K, Vec<Found>)>, key: &K, found: F
 }
 
 fn in_order(mut found: Vec<Found>) -> PortEndpoints {
-    found.sort_by(|a, b| a.endpoint.locality.cmp(&b.endpoint.locality));
+    found.order_by(|a, b| a.endpoint.locality.cmp(&b.endpoint.locality));
     let (endpoints, nodes): (Vec<Endpoint>, Vec<SmolStr>) = found.into_iter().map(|f| (f.endpoint, f.node)).unzip();
     let all: Arc<[Endpoint]> = endpoints.into();
     let eds =

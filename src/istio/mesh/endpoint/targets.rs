@@ -11,6 +11,7 @@ use super::{EndpointIndex, Service};
 use crate::envoy::proxy::Proxy;
 use crate::istio::mesh::{Protocol, Registry, locality};
 use crate::manifest::kinds::{ContainerPort, Labels, Object, Pod, TargetPort, TransportProtocol};
+use crate::order::Order as _;
 
 /// One service port as a proxy's own workload serves it.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +47,7 @@ impl TargetIndex {
         }
         #[expect(clippy::iter_over_hash_type, reason = "each list is sorted by itself")]
         for list in index.services.values_mut() {
-            list.sort_by(|a, b| (a.created, &a.hostname).cmp(&(b.created, &b.hostname)));
+            list.order_by(|a, b| (a.created, &a.hostname).cmp(&(b.created, &b.hostname)));
         }
         for pod in pods.iter().filter(|p| p.spec.ports.iter().any(|c| !c.name.is_empty())) {
             index.pods.entry(pod.meta.namespace.clone()).or_default().push(NamedPorts {

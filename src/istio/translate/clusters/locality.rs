@@ -11,6 +11,7 @@ use crate::envoy::table::{Endpoint, Note, NoteKind};
 use crate::istio::mesh::{MergedDestinationRule, Service, TrafficDistribution, locality};
 use crate::istio::translate::Context;
 use crate::manifest::kinds::{Labels, LoadBalancer, LocalityDistribute, LocalityFailover, LocalityLb, MeshConfig};
+use crate::order::Order as _;
 
 const REGION: &str = "topology.kubernetes.io/region";
 const ZONE: &str = "topology.kubernetes.io/zone";
@@ -96,7 +97,7 @@ impl Localities {
     fn distribute(&self, entries: &[LocalityDistribute], endpoints: Arc<[Endpoint]>) -> Arc<[Endpoint]> {
         let Some(entry) = entries.iter().find(|e| covers(&self.look().locality, &e.from)) else { return endpoints };
         let mut targets: Vec<&(SmolStr, u32)> = entry.to.iter().collect();
-        targets.sort_by(|a, b| most_specific_first(&a.0, &b.0));
+        targets.order_by(|a, b| most_specific_first(&a.0, &b.0));
         let groups = group_by_locality(&endpoints);
         let target_of: Vec<Option<usize>> =
             groups.iter().map(|g| targets.iter().position(|(to, _)| covers(&g.locality, to))).collect();
@@ -248,7 +249,7 @@ fn most_specific_first(a: &str, b: &str) -> Ordering {
 fn with_priorities(endpoints: Arc<[Endpoint]>, priority: impl Fn(&Endpoint) -> u32) -> Arc<[Endpoint]> {
     let raw: Vec<u32> = endpoints.iter().map(priority).collect();
     let mut steps = raw.clone();
-    steps.sort_unstable();
+    steps.order_alike();
     steps.dedup();
     if steps.len() <= 1 && endpoints.iter().all(|e| e.priority == 0) {
         return endpoints;

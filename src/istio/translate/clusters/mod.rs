@@ -24,6 +24,7 @@ use crate::manifest::kinds::{Labels, OutboundMode, Subset};
 use crate::manifest::release::Difference;
 use policy::EffectivePolicy;
 
+use crate::order::Order as _;
 use made::ServiceClusters;
 
 pub(crate) use crash::{Crash, crash};
@@ -40,11 +41,11 @@ pub(crate) fn clusters(cx: &Context<'_>) -> Vec<Arc<Cluster>> {
         cx.notes.borrow_mut().extend_from_slice(&of_service.notes);
         made.push((cx.parts.rank(&service.hostname), of_service));
     }
-    made.sort_by_key(|(rank, _)| *rank);
+    made.order_by_key(|(rank, _)| *rank);
     let mut all = by_port(made.iter().map(|(_, m)| m.plain.as_slice()));
     all.extend(by_port(made.iter().map(|(_, m)| m.by_sni.as_slice())));
     let mut fixed = fixed(cx);
-    fixed.sort_by(|a, b| a.name.cmp(&b.name));
+    fixed.order_by(|a, b| a.name.cmp(&b.name));
     all.extend(fixed.into_iter().map(Arc::new));
     all
 }
@@ -113,7 +114,7 @@ impl ServiceClusters {
             }
         }
         let finished = |mut clusters: Vec<Cluster>| -> Vec<Arc<Cluster>> {
-            clusters.sort_by(|a, b| a.name.cmp(&b.name));
+            clusters.order_by(|a, b| a.name.cmp(&b.name));
             clusters.into_iter().map(Arc::new).collect()
         };
         ServiceClusters { plain: finished(plain), by_sni: finished(by_sni), notes, _service: service.clone() }

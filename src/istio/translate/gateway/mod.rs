@@ -24,6 +24,7 @@ use super::filter_chain::{Chain, note_collision};
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::table::{ChainAction, Listener, Note, NoteKind, RouteConfiguration};
 use crate::istio::mesh::{Registry, Scope, Service, VirtualService};
+use crate::order::Order as _;
 
 /// Listeners and tables of a gateway proxy.
 pub(crate) struct GatewayListeners {
@@ -118,7 +119,7 @@ fn listeners(cx: &Context<'_>, merged: &MergedServers, gateways: &Gateways<'_>) 
             Listener { name, address, port, filter_chains, default_filter_chain: None }
         })
         .collect();
-    listeners.sort_by_key(|l| (l.address, l.port));
+    listeners.order_by_key(|l| (l.address, l.port));
     listeners
 }
 

@@ -13,6 +13,7 @@ use crate::istio::mesh::by_specificity;
 use crate::istio::translate::http::{self, HttpSite};
 use crate::manifest::kinds::ObjectId;
 use crate::manifest::source::Position;
+use crate::order::Order as _;
 
 /// A virtual host under construction, by its one domain.
 struct Host {
@@ -163,7 +164,7 @@ impl Builder<'_> {
         for host in &mut virtual_hosts {
             move_catch_alls(cx, table, host);
         }
-        virtual_hosts.sort_by(|a, b| a.name.cmp(&b.name));
+        virtual_hosts.order_by(|a, b| a.name.cmp(&b.name));
         virtual_hosts
     }
 }
@@ -171,7 +172,7 @@ impl Builder<'_> {
 /// Virtual hosts with the same route objects and the same `require_tls` become one, named after its first host (GW-11).
 fn collapse(hosts: IndexMap<SmolStr, Host>) -> Vec<VirtualHost> {
     let mut hosts: Vec<(SmolStr, Host)> = hosts.into_iter().collect();
-    hosts.sort_by(|(a, _), (b, _)| by_specificity(a, b));
+    hosts.order_by(|(a, _), (b, _)| by_specificity(a, b));
     let mut collapsed: Vec<VirtualHost> = Vec::with_capacity(hosts.len());
     // By the identity of the routes: the virtual host that had them last.
     let mut known: FxHashMap<Vec<*const Route>, usize> = FxHashMap::default();

@@ -10,6 +10,7 @@ use crate::envoy::proxy::Proxy;
 use crate::envoy::table::{DownstreamTls, Note, NoteKind};
 use crate::istio::mesh::{Mesh, Protocol, ServiceTarget};
 use crate::manifest::kinds::{Gateway, Object, Server, ServerTls, ServerTlsMode};
+use crate::order::Order as _;
 
 /// Services with this label don't translate gateway ports (GW-3).
 const NO_PORT_TRANSLATION: &str = "experimental.istio.io/disable-gateway-port-translation";
@@ -93,7 +94,7 @@ impl GatewayServer {
     /// The hosts without namespaces, sorted: what SNI is compared with (GW-16).
     pub(super) fn server_names(&self) -> Vec<SmolStr> {
         let mut names: Vec<SmolStr> = self.hosts.iter().map(|h| split_host(h).1.into()).collect();
-        names.sort_unstable();
+        names.order_alike();
         names.dedup();
         names
     }
@@ -224,7 +225,7 @@ pub(super) fn dialled_ports(targets: &[ServiceTarget]) -> Vec<(u16, u16)> {
             ports.push((target.port, target.target_port));
         }
     }
-    ports.sort_unstable();
+    ports.order_alike();
     ports
 }
 

@@ -4,6 +4,7 @@ use smol_str::SmolStr;
 
 use crate::envoy::table::{ClaimMatcher, HeaderMatcher, PathMatch, QueryParameterMatcher, RouteMatch, ValueMatch};
 use crate::manifest::kinds::{HttpMatch, StringMatch};
+use crate::order::Order as _;
 
 /// The match of a rule without match entries: prefix `/`, `case_sensitive` not written (RT-5, RT-6).
 pub(crate) fn catch_all_match() -> RouteMatch {
@@ -29,8 +30,8 @@ pub(crate) fn route_match(m: &HttpMatch) -> RouteMatch {
         add_header(&mut out, name, value, true);
     }
     // RT-10: by name, positive before inverted; the stable sort keeps the latter. The dedicated fields come last.
-    out.headers.sort_by(|a, b| a.name.cmp(&b.name));
-    out.claims.sort_by(|a, b| (a.invert, &a.path).cmp(&(b.invert, &b.path)));
+    out.headers.order_by(|a, b| a.name.cmp(&b.name));
+    out.claims.order_by(|a, b| (a.invert, &a.path).cmp(&(b.invert, &b.path)));
     for (name, value) in [(":method", &m.method), (":authority", &m.authority), (":scheme", &m.scheme)] {
         if let Some(value) = value {
             out.headers.push(header(SmolStr::new_static(name), value));
@@ -40,7 +41,7 @@ pub(crate) fn route_match(m: &HttpMatch) -> RouteMatch {
     out.query_parameters = parameters
         .map(|(name, value)| QueryParameterMatcher { name: name.clone(), test: value_match(value), absent: false })
         .collect();
-    out.query_parameters.sort_by(|a, b| a.name.cmp(&b.name)); // RT-12
+    out.query_parameters.order_by(|a, b| a.name.cmp(&b.name)); // RT-12
     out
 }
 

@@ -18,6 +18,7 @@ use crate::envoy::table::{
 use crate::istio::mesh::{Address, EgressScope, EndpointFilter, Port, Protocol, Registry, Resolution, Service};
 use crate::manifest::kinds::{Labels, OutboundMode};
 use crate::manifest::source::Position;
+use crate::order::Order as _;
 
 /// Ports of the proxy itself: health, metrics (LI-5).
 const OWN_PORTS: [u16; 2] = [15021, 15090];
@@ -47,7 +48,7 @@ pub(crate) fn sidecar_listeners(cx: &Context<'_>) -> SidecarListeners {
         let chain = Chain::new(ChainAction::Http { route_config: HTTP_PROXY_TABLE.into() });
         listeners.push(listener(family.loopback(), port, vec![chain], None));
     }
-    listeners.sort_by_key(|l| (l.address, l.port));
+    listeners.order_by_key(|l| (l.address, l.port));
     for listener in &listeners {
         note_collision(cx, "TL-1", &listener.name, &listener.filter_chains);
     }

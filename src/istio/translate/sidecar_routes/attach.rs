@@ -17,6 +17,7 @@ use crate::istio::mesh::{MESH_GATEWAY, Service, VirtualService, is_wildcard, mat
 use crate::istio::translate::host_index::HostIndex;
 use crate::istio::translate::parts::{address, address_or_0};
 use crate::manifest::kinds::Nanos;
+use crate::order::Order as _;
 
 /// One VirtualService, or one service without any, on its way to virtual hosts.
 pub(super) struct Entry {
@@ -113,7 +114,7 @@ impl<'a> Attachment<'a> {
         if by_port.is_empty() && self.table.port == 80 {
             by_port.push((80, Vec::new()));
         }
-        by_port.sort_by_key(|(port, _)| (*port != 80, *port)); // VH-16: the order upstream leaves open
+        by_port.order_by_key(|(port, _)| (*port != 80, *port)); // VH-16: the order upstream leaves open
         for (port, services) in by_port {
             out.push(Entry {
                 port,

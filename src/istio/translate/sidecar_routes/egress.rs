@@ -8,6 +8,7 @@ use smol_str::SmolStr;
 
 use crate::istio::mesh::{EgressScope, HostTable, VirtualService, is_wildcard};
 use crate::istio::translate::host_index::HostIndex;
+use crate::order::Order as _;
 
 /// An egress listener, indexed.
 pub(super) struct EgressView<'a> {
@@ -66,7 +67,7 @@ impl<'a> EgressView<'a> {
         for hostname in hostnames {
             index.each_match(hostname, |i| positions.push(i as usize));
         }
-        positions.sort_unstable();
+        positions.order_alike();
         positions.dedup();
         positions
     }

@@ -22,6 +22,7 @@ use super::parts::address;
 use crate::envoy::table::{Note, NoteKind, RouteConfiguration, VirtualHost};
 use crate::istio::mesh::{EgressScope, Protocol};
 use crate::manifest::kinds::{ObjectId, ServerPort};
+use crate::order::Order as _;
 pub(super) use domains::alternate_names;
 use egress::EgressView;
 use service_table::ServiceTable;
@@ -161,7 +162,7 @@ impl<'a> SniffedParts<'a> {
     fn table(&self, cx: &Context<'_>, name: &SmolStr, host: &str) -> RouteConfiguration {
         let mut picked: Vec<usize> =
             [name.as_str(), host].iter().filter_map(|domain| self.by_domain.get(domain).copied()).collect();
-        picked.sort_unstable();
+        picked.order_alike();
         picked.dedup();
         let mut virtual_hosts: Vec<Arc<VirtualHost>> =
             picked.iter().filter_map(|i| self.virtual_hosts.get(*i)).cloned().collect();
@@ -188,7 +189,7 @@ impl<'a> SniffedParts<'a> {
             let sources = v.routes.iter().filter_map(|r| r.source.as_ref());
             let mut objects: Vec<&ObjectId> =
                 sources.flat_map(|s| [Some(&s.object), s.root.as_ref().map(|r| &r.object)]).flatten().collect();
-            objects.sort();
+            objects.order();
             objects.dedup();
             concerned.extend(objects.iter().filter_map(|o| self.notes_by_object.get(*o)).flatten());
         }

@@ -12,6 +12,7 @@ use super::note;
 use crate::envoy::table::{Note, NoteKind};
 use crate::istio::mesh::{Registry, Service};
 use crate::istio::translate::parts::address;
+use crate::order::Order as _;
 
 /// Services that can be in the table of port P, each with that port alone; for P = 0 all services with all their ports.
 pub(super) struct ServiceTable {
@@ -34,7 +35,7 @@ impl ServiceTable {
         let in_list_order = positions.iter().filter_map(|i| egress.listener.services.get(*i));
         let mut services: Vec<Arc<Service>> =
             in_list_order.map(|s| if port == 0 { s.clone() } else { reduced(cx, s, port) }).collect();
-        services.sort_by(|a, b| a.hostname.cmp(&b.hostname)); // stable: of equal hostnames the last one is the last
+        services.order_by(|a, b| a.hostname.cmp(&b.hostname)); // stable: of equal hostnames the last one is the last
         services.dedup_by(|later, kept| {
             let same = later.hostname == kept.hostname;
             if same {

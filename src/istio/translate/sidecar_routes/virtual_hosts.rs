@@ -14,6 +14,7 @@ use crate::envoy::table::{Note, NoteKind, VirtualHost};
 use crate::istio::mesh::Service;
 use crate::istio::translate::parts::address;
 use crate::manifest::release::Difference;
+use crate::order::Order as _;
 
 /// The virtual hosts of a table, sorted by name, without the catch-all. `port` is P: 0 for HTTP proxies.
 pub(super) fn build(cx: &Context<'_>, entries: Vec<Entry>, port: u16, table_name: &str) -> Vec<Arc<VirtualHost>> {
@@ -43,7 +44,7 @@ pub(super) fn build(cx: &Context<'_>, entries: Vec<Entry>, port: u16, table_name
         }
     }
     let mut out = builder.out;
-    out.sort_by(|a, b| a.name.cmp(&b.name));
+    out.order_by(|a, b| a.name.cmp(&b.name));
     out
 }
 

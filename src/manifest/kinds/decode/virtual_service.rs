@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 use super::{Decoder, bounded, duration, fields, flag, given, int, labels, list, pairs, percent, text, texts};
 use crate::manifest::kinds::*;
 use crate::manifest::yaml::Node;
+use crate::order::Order as _;
 
 /// Reads the `spec` of a VirtualService.
 pub(crate) fn virtual_service(spec: &Node<'_>, decoder: Decoder<'_>) -> VirtualService {
@@ -128,7 +129,7 @@ fn header_operations(node: &Node<'_>) -> HeaderOperations {
     // Istio walks these maps by sorted keys (HD-2).
     let sorted = |value: &Node<'_>| {
         let mut all = pairs(value);
-        all.sort();
+        all.order();
         all
     };
     let mut result = HeaderOperations::default();

@@ -9,6 +9,7 @@ use crate::envoy::words;
 use crate::manifest::diagnostic::place::Locator;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::SourceMap;
+use crate::order::Order as _;
 use crate::tool::report::alike::skeleton;
 use crate::tool::report::columns::wrap;
 use crate::tool::report::diagnostics;
@@ -51,7 +52,7 @@ pub(crate) fn to_text(findings: &[Finding], sources: &SourceMap, length: Length)
         groups.entry(cause).or_default().push(f);
     }
     let mut groups: Vec<(Cause, Vec<&Finding>)> = groups.into_iter().collect();
-    groups.sort_by(|((_, a, ..), _), ((_, b, ..), _)| b.cmp(a));
+    groups.order_by(|((_, a, ..), _), ((_, b, ..), _)| b.cmp(a));
     let mut out = String::new();
     let mut locator = Locator::new(sources);
     for severity in [Severity::Error, Severity::Warning, Severity::Info] {

@@ -7,6 +7,7 @@ use crate::analysis::checks::admission_cases;
 use crate::analysis::checks::registry::{self, Check, Profile};
 use crate::analysis::checks::{Answer, NotEvaluated, Question};
 use crate::manifest::diagnostic::Severity;
+use crate::order::Order as _;
 use crate::tool::report::style::{Style, paint};
 use crate::tool::report::visible::Lines as _;
 
@@ -31,9 +32,9 @@ pub(crate) fn not_evaluated(list: &[NotEvaluated], color: bool) -> String {
 /// By id; `P201 to P220` for three or more of a family with no other between them.
 fn runs(ids: &[&str]) -> Vec<String> {
     let mut ids = ids.to_vec();
-    ids.sort_unstable();
+    ids.order_alike();
     let mut all: Vec<&str> = registry::all().map(|c| c.id).collect();
-    all.sort_unstable();
+    all.order_alike();
     let place = |id: &str| all.binary_search(&id).ok();
     let mut runs: Vec<Vec<&str>> = Vec::new();
     for id in ids {

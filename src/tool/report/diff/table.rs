@@ -6,6 +6,7 @@ use super::{
 use crate::analysis::diff::{Cause, Kind};
 use crate::envoy::words;
 use crate::manifest::diagnostic::{Finding, Severity};
+use crate::order::Order as _;
 use crate::tool::report::columns::{self, Cell, Side, wrap};
 use crate::tool::report::grid::{counted, thousands};
 use crate::tool::report::limits;
@@ -219,7 +220,7 @@ impl Page<'_> {
         let [come, gone] = r.findings;
         let worst = |all: &[Finding]| -> Vec<String> {
             let mut sorted: Vec<&Finding> = all.iter().filter(|f| f.severity != Severity::Info).collect();
-            sorted.sort_by_key(|f| std::cmp::Reverse(f.severity));
+            sorted.order_by_key(|f| std::cmp::Reverse(f.severity));
             sorted.iter().take(NAMED_MAX).map(|f| format!("{} {}", f.id, f.message)).collect()
         };
         let count = |all: &[Finding]| all.iter().filter(|f| f.severity != Severity::Info).count();

@@ -13,6 +13,7 @@ use super::json_writer::{JsonWriter, Object};
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::table::{Cluster, Listener, RouteSource, RouteTable, VirtualOutbound};
 use crate::manifest::source::SourceMap;
+use crate::order::Order as _;
 
 /// One line of JSON without line end: `proxy` and its `node`, `listeners`, `routes`, `clusters`, `endpoints`, and under `towtank` what
 /// Envoy has no words for. `release` is the Istio that the table is of.
@@ -61,7 +62,7 @@ fn node(o: &mut Object<'_>, table: &RouteTable, release: &str) {
 fn beside(o: &mut Object<'_>, table: &RouteTable) {
     let mut names: Vec<(&SmolStr, &Vec<IpAddr>)> =
         table.names.everywhere.iter().chain(table.names.own.iter()).collect();
-    names.sort();
+    names.order();
     names.dedup_by(|later, first| later.0 == first.0);
     o.object("names", |o| {
         for (name, addresses) in names {

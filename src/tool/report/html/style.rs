@@ -6,7 +6,7 @@ pub(crate) const STYLE: &str = include_str!("style.css");
 pub(crate) const SCRIPT: &str = include_str!("script.js");
 
 /// Hashes of the two, as a Content-Security-Policy names them.
-pub(super) const STYLE_HASH: &str = "sha256-5UQytVDyIP6NHo12eGAIkY4bf3i56YRLTOscBUdsLXg=";
+pub(super) const STYLE_HASH: &str = "sha256-18dqshNfWtZFlgCGx6DwWgDoffRsSocTrjmC+hFrSAA=";
 pub(super) const SCRIPT_HASH: &str = "sha256-Mg/ZsFWqfAFRF7XX6foOcdMwH0POHegEs+/kP6W19EY=";
 
 #[cfg(test)]

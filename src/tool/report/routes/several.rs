@@ -16,6 +16,7 @@ use crate::envoy::proxy::ProxyKind;
 use crate::envoy::table::RouteTable;
 use crate::istio::clients::{Class, PointsOfView};
 use crate::manifest::source::SourceMap;
+use crate::order::Order as _;
 use crate::parallel::prelude::*;
 use crate::tool::report::style::{Style, paint};
 use crate::tool::report::visible::Lines as _;
@@ -190,7 +191,7 @@ impl Together<'_> {
     /// The domains of a virtual host: those that most clients know first, then which other ones some have.
     pub(super) fn name_lines(&self, all: &[usize], names: &Having<String>) -> Vec<String> {
         let mut in_order: Vec<(&String, &Vec<usize>)> = names.iter().collect();
-        in_order.sort_by_key(|(_, classes)| std::cmp::Reverse(classes.len()));
+        in_order.order_by_key(|(_, classes)| std::cmp::Reverse(classes.len()));
         let line = |(i, (line, classes)): (usize, (&String, &Vec<usize>))| {
             if i == 0 || classes.len() == all.len() {
                 return line.clone();

@@ -5,6 +5,7 @@ use crate::envoy::decision::{Counted, Outcome};
 use crate::envoy::table::RouteSource;
 use crate::envoy::words;
 use crate::manifest::source::SourceMap;
+use crate::order::Order as _;
 use crate::tool::report::grid::{Row, counted, percent, thousands};
 use crate::tool::report::style::Style;
 use crate::traffic::replay::{Answer, BlackholeCause, Count, Destination, Example, RouteCount, SAMPLE, StreamSummary};
@@ -229,7 +230,7 @@ pub(super) fn ends(s: &StreamSummary) -> String {
     let destinations = s.destinations.iter().map(|d| (d.count.expected_share, destination(d)));
     let answers = s.answers.iter().map(|a| (a.count.expected_share, answer(a)));
     let mut ends: Vec<(f64, String)> = destinations.chain(answers).collect();
-    ends.sort_by(|a, b| b.0.total_cmp(&a.0));
+    ends.order_by(|a, b| b.0.total_cmp(&a.0));
     let more = ends.len().saturating_sub(HOSTS_NAMED);
     let shown: Vec<String> =
         ends.into_iter().take(HOSTS_NAMED).map(|(share, end)| format!("{} {end}", percent(share))).collect();

@@ -12,6 +12,7 @@ use smol_str::SmolStr;
 use super::kinds::{Key, Kind, Kinds};
 use super::lens::{Lens, Lenses};
 use super::repeats::Repeats;
+use crate::order::Order as _;
 use crate::traffic::recorded::{BadLine, Batch, Entry, Format, Reason, Record};
 use crate::traffic::replay::alike::{Ends, Places, Sender};
 
@@ -66,7 +67,7 @@ impl LinesRead {
         }
         self.partial |= other.partial;
         self.bad_lines.extend(other.bad_lines);
-        self.bad_lines.sort();
+        self.bad_lines.order();
         self.bad_lines.truncate(BAD_SHOWN);
     }
 }

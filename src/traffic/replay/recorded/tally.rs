@@ -11,6 +11,7 @@ use super::lens::Lenses;
 use super::sorting::{BAD_SHOWN, LinesRead, LogLines, Sorted};
 use crate::envoy::balance::hash::xx_hash;
 use crate::envoy::request::Request;
+use crate::order::Order as _;
 use crate::traffic::recorded::{BadLine, Format, Reason, Went};
 use crate::traffic::replay::alike::{Ends, Places, Sender, Told};
 use crate::traffic::scenario::REQUESTS_MAX;
@@ -178,7 +179,7 @@ impl Counted {
         };
         let mut all: Vec<OfKind> = kinds.iter().map(kind).collect();
         // The order of the table is known to those alone who have one.
-        all.sort_by(|a, b| (&a.proxy, a.place, a.name, a.session).cmp(&(&b.proxy, b.place, b.name, b.session)));
+        all.order_by(|a, b| (&a.proxy, a.place, a.name, a.session).cmp(&(&b.proxy, b.place, b.name, b.session)));
         Counted {
             partial: read.partial,
             lines: read.lines,

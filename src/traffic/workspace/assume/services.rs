@@ -11,6 +11,7 @@ use crate::manifest::kinds::{
     TargetPort, TransportProtocol, VirtualService,
 };
 use crate::manifest::source::Position;
+use crate::order::Order as _;
 
 /// Pod labels that name the application, the first one wins.
 const APP_LABELS: [&str; 3] = ["app", "k8s-app", "app.kubernetes.io/name"];
@@ -62,7 +63,7 @@ pub(in crate::traffic::workspace) fn assume(manifests: &mut Manifests) -> Vec<Sm
         {
             continue;
         }
-        ports.sort_unstable();
+        ports.order_alike();
         ports.dedup();
         if ports.is_empty() {
             ports.push(80);

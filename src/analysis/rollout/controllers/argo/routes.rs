@@ -5,6 +5,7 @@ use smol_str::SmolStr;
 
 use super::spec::{NamedRoutes, Sni, Spec, SubsetNames};
 use crate::analysis::rollout::controllers::written;
+use crate::order::Order as _;
 
 /// The lists of routes in a VirtualService.
 pub(super) const LISTS: [&str; 3] = ["http", "tls", "tcp"];
@@ -100,7 +101,7 @@ fn sni_of(route: &Value) -> Option<Sni> {
     }
     let hosts = matches.iter().filter_map(|one| written::get(one, &["sniHosts"])?.as_sequence()).flatten();
     let mut hosts: Vec<SmolStr> = hosts.filter_map(Value::as_str).map(SmolStr::new).collect();
-    hosts.sort();
+    hosts.order();
     hosts.dedup();
     Some(Sni { port: u32::try_from(first).unwrap_or(u32::MAX), hosts })
 }
@@ -247,6 +248,6 @@ fn remove_routes(vs: &mut Value, goes: impl Fn(&str) -> bool) {
 /// Managed routes come first, in the order in which they are listed; the others keep theirs.
 fn order(vs: &mut Value, managed: &[SmolStr]) {
     if let Some(all) = written::list_mut(vs, &["spec", "http"]) {
-        all.sort_by_key(|route| managed.iter().position(|name| name == name_of(route)).unwrap_or(managed.len()));
+        all.order_by_key(|route| managed.iter().position(|name| name == name_of(route)).unwrap_or(managed.len()));
     }
 }

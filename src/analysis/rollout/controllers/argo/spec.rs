@@ -9,6 +9,7 @@ use crate::analysis::rollout::controllers::written::value_of;
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::virtual_service_named;
 use crate::manifest::yaml::Node;
+use crate::order::Order as _;
 
 /// Where the canary strategy stands.
 pub(super) const CANARY: &str = "spec.strategy.canary";
@@ -254,7 +255,7 @@ fn virtual_services(described: &Described<'_>) -> Vec<NamedVirtualService> {
         };
         let tls = each("tlsRoutes").map(|route| {
             let mut hosts = described.texts(&format!("{route}.sniHosts"));
-            hosts.sort();
+            hosts.order();
             Sni { port: port(&route), hosts }
         });
         let routes = NamedRoutes {

@@ -9,6 +9,7 @@ pub(in crate::tool::report::simulate) mod what_if;
 use super::Results;
 use super::words::{self as said, Endpoints, is_plain};
 use crate::manifest::source::SourceMap;
+use crate::order::Order as _;
 use crate::tool::report::columns::wrap;
 use crate::tool::report::grid::{Look, Row, counted, percent, thousands, to_text as grid};
 use crate::tool::report::limits;
@@ -279,7 +280,7 @@ impl Writer<'_> {
         let shown = most.unwrap_or(missed.len());
         if most.is_some() {
             // What nothing can take says more than what nothing happened to take.
-            missed.sort_by_key(|r| r.count.expected_share > 0.0);
+            missed.order_by_key(|r| r.count.expected_share > 0.0);
         }
         let rest = missed.len().saturating_sub(shown);
         let number = if rest > 0 { format!(": {}", thousands(missed.len() as u64)) } else { String::new() };

@@ -4,6 +4,7 @@ use super::Writer;
 use crate::analysis::policy::{ClusterLoad, Consequences, Method, Rule, short_name};
 use crate::envoy::words;
 use crate::manifest::source::SourceMap;
+use crate::order::Order as _;
 use crate::tool::report::columns::wrap;
 use crate::tool::report::grid::{counted, percent};
 use crate::tool::report::style::Style;
@@ -82,7 +83,7 @@ pub(in crate::tool::report::simulate) fn said(
 ) -> Vec<RuleSaid> {
     let mut shown: Vec<&Rule> = rules.iter().collect();
     if rules.len() > most {
-        shown.sort_by(|a, b| a.consequences.success.total_cmp(&b.consequences.success));
+        shown.order_by(|a, b| a.consequences.success.total_cmp(&b.consequences.success));
     }
     let several_proxies = rules.iter().any(|r| rules.first().is_some_and(|first| first.proxy != r.proxy));
     shown.into_iter().take(most).map(|rule| RuleSaid::of(rule, several_proxies, pods, sources)).collect()

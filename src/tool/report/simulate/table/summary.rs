@@ -7,6 +7,7 @@ use super::Writer;
 use crate::envoy::cluster_state::Cause;
 use crate::envoy::decision::Counted;
 use crate::envoy::words;
+use crate::order::Order as _;
 use crate::tool::report::alike::skeleton;
 use crate::tool::report::columns::wrap;
 use crate::tool::report::grid::{counted, percent, thousands};
@@ -54,7 +55,7 @@ impl Writer<'_> {
         let unmatched: Vec<&StreamSummary> = telling.iter().filter(is_unmatched).copied().collect();
         let mut rest: Vec<&StreamSummary> =
             telling.iter().filter(|s| s.causes.is_empty() && s.unmatched_examples.is_empty()).copied().collect();
-        rest.sort_by_key(|s| !s.destinations.iter().any(|d| d.unready > 0));
+        rest.order_by_key(|s| !s.destinations.iter().any(|d| d.unready > 0));
         self.lost(&lost);
         self.unmatched(&unmatched);
         let title = format!("nothing lost, more than one rule: {}", hosts(rest.len()));
@@ -86,13 +87,13 @@ impl Writer<'_> {
             names.dedup();
             names.len()
         };
-        causes.sort_by_key(|(_, lost)| std::cmp::Reverse(losing(lost)));
+        causes.order_by_key(|(_, lost)| std::cmp::Reverse(losing(lost)));
         let shown = self.top((LOST_SHOWN / causes.len().max(1)).max(2));
         for (cause, mut lost) in causes {
             let title = wrap(&format!("lost by {}: {}", hosts(losing(&lost)), cause.as_str()), self.show.width, 2);
             self.out.push('\n');
             self.line(&self.paint(&title, Style::Bad));
-            lost.sort_by(|a, b| b.hosts.len().cmp(&a.hosts.len()).then(b.share().total_cmp(&a.share())));
+            lost.order_by(|a, b| b.hosts.len().cmp(&a.hosts.len()).then(b.share().total_cmp(&a.share())));
             for l in lost.iter().take(shown) {
                 self.one_lost(l);
             }
@@ -140,7 +141,7 @@ impl Writer<'_> {
     fn unmatched(&mut self, streams: &[&StreamSummary]) {
         let mut sorted = streams.to_vec();
         let share = |s: &StreamSummary| s.counted(Counted::Unmatched).expected_share;
-        sorted.sort_by(|a, b| share(b).total_cmp(&share(a)));
+        sorted.order_by(|a, b| share(b).total_cmp(&share(a)));
         let title = format!("unmatched requests: {}", hosts(sorted.len()));
         self.shortened(&title, Style::Bad, &sorted, |_, s| {
             let example = s.unmatched_examples.first();

@@ -8,6 +8,7 @@ use crate::analysis::compare::{
 };
 use crate::envoy::decision::{Counted, Outcome};
 use crate::envoy::words;
+use crate::order::Order as _;
 use crate::tool::report::columns::wrap;
 use crate::tool::report::grid::{Line, counted, lay_out, percent, thousands};
 use crate::tool::report::limits;
@@ -63,7 +64,7 @@ impl Writer<'_> {
         let lost = |c: &StreamChange| c.newly(Counted::Blackholed).map(|f| f.share).sum::<f64>();
         let mut sorted = changed.to_vec();
         let key = |c: &StreamChange| (lost(c), c.changed());
-        sorted.sort_by(|(_, _, a), (_, _, b)| key(b).partial_cmp(&key(a)).unwrap_or(std::cmp::Ordering::Equal));
+        sorted.order_by(|(_, _, a), (_, _, b)| key(b).partial_cmp(&key(a)).unwrap_or(std::cmp::Ordering::Equal));
         let losing = sorted.iter().filter(|(_, _, c)| lost(c) > 0.0).count();
         let title =
             format!("{} of {streams} streams change, {losing} of them lose requests that arrived before", sorted.len());
