@@ -16,7 +16,7 @@ use super::report::similar;
 use crate::analysis::symbolic::Languages;
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::router::Switches;
-use crate::istio::clients::{self, Class, Client};
+use crate::istio::clients::{self, Client};
 use crate::istio::mesh::selector::LabelIndex;
 use crate::istio::mesh::{HostTable, MESH_GATEWAY, MergedDestinationRule, Mesh, Service, VirtualService, fqdn};
 use crate::manifest::kinds::{self, Gateway, Labels, Manifests, Object, ObjectId, StringMatch};
@@ -61,8 +61,8 @@ pub(super) struct Subject<'a> {
     of_object: FxHashMap<&'a ObjectId, usize>,
     /// Workloads, pods and gateways that the manifests hold.
     pub clients: Vec<Client>,
-    /// Classes of all sidecars, found out when a check first asks.
-    sidecars: OnceLock<Vec<Class>>,
+    /// Found out when a check first asks.
+    sidecars: OnceLock<Sidecars>,
     /// Gateway workloads.
     pub gateway_proxies: Vec<Arc<Proxy>>,
     /// Namespaces that a Namespace object or any other object names, sorted.
@@ -71,6 +71,30 @@ pub(super) struct Subject<'a> {
 
 /// The name of sidecars that nothing tells of.
 const UNLABELLED: SmolStr = SmolStr::new_static("client");
+
+/// One sidecar for each class of them.
+#[derive(Debug, Default)]
+struct Sidecars {
+    all: Vec<Arc<Proxy>>,
+    by_namespace: FxHashMap<SmolStr, Vec<Arc<Proxy>>>,
+}
+
+/// A DestinationRule that some clients use for a host.
+pub(super) struct RuleFor<'a> {
+    pub rule: &'a MergedDestinationRule,
+    /// The first of them.
+    pub proxy: Arc<Proxy>,
+    /// How many classes of clients use it, of how many.
+    holds_for: usize,
+    of: usize,
+}
+
+impl RuleFor<'_> {
+    /// For whom it holds, in words; empty: for all.
+    pub(super) fn whose(&self) -> String {
+        Subject::whose(&self.proxy, self.holds_for == self.of)
+    }
+}
 
 /// What a destination host means.
 pub(super) enum Known<'a> {
@@ -299,39 +323,75 @@ impl<'a> Subject<'a> {
         vs.gateways.contains(&MESH_GATEWAY)
     }
 
-    /// The sidecars that a VirtualService is for: the one without labels in its own namespace, then one of each class that sees it.
-    pub(super) fn sidecars_of(&self, vs: &VirtualService) -> impl Iterator<Item = Arc<Proxy>> {
-        let namespace = &vs.object.namespace;
-        let all = self.sidecars.get_or_init(|| {
+    /// Sidecars, one for each class of them.
+    fn sidecars(&self) -> &Sidecars {
+        self.sidecars.get_or_init(|| {
             let all: Vec<Client> = clients::clients(self.manifests, "");
             let sidecars: Vec<Client> = all.into_iter().filter(|c| c.proxy.kind == ProxyKind::Sidecar).collect();
-            clients::classes(&sidecars, &[self.mesh], "")
-        });
-        let sees = |c: &&Class| vs.visibility.allows(&c.proxy.namespace) && !c.proxy.namespace.is_empty();
-        let plain = Arc::new(Subject::sidecar(namespace, Labels::default()));
-        std::iter::once(plain).chain(all.iter().filter(sees).map(|c| c.proxy.clone()))
+            let mut out = Sidecars::default();
+            for class in clients::classes(&sidecars, &[self.mesh], "") {
+                let namespace = &class.proxy.namespace;
+                // Nothing at all is known: nobody is asked for.
+                if !namespace.is_empty() {
+                    out.by_namespace.entry(namespace.clone()).or_default().push(class.proxy.clone());
+                    out.all.push(class.proxy);
+                }
+            }
+            out
+        })
     }
 
-    /// The DestinationRules that hold for a host, each with the first of these sidecars that it holds for; each once.
-    pub(super) fn rules_for(
-        &self,
-        vs: &VirtualService,
-        host: &str,
-        home: &str,
-    ) -> Vec<(&'a MergedDestinationRule, Arc<Proxy>)> {
-        let mut out: Vec<(&MergedDestinationRule, Arc<Proxy>)> = Vec::new();
-        for proxy in self.sidecars_of(vs) {
-            let Some(rule) = self.mesh.destination_rules.select(&proxy, host, home) else { continue };
-            if !out.iter().any(|(known, _)| std::ptr::eq(*known, rule)) {
-                out.push((rule, proxy));
+    /// The sidecars of a namespace, one of each class: of the workloads that the manifests hold, else of those that its objects are
+    /// made for, else one without labels.
+    pub(super) fn sidecars_in(&self, namespace: &str) -> Vec<Arc<Proxy>> {
+        match self.sidecars().by_namespace.get(namespace) {
+            Some(known) => known.clone(),
+            None => vec![Arc::new(Subject::sidecar(namespace, Labels::default()))],
+        }
+    }
+
+    /// Everybody whose requests are looked at: sidecars and gateways.
+    pub(super) fn everybody(&self) -> Vec<Arc<Proxy>> {
+        self.sidecars().all.iter().chain(&self.gateway_proxies).cloned().collect()
+    }
+
+    /// The sidecars that a VirtualService is for: one of each class that sees it, those of its own namespace first. At least one.
+    pub(super) fn sidecars_of(&self, vs: &VirtualService) -> Vec<Arc<Proxy>> {
+        let own = &vs.object.namespace;
+        let sees = |p: &&Arc<Proxy>| vs.visibility.allows(&p.namespace);
+        let (home, abroad): (Vec<_>, Vec<_>) =
+            self.sidecars().all.iter().filter(sees).cloned().partition(|p| p.namespace == *own);
+        let all: Vec<Arc<Proxy>> = home.into_iter().chain(abroad).collect();
+        if all.is_empty() { self.sidecars_in(own) } else { all }
+    }
+
+    /// The sidecars that a Sidecar resource is for (SC-1), one of each class; none where every workload has another.
+    pub(super) fn sidecars_under(&self, sidecar: &Object<kinds::Sidecar>) -> Vec<Arc<Proxy>> {
+        let namespace = &sidecar.meta.namespace;
+        let is_meant = |p: &Arc<Proxy>| self.mesh.sidecar_of(p).is_some_and(|s| s.id == sidecar.id);
+        let for_all = *namespace == self.mesh.config.root_namespace && sidecar.spec.workload_selector.is_none();
+        let asked = if for_all { self.sidecars().all.clone() } else { self.sidecars_in(namespace) };
+        asked.into_iter().filter(is_meant).collect()
+    }
+
+    /// The DestinationRules that hold for a host, each once, with the first of these sidecars that it holds for, and in words for
+    /// whom it does where that is not all of them.
+    pub(super) fn rules_for(&self, vs: &VirtualService, host: &str, home: &str) -> Vec<RuleFor<'a>> {
+        let mut out: Vec<RuleFor<'_>> = Vec::new();
+        let all = self.sidecars_of(vs);
+        for proxy in &all {
+            let Some(rule) = self.mesh.destination_rules.select(proxy, host, home) else { continue };
+            match out.iter_mut().find(|known| std::ptr::eq(known.rule, rule)) {
+                Some(known) => known.holds_for += 1,
+                None => out.push(RuleFor { rule, proxy: proxy.clone(), holds_for: 1, of: all.len() }),
             }
         }
         out
     }
 
-    /// Says for whom something was found, where that is not the client without labels in the object's own namespace.
-    pub(super) fn whose(proxy: &Proxy) -> String {
-        if proxy.name == UNLABELLED { String::new() } else { format!(" (for clients such as {})", proxy.name) }
+    /// Says for whom something was found, where that is not everybody who was asked.
+    pub(super) fn whose(proxy: &Proxy, all: bool) -> String {
+        if all { String::new() } else { format!(" (for clients such as {})", proxy.name) }
     }
 
     /// A client sidecar of a namespace with these labels.

@@ -1,7 +1,9 @@
 //! V: who sees what.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
@@ -9,12 +11,12 @@ use super::registry::checks;
 use super::report::{Report, listed};
 use super::subject::Subject;
 use crate::envoy::decision::{Detail, Outcome, decide};
-use crate::envoy::proxy::ProxyKind;
-use crate::envoy::router::{Router, Switches};
-use crate::istio::mesh::{VirtualService, Visibility, is_wildcard, matches};
-use crate::istio::translate;
-use crate::manifest::kinds::{Labels, Object, Sidecar};
-use crate::order::Order as _;
+use crate::envoy::proxy::{Proxy, ProxyKind};
+use crate::envoy::router::{CompiledParts, RequestView, Router, Switches};
+use crate::istio::mesh::{Scope, VirtualService, Visibility, is_wildcard, matches};
+use crate::istio::translate::Parts;
+use crate::manifest::kinds::{Object, ObjectId, Sidecar};
+use crate::traffic::scenario::{Scenario, Stream};
 use crate::traffic::streams;
 
 checks! {
@@ -85,8 +87,9 @@ pub(super) fn run(subject: &Subject<'_>, report: &mut Report) {
         }
         empty_policy(sidecar, report);
         imports(subject, sidecar, &known, report);
-        destinations(subject, sidecar, report);
-        unimported_rules(subject, sidecar, &by_host, report);
+        let scopes = scopes(subject, sidecar);
+        destinations(subject, sidecar, &scopes, report);
+        unimported_rules(sidecar, &scopes, &by_host, report);
     }
     requests(subject, report);
 }
@@ -191,7 +194,12 @@ fn imports(
             if namespace.starts_with('~') || host == "*" {
                 continue;
             }
-            let namespace = if namespace == "." { sidecar.meta.namespace.as_str() } else { namespace };
+            let namespace = match namespace {
+                // That of each client.
+                "." if sidecar.meta.namespace == subject.mesh.config.root_namespace => "*",
+                "." => sidecar.meta.namespace.as_str(),
+                named => named,
+            };
             let host = SmolStr::new(host);
             let named = SmolStr::new(namespace);
             let in_namespace = |s: &SmolStr| namespace == "*" || *s == namespace;
@@ -219,59 +227,78 @@ fn imports(
     }
 }
 
+/// What the sidecars that a Sidecar resource is for import: one scope for each namespace, since `.` means that of the client.
+fn scopes(subject: &Subject<'_>, sidecar: &Object<Sidecar>) -> Vec<(Arc<Proxy>, Scope)> {
+    let mut seen: FxHashSet<SmolStr> = FxHashSet::default();
+    let mut clients = subject.sidecars_under(sidecar);
+    clients.retain(|p| seen.insert(p.namespace.clone()));
+    clients.into_iter().map(|p| (p.clone(), subject.mesh.scope(&p))).collect()
+}
+
 /// V503.
-fn destinations(subject: &Subject<'_>, sidecar: &Object<Sidecar>, report: &mut Report) {
+fn destinations(subject: &Subject<'_>, sidecar: &Object<Sidecar>, scopes: &[(Arc<Proxy>, Scope)], report: &mut Report) {
     if sidecar.spec.egress.is_empty() {
         return;
     }
-    let labels = sidecar.spec.workload_selector.clone().unwrap_or_default();
-    let scope = subject.mesh.scope(&Subject::sidecar(&sidecar.meta.namespace, labels));
-    if scope.sidecar.as_ref() != Some(&sidecar.id) {
-        return;
-    }
-    let mut told: FxHashSet<&SmolStr> = FxHashSet::default();
-    for vs in scope.egress.iter().flat_map(|e| &e.virtual_services) {
-        let routes = vs.http.iter().flat_map(|r| &r.route.route).filter_map(|r| r.destination.as_ref());
-        let mut missing: Vec<&SmolStr> = routes
-            .map(|d| &d.host)
-            .filter(|h| {
-                !scope.services.contains_key(h.as_str()) && !subject.mesh.service_index.by_hostname(h).is_empty()
-            })
-            .collect();
-        missing.order();
-        missing.dedup();
-        if !missing.is_empty() && told.insert(&vs.object.name) {
-            let message = format!("{} is imported, but not its destination {}: 503 NC", vs.object, listed(&missing, 3));
-            report
-                .add("V503", (&sidecar.id, sidecar.at), "spec.egress", message, "import the destinations too")
-                .related("its rules lead there", vs.at, Some(&vs.object));
+    // By VirtualService and what is missing of it, the namespaces where it is, with the first of their clients.
+    let mut found: IndexMap<(&ObjectId, String), (&VirtualService, &Proxy, usize)> = IndexMap::new();
+    for (client, scope) in scopes {
+        for vs in scope.egress.iter().flat_map(|e| &e.virtual_services) {
+            let routes = vs.http.iter().flat_map(|r| &r.route.route).filter_map(|r| r.destination.as_ref());
+            let is_missing = |host: &&SmolStr| {
+                !scope.services.contains_key(host.as_str()) && !subject.mesh.service_index.by_hostname(host).is_empty()
+            };
+            let missing: BTreeSet<&SmolStr> = routes.map(|d| &d.host).filter(is_missing).collect();
+            if !missing.is_empty() {
+                let missing = listed(&missing.into_iter().collect::<Vec<_>>(), 3);
+                found.entry((&vs.object, missing)).or_insert((vs, client, 0)).2 += 1;
+            }
         }
+    }
+    for ((_, missing), (vs, client, namespaces)) in found {
+        let whose = Subject::whose(client, namespaces == scopes.len());
+        let message = format!("{} is imported, but not its destination {missing}: 503 NC{whose}", vs.object);
+        report.add("V503", (&sidecar.id, sidecar.at), "spec.egress", message, "import the destinations too").related(
+            "its rules lead there",
+            vs.at,
+            Some(&vs.object),
+        );
     }
 }
 
 /// V503, the other way round: the service is imported by name from its namespace, and its VirtualService lives in another
 /// that is not imported, so that its rules don't act for these workloads.
-fn unimported_rules(subject: &Subject<'_>, sidecar: &Object<Sidecar>, by_host: &RulesByHost<'_>, report: &mut Report) {
-    let labels = sidecar.spec.workload_selector.clone().unwrap_or_default();
-    let own = &sidecar.meta.namespace;
+fn unimported_rules(
+    sidecar: &Object<Sidecar>,
+    scopes: &[(Arc<Proxy>, Scope)],
+    by_host: &RulesByHost<'_>,
+    report: &mut Report,
+) {
     let hosts: Vec<&SmolStr> = sidecar.spec.egress.iter().flat_map(|e| &e.hosts).collect();
     if hosts.is_empty() || hosts.iter().any(|h| h.starts_with("*/")) {
         return;
     }
-    let scope = subject.mesh.scope(&Subject::sidecar(own, labels));
-    if scope.sidecar.as_ref() != Some(&sidecar.id) {
-        return;
-    }
-    let imported: FxHashSet<_> = scope.egress.iter().flat_map(|e| &e.virtual_services).map(|vs| &vs.object).collect();
+    let imported: Vec<FxHashSet<&ObjectId>> = scopes
+        .iter()
+        .map(|(_, scope)| scope.egress.iter().flat_map(|e| &e.virtual_services).map(|vs| &vs.object).collect())
+        .collect();
     for (i, egress) in sidecar.spec.egress.iter().enumerate() {
         for (j, entry) in egress.hosts.iter().enumerate() {
             let Some((_, host)) = entry.split_once('/') else { continue };
-            let Some(vs) = by_host.get(host).filter(|vs| !imported.contains(&vs.object)) else { continue };
-            if !vs.visibility.allows(own) || !scope.services.contains_key(host) {
-                continue;
-            }
-            let message =
-                format!("`{entry}` imports the service and not {}: its rules don't act for these workloads", vs.object);
+            let Some(vs) = by_host.get(host) else { continue };
+            let lacks = |((client, scope), imported): &(&(Arc<Proxy>, Scope), &FxHashSet<&ObjectId>)| {
+                !imported.contains(&vs.object)
+                    && vs.visibility.allows(&client.namespace)
+                    && scope.services.contains_key(host)
+            };
+            let lacking: Vec<&(Arc<Proxy>, Scope)> =
+                scopes.iter().zip(&imported).filter(lacks).map(|(scope, _)| scope).collect();
+            let Some((first, _)) = lacking.first() else { continue };
+            let whose = Subject::whose(first, lacking.len() == scopes.len());
+            let message = format!(
+                "`{entry}` imports the service and not {}: its rules don't act for these workloads{whose}",
+                vs.object
+            );
             let hint = format!("import `{}/{host}` too", vs.object.namespace);
             report
                 .add("V503", (&sidecar.id, sidecar.at), format!("spec.egress[{i}].hosts[{j}]"), message, hint)
@@ -289,33 +316,52 @@ const CLASSES_MAX: usize = 2_000;
 /// V505.
 fn requests(subject: &Subject<'_>, report: &mut Report) {
     let Some(scenario) = subject.scenario else { return };
+    let (parts, compiled) = (Parts::new(subject.mesh), CompiledParts::default());
+    let switches = Switches::of(subject.mesh.profile);
+    let mut routers: FxHashMap<SmolStr, Vec<Router>> = FxHashMap::default();
     for stream in &scenario.streams {
         let Ok(classes) = streams::expand(stream) else { continue };
-        let proxy = scenario.proxies.iter().find(|p| stream.proxy.is_empty() || p.name == stream.proxy);
-        let (namespace, labels) =
-            proxy.map_or(("default".into(), Labels::default()), |p| (p.namespace.clone(), p.labels.clone()));
-        if proxy.is_some_and(|p| p.kind == ProxyKind::Gateway) {
-            continue; // A gateway has no policy for unknown hosts.
-        }
-        let namespace = if namespace.is_empty() { SmolStr::new_static("default") } else { namespace };
-        let proxy = std::sync::Arc::new(Subject::sidecar(&namespace, labels));
-        let table = std::sync::Arc::new(translate::route_table(subject.mesh, &proxy));
-        let router = Router::new(table, &Switches::of(subject.mesh.profile));
+        let routers = routers.entry(stream.proxy.clone()).or_insert_with(|| {
+            let table = |proxy: &Arc<Proxy>| Arc::new(parts.route_table(proxy));
+            senders(subject, scenario, stream).iter().map(|p| Router::sharing(table(p), &switches, &compiled)).collect()
+        });
         let mut told: FxHashSet<SmolStr> = FxHashSet::default();
         for class in classes.iter().take(CLASSES_MAX) {
-            let outcome = decide(&router, &class.request, Detail::Outcome).outcome;
-            let what = match outcome {
-                Some(Outcome::Passthrough) => "leaves the mesh unrouted",
-                Some(Outcome::BlackholeCluster) => "is blackholed",
-                _ => continue,
-            };
+            // A gateway sends nothing to what it doesn't know.
+            let asked = routers.iter().filter(|router| {
+                let of_gateway = router.table().proxy.kind == ProxyKind::Gateway;
+                !of_gateway || router.serves(&RequestView::from(&class.request))
+            });
+            let ends = asked.map(|router| match decide(router, &class.request, Detail::Outcome).outcome {
+                Some(Outcome::Passthrough) => Some("leaves the mesh unrouted"),
+                Some(Outcome::BlackholeCluster) => Some("is blackholed"),
+                _ => None,
+            });
+            // Only those who have a host are asked for it; it is unknown where nobody has it.
+            let Some(ends) = ends.collect::<Option<Vec<&str>>>() else { continue };
+            let Some(first) = ends.first() else { continue };
             if told.insert(class.request.authority.clone()) {
+                let client = if routers.len() == 1 { "the client" } else { "all clients" };
                 let message = format!(
-                    "stream `{}`: host `{}` is unknown to the client, and what goes there {what}",
+                    "stream `{}`: host `{}` is unknown to {client}, and what goes there {first}",
                     stream.name, class.request.authority
                 );
                 report.note("V505", stream.at, message, "add a Service or ServiceEntry, or correct the host");
             }
         }
+    }
+}
+
+/// Who sends the requests of a stream: the proxy that it names, else the scenario's first, else all that there are. A gateway has no
+/// policy for unknown hosts; where one is asked, nobody is told of.
+fn senders(subject: &Subject<'_>, scenario: &Scenario, stream: &Stream) -> Vec<Arc<Proxy>> {
+    let named = scenario.proxies.iter().find(|p| stream.proxy.is_empty() || p.name == stream.proxy);
+    match named {
+        Some(proxy) if proxy.kind == ProxyKind::Gateway => Vec::new(),
+        Some(proxy) => {
+            let namespace = if proxy.namespace.is_empty() { "default" } else { proxy.namespace.as_str() };
+            vec![Arc::new(Subject::sidecar(namespace, proxy.labels.clone()))]
+        }
+        None => subject.everybody(),
     }
 }

@@ -219,8 +219,11 @@ fn points_of_view(subject: &Subject<'_>, changed: &[(FileId, Vec<FileId>)], file
         changed.iter().flat_map(|(f, _)| files.objects(*f)).map(|id| &id.namespace).collect();
     let elsewhere = subject.namespaces.iter().find(|n| !here.contains(n));
     let namespaces = here.iter().copied().take(PROXIES_MAX).chain(elsewhere);
-    let sidecars = namespaces.clone().map(|n| Arc::new(Subject::sidecar(n, Labels::default())));
-    // Of workloads there, those that rules for some clients may tell from others.
+    // Of workloads there, those that rules for some clients may tell from others; where there is none, one without labels.
+    let is_known =
+        |n: &&SmolStr| subject.clients.iter().any(|c| c.proxy.kind == ProxyKind::Sidecar && c.proxy.namespace == **n);
+    let sidecars =
+        namespaces.clone().filter(|n| !is_known(n)).map(|n| Arc::new(Subject::sidecar(n, Labels::default())));
     let inhabited: BTreeSet<&SmolStr> = namespaces.collect();
     let mut seen: BTreeSet<(&SmolStr, &Labels)> = BTreeSet::new();
     let known = subject.clients.iter().map(|c| &c.proxy).filter(|p| p.kind == ProxyKind::Sidecar);

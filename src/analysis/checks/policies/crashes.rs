@@ -6,10 +6,8 @@ use std::sync::Arc;
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::Report;
 use crate::analysis::checks::subject::Subject;
-use crate::envoy::proxy::Proxy;
 use crate::istio::mesh::{Resolution, Service};
 use crate::istio::translate::{Crash, crash};
-use crate::manifest::kinds::Labels;
 
 checks! {
     /// The manifests pass admission, and Istio's control plane panics while it makes clusters of them: outlier detection for a
@@ -23,8 +21,8 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
     // What is found doesn't depend on who sees it but by the DestinationRule that holds.
     let by_dns = |s: &&Arc<Service>| matches!(s.resolution, Resolution::Dns | Resolution::DynamicDns);
     for service in subject.mesh.services.iter().filter(by_dns) {
-        let namespaces = subject.namespaces.iter().map(|n| Subject::sidecar(n, Labels::default()));
-        let clients = namespaces.chain(subject.clients.iter().map(|c| Proxy::clone(&c.proxy)));
+        let sidecars = subject.namespaces.iter().flat_map(|n| subject.sidecars_in(n));
+        let clients = sidecars.chain(subject.gateway_proxies.iter().cloned());
         for proxy in clients.filter(|p| service.visibility.allows(&p.namespace)) {
             let rule = subject.mesh.destination_rules.select(&proxy, &service.hostname, &service.namespace);
             let found = service.ports.iter().find_map(|port| crash(subject.mesh, &proxy, service, port, rule));

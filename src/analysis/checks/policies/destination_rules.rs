@@ -7,6 +7,7 @@ use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::{Report, listed};
 use crate::analysis::checks::senders::Senders;
 use crate::analysis::checks::subject::Subject;
+use crate::envoy::proxy::Proxy;
 use crate::istio::mesh::{EndpointFilter, is_wildcard};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{
@@ -274,9 +275,8 @@ fn localities(
     };
     let Some(port) = service.ports.first() else { return };
     let none = Labels::default();
-    let filter = EndpointFilter { subset: labels.unwrap_or(&none), send_unhealthy: true, keep_to_node: true };
-    let found =
-        subject.mesh.endpoints.of(service, port, &Subject::sidecar(&service.namespace, Labels::default()), filter);
+    let filter = EndpointFilter { subset: labels.unwrap_or(&none), send_unhealthy: true, keep_to_node: false };
+    let found = subject.mesh.endpoints.of(service, port, &Proxy::anyone(), filter);
     if found.is_empty() {
         return;
     }

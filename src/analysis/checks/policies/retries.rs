@@ -5,7 +5,7 @@ use crate::analysis::checks::references::subsets::{Health, endpoints, endpoints_
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::Report;
 use crate::analysis::checks::subject::Subject;
-use crate::istio::mesh::HttpRule;
+use crate::istio::mesh::{HttpRule, VirtualService};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{HttpRetry, HttpRoute, Labels, Nanos, StringMatch};
 
@@ -43,7 +43,8 @@ const MANY_TRIES: i64 = 4;
 
 pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
     let mesh = subject.mesh.config.default_http_retry_policy.as_ref();
-    for rule in subject.mesh.virtual_services.all.iter().flat_map(|vs| &vs.http) {
+    let all = &subject.mesh.virtual_services.all;
+    for (vs, rule) in all.iter().flat_map(|vs| vs.http.iter().map(move |rule| (vs, rule))) {
         let route = &rule.route;
         let at = |field: &str| format!("spec.http[{}]{field}", rule.source.rule.unwrap_or_default());
         let object = (&rule.source.object, rule.source.at);
@@ -85,7 +86,7 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
         if splits {
             let told = combined(rule, attempts, unfit, report);
             if !told {
-                canary(subject, rule, attempts, report);
+                canary(subject, vs, rule, attempts, report);
             }
         }
     }
@@ -205,7 +206,7 @@ fn combined(rule: &HttpRule, attempts: i64, unfit: bool, report: &mut Report) ->
 
 /// O809 against what is in force: weights move, retries and timeout stay, and a destination may get more with all its
 /// retries than its pods are of the service's.
-fn canary(subject: &Subject<'_>, rule: &HttpRule, attempts: i64, report: &mut Report) {
+fn canary(subject: &Subject<'_>, vs: &VirtualService, rule: &HttpRule, attempts: i64, report: &mut Report) {
     let index = rule.source.rule.unwrap_or_default();
     let old = subject.base.as_ref().and_then(|base| base.virtual_service(&rule.source.object));
     let Some(old) = old.and_then(|vs| vs.spec.http.get(index as usize)) else { return };
@@ -227,23 +228,29 @@ fn canary(subject: &Subject<'_>, rule: &HttpRule, attempts: i64, report: &mut Re
         let Some(service) = subject.service(&host, namespace).filter(|s| endpoints_are_known(subject, s)) else {
             continue;
         };
-        let client = Subject::sidecar(namespace, Labels::default());
-        let labels =
-            subject.mesh.destination_rules.select(&client, &host, &service.namespace).and_then(|r| r.subset(&d.subset));
-        let Some(labels) = labels.filter(|_| before.is_none_or(|b| now > b)).map(|s| &s.labels) else { continue };
-        let all = endpoints(subject, service, &Labels::default(), Health::Ready).len();
-        let own = endpoints(subject, service, labels, Health::Ready).len();
-        #[expect(clippy::cast_precision_loss, reason = "for people")]
-        let (load, capacity) =
-            (now as f64 * 100.0 * (1 + attempts) as f64 / total.max(1) as f64, own as f64 * 100.0 / all.max(1) as f64);
-        if load > capacity {
-            let message = format!(
-                "the weight of subset `{}` moves to {now} and retries stay: with all of them it gets {load:.0} % of the load with {capacity:.0} % of the pods",
-                d.subset
-            );
-            let path = format!("spec.http[{index}].route");
-            let hint = "add pods to the subset first, or allow fewer retries while the shares move";
-            report.add("O809", (&rule.source.object, rule.source.at), path, message, hint);
+        if before.is_some_and(|before| now <= before) {
+            continue;
         }
+        let all = endpoints(subject, service, &Labels::default(), Health::Ready).len();
+        // What it gets of the load and has of the pods, in percent.
+        let parts = |labels: &Labels| {
+            let own = endpoints(subject, service, labels, Health::Ready).len();
+            #[expect(clippy::cast_precision_loss, reason = "for people")]
+            let (gets, has) = ((now * (1 + attempts)) as f64 / total.max(1) as f64, own as f64 / all.max(1) as f64);
+            (gets * 100.0, has * 100.0)
+        };
+        let rules = subject.rules_for(vs, &host, &service.namespace);
+        let found = rules.iter().find_map(|rule| {
+            let (gets, has) = parts(&rule.rule.subset(&d.subset)?.labels);
+            (gets > has).then(|| (gets, has, rule.whose()))
+        });
+        let Some((gets, has, whose)) = found else { continue };
+        let message = format!(
+            "the weight of subset `{}` moves to {now} and retries stay: with all of them it gets {gets:.0} % of the load with {has:.0} % of the pods{whose}",
+            d.subset
+        );
+        let path = format!("spec.http[{index}].route");
+        let hint = "add pods to the subset first, or allow fewer retries while the shares move";
+        report.add("O809", (&rule.source.object, rule.source.at), path, message, hint);
     }
 }

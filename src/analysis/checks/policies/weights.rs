@@ -3,7 +3,7 @@
 use crate::analysis::checks::references::subsets::{Health, endpoints, endpoints_are_known};
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::Report;
-use crate::analysis::checks::subject::Subject;
+use crate::analysis::checks::subject::{RuleFor, Subject};
 use crate::istio::mesh::{HttpRule, MergedDestinationRule, VirtualService};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{Destination, HttpRoute, Labels, LbPolicy, StringMatch, TrafficPolicy};
@@ -153,12 +153,13 @@ fn affinity(subject: &Subject<'_>, vs: &VirtualService, rule: &HttpRule, report:
             let subset = dr.subset(&d.subset).and_then(|s| s.traffic_policy.as_deref());
             hash_of(dr.traffic_policy.as_deref()) || hash_of(subset)
         };
-        if let Some((dr, proxy)) = subject.rules_for(vs, &d.host, home).into_iter().find(|(dr, _)| hashes(dr)) {
+        if let Some(found) = subject.rules_for(vs, &d.host, home).into_iter().find(|found| hashes(found.rule)) {
+            let dr = found.rule;
             let path = format!("spec.http[{}].route", rule.source.rule.unwrap_or_default());
             let message = format!(
                 "the split is drawn for each request, before the hash of {} picks a pod: clients change their subset{}",
                 dr.object,
-                Subject::whose(&proxy)
+                found.whose()
             );
             report
                 .add(
@@ -205,9 +206,9 @@ fn mirrors(subject: &Subject<'_>, vs: &VirtualService, rule: &HttpRule, report: 
         if percent.is_none() {
             reasons.push("every request is copied".to_owned());
         }
-        let empty = is_empty(subject, vs, target);
-        if empty {
-            reasons.push("it has no endpoint that could take them".to_owned());
+        let empty = empty_for(subject, vs, target);
+        if let Some(whose) = &empty {
+            reasons.push(format!("it has no endpoint that could take them{whose}"));
         }
         if reasons.is_empty() {
             continue;
@@ -215,7 +216,7 @@ fn mirrors(subject: &Subject<'_>, vs: &VirtualService, rule: &HttpRule, report: 
         let message = format!("mirror to {}: {}", describe(target), reasons.join("; "));
         let path = format!("spec.http[{}].mirror", rule.source.rule.unwrap_or_default());
         let path = if rule.source.root.is_some() { String::new() } else { path };
-        let severity = if live || empty { Severity::Warning } else { Severity::Info };
+        let severity = if live || empty.is_some() { Severity::Warning } else { Severity::Info };
         report
             .add(
                 "T409",
@@ -228,18 +229,19 @@ fn mirrors(subject: &Subject<'_>, vs: &VirtualService, rule: &HttpRule, report: 
     }
 }
 
-/// Whether endpoints would be seen and there are none.
-fn is_empty(subject: &Subject<'_>, vs: &VirtualService, target: &Destination) -> bool {
-    let Some(service) = subject.service(&target.host, &vs.object.namespace) else { return false };
+/// For whom there are no endpoints where they would be seen: in words, which are empty for everybody. None: nobody.
+fn empty_for(subject: &Subject<'_>, vs: &VirtualService, target: &Destination) -> Option<String> {
+    let service = subject.service(&target.host, &vs.object.namespace)?;
     if !endpoints_are_known(subject, service) {
-        return false;
+        return None;
     }
     let none = |labels: &Labels| endpoints(subject, service, labels, Health::Ready).is_empty();
     if target.subset.is_empty() {
-        return none(&Labels::default());
+        return none(&Labels::default()).then(String::new);
     }
     let rules = subject.rules_for(vs, &target.host, &service.namespace);
-    rules.iter().filter_map(|(rule, _)| rule.subset(&target.subset)).any(|subset| none(&subset.labels))
+    let is_empty = |found: &&RuleFor<'_>| found.rule.subset(&target.subset).is_some_and(|subset| none(&subset.labels));
+    rules.iter().find(is_empty).map(RuleFor::whose)
 }
 
 fn is_safe(method: Option<&StringMatch>) -> bool {

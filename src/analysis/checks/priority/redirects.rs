@@ -38,7 +38,9 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
         for gateway in &vs.gateways {
             let asked = asked(subject, vs, gateway);
             let mut told = Vec::new();
-            for proxy in proxies(subject, vs, gateway) {
+            let proxies = proxies(subject, vs, gateway);
+            let alone = proxies.len() == 1;
+            for proxy in proxies {
                 let known = routers.iter().position(|(p, _)| {
                     p.namespace == proxy.namespace && p.labels == proxy.labels && p.kind == proxy.kind
                 });
@@ -49,7 +51,7 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
                     routers.len() - 1
                 });
                 let Some((_, router)) = routers.get(at) else { continue };
-                loops(gateway, router, &asked, &mut told, report);
+                loops(gateway, (router, alone), &asked, &mut told, report);
             }
         }
     }
@@ -57,7 +59,7 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
 
 fn proxies(subject: &Subject<'_>, vs: &VirtualService, gateway: &SmolStr) -> Vec<Arc<Proxy>> {
     if *gateway == MESH_GATEWAY {
-        return subject.sidecars_of(vs).collect();
+        return subject.sidecars_of(vs);
     }
     let found = subject.gateways.get(gateway);
     found.iter().flat_map(|g| subject.proxies_of(g).take(1)).cloned().collect()
@@ -77,15 +79,15 @@ fn asked<'v>(subject: &Subject<'_>, vs: &'v VirtualService, gateway: &SmolStr) -
     redirects.filter_map(with_request).collect()
 }
 
-/// `told`: rules of which it was found for a proxy before.
+/// `alone`: nobody else is asked. `told`: rules of which it was found for a proxy before.
 fn loops(
     gateway: &SmolStr,
-    router: &Router,
+    (router, alone): (&Router, bool),
     asked: &[(Entry<'_>, Request)],
     told: &mut Vec<usize>,
     report: &mut Report,
 ) {
-    let whose = if *gateway == MESH_GATEWAY { Subject::whose(&router.table().proxy) } else { String::new() };
+    let whose = Subject::whose(&router.table().proxy, alone || *gateway != MESH_GATEWAY);
     for (entry, request) in asked {
         if told.contains(&entry.rule) {
             continue;

@@ -7,7 +7,7 @@ use crate::analysis::checks::subject::Subject;
 use crate::analysis::checks::walk::{Part, Target};
 use crate::envoy::proxy::Proxy;
 use crate::istio::mesh::{self, MESH_GATEWAY, is_wildcard, matches};
-use crate::manifest::kinds::{DestinationRule, Labels, Object, VirtualService};
+use crate::manifest::kinds::{DestinationRule, Object, VirtualService};
 
 /// In which namespaces DestinationRules for a host live.
 pub(in crate::analysis::checks) struct RuleHomes<'a> {
@@ -80,7 +80,7 @@ pub(super) fn clients_at(
     gets: &dyn Fn(&str) -> bool,
 ) -> Vec<Proxy> {
     let Some(resolved) = subject.resolved.get(&vs.id) else {
-        return vec![Subject::sidecar(&vs.meta.namespace, Labels::default())];
+        return subject.sidecars_in(&vs.meta.namespace).iter().map(|p| Proxy::clone(p)).collect();
     };
     let mut clients: Vec<Proxy> = Vec::new();
     let mut add = |proxy: Proxy| {
@@ -108,12 +108,8 @@ pub(super) fn clients_at(
             resolved.visibility.allows(n) && (is_known || *n == vs.meta.namespace)
         });
         for namespace in namespaces {
-            for dr in rules.iter().filter(|dr| dr.meta.namespace == namespace) {
-                if let Some(selector) = &dr.spec.workload_selector {
-                    add(Subject::sidecar(&namespace, selector.clone()));
-                }
-            }
-            add(Subject::sidecar(&namespace, Labels::default()));
+            // Where nobody is known there is one for each rule that is for some alone.
+            subject.sidecars_in(&namespace).iter().for_each(|p| add(Proxy::clone(p)));
         }
     }
     for gateway in resolved.gateways.iter().filter(|g| gets(g)).filter_map(|g| subject.gateways.get(g)) {

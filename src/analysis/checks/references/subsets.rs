@@ -1,7 +1,7 @@
 //! Subsets and DestinationRules: R106 to R110.
 
 use rustc_hash::FxHashMap;
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::resolving::{RuleHomes, clients_at, is_for};
 use crate::analysis::checks::managed::without_hash;
@@ -10,6 +10,7 @@ use crate::analysis::checks::report::{Report, counted, listed};
 use crate::analysis::checks::senders::Senders;
 use crate::analysis::checks::subject::{Known, Subject};
 use crate::analysis::checks::walk::{Target, targets};
+use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::istio::mesh::{EndpointFilter, Registry, Service, is_wildcard, matches};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{DestinationRule, Labels, Object, Subset, VirtualService};
@@ -80,7 +81,7 @@ fn undefined(
     let resolved = subject.resolved.get(&vs.id);
     let asked =
         clients_at(subject, homes, vs, host, &|site| resolved.is_none_or(|resolved| is_for(resolved, target, site)));
-    let mut lacking: Vec<SmolStr> = Vec::new();
+    let mut lacking: Vec<&Proxy> = Vec::new();
     let mut have = false;
     let mut seen = None;
     for client in &asked {
@@ -90,14 +91,7 @@ fn undefined(
             continue;
         }
         seen = seen.or(rule);
-        let kind = if client.kind == crate::envoy::proxy::ProxyKind::Gateway { "gateway " } else { "" };
-        let labels = if client.kind == crate::envoy::proxy::ProxyKind::Sidecar && !client.labels.is_empty() {
-            format!(" ({})", client.labels)
-        } else {
-            String::new()
-        };
-        let name = if kind.is_empty() { &client.namespace } else { &client.name };
-        lacking.push(smol_str::format_smolstr!("{kind}{name}{labels}"));
+        lacking.push(client);
     }
     if lacking.is_empty() {
         return;
@@ -120,7 +114,11 @@ fn undefined(
         format!("the rule in force has {}; add the subset there", listed(&known, 6))
     };
     let effect = if target.is_mirror() { "copies vanish" } else { "503 NC" };
-    let whom = if have { format!("for clients in {}", listed(&lacking, 4)) } else { "for any client".to_owned() };
+    let whom = if have {
+        format!("for clients in {}", listed(&named(&lacking, &asked), 4))
+    } else {
+        "for any client".to_owned()
+    };
     let message = format!("subset `{subset}` of `{host}` is not defined {whom}: {effect}");
     let id = if target.is_mirror() { "R107" } else { "R106" };
     let refused = subject.refused.subset(host, subset);
@@ -132,6 +130,28 @@ fn undefined(
     if !target.gets_traffic {
         added.severity(Severity::Warning);
     }
+}
+
+/// Some of the clients that were asked: a gateway and a client that others of its namespace differ from by name, else the namespace.
+fn named(some: &[&Proxy], asked: &[Proxy]) -> Vec<SmolStr> {
+    let sidecars = |namespace: &str, all: &mut dyn Iterator<Item = &Proxy>| {
+        all.filter(|p| p.kind == ProxyKind::Sidecar && p.namespace == namespace).count()
+    };
+    let mut names: Vec<SmolStr> = Vec::new();
+    for proxy in some {
+        let namespace = &proxy.namespace;
+        let name = if proxy.kind == ProxyKind::Gateway {
+            format_smolstr!("gateway {}", proxy.name)
+        } else if sidecars(namespace, &mut asked.iter()) == sidecars(namespace, &mut some.iter().copied()) {
+            namespace.clone()
+        } else {
+            format_smolstr!("{namespace} ({})", proxy.name)
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// R110.
@@ -257,7 +277,7 @@ pub(in crate::analysis::checks) enum Health {
     Ready,
 }
 
-/// The endpoints of a service that carry the labels, as reports name them.
+/// The endpoints of a service that carry the labels, as reports name them, whichever of them a client is kept to.
 pub(in crate::analysis::checks) fn endpoints(
     subject: &Subject<'_>,
     service: &Service,
@@ -265,9 +285,8 @@ pub(in crate::analysis::checks) fn endpoints(
     health: Health,
 ) -> Vec<String> {
     let Some(port) = service.ports.first() else { return Vec::new() };
-    let proxy = Subject::sidecar(&service.namespace, Labels::default());
-    let filter = EndpointFilter { subset: labels, send_unhealthy: health == Health::Any, keep_to_node: true };
-    let found = subject.mesh.endpoints.of(service, port, &proxy, filter);
+    let filter = EndpointFilter { subset: labels, send_unhealthy: health == Health::Any, keep_to_node: false };
+    let found = subject.mesh.endpoints.of(service, port, &Proxy::anyone(), filter);
     found.iter().map(|e| e.to_string()).collect()
 }
 

@@ -105,8 +105,8 @@ impl Mesh {
         }
     }
 
-    /// SC-1. `sidecars` is in creation order.
-    fn sidecar_of(&self, proxy: &Proxy) -> Option<&Arc<Object<Sidecar>>> {
+    /// The Sidecar resource that a sidecar gets (SC-1). `sidecars` is in creation order.
+    pub(crate) fn sidecar_of(&self, proxy: &Proxy) -> Option<&Arc<Object<Sidecar>>> {
         let own = || self.sidecars.iter().filter(|s| s.meta.namespace == proxy.namespace);
         let without_selector = |s: &&Arc<Object<Sidecar>>| s.spec.workload_selector.is_none();
         own()
