@@ -301,19 +301,31 @@ fn back((base, items): (&Manifests, &[Item]), groups: &[Vec<usize>], of_groups: 
         let waves = there.map(|ways| {
             merged(items, ways.iter().zip(groups).map(|(waves, items)| (waves.as_slice(), items.as_slice())))
         });
-        let pods = pods_to_wait_for(items, waves.as_deref());
+        let pods = pods_to_wait_for(items, waves.as_deref(), None, &[]);
         let scaled = radius.scaled(&base.autoscalers, &everywhere(base, items));
         Back { after, waves, pods, scaled, radius }
     };
     (1..=most).map(way).collect()
 }
 
-/// Objects of which a way back to the first version brings pods that some other version doesn't have: they have to start.
-pub(super) fn pods_to_wait_for(items: &[Item], waves: Option<&[Vec<Action>]>) -> Vec<usize> {
+/// Objects of which a way back to `first` brings pods that they may not have now: they have to start. `now`: the states that each
+/// object may be in, as one has it; none: any other than that of the first station, which is `first` where there is none.
+pub(super) fn pods_to_wait_for(
+    items: &[Item],
+    waves: Option<&[Vec<Action>]>,
+    first: Option<&State>,
+    now: &[&State],
+) -> Vec<usize> {
     let comes_back = |a: &&Action| {
-        let versions = items.get(a.item).map(|i| i.versions.as_slice()).unwrap_or_default();
-        let first = versions.first().map_or(0, Version::pods);
-        a.version == 0 && versions.iter().any(|v| v.pods() < first)
+        let Some(item) = items.get(a.item) else { return false };
+        let pods = |version: u8| item.versions.get(usize::from(version)).map_or(0, Version::pods);
+        let wanted = first.and_then(|first| first.get(a.item)).copied().unwrap_or_default();
+        let lacks = |version: u8| pods(version) < pods(wanted);
+        let is_lacking = match now {
+            [] => (0..).zip(&item.versions).any(|(version, _)| lacks(version)),
+            now => now.iter().filter_map(|state| state.get(a.item)).any(|version| lacks(*version)),
+        };
+        a.version == wanted && is_lacking
     };
     waves.into_iter().flatten().flatten().filter(comes_back).map(|a| a.item).collect()
 }

@@ -215,7 +215,7 @@ pub(crate) fn rehearse(
         }
     }
     let mut moves: Vec<Move> =
-        (0..).zip(of_moves).map(|(k, (of, positions))| one_move(k, &of, &positions, &items)).collect();
+        (0..).zip(of_moves).map(|(k, (of, positions))| one_move(k, &of, (&positions, &items), &states)).collect();
     // A controller's first step is no move.
     let taken = loaded.iter().skip(usize::from(rollout.controlled));
     add_scaled(&mut moves, &today.autoscalers, taken, &everywhere(&base, &items));
@@ -250,23 +250,27 @@ fn add_scaled<'m>(
     }
 }
 
-fn one_move(k: usize, of: &[&OfMove], positions: &[&[usize]], items: &[Item]) -> Move {
+fn one_move(k: usize, of: &[&OfMove], (positions, items): (&[&[usize]], &[Item]), states: &[State]) -> Move {
     let merge = |ways: Option<Vec<&Vec<Vec<State>>>>| {
         ways.map(|ways| merged(items, ways.into_iter().map(Vec::as_slice).zip(positions.iter().copied())))
     };
-    let back_of = |after: usize, each: Vec<(Option<&Vec<Vec<State>>>, &Radius)>| -> Back {
+    let (before, done): (Vec<&State>, Vec<&State>) =
+        (states.get(k).into_iter().collect(), states.get(k + 1).into_iter().collect());
+    let back_of = |after: usize, now: &[&State], each: Vec<(Option<&Vec<Vec<State>>>, &Radius)>| -> Back {
         let mut radius = Radius::default();
         each.iter().for_each(|(_, r)| radius.add((*r).clone()));
         let waves = merge(each.into_iter().map(|(way, _)| way).collect());
-        let pods = super::plan::pods_to_wait_for(items, waves.as_deref());
+        let pods = super::plan::pods_to_wait_for(items, waves.as_deref(), states.first(), now);
         Back { after, waves, pods, scaled: Vec::new(), radius }
     };
     let waves = merge(of.iter().map(|m| m.waves.as_ref()).collect());
-    let after_wave = |n: usize| back_of(n + 1, of.iter().map(|m| m.back_after(n)).collect());
+    // In the middle of a step an object is as it was or as it will be.
+    let either = [before, done.clone()].concat();
+    let after_wave = |n: usize| back_of(n + 1, &either, of.iter().map(|m| m.back_after(n)).collect());
     let last = of.iter().map(|m| m.middle.len()).max().unwrap_or_default();
     Move {
         windows: of.iter().flat_map(|m| m.windows.iter().cloned()).collect(),
-        back: back_of(k + 1, of.iter().map(|m| (m.back.as_ref(), &m.radius)).collect()),
+        back: back_of(k + 1, &done, of.iter().map(|m| (m.back.as_ref(), &m.radius)).collect()),
         middle: (0..last).map(after_wave).collect(),
         waves,
         kind: of.iter().filter_map(|m| m.kind).min(),

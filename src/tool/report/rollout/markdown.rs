@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::plan::in_the_end;
 use super::rehearsal::{ends, heaviest, label};
-use super::{Results, Road, happens, name, radius, scaled, verb, version, written};
+use super::{Results, Road, STEPS_MAX, and_more, first_steps, happens, name, radius, scaled, verb, version, written};
 use crate::analysis::rollout::{Action, Back, Item, Plan, Rehearsal, Safe, Share, Window, moved};
 use crate::envoy::words;
 use crate::istio::clients::Audience;
@@ -80,10 +80,14 @@ fn plan(out: &mut String, plan: &Plan, results: &Results<'_>) {
             None => "**none on which nothing is lost is known**".to_owned(),
         };
         let _ = writeln!(out, "\nThe way back: {way}.");
-        for item in back.pods.iter().filter_map(|i| plan.items.get(*i)) {
-            let _ = writeln!(out, "It waits for pods of {}.", code(&item.id.to_string()));
-        }
+        waits(out, back, &plan.items);
         around(out, back, results);
+    }
+}
+
+fn waits(out: &mut String, back: &Back, items: &[Item]) {
+    for item in back.pods.iter().filter_map(|i| items.get(*i)) {
+        let _ = writeln!(out, "It waits for pods of {}.", code(&item.id.to_string()));
     }
 }
 
@@ -96,17 +100,16 @@ fn around(out: &mut String, back: &Back, results: &Results<'_>) {
 }
 
 fn sentence(waves: &[Vec<Action>], items: &[Item]) -> String {
-    let wave = |w: &Vec<Action>| {
-        w.iter()
-            .map(|a| format!("{} {}", verb(version(items, a)), code(&name(items, a))))
-            .collect::<Vec<_>>()
-            .join(" and ")
+    let wave = |w: &[Action]| {
+        let steps = w.iter().map(|a| format!("{} {}", verb(version(items, a)), code(&name(items, a))));
+        steps.collect::<Vec<_>>().join(" and ")
     };
     if waves.is_empty() {
-        "nothing is to be done".to_owned()
-    } else {
-        waves.iter().map(wave).collect::<Vec<_>>().join(", then ")
+        return "nothing is to be done".to_owned();
     }
+    let (told, left) = first_steps(waves, STEPS_MAX);
+    let told: Vec<String> = told.into_iter().map(wave).collect();
+    format!("{}{}", told.join(", then "), and_more(left))
 }
 
 fn steps<'a>(
@@ -217,6 +220,7 @@ fn rehearsal(out: &mut String, r: &Rehearsal, results: &Results<'_>) {
             Some(waves) => {
                 let first = r.stations.first().map_or("today", |s| s.name.as_str());
                 let _ = writeln!(out, "Back to {}: {}.", text(first), sentence(waves, &r.items));
+                waits(out, &one.back, &r.items);
             }
             None => out.push_str("**No way back** on which nothing is lost is known.\n"),
         }

@@ -101,6 +101,11 @@ impl Page<'_> {
         self.line(&paint(&text, style, self.show.color));
     }
 
+    /// Steps that one sentence tells.
+    fn steps_max(&self) -> usize {
+        if self.show.all { usize::MAX } else { STEPS_MAX }
+    }
+
     /// Of a way back: what an autoscaler may have made of its pods, and its blast radius.
     fn around(&mut self, back: &Back) {
         for s in &back.scaled {
@@ -214,9 +219,32 @@ fn written(items: &[Item], action: &Action, sources: &SourceMap) -> String {
     if action.version == 0 { format!("{at}  as it was") } else { at }
 }
 
-/// `apply VirtualService shop/reviews (old/vs.yaml:3)` for each, wave by wave.
-fn sentence(waves: &[Vec<Action>], items: &[Item], sources: &SourceMap) -> String {
-    waves.iter().map(|w| sentence_of_wave(w, items, sources)).collect::<Vec<_>>().join(", then ")
+/// Steps of a way that one sentence tells; JSON has all of them.
+const STEPS_MAX: usize = 6;
+
+/// The first steps of a way, wave by wave, and how many are left out. A single one more takes no more room than its number.
+fn first_steps(waves: &[Vec<Action>], most: usize) -> (Vec<&[Action]>, usize) {
+    let all: usize = waves.iter().map(Vec::len).sum();
+    let most = if all <= most.saturating_add(1) { all } else { most };
+    let mut room = most;
+    let mut out = Vec::new();
+    for wave in waves {
+        let told = wave.get(..wave.len().min(room)).unwrap_or_default();
+        room -= told.len();
+        out.extend((!told.is_empty()).then_some(told));
+    }
+    (out, all - most)
+}
+
+/// `apply VirtualService shop/reviews (old/vs.yaml:3)` for each of the first steps, wave by wave.
+fn sentence(waves: &[Vec<Action>], items: &[Item], sources: &SourceMap, most: usize) -> String {
+    let (told, left) = first_steps(waves, most);
+    let told: Vec<String> = told.into_iter().map(|w| sentence_of_wave(w, items, sources)).collect();
+    format!("{}{}", told.join(", then "), and_more(left))
+}
+
+fn and_more(left: usize) -> String {
+    if left == 0 { String::new() } else { format!(", and {left} more") }
 }
 
 /// The same of one wave.

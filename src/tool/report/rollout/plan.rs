@@ -128,7 +128,7 @@ impl Page<'_> {
                     Style::Bad,
                 ),
                 Some(ways) => {
-                    let text = sentence(ways, &plan.items, self.results.sources);
+                    let text = sentence(ways, &plan.items, self.results.sources, self.steps_max());
                     self.wrapped(&format!("  {from}: {text}"), 4, Style::Plain);
                     for item in back.pods.iter().filter_map(|i| plan.items.get(*i)) {
                         let text = format!("    waits for pods: those of {} are gone and have to start first", item.id);

@@ -66,7 +66,11 @@ impl Page<'_> {
             }
             if let Some(waves) = one.waves.as_ref().filter(|w| w.len() > 1) {
                 self.wrapped(
-                    &format!("    in {} waves: {}", waves.len(), sentence(waves, &r.items, self.results.sources)),
+                    &format!(
+                        "    in {} waves: {}",
+                        waves.len(),
+                        sentence(waves, &r.items, self.results.sources, self.steps_max())
+                    ),
                     6,
                     Style::Plain,
                 );
@@ -93,7 +97,7 @@ impl Page<'_> {
                 let text = if waves.is_empty() {
                     "nothing is to be done".to_owned()
                 } else {
-                    sentence(waves, &r.items, self.results.sources)
+                    sentence(waves, &r.items, self.results.sources, self.steps_max())
                 };
                 self.wrapped(&format!("    {from}back to {first}: {text}"), 6, Style::Dim);
             }

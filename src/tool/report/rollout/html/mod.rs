@@ -7,7 +7,7 @@ use askama::Template;
 
 use super::plan::{self as told, in_the_end, safe_order, size};
 use super::rehearsal::{causes, heaviest, rows, step};
-use super::{Results, Road, radius, scaled, sentence};
+use super::{Results, Road, STEPS_MAX, radius, scaled, sentence};
 use crate::analysis::rollout::{Action, At, Back, Item, Move, Plan, Rehearsal, Safe};
 use crate::envoy::words;
 use crate::tool::report::grid::counted;
@@ -219,7 +219,7 @@ impl Build<'_> {
         let (text, tone) = match &back.waves {
             None => ("there is none on which nothing is lost, or none is known".to_owned(), Tone::Bad),
             Some(waves) if waves.is_empty() => ("nothing is to be done".to_owned(), Tone::Plain),
-            Some(waves) => (sentence(waves, items, self.results.sources), Tone::Plain),
+            Some(waves) => (sentence(waves, items, self.results.sources, self.most(STEPS_MAX)), Tone::Plain),
         };
         let waits = back.pods.iter().filter_map(|i| items.get(*i));
         let waits = waits.map(|i| format!("waits for pods: those of {} are gone and have to start first", i.id));
