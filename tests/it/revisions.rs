@@ -58,6 +58,29 @@ fn a_revision_is_read_as_the_same_files_would_be() {
 }
 
 #[test]
+fn three_dots_are_what_both_had_when_they_parted() {
+    let repository = repository();
+    repository.git(&["checkout", "-q", "-b", "topic"]);
+    repository.commit();
+    repository.git(&["checkout", "-q", "main"]);
+    repository.write("manifests/shop.yaml", &shares("shop", 70));
+    repository.commit();
+    repository.git(&["checkout", "-q", "topic"]);
+    // main went on to 70 % meanwhile, which is no change of this branch.
+    for base in ["git:main...topic", "git:main...HEAD", "git:main...", "git:...main", "git:topic...main:manifests"] {
+        exact(&repository, &["manifests", "--against", base]).ends_with(0).prints(&["20.00 % moves"]);
+    }
+    exact(&repository, &["git:main...topic"]).ends_with(0).prints(&["10.00 %"]);
+    exact(&repository, &["git:main..topic"])
+        .ends_with(2)
+        .says(&["there is no revision `main..topic`", "`git:main...topic` is where both began"]);
+    exact(&repository, &["git:main...topik"]).ends_with(2).says(&["did you mean `git:topic`?"]);
+    repository.git(&["checkout", "-q", "--orphan", "other"]);
+    repository.commit();
+    exact(&repository, &["git:main..."]).ends_with(2).says(&["`main...`", "no commit in common"]);
+}
+
+#[test]
 fn a_revision_without_a_path_is_of_what_stands_on_the_other_side() {
     let repository = repository();
     repository.write("other/broken.yaml", "kind: [\n");

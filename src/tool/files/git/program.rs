@@ -47,18 +47,40 @@ impl Repository {
         Ok((Repository { folder: folder.to_owned(), git_dir, prefix }, within))
     }
 
-    /// The object of the folder that a revision is of, in hexadecimal digits.
+    /// The object of the folder that a revision is of, in hexadecimal digits. `A...B` is the merge base of both, as `git checkout` and
+    /// `git diff` take it; the side that is left out is HEAD.
     ///
     /// # Errors
     /// There is no such revision; with names that are near, where there are some.
     pub(super) fn tree_of(&self, revision: &str) -> Result<String, Box<Finding>> {
+        let Some((a, b)) = revision.split_once("...") else { return self.object(revision, "tree") };
+        let side = |name: &str| self.object(if name.is_empty() { "HEAD" } else { name }, "commit");
+        let (a, b) = (side(a)?, side(b)?);
+        let output = run(&self.folder, &["merge-base", "--all", &a, &b])?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        match text.lines().collect::<Vec<_>>().as_slice() {
+            [base] => self.object(base, "tree"),
+            [] => {
+                let message = format!("git: `{revision}`: the two have no commit in common");
+                let hint = "in a shallow clone it may only be missing: fetch the history of both";
+                Err(refuse(message).hint(hint).into())
+            }
+            several => {
+                let message = format!("git: `{revision}`: the two have {} merge bases", several.len());
+                Err(refuse(message).hint(format!("write the one that is meant: {}", several.join(", "))).into())
+            }
+        }
+    }
+
+    /// The object of a kind (`tree`, `commit`) that a revision leads to.
+    fn object(&self, revision: &str, kind: &str) -> Result<String, Box<Finding>> {
         if revision.is_empty() || revision.starts_with('-') || revision.contains(['\n', '\0']) {
             let message = format!("git: `{revision}` is no name of a revision");
             return Err(refuse(message)
                 .hint("write a branch, tag or commit, as in git:main or git:HEAD~1:manifests")
                 .into());
         }
-        let wanted = format!("{revision}^{{tree}}");
+        let wanted = format!("{revision}^{{{kind}}}");
         let output = run(&self.folder, &["rev-parse", "--verify", "--end-of-options", &wanted])?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
@@ -69,7 +91,15 @@ impl Repository {
             true => format!("git: `{revision}` is the beginning of several objects' names"),
             false => format!("git: there is no revision `{revision}` in the repository {}", self.git_dir),
         };
-        let hint = if ambiguous { Some("write more of it".to_owned()) } else { self.meant(revision) };
+        let hint = match revision.split_once("..") {
+            _ if ambiguous => Some("write more of it".to_owned()),
+            Some((a, b)) => {
+                let meant =
+                    format!("that is a range; `git:{a}...{b}` is where both began, and `git:{a}` one of its ends");
+                Some(meant)
+            }
+            None => self.meant(revision),
+        };
         Err(Box::new(Finding { hint, ..refuse(message) }))
     }
 
