@@ -5,7 +5,7 @@ use crate::analysis::compare::End;
 use crate::tool::report::visible::cell;
 use crate::traffic::replay::{Count, StreamSummary};
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 15] = [
     "scenario",
     "stream",
     "proxy",
@@ -19,9 +19,11 @@ const COLUMNS: [&str; 13] = [
     "expected_share",
     "ci95_low",
     "ci95_high",
+    "members",
+    "assumed",
 ];
 
-const WHAT_IF_COLUMNS: [&str; 14] = [
+const WHAT_IF_COLUMNS: [&str; 16] = [
     "scenario",
     "stream",
     "proxy",
@@ -36,6 +38,8 @@ const WHAT_IF_COLUMNS: [&str; 14] = [
     "expected_share_before",
     "expected_share",
     "change",
+    "members",
+    "assumed",
 ];
 
 /// The rows of all results, under one heading; of what-ifs, a row for each end before or now.
@@ -73,6 +77,7 @@ fn what_if_rows(
             End::Cluster { cluster, .. } => (Some(cluster), None),
             End::Answer { status, .. } => (None, *status),
         };
+        let of = |s: &StreamSummary| s.destinations.iter().find(|d| cluster == Some(&d.cluster)).map(|d| d.assumed);
         let (host, subset, port) =
             cluster.and_then(|c| c.parts()).map_or(("", "", String::new()), |(h, s, p)| (h, s, p.to_string()));
         out.write_record([
@@ -90,9 +95,15 @@ fn what_if_rows(
             &rounded(row.before.expected_share),
             &rounded(row.now.expected_share),
             &rounded(row.change()),
+            &now.audience.members.to_string(),
+            said(of(now).or_else(|| of(before)).unwrap_or_default()),
         ])?;
     }
     Ok(())
+}
+
+fn said(is_so: bool) -> &'static str {
+    if is_so { "true" } else { "false" }
 }
 
 /// A share without the last bits, which sums of shares leave: `-0.2` for `-0.20000000000000007`. What is no nothing stays so.
@@ -102,28 +113,42 @@ fn rounded(share: f64) -> String {
 }
 
 fn rows(scenario: &str, s: &StreamSummary, out: &mut csv::Writer<Vec<u8>>) -> Result<(), csv::Error> {
-    let mut row = |outcome: &str, [cluster, host, subset, port]: [&str; 4], count: Count| {
+    let mut row = |outcome: &str, [cluster, host, subset, port]: [&str; 4], count: Count, assumed: bool| {
         let [low, high] = count.ci95(s.requests);
         let numbers =
             [count.share(s.requests).to_string(), rounded(count.expected_share), low.to_string(), high.to_string()];
         let [share, expected, low, high] = numbers.each_ref().map(String::as_str);
-        let requests = count.requests.to_string();
+        let (requests, members) = (count.requests.to_string(), s.audience.members.to_string());
         let [scenario, stream, proxy] = [scenario, &s.name, &s.proxy].map(cell);
         let [cluster, host, subset] = [cluster, host, subset].map(cell);
         out.write_record([
-            &*scenario, &stream, &proxy, outcome, &cluster, &host, &subset, port, &requests, share, expected, low, high,
+            &*scenario,
+            &stream,
+            &proxy,
+            outcome,
+            &cluster,
+            &host,
+            &subset,
+            port,
+            &requests,
+            share,
+            expected,
+            low,
+            high,
+            &members,
+            said(assumed),
         ])
     };
     for d in &s.destinations {
         let (host, subset, port) = d.cluster.parts().map_or(("", "", String::new()), |(h, s, p)| (h, s, p.to_string()));
-        row(d.outcome.as_str(), [&d.cluster.to_string(), host, subset, &port], d.count)?;
+        row(d.outcome.as_str(), [&d.cluster.to_string(), host, subset, &port], d.count, d.assumed)?;
     }
     for outcome in s.outcomes.keys() {
         // What destinations of this outcome got stands above.
         let any = s.destinations.iter().any(|d| d.outcome == *outcome);
         let rest = s.without_destination(*outcome);
         if !any || rest.requests > 0 || rest.expected_share > 1e-12 {
-            row(outcome.as_str(), [""; 4], rest)?;
+            row(outcome.as_str(), [""; 4], rest, false)?;
         }
     }
     Ok(())
