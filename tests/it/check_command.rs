@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::run::{Ran, towtank_in};
+use crate::support::texts::root;
 use serde_json::Value;
 
 const MANIFESTS: &str = "\
@@ -250,4 +251,13 @@ fn what_cannot_be_read_gets_no_checklist() {
     assert_eq!(ran.code, 2);
     assert!(ran.out.contains("no `apiVersion`"), "{}", ran.out);
     assert!(!ran.out.contains("Before going live") && !ran.out.contains("not evaluated"), "{}", ran.out);
+}
+
+#[test]
+fn what_controllers_of_rollouts_do_is_said_to_be_elsewhere() {
+    let folder = root().join("tests/rollouts/argo-subsets");
+    let line = "what a controller does with Rollout default/reviews; `towtank rollout` with the same paths does";
+    towtank_in(&folder, &["check", "."], b"").prints(&[line]);
+    let quiet = towtank_in(&folder, &["check", ".", "-q"], b"");
+    assert!(!quiet.out.contains("towtank rollout"), "{}", quiet.out);
 }

@@ -193,7 +193,7 @@ pub(crate) struct Outcome {
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the front door shows findings alone"))]
     pub not_evaluated: Vec<NotEvaluated>,
     /// Indexes of earlier findings that a finding here says better: Istio's warnings about rules that are not used.
-    pub repeated: Vec<usize>,
+    repeated: Vec<usize>,
     /// The questions an operator asks before going live, and the usual mistakes.
     #[cfg(feature = "cli")]
     pub checklist: Vec<Question>,
@@ -201,7 +201,7 @@ pub(crate) struct Outcome {
 
 /// All that is to be said about inputs: what their review found, and what the checks of the default profile add.
 pub(crate) fn findings(reviewed: Reviewed) -> Vec<Finding> {
-    let mut findings = reviewed.findings;
+    let findings = reviewed.findings;
     let found = run(Inputs {
         manifests: reviewed.manifests,
         refused: reviewed.refused,
@@ -214,11 +214,18 @@ pub(crate) fn findings(reviewed: Reviewed) -> Vec<Finding> {
         effort: EFFORT,
         earlier: &findings,
     });
-    for index in found.repeated.into_iter().rev() {
-        findings.remove(index);
+    found.behind(findings).findings
+}
+
+impl Outcome {
+    /// The same with what was found before in front, but for what is said better here.
+    pub(crate) fn behind(mut self, mut earlier: Vec<Finding>) -> Outcome {
+        for index in std::mem::take(&mut self.repeated).into_iter().rev() {
+            earlier.remove(index);
+        }
+        earlier.append(&mut self.findings);
+        Outcome { findings: earlier, ..self }
     }
-    findings.extend(found.findings);
-    findings
 }
 
 /// Makes all checks of the profile.

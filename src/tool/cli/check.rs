@@ -148,7 +148,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         // What can't be read is not checked: that is no answer.
         let unreadable =
             findings.iter().any(|f| matches!(f.id.as_str(), "load" | "scenario") && f.severity == Severity::Error);
-        let Outcome { findings: found, not_evaluated, repeated, checklist } = checks::run(checks::Inputs {
+        let outcome = checks::run(checks::Inputs {
             manifests: reviewed.manifests.clone(),
             refused: reviewed.refused,
             assumed: !reviewed.assumed.is_empty(),
@@ -160,10 +160,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
             effort: args.effort.saturating_mul(1_000_000),
             earlier: &findings,
         });
-        for index in repeated.into_iter().rev() {
-            findings.remove(index);
-        }
-        findings.extend(found);
+        let Outcome { mut findings, not_evaluated, checklist, .. } = outcome.behind(findings);
         silence::apply(&mut findings, &args.ignore, &reviewed.manifests, &reviewed.sources);
         let failed = findings.iter().any(|f| f.severity >= args.fail_on.severity());
         findings.retain(|f| f.severity >= args.severity.severity() && shows(&args.length, f));
@@ -212,7 +209,12 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
                     } else {
                         (String::new(), report::check::in_short(&not_evaluated, &checklist))
                     };
-                    output::write(format!("{title}{text}{missing}{limits}{summary}\n{questions}").as_bytes())?;
+                    let controlled = match args.common.quiet {
+                        true => String::new(),
+                        false => report::check::controlled(&reviewed.manifests),
+                    };
+                    let text = format!("{title}{text}{missing}{limits}{controlled}{summary}\n{questions}");
+                    output::write(text.as_bytes())?;
                 }
             }
         }
