@@ -2,7 +2,7 @@
 
 use smol_str::SmolStr;
 
-use super::{ConnectionPool, HttpRetry, LocalityLb, Nanos, OutboundMode, OutlierDetection, TcpKeepalive};
+use super::{ConnectionPool, HttpRetry, Labels, LocalityLb, Nanos, OutboundMode, OutlierDetection, TcpKeepalive};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct MeshConfig {
@@ -32,6 +32,8 @@ pub(crate) struct MeshConfig {
     pub tcp_keepalive: Option<TcpKeepalive>,
     /// Narrowing of what ServiceEntries export (EX-6), off where None.
     pub service_entry_visibility: Option<ServiceEntryVisibility>,
+    /// Namespaces of which Istiod sees the objects: those that fit one of these; empty: all (EX-7).
+    pub discovery_selectors: Vec<LabelSelector>,
     /// MeshConfig fields that were given and are not modelled, for `not evaluated` notes.
     pub not_modelled: Vec<SmolStr>,
 }
@@ -40,6 +42,31 @@ pub(crate) struct MeshConfig {
 pub(crate) struct DefaultTrafficPolicy {
     pub connection_pool: Option<ConnectionPool>,
     pub outlier_detection: Option<OutlierDetection>,
+}
+
+/// A selector of Kubernetes: everything in it has to hold.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LabelSelector {
+    pub labels: Labels,
+    pub expressions: Vec<LabelExpression>,
+}
+
+/// One of a selector's `matchExpressions`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LabelExpression {
+    pub key: SmolStr,
+    pub operator: LabelOperator,
+    /// At least one with `In` and `NotIn`.
+    pub values: Vec<SmolStr>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LabelOperator {
+    In,
+    /// Also where there is no such label.
+    NotIn,
+    Exists,
+    DoesNotExist,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +147,7 @@ impl Default for MeshConfig {
             default_traffic_policy: None,
             tcp_keepalive: None,
             service_entry_visibility: None,
+            discovery_selectors: Vec::new(),
             not_modelled: Vec::new(),
         }
     }

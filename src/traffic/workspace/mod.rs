@@ -4,6 +4,7 @@
 //! the proxies. Nothing here reads files or prints; what is to be said comes back as findings and notes.
 
 mod assume;
+mod discovery;
 mod istio;
 mod namespaces;
 mod proxies;
@@ -479,6 +480,8 @@ fn resolve(texts: Texts, options: &Options, keep: impl FnOnce(&Manifests)) -> Re
     }
     let mut assumed = assume::objects(&mut manifests, &findings, options.assume);
     assumed.names = named;
+    // What is given and not seen is not missing, and nothing is assumed for it.
+    findings.extend(discovery::leave_out_unseen(&mut manifests));
     let clients = clients::clients(&manifests, &namespace);
     let chosen = if running.is_empty() {
         proxies::resolve(&options.proxies, scenario.as_ref(), &manifests.pods, &clients, &namespace)
@@ -622,6 +625,7 @@ fn found(
 ) -> Reviewed {
     // What is missing is what is looked for: only Services are taken for granted, without which hardly anything could be said.
     let assumed = if options.assume.services { assume::services(&mut admitted.manifests) } else { Vec::new() };
+    admitted.findings.extend(discovery::leave_out_unseen(&mut admitted.manifests));
     let scenario = inputs.scenario.map(|(_, scenario)| scenario);
     let gateways = proxies::gateways(scenario.as_ref(), &admitted.manifests, &options.namespace);
     Reviewed {

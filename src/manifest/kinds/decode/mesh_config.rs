@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 use super::destination_rule::{connection_pool, locality_lb, outlier_detection, tcp_keepalive};
 use super::sidecar::outbound_mode;
 use super::virtual_service::http_retry;
-use super::{bounded, duration, fields, flag, given, text, texts};
+use super::{bounded, duration, fields, flag, given, labels, list, text, texts};
 use crate::manifest::kinds::*;
 use crate::manifest::yaml::{self, Node};
 
@@ -44,9 +44,37 @@ pub(crate) fn mesh_config(node: &Node<'_>, config: &mut MeshConfig) {
                     not_modelled(config, "serviceEntryVisibility.policies");
                 }
             }
+            // One that is none at all leaves all of them without effect.
+            "discoverySelectors" => config.discovery_selectors = label_selectors(value).unwrap_or_default(),
             other => not_modelled(config, other),
         }
     }
+}
+
+fn label_selectors(node: &Node<'_>) -> Option<Vec<LabelSelector>> {
+    node.as_seq()?.iter().map(label_selector).collect()
+}
+
+fn label_selector(node: &Node<'_>) -> Option<LabelSelector> {
+    let expression = |node: &Node<'_>| {
+        let operator = match given(node, "operator")?.as_str()? {
+            "In" => LabelOperator::In,
+            "NotIn" => LabelOperator::NotIn,
+            "Exists" => LabelOperator::Exists,
+            "DoesNotExist" => LabelOperator::DoesNotExist,
+            _ => return None,
+        };
+        let values = given(node, "values").map(texts).unwrap_or_default();
+        // Kubernetes refuses values where none can count, and none where one has to.
+        let compares = matches!(operator, LabelOperator::In | LabelOperator::NotIn);
+        let key = given(node, "key").map(text)?;
+        (compares != values.is_empty()).then_some(LabelExpression { key, operator, values })
+    };
+    let expressions = given(node, "matchExpressions").map(|all| list(all, expression)).unwrap_or_default();
+    Some(LabelSelector {
+        labels: given(node, "matchLabels").map(labels).unwrap_or_default(),
+        expressions: expressions.into_iter().collect::<Option<Vec<_>>>()?,
+    })
 }
 
 fn not_modelled(config: &mut MeshConfig, field: &str) {
