@@ -304,8 +304,10 @@ fn carry_out(
         exit = Exit::Interrupted;
     }
     drop(watch);
-    if let Some(mut log) = access_log {
-        log.flush().with_context(|| access_log_name(args))?;
+    let flushed = access_log.map_or(Ok(()), |mut log| log.flush());
+    // A disk that is full was told of where it was met first.
+    if exit != Exit::Unusable {
+        flushed.with_context(|| access_log_name(args))?;
     }
     // A part of the meshes would look like a tally of all.
     if let Some((path, matches)) = tally.filter(|_| counted.len() == runs) {
