@@ -185,6 +185,15 @@ fn undefined_subset(table: &RouteTable, host: &str, subset: &str, port: u16) -> 
 }
 
 fn unknown_host(table: &RouteTable, host: &str) -> String {
+    // A name with a dot is taken for a whole one.
+    let is_whole = |whole: &&str| {
+        let rest = whole.strip_prefix(host).unwrap_or_default();
+        rest.starts_with(".svc.") || (host.ends_with(".svc") && rest.starts_with('.'))
+    };
+    let whole = table.clusters.iter().filter_map(|c| c.name.parts()).map(|(h, _, _)| h).filter(is_whole).min();
+    if let Some(whole) = whole {
+        return format!("no service is called `{host}`, which nobody completes; write `{whole}`");
+    }
     let nearest = table
         .clusters
         .iter()

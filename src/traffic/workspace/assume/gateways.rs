@@ -23,20 +23,22 @@ struct Wanted {
     tls: BTreeSet<SmolStr>,
 }
 
-/// Adds every Gateway that a VirtualService names and that is neither given nor refused, with the VirtualService's hosts on port
+/// Adds every Gateway that a VirtualService names and that is neither given nor refused, nor given by that name in another
+/// namespace alone, which is what was meant (R111), with the VirtualService's hosts on port
 /// 80 (on 443, passed through, where it has TLS routes). Returns them as `NAMESPACE/NAME`, sorted.
 pub(super) fn assume(manifests: &mut Manifests, findings: &[Finding]) -> Vec<SmolStr> {
     let name = |id: &ObjectId| (id.namespace.clone(), id.name.clone());
     let rejected = findings.iter().filter(|f| f.is_rejection()).filter_map(|f| f.object.as_ref());
     let refused = rejected.filter(|id| id.kind == Kind::Gateway).map(name);
     let known: BTreeSet<(SmolStr, SmolStr)> = manifests.gateways.iter().map(|g| name(&g.id)).chain(refused).collect();
+    let elsewhere: BTreeSet<&SmolStr> = known.iter().map(|(_, name)| name).collect();
     let domain = &manifests.mesh_config.cluster_domain;
     let mut wanted: BTreeMap<(SmolStr, SmolStr), Wanted> = BTreeMap::new();
     for vs in &manifests.virtual_services {
         for gateway in vs.spec.gateways.iter().filter(|g| *g != "mesh") {
             let (namespace, name) = gateway.split_once('/').unwrap_or((&vs.meta.namespace, gateway));
             let key = (SmolStr::new(namespace), SmolStr::new(name));
-            if name.is_empty() || known.contains(&key) {
+            if name.is_empty() || known.contains(&key) || elsewhere.contains(&key.1) {
                 continue;
             }
             let entry = wanted.entry(key).or_default();

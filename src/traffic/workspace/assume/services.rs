@@ -18,7 +18,8 @@ const APP_LABELS: [&str; 3] = ["app", "k8s-app", "app.kubernetes.io/name"];
 
 /// Where not one Service is among the manifests, gives every host of the mesh one, and returns the hosts, sorted.
 ///
-/// Name = host, ports as destinations name them or 80, HTTP, pods whose `app` (else `k8s-app`, `app.kubernetes.io/name`)
+/// Name = host, ports as destinations name them, those that a destination without a port would take from the host it is routed from, or
+/// 80, HTTP, pods whose `app` (else `k8s-app`, `app.kubernetes.io/name`)
 /// has that value. Hosts of ServiceEntries, wildcards, addresses and names outside the cluster get none, and neither does a
 /// destination that looks like a slip of the pen for another host: that is what there is to find.
 pub(in crate::traffic::workspace) fn assume(manifests: &mut Manifests) -> Vec<SmolStr> {
@@ -36,6 +37,8 @@ pub(in crate::traffic::workspace) fn assume(manifests: &mut Manifests) -> Vec<Sm
         }
         hosts.entry(full).or_default().extend(port);
     };
+    // In the mesh a destination without a port is asked for on that of the listener, unless its service is there itself.
+    let mut followers: Vec<(SmolStr, SmolStr)> = Vec::new();
     for vs in &manifests.virtual_services {
         let ns = vs.meta.namespace.as_str();
         if vs.spec.gateways.is_empty() || vs.spec.gateways.iter().any(|g| g == "mesh") {
@@ -43,12 +46,22 @@ pub(in crate::traffic::workspace) fn assume(manifests: &mut Manifests) -> Vec<Sm
                 want(host, ns, None, true);
             }
         }
+        let only_mesh = vs.spec.gateways.iter().all(|g| g == "mesh");
         for d in destinations(&vs.spec) {
             want(&d.host, ns, d.port_number(), false);
+            if only_mesh && d.port_number().is_none() {
+                let to = mesh::fqdn(&d.host, ns, &domain);
+                followers.extend(vs.spec.hosts.iter().map(|h| (mesh::fqdn(h, ns, &domain), to.clone())));
+            }
         }
     }
     for dr in &manifests.destination_rules {
         want(&dr.spec.host, &dr.meta.namespace, None, true);
+    }
+    let named = hosts.clone();
+    for (from, to) in followers.into_iter().filter(|(from, to)| from != to) {
+        let ports = named.get(&from).filter(|ports| !ports.is_empty());
+        hosts.entry(to).or_default().extend(ports.map_or(&[80][..], Vec::as_slice));
     }
     let entries: FxHashSet<&SmolStr> = manifests.service_entries.iter().flat_map(|s| &s.spec.hosts).collect();
     let applications = applications(&manifests.pods);
