@@ -387,7 +387,8 @@ impl Mesh {
         })
     }
 
-    /// Replays the requests of a log (any format that `--requests` takes), through the first point of view where a request names none.
+    /// Replays the requests of a log (any format that `--requests` takes). Those that name no proxy pass all clients
+    /// that have their host, or the first proxy that was asked for.
     ///
     /// # Errors
     /// [`Error::Log`] where it can't be read or has no request, [`Error::Streams`] where there is no proxy.
@@ -401,8 +402,8 @@ impl Mesh {
         let mut log = Log::open(name, Box::new(log), reading).map_err(log_error)?;
         let how = self.replay_settings(settings);
         let first = self.workspace.default_proxy().ok_or_else(|| streams_error(replay::NotPossible::NoProxy))?;
-        let meshes = (&self.workspace, None);
-        let lenses = Lenses::of_meshes(vec![first.name.clone()], meshes, &self.namespace, &self.switches);
+        let defaults = (!self.workspace.points.own).then(|| vec![first.name.clone()]);
+        let lenses = Lenses::of_meshes(defaults, (&self.workspace, None), &self.namespace, &self.switches);
         let sorted = replay::read(&mut log, &lenses, &Progress::default()).map_err(log_error)?;
         if sorted.read.requests == 0 {
             return Err(Error::Log(format!("{name}: there is no request in it")));
@@ -412,10 +413,10 @@ impl Mesh {
             Recorded::One(simulation) => simulation,
             Recorded::Two(pair) => &pair.now,
         };
+        let names = replay::names(&sorted, &lenses);
         let of = |stream: &replay::Prepared| {
-            let view = simulation.views.get(stream.view)?;
-            let proxy = view.proxy.name.clone();
-            Some(logged(stream, view, sorted.kinds().filter(|k| k.proxy == proxy)))
+            let (view, name) = (simulation.views.get(stream.view)?, names.get(stream.view)?);
+            Some(logged(stream, view, sorted.kinds().filter(|k| k.proxy == *name)))
         };
         let changes = simulation.streams.iter().filter_map(of).collect();
         let streams = counted(simulation, settings);

@@ -95,15 +95,30 @@ pub(crate) fn cases<'w>(
     (cases, problems)
 }
 
-/// A request as all clients see it that have its authority. Where none has, as the sidecars do, to which it is a stranger.
-fn of_all<'w>(request: &'w Request, routers: &[Arc<Router>], points: &PointsOfView) -> Vec<Case<'w>> {
-    let view = RequestView::from(request);
-    let mut asked: Vec<usize> = routers.iter().zip(0..).filter(|(r, _)| r.serves(&view)).map(|(_, i)| i).collect();
-    if asked.is_empty() {
-        let is_sidecar = |r: &Arc<Router>| r.table().proxy.kind == ProxyKind::Sidecar;
-        let any = routers.iter().any(is_sidecar);
-        asked = routers.iter().zip(0..).filter(|(r, _)| !any || is_sidecar(r)).map(|(_, i)| i).collect();
+/// Which of all clients are asked about a request that names no proxy: those that have its authority. Where none has, the sidecars, to
+/// which it is a stranger.
+pub(crate) fn asked<T>(all: &[T], serves: impl FnMut(&T) -> bool, kind: impl Fn(&T) -> ProxyKind) -> Vec<usize> {
+    let chosen = |wanted: &mut dyn FnMut(&T) -> bool| -> Vec<usize> {
+        all.iter().zip(0..).filter_map(|(one, i)| wanted(one).then_some(i)).collect()
+    };
+    let mut serves = serves;
+    let have = chosen(&mut serves);
+    if !have.is_empty() {
+        return have;
     }
+    let sidecars = chosen(&mut |one| kind(one) == ProxyKind::Sidecar);
+    if sidecars.is_empty() { chosen(&mut |_| true) } else { sidecars }
+}
+
+/// [`asked`] of routers.
+pub(crate) fn asked_routers(routers: &[Arc<Router>], request: &Request) -> Vec<usize> {
+    let view = RequestView::from(request);
+    asked(routers, |r| r.serves(&view), |r| r.table().proxy.kind)
+}
+
+/// A request as all clients see it that are asked about it.
+fn of_all<'w>(request: &'w Request, routers: &[Arc<Router>], points: &PointsOfView) -> Vec<Case<'w>> {
+    let asked = asked_routers(routers, request);
     let mut groups: Vec<(Vec<usize>, Case<'w>)> = Vec::new();
     for i in asked {
         let Some(router) = routers.get(i) else { continue };

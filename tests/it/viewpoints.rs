@@ -260,3 +260,126 @@ fn routes_tells_once_what_all_clients_have_and_for_whom_the_rest_is() {
     let json = towtank(&folder, &["routes", "mesh.yaml", "-o", "json"]).ends_with(0);
     assert_eq!(json.out.lines().count(), 2, "{}", json.out);
 }
+
+/// Two workloads of which one gets what it asks for, with v1 for `app=web` and this subset for all others.
+fn by_source(subset: &str) -> String {
+    let workload = |name: &str| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}, namespace: shop}}\n\
+             spec: {{template: {{metadata: {{labels: {{app: {name}}}}}}}}}\n"
+        )
+    };
+    let of_web = "  http:\n  - match:\n    - sourceLabels: {app: web}\n    route:\n    - destination: {host: cart.shop.svc.cluster.local, subset: v1}\n  -\n";
+    format!("{SHOP}{}{}{}", workload("web"), workload("job"), virtual_service("shop", of_web, subset))
+}
+
+#[test]
+fn lines_of_a_log_that_name_no_proxy_pass_whoever_has_their_host() {
+    let gateway = "---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge, namespace: shop}
+spec: {selector: {istio: edge}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [cart.example.com]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: edge, namespace: shop}
+spec: {hosts: [cart.example.com], gateways: [edge], http: [{route: [{destination: {host: cart}}]}]}
+";
+    let line = |host: &str| format!("{{\"method\":\"GET\",\"authority\":\"{host}\",\"path\":\"/\"}}\n");
+    let log = format!("{}{}", line("cart.shop").repeat(3), line("cart.example.com").repeat(2));
+    let folder = folder(&[("mesh.yaml", &format!("{}{gateway}", by_source("v9"))), ("log.jsonl", &log)]);
+    let run = |more: &[&str]| -> Value {
+        let arguments = [&["simulate", "mesh.yaml", "--requests", "log.jsonl", "-o", "json"], more].concat();
+        serde_json::from_str(&towtank(&folder, &arguments).ends_with(0).out).expect("JSON")
+    };
+    let told = |s: &Value| (s["members"].clone(), s["requests"].clone(), s["outcomes"].clone());
+    let all = run(&[]);
+    let streams: Vec<_> = all["streams"].as_array().expect("streams").iter().map(told).collect();
+    let expected = [
+        (1.into(), 2.into(), serde_json::json!({"delivered": 2})),
+        (2.into(), 3.into(), serde_json::json!({"no_cluster": 3})),
+        (1.into(), 3.into(), serde_json::json!({"delivered": 3})),
+    ];
+    assert_eq!(streams, expected, "{all:#}");
+    assert_eq!(all["log"]["requests"], 5);
+    // What a class is told is what each of its members gets by itself.
+    for (member, lost) in [("pod:shop/cart-1", true), ("pod:shop/job", true), ("pod:shop/web", false)] {
+        let alone = run(&["--proxy", member]);
+        assert_eq!(alone["streams"][0]["outcomes"]["no_cluster"] == 3, lost, "{member}: {alone:#}");
+    }
+}
+
+#[test]
+fn requests_of_a_log_are_changed_where_they_are_for_anybody() {
+    let log = "{\"method\":\"GET\",\"authority\":\"cart.shop\",\"path\":\"/\"}\n";
+    let (old, new) = (by_source("v1"), by_source("v9"));
+    let folder = folder(&[("old.yaml", &old), ("new.yaml", &new), ("log.jsonl", log)]);
+    let ran = towtank(&folder, &["diff", "old.yaml", "new.yaml", "--requests", "log.jsonl", "-o", "json"]).ends_with(0);
+    let json: Value = serde_json::from_str(&ran.out).expect("JSON");
+    let line = &json["requests"][0];
+    assert_eq!(line["kind"], "lost", "{line:#}");
+    assert_eq!(line["proxy"], "pod:shop/cart-1", "{line:#}");
+}
+
+#[test]
+fn a_gateway_of_that_name_elsewhere_is_what_was_meant() {
+    let gateway = "---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge, namespace: NAMESPACE}
+spec: {selector: {istio: edge}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: edge, namespace: shop}
+spec: {hosts: [cart.example.com], gateways: [NAMED], http: [{route: [{destination: {host: cart}}]}]}
+";
+    let assumed = |namespace: &str, named: &str| {
+        let mesh = format!("{SHOP}{}", gateway.replace("NAMESPACE", namespace).replace("NAMED", named));
+        let ran = towtank(&folder(&[("mesh.yaml", &mesh)]), &["simulate", "mesh.yaml"]).ends_with(0);
+        ran.out.contains("Gateway shop/edge is not given")
+    };
+    assert!(!assumed("default", "edge"), "check says what is wrong (R111)");
+    assert!(!assumed("shop", "edge"));
+    let mesh = format!("{SHOP}{}", gateway.replace("name: edge, namespace: NAMESPACE", "name: inner, namespace: shop"));
+    let ran =
+        towtank(&folder(&[("mesh.yaml", &mesh.replace("NAMED", "edge"))]), &["simulate", "mesh.yaml"]).ends_with(0);
+    assert!(ran.out.contains("Gateway shop/edge is not given"), "{}", ran.out);
+}
+
+#[test]
+fn an_assumed_service_has_the_port_that_a_destination_without_one_takes() {
+    let mesh = "apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: example, namespace: example}
+spec:
+  hosts: [example.com]
+  http:
+  - match: [{uri: {prefix: /partners}}]
+    route: [{destination: {host: partner.partner.svc.cluster.local, port: {number: 8000}}}]
+  - route: [{destination: {host: partner.partner.svc.cluster.local}}]
+";
+    let ran = towtank(&folder(&[("mesh.yaml", mesh)]), &["simulate", "mesh.yaml"]).ends_with(0);
+    assert!(!ran.out.contains("lost"), "{}", ran.out);
+    // The host of a service has the ports of that service.
+    let mesh = mesh.replace("[example.com]", "[shop]").replace(
+        "  - route",
+        "  - match: [{uri: {prefix: /own}}]\n    route: [{destination: {host: shop, port: {number: 9080}}}]\n  - route",
+    );
+    let ran = towtank(&folder(&[("mesh.yaml", &mesh)]), &["simulate", "mesh.yaml"]).ends_with(0);
+    assert!(!ran.out.contains("lost"), "{}", ran.out);
+}
+
+#[test]
+fn a_name_that_lacks_its_end_is_completed_in_the_hint() {
+    let mesh = format!("{SHOP}{}", virtual_service("shop", "  http:\n  -\n", "v1"));
+    for (half, whole) in
+        [("cart.shop", "cart.shop.svc.cluster.local"), ("cart.shop.svc", "cart.shop.svc.cluster.local")]
+    {
+        let mesh = mesh.replace("{host: cart.shop.svc.cluster.local, subset", &format!("{{host: {half}, subset"));
+        let ran = towtank(&folder(&[("mesh.yaml", &mesh)]), &["simulate", "mesh.yaml"]).ends_with(0);
+        assert!(ran.out.contains(&format!("no service is called `{half}`")), "{}", ran.out);
+        assert!(ran.out.contains(&format!("write `{whole}`")), "{}", ran.out);
+    }
+}

@@ -4,17 +4,24 @@
 use std::sync::Arc;
 
 use crate::analysis::compare::{WhatIf, tables};
+use crate::envoy::decision::{Detail, decide};
 use crate::envoy::proxy::Proxy;
-use crate::envoy::router::Switches;
+use crate::envoy::router::{RequestView, Router, Switches};
 use crate::envoy::table::RouteTable;
 use crate::istio::clients::{Class, PointsOfView};
 use crate::istio::translate::{self, Parts};
 use crate::testing;
+use crate::traffic::answers;
 use crate::traffic::replay::{Pair, Settings, Simulation, StreamSummary, View};
+use crate::traffic::request_text;
+use crate::traffic::workspace::Options;
 use smol_str::SmolStr;
 
 /// Members of a class that are looked at one by one.
 const MEMBERS: usize = 4;
+
+/// Requests of a mesh that are looked at.
+const REQUESTS: usize = 8;
 
 /// All that is said of a stream, but for whose it is.
 fn told(s: &StreamSummary) -> String {
@@ -54,6 +61,56 @@ fn what_a_class_is_told_is_what_each_member_gets() {
         }
     }
     assert!(members > 200 && merged > 50, "{members} members, {merged} merged");
+}
+
+/// What `explain` tells of a request for some clients is what each of them gets, and nobody is asked who doesn't have its host while
+/// somebody has.
+#[test]
+fn what_is_explained_for_a_class_is_so_for_each_member() {
+    let (mut members, mut cases) = (0, 0);
+    for folder in testing::folders() {
+        let Some(w) = testing::open_any(&folder, |text| text) else { continue };
+        let text = std::fs::read_to_string(folder.join("requests.jsonl")).unwrap_or_default();
+        let (mut requests, _) = request_text::parse_json_lines(&text);
+        requests.truncate(REQUESTS);
+        requests.iter_mut().for_each(|r| r.proxy = None);
+        let (switches, options) =
+            (Switches::default(), Options { proxies: vec!["any".into()], ..Options::usual("default") });
+        let (told, problems) = answers::cases(&requests, &w, &switches, &options);
+        assert!(problems.is_empty(), "{problems:?}");
+        let routers: Vec<Vec<Router>> = (w.points.classes.iter())
+            .map(|class| {
+                let table = |proxy| Arc::new(translate::route_table(&w.mesh, proxy));
+                class.proxies.iter().take(MEMBERS).map(|proxy| Router::new(table(proxy), &switches)).collect()
+            })
+            .collect();
+        for case in &told {
+            let at = format!("{}: {}", folder.display(), case.request.id);
+            let of_case = w.points.classes.iter().zip(&routers);
+            for (class, routers) in of_case.filter(|(class, _)| case.audience.classes.contains(&class.proxy.name)) {
+                for router in routers {
+                    let own = decide(router, case.request, Detail::Steps);
+                    assert!(own.agrees(&case.decision), "{at} of the class {}", class.proxy.name);
+                    members += 1;
+                }
+            }
+            cases += 1;
+        }
+        // Everybody who has a host is told of.
+        for request in &requests {
+            let serves = |routers: &[Router]| routers.first().is_some_and(|r| r.serves(&RequestView::from(request)));
+            let asked: Vec<&SmolStr> =
+                (told.iter().filter(|c| std::ptr::eq(c.request, request))).flat_map(|c| &c.audience.classes).collect();
+            let lacking = w
+                .points
+                .classes
+                .iter()
+                .zip(&routers)
+                .find(|(class, routers)| serves(routers) && !asked.contains(&&class.proxy.name));
+            assert!(lacking.is_none(), "{}: {}", folder.display(), request.id);
+        }
+    }
+    assert!(members > 1000 && cases > 500, "{members} members, {cases} cases");
 }
 
 /// A table doesn't depend on whose tables were made before it, and members of a class have that of their class: what `routes`,

@@ -249,7 +249,7 @@ type Views = BTreeMap<SmolStr, Arc<View>>;
 /// A log through the lenses of one mesh or of two, where proxies of one class share a table.
 fn replayed(log: &[u8], now: &Workspace, before: Option<&Workspace>, default: &SmolStr) -> (Recorded, replay::Sorted) {
     let switches = Switches::default();
-    through(log, &Lenses::of_meshes(vec![default.clone()], (now, before), "default", &switches))
+    through(log, &Lenses::of_meshes(Some(vec![default.clone()]), (now, before), "default", &switches))
 }
 
 fn through(log: &[u8], lenses: &Lenses<'_>) -> (Recorded, replay::Sorted) {

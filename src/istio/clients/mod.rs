@@ -80,6 +80,21 @@ impl PointsOfView {
         Audience::of_classes(&told, if self.own { self.classes.len() } else { 0 })
     }
 
+    /// Some of the classes as one, under the name of the first; None where there are none.
+    pub(crate) fn joined(&self, classes: &[usize]) -> Option<Class> {
+        let mut all = classes.iter().filter_map(|i| self.classes.get(*i));
+        let mut out = all.next()?.clone();
+        for class in all {
+            for (member, proxy) in class.members.iter().zip(&class.proxies) {
+                if !out.members.contains(member) {
+                    out.members.push(member.clone());
+                    out.proxies.push(proxy.clone());
+                }
+            }
+        }
+        Some(out)
+    }
+
     /// The tables of all classes, each with the classes that have it; of the mesh's own clients those that are equal come once.
     pub(crate) fn distinct<'t>(&self, tables: &'t [RouteTable]) -> Vec<(&'t RouteTable, Vec<usize>)> {
         let mut groups: Vec<(&RouteTable, Vec<usize>)> = Vec::with_capacity(tables.len());
@@ -106,7 +121,6 @@ pub(crate) struct Class {
     /// Who belongs to it; at least one, none twice, in the order of the manifests.
     pub members: Vec<Member>,
     /// One proxy for each member, in the same order.
-    #[cfg_attr(not(any(feature = "cli", test)), expect(dead_code, reason = "properties ask for labels of members"))]
     pub proxies: Vec<Arc<Proxy>>,
 }
 

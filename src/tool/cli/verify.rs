@@ -17,6 +17,7 @@ use crate::istio::translate;
 use crate::tool::files;
 use crate::tool::report;
 use crate::tool::verify::{self, Program, ProxyResult, Sums};
+use crate::traffic::answers;
 use crate::traffic::request_text;
 use crate::traffic::workspace::Workspace;
 
@@ -133,10 +134,14 @@ fn router(workspace: &Workspace, proxy: &Arc<Proxy>) -> anyhow::Result<Arc<Route
     Ok(Arc::new(Router::new(Arc::new(table), &input::switches(workspace)?)))
 }
 
-/// The requests of a file: each with the proxy it names, else with the first one or all that were asked for.
+/// The requests of a file: each with the proxy it names, else with all that were asked for, the scenario's first, or the classes of
+/// clients that have its host.
 fn assigned(requests: &[Request], workspace: &Workspace, args: &VerifyArgs) -> anyhow::Result<(Vec<Job>, Vec<String>)> {
     let mut jobs: Vec<Job> = Vec::new();
     let mut problems = Vec::new();
+    let own = workspace.points.own && requests.iter().any(|r| r.proxy.is_none());
+    let of_all = workspace.proxies.iter().filter(|_| own).map(|proxy| router(workspace, proxy));
+    let of_all = of_all.collect::<anyhow::Result<Vec<_>>>()?;
     for request in requests {
         let proxies: Vec<Arc<Proxy>> = match &request.proxy {
             Some(name) => match workspace.proxy(name, &args.common.namespace) {
@@ -146,10 +151,12 @@ fn assigned(requests: &[Request], workspace: &Workspace, args: &VerifyArgs) -> a
                     continue;
                 }
             },
-            None => match args.common.proxy.is_empty() {
-                true => workspace.default_proxy().into_iter().collect(),
-                false => workspace.proxies.clone(),
-            },
+            None if own => {
+                let asked = answers::asked_routers(&of_all, request);
+                asked.into_iter().filter_map(|i| workspace.proxies.get(i)).cloned().collect()
+            }
+            None if args.common.proxy.is_empty() => workspace.default_proxy().into_iter().collect(),
+            None => workspace.proxies.clone(),
         };
         for proxy in proxies {
             match jobs.iter_mut().find(|j| j.router.table().proxy.name == proxy.name) {

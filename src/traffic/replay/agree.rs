@@ -90,7 +90,7 @@ impl Merger {
 }
 
 /// Whether all that can be said about two streams is the same, but for whose they are.
-fn agree((a, x): (&Prepared, &View), (b, y): (&Prepared, &View)) -> bool {
+pub(super) fn agree((a, x): (&Prepared, &View), (b, y): (&Prepared, &View)) -> bool {
     a.classes == b.classes
         && a.decisions.len() == b.decisions.len()
         && a.decisions.iter().zip(&b.decisions).all(|(a, b)| a.agrees(b))

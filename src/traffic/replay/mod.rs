@@ -42,7 +42,7 @@ pub(crate) use recorded::Lens;
 pub(crate) use recorded::last_time;
 #[cfg(any(feature = "cli", test))]
 pub(crate) use recorded::{Counted, Digest, placed};
-pub(crate) use recorded::{Kind, Lenses, Recorded, Sorted, read, streams};
+pub(crate) use recorded::{Kind, Lenses, Recorded, Sorted, names, read, streams};
 pub(crate) use run::{Progress, Tally};
 use simulation::settle;
 pub(crate) use simulation::{NotPossible, Pair, Prepared, Settings, Simulation};

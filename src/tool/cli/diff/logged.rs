@@ -7,9 +7,11 @@ use indexmap::IndexMap;
 use smol_str::SmolStr;
 
 use super::DiffArgs;
-use crate::analysis::diff::{self, Effort, Meshes, ProxyDiff, Side, TableDiff};
+use crate::analysis::diff::{self, Effort, Kind, Meshes, ProxyDiff, Side, TableDiff};
 use crate::envoy::proxy::Proxy;
-use crate::istio::clients::{Audience, Class};
+use crate::envoy::request::Request;
+use crate::envoy::router::RequestView;
+use crate::istio::clients::{Audience, Class, PointsOfView};
 use crate::parallel::prelude::*;
 use crate::tool::cli::requests;
 use crate::tool::report::diff::RequestLine;
@@ -26,19 +28,26 @@ struct Lens {
     first: usize,
 }
 
-/// The requests of a file with what becomes of each. Proxies that only requests name are added to what is told.
+impl Lens {
+    /// Whether the proxy has a request's host, then or now.
+    fn serves(&self, request: &Request) -> bool {
+        let view = RequestView::from(request);
+        self.sides.iter().any(|side| side.router().serves(&view))
+    }
+}
+
+/// The requests of a file with what becomes of each. Proxies that only requests name are added to what is told. One that names no proxy is
+/// asked of all clients that have its host, and told of the first for whom it changes; where somebody chose the points of view, of the first.
 ///
 /// # Errors
 /// The file can't be read, a request can't, or it names a proxy that there isn't.
 pub(super) fn read(
     path: &Path,
     newer: &Workspace,
-    meshes: &Meshes<'_>,
+    (meshes, points): (&Meshes<'_>, &PointsOfView),
     proxies: &mut Vec<ProxyDiff>,
     args: &DiffArgs,
 ) -> anyhow::Result<Vec<RequestLine>> {
-    let mut lines: Vec<RequestLine> = Vec::new();
-    let default = newer.default_proxy();
     let (read, errors) = requests::read(path, None, &[])?;
     if !errors.is_empty() {
         let more = errors.len().saturating_sub(ERRORS_MAX);
@@ -46,38 +55,57 @@ pub(super) fn read(
         let shown: Vec<String> = errors.into_iter().take(ERRORS_MAX).collect();
         anyhow::bail!("--requests: {}{more}", shown.join("\n"));
     }
+    let unnamed = read.iter().any(|request| request.proxy.is_none());
+    // Clients of whom the same is told have the same changes: one of them is enough.
+    let asked: Vec<Arc<Proxy>> = match points.own {
+        true => proxies
+            .iter()
+            .filter_map(|told| points.classes.get(*told.classes.first()?))
+            .map(|c| c.proxy.clone())
+            .collect(),
+        false => points.proxies().take(1).cloned().collect(),
+    };
+    let asked = if unnamed { asked } else { Vec::new() };
+    let of_all: Vec<(SmolStr, Lens)> =
+        asked.iter().map(|proxy| (proxy.name.clone(), lens(proxy, meshes, proxies))).collect();
+    let mut named: IndexMap<SmolStr, Lens> = IndexMap::new();
+    let mut lines: Vec<RequestLine> = Vec::new();
     for (i, mut request) in read.into_iter().enumerate() {
         if request.id.is_null() {
             request.id = i.into();
         }
-        let proxy = match (&request.proxy, &default) {
-            (Some(name), _) => name.to_string(),
-            (None, Some(default)) => default.name.to_string(),
-            (None, None) => {
+        match &request.proxy {
+            Some(name) if !named.contains_key(name) => {
+                let proxy = newer.proxy(name, &args.common.namespace);
+                let proxy = proxy.map_err(|problem| anyhow::anyhow!("request {}: {}", request.id, problem.message))?;
+                named.insert(name.clone(), lens(&proxy, meshes, proxies));
+            }
+            None if of_all.is_empty() => {
                 anyhow::bail!("{}: request {} names no proxy, and there is none", path.display(), request.id)
             }
-        };
-        lines.push(RequestLine { request, proxy, kind: None, change: None });
-    }
-    let mut lenses: IndexMap<SmolStr, Lens> = IndexMap::new();
-    for line in &lines {
-        if lenses.contains_key(line.proxy.as_str()) {
-            continue;
+            _ => {}
         }
-        let proxy = newer.proxy(&line.proxy, &args.common.namespace);
-        let proxy = proxy.map_err(|problem| anyhow::anyhow!("request {}: {}", line.request.id, problem.message))?;
-        let lens = lens(&proxy, meshes, proxies);
-        lenses.insert(line.proxy.as_str().into(), lens);
+        lines.push(RequestLine { request, proxy: String::new(), kind: None, change: None });
     }
-    let decide = |line: &RequestLine| {
-        let Some(lens) = lenses.get(line.proxy.as_str()) else { return (None, None) };
-        let [old, new] = &lens.sides;
-        let change = diff::change(&lens.diff, [old, new], &line.request);
-        (change.kind, change.change.map(|own| lens.first + own))
+    let decide = |line: &RequestLine| -> (String, Option<Kind>, Option<usize>) {
+        let request = &line.request;
+        let through = |(name, lens): (&SmolStr, &Lens)| {
+            let [old, new] = &lens.sides;
+            let change = diff::change(&lens.diff, [old, new], request);
+            (name.to_string(), change.kind, change.change.map(|own| lens.first + own))
+        };
+        if let Some(name) = &request.proxy {
+            return named.get_key_value(name).map(through).unwrap_or_default();
+        }
+        let of_all = of_all.iter().map(|(name, lens)| (name, lens));
+        let first = of_all.clone().find(|(_, lens)| lens.serves(request)).or_else(|| of_all.clone().next());
+        let changed =
+            of_all.clone().filter(|(_, lens)| lens.serves(request)).map(through).find(|(_, kind, _)| kind.is_some());
+        changed.or_else(|| first.map(through)).unwrap_or_default()
     };
     let decided: Vec<_> = lines.par_iter().map(decide).collect();
-    for (line, (kind, change)) in lines.iter_mut().zip(decided) {
-        (line.kind, line.change) = (kind, change);
+    for (line, (proxy, kind, change)) in lines.iter_mut().zip(decided) {
+        (line.proxy, line.kind, line.change) = (proxy, kind, change);
     }
     Ok(lines)
 }

@@ -304,7 +304,7 @@ fn one(
         attribute(&mut proxies, [older, newer], pair, &points);
     }
     let requests = match &args.requests {
-        Some(path) => Some(logged::read(path, newer, &meshes, &mut proxies, args)?),
+        Some(path) => Some(logged::read(path, newer, (&meshes, &points), &mut proxies, args)?),
         None => None,
     };
     let all_causes = diff::causes(&proxies, &points);

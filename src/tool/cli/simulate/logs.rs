@@ -160,7 +160,7 @@ impl Task<'_> {
         let mut streams = self.drawn(now);
         let rules = rules.map(|rules| rules(&streams));
         streams.iter_mut().for_each(|s| s.partial |= partial);
-        log.changes = changes(now, &log.sorted);
+        log.changes = changes(now, &log.sorted, lenses);
         Ok(Report { streams, against, log: Some(log), rules })
     }
 
@@ -169,23 +169,26 @@ impl Task<'_> {
         if self.args.exact { simulation.exact() } else { simulation.run(self.args.common.seed, &Progress::default()) }
     }
 
-    /// Requests that name no proxy pass those that were asked for, else the first.
+    /// Requests that name no proxy pass those that were asked for, else the scenario's first, else all clients that have their host.
     fn lenses<'s>(&'s self, settings: &'s Settings) -> anyhow::Result<Lenses<'s>> {
-        let defaults: Vec<SmolStr> = match settings.chosen_proxies {
-            true => self.workspace.proxies.iter().map(|p| p.name.clone()).collect(),
-            false => self.workspace.default_proxy().iter().map(|p| p.name.clone()).collect(),
-        };
-        let Some(first) = defaults.first() else { return Err(replay::NotPossible::NoProxy.into()) };
-        if !settings.chosen_proxies && self.workspace.proxies.len() > 1 && !self.args.common.quiet {
-            let others = self.workspace.proxies.iter().map(|p| p.name.as_str()).filter(|p| *p != first.as_str());
-            let others: Vec<&str> = others.take(4).collect();
+        let meshes = (self.workspace, self.older);
+        let of = |defaults| Lenses::of_meshes(defaults, meshes, &self.args.common.namespace, &settings.switches);
+        let proxies: Vec<SmolStr> = self.workspace.proxies.iter().map(|p| p.name.clone()).collect();
+        let Some((first, others)) = proxies.split_first() else { return Err(replay::NotPossible::NoProxy.into()) };
+        if self.workspace.points.own {
+            return Ok(of(None));
+        }
+        if settings.chosen_proxies {
+            return Ok(of(Some(proxies)));
+        }
+        if !others.is_empty() && !self.args.common.quiet {
+            let others: Vec<&str> = others.iter().map(SmolStr::as_str).take(4).collect();
             output::message(&format!(
                 "note: requests that name no proxy pass `{first}`; --proxy chooses another, for example {}",
                 others.join(", ")
             ));
         }
-        let meshes = (self.workspace, self.older);
-        Ok(Lenses::of_meshes(defaults, meshes, &self.args.common.namespace, &settings.switches))
+        Ok(of(Some(vec![first.clone()])))
     }
 
     /// Too many bad lines make logs unusable; so do logs without any request.
@@ -229,11 +232,11 @@ impl Task<'_> {
 }
 
 /// Of each stream, in order, where its requests went then and go now.
-fn changes(simulation: &Simulation, sorted: &Sorted) -> Vec<LogChange> {
+fn changes(simulation: &Simulation, sorted: &Sorted, lenses: &Lenses<'_>) -> Vec<LogChange> {
+    let names = replay::names(sorted, lenses);
     let change = |stream: &replay::Prepared| {
-        let view = simulation.views.get(stream.view)?;
-        let proxy = view.proxy.name.clone();
-        Some(logged(stream, view, sorted.kinds().filter(|k| k.proxy == proxy)))
+        let (view, name) = (simulation.views.get(stream.view)?, names.get(stream.view)?);
+        Some(logged(stream, view, sorted.kinds().filter(|k| k.proxy == *name)))
     };
     simulation.streams.iter().filter_map(change).collect()
 }

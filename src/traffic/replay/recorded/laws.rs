@@ -70,7 +70,7 @@ proptest! {
         let Some(now) = open(folder) else { return Ok(()) };
         let Some(first) = now.proxies.first().map(|p| p.name.clone()) else { return Ok(()) };
         let switches = Switches::default();
-        let lenses = Lenses::of_meshes(vec![first], (&now, None), "default", &switches);
+        let lenses = Lenses::of_meshes(Some(vec![first]), (&now, None), "default", &switches);
         let [again, each] = ["", "-"].map(|sign| sorted(&thrice(text, sign), &lenses, Format::JsonLines));
         if each.read.requests > 0 {
             // Those that can't be read are shown as they are.
@@ -93,6 +93,7 @@ proptest! {
         parts in proptest::collection::vec(0usize..6, 40),
         order in Just((0..6).collect::<Vec<usize>>()).prop_shuffle(),
         by_twos: bool,
+        by_everybody: bool,
     ) {
         let all = meshes();
         prop_assume!(!all.is_empty());
@@ -101,7 +102,7 @@ proptest! {
         let before: Option<Workspace> = older.and_then(|i| open(&i.get(&all).0));
         let Some(first) = now.proxies.first().map(|p| p.name.clone()) else { return Ok(()) };
         let switches = Switches::default();
-        let lenses = Lenses::of_meshes(vec![first], (&now, before.as_ref()), "default", &switches);
+        let lenses = Lenses::of_meshes(Some(vec![first]).filter(|_| !by_everybody), (&now, before.as_ref()), "default", &switches);
         let whole = sorted(text, &lenses, Format::JsonLines);
         if whole.read.requests == 0 {
             return Ok(());

@@ -12,7 +12,8 @@ mod tally;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use indexmap::IndexMap;
+use indexmap::IndexSet;
+use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
 pub(crate) use kinds::Kind;
@@ -24,9 +25,10 @@ use sorting::{LogLines, Sorter};
 #[cfg(any(feature = "cli", test))]
 pub(crate) use tally::{Counted, Digest, placed};
 
+use super::agree::{Views, agree};
 use super::wanted::{Wanted, detect, key};
-use super::{NotPossible, Pair, Progress, Settings, Simulation, settle};
-use crate::istio::clients::{self, PointsOfView};
+use super::{NotPossible, Pair, Prepared, Progress, Settings, Simulation, settle};
+use crate::istio::clients::{self, Audience, PointsOfView};
 use crate::parallel;
 use crate::parallel::prelude::*;
 #[cfg(feature = "cli")]
@@ -115,7 +117,14 @@ pub(crate) enum Recorded {
     Two(Pair),
 }
 
-/// The streams of a log that was read: one for each proxy, called `name`, in the order in which proxies come.
+/// The names of the proxies under which a log's requests are counted, one for each view of [`streams`], in their order.
+pub(crate) fn names(sorted: &Sorted, lenses: &Lenses<'_>) -> Vec<SmolStr> {
+    let all: IndexSet<&SmolStr> = sorted.kinds().map(|kind| &kind.proxy).collect();
+    all.into_iter().filter(|name| lenses.get(name).is_some()).cloned().collect()
+}
+
+/// The streams of a log that was read: one for each proxy, called `name`, in the order in which proxies come. Of requests that name
+/// no proxy it is one for all clients of which the same is told.
 ///
 /// # Errors
 /// None of those that concern described streams; see [`NotPossible`].
@@ -125,24 +134,32 @@ pub(crate) fn streams(
     lenses: &Lenses<'_>,
     settings: &Settings,
 ) -> Result<Recorded, NotPossible> {
-    let mut proxies: IndexMap<SmolStr, Vec<Class>> = IndexMap::new();
+    let mut counted: FxHashMap<&SmolStr, Vec<Class>> = FxHashMap::default();
     for kind in sorted.kinds() {
         let class = Class::new(crate::traffic::stats::as_f64(kind.count), kind.request.clone());
         let class = Class { client: kind.client, alike: kind.alike, ..class };
-        proxies.entry(kind.proxy.clone()).or_default().push(class);
+        counted.entry(&kind.proxy).or_default().push(class);
     }
+    let names = names(sorted, lenses);
     let (mut views, mut old_views, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
-    let mut points = PointsOfView::default();
-    for (proxy, classes) in proxies {
-        let Some(lens) = lenses.get(&proxy) else { continue };
-        points.classes.push(clients::Class::of_proxy(&lens.now.proxy));
+    let mut points = PointsOfView { own: names.len() == lenses.defaults.len(), ..PointsOfView::default() };
+    for proxy in &names {
+        let (Some(lens), Some(classes)) = (lenses.get(proxy), counted.remove(proxy)) else { continue };
+        let (class, audience) = match lenses.classes(proxy) {
+            Some((all, of)) => (all.joined(of), all.audience(of)),
+            None => {
+                points.own = false;
+                (None, Audience::of_proxy(&lens.now.proxy))
+            }
+        };
+        points.classes.push(class.unwrap_or_else(|| clients::Class::of_proxy(&lens.now.proxy)));
         let requests: f64 = classes.iter().map(|c| c.weight).sum();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of counts")]
         let requests = requests as u64;
         wanted.push(Wanted {
             name: name.into(),
             view: views.len(),
-            audience: Arc::new(points.audience(&[views.len()])),
+            audience: Arc::new(audience),
             automatic: false,
             requests,
             amount: Amount {
@@ -154,19 +171,65 @@ pub(crate) fn streams(
             mixing: Mixing::Counted,
             detect: detect(settings, None),
             // However the log is called, packed or handed in, its requests are the same.
-            key: key(&proxy, "log"),
+            key: key(lens::plain(proxy), "log"),
             sampled_of: None,
             classes,
         });
         views.push(lens.now.clone());
         old_views.extend(lens.before.clone());
     }
+    let of_all: Vec<Option<&[usize]>> = names.iter().map(|name| lenses.classes(name).map(|(_, of)| of)).collect();
     if old_views.is_empty() {
-        return Ok(Recorded::One(Simulation { streams: settle(wanted, &views)?, views }));
+        let mut sides = [settle(wanted, &views)?];
+        join(&mut sides, &[&views], &of_all, lenses);
+        let [streams] = sides;
+        return Ok(Recorded::One(Simulation { streams, views }));
     }
+    let mut sides = [settle(wanted.clone(), &old_views)?, settle(wanted, &views)?];
+    join(&mut sides, &[&old_views, &views], &of_all, lenses);
+    let [before, now] = sides;
     Ok(Recorded::Two(Pair {
-        before: Simulation { streams: settle(wanted.clone(), &old_views)?, views: old_views },
-        now: Simulation { streams: settle(wanted, &views)?, views },
+        before: Simulation { streams: before, views: old_views },
+        now: Simulation { streams: now, views },
         points,
     }))
+}
+
+/// Makes one of streams of which the same is told, on every side; `of_all`: by view, the classes that it stands for.
+fn join(sides: &mut [Vec<Prepared>], views: &[Views<'_>], of_all: &[Option<&[usize]>], lenses: &Lenses<'_>) {
+    let count = sides.iter().map(Vec::len).min().unwrap_or_default();
+    // Positions of the streams that stay, with the classes of those that are told with them.
+    let mut kept: Vec<(usize, Vec<usize>)> = Vec::new();
+    for i in 0..count {
+        let classes = |i: usize| {
+            let stream = sides.first().and_then(|streams| streams.get(i))?;
+            of_all.get(stream.view).copied().flatten()
+        };
+        let agrees = |j: usize| {
+            sides.iter().zip(views).all(|(streams, views)| {
+                let of = |at: usize| {
+                    let stream = streams.get(at)?;
+                    Some((stream, &**views.get(stream.view)?))
+                };
+                of(i).zip(of(j)).is_some_and(|(a, b)| agree(a, b))
+            })
+        };
+        let own = classes(i);
+        match kept.iter_mut().find(|(j, _)| own.is_some() && classes(*j).is_some() && agrees(*j)) {
+            Some((_, told)) => told.extend(own.into_iter().flatten()),
+            None => kept.push((i, own.unwrap_or_default().to_vec())),
+        }
+    }
+    for streams in sides {
+        let mut all: Vec<Option<Prepared>> = std::mem::take(streams).into_iter().map(Some).collect();
+        for (i, told) in &mut kept {
+            let Some(stream) = all.get_mut(*i).and_then(Option::take) else { continue };
+            told.sort_unstable();
+            let audience = match lenses.everybody() {
+                Some(points) if !told.is_empty() => Arc::new(points.audience(told)),
+                _ => stream.audience.clone(),
+            };
+            streams.push(Prepared { audience, ..stream });
+        }
+    }
 }

@@ -13,6 +13,7 @@ use super::kinds::{Key, Kind, Kinds};
 use super::lens::{Lens, Lenses};
 use super::repeats::Repeats;
 use crate::order::Order as _;
+use crate::traffic::answers;
 use crate::traffic::recorded::{BadLine, Batch, Entry, Format, Reason, Record};
 use crate::traffic::replay::alike::{Ends, Places, Sender};
 
@@ -192,8 +193,9 @@ impl<'l> Sorter<'l> {
             Ok(Entry::Request(mut record)) => match record.request.proxy.take() {
                 None => {
                     read.requests += 1;
-                    for (name, lens) in &self.defaults {
-                        let Some(lens) = lens else { continue };
+                    let port = record.request.port;
+                    for (name, lens) in asked(self.lenses, &self.defaults, &mut record, self.format) {
+                        record.request.port = port;
                         put(&mut self.sorted.kinds, key(name, lens, &mut record, self.format), &record);
                     }
                 }
@@ -218,10 +220,38 @@ impl<'l> Sorter<'l> {
     }
 }
 
-fn key(proxy: &SmolStr, lens: &Lens, record: &mut Record, format: Format) -> Key<Places> {
+/// Whom a request passes that names no proxy: all that were asked for, else those who have its host.
+fn asked<'d>(
+    lenses: &Lenses<'_>,
+    defaults: &'d [(SmolStr, Option<Arc<Lens>>)],
+    record: &mut Record,
+    format: Format,
+) -> Vec<(&'d SmolStr, &'d Lens)> {
+    let all: Vec<(&SmolStr, &Lens)> =
+        defaults.iter().filter_map(|(name, lens)| Some((name, lens.as_deref()?))).collect();
+    if !lenses.ask_for_hosts() || all.len() < 2 {
+        return all;
+    }
+    let port = record.request.port;
+    let serves = |(_, lens): &(&SmolStr, &Lens)| {
+        record.request.port = port;
+        dial(lens, record, format);
+        lens.serves(&record.request)
+    };
+    let chosen = answers::asked(&all, serves, |(_, lens)| lens.now.proxy.kind);
+    record.request.port = port;
+    chosen.into_iter().filter_map(|i| all.get(i).copied()).collect()
+}
+
+/// Takes a port that the log has from the proxy's side for the one that the client dialled.
+fn dial(lens: &Lens, record: &mut Record, format: Format) {
     if format.ports_are_local() {
         record.request.port = record.request.port.map(|port| lens.now.table().dialled_port(port));
     }
+}
+
+fn key(proxy: &SmolStr, lens: &Lens, record: &mut Record, format: Format) -> Key<Places> {
+    dial(lens, record, format);
     let Ends { at, told } = Ends::of(
         &lens.now,
         lens.before.as_deref(),
