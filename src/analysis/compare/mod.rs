@@ -45,7 +45,36 @@ pub(crate) struct WhatIf {
     pub tables: Vec<TableChange>,
 }
 
+/// What a change does to all streams together, as shares of their requests, 0 to 1.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Sums {
+    /// Treated otherwise: `moved` or `altered`.
+    pub changed: f64,
+    pub moved: f64,
+    pub altered: f64,
+    /// Of those that moved: lost now, and not before.
+    pub newly_lost: f64,
+}
+
 impl WhatIf {
+    /// All streams together; `now` in the order of the run.
+    pub(crate) fn sums(&self, now: &[StreamSummary]) -> Sums {
+        use crate::envoy::decision::Counted;
+        use crate::traffic::stats::as_f64;
+        let all: f64 = now.iter().map(|s| as_f64(s.planned)).sum();
+        let sum = |share: &dyn Fn(&StreamChange) -> f64| {
+            let of = |(s, c): (&StreamSummary, &StreamChange)| as_f64(s.planned) * share(c);
+            let sum: f64 = now.iter().zip(&self.changes).map(of).sum();
+            if all > 0.0 { (sum / all).min(1.0) } else { 0.0 }
+        };
+        Sums {
+            changed: sum(&StreamChange::changed),
+            moved: sum(&|c| c.moved),
+            altered: sum(&|c| c.altered),
+            newly_lost: sum(&|c| c.newly(Counted::Blackholed).map(|f| f.share).sum()),
+        }
+    }
+
     /// True where a request of the streams is treated otherwise, or a table differs.
     pub(crate) fn is_changed(&self) -> bool {
         self.changes.iter().any(|c| c.changed() > 0.0) || self.tables.iter().any(|t| !t.is_identical())

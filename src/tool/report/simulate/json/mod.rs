@@ -60,7 +60,13 @@ pub(crate) fn to_json(results: &Results<'_>) -> Vec<u8> {
                 None => o.null("logged"),
             }
         });
-        o.object("totals", |o| summary(o, &results.totals, results.sources));
+        o.object("totals", |o| {
+            summary(o, &results.totals, results.sources);
+            match results.against {
+                Some(two) => o.object("against", |o| what_if::sums(o, two.sums(results.streams))),
+                None => o.null("against"),
+            }
+        });
         match results.against {
             Some(two) => o.objects("tables", &two.tables, what_if::table),
             None => o.null("tables"),

@@ -1,10 +1,18 @@
 //! The parts of `simulate -o json` that a second mesh adds (`--against`).
 
 use super::{bounded, cluster_parts};
-use crate::analysis::compare::{End, HostChange, Row, StreamChange, TableChange, rows};
+use crate::analysis::compare::{End, HostChange, Row, StreamChange, Sums, TableChange, rows};
 use crate::tool::report::json_writer::Object;
 use crate::traffic::replay::{Count, StreamSummary};
 use crate::traffic::stats::share;
+
+/// All streams together.
+pub(super) fn sums(o: &mut Object<'_>, sums: Sums) {
+    o.float("changed", bounded(sums.changed));
+    o.float("moved", bounded(sums.moved));
+    o.float("altered", bounded(sums.altered));
+    o.float("newly_lost", bounded(sums.newly_lost));
+}
 
 /// One stream before and now.
 pub(super) fn stream(o: &mut Object<'_>, before: &StreamSummary, now: &StreamSummary, change: &StreamChange) {

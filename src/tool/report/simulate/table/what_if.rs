@@ -66,8 +66,19 @@ impl Writer<'_> {
         let key = |c: &StreamChange| (lost(c), c.changed());
         sorted.order_by(|(_, _, a), (_, _, b)| key(b).partial_cmp(&key(a)).unwrap_or(std::cmp::Ordering::Equal));
         let losing = sorted.iter().filter(|(_, _, c)| lost(c) > 0.0).count();
-        let title =
-            format!("{} of {streams} streams change, {losing} of them lose requests that arrived before", sorted.len());
+        let sums = self.results.against.map(|w| w.sums(self.results.streams)).unwrap_or_default();
+        let all = format!("{} of all requests", percent(sums.changed));
+        let title = match losing {
+            0 => format!("{} of {streams} streams change: {all}", sorted.len()),
+            n => {
+                let lose = if n == 1 { "loses" } else { "lose" };
+                let lost = percent(sums.newly_lost);
+                format!(
+                    "{} of {streams} streams change: {all}; {n} {lose} requests that arrived before, {lost} of all",
+                    sorted.len()
+                )
+            }
+        };
         self.line(&self.paint(&wrap(&title, self.show.width, 2), if losing > 0 { Style::Bad } else { Style::Title }));
         let shown = self.show.top.unwrap_or(CHANGED_SHOWN);
         for (_, now, c) in sorted.iter().take(shown) {
