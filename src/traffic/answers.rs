@@ -52,8 +52,7 @@ pub(crate) fn cases<'w>(
 ) -> (Vec<Case<'w>>, Vec<String>) {
     let points = &workspace.points;
     let (parts, compiled) = (Parts::new(&workspace.mesh), CompiledParts::default());
-    let router =
-        |proxy: &Arc<Proxy>| Arc::new(Router::sharing(Arc::new(parts.route_table(proxy)), switches, &compiled));
+    let router = |proxy: &Arc<Proxy>| Arc::new(parts.router(proxy, switches, &compiled).0);
     let open = requests.iter().any(|r| r.proxy.is_none());
     // Without a word about the proxy, all that were asked for, else the scenario's first.
     let asked = if options.proxies.is_empty() && !points.own { 1 } else { points.classes.len() };

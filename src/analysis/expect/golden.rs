@@ -65,7 +65,7 @@ fn table(out: &mut String, table: &RouteTable) {
             }
         }
     }
-    for cluster in &table.clusters {
+    for cluster in table.clusters.iter() {
         if let Some(rule) = &cluster.destination_rule {
             let lb = words::load_balancer(cluster.lb);
             let _ = writeln!(out, "  cluster {}: {lb}  [{}]", words::cluster(&cluster.name), rule.object);

@@ -157,10 +157,7 @@ pub(crate) fn plan(
     let mut views: Vec<View> = proxies
         .all
         .par_iter()
-        .map(|proxy| {
-            let table = Arc::new(parts.route_table(proxy));
-            View::new(Arc::new(Router::sharing(table, switches, &compiled)), &compiled)
-        })
+        .map(|proxy| View::new(Arc::new(parts.router(proxy, switches, &compiled).0), &compiled))
         .collect();
     let mut items = Vec::new();
     // Views as the tool of a test reads them, each once.

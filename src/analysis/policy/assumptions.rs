@@ -121,7 +121,7 @@ struct Known<'t> {
 impl<'t> Known<'t> {
     fn of(tables: impl IntoIterator<Item = &'t RouteTable>) -> Known<'t> {
         let mut seen = rustc_hash::FxHashSet::default();
-        let all = tables.into_iter().flat_map(|table| &table.clusters).map(AsRef::as_ref);
+        let all = tables.into_iter().flat_map(|table| table.clusters.iter()).map(AsRef::as_ref);
         let clusters = all.filter(|c| c.name.parts().is_some() && seen.insert(std::ptr::from_ref(*c).addr())).collect();
         Known { clusters }
     }

@@ -31,7 +31,7 @@ fn retry(retry_on: &str, num_retries: u32) -> RetryPolicy {
 /// A table of one proxy with the clusters of these subsets of `shop`: name and ready pods.
 fn table(clusters: Vec<Cluster>) -> RouteTable {
     let mut table = testing::table(ProxyKind::Sidecar);
-    table.clusters = clusters.into_iter().map(Arc::new).collect();
+    table.clusters = Arc::new(clusters.into_iter().map(Arc::new).collect());
     table
 }
 

@@ -123,9 +123,9 @@ fn tr_8_recorded_windows_are_found() {
         let mut windows: BTreeSet<String> = BTreeSet::new();
         for (n, stage) in list("stages").iter().enumerate() {
             let warming = stage.get("warming").and_then(Value::as_sequence).cloned().unwrap_or_default();
-            let mut clusters = tables[state(text(stage, "clusters"))].clusters.clone();
+            let mut clusters = tables[state(text(stage, "clusters"))].clusters.to_vec();
             clusters.retain(|c| c.name.parts().is_none_or(|(_, subset, _)| !warming.contains(&Value::from(subset))));
-            let table = RouteTable { clusters, ..tables[state(text(stage, "routes"))].clone() };
+            let table = RouteTable { clusters: clusters.into(), ..tables[state(text(stage, "routes"))].clone() };
             let mut expected: Vec<(String, f64)> = Vec::new();
             for (key, share) in stage.get("expect").and_then(Value::as_mapping).unwrap() {
                 expected.push((key.as_str().unwrap().to_owned(), share.as_f64().unwrap()));

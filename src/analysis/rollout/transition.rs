@@ -41,12 +41,12 @@ pub(super) fn mixed(from: &Side, to: &Side, switches: &Switches) -> Mixed {
     let (old, new) = (names(a), names(b));
     let stay: Vec<Arc<Cluster>> = b.clusters.iter().filter(|c| old.contains(&c.name)).cloned().collect();
     let with = |routes: &RouteTable| {
-        let table = RouteTable { clusters: stay.clone(), ..routes.clone() };
+        let table = RouteTable { clusters: Arc::new(stay.clone()), ..routes.clone() };
         Side::new(Arc::new(table), switches, &Arc::default())
     };
     // Endpoints of clusters that stay are new before the routes are, too.
     let others =
-        stay.len() != a.clusters.len() || stay.iter().zip(&a.clusters).any(|(x, y)| !Arc::ptr_eq(x, y) && x != y);
+        stay.len() != a.clusters.len() || stay.iter().zip(a.clusters.iter()).any(|(x, y)| !Arc::ptr_eq(x, y) && x != y);
     let come = new.iter().any(|name| !old.contains(name));
     Mixed { old_routes: others.then(|| with(a)), new_routes: come.then(|| with(b)) }
 }

@@ -93,6 +93,8 @@ fn usable_endpoints(cluster: &Cluster) -> Vec<&Endpoint> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::envoy::proxy::ProxyKind;
     use crate::envoy::router::testing::{cluster, table};
@@ -101,8 +103,8 @@ mod tests {
     #[test]
     fn s6_3_missing_and_empty_clusters() {
         let mut table = table(ProxyKind::Sidecar);
-        table.clusters.push(cluster("v1", 0, 1).into());
-        table.clusters.push(cluster("v2", 1, 0).into());
+        Arc::make_mut(&mut table.clusters).push(cluster("v1", 0, 1).into());
+        Arc::make_mut(&mut table.clusters).push(cluster("v2", 1, 0).into());
         for (subset, cause, text) in [
             ("v1", Some(Cause::NoReadyPods), Some("none of the 1 endpoints of subset `v1` of `shop` is ready")),
             ("v2", None, None),
@@ -126,10 +128,10 @@ mod tests {
     #[test]
     fn s6_3_ports_are_told_once() {
         let mut table = table(ProxyKind::Sidecar);
-        table.clusters.push(cluster("", 1, 0).into());
-        table.clusters.push(cluster("v1", 1, 0).into());
+        Arc::make_mut(&mut table.clusters).push(cluster("", 1, 0).into());
+        Arc::make_mut(&mut table.clusters).push(cluster("v1", 1, 0).into());
         let sni = ClusterName::SniDnat { port: 80, subset: "".into(), host: "shop".into() };
-        table.clusters.push(Cluster { name: sni, ..cluster("", 1, 0) }.into());
+        Arc::make_mut(&mut table.clusters).push(Cluster { name: sni, ..cluster("", 1, 0) }.into());
         let name = ClusterName::outbound(81, "", "shop");
         assert_eq!(wrong(&table, &name).as_deref(), Some("`shop` has no port 81; it has 80"));
         let remedy = remedy(&table, &name).expect("a remedy");
@@ -139,7 +141,7 @@ mod tests {
     #[test]
     fn s10_3_panic_mode_delivers_to_endpoints_that_are_not_ready() {
         let mut table = table(ProxyKind::Sidecar);
-        table.clusters.push(Cluster { healthy_panic_threshold: 50, ..cluster("v1", 0, 1) }.into());
+        Arc::make_mut(&mut table.clusters).push(Cluster { healthy_panic_threshold: 50, ..cluster("v1", 0, 1) }.into());
         let name = ClusterName::outbound(80, "v1", "shop");
         let state = ClusterState::of(&table, &name);
         assert_eq!((state.cause(), state.used_unready()), (None, 1));

@@ -13,9 +13,11 @@ use crate::manifest::source::{Position, SourceMap};
 
 fn decided(mut table: RouteTable, request: &Request) -> Decision {
     if table.clusters.is_empty() {
-        table.clusters =
-            [cluster("", 1, 0), cluster("v1", 2, 0), cluster("v2", 1, 0), cluster("v3", 0, 1)].map(Arc::new).to_vec();
-        table.clusters.sort_by(|a, b| a.name.cmp(&b.name));
+        table.clusters = [cluster("", 1, 0), cluster("v1", 2, 0), cluster("v2", 1, 0), cluster("v3", 0, 1)]
+            .map(Arc::new)
+            .to_vec()
+            .into();
+        Arc::make_mut(&mut table.clusters).sort_by(|a, b| a.name.cmp(&b.name));
     }
     decide(&Router::new(Arc::new(table), &Switches::default()), request, Detail::Steps)
 }

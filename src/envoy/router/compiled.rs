@@ -7,12 +7,17 @@ use smol_str::SmolStr;
 
 use super::SCAN_BELOW;
 use super::conditions::RouteTest;
+use super::hosts::HostIndex;
 use super::path_index::PathIndex;
 use super::regex::{Pattern, Patterns, SharedPatterns};
 use super::rejected::route_faults;
 use super::view::Seen;
 use crate::envoy::router::Switches;
-use crate::envoy::table::{HostSource, PathRewrite, Redirect, RedirectPath, Route, RouteAction, ValueMatch};
+use crate::envoy::table::{
+    HostSource, PathRewrite, Redirect, RedirectPath, Route, RouteAction, RouteConfiguration, RouteTable, ValueMatch,
+    VirtualHost,
+};
+use crate::parallel::Memo;
 
 type ByAddress<T> = Mutex<FxHashMap<usize, T>>;
 
@@ -23,6 +28,43 @@ pub(crate) struct CompiledParts {
     /// By the address of each, which is held.
     routes: ByAddress<(Arc<Route>, Arc<RouteTest>)>,
     lists: ByAddress<Arc<RouteList>>,
+    /// Tables that others have but for a few virtual hosts, by the address of each.
+    tables: Memo<usize, Arc<HeldTable>>,
+}
+
+/// A table that others are compiled beside.
+#[derive(Debug)]
+pub(super) struct HeldTable {
+    table: Arc<RouteTable>,
+    /// For each route configuration; None where a domain comes twice.
+    configs: Vec<Option<(Arc<HostIndex>, Vec<Arc<RouteList>>)>>,
+}
+
+impl HeldTable {
+    /// The index and the lists of a configuration that has the same as the one at the same place here, but for some virtual hosts with
+    /// further domains and other routes. None where they differ in more.
+    pub(super) fn beside(
+        &self,
+        position: usize,
+        config: &RouteConfiguration,
+        parts: &CompiledParts,
+        switches: &Switches,
+    ) -> Option<(HostIndex, Vec<Arc<RouteList>>)> {
+        let known = self.table.route_configs.get(position)?;
+        let (index, lists) = self.configs.get(position)?.as_ref()?;
+        if known.virtual_hosts.len() != config.virtual_hosts.len() || known.ignore_port != config.ignore_port {
+            return None;
+        }
+        let pairs = known.virtual_hosts.iter().zip(&config.virtual_hosts).enumerate();
+        let changed: Vec<(usize, &VirtualHost, &VirtualHost)> =
+            pairs.filter(|(_, (a, b))| !Arc::ptr_eq(a, b)).map(|(i, (a, b))| (i, &**a, &**b)).collect();
+        let hosts = HostIndex::beside(index, &changed)?;
+        let mut lists = lists.clone();
+        for (i, _, host) in changed {
+            *lists.get_mut(i)? = parts.of(&host.routes, switches);
+        }
+        Some((hosts, lists))
+    }
 }
 
 /// The routes of a virtual host.
@@ -39,6 +81,22 @@ pub(super) struct RouteList {
 }
 
 impl CompiledParts {
+    /// A table that others are compiled beside.
+    pub(super) fn held(&self, table: &Arc<RouteTable>, switches: &Switches) -> Arc<HeldTable> {
+        self.tables.get_or(Arc::as_ptr(table).addr(), |_| {
+            let compiled = |config: &RouteConfiguration| {
+                let (index, twice) = HostIndex::new(config);
+                twice.is_empty().then(|| (Arc::new(index), self.lists(config, switches)))
+            };
+            Arc::new(HeldTable { table: table.clone(), configs: table.route_configs.iter().map(compiled).collect() })
+        })
+    }
+
+    /// The compiled lists of routes of a configuration.
+    pub(super) fn lists(&self, config: &RouteConfiguration, switches: &Switches) -> Vec<Arc<RouteList>> {
+        config.virtual_hosts.iter().map(|host| self.of(&host.routes, switches)).collect()
+    }
+
     /// The compiled list of routes.
     pub(super) fn of(&self, list: &Arc<[Arc<Route>]>, switches: &Switches) -> Arc<RouteList> {
         let lock = || self.lists.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,12 +1,13 @@
 //! Which virtual host serves an authority (envoy-matching 1).
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
 use crate::envoy::authority::{lower_case, without_port};
-use crate::envoy::table::RouteConfiguration;
+use crate::envoy::table::{RouteConfiguration, VirtualHost};
 use crate::order::Order as _;
 
 /// How a domain took an authority.
@@ -40,6 +41,8 @@ pub(crate) struct HostIndex {
     suffixes: Vec<(usize, FxHashMap<SmolStr, u32>)>,
     prefixes: Vec<(usize, FxHashMap<SmolStr, u32>)>,
     any: Option<u32>,
+    /// The index of another configuration, to which this one adds exact domains.
+    beside: Option<Arc<HostIndex>>,
 }
 
 impl HostIndex {
@@ -71,12 +74,45 @@ impl HostIndex {
         (index, twice)
     }
 
+    /// The index of a configuration that has what another has, but that some virtual hosts have exact domains besides theirs. They are
+    /// given by their position, as they are there and here. None where they differ in other domains, or in one that is taken.
+    pub(super) fn beside(other: &Arc<HostIndex>, changed: &[(usize, &VirtualHost, &VirtualHost)]) -> Option<HostIndex> {
+        let mut exact = FxHashMap::default();
+        for (position, before, now) in changed {
+            let lower =
+                |host: &VirtualHost| -> Vec<SmolStr> { host.domains.iter().map(|d| lower_case(d).into()).collect() };
+            let (before, now) = (lower(before), lower(now));
+            if !before.iter().all(|domain| now.contains(domain)) {
+                return None;
+            }
+            let added: Vec<&SmolStr> = now.iter().filter(|domain| !before.contains(domain)).collect();
+            if now.len() != before.len() + added.len() {
+                return None;
+            }
+            for domain in added {
+                let is_plain = domain_kind(domain).0 == DomainKind::Exact && !other.exact.contains_key(domain);
+                if !is_plain || exact.insert(domain.clone(), u32::try_from(*position).ok()?).is_some() {
+                    return None;
+                }
+            }
+        }
+        let ignore_port = other.ignore_port;
+        Some(HostIndex { ignore_port, exact, beside: Some(other.clone()), ..HostIndex::default() })
+    }
+
     /// The virtual host of an authority: exact domain, longest suffix, longest prefix, `*` (1.1). The port is ignored where the
     /// configuration says so (1.4, 1.5).
     pub(crate) fn find(&self, authority: &str) -> Option<u32> {
         let host = compared(authority, self.ignore_port);
-        if let Some(found) = self.exact.get(host.as_ref()) {
+        self.find_compared(&host)
+    }
+
+    fn find_compared(&self, host: &str) -> Option<u32> {
+        if let Some(found) = self.exact.get(host) {
             return Some(*found);
+        }
+        if let Some(other) = &self.beside {
+            return other.find_compared(host);
         }
         for (length, domains) in &self.suffixes {
             let suffix = host.len().checked_sub(*length).filter(|cut| *cut > 0).and_then(|cut| host.get(cut..));
@@ -133,7 +169,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::envoy::table::VirtualHost;
 
     fn config(domains: &[&[&str]]) -> RouteConfiguration {
         let host = |domains: &&[&str]| VirtualHost {
@@ -141,7 +176,7 @@ mod tests {
             domains: domains.iter().map(|d| (*d).into()).collect(),
             require_tls: false,
             further: None,
-            routes: std::sync::Arc::default(),
+            routes: Arc::default(),
         };
         RouteConfiguration {
             name: "80".into(),
@@ -201,6 +236,36 @@ mod tests {
             let config = config(&each);
             let (index, _) = HostIndex::new(&config);
             prop_assert_eq!(index.find(&authority), HostIndex::plain(&config, &authority).map(|(i, _, _)| i));
+        }
+    }
+
+    proptest! {
+        /// An index beside another one finds what one that is made by itself finds.
+        #[test]
+        fn beside_another_it_equals_one_by_itself(
+            domains in proptest::collection::btree_set("\\*?[ab.]{0,3}\\*?", 1..12),
+            more in proptest::collection::vec(("[abA.]{0,3}", 0usize..12), 0..4),
+            authority in "[abA.]{0,5}(:80)?",
+        ) {
+            let mut each: Vec<Vec<&str>> = domains.iter().map(|d| vec![d.as_str()]).collect();
+            let lists = |each: &[Vec<&str>]| config(&each.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            let other = lists(&each);
+            let (index, _) = HostIndex::new(&other);
+            for (domain, at) in &more {
+                let at = at % each.len();
+                each[at].push(domain);
+            }
+            let own = lists(&each);
+            let pairs = other.virtual_hosts.iter().zip(&own.virtual_hosts).enumerate();
+            let changed: Vec<_> = pairs.filter(|(_, (a, b))| a != b).map(|(i, (a, b))| (i, &**a, &**b)).collect();
+            let (expected, twice) = HostIndex::new(&own);
+            match HostIndex::beside(&Arc::new(index), &changed) {
+                Some(beside) => {
+                    prop_assert!(twice.is_empty());
+                    prop_assert_eq!(beside.find(&authority), expected.find(&authority));
+                }
+                None => prop_assert!(!twice.is_empty(), "nothing is taken twice"),
+            }
         }
     }
 

@@ -31,7 +31,7 @@ use std::sync::{Arc, OnceLock};
 use rustc_hash::FxHashMap;
 use smol_str::{SmolStr, format_smolstr};
 
-use compiled::RouteList;
+use compiled::{HeldTable, RouteList};
 use conditions::RouteTest;
 use entry::check_head;
 use regex::Pattern;
@@ -158,13 +158,37 @@ impl Router {
 
     /// The same beside other tables with the same switches, which share what they have alike.
     pub(crate) fn sharing(table: Arc<RouteTable>, switches: &Switches, parts: &CompiledParts) -> Router {
+        Router::compiled(table, switches, parts, None)
+    }
+
+    /// The same for a table that has most of what another has, which is compiled once for all of those.
+    pub(crate) fn beside(
+        table: Arc<RouteTable>,
+        other: &Arc<RouteTable>,
+        switches: &Switches,
+        parts: &CompiledParts,
+    ) -> Router {
+        let other = parts.held(other, switches);
+        Router::compiled(table, switches, parts, Some(&other))
+    }
+
+    fn compiled(
+        table: Arc<RouteTable>,
+        switches: &Switches,
+        parts: &CompiledParts,
+        other: Option<&HeldTable>,
+    ) -> Router {
         let mut rejected = Vec::new();
         let mut patterns: FxHashMap<SmolStr, Arc<Pattern>> = FxHashMap::default();
         let mut configs = Vec::with_capacity(table.route_configs.len());
-        for config in &table.route_configs {
-            let (hosts, twice) = HostIndex::new(config);
-            let virtual_hosts: Vec<Arc<RouteList>> =
-                config.virtual_hosts.iter().map(|host| parts.of(&host.routes, switches)).collect();
+        for (i, config) in table.route_configs.iter().enumerate() {
+            let (hosts, twice, virtual_hosts) = match other.and_then(|other| other.beside(i, config, parts, switches)) {
+                Some((hosts, virtual_hosts)) => (hosts, Vec::new(), virtual_hosts),
+                None => {
+                    let (hosts, twice) = HostIndex::new(config);
+                    (hosts, twice, parts.lists(config, switches))
+                }
+            };
             rejected::check(config, &twice, &virtual_hosts, &mut rejected);
             patterns.extend(virtual_hosts.iter().flat_map(|host| host.asked.iter().cloned()));
             let clusters = virtual_hosts.iter().map(|_| OnceLock::new()).collect();

@@ -28,7 +28,7 @@ pub(crate) fn table(kind: ProxyKind) -> RouteTable {
         virtual_outbound: (kind == ProxyKind::Sidecar)
             .then_some(VirtualOutbound { cluster: ClusterName::Passthrough, port: 15001 }),
         route_configs: Vec::new(),
-        clusters: Vec::new(),
+        clusters: Arc::default(),
         path_normalization: PathNormalizationType::Default,
         connection_settings: Default::default(),
         names: NameTable::default(),

@@ -42,8 +42,8 @@ pub(crate) struct RouteTable {
     pub virtual_outbound: Option<VirtualOutbound>,
     /// Sorted by name.
     pub route_configs: Vec<RouteConfiguration>,
-    /// Sorted by name.
-    pub clusters: Vec<Arc<Cluster>>,
+    /// Sorted by name. Many tables of a mesh have one list.
+    pub clusters: Arc<Vec<Arc<Cluster>>>,
     pub path_normalization: PathNormalizationType,
     /// What overrides it, and what becomes of some headers (VE-14), with the defaults of a profile filled in.
     pub connection_settings: ConnectionSettings,
@@ -83,7 +83,7 @@ impl RouteTable {
             && self.virtual_outbound == other.virtual_outbound
             && self.route_configs.len() == other.route_configs.len()
             && self.route_configs.iter().zip(&other.route_configs).all(config)
-            && are_same(&self.clusters, &other.clusters)
+            && (Arc::ptr_eq(&self.clusters, &other.clusters) || are_same(&self.clusters, &other.clusters))
             && self.path_normalization == other.path_normalization
             && self.connection_settings == other.connection_settings
             && self.names == other.names

@@ -84,6 +84,19 @@ pub(crate) struct Route {
     pub not_evaluated: Vec<SmolStr>,
 }
 
+impl Route {
+    /// Every cluster that it can send to, mirrors too.
+    pub(crate) fn clusters(&self) -> Vec<&ClusterName> {
+        let RouteAction::Forward(forward) = &self.action else { return Vec::new() };
+        let mut out: Vec<&ClusterName> = match &forward.destination {
+            ForwardTo::Cluster(d) => vec![&d.cluster],
+            ForwardTo::Weighted(all) => all.iter().map(|w| &w.destination.cluster).collect(),
+        };
+        out.extend(forward.mirrors.iter().map(|m| &m.destination.cluster));
+        out
+    }
+}
+
 /// A text that a route carries for filters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RouteMetadata {

@@ -11,10 +11,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
 use super::Client;
-use crate::envoy::proxy::{Proxy, ProxyKind};
-use crate::istio::mesh::{
-    EndpointFilter, MESH_GATEWAY, Mesh, TrafficDistribution, VirtualService, balancers, locality,
-};
+use crate::envoy::proxy::ProxyKind;
+use crate::istio::mesh::{MESH_GATEWAY, Mesh, TrafficDistribution, VirtualService, balancers, locality};
 use crate::manifest::kinds::{ConnectionSettings, ContainerPort, HashKey, Labels, LbPolicy, TrafficPolicy};
 
 /// Labels that differ from one pod of a workload to the next; of a gateway they count only where somebody names them.
@@ -131,7 +129,7 @@ impl<'a> Conditions<'a> {
             self.nodes |=
                 service.node_local || service.traffic_distribution == TrafficDistribution::PreferSameNode || hostname;
             if service.is_headless() {
-                self.headless.extend(addresses(mesh, service));
+                self.headless.extend(mesh.endpoint_addresses(service));
             }
         }
         if self.nodes {
@@ -192,12 +190,4 @@ fn hashes_clients(policy: &TrafficPolicy) -> bool {
         },
         _ => false,
     })
-}
-
-fn addresses(mesh: &Mesh, service: &crate::istio::mesh::Service) -> Vec<IpAddr> {
-    let anyone = Proxy::anyone();
-    let filter = EndpointFilter { subset: &Labels::default(), send_unhealthy: true, keep_to_node: false };
-    let of_port = |port| mesh.endpoints.of(service, port, &anyone, filter);
-    let all = service.ports.iter().flat_map(|port| of_port(port).iter().map(|e| e.address.clone()).collect::<Vec<_>>());
-    all.filter_map(|address| address.parse().ok()).collect()
 }

@@ -49,8 +49,8 @@ pub(crate) fn balancers(policy: &TrafficPolicy) -> impl Iterator<Item = &LoadBal
     policy.load_balancer.iter().chain(ports)
 }
 
-/// Rules for one host, in the order DS-2.
-type RuleList = Vec<MergedDestinationRule>;
+/// Rules for one host, in the order DS-2. A rule that stands in several lists is one object, as long as nothing is merged into it.
+type RuleList = Vec<Arc<MergedDestinationRule>>;
 
 /// DS-4.
 #[derive(Debug, Default)]
@@ -68,7 +68,7 @@ impl DestinationRuleIndex {
         let mut told = Told::default();
         for object in in_order(rules) {
             let namespace = &object.meta.namespace;
-            let rule = prepare(object, config);
+            let rule = Arc::new(prepare(object, config));
             let set = &rule.export_set;
             let has = |name: &str| set.iter().any(|e| e == name);
             let private_only = match set.as_slice() {
@@ -93,7 +93,20 @@ impl DestinationRuleIndex {
     /// Every rule after merging, in no particular order; some come more than once.
     pub(crate) fn all(&self) -> impl Iterator<Item = &MergedDestinationRule> {
         let tables = self.local.values().chain(self.exported.values()).chain([&self.root_local]);
-        tables.flat_map(HostTable::values).flatten()
+        tables.flat_map(HostTable::values).flatten().map(AsRef::as_ref)
+    }
+
+    /// The hosts of the rules that clients of a namespace look at first, as written; those of the root namespace aside.
+    pub(crate) fn hosts_at_home(&self, namespace: &str) -> impl Iterator<Item = &SmolStr> {
+        let table = self.local.get(namespace).into_iter();
+        table.flat_map(HostTable::values).filter_map(|list| list.first()).map(|rule| &rule.host)
+    }
+
+    /// The hosts of rules that some namespaces see and others don't, apart from their own; some come more than once.
+    pub(crate) fn hosts_shown_to_some(&self) -> impl Iterator<Item = &SmolStr> {
+        let all = self.exported.values().flat_map(HostTable::values).flatten();
+        all.filter(|rule| !rule.export_set.is_empty() && !rule.export_set.iter().any(|e| e == "*"))
+            .map(|rule| &rule.host)
     }
 
     /// The rule for a service with `hostname` in namespace `service_namespace`, seen by `proxy` (DS-7, DS-8).
@@ -109,11 +122,12 @@ impl DestinationRuleIndex {
             self.local.get(&proxy.namespace).and_then(|table| table.most_specific(hostname))
         };
         if let Some(list) = own {
-            return choose(list.iter(), proxy);
+            return choose(list.iter().map(AsRef::as_ref), proxy);
         }
         [service_namespace, &self.root_namespace].into_iter().find_map(|namespace| {
             let list = self.exported.get(namespace)?.most_specific(hostname)?;
-            let mut shown = list.iter().filter(|rule| shows_itself_to(rule, &proxy.namespace)).peekable();
+            let rules = list.iter().map(AsRef::as_ref);
+            let mut shown = rules.filter(|rule| shows_itself_to(rule, &proxy.namespace)).peekable();
             // An empty list goes on to the next namespace, a list without a fitting rule ends the search.
             shown.peek().is_some().then(|| choose(shown, proxy))
         })?
@@ -123,7 +137,8 @@ impl DestinationRuleIndex {
     fn tell_hidden(&self, notes: &mut Vec<Note>) {
         let mut hidden: Vec<(&MergedDestinationRule, &MergedDestinationRule)> = Vec::new();
         for list in self.local.values().flat_map(HostTable::values) {
-            let mut plain = list.iter().filter(|rule| rule.workload_selector.is_none()).rev();
+            let rules = list.iter().map(AsRef::as_ref);
+            let mut plain = rules.filter(|rule| rule.workload_selector.is_none()).rev();
             if let Some(winner) = plain.next() {
                 hidden.extend(plain.map(|loser| (loser, winner)));
             }
@@ -188,7 +203,7 @@ struct Told {
 
 impl Told {
     /// DS-5.
-    fn insert(&mut self, table: &mut HostTable<RuleList>, rule: MergedDestinationRule, notes: &mut Vec<Note>) {
+    fn insert(&mut self, table: &mut HostTable<RuleList>, rule: Arc<MergedDestinationRule>, notes: &mut Vec<Note>) {
         let list = table.entry(&rule.host, || Vec::with_capacity(1));
         let mut append = true;
         for entry in list.iter_mut() {
@@ -206,7 +221,7 @@ impl Told {
                 (Some(_), Some(_)) | (None, None) => append = false,
                 _ => {}
             }
-            merge(entry, &rule);
+            merge(Arc::make_mut(entry), &rule);
             if self.merges.insert((entry.object.clone(), rule.object.clone())) {
                 notes.push(merge_note(entry, &rule));
             }

@@ -21,6 +21,7 @@ mod service_index;
 pub(crate) mod test_support;
 mod virtual_service;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 pub(crate) use destination_rule::*;
@@ -34,7 +35,7 @@ pub(crate) use virtual_service::*;
 
 use crate::envoy::proxy::Proxy;
 use crate::envoy::table::{Note, RouteTable};
-use crate::manifest::kinds::{Gateway, Manifests, MeshConfig, Object, Sidecar};
+use crate::manifest::kinds::{Gateway, Labels, Manifests, MeshConfig, Object, Sidecar};
 use crate::manifest::release::Profile;
 use crate::order::Order as _;
 use crate::parallel;
@@ -118,6 +119,14 @@ impl Mesh {
             [only] if only.proxy.kind == proxy.kind => Some(only),
             _ => None,
         })
+    }
+
+    /// Addresses of all endpoints of a service, whoever asks; some come more than once.
+    pub(crate) fn endpoint_addresses(&self, service: &Service) -> Vec<IpAddr> {
+        let anyone = Proxy::anyone();
+        let filter = EndpointFilter { subset: &Labels::default(), send_unhealthy: true, keep_to_node: false };
+        let lists = service.ports.iter().map(|port| self.endpoints.of(service, port, &anyone, filter));
+        lists.flat_map(|list| list.iter().filter_map(|e| e.address.parse().ok()).collect::<Vec<_>>()).collect()
     }
 
     /// The services visible to a namespace: private and explicitly exported ones, then public ones, each in order ORD-2 (EX-5).

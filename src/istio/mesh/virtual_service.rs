@@ -47,6 +47,16 @@ pub(crate) struct Dependence {
 }
 
 impl VirtualService {
+    /// Where it stands among those that a namespace sees (SC-9): private ones come first, then explicitly exported ones, then public
+    /// ones. None: it isn't seen there.
+    pub(crate) fn rank(&self, namespace: &str) -> Option<u8> {
+        match &self.visibility {
+            Visibility::Public => Some(2),
+            visibility if visibility.allows(namespace) => Some(u8::from(*namespace != self.object.namespace)),
+            Visibility::Namespaces(_) | Visibility::Nobody => None,
+        }
+    }
+
     /// Found out when first asked.
     pub(crate) fn depends(&self) -> &Dependence {
         self.depends.get_or_init(|| {

@@ -2,6 +2,7 @@
 //!
 //! In: [`Mesh`] and [`Proxy`]. Out: [`RouteTable`]. Each file is one part of the work and names the rules it follows.
 
+mod beside;
 mod clusters;
 mod destination;
 mod filter_chain;
@@ -20,12 +21,14 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::envoy::proxy::{Proxy, ProxyKind};
+use crate::envoy::router::{CompiledParts, Router, Switches};
 use crate::envoy::table::{Extent, Note, RouteTable};
 use crate::istio::mesh::{MergedDestinationRule, Mesh, Scope, Service};
 use crate::manifest::kinds::{ConnectionSettings, EscapedSlashes, Underscores};
 use crate::manifest::release::Difference;
 use crate::order::Order as _;
 
+pub(crate) use beside::Beside;
 pub(crate) use clusters::{Crash, crash};
 pub(crate) use parts::Parts;
 
@@ -44,8 +47,12 @@ pub(crate) struct Context<'a> {
 
 impl<'a> Context<'a> {
     fn new(parts: &'a Parts<'a>, proxy: &'a Arc<Proxy>) -> Context<'a> {
+        Context::within(parts, proxy, parts.mesh.scope(proxy))
+    }
+
+    /// The proxy as if it saw just that.
+    fn within(parts: &'a Parts<'a>, proxy: &'a Arc<Proxy>, scope: Scope) -> Context<'a> {
         let mesh = parts.mesh;
-        let scope = mesh.scope(proxy);
         let select = |s: &Arc<Service>| mesh.destination_rules.select(proxy, &s.hostname, &s.namespace);
         let rules = scope.services.values().map(select).collect();
         Context { mesh, parts, proxy, scope, notes: RefCell::default(), rules }
@@ -61,20 +68,52 @@ impl<'a> Context<'a> {
     }
 }
 
-/// The route table of one proxy.
+/// The route table of one proxy, made by itself.
 pub(crate) fn route_table(mesh: &Mesh, proxy: &Arc<Proxy>) -> RouteTable {
-    Parts::new(mesh).route_table(proxy)
+    match mesh.seen_with(proxy) {
+        Some(seen) => RouteTable::clone(seen),
+        None => Parts::new(mesh).whole_table(proxy, &mesh.nodes.labelled(proxy)),
+    }
 }
 
 impl Parts<'_> {
     /// The route table of one proxy of the mesh, with the parts that others have too; the one it was seen with where it was.
     pub(crate) fn route_table(&self, proxy: &Arc<Proxy>) -> RouteTable {
+        self.told_table(proxy).0
+    }
+
+    /// The same, with what it has otherwise than a table that many proxies have but for some of its parts.
+    pub(crate) fn told_table(&self, proxy: &Arc<Proxy>) -> (RouteTable, Option<Beside>) {
         let mesh = self.mesh;
         if let Some(seen) = mesh.seen_with(proxy) {
-            return RouteTable::clone(seen);
+            return (RouteTable::clone(seen), None);
         }
         let labelled = mesh.nodes.labelled(proxy);
-        let cx = Context::new(self, &labelled);
+        match self.table_beside(proxy, &labelled) {
+            Some((table, beside)) => (table, Some(beside)),
+            None => (self.whole_table(proxy, &labelled), None),
+        }
+    }
+
+    /// The router of one proxy of the mesh, which shares what it has alike with others, and what [`Parts::told_table`] says of its table.
+    pub(crate) fn router(
+        &self,
+        proxy: &Arc<Proxy>,
+        switches: &Switches,
+        compiled: &CompiledParts,
+    ) -> (Router, Option<Beside>) {
+        let (table, beside) = self.told_table(proxy);
+        let router = match &beside {
+            Some(beside) => Router::beside(Arc::new(table), &beside.stranger, switches, compiled),
+            None => Router::sharing(Arc::new(table), switches, compiled),
+        };
+        (router, beside)
+    }
+
+    /// All of the table, step by step. `labelled`: the proxy with the labels that Istio gives it.
+    fn whole_table(&self, proxy: &Arc<Proxy>, labelled: &Arc<Proxy>) -> RouteTable {
+        let mesh = self.mesh;
+        let cx = Context::new(self, labelled);
         cx.notes.borrow_mut().clone_from(&mesh.notes);
         let (listeners, virtual_outbound, mut route_configs) = match proxy.kind {
             ProxyKind::Sidecar => {
@@ -94,10 +133,10 @@ impl Parts<'_> {
             listeners: listeners.into_iter().map(|l| self.listeners.of(&l.name.clone(), l)).collect(),
             virtual_outbound,
             route_configs,
-            clusters,
+            clusters: Arc::new(clusters),
             path_normalization: mesh.config.path_normalization,
             connection_settings: connection_settings(mesh, proxy),
-            names: names::name_table(&cx),
+            names: names::name_table(self, &proxy.namespace),
             service_ports: gateway::service_ports(&cx),
             notes: cx.notes.into_inner(),
             extent: Extent::WHOLE,

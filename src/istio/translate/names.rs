@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smol_str::{SmolStr, format_smolstr};
 
-use super::Context;
+use super::Parts;
 use crate::envoy::proxy::Proxy;
 use crate::envoy::table::{Health, NameTable, Names};
 use crate::istio::mesh::{Address, EndpointFilter, Mesh, Registry, Resolution, Service};
@@ -18,11 +18,10 @@ use crate::order::Order as _;
 /// `name`, whatever it exports; a headless one gives its ready pods. An ExternalName Service gives the address of what it
 /// names, if the mesh knows that. Hosts of ServiceEntries are missing, also those with addresses: only Istio's own DNS proxy,
 /// which is off by default, would answer for them; without it their names lead outside the mesh.
-pub(crate) fn name_table(cx: &Context<'_>) -> NameTable {
-    let namespace = &cx.proxy.namespace;
+pub(super) fn name_table(parts: &Parts<'_>, namespace: &SmolStr) -> NameTable {
     NameTable {
-        everywhere: cx.parts.names.get_or_init(|| Arc::new(everywhere(cx.mesh))).clone(),
-        own: cx.parts.own_names.get_or(namespace.clone(), |_| Arc::new(own(cx, namespace))),
+        everywhere: parts.names.get_or_init(|| Arc::new(everywhere(parts.mesh))).clone(),
+        own: parts.own_names.get_or(namespace.clone(), |_| Arc::new(own(parts, namespace))),
     }
 }
 
@@ -44,11 +43,10 @@ fn everywhere(mesh: &Mesh) -> Names {
 }
 
 /// The bare names of the Services in a namespace.
-fn own(cx: &Context<'_>, namespace: &str) -> Names {
+fn own(parts: &Parts<'_>, namespace: &str) -> Names {
     let mut names = Names::default();
-    let everywhere = cx.parts.names.get_or_init(|| Arc::new(everywhere(cx.mesh)));
-    let own = cx.mesh.services.iter().filter(|s| s.registry == Registry::Kubernetes && s.namespace == namespace);
-    for service in own {
+    let everywhere = parts.names.get_or_init(|| Arc::new(everywhere(parts.mesh)));
+    for service in parts.kubernetes_services(namespace) {
         let full = lower(&format_smolstr!("{}.{namespace}", service.name));
         if let Some(addresses) = everywhere.get(&full) {
             names.entry(lower(&service.name)).or_insert_with(|| addresses.clone());
@@ -129,7 +127,6 @@ fn end_of_chain(mesh: &Mesh, service: &Service) -> Option<SmolStr> {
 mod tests {
     use super::*;
     use crate::istio::mesh::test_support::{mesh, sidecar};
-    use crate::istio::translate::Parts;
 
     #[test]
     fn names_of_the_clusters_dns() {
@@ -176,7 +173,7 @@ spec: {hosts: [e.com], addresses: [10.0.2.1], ports: [{number: 80, name: http, p
         let seen = |namespace: &str, name: &str| {
             let proxy = sidecar(namespace, "");
             let parts = Parts::new(&mesh);
-            let table = name_table(&Context::new(&parts, &proxy));
+            let table = name_table(&parts, &proxy.namespace);
             table.resolve(name).map(|ip| ip.to_string()).unwrap_or_default()
         };
         for (namespace, name, expected) in [

@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
+use super::beside::Neighbours;
 use super::clusters::ClusterParts;
 use super::http::{MadeRoutes, RoutesKey};
 use super::sidecar_routes::{HostName, VirtualHostKey};
 use crate::envoy::table::{Listener, Names, Route, VirtualHost};
-use crate::istio::mesh::{Mesh, Service, locality};
+use crate::istio::mesh::{Mesh, Registry, Service, locality};
 use crate::order::Order as _;
 use crate::parallel::Memo;
 
@@ -42,6 +43,9 @@ pub(crate) struct Parts<'m> {
     /// By namespace.
     pub(super) own_names: Memo<SmolStr, Arc<Names>>,
     ranks: OnceLock<FxHashMap<SmolStr, u32>>,
+    /// Positions of services, by namespace.
+    kubernetes: OnceLock<FxHashMap<SmolStr, Vec<usize>>>,
+    pub(super) neighbours: Neighbours,
     place_labels: OnceLock<FxHashSet<SmolStr>>,
 }
 
@@ -62,6 +66,8 @@ impl<'m> Parts<'m> {
             names: OnceLock::new(),
             own_names: Memo::default(),
             ranks: OnceLock::new(),
+            kubernetes: OnceLock::new(),
+            neighbours: Neighbours::default(),
             place_labels: OnceLock::new(),
         }
     }
@@ -75,6 +81,19 @@ impl<'m> Parts<'m> {
             all.into_iter().cloned().zip(0..).collect()
         });
         ranks.get(hostname).copied().unwrap_or(u32::MAX)
+    }
+
+    /// Those that come from Kubernetes in a namespace, in the mesh's order.
+    pub(super) fn kubernetes_services(&self, namespace: &str) -> impl Iterator<Item = &'m Arc<Service>> {
+        let services = &self.mesh.services;
+        let all = self.kubernetes.get_or_init(|| {
+            let mut by_namespace: FxHashMap<SmolStr, Vec<usize>> = FxHashMap::default();
+            for (i, service) in services.iter().enumerate().filter(|(_, s)| s.registry == Registry::Kubernetes) {
+                by_namespace.entry(service.namespace.clone()).or_default().push(i);
+            }
+            by_namespace
+        });
+        all.get(namespace).into_iter().flatten().filter_map(|i| services.get(*i))
     }
 
     /// Keys of the labels that tell where a proxy is, or by which endpoints are preferred.

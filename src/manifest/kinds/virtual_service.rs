@@ -69,6 +69,14 @@ pub(crate) struct HttpMatch {
     pub at: Position,
 }
 
+impl HttpMatch {
+    /// Whether what it asks of the client holds for one with these labels in that namespace.
+    pub(crate) fn is_for(&self, labels: &Labels, namespace: &str) -> bool {
+        let is_there = self.source_namespace.is_empty() || self.source_namespace == namespace;
+        is_there && self.source_labels.is_subset_of(labels)
+    }
+}
+
 /// One entry of `http[].route`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct HttpRouteDestination {

@@ -1,5 +1,8 @@
 //! `towtank routes`.
 
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::parallel::prelude::*;
 use clap::{Args, ValueEnum};
 
@@ -59,6 +62,7 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
     let mut sections = Vec::new();
     let all = input::gather(&args.common);
     let only_one = all.len() == 1;
+    let filters = args.host.is_some() || args.port.is_some();
     for inputs in all {
         let Some(workspace) = input::open(inputs, &args.common) else {
             exit = Exit::Unusable;
@@ -75,13 +79,28 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
         };
         let parts = Parts::new(&workspace.mesh);
         let points = &workspace.points;
-        let tables: Vec<RouteTable> = points.classes.par_iter().map(|class| parts.route_table(&class.proxy)).collect();
-        drop(parts);
+        // Told as one, they are made one after the other, and none is kept.
+        let together = args.output == Format::Table && points.own;
+        let classes = if together { &[] } else { points.classes.as_slice() };
+        let tables: Vec<RouteTable> = classes.par_iter().map(|class| parts.route_table(&class.proxy)).collect();
+        let fits = AtomicBool::new(tables.iter().any(|t| report::routes::shows_any(t, &view)));
+        let told = |i: usize| {
+            let (table, beside) = parts.told_table(&points.classes.get(i)?.proxy);
+            if filters && report::routes::shows_any(&table, &view) {
+                fits.store(true, Ordering::Relaxed);
+            }
+            Some((Cow::Owned(table), beside))
+        };
         if args.output == Format::Html {
             let section = section(&tables, &workspace, &view, sections.len());
             sections.push(section);
         }
-        for (i, text) in texts(&tables, &workspace, args, &view).iter().enumerate() {
+        let texts = if together {
+            vec![report::routes::to_text_of_all(&told, points, &workspace.sources, &view).into_bytes()]
+        } else {
+            texts(&tables, &workspace, args, &view)
+        };
+        for (i, text) in texts.iter().enumerate() {
             if i > 0 && args.output == Format::Table {
                 output::write(b"\n")?;
             }
@@ -95,7 +114,7 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
                 output::own(b"\n")?;
             }
         }
-        if (args.host.is_some() || args.port.is_some()) && !tables.iter().any(|t| report::routes::shows_any(t, &view)) {
+        if filters && !fits.load(Ordering::Relaxed) {
             output::message(&format!("error: {}", nothing_fits(args)));
             exit = Exit::Unusable;
         }
@@ -104,7 +123,8 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
         }
         // The process ends here; to take a large mesh apart first would cost time and change nothing.
         if only_one {
-            std::mem::forget((tables, workspace));
+            std::mem::forget((tables, parts));
+            std::mem::forget(workspace);
         }
     }
     if args.output == Format::Html && !only_one {
@@ -126,14 +146,11 @@ fn section(
     report::routes::Section::new((&workspace.name, id), (tables, points), sources, view, (premises, limits))
 }
 
-/// The texts of the tables: those of the mesh's own clients told as one, or each by itself but for those that are equal.
+/// The texts of the tables, each by itself but for those that are equal.
 fn texts(tables: &[RouteTable], workspace: &Workspace, args: &RoutesArgs, view: &report::routes::View) -> Vec<Vec<u8>> {
     let (points, sources) = (&workspace.points, &workspace.sources);
     if args.output == Format::Html {
         return Vec::new();
-    }
-    if args.output == Format::Table && points.own {
-        return vec![report::routes::to_text_of_all(tables, points, sources, view).into_bytes()];
     }
     let groups = points.distinct(tables);
     let release = workspace.istio.profile.release().to_string();

@@ -33,7 +33,7 @@ pub(super) fn many(opened: Option<&Opened>, lines: &str) -> Result<String, Strin
             Some(name) => workspace.proxy(name, &how.options.namespace).map_err(|problem| problem.message)?,
             None => workspace.default_proxy().ok_or("there is no proxy that requests could pass")?,
         };
-        routers.insert(name, Router::sharing(parts.route_table(&proxy).into(), switches, &compiled));
+        routers.insert(name, parts.router(&proxy, switches, &compiled).0);
     }
     let mut ends: BTreeMap<(Outcome, Option<ClusterName>), f64> = BTreeMap::new();
     for request in &requests {

@@ -32,7 +32,7 @@ impl PodSockets {
     /// Of all endpoints of the table.
     pub(super) fn of(table: &RouteTable, assumptions: &Assumptions) -> PodSockets {
         let mut endpoints = BTreeMap::new();
-        for cluster in &table.clusters {
+        for cluster in table.clusters.iter() {
             for endpoint in cluster.endpoints.iter() {
                 let number = endpoints.len();
                 let (endings, _) = assumptions.endings(&cluster.name, endpoint);

@@ -59,7 +59,7 @@ pub(super) fn refusals(process: &Process, router: &Router, has_ipv6: bool) -> io
             out.route_configs.insert(config.name.clone());
         }
     }
-    for cluster in &table.clusters {
+    for cluster in table.clusters.iter() {
         let name = cluster.name.to_string();
         out.note(process, "cluster", &name, !clusters.contains(name.as_str()), None);
     }

@@ -10,7 +10,7 @@ use super::beside::{At, Met, Newcomer};
 use super::{Prepared, View};
 use crate::envoy::cluster_state::{ClusterState, remedy};
 use crate::envoy::decision::{Counted, Detail, decide};
-use crate::envoy::table::{ClusterName, VirtualHost, are_same};
+use crate::envoy::table::{ClusterName, RouteTable, VirtualHost, are_same};
 use crate::istio::clients::{Audience, PointsOfView};
 use crate::order::Order as _;
 
@@ -18,6 +18,52 @@ use crate::order::Order as _;
 #[derive(Default)]
 pub(super) struct Merger {
     hosts: IndexMap<SmolStr, Vec<Group>, FxBuildHasher>,
+    leaders: Vec<Leader>,
+}
+
+/// A class whose tables are those of strangers but for what is named, and further ones whose tables are the same strangers'. They agree
+/// in all hosts that none of both has otherwise, as far as nothing but these parts decides.
+struct Leader {
+    class: usize,
+    /// The strangers' tables, on each side.
+    strangers: Vec<Arc<RouteTable>>,
+    /// Hosts in which agreement is looked for one by one.
+    apart: FxHashSet<SmolStr>,
+    followers: Vec<usize>,
+    /// Followers that have a host otherwise, in ascending order.
+    otherwise: FxHashMap<SmolStr, Vec<usize>>,
+}
+
+/// Which hosts of a class are looked at one by one.
+pub(super) enum Wanted<'m> {
+    All,
+    /// Those that it or the class it follows has otherwise.
+    Some {
+        leader: usize,
+        apart: &'m FxHashSet<SmolStr>,
+        own: FxHashSet<SmolStr>,
+    },
+}
+
+impl Wanted<'_> {
+    pub(super) fn holds(&self, host: &str) -> bool {
+        match self {
+            Wanted::All => true,
+            Wanted::Some { apart, own, .. } => apart.contains(host) || own.contains(host),
+        }
+    }
+}
+
+/// The strangers of a class on all sides; None where it has a table that was made as a whole.
+fn strangers(class: usize, sides: &[Views<'_>]) -> Option<Vec<Arc<RouteTable>>> {
+    let of = |views: &Views<'_>| Some(views.get(class)?.beside.as_ref()?.stranger.clone());
+    sides.iter().map(of).collect()
+}
+
+/// The hosts that a class has otherwise than its strangers, on any side.
+fn otherwise(class: usize, sides: &[Views<'_>]) -> FxHashSet<SmolStr> {
+    let of = sides.iter().filter_map(|views| views.get(class)?.beside.as_ref()).flat_map(|beside| &beside.configs);
+    of.flat_map(|config| config.gone.iter().chain(&config.own)).cloned().collect()
 }
 
 /// Classes that agree in a stream.
@@ -57,6 +103,50 @@ impl Merger {
         }
     }
 
+    /// Of which hosts a further class needs streams of its own to tell with whom it agrees.
+    pub(super) fn wanted(&self, class: usize, sides: &[Views<'_>]) -> Wanted<'_> {
+        let Some(own) = strangers(class, sides) else { return Wanted::All };
+        let is_same = |leader: &Leader| leader.strangers.iter().zip(&own).all(|(a, b)| Arc::ptr_eq(a, b));
+        match self.leaders.iter().position(is_same) {
+            Some(leader) => {
+                let apart = self.leaders.get(leader).map(|l| &l.apart);
+                let own = otherwise(class, sides);
+                apart.map_or(Wanted::All, |apart| Wanted::Some { leader, apart, own })
+            }
+            None => Wanted::All,
+        }
+    }
+
+    /// Counts a class to all groups of the one that it follows, but for hosts that it has otherwise.
+    pub(super) fn follow(&mut self, leader: usize, class: usize, own: FxHashSet<SmolStr>) {
+        let Some(leader) = self.leaders.get_mut(leader) else { return };
+        leader.followers.push(class);
+        #[expect(clippy::iter_over_hash_type, reason = "each goes to a list of its own")]
+        for host in own {
+            leader.otherwise.entry(host).or_default().push(class);
+        }
+    }
+
+    /// Takes a class whose streams were added as one that others may follow.
+    pub(super) fn lead(&mut self, class: usize, sides: &[Views<'_>]) {
+        let Wanted::All = self.wanted(class, sides) else { return };
+        let Some(strangers) = strangers(class, sides) else { return };
+        let newcomer = Newcomer::new(class, sides);
+        let mut apart = otherwise(class, sides);
+        for (name, groups) in &self.hosts {
+            let mut of_class = groups.iter().filter(|group| group.classes.contains(&class));
+            let Some(group) = of_class.next() else { continue };
+            let met = group.met.get_or_init(|| newcomer.met(&group.streams));
+            // A bare name means something else in each namespace.
+            let is_plain = |met: &Option<Met>| met.as_ref().is_some_and(|met| met.authority().contains('.'));
+            if of_class.next().is_some() || !met.iter().all(is_plain) {
+                apart.insert(name.clone());
+            }
+        }
+        let (followers, otherwise) = (Vec::new(), FxHashMap::default());
+        self.leaders.push(Leader { class, strangers, apart, followers, otherwise });
+    }
+
     /// The group of a host that a further class agrees with, as far as that shows without making its requests.
     pub(super) fn known(&self, newcomer: &mut Newcomer<'_>, at: At<'_>) -> Option<usize> {
         let groups = self.hosts.get(&at.host.name)?;
@@ -76,11 +166,30 @@ impl Merger {
     /// The streams of each side, those of one host together, in the order in which hosts came.
     pub(super) fn finish(self, points: &PointsOfView, sides: usize) -> Vec<Vec<Prepared>> {
         let mut out: Vec<Vec<Prepared>> = (0..sides).map(|_| Vec::new()).collect();
-        let mut audiences: FxHashMap<Vec<usize>, Arc<Audience>> = FxHashMap::default();
-        for mut group in self.hosts.into_values().flatten() {
+        // By the classes of a group, and the followers of those among them that lead, but for some.
+        let mut audiences: FxHashMap<(Vec<usize>, Vec<(usize, Vec<usize>)>), Arc<Audience>> = FxHashMap::default();
+        let Merger { hosts, leaders } = self;
+        for (name, mut group) in
+            hosts.into_iter().flat_map(|(name, groups)| groups.into_iter().map(move |g| (name.clone(), g)))
+        {
+            let leads = |(_, leader): &(usize, &Leader)| {
+                !leader.followers.is_empty() && !leader.apart.contains(&name) && group.classes.contains(&leader.class)
+            };
+            let led = leaders.iter().enumerate().filter(leads);
+            let led: Vec<(usize, Vec<usize>)> =
+                led.map(|(i, leader)| (i, leader.otherwise.get(&name).cloned().unwrap_or_default())).collect();
             group.classes.order_alike();
-            let known = audiences.entry(group.classes);
-            let audience = known.or_insert_with_key(|classes| Arc::new(points.audience(classes))).clone();
+            let known = audiences.entry((group.classes, led));
+            let all = |(classes, led): &(Vec<usize>, Vec<(usize, Vec<usize>)>)| {
+                let followers = led.iter().filter_map(|(i, but)| Some((leaders.get(*i)?, but)));
+                let followers = followers.flat_map(|(leader, but)| {
+                    leader.followers.iter().filter(|class| but.binary_search(class).is_err()).copied()
+                });
+                let mut all: Vec<usize> = classes.iter().copied().chain(followers).collect();
+                all.order_alike();
+                Arc::new(points.audience(&all))
+            };
+            let audience = known.or_insert_with_key(all).clone();
             for (side, stream) in out.iter_mut().zip(group.streams) {
                 side.push(Prepared { audience: audience.clone(), ..stream });
             }

@@ -12,10 +12,7 @@ use super::{Prepared, View};
 use crate::envoy::authority::without_port;
 use crate::envoy::cluster_state::ClusterState;
 use crate::envoy::decision::Counted;
-use crate::envoy::table::{
-    ChainAction, Cluster, ClusterName, ForwardTo, LbPolicy, Listener, Route, RouteAction, RouteTable, VirtualHost,
-    are_same,
-};
+use crate::envoy::table::{ChainAction, Cluster, LbPolicy, Listener, RouteTable, VirtualHost, are_same};
 use crate::order::Order as _;
 
 /// Where a table has a virtual host.
@@ -42,6 +39,10 @@ pub(super) struct Met {
 }
 
 impl Met {
+    pub(super) fn authority(&self) -> &str {
+        &self.authority
+    }
+
     /// None where the end depends on more than these parts: why something is lost does on the whole table, and a hash that chooses
     /// endpoints is made of the client's address.
     fn of(stream: &Prepared, view: &View) -> Option<Met> {
@@ -64,7 +65,7 @@ impl Met {
             return None;
         }
         let mut clusters = Vec::new();
-        for name in host.routes.iter().flat_map(|r| of_route(r)) {
+        for name in host.routes.iter().flat_map(|r| r.clusters()) {
             let cluster = table.cluster(name)?;
             let hashes = matches!(cluster.lb, LbPolicy::RingHash { .. } | LbPolicy::Maglev { .. });
             if hashes || ClusterState::of(table, name).cause().is_some() {
@@ -78,17 +79,6 @@ impl Met {
         let (host, authority) = (host.clone(), authority.clone());
         Some(Met { view: stream.view, config, host, authority, address, clusters })
     }
-}
-
-/// Every cluster that a route can send to, mirrors too.
-fn of_route(route: &Route) -> Vec<&ClusterName> {
-    let RouteAction::Forward(forward) = &route.action else { return Vec::new() };
-    let mut out: Vec<&ClusterName> = match &forward.destination {
-        ForwardTo::Cluster(d) => vec![&d.cluster],
-        ForwardTo::Weighted(all) => all.iter().map(|w| &w.destination.cluster).collect(),
-    };
-    out.extend(forward.mirrors.iter().map(|m| &m.destination.cluster));
-    out
 }
 
 /// A further class of clients, whose tables are held beside those of classes before it.

@@ -162,6 +162,8 @@ fn gcd(a: u32, b: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::envoy::proxy::ProxyKind;
     use crate::envoy::router::testing::{cluster, table};
@@ -181,7 +183,7 @@ mod tests {
         let mut table = table(ProxyKind::Sidecar);
         let cluster = Cluster { lb, ..cluster("v1", healthy, 1) };
         let name = cluster.name.clone();
-        table.clusters.push(cluster.into());
+        Arc::make_mut(&mut table.clusters).push(cluster.into());
         assert_eq!(is_sticky(&table, &name), takes_hashes(lb) && healthy > 0);
         endpoint_plan(&table, &name, hashes)
     }

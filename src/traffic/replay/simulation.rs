@@ -11,7 +11,7 @@ use super::arrivals::Override;
 use super::plan::NoPlan;
 use super::run::{self, Progress, Tally};
 use super::summarize::summarize;
-use super::wanted::{self, Wanted};
+use super::wanted::{self, Automatic, Follows, Wanted};
 use super::{Plan, StreamSummary, View};
 use crate::envoy::decision::{Decision, Detail, decide};
 use crate::envoy::router::{CompiledParts, RequestView, Switches};
@@ -225,7 +225,7 @@ fn streams(
     };
     if described.is_empty() {
         let (all, known) = (0..now.len(), Merger::default());
-        return settled(wanted::automatic(points, all, (now, before), settings, &known)?.0);
+        return settled(wanted::automatic(points, all, (now, before), settings, &known)?.wanted);
     }
     let mut out: Vec<Vec<Prepared>> = sides.iter().map(|_| Vec::new()).collect();
     for (stream, through) in described {
@@ -296,13 +296,18 @@ fn merged(
     while first < now.len() {
         // What the first class has is known when the others come.
         let next = if first == 0 { 1 } else { (first + CLASSES_AT_ONCE).min(now.len()) };
-        let (wanted, joined) = wanted::automatic(points, first..next, (now, before), settings, &merger)?;
+        let Automatic { wanted, joined, follows } =
+            wanted::automatic(points, first..next, (now, before), settings, &merger)?;
         for (host, group, class) in joined {
             merger.join(&host, group, class);
+        }
+        for Follows { class, leader, own } in follows {
+            merger.follow(leader, class, own);
         }
         let settled: Result<Vec<Vec<Prepared>>, NotPossible> =
             sides.iter().map(|views| settle(wanted.clone(), views)).collect();
         merger.add(settled?, sides);
+        (first..next).for_each(|class| merger.lead(class, sides));
         first = next;
     }
     Ok(merger.finish(points, sides.len()))

@@ -7,7 +7,7 @@ use crate::parallel::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
-use super::agree::Merger;
+use super::agree::{self, Merger};
 use super::alike::Merged;
 use super::arrivals::requests;
 use super::beside::{At, Newcomer};
@@ -155,16 +155,17 @@ pub(super) fn automatic(
     (views, before): (&[Arc<View>], Option<&[Arc<View>]>),
     settings: &Settings,
     known: &Merger,
-) -> Result<(Vec<Wanted>, Vec<Joined>), NotPossible> {
+) -> Result<Automatic, NotPossible> {
     let timeless = || NotPossible::NoRate { stream: "of each host".into() };
     let amount = settings.amount.apply(Amount::default()).ok_or_else(timeless)?;
     if requests(&amount, settings.seed, 0) > REQUESTS_MAX {
         return Err(NotPossible::TooManyRequests { stream: "of each host".into() });
     }
     let sides: Vec<&[Arc<View>]> = before.into_iter().chain([views]).collect();
-    let of_view = |i: usize| -> (Vec<Wanted>, Vec<Joined>) {
+    let of_view = |i: usize| -> (Vec<Wanted>, Vec<Joined>, Option<Follows>) {
         let Some(view) = views.get(i) else { return Default::default() };
         let mut joined: Vec<Joined> = Vec::new();
+        let looked_at = known.wanted(i, &sides);
         let mut newcomer = Newcomer::new(i, &sides);
         let mut taken: FxHashSet<(SmolStr, usize)> = FxHashSet::default();
         let mut is_known = |config: &RouteConfiguration, position: u32, host: &Arc<VirtualHost>| {
@@ -173,12 +174,14 @@ pub(super) fn automatic(
             joined.extend(group.map(|group| (host.name.clone(), group, i)));
             group.is_some()
         };
-        let mut streams = streams::automatic_but(&view.router, &mut is_known);
+        let mut streams = streams::automatic_but(&view.router, &|host| looked_at.holds(host), &mut is_known);
         if let Some(old) = before.and_then(|b| b.get(i)) {
             let skipped: FxHashSet<SmolStr> = joined.iter().map(|(host, ..)| host.clone()).collect();
             add_missing(
                 &mut streams,
-                streams::automatic_but(&old.router, &mut |_, _, host| skipped.contains(&host.name)),
+                streams::automatic_but(&old.router, &|host| looked_at.holds(host), &mut |_, _, host| {
+                    skipped.contains(&host.name)
+                }),
             );
         }
         let proxy = &view.proxy.name;
@@ -200,11 +203,37 @@ pub(super) fn automatic(
                 classes: s.classes,
             }
         };
-        (streams.into_iter().map(wanted).collect(), joined)
+        let follows = match looked_at {
+            agree::Wanted::Some { leader, own, .. } => Some(Follows { class: i, leader, own }),
+            agree::Wanted::All => None,
+        };
+        (streams.into_iter().map(wanted).collect(), joined, follows)
     };
-    let each: Vec<(Vec<Wanted>, Vec<Joined>)> = classes.into_par_iter().map(of_view).collect();
-    let (wanted, joined): (Vec<_>, Vec<_>) = each.into_iter().unzip();
-    Ok((wanted.into_iter().flatten().collect(), joined.into_iter().flatten().collect()))
+    let each: Vec<(Vec<Wanted>, Vec<Joined>, Option<Follows>)> = classes.into_par_iter().map(of_view).collect();
+    let mut out = Automatic::default();
+    for (wanted, joined, follows) in each {
+        out.wanted.extend(wanted);
+        out.joined.extend(joined);
+        out.follows.extend(follows);
+    }
+    Ok(out)
+}
+
+/// What automatic streams some classes need.
+#[derive(Default)]
+pub(super) struct Automatic {
+    pub wanted: Vec<Wanted>,
+    /// Hosts that need none.
+    pub joined: Vec<Joined>,
+    /// Classes that need none but of some hosts.
+    pub follows: Vec<Follows>,
+}
+
+/// A class that agrees with an earlier one, but for hosts of its own.
+pub(super) struct Follows {
+    pub class: usize,
+    pub leader: usize,
+    pub own: FxHashSet<SmolStr>,
 }
 
 /// A host, the group of classes that a further one agrees with, and that class.

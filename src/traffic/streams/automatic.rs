@@ -33,12 +33,14 @@ pub(crate) struct HostStream {
 /// A route for which no request can be made has no class: a route above takes all its requests, or its conditions cannot
 /// be met by anything this builder knows.
 pub(crate) fn automatic(router: &Router) -> Vec<HostStream> {
-    automatic_but(router, &mut |_, _, _| false)
+    automatic_but(router, &|_| true, &mut |_, _, _| false)
 }
 
-/// The same without those that `is_known` is true for, by route configuration, its position, and virtual host.
+/// The same of the hosts whose names are `wanted`, without those that `is_known` is true for, by route configuration, its position, and
+/// virtual host.
 pub(crate) fn automatic_but(
     router: &Router,
+    wanted: &dyn Fn(&str) -> bool,
     is_known: &mut dyn FnMut(&RouteConfiguration, u32, &Arc<VirtualHost>) -> bool,
 ) -> Vec<HostStream> {
     let table = router.table();
@@ -52,7 +54,8 @@ pub(crate) fn automatic_but(
                     let found = (0u32..).zip(&table.route_configs).find(|(_, c)| c.name == *route_config);
                     let Some((position, config)) = found else { continue };
                     for (i, host) in (0u32..).zip(&config.virtual_hosts) {
-                        if is_for_strangers(host, table)
+                        if !wanted(&host.name)
+                            || is_for_strangers(host, table)
                             || ports.are_foreign(host, listener)
                             || !seen.insert((position, i))
                             || is_known(config, position, host)
@@ -66,7 +69,8 @@ pub(crate) fn automatic_but(
                     }
                 }
                 ChainAction::Tcp(destination) => {
-                    if chain.matcher.application_protocols.is_empty() && is_in_mesh(destination) {
+                    let is_wanted = || wanted(&tcp_name(listener, chain).1);
+                    if chain.matcher.application_protocols.is_empty() && is_in_mesh(destination) && is_wanted() {
                         out.extend(tcp(router, listener, chain));
                     }
                 }
@@ -84,8 +88,7 @@ fn is_for_strangers(host: &VirtualHost, table: &RouteTable) -> bool {
 
 /// The ports that a sidecar's services have.
 struct Ports<'t> {
-    /// Hosts with their ports.
-    services: FxHashSet<(&'t str, u16)>,
+    table: &'t RouteTable,
     /// Ports of the listeners, each once.
     listeners: BTreeSet<u16>,
 }
@@ -93,25 +96,17 @@ struct Ports<'t> {
 impl Ports<'_> {
     /// Nothing on gateways, which serve what nobody has a port for.
     fn of(table: &RouteTable) -> Ports<'_> {
-        fn own(c: &ClusterName) -> Option<(&str, u16)> {
-            match c {
-                ClusterName::Outbound { port, subset, host } if subset.is_empty() => Some((host.as_str(), *port)),
-                _ => None,
-            }
-        }
-        let sidecar = table.proxy.kind == ProxyKind::Sidecar;
-        let clusters = table.clusters.iter().filter(|_| sidecar);
-        Ports {
-            services: clusters.filter_map(|c| own(&c.name)).collect(),
-            listeners: table.listeners.iter().map(|l| l.port).collect(),
-        }
+        Ports { table, listeners: table.listeners.iter().map(|l| l.port).collect() }
     }
 
     /// The host of a service, served on a port that the service doesn't have: a VirtualService for it comes up in the tables of
     /// all ports, but nobody dials it there.
     fn are_foreign(&self, host: &VirtualHost, listener: &Listener) -> bool {
+        if self.table.proxy.kind != ProxyKind::Sidecar {
+            return false;
+        }
         let name = Authority::of(&host.name).host;
-        let at = |port: u16| self.services.contains(&(name, port));
+        let at = |port: u16| self.table.cluster(&ClusterName::outbound(port, "", name)).is_some();
         !at(listener.port) && self.listeners.iter().any(|port| at(*port))
     }
 }
@@ -160,24 +155,27 @@ fn http(router: &Router, listener: &Listener, chain: &FilterChain, host: &Virtua
 fn tcp(router: &Router, listener: &Listener, chain: &FilterChain) -> Option<HostStream> {
     let table = router.table();
     let address = chain.matcher.prefix_ranges.first().map(|r| r.addr()).or_else(|| own_address(listener, table));
-    let name = chain.matcher.server_names.first().map(|n| example_host(n));
+    let (name, of_stream) = tcp_name(listener, chain);
     let site = Site {
         authority: name.clone().unwrap_or_else(|| format_smolstr!("{}", address.unwrap_or(listener.address))),
         port: table.dialled_port(listener.port),
         tls: name.is_some() || chain.tls.is_some(),
         address,
     };
-    let shown = name.map(|n| format_smolstr!(" {n}")).unwrap_or_default();
     let reaches = |request: &Request| {
         let Found::Tcp { listener, chain: found } = router.find(&RequestView::from(request)) else { return false };
         router.chain(listener, found).is_some_and(|c| std::ptr::eq(c, chain))
     };
     let sites = [site.tls, true].map(|tls| Site { tls, ..site.clone() });
     let request = sites.iter().map(|s| witness::plain(s, "/")).find(reaches)?;
-    Some(HostStream {
-        name: format_smolstr!("tcp {}:{}{shown}", listener.address, listener.port),
-        classes: vec![Class::new(1.0, request)],
-    })
+    Some(HostStream { name: of_stream, classes: vec![Class::new(1.0, request)] })
+}
+
+/// The name that a TLS client asks for, and the name of the stream.
+fn tcp_name(listener: &Listener, chain: &FilterChain) -> (Option<SmolStr>, SmolStr) {
+    let name = chain.matcher.server_names.first().map(|n| example_host(n));
+    let shown = name.as_ref().map(|n| format_smolstr!(" {n}")).unwrap_or_default();
+    (name, format_smolstr!("tcp {}:{}{shown}", listener.address, listener.port))
 }
 
 /// The listener's own address, unless it listens on all of them.

@@ -111,7 +111,7 @@ pub(super) fn beside(mesh: &mut Mesh, written: &Mesh) {
         table.service_ports.clone_from(&other.service_ports);
         table.listeners.iter_mut().for_each(|listener| settings(listener, &other.listeners));
         let told = table.extent;
-        for cluster in &mut table.clusters {
+        for cluster in Arc::make_mut(&mut table.clusters) {
             let Some(own) = other.cluster(&cluster.name) else { continue };
             if cluster.name.parts().is_none() {
                 *cluster = own.clone();
@@ -215,7 +215,7 @@ fn clusters(table: &mut RouteTable, written: &RouteTable) {
             pods.entry((endpoint.address.clone(), endpoint.port)).or_insert_with(|| pod.clone());
         }
     }
-    for cluster in &mut table.clusters {
+    for cluster in Arc::make_mut(&mut table.clusters) {
         let own = written.cluster(&cluster.name);
         let mut new = Cluster::clone(cluster);
         if let Some(own) = own {

@@ -74,7 +74,7 @@ pub(in crate::analysis::checks) fn router(matchers: &[&RouteMatch]) -> Router {
                 routes: matchers.iter().map(route).collect(),
             })],
         }],
-        clusters: Vec::new(),
+        clusters: Arc::default(),
         path_normalization: PathNormalizationType::Default,
         connection_settings: Default::default(),
         names: NameTable::default(),

@@ -127,7 +127,7 @@ pub(super) fn running(mut parts: Parts, namespace: &str) -> Running {
         listeners: listeners.into_iter().map(Arc::new).collect(),
         virtual_outbound,
         route_configs,
-        clusters,
+        clusters: Arc::new(clusters),
         path_normalization: reading.map_or(PathNormalizationType::Default, |r| r.0),
         connection_settings: reading.map_or_else(ConnectionSettings::default, |r| r.1),
         names: told.as_ref().map_or(names, |t| t.0.clone()),

@@ -185,5 +185,29 @@ fn keep_one_namespace(services: &mut Vec<Arc<Service>>, own: &str) {
     }
 }
 
+impl Scope {
+    /// What a sidecar without a Sidecar resource sees (SC-3), of these services and VirtualServices, which stand in list order.
+    /// Services have hostnames of their own.
+    pub(crate) fn of_everything(
+        mesh: &Mesh,
+        services: Vec<Arc<Service>>,
+        virtual_services: Vec<Arc<VirtualService>>,
+    ) -> Scope {
+        Scope {
+            sidecar: None,
+            services: services.iter().map(|s| (s.hostname.clone(), s.clone())).collect(),
+            egress: vec![EgressScope {
+                port: None,
+                bind: SmolStr::default(),
+                capture_mode: SmolStr::default(),
+                services,
+                virtual_services,
+            }],
+            outbound_mode: mesh.config.outbound_mode,
+            egress_proxy: None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

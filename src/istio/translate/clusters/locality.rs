@@ -7,9 +7,10 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::policy::EffectivePolicy;
+use crate::envoy::proxy::Proxy;
 use crate::envoy::table::{Endpoint, Note, NoteKind};
 use crate::istio::mesh::{MergedDestinationRule, Service, TrafficDistribution, locality};
-use crate::istio::translate::Context;
+use crate::istio::translate::{Context, Parts};
 use crate::manifest::kinds::{Labels, LoadBalancer, LocalityDistribute, LocalityFailover, LocalityLb, MeshConfig};
 use crate::order::Order as _;
 
@@ -28,11 +29,27 @@ pub(super) struct Localities {
 
 /// All that clusters can depend on of where a proxy is.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct Place {
+pub(in crate::istio::translate) struct Place {
     locality: SmolStr,
     node: SmolStr,
     /// Those of the proxy's labels that say where it is, or by which a DestinationRule prefers endpoints.
     labels: Labels,
+}
+
+impl Place {
+    pub(in crate::istio::translate) fn of(parts: &Parts<'_>, proxy: &Proxy) -> Place {
+        let locality = parts.mesh.nodes.of_proxy(proxy);
+        let labels = locality::with_topology(&proxy.labels, &locality, &proxy.node, "");
+        let keys = parts.place_labels();
+        let labels = labels.iter().filter(|(k, _)| keys.contains(k.as_str()));
+        let node = locality::node_of(proxy).into();
+        Place { labels: labels.map(|(k, v)| (k.clone(), v.clone())).collect(), node, locality }
+    }
+
+    /// The labels that it was found by.
+    pub(in crate::istio::translate) fn labels(&self) -> &Labels {
+        &self.labels
+    }
 }
 
 /// The setting in force for one cluster.
@@ -45,13 +62,7 @@ enum Setting<'a> {
 
 impl Localities {
     pub(super) fn of(cx: &Context<'_>) -> Localities {
-        let locality = cx.mesh.nodes.of_proxy(cx.proxy);
-        let labels = locality::with_topology(&cx.proxy.labels, &locality, &cx.proxy.node, "");
-        let keys = cx.parts.place_labels();
-        let labels = labels.iter().filter(|(k, _)| keys.contains(k.as_str()));
-        let node = locality::node_of(cx.proxy).into();
-        let place = Place { labels: labels.map(|(k, v)| (k.clone(), v.clone())).collect(), node, locality };
-        Localities { place: Arc::new(place), looked: Cell::new(false) }
+        Localities { place: Arc::new(Place::of(cx.parts, cx.proxy)), looked: Cell::new(false) }
     }
 
     fn look(&self) -> &Place {

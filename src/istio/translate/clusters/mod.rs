@@ -28,6 +28,7 @@ use crate::order::Order as _;
 use made::ServiceClusters;
 
 pub(crate) use crash::{Crash, crash};
+pub(super) use locality::Place;
 pub(crate) use made::ClusterParts;
 
 /// All clusters of the proxy, with their endpoints, sorted by name.

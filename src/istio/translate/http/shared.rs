@@ -43,10 +43,7 @@ impl RoutesKey {
         for some in depends.sources.chunks(32) {
             let bits = some.iter().map(|(rule, entry)| {
                 let m = vs.http.get(*rule).and_then(|r| r.route.matches.get(*entry));
-                m.is_some_and(|m| {
-                    m.source_labels.is_subset_of(&cx.proxy.labels)
-                        && (m.source_namespace.is_empty() || m.source_namespace == cx.proxy.namespace)
-                })
+                m.is_some_and(|m| m.is_for(&cx.proxy.labels, &cx.proxy.namespace))
             });
             decided.push(bits.fold(0, |word, bit| word << 1 | usize::from(bit)));
         }

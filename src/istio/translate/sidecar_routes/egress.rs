@@ -83,6 +83,6 @@ impl<'a> EgressView<'a> {
 }
 
 /// CS-1.
-pub(super) fn lower_case(host: &SmolStr) -> SmolStr {
+pub(in crate::istio::translate) fn lower_case(host: &SmolStr) -> SmolStr {
     if host.bytes().any(|b| b.is_ascii_uppercase()) { SmolStr::from(host.to_ascii_lowercase()) } else { host.clone() }
 }

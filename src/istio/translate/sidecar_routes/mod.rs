@@ -25,6 +25,7 @@ use crate::manifest::kinds::{ObjectId, ServerPort};
 use crate::order::Order as _;
 pub(super) use domains::alternate_names;
 use egress::EgressView;
+pub(super) use egress::lower_case;
 use service_table::ServiceTable;
 pub(super) use virtual_hosts::{HostName, VirtualHostKey};
 

@@ -1,20 +1,25 @@
 //! The tables of several classes of clients as one text: what they have alike is told once, and what only some have, for whom.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
 use super::View;
+use super::classes::Classes;
 use super::table::{
-    HostBody, Listeners, NOTES, Remark, domains_line, listeners, notes, nothing_shown, to_text, write_body,
+    HostBody, HostNotes, Listeners, NOTES, Remark, domains_line, listeners, notes, nothing_shown, to_text, write_body,
     write_listeners,
 };
 use crate::envoy::proxy::ProxyKind;
-use crate::envoy::table::RouteTable;
+use crate::envoy::router::is_for_strangers;
+use crate::envoy::table::{RouteTable, VirtualHost};
 use crate::istio::clients::{Class, PointsOfView};
+use crate::istio::translate::Beside;
 use crate::manifest::source::SourceMap;
 use crate::order::Order as _;
 use crate::parallel::prelude::*;
@@ -25,33 +30,41 @@ use crate::tool::report::visible::Lines as _;
 const CLASSES_SHOWN: usize = 8;
 
 /// Tables in the order of their points of view, ending in a line end. Those of sidecars are told together; gateways have little in
-/// common.
-pub(crate) fn to_text_of_all(tables: &[RouteTable], points: &PointsOfView, sources: &SourceMap, view: &View) -> String {
-    let is_sidecar = |i: &usize| tables.get(*i).is_some_and(|t| t.proxy.kind == ProxyKind::Sidecar);
-    let (sidecars, gateways): (Vec<usize>, Vec<usize>) = (0..tables.len()).partition(is_sidecar);
+/// common. `table` makes one by its position; none is kept longer than it takes to tell of it.
+pub(crate) fn to_text_of_all(
+    table: TableOf<'_, '_>,
+    points: &PointsOfView,
+    sources: &SourceMap,
+    view: &View,
+) -> String {
+    let is_sidecar = |i: &usize| points.classes.get(*i).is_some_and(|c| c.proxy.kind == ProxyKind::Sidecar);
+    let (sidecars, gateways): (Vec<usize>, Vec<usize>) = (0..points.classes.len()).partition(is_sidecar);
     let mut parts: Vec<String> = Vec::new();
-    let one = |i: usize| tables.get(i).map(|t| to_text(t, &points.audience(&[i]), sources, view));
+    let one = |i: usize| Some(to_text(&table(i)?.0, &points.audience(&[i]), sources, view));
     match sidecars.as_slice() {
         [] => {}
         [only] => parts.extend(one(*only)),
-        several => parts.push(Together { tables, classes: several, points, sources, view }.text()),
+        several => parts.push(Together { table, classes: several, points, sources, view }.text()),
     }
     parts.extend(gateways.into_iter().filter_map(one));
     parts.join("\n")
 }
 
+/// A table by the position of its class, with what it has otherwise than a stranger's where that is known.
+pub(crate) type TableOf<'a, 't> = &'a (dyn Fn(usize) -> Option<(Cow<'t, RouteTable>, Option<Beside>)> + Sync + 'a);
+
 /// What classes have, each with those that have it, in the order in which they came.
-pub(super) type Having<T> = IndexMap<T, Vec<usize>, FxBuildHasher>;
+pub(super) type Having<T> = IndexMap<T, Classes, FxBuildHasher>;
 
 /// What a virtual host does, with the classes for which it does so, and its names by the classes that know it by them.
-pub(super) type Host = IndexMap<HostBody, (Vec<usize>, Having<String>), FxBuildHasher>;
+pub(super) type Host = IndexMap<HostBody, (Classes, Having<String>), FxBuildHasher>;
 
 /// By name, that for strangers last.
 pub(super) type Hosts = BTreeMap<(bool, SmolStr), Host>;
 
 /// Tables that are told as one.
-pub(super) struct Together<'a> {
-    pub tables: &'a [RouteTable],
+pub(super) struct Together<'a, 't> {
+    pub table: TableOf<'a, 't>,
     /// Positions of the tables.
     pub classes: &'a [usize],
     pub points: &'a PointsOfView,
@@ -59,12 +72,36 @@ pub(super) struct Together<'a> {
     pub view: &'a View,
 }
 
-/// A table in parts.
+/// The whole or a part of what is told of a table.
 struct Parts {
     listeners: Listeners,
-    /// By route configuration and virtual host: the line with its domains, and what it does.
-    hosts: Vec<(SmolStr, SmolStr, String, HostBody)>,
-    notes: Vec<Remark>,
+    hosts: Vec<ToldHost>,
+    /// With their positions in the table.
+    notes: Vec<(usize, Remark)>,
+}
+
+/// Names of a route configuration and a virtual host, the line with its domains, and what it does.
+type ToldHost = (SmolStr, SmolStr, String, HostBody);
+
+/// What is told of one class.
+enum Told {
+    Whole(Parts),
+    /// What it has otherwise than a stranger: virtual hosts of its own, and which of the stranger's notes it lacks.
+    Otherwise {
+        beside: Beside,
+        hosts: Vec<ToldHost>,
+        unsaid: Vec<usize>,
+    },
+}
+
+/// The classes whose tables are a stranger's but for what they have otherwise.
+struct Followers {
+    stranger: Arc<RouteTable>,
+    all: Arc<[usize]>,
+    /// By route configuration and virtual host of the stranger's, those that don't have it as it is.
+    but: FxHashMap<(SmolStr, SmolStr), Vec<usize>>,
+    /// By the stranger's notes, those that lack it.
+    unsaid: FxHashMap<usize, Vec<usize>>,
 }
 
 /// The parts of all tables, each once.
@@ -76,23 +113,126 @@ pub(super) struct Gathered {
     pub notes: Having<Remark>,
 }
 
-impl Together<'_> {
-    pub(super) fn gathered(&self) -> Gathered {
-        let each: Vec<(usize, Parts)> =
-            self.classes.par_iter().filter_map(|i| Some((*i, self.parts(self.tables.get(*i)?)))).collect();
-        let mut out = Gathered::default();
-        for (class, parts) in each {
-            out.listeners.entry(parts.listeners).or_default().push(class);
-            parts.notes.into_iter().for_each(|note| out.notes.entry(note).or_default().push(class));
-            for (config, host, domains, body) in parts.hosts {
-                let is_last = matches!(host.as_str(), "allow_any" | "block_all" | "allow_any_dynamic_dns");
-                let variants = out.configs.entry(config).or_default().entry((is_last, host)).or_default();
-                let (classes, names) = variants.entry(body).or_default();
-                classes.push(class);
-                names.entry(domains).or_default().push(class);
+impl Gathered {
+    /// Adds virtual hosts that all of some classes have.
+    fn add(&mut self, hosts: Vec<ToldHost>, of: impl Fn(&mut Classes)) {
+        for (config, host, domains, body) in hosts {
+            let is_last = is_for_strangers(&host);
+            let variants = self.configs.entry(config).or_default().entry((is_last, host)).or_default();
+            let (classes, names) = variants.entry(body).or_default();
+            of(classes);
+            of(names.entry(domains).or_default());
+        }
+    }
+}
+
+impl Followers {
+    fn add(&mut self, class: usize, beside: &Beside, unsaid: Vec<usize>) {
+        for otherwise in &beside.configs {
+            let Some(config) = self.stranger.route_configs.get(otherwise.config) else { continue };
+            for host in &otherwise.gone {
+                self.but.entry((config.name.clone(), host.clone())).or_default().push(class);
             }
         }
+        unsaid.into_iter().for_each(|note| self.unsaid.entry(note).or_default().push(class));
+    }
+}
+
+/// Adds the notes of a class. `order`: where each stands, by the first class that has it.
+fn remarks(
+    all: &mut Having<Remark>,
+    order: &mut FxHashMap<Remark, (usize, usize)>,
+    notes: Vec<(usize, Remark)>,
+    class: usize,
+) {
+    for (position, note) in notes {
+        order.entry(note.clone()).or_insert((class, position));
+        let classes = all.entry(note).or_default();
+        // Said twice of one.
+        if !classes.ends_with(class) {
+            classes.push(class);
+        }
+    }
+}
+
+impl Together<'_, '_> {
+    pub(super) fn gathered(&self) -> Gathered {
+        let each: Vec<(usize, Told)> = self.classes.par_iter().filter_map(|i| Some((*i, self.told(*i)?))).collect();
+        let mut out = Gathered::default();
+        let mut followers: IndexMap<*const RouteTable, (Arc<RouteTable>, Vec<usize>)> = IndexMap::new();
+        for (class, told) in &each {
+            if let Told::Otherwise { beside, .. } = told {
+                let of = followers.entry(Arc::as_ptr(&beside.stranger));
+                of.or_insert_with(|| (beside.stranger.clone(), Vec::new())).1.push(*class);
+            }
+        }
+        let mut followers: IndexMap<*const RouteTable, Followers> = followers
+            .into_iter()
+            .map(|(at, (stranger, all))| {
+                (at, Followers { stranger, all: all.into(), but: FxHashMap::default(), unsaid: FxHashMap::default() })
+            })
+            .collect();
+        let mut order: FxHashMap<Remark, (usize, usize)> = FxHashMap::default();
+        for (class, told) in each {
+            let hosts = match told {
+                Told::Whole(parts) => {
+                    out.listeners.entry(parts.listeners).or_default().push(class);
+                    remarks(&mut out.notes, &mut order, parts.notes, class);
+                    parts.hosts
+                }
+                Told::Otherwise { beside, hosts, unsaid } => {
+                    if let Some(of) = followers.get_mut(&Arc::as_ptr(&beside.stranger)) {
+                        of.add(class, &beside, unsaid);
+                    }
+                    hosts
+                }
+            };
+            out.add(hosts, |classes| classes.push(class));
+        }
+        for of in followers.into_values() {
+            self.add_followers(of, &mut out, &mut order);
+        }
+        out.listeners.sort_by_cached_key(|_, classes| classes.first());
+        for host in out.configs.values_mut().flat_map(BTreeMap::values_mut) {
+            host.sort_by_cached_key(|_, (classes, _)| classes.first());
+            host.values_mut().for_each(|(_, names)| names.sort_by_cached_key(|_, classes| classes.first()));
+        }
+        out.notes.sort_by_cached_key(|note, _| order.get(note).copied());
         out
+    }
+
+    /// What most of those have that are told beside one stranger.
+    fn add_followers(&self, mut of: Followers, out: &mut Gathered, order: &mut FxHashMap<Remark, (usize, usize)>) {
+        let whole = self.parts(&of.stranger, |_, _| true);
+        out.listeners.entry(whole.listeners).or_default().extend(&of.all, Vec::new());
+        for host in whole.hosts {
+            let but = of.but.remove(&(host.0.clone(), host.1.clone())).unwrap_or_default();
+            if but.len() < of.all.len() {
+                out.add(vec![host], |classes| classes.extend(&of.all, but.clone()));
+            }
+        }
+        let mut said: FxHashSet<Remark> = FxHashSet::default();
+        for (position, note) in whole.notes {
+            let mut has = Classes::default();
+            has.extend(&of.all, of.unsaid.remove(&position).unwrap_or_default());
+            let Some(first) = has.first().filter(|_| said.insert(note.clone())) else { continue };
+            let place = order.entry(note.clone()).or_insert((first, position));
+            *place = (*place).min((first, position));
+            out.notes.entry(note).or_default().join(has);
+        }
+    }
+
+    /// What is told of a class.
+    fn told(&self, class: usize) -> Option<Told> {
+        let (table, beside) = (self.table)(class)?;
+        let Some(beside) = beside else { return Some(Told::Whole(self.parts(&table, |_, _| true))) };
+        let is_own = |config: usize, host: &VirtualHost| {
+            let otherwise = beside.configs.iter().find(|o| o.config == config);
+            otherwise.is_some_and(|o| o.own.binary_search(&host.name).is_ok())
+        };
+        let hosts = self.hosts(&table, is_own);
+        let unsaid = beside.unsaid(&table);
+        Some(Told::Otherwise { beside, hosts, unsaid })
     }
 
     fn text(&self) -> String {
@@ -129,16 +269,23 @@ impl Together<'_> {
         out
     }
 
-    fn parts(&self, table: &RouteTable) -> Parts {
+    fn parts(&self, table: &RouteTable, shown: impl Fn(usize, &VirtualHost) -> bool) -> Parts {
         let (sources, view) = (self.sources, self.view);
+        Parts { listeners: listeners(table, view), hosts: self.hosts(table, shown), notes: notes(table, sources, view) }
+    }
+
+    /// Some virtual hosts, by the position of their route configuration, as far as they fit the filters.
+    fn hosts(&self, table: &RouteTable, shown: impl Fn(usize, &VirtualHost) -> bool) -> Vec<ToldHost> {
+        let view = self.view;
+        let said = HostNotes::of(table);
         let mut hosts = Vec::new();
-        for config in table.route_configs.iter().filter(|c| view.shows_config(table, c)) {
-            for host in config.virtual_hosts.iter().filter(|h| view.shows_host(h)) {
-                let body = HostBody::of(table, config, host, sources);
+        for (i, config) in table.route_configs.iter().enumerate().filter(|(_, c)| view.shows_config(table, c)) {
+            for host in config.virtual_hosts.iter().filter(|h| shown(i, h) && view.shows_host(h)) {
+                let body = HostBody::of(table, config, host, (&said, self.sources));
                 hosts.push((config.name.clone(), host.name.clone(), domains_line(host), body));
             }
         }
-        Parts { listeners: listeners(table, view), hosts, notes: notes(table, sources, view) }
+        hosts
     }
 
     fn heading(&self, out: &mut String) {
@@ -170,33 +317,33 @@ impl Together<'_> {
     }
 
     /// Whose something is, unless it is everybody's.
-    pub(super) fn whose(&self, classes: &[usize]) -> Option<String> {
-        (classes.len() < self.classes.len()).then(|| self.points.audience(classes).to_string())
+    pub(super) fn whose(&self, classes: &Classes) -> Option<String> {
+        (classes.len() < self.classes.len()).then(|| self.points.audience(&classes.list()).to_string())
     }
 
     /// Whose the following is, unless it is everybody's.
-    fn of_some(&self, out: &mut String, before: &str, classes: &[usize]) {
+    fn of_some(&self, out: &mut String, before: &str, classes: &Classes) {
         if let Some(whose) = self.whose(classes) {
             let whose = paint(&format!("{whose}:"), Style::Note, self.view.color);
             self.say(out, format_args!("{before}{whose}"));
         }
     }
 
-    fn names(&self, out: &mut String, all: &[usize], names: &Having<String>) {
+    fn names(&self, out: &mut String, all: &Classes, names: &Having<String>) {
         for line in self.name_lines(all, names) {
             self.say(out, format_args!("  {}", paint(&line, Style::Dim, self.view.color)));
         }
     }
 
     /// The domains of a virtual host: those that most clients know first, then which other ones some have.
-    pub(super) fn name_lines(&self, all: &[usize], names: &Having<String>) -> Vec<String> {
-        let mut in_order: Vec<(&String, &Vec<usize>)> = names.iter().collect();
+    pub(super) fn name_lines(&self, all: &Classes, names: &Having<String>) -> Vec<String> {
+        let mut in_order: Vec<(&String, &Classes)> = names.iter().collect();
         in_order.order_by_key(|(_, classes)| std::cmp::Reverse(classes.len()));
-        let line = |(i, (line, classes)): (usize, (&String, &Vec<usize>))| {
+        let line = |(i, (line, classes)): (usize, (&String, &Classes))| {
             if i == 0 || classes.len() == all.len() {
                 return line.clone();
             }
-            format!("{}, it {line}", self.points.audience(classes))
+            format!("{}, it {line}", self.points.audience(&classes.list()))
         };
         in_order.into_iter().enumerate().map(line).collect()
     }

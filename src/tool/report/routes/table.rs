@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use crate::envoy::cluster_state::ClusterState;
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::router::is_for_strangers;
@@ -34,6 +36,7 @@ pub(crate) fn to_text(table: &RouteTable, whose: &Audience, sources: &SourceMap,
     heading(&mut out, &table.proxy, whose, view);
     write_listeners(&mut out, &listeners(table, view), view);
     let mut shown = 0;
+    let said = HostNotes::of(table);
     for config in &table.route_configs {
         let hosts: Vec<&Arc<VirtualHost>> = config.virtual_hosts.iter().filter(|h| view.shows_host(h)).collect();
         if hosts.is_empty() || !view.shows_config(table, config) {
@@ -42,7 +45,7 @@ pub(crate) fn to_text(table: &RouteTable, whose: &Audience, sources: &SourceMap,
         let title = format!("route table {}", config.name);
         out.say(view.color, format_args!("\n{}", paint(&title, Style::Title, view.color)));
         for host in hosts {
-            virtual_host(&mut out, table, config, host, sources, view);
+            virtual_host(&mut out, (table, &said), config, host, sources, view);
             shown += 1;
         }
     }
@@ -52,7 +55,7 @@ pub(crate) fn to_text(table: &RouteTable, whose: &Audience, sources: &SourceMap,
     let notes = notes(table, sources, view);
     if !notes.is_empty() {
         out.say(view.color, format_args!("\n{}", paint(NOTES, Style::Title, view.color)));
-        notes.iter().for_each(|note| out.say(view.color, format_args!("{}", note.line(view.color))));
+        notes.iter().for_each(|(_, note)| out.say(view.color, format_args!("{}", note.line(view.color))));
     }
     out
 }
@@ -214,7 +217,7 @@ fn chain(c: &crate::envoy::table::FilterChain) -> String {
 
 fn virtual_host(
     out: &mut String,
-    table: &RouteTable,
+    (table, said): (&RouteTable, &HostNotes<'_>),
     config: &RouteConfiguration,
     host: &VirtualHost,
     sources: &SourceMap,
@@ -222,11 +225,24 @@ fn virtual_host(
 ) {
     out.say(view.color, format_args!("\n  {}", paint(&host.name, Style::Host, view.color)));
     out.say(view.color, format_args!("  {}", paint(&domains_line(host), Style::Dim, view.color)));
-    write_body(out, &HostBody::of(table, config, host, sources), view);
+    write_body(out, &HostBody::of(table, config, host, (said, sources)), view);
 }
 
 pub(super) fn domains_line(host: &VirtualHost) -> String {
     format!("answers to {}", host.domains.join(", "))
+}
+
+/// The notes of a table about single virtual hosts, by the names of route configuration and virtual host.
+pub(super) struct HostNotes<'t>(FxHashMap<(&'t str, &'t str), Vec<&'t Note>>);
+
+impl<'t> HostNotes<'t> {
+    pub(super) fn of(table: &'t RouteTable) -> HostNotes<'t> {
+        let mut all: FxHashMap<(&str, &str), Vec<&Note>> = FxHashMap::default();
+        for note in &table.notes {
+            all.entry((&note.route_config, &note.virtual_host)).or_default().push(note);
+        }
+        HostNotes(all)
+    }
 }
 
 /// What a virtual host does, in words.
@@ -243,14 +259,14 @@ impl HostBody {
         table: &RouteTable,
         config: &RouteConfiguration,
         host: &VirtualHost,
-        sources: &SourceMap,
+        (said, sources): (&HostNotes<'_>, &SourceMap),
     ) -> HostBody {
         let redirects = "plain requests are redirected to https before any route is looked at";
         let empty = "no routes: every request is answered 404 NR";
-        let said = [(host.require_tls, redirects), (host.routes.is_empty(), empty)];
-        let own = table.notes.iter().filter(|n| n.route_config == config.name && n.virtual_host == host.name);
+        let first = [(host.require_tls, redirects), (host.routes.is_empty(), empty)];
+        let own = said.0.get(&(config.name.as_str(), host.name.as_str())).into_iter().flatten();
         HostBody {
-            first: said.into_iter().filter(|(is_so, _)| *is_so).map(|(_, text)| text).collect(),
+            first: first.into_iter().filter(|(is_so, _)| *is_so).map(|(_, text)| text).collect(),
             rows: host.routes.iter().map(|r| row(r, table, sources)).collect(),
             notes: own.map(|n| note_line(n, sources)).collect(),
         }
@@ -360,8 +376,8 @@ fn policy_line(c: &Cluster, sources: &SourceMap) -> Option<String> {
 /// What stands above [`notes`].
 pub(super) const NOTES: &str = "what became of the rest";
 
-/// What became of the rest; nothing where only a part of the table is shown.
-pub(super) fn notes(table: &RouteTable, sources: &SourceMap, view: &View) -> Vec<Remark> {
+/// What became of the rest, each with its position among the notes of the table; nothing where only a part of the table is shown.
+pub(super) fn notes(table: &RouteTable, sources: &SourceMap, view: &View) -> Vec<(usize, Remark)> {
     if view.host.is_some() || view.port.is_some() {
         return Vec::new();
     }
@@ -369,7 +385,8 @@ pub(super) fn notes(table: &RouteTable, sources: &SourceMap, view: &View) -> Vec
         text: note_line(note, sources),
         table: if note.route_config.is_empty() { String::new() } else { format!(" [table {}]", note.route_config) },
     };
-    table.notes.iter().filter(|n| n.virtual_host.is_empty()).map(remark).collect()
+    let all = table.notes.iter().enumerate().filter(|(_, n)| n.virtual_host.is_empty());
+    all.map(|(i, note)| (i, remark(note))).collect()
 }
 
 /// What became of a part of the manifests.

@@ -21,7 +21,7 @@ pub(super) fn clusters(exported: &Value, site: Site<'_>) -> Vec<Value> {
     let assignments: FxHashMap<&str, &Value> =
         list(exported, "endpoints").iter().map(|e| (text(e, "cluster_name"), e)).collect();
     let table = &site.router.table().clusters;
-    let pairs = list(exported, "clusters").iter().zip(table);
+    let pairs = list(exported, "clusters").iter().zip(table.iter());
     pairs.map(|(json, cluster)| static_cluster(json, cluster, &assignments, site)).collect()
 }
 

@@ -1,9 +1,12 @@
 //! The page of route tables (`routes -o html`): each virtual host in a fold, with a box that filters them.
 
+use std::borrow::Cow;
+
 use askama::Template;
 
 use super::View;
-use super::several::{Gathered, Host, Hosts, Together};
+use super::classes::Classes;
+use super::several::{Gathered, Host, Hosts, TableOf, Together};
 use super::table::{HostBody, Listeners, NOTES, NOTHING, OTHERS, alike, described};
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::table::RouteTable;
@@ -124,7 +127,8 @@ impl Section {
         let tables = groups
             .enumerate()
             .map(|(n, classes)| {
-                let together = Together { tables, classes: &classes, points, sources, view };
+                let table: TableOf<'_, '_> = &|i| Some((Cow::Borrowed(tables.get(i)?), None));
+                let together = Together { table, classes: &classes, points, sources, view };
                 TableView::new(&together, format!("t{id}-{n}"), &mut budget)
             })
             .collect();
@@ -139,11 +143,12 @@ struct Budget {
 }
 
 impl TableView {
-    fn new(of: &Together<'_>, id: String, budget: &mut Budget) -> TableView {
+    fn new(of: &Together<'_, '_>, id: String, budget: &mut Budget) -> TableView {
         let Gathered { listeners, configs, notes } = of.gathered();
         let whose = of.points.audience(of.classes);
-        let (title, about) = match (of.classes, of.classes.first().and_then(|i| of.tables.get(*i))) {
-            ([_], Some(table)) => {
+        let only = if let [only] = of.classes { (of.table)(*only) } else { None };
+        let (title, about) = match only {
+            Some((table, _)) => {
                 let about = std::iter::once(described(&table.proxy)).chain(alike(&whose));
                 (table.proxy.name.to_string(), about.collect())
             }
@@ -178,14 +183,14 @@ fn length<'n>(body: &HostBody, names: impl Iterator<Item = &'n String>) -> usize
 }
 
 impl HostView {
-    fn new(of: &Together<'_>, name: &str, host: Host, budget: &mut Budget) -> Option<HostView> {
+    fn new(of: &Together<'_, '_>, name: &str, host: Host, budget: &mut Budget) -> Option<HostView> {
         let size: usize = host.iter().map(|(body, (_, names))| MARKUP_OF_FOLD + length(body, names.keys())).sum();
         if budget.bytes < size {
             budget.left_out += 1;
             return None;
         }
         budget.bytes -= size;
-        let variant = |(body, (classes, names)): (HostBody, (Vec<usize>, _))| VariantView {
+        let variant = |(body, (classes, names)): (HostBody, (Classes, _))| VariantView {
             whose: of.whose(&classes),
             names: of.name_lines(&classes, &names),
             body,
