@@ -158,7 +158,7 @@ pub(crate) const EFFORT: u64 = 20_000_000;
 #[derive(Debug)]
 pub(crate) struct Inputs<'a> {
     /// Admitted, and Services assumed where that was asked for.
-    pub manifests: Manifests,
+    pub manifests: &'a Manifests,
     /// Refused, as far as they can be understood.
     pub refused: Manifests,
     /// Services were assumed.
@@ -203,7 +203,7 @@ pub(crate) struct Outcome {
 pub(crate) fn findings(reviewed: Reviewed) -> Vec<Finding> {
     let findings = reviewed.findings;
     let found = run(Inputs {
-        manifests: reviewed.manifests,
+        manifests: &reviewed.manifests,
         refused: reviewed.refused,
         assumed: !reviewed.assumed.is_empty(),
         scenario: reviewed.scenario.as_ref(),
@@ -233,12 +233,12 @@ pub(crate) fn run(inputs: Inputs<'_>) -> Outcome {
     let mesh = Mesh::build(inputs.manifests.clone());
     #[cfg(feature = "cli")]
     let before = inputs.base.map(|mut base| {
-        base::complete(&mut base, &inputs.manifests);
+        base::complete(&mut base, inputs.manifests);
         let mesh = Mesh::build(base.clone());
         (base, mesh)
     });
     let mut subject = Subject::new(
-        &inputs.manifests,
+        inputs.manifests,
         &mesh,
         inputs.scenario,
         inputs.assumed,

@@ -36,7 +36,7 @@ fn check_change(text: &str, base: &str) -> (Vec<Finding>, Outcome) {
     };
     let reviewed = workspace::review(inputs, &options);
     let outcome = run(Inputs {
-        manifests: reviewed.manifests,
+        manifests: &reviewed.manifests,
         refused: reviewed.refused,
         assumed: !reviewed.assumed.is_empty(),
         scenario: None,

@@ -5,6 +5,7 @@
 //! overlapping matches, the first pair of each match is given here.
 
 use std::hash::Hash;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
@@ -198,7 +199,7 @@ impl<'a> Prefixed<'a> {
 }
 
 /// VS43. Duplicates, and matches behind a rule without matches, are left to VS41 and VS42.
-fn review_prefixes(list: &Place<'_>, rules: &[HttpRoute], report: &mut Report<'_>) {
+fn review_prefixes(list: &Place<'_>, rules: &[Arc<HttpRoute>], report: &mut Report<'_>) {
     let mut seen = rustc_hash::FxHashSet::default();
     let before_matchless = rules.iter().enumerate().take_while(|(_, rule)| !rule.matches.is_empty());
     let entries: Vec<Prefixed<'_>> = before_matchless
@@ -221,7 +222,7 @@ fn review_prefixes(list: &Place<'_>, rules: &[HttpRoute], report: &mut Report<'_
 
 fn warn_overlap(
     list: &Place<'_>,
-    rules: &[HttpRoute],
+    rules: &[Arc<HttpRoute>],
     earlier: &Prefixed<'_>,
     later: &Prefixed<'_>,
     report: &mut Report<'_>,

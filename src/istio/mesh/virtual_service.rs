@@ -75,7 +75,7 @@ impl VirtualService {
 /// One HTTP rule after delegate merging, with its provenance.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpRule {
-    pub route: HttpRoute,
+    pub route: Arc<HttpRoute>,
     /// The rule; `match_index` is None here. For a delegate's rule `root` is the rule that delegated.
     pub source: RouteSource,
     /// For each entry of `route.matches`: where it was written. Where a delegate's match was joined with one of its root,
@@ -195,7 +195,7 @@ fn prepare(
 
 impl HttpRule {
     /// The rule at index `rule` of `object`, as written there.
-    fn written_in(object: &ObjectId, rule: usize, route: HttpRoute) -> HttpRule {
+    fn written_in(object: &ObjectId, rule: usize, route: Arc<HttpRoute>) -> HttpRule {
         let rule = u32::try_from(rule).ok();
         let source = |at: Position, match_index: Option<u32>| RouteSource {
             object: object.clone(),
@@ -246,7 +246,11 @@ fn make_names_full(object: &mut Object<kinds::VirtualService>, cluster_domain: &
     let spec = &mut object.spec;
     spec.hosts.iter_mut().for_each(full);
     gateways(&mut spec.gateways);
-    for rule in &mut spec.http {
+    let is_full = |rule: &HttpRoute| {
+        rule.destinations().all(|d| d.host.contains('.')) && rule.matches.iter().all(|m| m.gateways.is_empty())
+    };
+    // What is full already stays shared with the manifest.
+    for rule in spec.http.iter_mut().filter(|rule| !is_full(rule)).map(Arc::make_mut) {
         rule.matches.iter_mut().for_each(|m| gateways(&mut m.gateways));
         let destinations = rule.route.iter_mut().filter_map(|r| r.destination.as_mut());
         let mirrors = rule.mirrors.iter_mut().filter_map(|m| m.destination.as_mut());

@@ -1,5 +1,7 @@
 //! VirtualService, field by field as in `networking/v1/virtual_service.proto`.
 
+use std::sync::Arc;
+
 use smol_str::SmolStr;
 
 use super::{Destination, Labels, Nanos, Percent, StringMatch};
@@ -10,7 +12,8 @@ use crate::manifest::source::Position;
 pub(crate) struct VirtualService {
     pub hosts: Vec<SmolStr>,
     pub gateways: Vec<SmolStr>,
-    pub http: Vec<HttpRoute>,
+    /// Shared by all copies of the object: of a large mesh they are most of it.
+    pub http: Vec<Arc<HttpRoute>>,
     pub tls: Vec<TlsRoute>,
     pub tcp: Vec<TcpRoute>,
     pub export_to: Vec<SmolStr>,

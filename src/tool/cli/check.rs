@@ -149,13 +149,13 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         let unreadable =
             findings.iter().any(|f| matches!(f.id.as_str(), "load" | "scenario") && f.severity == Severity::Error);
         let outcome = checks::run(checks::Inputs {
-            manifests: reviewed.manifests.clone(),
+            manifests: &reviewed.manifests,
             refused: reviewed.refused,
             assumed: !reviewed.assumed.is_empty(),
             scenario: reviewed.scenario.as_ref(),
             sources: &reviewed.sources,
-            gateways: reviewed.gateways.clone(),
-            base: reviewed.base.clone(),
+            gateways: reviewed.gateways,
+            base: reviewed.base,
             profile,
             effort: args.effort.saturating_mul(1_000_000),
             earlier: &findings,

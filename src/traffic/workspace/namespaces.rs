@@ -3,6 +3,8 @@
 //! Changed is what names a namespace: metadata, `NAMESPACE/NAME`, `exportTo`, delegates, `sourceNamespace`, and hosts of the cluster
 //! (`reviews.staging`, `reviews.staging.svc.cluster.local`). Labels, other hosts and free text stay what they are.
 
+use std::sync::Arc;
+
 use smol_str::{SmolStr, format_smolstr};
 
 use crate::manifest::kinds::{
@@ -133,7 +135,7 @@ impl Renaming<'_> {
         vs.hosts.iter_mut().for_each(|host| self.host(host));
         self.gateways(&mut vs.gateways);
         self.all(&mut vs.export_to);
-        vs.http.iter_mut().for_each(|route| self.http(route));
+        vs.http.iter_mut().for_each(|route| self.http(Arc::make_mut(route)));
         for route in &mut vs.tls {
             for entry in &mut route.matches {
                 self.change(&mut entry.source_namespace);

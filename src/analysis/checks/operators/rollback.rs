@@ -67,7 +67,7 @@ fn same_rule<'n>(
         matches
     };
     let wanted = conditions(old);
-    let rules = || new.http.iter().enumerate();
+    let rules = || new.http.iter().map(AsRef::as_ref).enumerate();
     let named = rules().find(|(_, r)| !old.name.is_empty() && r.name == old.name);
     named
         .or_else(|| rules().find(|(_, r)| conditions(r) == wanted))

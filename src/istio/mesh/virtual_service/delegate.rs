@@ -67,13 +67,13 @@ impl Delegates {
         config: &MeshConfig,
     ) -> Delegates {
         let rules = delegates.iter().chain(with_hosts).flat_map(|object| &object.spec.http);
-        let most = MATCHES.max(MATCHES_EACH * rules.map(matches_of).sum::<usize>());
+        let most = MATCHES.max(MATCHES_EACH * rules.map(|rule| matches_of(rule)).sum::<usize>());
         let delegates = delegates
             .into_iter()
             .map(|object| {
                 let key = key(&object);
                 let export_set = export_set(&object.spec.export_to, &object.id.namespace, config);
-                let matches = object.spec.http.iter().map(matches_of).sum();
+                let matches = object.spec.http.iter().map(|rule| matches_of(rule)).sum();
                 let rules = object.spec.http.into_iter().enumerate();
                 let rules = rules.map(|(i, route)| HttpRule::written_in(&object.id, i, route)).collect();
                 (key, Delegate { rules, matches, export_set })
@@ -213,7 +213,7 @@ fn merge_rule(root: &Root<'_>, delegate: &HttpRule) -> Result<HttpRule, Conflict
         headers: d.headers.clone().or_else(|| r.headers.clone()),
         at: d.at,
     };
-    Ok(HttpRule { route, source: under(&delegate.source, &root.own), match_sources })
+    Ok(HttpRule { route: Arc::new(route), source: under(&delegate.source, &root.own), match_sources })
 }
 
 /// `source` with the place that delegated to it.

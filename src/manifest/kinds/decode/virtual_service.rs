@@ -1,5 +1,7 @@
 //! VirtualService.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use smol_str::SmolStr;
 
@@ -15,7 +17,7 @@ pub(crate) fn virtual_service(spec: &Node<'_>, decoder: Decoder<'_>) -> VirtualS
         match key {
             "hosts" => result.hosts = texts(value),
             "gateways" => result.gateways = texts(value),
-            "http" => result.http = list(value, |node| http_route(node, decoder)),
+            "http" => result.http = list(value, |node| Arc::new(http_route(node, decoder))),
             "tls" => result.tls = list(value, |node| tls_route(node, decoder)),
             "tcp" => result.tcp = list(value, |node| tcp_route(node, decoder)),
             "exportTo" => result.export_to = texts(value),

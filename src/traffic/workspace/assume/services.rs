@@ -7,8 +7,8 @@ use smol_str::SmolStr;
 
 use crate::istio::mesh;
 use crate::manifest::kinds::{
-    Destination, HttpRoute, Kind, Labels, Manifests, Object, ObjectId, ObjectMeta, Pod, Service, ServicePort,
-    TargetPort, TransportProtocol, VirtualService,
+    Destination, Kind, Labels, Manifests, Object, ObjectId, ObjectMeta, Pod, Service, ServicePort, TargetPort,
+    TransportProtocol, VirtualService,
 };
 use crate::manifest::source::Position;
 use crate::order::Order as _;
@@ -115,7 +115,7 @@ fn applications(pods: &[Object<Pod>]) -> FxHashSet<(SmolStr, &'static str, SmolS
 }
 
 fn destinations(vs: &VirtualService) -> impl Iterator<Item = &Destination> {
-    let http = vs.http.iter().flat_map(HttpRoute::destinations);
+    let http = vs.http.iter().flat_map(|rule| rule.destinations());
     let tls = vs.tls.iter().flat_map(|r| &r.route);
     let tcp = vs.tcp.iter().flat_map(|r| &r.route);
     http.chain(tls.chain(tcp).filter_map(|d| d.destination.as_ref()))
