@@ -72,6 +72,7 @@ pub(crate) struct Beside {
     pub configs: Vec<Otherwise>,
 }
 
+#[cfg(feature = "cli")]
 impl Beside {
     /// The positions of those of the stranger's notes that the client's table lacks. It has no others.
     pub(crate) fn unsaid(&self, table: &RouteTable) -> Vec<usize> {
@@ -88,6 +89,7 @@ impl Beside {
 #[derive(Debug, Clone)]
 pub(crate) struct Otherwise {
     /// Its position, which is the same in both tables.
+    #[cfg_attr(not(any(feature = "cli", test)), expect(dead_code, reason = "the command line shows tables"))]
     pub config: usize,
     /// Names of the stranger's virtual hosts that don't count, sorted.
     pub gone: Vec<SmolStr>,
