@@ -32,12 +32,15 @@ pub(crate) struct CompiledParts {
     tables: Memo<usize, Arc<HeldTable>>,
 }
 
+/// The domains of a route configuration, and the routes of its virtual hosts.
+type HeldConfig = (Arc<HostIndex>, Vec<Arc<RouteList>>);
+
 /// A table that others are compiled beside.
 #[derive(Debug)]
 pub(super) struct HeldTable {
     table: Arc<RouteTable>,
     /// For each route configuration; None where a domain comes twice.
-    configs: Vec<Option<(Arc<HostIndex>, Vec<Arc<RouteList>>)>>,
+    configs: Vec<Option<HeldConfig>>,
 }
 
 impl HeldTable {

@@ -76,6 +76,9 @@ struct Group {
     met: OnceLock<Vec<Option<Met>>>,
 }
 
+/// Classes, and the followers of leaders among them, but for some.
+type Told = (Vec<usize>, Vec<(usize, Vec<usize>)>);
+
 /// The views of all classes on one side.
 pub(super) type Views<'v> = &'v [Arc<View>];
 
@@ -166,8 +169,7 @@ impl Merger {
     /// The streams of each side, those of one host together, in the order in which hosts came.
     pub(super) fn finish(self, points: &PointsOfView, sides: usize) -> Vec<Vec<Prepared>> {
         let mut out: Vec<Vec<Prepared>> = (0..sides).map(|_| Vec::new()).collect();
-        // By the classes of a group, and the followers of those among them that lead, but for some.
-        let mut audiences: FxHashMap<(Vec<usize>, Vec<(usize, Vec<usize>)>), Arc<Audience>> = FxHashMap::default();
+        let mut audiences: FxHashMap<Told, Arc<Audience>> = FxHashMap::default();
         let Merger { hosts, leaders } = self;
         for (name, mut group) in
             hosts.into_iter().flat_map(|(name, groups)| groups.into_iter().map(move |g| (name.clone(), g)))
@@ -180,7 +182,7 @@ impl Merger {
                 led.map(|(i, leader)| (i, leader.otherwise.get(&name).cloned().unwrap_or_default())).collect();
             group.classes.order_alike();
             let known = audiences.entry((group.classes, led));
-            let all = |(classes, led): &(Vec<usize>, Vec<(usize, Vec<usize>)>)| {
+            let all = |(classes, led): &Told| {
                 let followers = led.iter().filter_map(|(i, but)| Some((leaders.get(*i)?, but)));
                 let followers = followers.flat_map(|(leader, but)| {
                     leader.followers.iter().filter(|class| but.binary_search(class).is_err()).copied()

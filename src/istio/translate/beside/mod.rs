@@ -33,7 +33,7 @@ use ground::{Ground, Near};
 use patch::{Change, compared, without};
 
 /// Clients whose tables are made as a whole before a stranger's is worth it.
-const WHOLE_FIRST: usize = if cfg!(test) { 0 } else { 2 };
+const WHOLE_FIRST: usize = 2;
 
 /// Strangers of a mesh, and where clients differ from them.
 #[derive(Default)]
@@ -125,7 +125,8 @@ impl Parts<'_> {
         }
         let ground = self.neighbours.ground.get_or_init(|| Ground::of(mesh)).as_ref()?;
         let stranger = self.stranger(ground, labelled);
-        if stranger.asked.fetch_add(1, Ordering::Relaxed) < WHOLE_FIRST {
+        // Tests want none made as a whole.
+        if !cfg!(test) && stranger.asked.fetch_add(1, Ordering::Relaxed) < WHOLE_FIRST {
             return None;
         }
         let near = ground.near(mesh, labelled, &stranger.proxy)?;
