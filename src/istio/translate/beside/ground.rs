@@ -13,6 +13,7 @@ use crate::envoy::table::RouteTable;
 use crate::istio::mesh::{
     MESH_GATEWAY, Mesh, Protocol, Resolution, Service, VirtualService, Visibility, is_wildcard, matches,
 };
+use crate::order::Order as _;
 
 /// More wildcards than this are not compared one by one.
 const WILDCARDS_MAX: usize = 64;
@@ -85,7 +86,7 @@ impl Ground {
             return None;
         }
         ground.shy = shy.into_iter().filter_map(|host| ground.services.get(host).copied()).collect();
-        ground.shy.sort_unstable();
+        ground.shy.order_alike();
         Some(ground)
     }
 

@@ -28,6 +28,7 @@ use super::{Context, Parts, connection_settings, names, sidecar_routes};
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::table::{Cluster, Note, RouteConfiguration, RouteTable, are_same, is_same};
 use crate::istio::mesh::{Scope, Service, VirtualService};
+use crate::order::Order as _;
 use crate::parallel::Memo;
 use ground::{Ground, Near};
 use patch::{Change, compared, without};
@@ -199,11 +200,11 @@ impl Parts<'_> {
         let all = near.virtual_services.iter().filter_map(|i| mesh.virtual_services.all.get(*i as usize));
         let mut seen: Vec<(u8, &Arc<VirtualService>)> =
             all.filter_map(|vs| Some((vs.rank(&proxy.namespace)?, vs))).collect();
-        seen.sort_by_key(|(rank, _)| *rank);
+        seen.order_by_key(|(rank, _)| *rank);
         let virtual_services = seen.into_iter().map(|(_, vs)| vs.clone()).collect();
         let cx = Context::within(self, proxy, Scope::of_everything(mesh, services, virtual_services));
         let mut configs = sidecar_routes::route_configs(&cx, &ports.iter().map(ToSmolStr::to_smolstr).collect());
-        configs.sort_by(|a, b| a.name.cmp(&b.name));
+        configs.order_by(|a, b| a.name.cmp(&b.name));
         let mut clusters = clusters::clusters(&cx);
         clusters.retain(|c| c.name.parts().is_some());
         Part { configs, clusters, notes: cx.notes.into_inner() }
