@@ -319,7 +319,7 @@ fn same_rewrites((f, x): (&Forward, &RouteMatch), (g, y): (&Forward, &RouteMatch
     }
     let taken = |m: &RouteMatch| match &m.path {
         PathMatch::Prefix(p) | PathMatch::Exact(p) => (p.len(), m.case_sensitive != Some(false)),
-        PathMatch::Regex(_) => (usize::MAX, true),
+        PathMatch::Regex(_) | PathMatch::Connect => (usize::MAX, true),
     };
     !matches!(f.rewrite, PathRewrite::Prefix(_))
         || x.path == y.path
@@ -331,7 +331,7 @@ fn rewrite_words(f: &Forward, m: &RouteMatch) -> String {
         PathRewrite::None => "as asked for".to_owned(),
         PathRewrite::Prefix(with) => match &m.path {
             PathMatch::Prefix(p) => format!("{p} becomes {with}"),
-            PathMatch::Exact(_) | PathMatch::Regex(_) => format!("becomes {with}"),
+            PathMatch::Exact(_) | PathMatch::Regex(_) | PathMatch::Connect => format!("becomes {with}"),
         },
         PathRewrite::Regex { pattern, substitution } => format!("{pattern} becomes {substitution}"),
     }

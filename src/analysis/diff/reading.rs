@@ -30,16 +30,19 @@ pub(crate) enum Reading {
     Underscores,
     /// The mesh's `pathNormalization`, and what `connectionSettings` say of paths (VE-14).
     Paths,
+    /// What connection managers cut off authorities, which upgrades they let in, and what they believe of clients (1.4, 2.8).
+    Connections,
 }
 
 impl Reading {
-    const ALL: [Reading; 6] = [
+    const ALL: [Reading; 7] = [
         Reading::RepeatedHeaders,
         Reading::DotSegments,
         Reading::Bytes,
         Reading::Methods,
         Reading::Underscores,
         Reading::Paths,
+        Reading::Connections,
     ];
 
     /// Whether two sides differ in it.
@@ -54,6 +57,7 @@ impl Reading {
                 old.table().connection_settings.underscores != new.table().connection_settings.underscores
             }
             Reading::Paths => old.path_options() != new.path_options(),
+            Reading::Connections => !old.connects_like(new),
         }
     }
 
@@ -72,7 +76,7 @@ impl Reading {
                 !known.contains(&r.method.as_str())
             }
             Reading::Underscores => r.headers.iter().any(|(name, _)| name.contains('_')),
-            Reading::Paths => true,
+            Reading::Paths | Reading::Connections => true,
         }
     }
 
@@ -84,6 +88,7 @@ impl Reading {
             Reading::Methods => "the method is an unusual one",
             Reading::Underscores => "a header's name has an underscore",
             Reading::Paths => "the path is changed by normalisation",
+            Reading::Connections => "connection managers read authorities, upgrades or forwarded headers otherwise",
         }
     }
 
@@ -97,7 +102,7 @@ impl Reading {
             Reading::Methods => vec!["VE-E4"],
             Reading::Underscores => vec!["VE-14"],
             Reading::Paths if old.table().connection_settings != new.table().connection_settings => vec!["VE-14"],
-            Reading::Paths => Vec::new(),
+            Reading::Paths | Reading::Connections => Vec::new(),
         }
     }
 
@@ -142,6 +147,23 @@ impl Reading {
                     out
                 };
                 std::iter::once(out).chain((0..r.headers.len()).map(renamed)).collect()
+            }
+            Reading::Connections => {
+                let authority = |authority: SmolStr| Request { authority, ..r.clone() };
+                let with = |fields: &[(&str, &str)]| {
+                    let mut out = r.clone();
+                    out.headers.extend(fields.iter().map(|(n, v)| (SmolStr::from(*n), SmolStr::from(*v))));
+                    out
+                };
+                let host = crate::envoy::authority::without_port(&r.authority);
+                let port = crate::envoy::router::dialled_port(&RequestView::from(r));
+                vec![
+                    authority(format_smolstr!("{host}:{port}")),
+                    authority(format_smolstr!("{host}:1")),
+                    authority(format_smolstr!("{host}.")),
+                    with(&[("x-forwarded-proto", "https")]),
+                    with(&[("connection", "upgrade"), ("upgrade", "websocket")]),
+                ]
             }
             Reading::Paths => {
                 let path = |path: SmolStr| Request { path, ..r.clone() };

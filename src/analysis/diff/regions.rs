@@ -166,7 +166,7 @@ pub(super) fn conditions(matcher: &RouteMatch, languages: &Languages, paths: &Pa
         PathMatch::Exact(path) => normalize_str(path, paths).is_ok_and(|normalized| normalized == path.as_str()),
         // Whatever stands behind it: what is complete within the prefix is changed or not by itself.
         PathMatch::Prefix(path) => arrives(path, "x"),
-        PathMatch::Regex(_) => true,
+        PathMatch::Regex(_) | PathMatch::Connect => true,
     };
     let folded = matcher.case_sensitive == Some(false);
     if !reachable && !folded {

@@ -91,6 +91,19 @@ impl Side {
         self.switches == other.switches
             && self.path_options() == other.path_options()
             && underscores(self) == underscores(other)
+            && self.connects_like(other)
+    }
+
+    /// Whether connection managers read requests alike on both sides, listener by listener.
+    pub(super) fn connects_like(&self, other: &Side) -> bool {
+        let readings = |side: &Side| -> Vec<_> {
+            let of = |l: &std::sync::Arc<crate::envoy::table::Listener>| {
+                let chains = l.filter_chains.iter().chain(&l.default_filter_chain);
+                chains.filter_map(|c| Some((l.address, l.port, c.http.clone()?))).collect::<Vec<_>>()
+            };
+            side.table.listeners.iter().flat_map(of).collect()
+        };
+        readings(self) == readings(other)
     }
 
     pub(super) fn switches(&self) -> &Switches {

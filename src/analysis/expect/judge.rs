@@ -297,7 +297,7 @@ fn virtual_cluster(s: &Subject<'_>) -> Option<SmolStr> {
     let form = s.forms().into_iter().next();
     let sent = match &form {
         Some(u) => Seen {
-            authority: &u.authority,
+            authority: u.authority.as_str().into(),
             path: u.path.as_str().into(),
             bare_length: u.path.find(['?', '#']).unwrap_or(u.path.len()),
             headers: &u.headers,

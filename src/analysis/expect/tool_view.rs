@@ -140,7 +140,13 @@ impl Reading {
         let mut read = matcher.clone();
         let fails = &mut read.not_evaluated;
         if let Some(further) = &matcher.further {
-            fails.retain(|what| !what.starts_with("runtime_fraction"));
+            fails.retain(|what| !what.starts_with("runtime_fraction") && what != "tls_context");
+            read.further = None;
+            // The tool's connections are plain text.
+            let asks = |wanted: Option<bool>| wanted == Some(true);
+            if further.certificate.is_some_and(|c| asks(c.presented) || asks(c.validated)) {
+                fails.push(SmolStr::new_static("tls_context"));
+            }
             if further.fraction.as_ref().is_some_and(|f| !self.holds(f)) {
                 fails.push(SmolStr::new_static("runtime_fraction"));
             }

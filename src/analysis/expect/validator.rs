@@ -284,7 +284,12 @@ fn headers(r: &mut Reader<'_>, node: &Node<'_>, path: &str, _: &mut Vec<NotEvalu
         for (key, append) in [("set", AppendAction::OverwriteIfExistsOrAdd), ("add", AppendAction::AppendIfExistsOrAdd)]
         {
             let all = pairs(r, &f, key);
-            out.add.extend(all.into_iter().map(|(name, value)| HeaderValueOption { name, value, append }));
+            out.add.extend(all.into_iter().map(|(name, value)| HeaderValueOption {
+                name,
+                value,
+                append,
+                keep_empty: false,
+            }));
         }
         if let Some((node, path)) = f.get("remove") {
             out.remove = words(r, node, &path);

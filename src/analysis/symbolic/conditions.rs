@@ -154,6 +154,8 @@ impl Languages {
             PathMatch::Prefix(p) => Language::Prefix(p.clone()),
             PathMatch::Exact(p) => Language::Exact(p.clone()),
             PathMatch::Regex(p) => self.regex(p),
+            // What has a path is no CONNECT.
+            PathMatch::Connect => Language::None,
         }
     }
 }
@@ -161,7 +163,7 @@ impl Languages {
 impl Conditions {
     /// The conditions of a route, and those on its client.
     pub(crate) fn new(m: &RouteMatch, client: &Client, languages: &Languages) -> Conditions {
-        if !m.not_evaluated.is_empty() {
+        if !m.not_evaluated.is_empty() || m.holds_never() {
             return Conditions::never(); // As routers take them (CF-5).
         }
         let mut literals = Vec::new();

@@ -29,8 +29,18 @@ pub(super) enum Form {
     LoadAssignments,
     /// `istioctl proxy-config endpoints`.
     ClusterStatusList,
-    /// What a ztunnel has: no table of routes.
+    /// What another kind of proxy has.
+    Foreign(Foreign),
+}
+
+/// Proxies that have no table of routes as Envoy has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Foreign {
     Ztunnel,
+    /// A dump with other types than Envoy's.
+    Dump,
+    /// What gRPC's client status discovery says.
+    Discovery,
 }
 
 /// Whether a text is something that this room reads, or that belongs to a proxy of another kind. Of JSON no more is looked at than the
@@ -68,7 +78,10 @@ fn of_key(key: &str) -> Option<Option<Form>> {
         "cluster_name" => Some(Form::LoadAssignment),
         "resources" => Some(Form::Resources),
         "proxy" => Some(Form::Own),
-        "workload_state" | "staged_services" | "workloads" => Some(Form::Ztunnel),
+        "workload_state" | "staged_services" | "workloads" => Some(Form::Foreign(Foreign::Ztunnel)),
+        "generic_xds_configs" | "xds_config" => Some(Form::Foreign(Foreign::Discovery)),
+        // Of several clients, under `config`.
+        "config" => Some(Form::Foreign(Foreign::Discovery)),
         "api_version" | "kind" | "spec" => None,
         _ => return None,
     })
@@ -87,19 +100,24 @@ fn of_entry_key(key: &str) -> Option<Option<Form>> {
         | "cluster_type"
         | "transport_socket_matches" => Some(Form::Clusters),
         "cluster_name" => Some(Form::LoadAssignments),
-        "workload_ips" => Some(Form::Ztunnel),
+        "workload_ips" => Some(Form::Foreign(Foreign::Ztunnel)),
+        "generic_xds_configs" => Some(Form::Foreign(Foreign::Discovery)),
         "api_version" | "kind" | "op" => None,
         _ => return None,
     })
 }
 
-/// What a discriminating field's value must look like; fields of these names occur elsewhere too.
-fn fits(form: Form, value: &Shape) -> bool {
-    match form {
+/// The form where a discriminating field's value looks as it must; fields of these names occur elsewhere too.
+fn fitting(form: Form, value: &Shape) -> Option<Form> {
+    let fits = match form {
+        // A list of parts that have types of somebody else's.
+        Form::Dump if value.first_has_other_type => return Some(Form::Foreign(Foreign::Dump)),
         Form::Dump | Form::Resources => value.first_has_type,
         Form::Own => value.is_text,
+        Form::Foreign(Foreign::Discovery) => value.first_has_xds,
         _ => true,
-    }
+    };
+    fits.then_some(form)
 }
 
 /// As much of a value as forms are told apart by.
@@ -108,23 +126,34 @@ struct Shape {
     is_text: bool,
     /// It is a list whose first entry has a type of Envoy's.
     first_has_type: bool,
+    /// The type is another's.
+    first_has_other_type: bool,
+    /// The first entry has, or is, what discovery services gave.
+    first_has_xds: bool,
 }
 
 fn of_node(root: &Node<'_>) -> Option<Form> {
-    let shape = |node: &Node<'_>| Shape {
-        is_text: node.as_str().is_some(),
-        first_has_type: node
-            .as_seq()
-            .and_then(|all| all.first()?.get("@type"))
-            .is_some_and(|t| t.as_str().is_some_and(|t| t.starts_with(TYPES))),
+    let shape = |node: &Node<'_>| {
+        let first = node.as_seq().and_then(|all| all.first());
+        let kind = first.and_then(|first| first.get("@type")?.as_str());
+        Shape {
+            is_text: node.as_str().is_some(),
+            first_has_type: kind.is_some_and(|t| t.starts_with(TYPES)),
+            first_has_other_type: kind.is_some_and(|t| t.starts_with(TYPE) && !t.starts_with(TYPES)),
+            first_has_xds: first.is_some_and(|first| XDS.iter().any(|key| first.get(key).is_some())),
+        }
     };
     match &root.value {
         Value::Map(entries) => {
             for entry in entries {
                 match of_key(&Key::of(&entry.key).0) {
-                    Some(Some(form)) if fits(form, &shape(&entry.value)) => return Some(form),
+                    Some(Some(form)) => {
+                        if let Some(form) = fitting(form, &shape(&entry.value)) {
+                            return Some(form);
+                        }
+                    }
                     Some(None) => return None,
-                    _ => {}
+                    None => {}
                 }
             }
             None
@@ -137,8 +166,12 @@ fn of_node(root: &Node<'_>) -> Option<Form> {
     }
 }
 
-/// What begins the types of Envoy's messages.
+/// What begins the types of messages, and of Envoy's.
+const TYPE: &str = "type.googleapis.com/";
 const TYPES: &str = "type.googleapis.com/envoy.";
+
+/// Fields of what a client of discovery services says of itself.
+const XDS: [&str; 6] = ["genericXdsConfigs", "generic_xds_configs", "xdsConfig", "xds_config", "typeUrl", "type_url"];
 
 /// Whether a line begins with a field that tells; manifests, which are the rule, need not be read for it.
 fn may_be_yaml_of_one(text: &str) -> bool {
@@ -190,7 +223,7 @@ impl<'de> Visitor<'de> for Top<'_> {
                     let mut shape = Shape::default();
                     // A list is left where its first entry has told enough, which is an error here.
                     let read = map.next_value_seed(Look { shape: &mut shape });
-                    if fits(form, &shape) {
+                    if let Some(form) = fitting(form, &shape) {
                         *self.found = Some(Some(form));
                         return Err(serde::de::Error::custom("found"));
                     }
@@ -303,12 +336,17 @@ impl<'de> Visitor<'de> for First<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(Key(key)) = map.next_key()? {
-            if key != "@type" {
-                map.next_value::<IgnoredAny>()?;
-                continue;
+            if key == "@type" {
+                let kind = map.next_value::<String>()?;
+                self.shape.first_has_type = kind.starts_with(TYPES);
+                self.shape.first_has_other_type = kind.starts_with(TYPE) && !self.shape.first_has_type;
+                return Err(serde::de::Error::custom("found"));
             }
-            self.shape.first_has_type = map.next_value::<String>()?.starts_with(TYPES);
-            return Err(serde::de::Error::custom("found"));
+            if XDS.contains(&key.as_str()) {
+                self.shape.first_has_xds = true;
+                return Err(serde::de::Error::custom("found"));
+            }
+            map.next_value::<IgnoredAny>()?;
         }
         Ok(())
     }
@@ -324,7 +362,9 @@ mod tests {
         let typed = |t: &str| format!(r#"{{"configs": [{{"@type": "type.googleapis.com/{t}"}}]}}"#);
         for (text, wanted) in [
             (typed("envoy.admin.v3.BootstrapConfigDump").as_str(), Some(Dump)),
-            (&typed("other"), None),
+            (&typed("other"), Some(Foreign(super::Foreign::Dump))),
+            (r#"{"config": [{"node": {}, "genericXdsConfigs": []}]}"#, Some(Foreign(super::Foreign::Discovery))),
+            (r#"{"config": [{"a": 1}]}"#, None),
             (r#"{"configs": [1, 2]}"#, None),
             (
                 r#"{"version_info": "1", "resources": [{"@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"}]}"#,
@@ -340,7 +380,7 @@ mod tests {
             (r#"[{"name": "a", "hostStatuses": []}]"#, Some(ClusterStatusList)),
             (r#"[{"name": "a", "filterChains": []}]"#, Some(Listeners)),
             (r#"[{"op": "add"}]"#, None),
-            (r#"{"workloads": {}, "services": {}}"#, Some(Ztunnel)),
+            (r#"{"workloads": {}, "services": {}}"#, Some(Foreign(super::Foreign::Ztunnel))),
             (r#"{"proxy": "client", "listeners": []}"#, Some(Own)),
             (r#"{"proxy": {"name": "x"}}"#, None),
             ("", None),

@@ -18,6 +18,8 @@ mod key;
 #[cfg(feature = "dumps")]
 mod message;
 #[cfg(feature = "dumps")]
+mod places;
+#[cfg(feature = "dumps")]
 mod text;
 
 #[cfg(feature = "dumps")]
@@ -31,6 +33,8 @@ use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::{FileId, Position, SourceMap};
 
 pub(crate) use form::is_configuration;
+#[cfg(feature = "dumps")]
+pub(crate) use gather::Streamed;
 
 /// One proxy as its configuration shows it.
 #[derive(Debug)]
@@ -46,14 +50,19 @@ pub(crate) struct Running {
     pub runtime: Vec<(String, serde_json::Value)>,
 }
 
-/// Reads texts that [`is_configuration`] takes for such; those that tell of no proxy of their own are parts of the one that does, or of
-/// one proxy together. `namespace` is that of proxies that name none.
+/// Reads texts that [`is_configuration`] takes for such, beside what was read while it streamed by; those that
+/// tell of no proxy of their own are parts of the one that does, or of one proxy together. `namespace` is that of proxies that name none.
 ///
 /// Gives what went wrong as well; where that is an error, there may be fewer proxies than texts.
 #[cfg(feature = "dumps")]
-pub(crate) fn read(sources: &SourceMap, files: &[FileId], namespace: &str) -> (Vec<Running>, Vec<Finding>) {
+pub(crate) fn read(
+    sources: &SourceMap,
+    files: &[FileId],
+    streamed: Vec<Streamed>,
+    namespace: &str,
+) -> (Vec<Running>, Vec<Finding>) {
     let mut findings = Vec::new();
-    let gathered = gather::gather(sources, files, &mut findings);
+    let gathered = gather::gather(sources, files, streamed, &mut findings);
     let mut running: Vec<Running> = gathered.into_iter().map(|parts| build::running(parts, namespace)).collect();
     for one in &running {
         let table = &one.table;
@@ -74,9 +83,26 @@ pub(crate) fn read(sources: &SourceMap, files: &[FileId], namespace: &str) -> (V
     (running, findings)
 }
 
+/// Nothing is read while it streams by without the feature `dumps`.
+#[cfg(not(feature = "dumps"))]
+#[derive(Debug, Clone)]
+pub(crate) enum Streamed {}
+
+#[cfg(all(feature = "files", not(feature = "dumps")))]
+impl Streamed {
+    pub(crate) fn read(_: FileId, _: &str, _: &mut dyn std::io::Read) -> Option<Streamed> {
+        None
+    }
+}
+
 /// Says that none of them is read by what was built without the feature `dumps`.
 #[cfg(not(feature = "dumps"))]
-pub(crate) fn read(sources: &SourceMap, files: &[FileId], _: &str) -> (Vec<Running>, Vec<Finding>) {
+pub(crate) fn read(
+    sources: &SourceMap,
+    files: &[FileId],
+    _: Vec<Streamed>,
+    _: &str,
+) -> (Vec<Running>, Vec<Finding>) {
     let refused = |&file: &FileId| {
         let name = sources.name(file);
         let message = format!("`{name}` is what a running proxy has, which is not read here: only manifests are");

@@ -1,6 +1,6 @@
 //! From text to messages: JSON as it streams by, YAML through the tree of nodes.
 
-use std::fmt;
+use std::{fmt, io};
 
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
@@ -10,11 +10,30 @@ use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::{FileId, Position};
 use crate::manifest::yaml::{self, LineIndex, Node, Span, Value};
 
-/// The first document of a text as a message.
+/// Where a message is read from.
+pub(super) enum Origin<'o> {
+    Text(FileId, &'o str),
+    /// JSON that streams by: what is wrong with it is not told.
+    #[cfg_attr(not(feature = "files"), allow(dead_code, reason = "only files stream"))]
+    Stream(&'o mut dyn io::Read),
+}
+
+/// The first document as a message.
 ///
 /// # Errors
 /// What is wrong with it, and where.
-pub(super) fn read<T: DeserializeOwned>(file: FileId, text: &str) -> Result<T, Box<Finding>> {
+pub(super) fn read<T: DeserializeOwned>(origin: Origin<'_>) -> Result<T, Box<Finding>> {
+    match origin {
+        Origin::Text(file, text) => of_text(file, text),
+        Origin::Stream(stream) => {
+            let mut deserializer = serde_json::Deserializer::from_reader(io::BufReader::with_capacity(1 << 16, stream));
+            let read = T::deserialize(&mut deserializer).and_then(|read| deserializer.end().map(|()| read));
+            read.map_err(|error| Box::new(Finding::new("load", Severity::Error, error.to_string())))
+        }
+    }
+}
+
+fn of_text<T: DeserializeOwned>(file: FileId, text: &str) -> Result<T, Box<Finding>> {
     if is_json(text) {
         // The mark at the beginning moves nothing: columns are counted in characters, of which it is none to an editor.
         let text = text.trim_start_matches('\u{feff}');
@@ -130,7 +149,7 @@ mod tests {
     use super::*;
 
     fn both(json: &str, yaml: &str) -> [Result<RouteConfiguration, Box<Finding>>; 2] {
-        [read(FileId::default(), json), read(FileId::default(), yaml)]
+        [json, yaml].map(|text| read(Origin::Text(FileId::default(), text)))
     }
 
     #[test]
@@ -151,8 +170,8 @@ mod tests {
             assert_eq!((finding.at.line, finding.at.column), (2, column), "{}", finding.message);
             assert!(finding.message.contains("expected a string"), "{}", finding.message);
         }
-        let cut =
-            read::<RouteConfiguration>(FileId::default(), "{\"name\": \"a\", \"virtual_hosts\": [{").expect_err("cut");
+        let cut = of_text::<RouteConfiguration>(FileId::default(), "{\"name\": \"a\", \"virtual_hosts\": [{")
+            .expect_err("cut");
         assert_eq!(cut.message, "the configuration ends in the middle of a value");
     }
 }

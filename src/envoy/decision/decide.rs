@@ -15,8 +15,8 @@ use crate::envoy::router::{
     BadRequest, Found, HeaderKey, HttpEnd, Part, RequestView, Router, Seen, Visit, dialled_port,
 };
 use crate::envoy::table::{
-    AbortStatus, ChainAction, ClusterName, Forward, ForwardTo, FurtherForward, Listener, Route, RouteAction,
-    TcpDestination, WeightedCluster,
+    AbortStatus, ChainAction, ClusterName, DiscoveryType, Endpoint, Forward, ForwardTo, FurtherForward, HostSource,
+    Listener, Route, RouteAction, RouteTable, TcpDestination, WeightedCluster,
 };
 use crate::order::Order as _;
 
@@ -295,6 +295,21 @@ pub(super) fn drawn_by_header(
     })
 }
 
+/// The name that all endpoints of a cluster have as hosts, empty where they have none; None: they differ, or nobody knows them
+/// (envoy-matching 6.7).
+fn endpoint_name(table: &RouteTable, cluster: &ClusterName) -> Option<SmolStr> {
+    let cluster = table.cluster(cluster)?;
+    let by_name = matches!(cluster.discovery, DiscoveryType::StrictDns | DiscoveryType::LogicalDns);
+    let name = |e: &Endpoint| match &e.hostname {
+        name if !name.is_empty() => name.clone(),
+        _ if by_name && e.address.parse::<std::net::IpAddr>().is_err() => e.address.clone(),
+        _ => SmolStr::default(),
+    };
+    let mut names = cluster.endpoints.iter().map(name);
+    let first = names.next()?;
+    names.all(|name| name == first).then_some(first)
+}
+
 /// Whether requests to this cluster are sent on.
 fn arrives(share: &ClusterShare) -> bool {
     matches!(share.outcome.counted(), Counted::Subset | Counted::Passthrough)
@@ -313,7 +328,7 @@ fn forwarded(
     let mut upstream = |entry: Option<&WeightedCluster>| {
         drafted(router, seen, route, forward, server_name, entry).arrives(&path, &mut not_evaluated)
     };
-    let common = upstream(None);
+    let mut common = upstream(None);
     let entries = match &forward.destination {
         ForwardTo::Cluster(_) => &[],
         ForwardTo::Weighted(entries) => entries.as_slice(),
@@ -339,6 +354,28 @@ fn forwarded(
     if let Some(further) = &forward.further {
         clusters = further_chosen(further, &clusters, seen);
     }
+    let mut by_endpoint = None;
+    if forward.further.as_ref().is_some_and(|f| f.host == Some(HostSource::Endpoint)) && forward.host_rewrite.is_none()
+    {
+        let mut shares = clusters.to_vec();
+        for share in shares.iter_mut().filter(|s| arrives(s)) {
+            match endpoint_name(router.table(), &share.name) {
+                Some(name) if name.is_empty() => {}
+                Some(name) => {
+                    let sent = share.upstream.as_ref().unwrap_or(&common);
+                    share.upstream = Some(sent.addressed(name, forward.append_x_forwarded_host));
+                }
+                None => {
+                    by_endpoint = Some(format!("the authority is the name of the endpoint that `{}` picks", share.name))
+                }
+            }
+        }
+        // Where all go to one name, it is the route's.
+        if let [ClusterShare { upstream: own @ Some(_), .. }] = shares.as_mut_slice() {
+            common = own.take().unwrap_or(common);
+        }
+        clusters = shares.into();
+    }
     if !clusters.iter().all(arrives) && seen.is_grpc() {
         let mut shares = clusters.to_vec();
         for share in shares.iter_mut().filter(|s| !arrives(s)) {
@@ -355,7 +392,7 @@ fn forwarded(
         status: same(possible().map(|c| c.status)).flatten(),
         flags: same(possible().map(|c| c.flags)),
         upstream: possible().any(arrives).then_some(common),
-        hints: not_evaluated.iter().map(hint).collect(),
+        hints: not_evaluated.iter().map(hint).chain(by_endpoint).collect(),
         clusters,
         ..Decision::default()
     }
@@ -379,6 +416,7 @@ fn steps(router: &Router, visit: &Visit<'_>) -> Vec<Step> {
         reason: trial.reason,
         hints: trial.hints,
         source: router.route(config, virtual_host, trial.route).and_then(|r| r.source.clone()),
+        place: router.place(config, virtual_host, trial.route),
     };
     router.trials(seen, config, virtual_host).into_iter().map(step).collect()
 }
@@ -414,7 +452,7 @@ fn hints(router: &Router, request: &RequestView<'_>, visit: &Visit<'_>, decision
         }
     }
     if let Found::Http { end: HttpEnd::NoVirtualHost { config }, .. } = found {
-        hints.extend(visit.seen.as_ref().and_then(|seen| router.host_hint(config, seen.authority)));
+        hints.extend(visit.seen.as_ref().and_then(|seen| router.host_hint(config, &seen.authority)));
     }
     if let (Found::Http { end: HttpEnd::Route { config, virtual_host, route }, .. }, Some(seen)) = (found, &visit.seen)
     {

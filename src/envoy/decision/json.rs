@@ -6,6 +6,7 @@ use super::{ClusterShare, Decision, Outcome, ResponseFlags, Step, Upstream};
 use crate::envoy::proxy::Proxy;
 use crate::envoy::request::Request;
 use crate::envoy::table::RouteSource;
+use crate::envoy::words::exact_place;
 use crate::manifest::source::SourceMap;
 
 /// One line of `explain -o jsonl`. Every key is always there, null where it doesn't apply.
@@ -56,6 +57,9 @@ struct StepJson<'a> {
     matched: bool,
     reason: &'a str,
     source: Option<SourceJson<'a>>,
+    /// Only of routes of a configuration that was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
 }
 
 /// Where a route was written: object, file, line from 1, and indexes of rule and match from 0.
@@ -150,6 +154,7 @@ impl<'a> StepJson<'a> {
             matched: step.matched,
             reason: &step.reason,
             source: step.source.as_ref().map(|s| SourceJson::new(s, sources)),
+            place: step.place.map(|at| exact_place(at, sources)),
         }
     }
 }

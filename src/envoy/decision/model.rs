@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 use crate::envoy::outcome::{ClusterShare, Outcome, ResponseFlags, Upstream};
 use crate::envoy::router::Found;
 use crate::envoy::table::RouteSource;
+use crate::manifest::source::Position;
 
 /// The decision about one request, complete: exact shares instead of draws, and the way to it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -89,6 +90,8 @@ pub(crate) struct Step {
     /// What would have to be different for it to match, where little is missing.
     pub hints: Vec<String>,
     pub source: Option<RouteSource>,
+    /// Where it stands in the proxy's configuration, where that was given and is known.
+    pub place: Option<Position>,
 }
 
 #[cfg(test)]

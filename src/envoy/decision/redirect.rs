@@ -13,7 +13,7 @@ pub(super) fn location(router: &Router, request: &Seen<'_>, matched: &PathMatch,
     let port = redirect.port.filter(|p| *p != 0);
     let host = match &redirect.host {
         Some(host) => host.as_str(),
-        None => kept_authority(request.authority, port.is_some(), scheme != old_scheme, &old_scheme),
+        None => kept_authority(&request.authority, port.is_some(), scheme != old_scheme, &old_scheme),
     };
     let query = request.path.get(request.bare_length..).unwrap_or_default();
     let path = match &redirect.path {
@@ -84,7 +84,7 @@ mod tests {
     }
 
     fn leads(authority: &str, redirect: Redirect) -> String {
-        let request = Seen { authority, path: "/abc/d?q=1".into(), bare_length: 6, ..seen(&[]) };
+        let request = Seen { authority: authority.into(), path: "/abc/d?q=1".into(), bare_length: 6, ..seen(&[]) };
         let mut route = route(prefix("/abc"), to("v1"));
         let matched = route.matcher.path.clone();
         route.action = RouteAction::Redirect(redirect.clone());

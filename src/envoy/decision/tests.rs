@@ -66,6 +66,7 @@ fn hd_1_a_weighted_entry_comes_before_the_route_whose_host_wins() {
             name: "x-a".into(),
             value: value.into(),
             append: AppendAction::OverwriteIfExistsOrAdd,
+            keep_empty: false,
         }],
     };
     let mut forward = forward(weighted(&[("v1", 1), ("v2", 1)]));

@@ -42,7 +42,7 @@ pub(super) fn drafted<'a>(
     });
     if let Some(host) = given {
         if forward.append_x_forwarded_host {
-            draft.append_forwarded_host();
+            append_forwarded_host(&mut draft.headers, &draft.authority);
         }
         draft.authority = host;
     }
@@ -58,6 +58,7 @@ fn named_host(router: &Router, draft: &Draft<'_>, seen: &Seen<'_>, source: &Host
             let rewritten = router.regex(pattern).and_then(|re2| re2.replace_all(bare.as_bytes(), substitution));
             Some(rewritten.map_or_else(|| bare.into(), |host| String::from_utf8_lossy(&host).into()))
         }
+        HostSource::Endpoint => None,
     }
 }
 
@@ -111,7 +112,7 @@ impl<'a> Draft<'a> {
             request,
             route_name: &route.name,
             server_name,
-            authority: request.authority.into(),
+            authority: request.authority.as_ref().into(),
             headers,
             not_evaluated: Vec::new(),
         }
@@ -121,16 +122,6 @@ impl<'a> Draft<'a> {
     pub(super) fn arrives(mut self, path: &SmolStr, not_evaluated: &mut Vec<String>) -> Upstream {
         not_evaluated.append(&mut self.not_evaluated);
         Upstream { path: path.clone(), authority: self.authority, headers: self.headers }
-    }
-
-    /// The authority before a rewrite goes to the end of `x-forwarded-host`, unless it is the last there (envoy-matching 6.7).
-    fn append_forwarded_host(&mut self) {
-        let name = SmolStr::new_static("x-forwarded-host");
-        let last = self.headers.iter().rfind(|(n, _)| *n == name).and_then(|(_, v)| v.rsplit(',').next());
-        if last.map(trim) != Some(self.authority.as_str()) {
-            let old = self.authority.clone();
-            push(&mut self.headers, name, &old, is_joined);
-        }
     }
 
     /// Applies one level's operations: removals, then sets, then additions (HD-2). An empty value is not sent.
@@ -151,7 +142,28 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Writes one level's fields, sets before additions, with their formatted values: empty ones are not written. `joined` says of which
+/// The authority before a rewrite goes to the end of `x-forwarded-host`, unless it is the last there (envoy-matching 6.7).
+fn append_forwarded_host(headers: &mut Vec<(SmolStr, SmolStr)>, authority: &SmolStr) {
+    let name = SmolStr::new_static("x-forwarded-host");
+    let last = headers.iter().rfind(|(n, _)| *n == name).and_then(|(_, v)| v.rsplit(',').next());
+    if last.map(trim) != Some(authority.as_str()) {
+        push(headers, name, authority, is_joined);
+    }
+}
+
+impl Upstream {
+    /// The same with another authority, as the endpoint gives it.
+    pub(super) fn addressed(&self, authority: SmolStr, append_forwarded: bool) -> Upstream {
+        let mut out = self.clone();
+        if append_forwarded {
+            append_forwarded_host(&mut out.headers, &self.authority);
+        }
+        Upstream { authority, ..out }
+    }
+}
+
+/// Writes one level's fields, sets before additions, with their formatted values: empty ones are not written, unless they ask
+/// for it. `joined` says of which
 /// names one field is kept.
 pub(super) fn write(
     headers: &mut Vec<(SmolStr, SmolStr)>,
@@ -170,7 +182,9 @@ pub(super) fn write(
     let kinds: Vec<Option<Write>> = fields.iter().map(kind).collect();
     let of = |wanted: Write| {
         let all = fields.iter().zip(values).zip(&kinds);
-        all.filter(move |((_, value), kind)| !value.is_empty() && **kind == Some(wanted)).map(|(one, _)| one)
+        let is_written = |header: &HeaderValueOption, value: &SmolStr| header.keep_empty || !value.is_empty();
+        all.filter(move |((header, value), kind)| is_written(header, value) && **kind == Some(wanted))
+            .map(|(one, _)| one)
     };
     for (header, value) in of(Write::Set) {
         let name = header.name.to_ascii_lowercase_smolstr();
@@ -207,7 +221,7 @@ pub(super) fn answered_location(
             AppendAction::OverwriteIfExists => location.is_some(),
             AppendAction::AppendIfExistsOrAdd | AppendAction::AddIfAbsent => location.is_none(),
         };
-        if replaces && !value.is_empty() {
+        if replaces && (header.keep_empty || !value.is_empty()) {
             location = Some(value);
         }
     }
@@ -280,7 +294,7 @@ pub(super) fn rewrite_path(router: &Router, path: &str, matched: &PathMatch, rew
 pub(super) fn matched_length(matched: &PathMatch) -> usize {
     match matched {
         PathMatch::Prefix(prefix) => prefix.len(),
-        PathMatch::Exact(_) | PathMatch::Regex(_) => usize::MAX,
+        PathMatch::Exact(_) | PathMatch::Regex(_) | PathMatch::Connect => usize::MAX,
     }
 }
 
@@ -344,8 +358,14 @@ mod tests {
     }
 
     fn level(remove: &[&str], set: &[(&str, &str)], add: &[(&str, &str)]) -> HeaderMutations {
-        let option =
-            |append| move |(n, v): &(&str, &str)| HeaderValueOption { name: (*n).into(), value: (*v).into(), append };
+        let option = |append| {
+            move |(n, v): &(&str, &str)| HeaderValueOption {
+                name: (*n).into(),
+                value: (*v).into(),
+                append,
+                keep_empty: false,
+            }
+        };
         HeaderMutations {
             remove: remove.iter().map(|n| (*n).into()).collect(),
             add: (set.iter().map(option(AppendAction::OverwriteIfExistsOrAdd)))
@@ -376,7 +396,12 @@ mod tests {
 
     #[test]
     fn s6_2_conditional_operations_look_at_what_was_there_before() {
-        let option = |name: &str, append| HeaderValueOption { name: name.into(), value: "new".into(), append };
+        let option = |name: &str, append| HeaderValueOption {
+            name: name.into(),
+            value: "new".into(),
+            append,
+            keep_empty: false,
+        };
         let add = vec![
             option("X-a", AppendAction::AddIfAbsent),
             option("b", AppendAction::AddIfAbsent),

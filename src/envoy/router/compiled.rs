@@ -138,7 +138,11 @@ impl RouteList {
         }
     }
 
+    /// The first route that takes a request; a CONNECT request has no path, so that no condition on one holds.
     pub(super) fn find(&self, request: &Seen<'_>) -> Option<u32> {
+        if request.method == "CONNECT" {
+            return self.routes.iter().position(|r| r.takes_connect(request)).and_then(|i| u32::try_from(i).ok());
+        }
         match &self.index {
             Some(index) => index.find(&self.routes, request),
             None => self.routes.iter().position(|r| r.holds(request)).and_then(|i| u32::try_from(i).ok()),
@@ -155,7 +159,7 @@ fn asked(route: &Route) -> impl Iterator<Item = &SmolStr> {
             };
             let host = match forward.further.as_ref().and_then(|f| f.host.as_ref()) {
                 Some(HostSource::Path { pattern, .. }) => Some(pattern),
-                Some(HostSource::Header(_)) | None => None,
+                Some(HostSource::Header(_) | HostSource::Endpoint) | None => None,
             };
             [path, host]
         }

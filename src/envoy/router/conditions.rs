@@ -18,7 +18,7 @@ pub(crate) enum PathTest {
     PrefixFolded(SmolStr),
     ExactFolded(SmolStr),
     Regex(Arc<Pattern>),
-    /// A prefix with `?` or `#`, or a regex that Envoy refuses.
+    /// A prefix with `?` or `#`, a regex that Envoy refuses, or what takes CONNECT alone, which has no path.
     Never,
 }
 
@@ -32,6 +32,7 @@ impl PathTest {
             PathMatch::Prefix(prefix) => PathTest::Prefix(prefix.clone()),
             PathMatch::Exact(path) => PathTest::Exact(path.clone()),
             PathMatch::Regex(regex) => patterns.get(regex).map_or(PathTest::Never, PathTest::Regex),
+            PathMatch::Connect => PathTest::Never,
         }
     }
 
@@ -97,7 +98,8 @@ pub(crate) enum Condition {
     NoQuery {
         name: SmolStr,
     },
-    /// A condition whose answer is known: of claims, because nothing here verifies tokens (RT-11), and of what isn't evaluated (CF-5).
+    /// A condition whose answer is known: of claims, because nothing here verifies tokens (RT-11), of what isn't evaluated (CF-5), and
+    /// of what holds for no request of the proxy.
     Known {
         holds: bool,
     },
@@ -138,6 +140,8 @@ impl Condition {
 #[derive(Debug)]
 pub(crate) struct RouteTest {
     pub path: PathTest,
+    /// It takes CONNECT requests, and no others.
+    pub connect: bool,
     pub conditions: Box<[Condition]>,
 }
 
@@ -155,14 +159,20 @@ impl RouteTest {
             .collect::<Vec<_>>();
         let claims = matcher.claims.iter().map(|c| Condition::Known { holds: c.invert });
         let unknown = matcher.not_evaluated.iter().map(|_| Condition::Known { holds: false });
-        let conditions = headers.into_iter().chain(query).chain(claims).chain(unknown).collect();
-        RouteTest { path, conditions }
+        let never = matcher.further.iter().flat_map(|f| &f.never).map(|_| Condition::Known { holds: false });
+        let conditions = headers.into_iter().chain(query).chain(claims).chain(unknown).chain(never).collect();
+        RouteTest { path, connect: matcher.path == PathMatch::Connect, conditions }
     }
 
     /// All conditions but the path.
     #[inline]
     pub(super) fn rest_holds(&self, request: &Seen<'_>) -> bool {
         self.conditions.iter().all(|c| c.holds(request))
+    }
+
+    /// Whether it takes a CONNECT request.
+    pub(super) fn takes_connect(&self, request: &Seen<'_>) -> bool {
+        self.connect && self.rest_holds(request)
     }
 
     #[inline]

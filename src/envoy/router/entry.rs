@@ -6,7 +6,7 @@ use crate::envoy::outcome::ResponseFlags;
 use crate::envoy::path::codec::{self, Refusal, Target};
 use crate::envoy::path::{Fragment, PathNormalization, PathOptions};
 use crate::envoy::table::RouteTable;
-use crate::manifest::kinds::{PathNormalizationType, Underscores};
+use crate::manifest::kinds::{ConnectionSettings, PathNormalizationType, Underscores};
 
 /// Why a request is answered before routing (envoy-matching 0.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +23,8 @@ pub(crate) enum BadRequest {
     PathNormalization,
     /// A header with `_` in its name, where the settings refuse such (VE-14).
     Underscore,
+    /// Another protocol than the connection manager and the route let in, or CONNECT (2.8).
+    Upgrade,
 }
 
 impl BadRequest {
@@ -33,6 +35,7 @@ impl BadRequest {
                 (400, ResponseFlags::DownstreamProtocolError)
             }
             BadRequest::NoPath => (404, ResponseFlags::None),
+            BadRequest::Upgrade => (403, ResponseFlags::None),
             BadRequest::QueryWithoutContentType | BadRequest::PathNormalization => (400, ResponseFlags::None),
         }
     }
@@ -47,6 +50,7 @@ impl BadRequest {
             BadRequest::QueryWithoutContentType => "query_missing_content_type",
             BadRequest::PathNormalization => "path_normalization_failed",
             BadRequest::Underscore => "http1.unexpected_underscore",
+            BadRequest::Upgrade => "upgrade_failed",
         }
     }
 
@@ -61,6 +65,9 @@ impl BadRequest {
                 "the path cannot be normalised: it has `%00`, a forbidden fragment or a forbidden escaped slash"
             }
             BadRequest::Underscore => "a header has `_` in its name, which the mesh's connection settings refuse",
+            BadRequest::Upgrade => {
+                "no `upgrade_configs` of the listener or the route let this CONNECT, or the protocol that `upgrade` asks for, in"
+            }
         }
     }
 }
@@ -95,13 +102,21 @@ pub(super) fn check_head(
 
 /// How paths are normalised (2.6): the mesh's settings and the proxy's switches.
 pub(crate) fn path_options(table: &RouteTable, switches: &Switches) -> PathOptions {
-    let mode = match table.path_normalization {
+    options_of(table.path_normalization, &table.connection_settings, switches)
+}
+
+pub(super) fn options_of(
+    mode: PathNormalizationType,
+    settings: &ConnectionSettings,
+    switches: &Switches,
+) -> PathOptions {
+    let mode = match mode {
         PathNormalizationType::Default | PathNormalizationType::Base => PathNormalization::Base,
         PathNormalizationType::None => PathNormalization::None,
         PathNormalizationType::MergeSlashes => PathNormalization::MergeSlashes,
         PathNormalizationType::DecodeAndMergeSlashes => PathNormalization::DecodeAndMergeSlashes,
     };
-    let (of_mode, settings) = (PathOptions::from(mode), &table.connection_settings);
+    let of_mode = PathOptions::from(mode);
     PathOptions {
         fragment: if switches.reject_path_with_fragment { Fragment::Reject } else { Fragment::Cut },
         dot_segments_with_parameters: switches.strip_dotdot_segments_with_parameters,

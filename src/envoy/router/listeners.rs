@@ -231,6 +231,7 @@ mod tests {
             tls_settings: None,
             action: ChainAction::Http { route_config: "80".into() },
             source: None,
+            http: None,
         }
     }
 

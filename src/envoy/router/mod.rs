@@ -12,6 +12,7 @@ mod entry;
 mod hosts;
 mod listeners;
 mod path_index;
+mod reading;
 mod regex;
 mod rejected;
 mod serves;
@@ -34,6 +35,7 @@ use smol_str::{SmolStr, format_smolstr};
 use compiled::{HeldTable, RouteList};
 use conditions::RouteTest;
 use entry::check_head;
+use reading::Reading;
 use regex::Pattern;
 
 pub(crate) use compiled::CompiledParts;
@@ -57,6 +59,7 @@ use crate::envoy::table::{
     ChainAction, FilterChain, ForwardTo, Listener, Route, RouteAction, RouteConfiguration, RouteTable, VirtualHost,
 };
 use crate::manifest::kinds::Underscores;
+use crate::manifest::source::Position;
 
 /// Virtual hosts with fewer routes than this are searched in order: that is faster than any index.
 const SCAN_BELOW: usize = 12;
@@ -246,7 +249,9 @@ impl Router {
     pub(crate) fn visit<'a>(&self, request: &RequestView<'a>) -> Visit<'a> {
         self.enter(request, |config, seen| {
             let Some(index) = self.configs.get(config as usize) else { return HttpEnd::NoRouteConfig };
-            let Some(virtual_host) = index.hosts.find(seen.authority) else { return HttpEnd::NoVirtualHost { config } };
+            let Some(virtual_host) = index.hosts.find(&seen.authority) else {
+                return HttpEnd::NoVirtualHost { config };
+            };
             let requires = self.virtual_host(config, virtual_host).is_some_and(|v| v.require_tls);
             let routes = index.virtual_hosts.get(virtual_host as usize);
             end(config, virtual_host, requires, seen, || routes?.find(seen))
@@ -258,12 +263,13 @@ impl Router {
     pub(crate) fn plain(&self, request: &RequestView<'_>) -> Found {
         let visit = self.enter(request, |config, seen| {
             let Some(table) = self.config(config) else { return HttpEnd::NoRouteConfig };
-            let Some((virtual_host, _, _)) = HostIndex::plain(table, seen.authority) else {
+            let Some((virtual_host, _, _)) = HostIndex::plain(table, &seen.authority) else {
                 return HttpEnd::NoVirtualHost { config };
             };
             let requires = self.virtual_host(config, virtual_host).is_some_and(|v| v.require_tls);
             let tests = self.tests(config, virtual_host);
-            let first = || tests.iter().position(|t| t.holds(seen)).and_then(|i| u32::try_from(i).ok());
+            let takes = |t: &RouteTest| if seen.method == "CONNECT" { t.takes_connect(seen) } else { t.holds(seen) };
+            let first = || tests.iter().position(|t| takes(t)).and_then(|i| u32::try_from(i).ok());
             end(config, virtual_host, requires, seen, first)
         });
         visit.found
@@ -306,18 +312,21 @@ impl Router {
             Ok(target) => target,
             Err(reason) => return refused(reason.into()),
         };
-        let underscores = self.table.connection_settings.underscores.unwrap_or_default();
-        if let Err(reason) = check_head(request, &target, underscores) {
+        let reading = Reading::of(self, listener, filter_chain);
+        if let Err(reason) = check_head(request, &target, reading.underscores) {
             return refused(reason);
         }
-        let Ok(path) = normalize_str(target.path, &self.paths) else { return refused(BadRequest::PathNormalization) };
-        let seen = self.seen(request, target.authority.unwrap_or(request.authority), path);
-        if redirects(target.path.as_bytes(), &self.paths) {
+        let Ok(path) = normalize_str(target.path, &reading.paths) else {
+            return refused(BadRequest::PathNormalization);
+        };
+        let authority = reading.authority(target.authority.unwrap_or(request.authority));
+        let seen = self.seen(request, authority, path, &reading);
+        if redirects(target.path.as_bytes(), &reading.paths) {
             if seen.is_grpc() {
                 return refused(BadRequest::PathNormalization);
             }
             let config = self.chain_config(listener, chain);
-            let host = |c: u32| self.configs.get(c as usize)?.hosts.find(seen.authority).map(|host| (c, host));
+            let host = |c: u32| self.configs.get(c as usize)?.hosts.find(&seen.authority).map(|host| (c, host));
             let end = HttpEnd::PathRedirect { virtual_host: config.and_then(host) };
             return Visit { found: Found::Http { listener, chain, end }, seen: Some(seen) };
         }
@@ -325,6 +334,11 @@ impl Router {
             Some(config) => http(config, &seen),
             None => HttpEnd::NoRouteConfig,
         };
+        if let HttpEnd::Route { config, virtual_host, route } = end
+            && !reading.lets_upgrade(&seen, self.route(config, virtual_host, route).map(AsRef::as_ref))
+        {
+            return refused(BadRequest::Upgrade);
+        }
         Visit { found: Found::Http { listener, chain, end }, seen: Some(seen) }
     }
 
@@ -344,18 +358,30 @@ impl Router {
         if request.tls { sni(request) } else { None }
     }
 
-    fn seen<'a>(&self, request: &RequestView<'a>, authority: &'a str, path: Cow<'a, str>) -> Seen<'a> {
+    fn seen<'a>(
+        &self,
+        request: &RequestView<'a>,
+        authority: Cow<'a, str>,
+        path: Cow<'a, str>,
+        reading: &Reading<'_>,
+    ) -> Seen<'a> {
         Seen {
             method: request.method,
             authority,
             bare_length: memchr::memchr2(b'?', b'#', path.as_bytes()).unwrap_or(path.len()),
             path,
-            edge: self.table.proxy.kind == ProxyKind::Gateway,
+            edge: reading.edge,
             secure: request.tls,
             headers: request.headers,
-            drops_underscores: self.table.connection_settings.underscores == Some(Underscores::Drop),
+            drops_underscores: reading.underscores == Underscores::Drop,
             individually: self.switches.match_headers_individually,
         }
+    }
+
+    /// Where a route stands in the text of the proxy's configuration.
+    pub(crate) fn place(&self, config: u32, virtual_host: u32, route: u32) -> Option<Position> {
+        let hosts = self.table.places.get(&self.config(config)?.name)?;
+        hosts.get(virtual_host as usize)?.get(route as usize).copied()
     }
 
     /// `ADDRESS:PORT` of a listener.
@@ -480,9 +506,7 @@ fn end(
     if requires_tls && seen.forwarded_proto() != "https" {
         return HttpEnd::RequireTls { config, virtual_host };
     }
-    // A CONNECT request has no path, so that no path condition holds.
-    let route = if seen.method == "CONNECT" { None } else { route() };
-    match route {
+    match route() {
         Some(route) => HttpEnd::Route { config, virtual_host, route },
         None => HttpEnd::NoRoute { config, virtual_host },
     }

@@ -34,6 +34,7 @@ pub(crate) fn table(kind: ProxyKind) -> RouteTable {
         names: NameTable::default(),
         service_ports: Vec::new(),
         notes: Vec::new(),
+        places: Arc::default(),
         extent: Extent::WHOLE,
     }
 }
@@ -61,6 +62,7 @@ pub(crate) fn http_listener(address: &str, port: u16, route_config: &str) -> Lis
             tls_settings: None,
             action: ChainAction::Http { route_config: route_config.into() },
             source: None,
+            http: None,
         }],
         default_filter_chain: None,
     }
@@ -149,6 +151,7 @@ pub(crate) fn cluster(subset: &str, healthy: usize, unhealthy: usize) -> Cluster
         labels: Labels::default(),
         locality: "".into(),
         priority: 0,
+        hostname: SmolStr::default(),
         mutual_tls: false,
         assumed: false,
     };
@@ -190,7 +193,7 @@ pub(crate) fn request(path: &str, headers: &[(&str, &str)]) -> crate::envoy::req
 pub(crate) fn seen<'a>(headers: &'a [(SmolStr, SmolStr)]) -> Seen<'a> {
     Seen {
         method: "GET",
-        authority: "Shop:80",
+        authority: "Shop:80".into(),
         path: "/p?q=1&q=2&x&&y=a=b".into(),
         bare_length: 2,
         edge: false,

@@ -263,7 +263,8 @@ fn s0_7_detection_takes_any_method_and_the_codec_refuses_it() {
     let listener = Arc::make_mut(&mut table.listeners[0]);
     listener.filter_chains[0].matcher.application_protocols = vec!["http/1.1".into(), "h2c".into()];
     let action = ChainAction::Tcp(TcpDestination::Cluster(ClusterName::Passthrough));
-    let tcp = FilterChain { matcher: FilterChainMatch::default(), tls: None, tls_settings: None, action, source: None };
+    let matcher = FilterChainMatch::default();
+    let tcp = FilterChain { matcher, tls: None, tls_settings: None, action, source: None, http: None };
     listener.filter_chains.push(tcp);
     let router = Router::new(Arc::new(table), &Switches { allow_query_method: true, ..Switches::default() });
     for (method, path, wanted) in [
@@ -302,7 +303,7 @@ fn s0_7_absolute_targets_override_the_host_field() {
     let request = Request { port: Some(80), ..Request::new("GET", "shop", "http://u@Other:81/a/../b?q") };
     let view = RequestView::from(&request);
     let seen = router.visit(&view).seen.expect("a request that is let in");
-    assert_eq!((seen.authority, &*seen.path, seen.bare_path()), ("Other:81", "/b?q", "/b"));
+    assert_eq!((&*seen.authority, &*seen.path, seen.bare_path()), ("Other:81", "/b?q", "/b"));
 }
 
 #[test]

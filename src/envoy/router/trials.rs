@@ -116,7 +116,7 @@ impl Router {
 
 /// Whether the path of a route takes the request's (envoy-matching 2.3); CONNECT requests have none.
 fn path_holds(test: &RouteTest, request: &Seen<'_>) -> bool {
-    test.path.holds(request.bare_path()) && request.method != "CONNECT"
+    if request.method == "CONNECT" { test.connect } else { test.path.holds(request.bare_path()) }
 }
 
 fn tried(matcher: &RouteMatch, test: &RouteTest, request: &Seen<'_>) -> Vec<Tried> {
@@ -164,6 +164,8 @@ enum Written<'a> {
     Claim(&'a ClaimMatcher),
     /// One that nobody here evaluates.
     NotEvaluated(&'a str),
+    /// One that holds for no request of the proxy.
+    Never(&'a str),
 }
 
 fn written(matcher: &RouteMatch, index: usize) -> Option<Written<'_>> {
@@ -178,7 +180,11 @@ fn written(matcher: &RouteMatch, index: usize) -> Option<Written<'_>> {
         return Some(Written::Claim(claim));
     }
     let rest = index - headers - queries - matcher.claims.len();
-    matcher.not_evaluated.get(rest).map(|name| Written::NotEvaluated(name))
+    if let Some(name) = matcher.not_evaluated.get(rest) {
+        return Some(Written::NotEvaluated(name));
+    }
+    let never = matcher.further.as_ref()?.never.get(rest - matcher.not_evaluated.len());
+    never.map(|name| Written::Never(name))
 }
 
 /// What a condition is about, and what it asks for.
@@ -192,6 +198,7 @@ fn name_and_wish(written: &Written<'_>) -> (String, String) {
             (format!("claim {}", claim.path.join(".")), inverted(claim.invert, &value_text(&claim.test)))
         }
         Written::NotEvaluated(name) => ((*name).to_owned(), "not evaluated".to_owned()),
+        Written::Never(name) => ((*name).to_owned(), "holds for no request".to_owned()),
     }
 }
 
@@ -205,6 +212,7 @@ fn own(written: &Written<'_>, condition: &Condition, request: &Seen<'_>) -> Stri
         }
         (Written::Claim(_), _) => "the request has no verified token".into(),
         (Written::NotEvaluated(_), _) => "taken not to hold".into(),
+        (Written::Never(_), _) => "whatever the request is".into(),
         (Written::Header(_), _) => String::new(),
     }
 }
@@ -247,6 +255,7 @@ fn path_text(path: &PathMatch, case_sensitive: Option<bool>) -> String {
         PathMatch::Prefix(text) => format!("prefix {text:?}{folded}"),
         PathMatch::Exact(text) => format!("exact {text:?}{folded}"),
         PathMatch::Regex(text) => format!("regex {text:?}"),
+        PathMatch::Connect => "CONNECT".to_owned(),
     }
 }
 
@@ -274,6 +283,7 @@ fn inverted(invert: bool, text: &str) -> String {
 fn path_hints(matcher: &RouteMatch, test: &PathTest, path: &str) -> Option<String> {
     let text = match &matcher.path {
         PathMatch::Prefix(text) | PathMatch::Exact(text) | PathMatch::Regex(text) => text.as_str(),
+        PathMatch::Connect => return None,
     };
     match (&matcher.path, test) {
         (PathMatch::Prefix(_), _) if text.contains(['?', '#']) => {

@@ -49,12 +49,14 @@ impl<'a> From<&'a Request> for RequestView<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Seen<'a> {
     pub method: &'a str,
-    pub authority: &'a str,
+    /// Without what the connection manager cuts off.
+    pub authority: Cow<'a, str>,
     /// Normalised path with query. Empty for CONNECT.
     pub path: Cow<'a, str>,
     /// Bytes of `path` up to the query or fragment.
     pub bare_length: usize,
-    /// True where the proxy is the edge, which believes no forwarding header of the client's.
+    /// True where the proxy is the edge, which believes no forwarding header of the client's: gateways are, sidecars aren't, and others
+    /// are as `use_remote_address` says.
     pub edge: bool,
     /// True where the proxy terminated TLS.
     pub secure: bool,
@@ -198,7 +200,7 @@ impl<'a> Seen<'a> {
         let one = |value: &str, visit: &mut dyn FnMut(&str) -> bool| Values { exists: true, accepted: visit(value) };
         match key {
             HeaderKey::Method => one(self.method, &mut visit),
-            HeaderKey::Authority => one(self.authority, &mut visit),
+            HeaderKey::Authority => one(&self.authority, &mut visit),
             HeaderKey::Path => one(&self.path, &mut visit),
             HeaderKey::Scheme => one(self.scheme(), &mut visit),
             HeaderKey::ForwardedProto => one(&self.forwarded_proto(), &mut visit),
@@ -274,8 +276,14 @@ impl<'a> Seen<'a> {
 
     /// True where `connection` lists `upgrade` and `upgrade` says to what.
     pub(crate) fn asks_for_upgrade(&self) -> bool {
-        self.joined("connection").is_some_and(|v| v.split(',').any(|t| t.trim().eq_ignore_ascii_case("upgrade")))
-            && self.joined("upgrade").is_some()
+        self.upgrade().is_some()
+    }
+
+    /// What the connection is to become; the codec takes away the wish for HTTP/2 (envoy-matching 2.8).
+    pub(crate) fn upgrade(&self) -> Option<Cow<'a, str>> {
+        let connection = self.joined("connection")?;
+        let asks = connection.split(',').any(|t| t.trim().eq_ignore_ascii_case("upgrade"));
+        self.joined("upgrade").filter(|kind| asks && !kind.eq_ignore_ascii_case("h2c"))
     }
 
     /// The query: what follows the first `?` (4.1).

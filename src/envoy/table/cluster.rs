@@ -250,6 +250,8 @@ pub(crate) struct Endpoint {
     pub locality: SmolStr,
     /// Envoy priority, 0 first.
     pub priority: u32,
+    /// The name that `auto_host_rewrite` takes as authority (envoy-matching 6.7); empty: it has none, as all of Istio's.
+    pub hostname: SmolStr,
     /// Speaks the mesh's own TLS, which is all that connections by SNI are led to (GW-16).
     pub mutual_tls: bool,
     /// Nothing that was given tells of it: it stands for whatever runs there, and reports don't name it.

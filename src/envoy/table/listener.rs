@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use smol_str::SmolStr;
 
 use super::{ClusterName, RouteSource};
-use crate::manifest::kinds::ServerTls;
+use crate::manifest::kinds::{ConnectionSettings, PathNormalizationType, ServerTls};
 
 /// An outbound or gateway listener.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +30,49 @@ pub(crate) struct FilterChain {
     pub tls_settings: Option<Arc<ServerTls>>,
     pub action: ChainAction,
     pub source: Option<RouteSource>,
+    /// How its connection manager reads requests; None: as Istio has it, and as the table says.
+    pub http: Option<Arc<HttpReading>>,
+}
+
+/// How a connection manager reads requests (envoy-matching 1.4, 2.6, 2.8), where that isn't as Istio has it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct HttpReading {
+    pub strip_port: StripPort,
+    /// `strip_trailing_host_dot`.
+    pub strip_dot: bool,
+    /// `use_remote_address`: it believes nothing that clients say of where they come from and by which scheme. None: as the proxy's kind is.
+    pub edge: Option<bool>,
+    /// `upgrade_configs`.
+    pub upgrades: Vec<Upgrade>,
+    /// How it reads paths and names of headers; None: as the table says.
+    pub paths: Option<(PathNormalizationType, ConnectionSettings)>,
+}
+
+impl HttpReading {
+    /// Whether it is as Istio has it: with WebSocket, and nothing else.
+    pub(crate) fn is_ordinary(&self) -> bool {
+        let websocket = Upgrade { kind: SmolStr::new_static("websocket"), enabled: true };
+        *self == HttpReading { upgrades: vec![websocket], ..HttpReading::default() }
+    }
+}
+
+/// Which port of an authority goes before the virtual host is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum StripPort {
+    #[default]
+    None,
+    /// The one that the listener has: `strip_matching_host_port`.
+    Matching,
+    /// `strip_any_host_port`.
+    Any,
+}
+
+/// Whether connections may become something else than HTTP requests: WebSocket, tunnels by CONNECT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Upgrade {
+    /// `websocket`, `CONNECT`; any case.
+    pub kind: SmolStr,
+    pub enabled: bool,
 }
 
 /// EV-9. Empty lists and None are no condition.

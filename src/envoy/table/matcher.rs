@@ -21,13 +21,32 @@ pub(crate) struct RouteMatch {
     pub not_evaluated: Vec<SmolStr>,
 }
 
-/// Conditions that only other control planes write. Those that depend on more than the request are among what isn't evaluated, too.
+impl RouteMatch {
+    /// Whether it is known that no request of this proxy fulfils it.
+    pub(crate) fn holds_never(&self) -> bool {
+        self.further.as_ref().is_some_and(|f| !f.never.is_empty())
+    }
+}
+
+/// Conditions that only other control planes write. Those that depend on more than the request and the proxy are among what isn't
+/// evaluated, too.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct FurtherConditions {
-    /// `runtime_fraction`; one of less than the whole is not evaluated.
+    /// `runtime_fraction`; one of neither nothing nor the whole is not evaluated.
     pub fraction: Option<RuntimeFraction>,
     /// `dynamic_metadata` other than claims of tokens; not evaluated.
     pub metadata: Vec<MetadataMatcher>,
+    /// `tls_context`.
+    pub certificate: Option<CertificateMatch>,
+    /// Conditions that hold for no request of this proxy, in Envoy's words: `runtime_fraction 0/100`.
+    pub never: Vec<SmolStr>,
+}
+
+/// A condition on the client's certificate (envoy-matching 2.2); None: whatever it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) struct CertificateMatch {
+    pub presented: Option<bool>,
+    pub validated: Option<bool>,
 }
 
 /// A condition on what filters have found out about a request (envoy-matching 5.4).
@@ -70,6 +89,8 @@ pub(crate) enum PathMatch {
     Exact(SmolStr),
     /// RE2; the whole path must match.
     Regex(SmolStr),
+    /// `connect_matcher`: CONNECT requests, which have no path; Istio never writes it.
+    Connect,
 }
 
 /// A condition on one header (envoy-matching 3).

@@ -12,6 +12,9 @@ mod source;
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+use smol_str::SmolStr;
+
 pub(crate) use cluster::*;
 pub(crate) use listener::*;
 pub(crate) use matcher::*;
@@ -21,6 +24,7 @@ pub(crate) use source::*;
 
 use crate::envoy::proxy::Proxy;
 use crate::manifest::kinds::{ConnectionSettings, PathNormalizationType};
+use crate::manifest::source::Position;
 
 /// Whether two parts are the same object, or at least equal.
 pub(crate) fn is_same<T: PartialEq>(a: &Arc<T>, b: &Arc<T>) -> bool {
@@ -55,7 +59,12 @@ pub(crate) struct RouteTable {
     pub notes: Vec<Note>,
     /// How much of the proxy the table tells of.
     pub extent: Extent,
+    /// Where routes stand in the text of the proxy's configuration; no part of what the proxy does.
+    pub places: Arc<RoutePlaces>,
 }
+
+/// By the name of a route configuration, for each of its virtual hosts, in order: the places of its routes.
+pub(crate) type RoutePlaces = FxHashMap<SmolStr, Vec<Vec<Position>>>;
 
 /// How much of what a proxy has a table tells of. Half a dump says nothing about the other half: what is missing there is unknown, and
 /// not lost (CF-6).

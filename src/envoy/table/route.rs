@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::{ClusterName, RouteMatch, RouteSource};
+use super::{ClusterName, RouteMatch, RouteSource, Upgrade};
 use crate::manifest::kinds::Nanos;
 
 /// An Envoy RouteConfiguration.
@@ -141,6 +141,8 @@ pub(crate) struct FurtherForward {
     pub not_found: Option<u16>,
     /// The header whose number draws among weighted clusters, in lower case (envoy-matching 6.1).
     pub number_header: Option<SmolStr>,
+    /// `upgrade_configs`, which go before those of the connection manager.
+    pub upgrades: Vec<Upgrade>,
 }
 
 /// What the authority is taken from (envoy-matching 6.7).
@@ -151,6 +153,8 @@ pub(crate) enum HostSource {
     Header(SmolStr),
     /// The path, rewritten.
     Path { pattern: SmolStr, substitution: SmolStr },
+    /// The name of the endpoint that is picked, where it has one: `auto_host_rewrite`.
+    Endpoint,
 }
 
 /// One cluster, or several by weight.
@@ -198,6 +202,8 @@ pub(crate) struct HeaderValueOption {
     pub name: SmolStr,
     pub value: SmolStr,
     pub append: AppendAction,
+    /// It is written where its value is empty, too; Istio never asks for that.
+    pub keep_empty: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -263,6 +269,8 @@ pub(crate) enum HashPolicy {
     /// `useSourceIp: false`: Envoy takes the policy and hashes nothing.
     Nothing,
     QueryParameter(SmolStr),
+    /// One behind which no further one is looked at, if it gives a hash; Istio never writes it.
+    Terminal(Box<HashPolicy>),
 }
 
 /// RD-1, RD-2.

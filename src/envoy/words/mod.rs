@@ -72,13 +72,18 @@ pub(crate) fn load_balancer(lb: LbPolicy) -> &'static str {
 
 /// The conditions of a route, one a line; the path comes first.
 pub(crate) fn conditions(m: &RouteMatch) -> Vec<String> {
-    let ignore_case =
-        if m.case_sensitive == Some(false) && !matches!(m.path, PathMatch::Regex(_)) { " (any case)" } else { "" };
+    let ignore_case = if m.case_sensitive == Some(false) && !matches!(m.path, PathMatch::Regex(_) | PathMatch::Connect)
+    {
+        " (any case)"
+    } else {
+        ""
+    };
     let path = match &m.path {
         PathMatch::Prefix(p) if p == "/" => "any path".to_owned(),
         PathMatch::Prefix(p) => format!("prefix {p}{ignore_case}"),
         PathMatch::Exact(p) => format!("path = {p}{ignore_case}"),
         PathMatch::Regex(r) => format!("path ~ {r}"),
+        PathMatch::Connect => "CONNECT".to_owned(),
     };
     let headers = m.headers.iter().map(header_condition);
     let query = m.query_parameters.iter().map(|q| match q.absent {
@@ -94,7 +99,8 @@ pub(crate) fn conditions(m: &RouteMatch) -> Vec<String> {
         }
     });
     let unknown = m.not_evaluated.iter().map(|name| format!("{name} (not evaluated)"));
-    std::iter::once(path).chain(headers).chain(query).chain(claims).chain(unknown).collect()
+    let never = m.further.iter().flat_map(|f| &f.never).map(|name| format!("{name} (holds for no request)"));
+    std::iter::once(path).chain(headers).chain(query).chain(claims).chain(unknown).chain(never).collect()
 }
 
 /// One header condition: `header x-user = jason`, `method = GET`, `header x-a absent`.
@@ -212,6 +218,7 @@ pub(crate) fn authority(f: &Forward) -> Option<String> {
     let other = || match f.further.as_ref()?.host.as_ref()? {
         HostSource::Header(name) => Some(format!("from header {name}")),
         HostSource::Path { pattern, substitution } => Some(format!("from the path, {pattern} to {substitution}")),
+        HostSource::Endpoint => Some("the endpoint's name".to_owned()),
     };
     f.host_rewrite.as_ref().map(ToString::to_string).or_else(other)
 }
@@ -228,6 +235,7 @@ pub(crate) fn hash_key(h: &crate::envoy::table::HashPolicy) -> String {
         crate::envoy::table::HashPolicy::SourceIp => "client address".to_owned(),
         crate::envoy::table::HashPolicy::Nothing => "nothing".to_owned(),
         crate::envoy::table::HashPolicy::QueryParameter(name) => format!("query {name}"),
+        crate::envoy::table::HashPolicy::Terminal(policy) => format!("{}, else", hash_key(policy)),
     }
 }
 
@@ -269,6 +277,11 @@ pub(crate) fn percent(share: f64) -> String {
 /// `file:line` of a place, or the empty text where nobody wrote it.
 pub(crate) fn place(at: Position, sources: &SourceMap) -> String {
     if at.is_known() { format!("{}:{}", sources.name(at.file), at.line) } else { String::new() }
+}
+
+/// `file:line:column` of a known place.
+pub(crate) fn exact_place(at: Position, sources: &SourceMap) -> String {
+    format!("{}:{}:{}", sources.name(at.file), at.line, at.column)
 }
 
 /// `file:line, VirtualService shop/reviews rule 1`; without the place where it isn't known.

@@ -122,6 +122,7 @@ impl Chain {
             tls_settings: self.tls_settings,
             action: self.action,
             source: self.source,
+            http: None,
         }
     }
 }

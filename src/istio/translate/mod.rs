@@ -139,6 +139,7 @@ impl Parts<'_> {
             names: names::name_table(self, &proxy.namespace),
             service_ports: gateway::service_ports(&cx),
             notes: cx.notes.into_inner(),
+            places: Arc::default(),
             extent: Extent::WHOLE,
         }
     }

@@ -101,6 +101,7 @@ pub(crate) fn conditions(route: &Route) -> String {
         PathMatch::Prefix(prefix) => format!("{prefix}*"),
         PathMatch::Exact(path) => path.to_string(),
         PathMatch::Regex(regex) => format!("~{regex}"),
+        PathMatch::Connect => "CONNECT".to_owned(),
     };
     for header in &route.matcher.headers {
         let not = if header.invert { "!" } else { "" };

@@ -32,6 +32,9 @@ pub(crate) struct Places<'a> {
     pub session: &'a Session,
 }
 
+/// What adds the texts of plain files.
+type AddPlain = fn(&mut SourceMap, &[Place], &Exclude, Option<&Path>) -> Added;
+
 impl Places<'_> {
     /// Gathers the texts of each mesh that the paths mean: one for all plain paths together, or one for each scenario.
     ///
@@ -199,6 +202,11 @@ impl Places<'_> {
 
     /// Adds the texts of manifest files, and what tools make of the folders that are theirs.
     fn chosen(&self, sources: &mut SourceMap, places: &[Place], bounds: Option<&Path>) -> Added {
+        self.chosen_by(texts::add_chosen, sources, places, bounds)
+    }
+
+    /// The same, where plain files are added by `add`.
+    fn chosen_by(&self, add: AddPlain, sources: &mut SourceMap, places: &[Place], bounds: Option<&Path>) -> Added {
         let renderer = &self.session.renderer;
         let (mut out, mut folders) = (Added::default(), Vec::new());
         let mut plain: Vec<Place> = Vec::new();
@@ -223,7 +231,8 @@ impl Places<'_> {
             out.files.extend(rendered.files);
             out.findings.extend(rendered.findings);
         }
-        let added = texts::add_chosen(sources, &plain, &self.exclude.and(folders), bounds);
+        let added = add(sources, &plain, &self.exclude.and(folders), bounds);
+        out.streamed.extend(added.streamed);
         out.files.extend(added.files);
         out.findings.extend(added.findings);
         out.left_out.extend(added.left_out);
@@ -245,7 +254,8 @@ impl Places<'_> {
                 inputs.manifests.extend(file);
                 continue;
             }
-            let added = self.chosen(&mut inputs.sources, std::slice::from_ref(place), None);
+            let added = self.chosen_by(texts::add_streaming, &mut inputs.sources, std::slice::from_ref(place), None);
+            inputs.streamed.extend(added.streamed);
             let is_empty = |id: &FileId| inputs.sources.file(*id).is_some_and(|f| f.text.trim().is_empty());
             // In a folder an empty file harms nobody; one that was asked for by name was to hold something.
             if !place.is_folder() && added.files.iter().any(is_empty) {

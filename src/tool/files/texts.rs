@@ -9,6 +9,7 @@ use rustc_hash::FxHashSet;
 use super::exclude::Exclude;
 use super::git::Step;
 use super::place::{InRevision, Place};
+use crate::envoy::config::{Streamed, is_configuration};
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::{FileId, SourceMap};
 use crate::traffic::recorded;
@@ -38,12 +39,28 @@ pub(super) struct Added {
     pub findings: Vec<Finding>,
     /// Folders that nobody asked to leave out.
     pub left_out: Vec<String>,
+    /// Large configurations of proxies, which are none of the files.
+    pub streamed: Vec<Streamed>,
 }
 
 /// The same without what is excluded. Of paths that a scenario names or holds, what lies outside of the folder `bounds` is refused
 /// (id `load`), also where a link leads there. None: everything may be read.
 pub(super) fn add_chosen(sources: &mut SourceMap, places: &[Place], exclude: &Exclude, bounds: Option<&Path>) -> Added {
-    let Added { mut files, mut findings, mut left_out } = Added::default();
+    add(sources, places, exclude, bounds, false)
+}
+
+/// The same; large configurations of proxies are read while they stream by, and no text of them is kept.
+pub(super) fn add_streaming(
+    sources: &mut SourceMap,
+    places: &[Place],
+    exclude: &Exclude,
+    bounds: Option<&Path>,
+) -> Added {
+    add(sources, places, exclude, bounds, true)
+}
+
+fn add(sources: &mut SourceMap, places: &[Place], exclude: &Exclude, bounds: Option<&Path>, streams: bool) -> Added {
+    let Added { mut files, mut findings, mut left_out, streamed: mut large } = Added::default();
     let mut seen = FxHashSet::default();
     for place in places {
         let chosen = chosen_files(place, exclude, &mut findings, &mut left_out);
@@ -61,6 +78,13 @@ pub(super) fn add_chosen(sources: &mut SourceMap, places: &[Place], exclude: &Ex
                 && !seen.insert(identity)
             {
                 continue;
+            }
+            if streams && let Place::Disk(path) = file {
+                let known = large.len();
+                large.extend(streamed(path, || sources.add(file.name(), "")));
+                if large.len() > known {
+                    continue;
+                }
             }
             match file.read() {
                 Ok(text) if is_pointer(&text) => {
@@ -80,7 +104,44 @@ pub(super) fn add_chosen(sources: &mut SourceMap, places: &[Place], exclude: &Ex
             );
         }
     }
-    Added { files, findings, left_out }
+    Added { files, findings, left_out, streamed: large }
+}
+
+/// The size in bytes from which a file streams by, and that of a packed one.
+const STREAM_FROM: u64 = 8 << 20;
+const STREAM_PACKED_FROM: u64 = 1 << 18;
+
+/// How much of a file tells what it is.
+const HEAD: u64 = 1 << 16;
+
+/// A large configuration of a proxy in JSON. None where a file is anything else, is small, or has something wrong with it, which its
+/// text tells. `file` gives it its number.
+fn streamed(path: &Path, file: impl FnOnce() -> FileId) -> Option<Streamed> {
+    let size = path.metadata().ok().filter(std::fs::Metadata::is_file)?.len();
+    if size < STREAM_PACKED_FROM {
+        return None;
+    }
+    let mut input = File::open(path).ok()?;
+    let mut start = Vec::new();
+    input.by_ref().take(HEAD).read_to_end(&mut start).ok()?;
+    let is_json = start.trim_ascii_start().first().is_some_and(|b| matches!(b, b'{' | b'['));
+    if is_json && size < STREAM_FROM {
+        return None;
+    }
+    let mut inside = recorded::unpacking(start, Box::new(input))?;
+    let mut head = Vec::new();
+    inside.by_ref().take(HEAD).read_to_end(&mut head).ok()?;
+    let text = match std::str::from_utf8(&head) {
+        Ok(text) => text,
+        // It may end within a character.
+        Err(error) => std::str::from_utf8(head.get(..error.valid_up_to())?).ok()?,
+    };
+    let is_json = text.trim_start().starts_with(['{', '[']);
+    if !is_json || !is_configuration(text) {
+        return None;
+    }
+    let mut whole = io::Cursor::new(&head).chain(inside.take(FILE_BYTES_MAX));
+    Streamed::read(file(), text, &mut whole)
 }
 
 /// Whether a text stands for a file that Git LFS keeps elsewhere.
@@ -272,6 +333,9 @@ pub(crate) fn text_of(bytes: Vec<u8>) -> Result<String, String> {
         return Err("is UTF-16 text; save it as UTF-8".to_owned());
     }
     let bytes = recorded::unpacked(bytes, FILE_BYTES_MAX)?;
+    if bytes.get(257..262) == Some(b"ustar") {
+        return Err("is a tar archive: unpack it with `tar -x`, and name the file inside".to_owned());
+    }
     if let Some(at) = memchr::memchr(0, &bytes) {
         return Err(format!("is not text: byte {} is zero", at + 1));
     }
@@ -326,10 +390,14 @@ mod tests {
     fn what_cannot_be_read_is_said() {
         let root = tempfile::tempdir().expect("a folder");
         let mut sources = SourceMap::default();
+        let mut tar = b"dump.json".to_vec();
+        tar.resize(257, 0);
+        tar.extend(b"ustar\x0000");
         for (bytes, expected) in [
             (&b"a: \xff\nb"[..], "line 1 has a byte that does not belong there"),
             (b"a\nb\n\xc3(", "line 3 has a byte"),
             (b"\x7fELF\0\0", "is not text: byte 5 is zero"),
+            (&tar, "is a tar archive: unpack it with `tar -x`"),
             (b"\xff\xfea\0", "is UTF-16 text; save it as UTF-8"),
         ] {
             let path = root.path().join("x.yaml");

@@ -88,6 +88,13 @@ impl Read for Members {
     }
 }
 
+/// The bytes inside of what begins with `head`. None where they can't be opened here.
+#[cfg(feature = "files")]
+pub(crate) fn unpacking(head: Vec<u8>, rest: Box<dyn Read + Send>) -> Option<Box<dyn Read + Send>> {
+    let compression = of(&head).ok()?;
+    open(compression, Box::new(io::Cursor::new(head).chain(rest))).ok()
+}
+
 /// The bytes inside of a whole file, as they are where it is not compressed.
 ///
 /// # Errors

@@ -45,7 +45,7 @@ use smol_str::SmolStr;
 
 pub(crate) use batch::{Batch, RequestLine};
 #[cfg(feature = "files")]
-pub(crate) use compression::unpacked;
+pub(crate) use compression::{unpacked, unpacking};
 pub(crate) use log::Log;
 #[cfg(feature = "cli")]
 pub(crate) use log::Seekable;

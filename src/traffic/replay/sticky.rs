@@ -54,10 +54,10 @@ impl Client {
 
 /// Whether the hash depends on who sends the request, beside what it says.
 pub(super) fn depends_on_client(policies: &[HashPolicy], upstream: &Upstream) -> bool {
-    policies.iter().any(|p| match p {
+    policies.iter().any(|p| match plain(p).0 {
         HashPolicy::SourceIp => true,
         HashPolicy::Cookie { name, ttl, .. } => ttl.is_some() && cookie(upstream, name).is_none(),
-        HashPolicy::Header(_) | HashPolicy::QueryParameter(_) | HashPolicy::Nothing => false,
+        HashPolicy::Header(_) | HashPolicy::QueryParameter(_) | HashPolicy::Nothing | HashPolicy::Terminal(_) => false,
     })
 }
 
@@ -71,8 +71,9 @@ pub(super) fn hash(
 ) -> Option<u64> {
     let mut hashes = Vec::with_capacity(policies.len());
     for policy in policies {
+        let (policy, terminal) = plain(policy);
         let hash = match policy {
-            HashPolicy::Nothing => None,
+            HashPolicy::Nothing | HashPolicy::Terminal(_) => None,
             HashPolicy::Header(name) => header(request, upstream, name),
             HashPolicy::QueryParameter(name) => query_hash(upstream.path.as_bytes(), name.as_bytes()),
             HashPolicy::SourceIp => match client {
@@ -93,9 +94,17 @@ pub(super) fn hash(
                 },
             },
         };
-        hashes.push(PolicyHash { hash, terminal: false });
+        hashes.push(PolicyHash { hash, terminal });
     }
     combine(hashes)
+}
+
+/// A policy, and whether the list may end with it.
+fn plain(policy: &HashPolicy) -> (&HashPolicy, bool) {
+    match policy {
+        HashPolicy::Terminal(policy) => (policy, true),
+        policy => (policy, false),
+    }
 }
 
 fn header(request: &Request, upstream: &Upstream, name: &str) -> Option<u64> {

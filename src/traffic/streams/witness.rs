@@ -44,7 +44,7 @@ pub(super) fn candidates(matcher: &RouteMatch, site: &Site) -> Vec<Request> {
         query.push_str(&value);
     }
     // No request carries a verified token here, and what isn't evaluated is taken not to hold.
-    if matcher.claims.iter().any(|c| !c.invert) || !matcher.not_evaluated.is_empty() {
+    if matcher.claims.iter().any(|c| !c.invert) || !matcher.not_evaluated.is_empty() || matcher.holds_never() {
         return Vec::new();
     }
     paths(&matcher.path)
@@ -110,6 +110,8 @@ fn value_for(test: &ValueMatch) -> Option<SmolStr> {
 fn paths(path: &PathMatch) -> Vec<SmolStr> {
     match path {
         PathMatch::Exact(p) => vec![p.clone()],
+        // CONNECT is not among the methods that streams have.
+        PathMatch::Connect => Vec::new(),
         PathMatch::Prefix(p) if p.is_empty() => vec!["/".into()],
         // Not the prefix itself only: an exact rule above may hold just that path.
         PathMatch::Prefix(p) => vec![p.clone(), format_smolstr!("{p}x"), format_smolstr!("{p}/towtank-example")],

@@ -59,6 +59,8 @@ pub(crate) struct Inputs {
     pub name: String,
     pub sources: SourceMap,
     pub manifests: Vec<FileId>,
+    /// What proxies run, read while it streamed by: its files have no text.
+    pub streamed: Vec<config::Streamed>,
     /// Of files that are laid over others, which of them over which: the greater number. Those that lie below are left out.
     pub layers: BTreeMap<FileId, u32>,
     /// What is in force before, for commands that compare.
@@ -441,7 +443,8 @@ pub(crate) struct Texts {
 impl Texts {
     fn read(mut inputs: Inputs, options: &Options) -> Texts {
         let configurations = running::take(&mut inputs);
-        let (running, unread) = config::read(&inputs.sources, &configurations, &options.namespace);
+        let (running, unread) =
+            config::read(&inputs.sources, &configurations, std::mem::take(&mut inputs.streamed), &options.namespace);
         inputs.findings.extend(unread);
         let admitted = admit(&inputs, options, &running);
         Texts { inputs, running, admitted }

@@ -44,6 +44,7 @@ pub(in crate::analysis::checks) fn router(matchers: &[&RouteMatch]) -> Router {
         tls_settings: None,
         action: ChainAction::Http { route_config: "80".into() },
         source: None,
+        http: None,
     };
     let table = RouteTable {
         proxy: Arc::new(Proxy {
@@ -80,6 +81,7 @@ pub(in crate::analysis::checks) fn router(matchers: &[&RouteMatch]) -> Router {
         names: NameTable::default(),
         service_ports: Vec::new(),
         notes: Vec::new(),
+        places: Arc::default(),
         extent: Extent::WHOLE,
     };
     Router::new(Arc::new(table), &Switches::default())

@@ -5,11 +5,11 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::super::message;
 use super::headers::mutations;
-use super::matchers::{quoted, template_of};
+use super::matchers::{Given, quoted, template_of};
 use super::policies::{destination, hash, mirrors, retry};
 use crate::envoy::table::{
     Body, ClusterName, Destination, DirectResponse, Forward, ForwardTo, FurtherForward, HostSource, MirrorPolicy,
-    PathRewrite, Redirect, RedirectPath, RetryPolicy, RouteAction, WeightedCluster,
+    PathRewrite, Redirect, RedirectPath, RetryPolicy, RouteAction, Upgrade, WeightedCluster,
 };
 use crate::manifest::kinds::Nanos;
 
@@ -20,11 +20,13 @@ const TIMEOUT: Nanos = Nanos::seconds(15);
 pub(super) struct Outer<'a> {
     pub retry: &'a Option<RetryPolicy>,
     pub mirrors: &'a [MirrorPolicy],
+    /// What the proxy has beside.
+    pub given: &'a Given,
 }
 
 pub(super) fn action(route: &mut message::Route, outer: &Outer<'_>, not_evaluated: &mut Vec<SmolStr>) -> RouteAction {
     if let Some(forward) = route.route.take() {
-        let mut made = self::forward(forward, &route.matcher, outer, not_evaluated);
+        let mut made = self::forward(*forward, &route.matcher, outer, not_evaluated);
         if let PathRewrite::Prefix(with) = &made.rewrite
             && let Some((pattern, substitution)) = separated(&route.matcher, with)
         {
@@ -33,7 +35,7 @@ pub(super) fn action(route: &mut message::Route, outer: &Outer<'_>, not_evaluate
         return RouteAction::Forward(made.into());
     }
     if let Some(r) = route.redirect.take() {
-        let mut made = redirect(r, not_evaluated);
+        let mut made = redirect(*r, not_evaluated);
         if let RedirectPath::Prefix(with) = &made.path
             && let Some((pattern, substitution)) = separated(&route.matcher, with)
         {
@@ -90,12 +92,12 @@ fn forward(
         not_found: f.cluster_not_found_response_code.as_ref().and_then(not_found),
         number_header: f.weighted_clusters.as_ref().map(|w| w.header_name.to_ascii_lowercase().into()),
         host: None,
+        upgrades: upgrades(std::mem::take(&mut f.upgrade_configs)),
     };
     further.number_header = further.number_header.filter(|name| !name.is_empty());
     let destination = forward_to(&mut f, not_evaluated);
     not_evaluated.append(&mut f.unread);
     let others = [
-        (f.auto_host_rewrite, "auto_host_rewrite"),
         (f.internal_redirect_policy.is_some(), "internal_redirect_policy"),
         (f.metadata_match.is_some(), "metadata_match"),
     ];
@@ -119,6 +121,7 @@ fn forward(
     further.host = match (f.host_rewrite_header, f.host_rewrite_path_regex) {
         (Some(name), _) => Some(HostSource::Header(name.to_ascii_lowercase().into())),
         (None, Some(r)) => Some(HostSource::Path { pattern: r.pattern.regex, substitution: r.substitution }),
+        (None, None) if f.auto_host_rewrite => Some(HostSource::Endpoint),
         (None, None) => None,
     };
     let mirrors = if f.request_mirror_policies.is_empty() {
@@ -129,7 +132,7 @@ fn forward(
     Forward {
         destination,
         timeout: f.timeout.map_or(TIMEOUT, |t| t.0),
-        retry: f.retry_policy.map(|r| retry(r, not_evaluated)).or_else(|| outer.retry.clone()),
+        retry: f.retry_policy.map(|r| retry(*r, not_evaluated)).or_else(|| outer.retry.clone()),
         rewrite,
         host_rewrite: f.host_rewrite_literal.or(f.host_rewrite),
         append_x_forwarded_host: f.append_x_forwarded_host,
@@ -137,6 +140,11 @@ fn forward(
         hash_policies: hash(f.hash_policy, not_evaluated),
         further: (further != FurtherForward::default()).then(|| further.into()),
     }
+}
+
+/// What connections may become.
+pub(super) fn upgrades(all: Vec<message::UpgradeConfig>) -> Vec<Upgrade> {
+    all.into_iter().map(|u| Upgrade { kind: u.upgrade_type, enabled: u.enabled != Some(false) }).collect()
 }
 
 /// The status where the cluster is unknown, unless it is 503.

@@ -35,7 +35,7 @@ pub(super) fn clusters(parts: Parts, work: &mut Work) -> Vec<Arc<Cluster>> {
     let mut out: Vec<Arc<Cluster>> = Vec::new();
     for cluster in parts.clusters.into_iter().chain(statics).filter(|c| !is_inbound(&c.name)) {
         let name = cluster.name.clone();
-        let mut made = self::cluster(cluster, &mut endpoints, work);
+        let mut made = self::cluster(*cluster, &mut endpoints, work);
         if let Some(known) = statuses.remove(&name).filter(|_| made.endpoints.is_empty()) {
             made.endpoints = known.into();
         }
@@ -181,7 +181,8 @@ fn endpoints(assignment: message::LoadAssignment) -> Vec<Endpoint> {
     let of_group = |group: message::LocalityEndpoints| {
         let (locality, priority) = (locality(&group.locality), group.priority.u32());
         group.lb_endpoints.into_iter().filter_map(move |e| {
-            let (address, port) = address(&e.endpoint?.address)?;
+            let endpoint = e.endpoint?;
+            let ((address, port), hostname) = (address(&endpoint.address)?, endpoint.hostname);
             let health = if e.health_status.is("UNHEALTHY", "2") || e.health_status.is("TIMEOUT", "4") {
                 Health::Unhealthy
             } else if e.health_status.is("DRAINING", "3") {
@@ -198,6 +199,7 @@ fn endpoints(assignment: message::LoadAssignment) -> Vec<Endpoint> {
                 labels: Labels::default(),
                 locality: locality.clone(),
                 priority,
+                hostname,
                 mutual_tls: e.metadata.mutual_tls,
                 assumed: false,
             })
@@ -228,6 +230,7 @@ fn of_status(host: message::HostStatus) -> Option<Endpoint> {
         labels: Labels::default(),
         locality: locality(&host.locality),
         priority: host.priority.u32(),
+        hostname: host.hostname,
         mutual_tls: false,
         assumed: false,
     })

@@ -15,7 +15,6 @@ pub(super) fn mutations(
     for option in add {
         let name = option.header.key;
         let unread = option.unread.iter().chain(&option.header.unread).cloned();
-        let unread = unread.chain(option.keep_empty_value.then(|| SmolStr::new_static("keep_empty_value")));
         not_evaluated.extend(unread.map(|what| format_smolstr!("{what} of the header {name}")));
         let append = match option.append_action {
             Some(action) if action.is("ADD_IF_ABSENT", "1") => AppendAction::AddIfAbsent,
@@ -24,7 +23,7 @@ pub(super) fn mutations(
             None if option.append == Some(false) => AppendAction::OverwriteIfExistsOrAdd,
             Some(_) | None => AppendAction::AppendIfExistsOrAdd,
         };
-        out.add.push(Operation { name, value: option.header.value, append });
+        out.add.push(Operation { name, value: option.header.value, append, keep_empty: option.keep_empty_value });
     }
     out
 }

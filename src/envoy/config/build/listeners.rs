@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use smol_str::{SmolStr, format_smolstr};
 
 use super::Work;
+use super::actions::upgrades;
+use super::matchers::Certificate;
 use super::routes::{self, source};
 use crate::envoy::config::message::{self, Typed};
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::table::{
-    ChainAction, ClusterName, DownstreamTls, FilterChain, FilterChainMatch, Listener, RouteConfiguration,
-    TcpDestination, TransportProtocol, VirtualOutbound,
+    ChainAction, ClusterName, DownstreamTls, FilterChain, FilterChainMatch, HttpReading, Listener, RouteConfiguration,
+    StripPort, TcpDestination, TransportProtocol, VirtualOutbound,
 };
 use crate::manifest::kinds::{ConnectionSettings, EscapedSlashes, PathNormalizationType, Underscores};
 
@@ -134,6 +137,7 @@ impl Listeners {
     ) -> Option<FilterChain> {
         let mut say = |message: String| work.say("CF-5", "", "", format!("listener `{listener}`: {message}"));
         let matcher = chain.filter_chain_match.map(|m| filter_chain_match(m, &mut say)).unwrap_or_default();
+        let certificate = certificate_of(chain.transport_socket.as_ref());
         let tls = chain.transport_socket.and_then(|socket| match &socket.config {
             Typed::DownstreamTls(tls) => Some(downstream_tls(tls)),
             Typed::Other(kind) if kind == "RawBuffer" => None,
@@ -142,11 +146,12 @@ impl Listeners {
                 None
             }
         });
-        let mut action = None;
+        let (mut action, mut http) = (None, None);
         for filter in chain.filters {
             match filter.config {
                 Typed::HttpConnectionManager(manager) => {
-                    action = Some(self.http(listener, *manager, configs, work));
+                    http = self.own_reading(listener, &manager, work).map(Arc::new);
+                    action = Some(self.http(listener, *manager, certificate, configs, work));
                 }
                 Typed::TcpProxy(tcp) => {
                     for what in tcp.unread.iter().filter(|what| *what == "tunneling_config") {
@@ -169,24 +174,20 @@ impl Listeners {
             ChainAction::Tcp(TcpDestination::Cluster(ClusterName::NotEvaluated("no filter".into())))
         });
         let source = source(&chain.metadata.config);
-        Some(FilterChain { matcher, tls, tls_settings: None, action, source })
+        Some(FilterChain { matcher, tls, tls_settings: None, action, source, http })
     }
 
     fn http(
         &mut self,
         listener: &str,
         manager: message::HttpConnectionManager,
+        certificate: Certificate,
         configs: &mut BTreeMap<SmolStr, RouteConfiguration>,
         work: &mut Work,
     ) -> ChainAction {
         let mut say = |message: String| work.say("CF-5", "", "", format!("listener `{listener}`: {message}"));
-        let others = [
-            (manager.scoped_routes.is_some(), "scoped_routes"),
-            (manager.strip_matching_host_port, "strip_matching_host_port"),
-            (manager.strip_any_host_port, "strip_any_host_port"),
-            (manager.strip_trailing_host_dot, "strip_trailing_host_dot"),
-        ];
-        for (_, what) in others.iter().filter(|(has, _)| *has) {
+        let scoped = manager.scoped_routes.as_ref().map(|_| "scoped_routes");
+        for what in scoped.into_iter().chain(manager.unread.iter().map(SmolStr::as_str)) {
             say(format!("`{what}` is not evaluated"));
         }
         for filter in &manager.http_filters {
@@ -204,16 +205,47 @@ impl Listeners {
                 _ => say(format!("the filter `{}` is not evaluated", filter.words())),
             }
         }
-        let reading = reading(&manager);
-        if !self.readings.contains(&reading) {
-            self.readings.push(reading);
-        }
         let route_config = match (manager.rds, manager.route_config) {
             (Some(rds), _) => rds.route_config_name,
-            (None, Some(config)) => routes::add(configs, config, listener, work),
-            (None, None) => routes::add(configs, routes::unknown("(not evaluated)", "scoped_routes"), listener, work),
+            (None, Some(config)) => routes::add(configs, config, listener, Some(certificate), work),
+            (None, None) => {
+                routes::add(configs, routes::unknown("(not evaluated)", "scoped_routes"), listener, None, work)
+            }
         };
         ChainAction::Http { route_config }
+    }
+
+    /// How a connection manager reads requests, where that isn't as Istio has it or as the first one does.
+    fn own_reading(
+        &mut self,
+        listener: &str,
+        manager: &message::HttpConnectionManager,
+        work: &mut Work,
+    ) -> Option<HttpReading> {
+        let paths = reading(manager);
+        if !self.readings.contains(&paths) {
+            self.readings.push(paths);
+        }
+        let is_edge = manager.use_remote_address == Some(true);
+        let strip_port = if manager.strip_any_host_port {
+            StripPort::Any
+        } else if manager.strip_matching_host_port {
+            StripPort::Matching
+        } else {
+            StripPort::None
+        };
+        if strip_port != StripPort::None || manager.strip_trailing_host_dot {
+            let message = format!("listener `{listener}`: comparisons take the authority as it is sent");
+            work.say("CF-5", "", "", message);
+        }
+        let own = HttpReading {
+            strip_port,
+            strip_dot: manager.strip_trailing_host_dot,
+            edge: Some(is_edge).filter(|edge| *edge != (work.kind == ProxyKind::Gateway)),
+            upgrades: upgrades(manager.upgrade_configs.clone()),
+            paths: Some(paths).filter(|paths| self.readings.first() != Some(paths)),
+        };
+        (!own.is_ordinary()).then_some(own)
     }
 
     /// The route configurations that are named.
@@ -225,11 +257,10 @@ impl Listeners {
         })
     }
 
-    /// How requests are read; where connection managers disagree, as the first does, and that is said.
+    /// How requests are read by the first connection manager; where others do it otherwise, it is said what that is taken for.
     pub(super) fn reading(&self, work: &mut Work) -> Option<Reading> {
         if self.readings.len() > 1 {
-            let message =
-                "connection managers normalise paths or read headers in several ways; the first's is taken for all";
+            let message = "connection managers normalise paths or read headers in several ways; comparisons take the first's for all";
             work.say("CF-5", "", "", message.to_owned());
         }
         self.readings.first().copied()
@@ -258,6 +289,7 @@ impl Listeners {
                     tls_settings: None,
                     action: ChainAction::Http { route_config: name.clone() },
                     source: None,
+                    http: None,
                 };
                 let address = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
                 match self.listeners.iter_mut().find(|l| l.port == port) {
@@ -311,6 +343,37 @@ pub(super) fn is_of_istio(name: &str) -> bool {
 fn socket(address: &message::Address) -> Option<(IpAddr, u16)> {
     let socket = address.socket_address.as_ref()?;
     Some((socket.address.parse().ok()?, u16::try_from(socket.port_value.u32()).ok()?))
+}
+
+/// Whether the clients of each route configuration show a certificate, by its name.
+pub(super) fn certificates<'l>(
+    listeners: impl Iterator<Item = &'l message::Listener>,
+) -> BTreeMap<SmolStr, Certificate> {
+    let mut all: BTreeMap<SmolStr, Certificate> = BTreeMap::new();
+    for chain in listeners.flat_map(|l| l.filter_chains.iter().chain(&l.default_filter_chain)) {
+        let certificate = certificate_of(chain.transport_socket.as_ref());
+        for filter in &chain.filters {
+            let Typed::HttpConnectionManager(manager) = &filter.config else { continue };
+            let Some(rds) = &manager.rds else { continue };
+            let known = all.entry(rds.route_config_name.clone()).or_insert(certificate);
+            *known = known.or(certificate);
+        }
+    }
+    all
+}
+
+/// Whether the clients of a chain show a certificate, by its transport socket.
+fn certificate_of(socket: Option<&message::Filter>) -> Certificate {
+    match socket.map(|socket| &socket.config) {
+        None => Certificate::None,
+        Some(Typed::Other(kind)) if kind == "RawBuffer" => Certificate::None,
+        Some(Typed::DownstreamTls(tls)) => match downstream_tls(tls) {
+            DownstreamTls::Simple => Certificate::None,
+            DownstreamTls::Mutual | DownstreamTls::IstioMutual => Certificate::Shown,
+            DownstreamTls::OptionalMutual => Certificate::Unknown,
+        },
+        Some(_) => Certificate::Unknown,
+    }
 }
 
 fn filter_chain_match(m: message::FilterChainMatch, say: &mut dyn FnMut(String)) -> FilterChainMatch {

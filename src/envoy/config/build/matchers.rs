@@ -1,19 +1,22 @@
 //! Conditions of routes.
 
+use std::sync::Arc;
+
 use smol_str::{SmolStr, format_smolstr};
 
 use super::super::message;
 use super::range::range;
+use super::runtime::Runtime;
 use super::template::{Template, template};
 use crate::envoy::table::{
-    ClaimMatcher, Fraction, FurtherConditions, HeaderMatcher, MetadataMatcher, MetadataValue, PathMatch,
-    QueryParameterMatcher, RouteMatch, RuntimeFraction, ValueMatch,
+    CertificateMatch, ClaimMatcher, Fraction, FurtherConditions, HeaderMatcher, MetadataMatcher, MetadataValue,
+    PathMatch, QueryParameterMatcher, RouteMatch, RuntimeFraction, ValueMatch,
 };
 
 /// What gRPC requests have (envoy-matching 2.2).
 const GRPC: &str = r"application/grpc(\+.*)?";
 
-pub(super) fn route_match(m: message::RouteMatch) -> RouteMatch {
+pub(super) fn route_match(m: message::RouteMatch, given: &Given) -> RouteMatch {
     let mut not_evaluated: Vec<SmolStr> = m.unread;
     let path = if let Some(prefix) = m.prefix {
         PathMatch::Prefix(prefix)
@@ -27,10 +30,10 @@ pub(super) fn route_match(m: message::RouteMatch) -> RouteMatch {
         PathMatch::Regex(format_smolstr!("{flags}{}(/.*)?", quoted(prefix)))
     } else if let Some(template) = m.path_match_policy.as_ref().and_then(template_of) {
         PathMatch::Regex(template.regex)
+    } else if m.connect_matcher.is_some() {
+        PathMatch::Connect
     } else {
-        let others =
-            [(m.connect_matcher.is_some(), "connect_matcher"), (m.path_match_policy.is_some(), "path_match_policy")];
-        not_evaluated.extend(others.iter().filter(|(has, _)| *has).map(|(_, name)| SmolStr::new_static(name)));
+        not_evaluated.extend(m.path_match_policy.map(|_| SmolStr::new_static("path_match_policy")));
         PathMatch::Prefix(SmolStr::default())
     };
     let mut headers: Vec<HeaderMatcher> = Vec::with_capacity(m.headers.len());
@@ -62,13 +65,70 @@ pub(super) fn route_match(m: message::RouteMatch) -> RouteMatch {
         not_evaluated.push(format_smolstr!("dynamic_metadata of {}", metadata.filter));
         further.metadata.extend(self::metadata(metadata));
     }
-    further.fraction =
-        m.runtime_fraction.map(|f| RuntimeFraction { default: fraction(f.default_value.as_ref()), key: f.runtime_key });
-    if let Some(f) = further.fraction.as_ref().map(|f| f.default).filter(|f| f.numerator < f.denominator) {
-        not_evaluated.push(format_smolstr!("runtime_fraction {}/{}", f.numerator, f.denominator));
+    if let Some(f) = m.runtime_fraction {
+        let share = given.runtime.share(&f.runtime_key, fraction(f.default_value.as_ref()));
+        let words = || format_smolstr!("runtime_fraction {}/{}", share.numerator, share.denominator);
+        if share.numerator == 0 && given.runtime.knows(&f.runtime_key) {
+            further.never.push(words());
+        } else if share.numerator < share.denominator || !given.runtime.knows(&f.runtime_key) {
+            not_evaluated.push(words());
+        }
+        further.fraction = Some(RuntimeFraction { default: share, key: f.runtime_key });
+    }
+    if let Some(tls) = m.tls_context {
+        let wanted = CertificateMatch { presented: tls.presented, validated: tls.validated };
+        match given.certificate.fulfils(wanted) {
+            Some(true) => {}
+            Some(false) => further.never.push("tls_context".into()),
+            None => not_evaluated.push("tls_context".into()),
+        }
+        further.certificate = Some(wanted);
     }
     let further = (further != FurtherConditions::default()).then(|| further.into());
     RouteMatch { path, case_sensitive: m.case_sensitive, headers, query_parameters, claims, further, not_evaluated }
+}
+
+/// What a proxy has beside its routes that their conditions ask for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Given {
+    pub certificate: Certificate,
+    pub runtime: Arc<Runtime>,
+}
+
+/// Whether the clients that come to a table show a certificate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Certificate {
+    /// They can't: the connections are plain text, or nobody asks for one.
+    None,
+    /// All do; whether it is checked depends on more than is read.
+    Shown,
+    #[default]
+    Unknown,
+}
+
+impl Certificate {
+    /// What holds for those who come by several listeners.
+    pub(super) fn or(self, other: Certificate) -> Certificate {
+        if self == other { self } else { Certificate::Unknown }
+    }
+
+    /// Whether such clients fulfil a condition (envoy-matching 2.2); None: not known.
+    fn fulfils(self, wanted: CertificateMatch) -> Option<bool> {
+        let of = |wanted: Option<bool>, known: Option<bool>| match wanted {
+            None => Some(true),
+            Some(wanted) => known.map(|is| is == wanted),
+        };
+        let (presented, validated) = match self {
+            Certificate::None => (Some(false), Some(false)),
+            Certificate::Shown => (Some(true), None),
+            Certificate::Unknown => (None, None),
+        };
+        match (of(wanted.presented, presented), of(wanted.validated, validated)) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            _ => None,
+        }
+    }
 }
 
 /// The URI template that an extension matches; None where it does something else, or Envoy refuses it.
@@ -232,4 +292,26 @@ pub(super) fn fraction(f: Option<&message::FractionalPercent>) -> Fraction {
         100
     };
     Fraction { numerator: f.numerator.u32(), denominator }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s2_2_certificates_are_compared_as_far_as_they_are_known() {
+        let wanted = |presented, validated| CertificateMatch { presented, validated };
+        for (clients, wanted, holds) in [
+            (Certificate::None, wanted(None, None), Some(true)),
+            (Certificate::Unknown, wanted(None, None), Some(true)),
+            (Certificate::None, wanted(Some(true), None), Some(false)),
+            (Certificate::None, wanted(Some(false), Some(false)), Some(true)),
+            (Certificate::Shown, wanted(Some(true), None), Some(true)),
+            (Certificate::Shown, wanted(Some(true), Some(true)), None),
+            (Certificate::Shown, wanted(Some(false), Some(true)), Some(false)),
+            (Certificate::Unknown, wanted(Some(true), None), None),
+        ] {
+            assert_eq!(clients.fulfils(wanted), holds, "{clients:?} {wanted:?}");
+        }
+    }
 }

@@ -10,7 +10,9 @@ mod node;
 mod policies;
 mod range;
 mod routes;
+mod runtime;
 mod template;
+mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -18,10 +20,14 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use matchers::{Certificate, Given};
+
 use super::Running;
 use super::gather::Parts;
 use crate::envoy::proxy::ProxyKind;
-use crate::envoy::table::{ClusterName, Extent, Note, NoteKind, RouteConfiguration, RouteTable, VirtualOutbound};
+use crate::envoy::table::{
+    ClusterName, Extent, Note, NoteKind, RouteConfiguration, RoutePlaces, RouteTable, VirtualOutbound,
+};
 use crate::manifest::kinds::{ConnectionSettings, PathNormalizationType};
 use crate::manifest::source::Position;
 
@@ -31,17 +37,32 @@ pub(super) struct Work {
     /// Whether Istio made it: then what its bootstrap has serves no requests of the mesh (CF-3).
     of_istio: bool,
     kind: ProxyKind,
+    runtime: Arc<runtime::Runtime>,
+    /// Of the clients that come to each route configuration, by its name.
+    certificates: BTreeMap<SmolStr, Certificate>,
+    places: Arc<RoutePlaces>,
 }
 
 impl Work {
+    /// What the conditions of a route configuration ask for beside requests.
+    fn given(&self, config: &str, certificate: Option<Certificate>) -> Given {
+        let certificate = certificate.or_else(|| self.certificates.get(config).copied()).unwrap_or_default();
+        Given { certificate, runtime: self.runtime.clone() }
+    }
+
     /// Something to be said of the whole table, or of the route configuration `config`.
     fn say(&mut self, rule: &'static str, config: &str, virtual_host: &str, message: String) {
+        self.say_at(Position::default(), rule, config, virtual_host, message);
+    }
+
+    /// The same of what stands at a place.
+    fn say_at(&mut self, at: Position, rule: &'static str, config: &str, virtual_host: &str, message: String) {
         let note = Note {
             kind: NoteKind::Remark,
             rule,
             message,
             object: None,
-            at: Position::default(),
+            at,
             route_config: config.into(),
             virtual_host: virtual_host.into(),
         };
@@ -55,7 +76,14 @@ impl Work {
 pub(super) fn running(mut parts: Parts, namespace: &str) -> Running {
     let mut proxy = node::proxy(&parts, namespace);
     let of_istio = parts.node.as_ref().is_some_and(|node| node::is_istio(&node.id));
-    let mut work = Work { notes: Vec::new(), of_istio, kind: proxy.kind };
+    let mut work = Work {
+        notes: Vec::new(),
+        of_istio,
+        kind: proxy.kind,
+        runtime: Arc::new(runtime::Runtime::new(&parts.runtime, parts.has_more_runtime)),
+        certificates: listeners::certificates(parts.listeners.iter().chain(&parts.static_listeners)),
+        places: Arc::new(std::mem::take(&mut parts.places)),
+    };
     for kind in std::mem::take(&mut parts.unknown) {
         work.say("CF-1", "", "", format!("parts of type `{kind}` are not read"));
     }
@@ -71,7 +99,7 @@ pub(super) fn running(mut parts: Parts, namespace: &str) -> Running {
     let has_routes = !parts.routes.is_empty();
     let mut configs: BTreeMap<SmolStr, RouteConfiguration> = BTreeMap::new();
     for config in std::mem::take(&mut parts.routes) {
-        routes::add(&mut configs, config, "", &mut work);
+        routes::add(&mut configs, config, "", None, &mut work);
     }
     let mut found = listeners::Listeners::default();
     for listener in std::mem::take(&mut parts.listeners) {
@@ -90,7 +118,7 @@ pub(super) fn running(mut parts: Parts, namespace: &str) -> Running {
             work.say("CF-6", "", "", message.to_owned());
         }
         for name in missing {
-            routes::add(&mut configs, routes::unknown(&name, "its route configuration"), "", &mut work);
+            routes::add(&mut configs, routes::unknown(&name, "its route configuration"), "", None, &mut work);
         }
     }
     let clusters = clusters::clusters(parts, &mut work);
@@ -134,6 +162,7 @@ pub(super) fn running(mut parts: Parts, namespace: &str) -> Running {
         service_ports: told.map_or(service_ports, |t| t.1),
         notes: work.notes,
         extent,
+        places: work.places,
     };
     Running { table, istio_version, file, alone, runtime }
 }

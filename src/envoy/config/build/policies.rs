@@ -58,10 +58,7 @@ pub(super) fn hash(policies: Vec<message::HashPolicy>, not_evaluated: &mut Vec<S
     let mut out = Vec::with_capacity(policies.len());
     for policy in policies {
         not_evaluated.extend(policy.unread.iter().map(|what| format_smolstr!("hash_policy.{what}")));
-        if policy.terminal {
-            not_evaluated.push("hash_policy.terminal".into());
-        }
-        out.push(if let Some(header) = policy.header {
+        let made = if let Some(header) = policy.header {
             not_evaluated.extend(header.unread.iter().map(|what| format_smolstr!("hash_policy.header.{what}")));
             HashPolicy::Header(header.header_name)
         } else if let Some(cookie) = policy.cookie {
@@ -77,7 +74,8 @@ pub(super) fn hash(policies: Vec<message::HashPolicy>, not_evaluated: &mut Vec<S
             HashPolicy::SourceIp
         } else {
             HashPolicy::Nothing
-        });
+        };
+        out.push(if policy.terminal { HashPolicy::Terminal(made.into()) } else { made });
     }
     out
 }

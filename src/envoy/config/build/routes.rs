@@ -8,8 +8,9 @@ use smol_str::{SmolStr, format_smolstr};
 use super::Work;
 use super::actions::{Outer, action};
 use super::headers::mutations;
-use super::matchers::route_match;
+use super::matchers::{Certificate, Given, route_match};
 use super::policies::{mirrors, per_filter, retry};
+use super::tree;
 use crate::envoy::config::message;
 use crate::envoy::table::{
     Further, HeaderMutations, OuterHeaders, Route, RouteConfiguration, RouteMetadata, RouteSource, VirtualCluster,
@@ -19,13 +20,16 @@ use crate::manifest::kinds::{Kind, ObjectId};
 use crate::manifest::source::Position;
 
 /// Adds a configuration; where another of that name is there already, it gets the name of its place as well. Gives its name.
+/// `certificate` says whether its clients show one; None: it is that of the listeners which name the configuration.
 pub(super) fn add(
     configs: &mut BTreeMap<SmolStr, RouteConfiguration>,
     config: message::RouteConfiguration,
     place: &str,
+    certificate: Option<Certificate>,
     work: &mut Work,
 ) -> SmolStr {
-    let mut made = configuration(config, work);
+    let given = work.given(&config.name, certificate);
+    let mut made = configuration(config, &given, work);
     if made.name.is_empty() {
         made.name = if place.is_empty() { SmolStr::new_static("routes") } else { place.into() };
     }
@@ -46,7 +50,7 @@ pub(super) fn add(
 
 /// A configuration of which nothing is known but its name: whatever comes to it ends at what isn't evaluated.
 pub(super) fn unknown(name: &str, what: &'static str) -> message::RouteConfiguration {
-    let virtual_hosts = vec![unknown_host(what)];
+    let virtual_hosts = vec![unknown_host(what).into()];
     message::RouteConfiguration { name: name.into(), virtual_hosts, ..message::RouteConfiguration::default() }
 }
 
@@ -54,7 +58,7 @@ fn unknown_host(what: &'static str) -> message::VirtualHost {
     message::VirtualHost {
         name: what.into(),
         domains: vec![SmolStr::new_static("*")],
-        routes: vec![unknown_route(what)],
+        routes: vec![unknown_route(what).into()],
         ..message::VirtualHost::default()
     }
 }
@@ -64,12 +68,12 @@ fn unknown_route(what: &'static str) -> message::Route {
     message::Route { matcher, unread: vec![SmolStr::new_static(what)], ..message::Route::default() }
 }
 
-fn configuration(mut config: message::RouteConfiguration, work: &mut Work) -> RouteConfiguration {
+fn configuration(mut config: message::RouteConfiguration, given: &Given, work: &mut Work) -> RouteConfiguration {
     let name = config.name.clone();
     // Hosts that a request asks for are discovered then.
     let is_open = !config.virtual_hosts.iter().flat_map(|v| &v.domains).any(|domain| domain == "*");
     if config.unread.iter().any(|what| what == "vhds") && is_open {
-        config.virtual_hosts.push(unknown_host("vhds"));
+        config.virtual_hosts.push(unknown_host("vhds").into());
     }
     for what in &config.unread {
         work.say("CF-5", &name, "", format!("`{what}` is not evaluated"));
@@ -85,8 +89,8 @@ fn configuration(mut config: message::RouteConfiguration, work: &mut Work) -> Ro
     for what in said {
         work.say("CF-5", &name, "", format!("`{what}` is not evaluated"));
     }
-    let hosts = config.virtual_hosts.into_iter();
-    let virtual_hosts = hosts.map(|host| Arc::new(virtual_host(&name, host, &levels, work))).collect();
+    let hosts = config.virtual_hosts.into_iter().enumerate();
+    let virtual_hosts = hosts.map(|(i, host)| Arc::new(virtual_host(&name, i, *host, &levels, given, work))).collect();
     RouteConfiguration { name, ignore_port: config.ignore_port_in_host_matching, virtual_hosts }
 }
 
@@ -117,12 +121,17 @@ impl Levels {
     }
 }
 
-fn virtual_host(config: &str, mut host: message::VirtualHost, levels: &Levels, work: &mut Work) -> VirtualHost {
+fn virtual_host(
+    config: &str,
+    index: usize,
+    mut host: message::VirtualHost,
+    levels: &Levels,
+    given: &Given,
+    work: &mut Work,
+) -> VirtualHost {
     let mut said: Vec<SmolStr> = std::mem::take(&mut host.unread);
-    // A tree that stands in place of routes.
-    if said.iter().any(|what| what == "matcher") {
-        said.retain(|what| what != "matcher");
-        host.routes.push(unknown_route("matcher"));
+    if let Some(matcher) = host.matcher.take() {
+        host.routes.extend(tree::routes(*matcher).unwrap_or_else(|| vec![unknown_route("matcher").into()]));
     }
     let retry = host.retry_policy.map(|r| retry(r, &mut said));
     let own =
@@ -131,19 +140,22 @@ fn virtual_host(config: &str, mut host: message::VirtualHost, levels: &Levels, w
     let request = mutations(host.request_headers_to_add, host.request_headers_to_remove, &mut said);
     let response = mutations(host.response_headers_to_add, host.response_headers_to_remove, &mut said);
     let outer_headers = levels.outer(request, response);
-    let further = further(&host.require_tls, host.virtual_clusters, &mut said);
+    let further = further(&host.require_tls, host.virtual_clusters, given, &mut said);
     for what in &said {
         work.say("CF-5", config, &host.name, format!("`{what}` is not evaluated"));
     }
-    let outer = Outer { retry: &retry, mirrors: &mirrors };
-    let of = |route: message::Route| {
-        let made = self::route(route, &outer, [&host.typed_per_filter_config, &levels.per_filter]);
+    let outer = Outer { retry: &retry, mirrors: &mirrors, given };
+    let of = |route: Box<message::Route>| {
+        let made = self::route(*route, &outer, [&host.typed_per_filter_config, &levels.per_filter]);
         Arc::new(Route { outer: outer_headers.clone(), ..made })
     };
     let routes: Vec<Arc<Route>> = host.routes.into_iter().map(of).collect();
+    let places = work.places.clone();
+    let places = places.get(config).and_then(|hosts| hosts.get(index)).map_or(&[][..], Vec::as_slice);
     for (i, route) in routes.iter().enumerate() {
         for what in route.matcher.not_evaluated.iter().chain(&route.not_evaluated) {
-            work.say("CF-5", config, &host.name, format!("route {i}: `{what}` is not evaluated"));
+            let at = places.get(i).copied().unwrap_or_default();
+            work.say_at(at, "CF-5", config, &host.name, format!("route {i}: `{what}` is not evaluated"));
         }
     }
     VirtualHost {
@@ -159,6 +171,7 @@ fn virtual_host(config: &str, mut host: message::VirtualHost, levels: &Levels, w
 fn further(
     require_tls: &message::Choice,
     virtual_clusters: Vec<message::VirtualCluster>,
+    given: &Given,
     said: &mut Vec<SmolStr>,
 ) -> Option<Arc<Further>> {
     let internal_is_exempt = require_tls.is("EXTERNAL_ONLY", "1");
@@ -168,7 +181,7 @@ fn further(
     let mut out = Further { internal_is_exempt, virtual_clusters: Vec::with_capacity(virtual_clusters.len()) };
     for cluster in virtual_clusters {
         let conditions = message::RouteMatch { headers: cluster.headers, ..message::RouteMatch::default() };
-        let matcher = route_match(conditions);
+        let matcher = route_match(conditions, given);
         said.extend(
             cluster.unread.iter().chain(&matcher.not_evaluated).map(|what| format_smolstr!("virtual_clusters.{what}")),
         );
@@ -190,7 +203,7 @@ fn route(mut route: message::Route, outer: &Outer<'_>, wider: [&message::PerFilt
     let texts = route.metadata.texts.into_iter();
     let texts: Arc<[RouteMetadata]> =
         texts.map(|[namespace, key, value]| RouteMetadata { namespace, key, value }).collect();
-    let mut matcher = route_match(route.matcher);
+    let mut matcher = route_match(route.matcher, outer.given);
     let new = |known: &[SmolStr], all: Vec<SmolStr>| -> Vec<SmolStr> {
         all.into_iter().filter(|w| !known.contains(w)).collect()
     };

@@ -103,6 +103,7 @@ messages! {
 
     HostStatus {
         address: Address,
+        hostname: SmolStr,
         health_status: HostHealth,
         weight: Option<Whole>,
         priority: Whole,

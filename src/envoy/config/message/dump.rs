@@ -27,7 +27,7 @@ messages! {
         kind = "@type": SmolStr,
     } silent []
 
-    DumpedCluster { cluster: Option<Cluster> } silent []
+    DumpedCluster { cluster: Option<Box<Cluster>> } silent []
 
     DumpedListener { listener: Option<Listener>, active_state: Option<ListenerState> } silent []
 
@@ -44,11 +44,11 @@ messages! {
         layered_runtime: LayeredRuntime,
     } silent []
 
-    StaticResources { listeners: Vec<Listener>, clusters: Vec<Cluster> } silent []
+    StaticResources { listeners: Vec<Listener>, clusters: Vec<Box<Cluster>> } silent []
 
     LayeredRuntime { layers: Vec<RuntimeLayer> } silent []
 
-    RuntimeLayer { static_layer: IndexMap<SmolStr, Value> } silent []
+    RuntimeLayer { static_layer: IndexMap<SmolStr, Value>, disk_layer: There, rtds_layer: There } silent []
 
     Node { id: SmolStr, cluster: SmolStr, metadata: NodeMetadata } silent []
 
@@ -60,7 +60,7 @@ messages! {
         node: Option<Node>,
         listeners: Vec<Listener>,
         routes: Vec<RouteConfiguration>,
-        clusters: Vec<Cluster>,
+        clusters: Vec<Box<Cluster>>,
         endpoints: Vec<LoadAssignment>,
         towtank: Option<Beside>,
     } silent []

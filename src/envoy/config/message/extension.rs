@@ -6,8 +6,8 @@ use smol_str::SmolStr;
 
 use super::super::key::Key;
 use super::{
-    FractionalPercent, HttpConnectionManager, HttpProtocolOptions, RuntimeFraction, StringMatcher, TcpProxy, Time,
-    Whole, messages,
+    FractionalPercent, HttpConnectionManager, HttpProtocolOptions, Route, RuntimeFraction, StringMatcher, TcpProxy,
+    Time, Whole, messages,
 };
 
 /// A configuration with its type.
@@ -16,12 +16,16 @@ pub(in crate::envoy::config) enum Typed {
     HttpConnectionManager(Box<HttpConnectionManager>),
     TcpProxy(Box<TcpProxy>),
     HttpProtocolOptions(Box<HttpProtocolOptions>),
-    DownstreamTls(DownstreamTls),
+    DownstreamTls(Box<DownstreamTls>),
     Cors(Box<CorsPolicy>),
     Fault(Box<HttpFault>),
     PreviousHosts,
     PreviousPriorities,
     DynamicForwardProxy,
+    /// What a tree of matchers looks at: a header of the request.
+    RequestHeader(SmolStr),
+    /// Where such a tree leads, and in which order.
+    Routes(Vec<Box<Route>>),
     /// A URI template, of paths that are matched or made.
     PathTemplate(SmolStr),
     /// Any other, by the last part of its type; empty where it has none.
@@ -53,9 +57,14 @@ fn typed(name: &str, value: Value) -> Result<Typed, serde_json::Error> {
         "HttpConnectionManager" => Typed::HttpConnectionManager(boxed(value)?),
         "TcpProxy" => Typed::TcpProxy(boxed(value)?),
         "HttpProtocolOptions" => Typed::HttpProtocolOptions(boxed(value)?),
-        "DownstreamTlsContext" => Typed::DownstreamTls(serde_json::from_value(value)?),
+        "DownstreamTlsContext" => Typed::DownstreamTls(boxed(value)?),
         "CorsPolicy" => Typed::Cors(boxed(value)?),
         "HTTPFault" => Typed::Fault(boxed(value)?),
+        "HttpRequestHeaderMatchInput" => {
+            Typed::RequestHeader(serde_json::from_value::<HeaderInput>(value)?.header_name)
+        }
+        "Route" => Typed::Routes(vec![boxed(value)?]),
+        "RouteList" => Typed::Routes(serde_json::from_value::<RouteList>(value)?.routes),
         "PreviousHostsPredicate" => Typed::PreviousHosts,
         "PreviousPrioritiesConfig" => Typed::PreviousPriorities,
         "UriTemplateMatchConfig" => Typed::PathTemplate(serde_json::from_value::<PathTemplate>(value)?.path_template),
@@ -124,6 +133,10 @@ impl Filter {
 }
 
 messages! {
+    HeaderInput { header_name: SmolStr } silent []
+
+    RouteList { routes: Vec<Box<Route>> } silent []
+
     PathTemplate { path_template: SmolStr, path_template_rewrite: SmolStr } silent []
 
     DownstreamTls { require_client_certificate: bool, common_tls_context: CommonTls } silent []

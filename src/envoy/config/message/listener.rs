@@ -2,7 +2,7 @@
 
 use smol_str::SmolStr;
 
-use super::{Choice, Filter, Metadata, RouteConfiguration, There, Whole, messages};
+use super::{Choice, Filter, Metadata, RouteConfiguration, There, UpgradeConfig, Whole, messages};
 
 messages! {
     Listener {
@@ -65,7 +65,18 @@ messages! {
         strip_matching_host_port: bool,
         strip_any_host_port: bool,
         strip_trailing_host_dot: bool,
-    } silent []
+        upgrade_configs: Vec<UpgradeConfig>,
+    } silent [
+        "codec_type", "stat_prefix", "tracing", "access_log", "access_log_flush_interval", "access_log_options",
+        "flush_access_log_on_new_request", "http_protocol_options", "http2_protocol_options", "http3_protocol_options",
+        "server_name", "server_header_transformation", "max_request_headers_kb", "stream_idle_timeout",
+        "stream_flush_timeout", "request_timeout", "request_headers_timeout", "drain_timeout", "delayed_close_timeout",
+        "add_user_agent", "skip_xff_append", "via", "generate_request_id", "preserve_external_request_id",
+        "always_set_request_id_in_response", "request_id_extension", "forward_client_cert_details",
+        "set_current_client_cert_details", "proxy_100_continue", "represent_ipv4_remote_address_as_ipv4_mapped_ipv6",
+        "internal_address_config", "xff_num_trusted_hops", "stream_error_on_invalid_http_message", "add_proxy_protocol_connection_state",
+        "http1_safe_max_connection_duration", "proxy_status_config", "append_local_overload",
+    ]
 
     Rds { route_config_name: SmolStr } silent []
 

@@ -1,5 +1,6 @@
 //! Conditions.
 
+use indexmap::IndexMap;
 use smol_str::SmolStr;
 
 use super::{Real, There, Whole, messages};
@@ -51,8 +52,11 @@ messages! {
         query_parameters: Vec<QueryParameterMatcher>,
         runtime_fraction: Option<RuntimeFraction>,
         grpc: Option<There>,
+        tls_context: Option<TlsContextMatch>,
         dynamic_metadata: Vec<MetadataMatcher>,
     } silent []
+
+    TlsContextMatch { presented: Option<bool>, validated: Option<bool> } silent []
 
     RuntimeFraction { default_value: Option<FractionalPercent>, runtime_key: SmolStr } silent []
 
@@ -76,6 +80,31 @@ messages! {
         or_match: Option<OrMatcher>,
         list_match: Option<ListMatcher>,
     } silent []
+
+    /// A tree that stands in place of routes.
+    Matcher {
+        matcher_list: Option<MatcherList>,
+        matcher_tree: Option<MatcherTree>,
+        on_no_match: Option<OnMatch>,
+    } silent []
+
+    MatcherList { matchers: Vec<FieldMatcher> } silent []
+
+    FieldMatcher { predicate: Option<Predicate>, on_match: Option<OnMatch> } silent []
+
+    Predicate { single_predicate: Option<SinglePredicate>, not_matcher: Option<Box<Predicate>> } silent []
+
+    SinglePredicate { input: super::Filter, value_match: Option<StringMatcher> } silent []
+
+    MatcherTree {
+        input: super::Filter,
+        exact_match_map: Option<MatchMap>,
+        prefix_match_map: Option<MatchMap>,
+    } silent []
+
+    MatchMap { map: IndexMap<SmolStr, OnMatch> } silent []
+
+    OnMatch { action: Option<super::Filter> } silent []
 
     DoubleMatcher { exact: Option<Real>, range: Option<DoubleRange> } silent []
 

@@ -4,7 +4,8 @@ use indexmap::IndexMap;
 use smol_str::SmolStr;
 
 use super::{
-    Choice, Filter, HeaderMatcher, Metadata, RegexMatcher, RouteMatch, RuntimeFraction, There, Time, Whole, messages,
+    Choice, Filter, HeaderMatcher, Matcher, Metadata, RegexMatcher, RouteMatch, RuntimeFraction, There, Time, Whole,
+    messages,
 };
 
 /// What filters of the connection manager do otherwise for a part of a table, by the filter's name.
@@ -13,7 +14,7 @@ pub(in crate::envoy::config) type PerFilter = IndexMap<SmolStr, Filter>;
 messages! {
     RouteConfiguration {
         name: SmolStr,
-        virtual_hosts: Vec<VirtualHost>,
+        virtual_hosts: Vec<Box<VirtualHost>>,
         request_headers_to_add: Vec<HeaderValueOption>,
         request_headers_to_remove: Vec<SmolStr>,
         response_headers_to_add: Vec<HeaderValueOption>,
@@ -27,7 +28,8 @@ messages! {
     VirtualHost {
         name: SmolStr,
         domains: Vec<SmolStr>,
-        routes: Vec<Route>,
+        routes: Vec<Box<Route>>,
+        matcher: Option<Box<Matcher>>,
         require_tls: Choice,
         request_headers_to_add: Vec<HeaderValueOption>,
         request_headers_to_remove: Vec<SmolStr>,
@@ -47,8 +49,8 @@ messages! {
     Route {
         name: SmolStr,
         matcher = "match": RouteMatch,
-        route: Option<RouteAction>,
-        redirect: Option<RedirectAction>,
+        route: Option<Box<RouteAction>>,
+        redirect: Option<Box<RedirectAction>>,
         direct_response: Option<DirectResponseAction>,
         filter_action: Option<There>,
         non_forwarding_action: Option<There>,
@@ -76,28 +78,31 @@ messages! {
     RouteAction {
         cluster: Option<SmolStr>,
         cluster_header: Option<SmolStr>,
-        weighted_clusters: Option<WeightedClusters>,
+        weighted_clusters: Option<Box<WeightedClusters>>,
         prefix_rewrite: SmolStr,
-        regex_rewrite: Option<RegexMatchAndSubstitute>,
-        path_rewrite_policy: Option<Filter>,
+        regex_rewrite: Option<Box<RegexMatchAndSubstitute>>,
+        path_rewrite_policy: Option<Box<Filter>>,
         host_rewrite_literal: Option<SmolStr>,
         /// Its name of old.
         host_rewrite: Option<SmolStr>,
         auto_host_rewrite: bool,
         host_rewrite_header: Option<SmolStr>,
-        host_rewrite_path_regex: Option<RegexMatchAndSubstitute>,
+        host_rewrite_path_regex: Option<Box<RegexMatchAndSubstitute>>,
         append_x_forwarded_host: bool,
         timeout: Option<Time>,
-        retry_policy: Option<RetryPolicy>,
+        retry_policy: Option<Box<RetryPolicy>>,
         request_mirror_policies: Vec<MirrorPolicy>,
         hash_policy: Vec<HashPolicy>,
         cluster_not_found_response_code: Option<Choice>,
         internal_redirect_policy: Option<There>,
         metadata_match: Option<There>,
+        upgrade_configs: Vec<UpgradeConfig>,
     } silent [
         "idle_timeout", "flush_timeout", "early_data_policy", "priority", "max_grpc_timeout", "grpc_timeout_offset",
-        "max_stream_duration", "upgrade_configs", "include_vh_rate_limits", "rate_limits",
+        "max_stream_duration", "include_vh_rate_limits", "rate_limits",
     ]
+
+    UpgradeConfig { upgrade_type: SmolStr, enabled: Option<bool> } silent []
 
     WeightedClusters {
         clusters: Vec<ClusterWeight>,

@@ -170,6 +170,7 @@ impl OfService<'_, '_> {
             pod: pod.map(|(p, _)| (p.meta.namespace.clone(), p.meta.name.clone())),
             health,
             weight: 1,
+            hostname: SmolStr::default(),
             mutual_tls: speaks_mutual_tls(&labels).unwrap_or(pod.is_some_and(|(p, _)| p.spec.assumed)),
             labels,
             locality,

@@ -173,6 +173,7 @@ fn workload_endpoint(entry: &WorkloadEntry, labels: &Labels, port: u16, nodes: &
         labels: locality::with_topology(labels, &place, "", &entry.network),
         locality: place,
         priority: 0,
+        hostname: SmolStr::default(),
         mutual_tls: speaks_mutual_tls(labels).unwrap_or(!entry.service_account.is_empty()),
         assumed: false,
     }

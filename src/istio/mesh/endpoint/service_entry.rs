@@ -60,6 +60,7 @@ fn itself(host: &SmolStr, port: u16) -> Endpoint {
         labels: Labels::default(),
         locality: SmolStr::default(),
         priority: 0,
+        hostname: SmolStr::default(),
         mutual_tls: false,
         assumed: false,
     }
@@ -143,6 +144,7 @@ fn add_pods<'a>(
                 pod: Some((pod.meta.namespace.clone(), pod.meta.name.clone())),
                 labels: labels.clone(),
                 locality: locality.clone(),
+                hostname: SmolStr::default(),
                 mutual_tls: speaks_mutual_tls(labels).unwrap_or(false),
                 assumed: pod.spec.assumed,
                 ..itself(&SmolStr::default(), number)

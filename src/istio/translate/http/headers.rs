@@ -11,6 +11,7 @@ pub(super) fn mutations(operations: &HeaderOperations) -> HeaderMutations {
         name: name.clone(),
         value: value.clone(),
         append,
+        keep_empty: false,
     };
     let set = operations.set.iter().map(|e| option(e, AppendAction::OverwriteIfExistsOrAdd));
     let add = operations.add.iter().map(|e| option(e, AppendAction::AppendIfExistsOrAdd));

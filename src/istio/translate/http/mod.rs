@@ -88,7 +88,7 @@ pub(crate) fn ends_table(matcher: &RouteMatch) -> bool {
     let any_path = match path {
         PathMatch::Prefix(prefix) => prefix == "/",
         PathMatch::Regex(regex) => regex == ".*",
-        PathMatch::Exact(_) => false,
+        PathMatch::Exact(_) | PathMatch::Connect => false,
     };
     any_path && headers.is_empty() && query_parameters.is_empty() && claims.is_empty()
 }
@@ -216,6 +216,7 @@ impl Translation<'_> {
     /// Decorator operation (RT-15).
     fn operation(&self, action: &RouteAction, path: &PathMatch) -> SmolStr {
         let (path, star) = match path {
+            PathMatch::Connect => return SmolStr::default(),
             PathMatch::Prefix(prefix) => (prefix, "*"),
             PathMatch::Exact(path) | PathMatch::Regex(path) => (path, ""),
         };

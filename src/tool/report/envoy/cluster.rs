@@ -74,8 +74,11 @@ pub(super) fn cluster(o: &mut Object<'_>, c: &Cluster) {
     if let Some(d) = &c.outlier_detection {
         o.object("outlier_detection", |o| outlier_detection(o, d));
     }
-    if matches!(c.discovery, DiscoveryType::StrictDns | DiscoveryType::LogicalDns) {
+    let by_name = matches!(c.discovery, DiscoveryType::StrictDns | DiscoveryType::LogicalDns);
+    if by_name {
         o.str("dns_lookup_family", "V4_ONLY");
+    }
+    if by_name || c.discovery == DiscoveryType::Static && !c.endpoints.is_empty() {
         o.object("load_assignment", |o| load_assignment(o, c));
     }
     protocol_options(o, &c.http);
@@ -227,6 +230,7 @@ fn locality_endpoints(o: &mut Object<'_>, group: &[Endpoint]) {
                     });
                 }
             });
+            o.str_if("hostname", &e.hostname);
         });
         match e.health {
             Health::Healthy => {}

@@ -1,12 +1,13 @@
 //! Listener and FilterChain.
 
 use super::Object;
+use super::route::upgrade;
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::table::{
-    ChainAction, DownstreamTls, FilterChain, FilterChainMatch, Listener, RouteTable, TcpDestination, TransportProtocol,
-    VirtualOutbound,
+    ChainAction, DownstreamTls, FilterChain, FilterChainMatch, HttpReading, Listener, RouteTable, StripPort,
+    TcpDestination, TransportProtocol, VirtualOutbound,
 };
-use crate::manifest::kinds::{EscapedSlashes, PathNormalizationType, Underscores};
+use crate::manifest::kinds::{ConnectionSettings, EscapedSlashes, PathNormalizationType, Underscores};
 
 pub(super) fn listener(o: &mut Object<'_>, l: &Listener, table: &RouteTable) {
     o.str("name", &l.name);
@@ -57,7 +58,7 @@ fn filter_chain(o: &mut Object<'_>, c: &FilterChain, table: &RouteTable) {
         o.object("transport_socket", |o| downstream_tls(o, tls));
     }
     o.objects("filters", [&c.action], |o, action| match action {
-        ChainAction::Http { route_config } => http_connection_manager(o, route_config, table),
+        ChainAction::Http { route_config } => http_connection_manager(o, route_config, c.http.as_deref(), table),
         ChainAction::Tcp(destination) => tcp_proxy(o, destination),
     });
 }
@@ -104,7 +105,7 @@ fn tcp_proxy(o: &mut Object<'_>, destination: &TcpDestination) {
     });
 }
 
-fn http_connection_manager(o: &mut Object<'_>, route_config: &str, table: &RouteTable) {
+fn http_connection_manager(o: &mut Object<'_>, route_config: &str, own: Option<&HttpReading>, table: &RouteTable) {
     o.str("name", "envoy.filters.network.http_connection_manager");
     o.object("typed_config", |o| {
         o.str(
@@ -119,8 +120,24 @@ fn http_connection_manager(o: &mut Object<'_>, route_config: &str, table: &Route
             });
             o.str("route_config_name", route_config);
         });
-        path_normalization(o, table);
-        o.objects("upgrade_configs", ["websocket"], |o, upgrade| o.str("upgrade_type", upgrade));
+        let of_table = (table.path_normalization, table.connection_settings);
+        path_normalization(o, own.and_then(|own| own.paths).unwrap_or(of_table));
+        if own.and_then(|own| own.edge).unwrap_or(table.proxy.kind == ProxyKind::Gateway) {
+            o.bool("use_remote_address", true);
+        }
+        match own.map(|own| own.strip_port).unwrap_or_default() {
+            StripPort::None => {}
+            StripPort::Matching => o.bool("strip_matching_host_port", true),
+            StripPort::Any => o.bool("strip_any_host_port", true),
+        }
+        if own.is_some_and(|own| own.strip_dot) {
+            o.bool("strip_trailing_host_dot", true);
+        }
+        match own {
+            Some(own) if own.upgrades.is_empty() => {}
+            Some(own) => o.objects("upgrade_configs", &own.upgrades, upgrade),
+            None => o.objects("upgrade_configs", ["websocket"], |o, kind| o.str("upgrade_type", kind)),
+        }
         o.objects("http_filters", HTTP_FILTERS, |o, (name, message)| {
             o.text("name", format_args!("envoy.filters.http.{name}"));
             o.object("typed_config", |o| {
@@ -134,9 +151,8 @@ fn http_connection_manager(o: &mut Object<'_>, route_config: &str, table: &Route
 const HTTP_FILTERS: [(&str, &str); 3] = [("fault", "HTTPFault"), ("cors", "Cors"), ("router", "Router")];
 
 /// The table of envoy-matching 2.6, and what connection settings override of it (VE-14).
-fn path_normalization(o: &mut Object<'_>, table: &RouteTable) {
+fn path_normalization(o: &mut Object<'_>, (p, settings): (PathNormalizationType, ConnectionSettings)) {
     use PathNormalizationType::{DecodeAndMergeSlashes, MergeSlashes, None};
-    let (p, settings) = (table.path_normalization, &table.connection_settings);
     o.bool("normalize_path", p != None);
     if settings.merge_slashes.unwrap_or(matches!(p, MergeSlashes | DecodeAndMergeSlashes)) {
         o.bool("merge_slashes", true);

@@ -7,7 +7,7 @@ use crate::envoy::table::{
     AbortStatus, AppendAction, Body, ClaimMatcher, ClusterName, Cors, DirectResponse, Fault, Forward, ForwardTo,
     Fraction, FurtherForward, HashPolicy, HeaderMatcher, HeaderMutations, HostSource, MetadataMatcher, MetadataValue,
     PathMatch, PathRewrite, QueryParameterMatcher, Redirect, RedirectPath, RetryPolicy, Route, RouteAction,
-    RouteConfiguration, RouteMatch, ValueMatch, VirtualHost,
+    RouteConfiguration, RouteMatch, Upgrade, ValueMatch, VirtualHost,
 };
 use crate::manifest::source::SourceMap;
 
@@ -116,6 +116,7 @@ fn route_match(o: &mut Object<'_>, m: &RouteMatch) {
         PathMatch::Prefix(p) => o.str("prefix", p),
         PathMatch::Exact(p) => o.str("path", p),
         PathMatch::Regex(r) => o.object("safe_regex", |o| o.str("regex", r)),
+        PathMatch::Connect => o.object("connect_matcher", |_| ()),
     }
     if let Some(sensitive) = m.case_sensitive {
         o.bool("case_sensitive", sensitive);
@@ -131,6 +132,15 @@ fn route_match(o: &mut Object<'_>, m: &RouteMatch) {
         o.object("runtime_fraction", |o| {
             fraction(o, "default_value", f.default);
             o.str_if("runtime_key", &f.key);
+        });
+    }
+    if let Some(c) = further.and_then(|f| f.certificate) {
+        o.object("tls_context", |o| {
+            for (key, wanted) in [("presented", c.presented), ("validated", c.validated)] {
+                if let Some(wanted) = wanted {
+                    o.bool(key, wanted);
+                }
+            }
         });
     }
     let metadata = further.map(|f| f.metadata.as_slice()).unwrap_or_default();
@@ -321,12 +331,24 @@ fn further_forward(o: &mut Object<'_>, further: &FurtherForward) {
         Some(HostSource::Path { pattern, substitution }) => {
             regex_rewrite(o, "host_rewrite_path_regex", pattern, substitution);
         }
+        Some(HostSource::Endpoint) => o.bool("auto_host_rewrite", true),
         None => {}
     }
     match further.not_found {
         Some(404) => o.str("cluster_not_found_response_code", "NOT_FOUND"),
         Some(500) => o.str("cluster_not_found_response_code", "INTERNAL_SERVER_ERROR"),
         _ => {}
+    }
+    if !further.upgrades.is_empty() {
+        o.objects("upgrade_configs", &further.upgrades, upgrade);
+    }
+}
+
+/// What connections may become.
+pub(super) fn upgrade(o: &mut Object<'_>, u: &Upgrade) {
+    o.str("upgrade_type", &u.kind);
+    if !u.enabled {
+        o.bool("enabled", false);
     }
 }
 
@@ -387,6 +409,10 @@ fn hash_policy(o: &mut Object<'_>, h: &HashPolicy) {
         HashPolicy::SourceIp => o.object("connection_properties", |o| o.bool("source_ip", true)),
         HashPolicy::Nothing => o.object("connection_properties", |_| ()),
         HashPolicy::QueryParameter(name) => o.object("query_parameter", |o| o.str("name", name)),
+        HashPolicy::Terminal(policy) => {
+            hash_policy(o, policy);
+            o.bool("terminal", true);
+        }
     }
 }
 

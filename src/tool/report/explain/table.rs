@@ -118,7 +118,11 @@ fn steps(out: &mut String, steps: &[Step], sources: &SourceMap, view: View) {
 /// What wrote a route.
 pub(super) fn written(step: &Step, sources: &SourceMap) -> String {
     let source = step.source.as_ref();
-    source.map_or_else(|| "written by no manifest".to_owned(), |s| words::author_and_place(s, sources))
+    let by = source.map_or_else(|| "written by no manifest".to_owned(), |s| words::author_and_place(s, sources));
+    match step.place {
+        Some(at) => format!("{by}; runs as {}", words::exact_place(at, sources)),
+        None => by,
+    }
 }
 
 /// The end in plain words.
