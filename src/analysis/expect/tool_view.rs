@@ -117,7 +117,7 @@ impl Reading {
 
     fn route(&self, route: &Route) -> Route {
         let outer = |o: &Arc<OuterHeaders>| {
-            let levels = |all: &[HeaderMutations]| all.iter().map(told).collect();
+            let levels = |all: &[HeaderMutations; 2]| all.each_ref().map(told);
             Arc::new(OuterHeaders { request: levels(&o.request), response: levels(&o.response), first: o.first })
         };
         let action = match &route.action {

@@ -26,8 +26,9 @@ pub(super) struct Parts {
     /// Those that a bootstrap gives, among which are Istio's own.
     pub static_listeners: Vec<Listener>,
     pub routes: Vec<RouteConfiguration>,
-    /// Boxed, because there may be very many.
+    #[expect(clippy::vec_box, reason = "there may be very many, and each is large")]
     pub clusters: Vec<Box<Cluster>>,
+    #[expect(clippy::vec_box, reason = "there may be very many, and each is large")]
     pub static_clusters: Vec<Box<Cluster>>,
     pub endpoints: Vec<LoadAssignment>,
     pub statuses: Vec<ClusterStatus>,

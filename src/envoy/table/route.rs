@@ -47,14 +47,23 @@ pub(crate) struct VirtualCluster {
     pub matcher: RouteMatch,
 }
 
-/// Operations on headers that a virtual host and its configuration have for all routes, one level after the other
-/// (envoy-matching 6.2).
+/// Operations on headers that a virtual host and its configuration have for all routes, one level after the other: the host's come before
+/// its configuration's, unless they all come first (envoy-matching 6.2).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct OuterHeaders {
-    pub request: Vec<HeaderMutations>,
-    pub response: Vec<HeaderMutations>,
+    pub request: [HeaderMutations; 2],
+    pub response: [HeaderMutations; 2],
     /// They come before the route's own, and those before the ones of a weighted cluster: `most_specific_header_mutations_wins`.
     pub first: bool,
+}
+
+impl OuterHeaders {
+    /// Those of the virtual host and of its configuration, of requests and of responses.
+    pub(crate) fn of_host_and_table(&self) -> [[&HeaderMutations; 2]; 2] {
+        let [request, response] =
+            [&self.request, &self.response].map(|[one, other]| if self.first { [other, one] } else { [one, other] });
+        [[request[0], response[0]], [request[1], response[1]]]
+    }
 }
 
 /// An Envoy Route.

@@ -58,7 +58,7 @@ fn unknown_host(what: &'static str) -> message::VirtualHost {
     message::VirtualHost {
         name: what.into(),
         domains: vec![SmolStr::new_static("*")],
-        routes: vec![unknown_route(what).into()],
+        routes: vec![unknown_route(what)],
         ..message::VirtualHost::default()
     }
 }
@@ -108,15 +108,14 @@ impl Levels {
     /// The operations on headers of a virtual host and its configuration, in the order in which they come.
     fn outer(&self, request: HeaderMutations, response: HeaderMutations) -> Option<Arc<OuterHeaders>> {
         let ordered = |own: HeaderMutations, wider: &HeaderMutations| {
-            let mut all = vec![own, wider.clone()];
+            let mut all = [own, wider.clone()];
             if self.reversed {
                 all.reverse();
             }
-            all.retain(|level| !level.is_empty());
             all
         };
         let (request, response) = (ordered(request, &self.request), ordered(response, &self.response));
-        let is_none = request.is_empty() && response.is_empty() && !self.reversed;
+        let is_none = request.iter().chain(&response).all(HeaderMutations::is_empty) && !self.reversed;
         (!is_none).then(|| Arc::new(OuterHeaders { request, response, first: self.reversed }))
     }
 }
@@ -131,7 +130,7 @@ fn virtual_host(
 ) -> VirtualHost {
     let mut said: Vec<SmolStr> = std::mem::take(&mut host.unread);
     if let Some(matcher) = host.matcher.take() {
-        host.routes.extend(tree::routes(*matcher).unwrap_or_else(|| vec![unknown_route("matcher").into()]));
+        host.routes.extend(tree::routes(*matcher).unwrap_or_else(|| vec![unknown_route("matcher")]));
     }
     let retry = host.retry_policy.map(|r| retry(r, &mut said));
     let own =
@@ -145,8 +144,8 @@ fn virtual_host(
         work.say("CF-5", config, &host.name, format!("`{what}` is not evaluated"));
     }
     let outer = Outer { retry: &retry, mirrors: &mirrors, given };
-    let of = |route: Box<message::Route>| {
-        let made = self::route(*route, &outer, [&host.typed_per_filter_config, &levels.per_filter]);
+    let of = |route: message::Route| {
+        let made = self::route(route, &outer, [&host.typed_per_filter_config, &levels.per_filter]);
         Arc::new(Route { outer: outer_headers.clone(), ..made })
     };
     let routes: Vec<Arc<Route>> = host.routes.into_iter().map(of).collect();

@@ -10,7 +10,7 @@ use super::super::message::{
 const ONCE: [&str; 3] = [":path", ":authority", ":method"];
 
 /// The routes that a tree comes to. None where it looks at what isn't evaluated.
-pub(super) fn routes(matcher: Matcher) -> Option<Vec<Box<Route>>> {
+pub(super) fn routes(matcher: Matcher) -> Option<Vec<Route>> {
     if !matcher.unread.is_empty() {
         return None;
     }
@@ -28,7 +28,7 @@ pub(super) fn routes(matcher: Matcher) -> Option<Vec<Box<Route>>> {
 }
 
 /// Predicates in order; the first that holds leads on, and no other is looked at, whether or not its routes take the request.
-fn listed(list: MatcherList, out: &mut Vec<Box<Route>>) -> Option<Vec<HeaderMatcher>> {
+fn listed(list: MatcherList, out: &mut Vec<Route>) -> Option<Vec<HeaderMatcher>> {
     let mut taken: Vec<HeaderMatcher> = Vec::new();
     for entry in list.matchers {
         let own = condition(entry.predicate?)?;
@@ -41,7 +41,7 @@ fn listed(list: MatcherList, out: &mut Vec<Box<Route>>) -> Option<Vec<HeaderMatc
 }
 
 /// Values of one header; of beginnings the longest.
-fn mapped(tree: MatcherTree, out: &mut Vec<Box<Route>>) -> Option<Vec<HeaderMatcher>> {
+fn mapped(tree: MatcherTree, out: &mut Vec<Route>) -> Option<Vec<HeaderMatcher>> {
     let header = input(&tree.input)?;
     let test = |text: &SmolStr, exact: bool| {
         let text = Some(text.clone());
@@ -68,7 +68,7 @@ fn mapped(tree: MatcherTree, out: &mut Vec<Box<Route>>) -> Option<Vec<HeaderMatc
 }
 
 /// The routes of a leaf, with further conditions.
-fn led(leads: OnMatch, conditions: &[HeaderMatcher]) -> Option<Vec<Box<Route>>> {
+fn led(leads: OnMatch, conditions: &[HeaderMatcher]) -> Option<Vec<Route>> {
     let action = leads.action.filter(|_| leads.unread.is_empty())?;
     let Typed::Routes(mut routes) = action.config else { return None };
     for route in &mut routes {
@@ -121,7 +121,7 @@ mod tests {
             let path = route.matcher.prefix.clone().unwrap_or_default();
             format!("{path}{}", route.matcher.headers.iter().map(of).collect::<String>())
         };
-        routes(tree).map(|all| all.iter().map(|route| conditions(route)).collect())
+        routes(tree).map(|all| all.iter().map(conditions).collect())
     }
 
     fn input(header: &str) -> String {

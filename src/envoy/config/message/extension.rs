@@ -25,7 +25,7 @@ pub(in crate::envoy::config) enum Typed {
     /// What a tree of matchers looks at: a header of the request.
     RequestHeader(SmolStr),
     /// Where such a tree leads, and in which order.
-    Routes(Vec<Box<Route>>),
+    Routes(Vec<Route>),
     /// A URI template, of paths that are matched or made.
     PathTemplate(SmolStr),
     /// Any other, by the last part of its type; empty where it has none.
@@ -63,7 +63,7 @@ fn typed(name: &str, value: Value) -> Result<Typed, serde_json::Error> {
         "HttpRequestHeaderMatchInput" => {
             Typed::RequestHeader(serde_json::from_value::<HeaderInput>(value)?.header_name)
         }
-        "Route" => Typed::Routes(vec![boxed(value)?]),
+        "Route" => Typed::Routes(vec![serde_json::from_value(value)?]),
         "RouteList" => Typed::Routes(serde_json::from_value::<RouteList>(value)?.routes),
         "PreviousHostsPredicate" => Typed::PreviousHosts,
         "PreviousPrioritiesConfig" => Typed::PreviousPriorities,
@@ -135,7 +135,7 @@ impl Filter {
 messages! {
     HeaderInput { header_name: SmolStr } silent []
 
-    RouteList { routes: Vec<Box<Route>> } silent []
+    RouteList { routes: Vec<Route> } silent []
 
     PathTemplate { path_template: SmolStr, path_template_rewrite: SmolStr } silent []
 

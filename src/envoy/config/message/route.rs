@@ -28,7 +28,7 @@ messages! {
     VirtualHost {
         name: SmolStr,
         domains: Vec<SmolStr>,
-        routes: Vec<Box<Route>>,
+        routes: Vec<Route>,
         matcher: Option<Box<Matcher>>,
         require_tls: Choice,
         request_headers_to_add: Vec<HeaderValueOption>,

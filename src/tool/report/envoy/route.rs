@@ -17,14 +17,15 @@ const FAULT: &str = "envoy.filters.http.fault";
 pub(super) fn route_configuration(o: &mut Object<'_>, config: &RouteConfiguration, sources: &SourceMap) {
     o.str("name", &config.name);
     o.many_objects("virtual_hosts", &config.virtual_hosts, |o, v| virtual_host(o, v, sources));
-    // The second level is that of the whole configuration, the same for all.
-    let wider = config.virtual_hosts.iter().filter_map(|v| v.routes.first()?.outer.as_ref());
-    if let Some(outer) = wider.clone().find(|o| o.request.len().max(o.response.len()) > 1) {
-        outer.request.iter().skip(1).for_each(|m| mutations(o, m, "request"));
-        outer.response.iter().skip(1).for_each(|m| mutations(o, m, "response"));
-    }
-    if wider.clone().any(|o| o.first) {
-        o.bool("most_specific_header_mutations_wins", true);
+    // What the whole configuration has is the same for all.
+    let mut wider = config.virtual_hosts.iter().filter_map(|v| v.routes.first()?.outer.as_ref());
+    if let Some(outer) = wider.next() {
+        let [_, [request, response]] = outer.of_host_and_table();
+        mutations(o, request, "request");
+        mutations(o, response, "response");
+        if outer.first {
+            o.bool("most_specific_header_mutations_wins", true);
+        }
     }
     o.bool("validate_clusters", false);
     o.number("max_direct_response_body_size_bytes", 1_048_576u32);
@@ -42,8 +43,9 @@ fn virtual_host(o: &mut Object<'_>, host: &VirtualHost, sources: &SourceMap) {
         o.str("require_tls", if exempt { "EXTERNAL_ONLY" } else { "ALL" });
     }
     if let Some(outer) = host.routes.first().and_then(|r| r.outer.as_ref()) {
-        outer.request.iter().take(1).for_each(|m| mutations(o, m, "request"));
-        outer.response.iter().take(1).for_each(|m| mutations(o, m, "response"));
+        let [[request, response], _] = outer.of_host_and_table();
+        mutations(o, request, "request");
+        mutations(o, response, "response");
     }
     let classes = host.further.as_ref().map(|f| f.virtual_clusters.as_slice()).unwrap_or_default();
     if !classes.is_empty() {
@@ -470,6 +472,9 @@ fn mutations(o: &mut Object<'_>, m: &HeaderMutations, direction: &str) {
                 AppendAction::OverwriteIfExistsOrAdd => o.str("append_action", "OVERWRITE_IF_EXISTS_OR_ADD"),
                 AppendAction::AddIfAbsent => o.str("append_action", "ADD_IF_ABSENT"),
                 AppendAction::OverwriteIfExists => o.str("append_action", "OVERWRITE_IF_EXISTS"),
+            }
+            if h.keep_empty {
+                o.bool("keep_empty_value", true);
             }
         });
     }
