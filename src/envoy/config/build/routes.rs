@@ -58,7 +58,7 @@ fn unknown_host(what: &'static str) -> message::VirtualHost {
     message::VirtualHost {
         name: what.into(),
         domains: vec![SmolStr::new_static("*")],
-        routes: vec![unknown_route(what)],
+        routes: vec![unknown_route(what).into()],
         ..message::VirtualHost::default()
     }
 }
@@ -130,7 +130,8 @@ fn virtual_host(
 ) -> VirtualHost {
     let mut said: Vec<SmolStr> = std::mem::take(&mut host.unread);
     if let Some(matcher) = host.matcher.take() {
-        host.routes.extend(tree::routes(*matcher).unwrap_or_else(|| vec![unknown_route("matcher")]));
+        host.routes
+            .extend(tree::routes(*matcher).unwrap_or_else(|| vec![unknown_route("matcher")]).into_iter().map(Box::new));
     }
     let retry = host.retry_policy.map(|r| retry(r, &mut said));
     let own =
@@ -144,8 +145,8 @@ fn virtual_host(
         work.say("CF-5", config, &host.name, format!("`{what}` is not evaluated"));
     }
     let outer = Outer { retry: &retry, mirrors: &mirrors, given };
-    let of = |route: message::Route| {
-        let made = self::route(route, &outer, [&host.typed_per_filter_config, &levels.per_filter]);
+    let of = |route: Box<message::Route>| {
+        let made = self::route(*route, &outer, [&host.typed_per_filter_config, &levels.per_filter]);
         Arc::new(Route { outer: outer_headers.clone(), ..made })
     };
     let routes: Vec<Arc<Route>> = host.routes.into_iter().map(of).collect();

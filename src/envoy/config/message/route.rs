@@ -28,7 +28,8 @@ messages! {
     VirtualHost {
         name: SmolStr,
         domains: Vec<SmolStr>,
-        routes: Vec<Route>,
+        /// Boxed, as the hosts are: there may be very many, and each is large.
+        routes: Vec<Box<Route>>,
         matcher: Option<Box<Matcher>>,
         require_tls: Choice,
         request_headers_to_add: Vec<HeaderValueOption>,
