@@ -97,12 +97,7 @@ impl Streamed {
 
 /// Says that none of them is read by what was built without the feature `dumps`.
 #[cfg(not(feature = "dumps"))]
-pub(crate) fn read(
-    sources: &SourceMap,
-    files: &[FileId],
-    _: Vec<Streamed>,
-    _: &str,
-) -> (Vec<Running>, Vec<Finding>) {
+pub(crate) fn read(sources: &SourceMap, files: &[FileId], _: Vec<Streamed>, _: &str) -> (Vec<Running>, Vec<Finding>) {
     let refused = |&file: &FileId| {
         let name = sources.name(file);
         let message = format!("`{name}` is what a running proxy has, which is not read here: only manifests are");

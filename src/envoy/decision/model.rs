@@ -143,6 +143,7 @@ mod tests {
                     reason,
                     hints: Vec::new(),
                     source: None,
+                    place: None,
                 });
             },
             |d| d.clusters = vec![other_cluster()].into(),

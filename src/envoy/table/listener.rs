@@ -48,6 +48,7 @@ pub(crate) struct HttpReading {
     pub paths: Option<(PathNormalizationType, ConnectionSettings)>,
 }
 
+#[cfg(feature = "dumps")]
 impl HttpReading {
     /// Whether it is as Istio has it: with WebSocket, and nothing else.
     pub(crate) fn is_ordinary(&self) -> bool {
@@ -57,6 +58,7 @@ impl HttpReading {
 }
 
 /// Which port of an authority goes before the virtual host is looked for.
+#[cfg_attr(not(feature = "dumps"), allow(dead_code, reason = "Istio never asks for it"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum StripPort {
     #[default]
