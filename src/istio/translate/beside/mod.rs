@@ -160,6 +160,7 @@ impl Parts<'_> {
             listeners: known.listeners.clone(),
             virtual_outbound: known.virtual_outbound.clone(),
             route_configs: route_configs.collect::<Option<_>>()?,
+            places: known.places.clone(),
             clusters: if are_same(clusters.old, clusters.new) {
                 known.clusters.clone()
             } else {
