@@ -97,6 +97,34 @@ fn without_a_threshold_the_same_endpoint_is_no_use_to_any_command() {
     }
 }
 
+/// DNS resolves the host, which is its own endpoint and has no labels.
+const RESOLVED: &str = "\
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: shop}
+spec: {hosts: [shop.example], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: shop}
+spec: {host: shop.example, subsets: [{name: v1, labels: {version: v1}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop}
+spec: {hosts: [shop.example], http: [{route: [{destination: {host: shop.example, subset: v1}}]}]}
+";
+
+#[test]
+fn cl_8_a_defined_subset_without_endpoints_is_not_called_undefined() {
+    let cause = &json(RESOLVED, SIMULATE)["streams"][0]["blackholed"]["causes"][0];
+    assert_eq!((&cause["outcome"], &cause["cause"]), (&"no_cluster".into(), &"subset_without_endpoints".into()));
+    let explained = told(RESOLVED, &["explain", "shop.yaml", "-r", "GET http://shop.example/"]);
+    assert!(explained.contains("no endpoint of `shop.example` has the labels of subset `v1`"), "{explained}");
+    let routes = told(RESOLVED, ROUTES);
+    assert!(routes.contains("503 NC: no endpoint has the subset's labels"), "{routes}");
+}
+
 fn no_use(text: &str) {
     let routes = told(text, ROUTES);
     assert!(routes.contains("shop.default:80, 503 UH: 1 pod not ready"), "{routes}");

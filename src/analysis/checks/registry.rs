@@ -32,6 +32,8 @@ pub(crate) enum Input {
     BoundGateways,
     /// As [`Input::Services`]; without them only services that the manifests name elsewhere are known.
     OtherServices,
+    /// As [`Input::Pods`]; without them only the endpoints are known that ServiceEntries have.
+    OtherPods,
 }
 
 impl Input {
@@ -41,7 +43,7 @@ impl Input {
             Input::VirtualServices => "admitted VirtualServices",
             Input::DestinationRules => "admitted DestinationRules",
             Input::Services | Input::OtherServices => "Services or ServiceEntries",
-            Input::Pods => "Pods, Deployments or the scenario's `pods`",
+            Input::Pods | Input::OtherPods => "Pods, Deployments or the scenario's `pods`",
             Input::Gateways => "Gateways",
             Input::Namespaces => "Namespaces",
             Input::Secrets => "Secrets",
@@ -58,7 +60,7 @@ impl Input {
 
     /// Whether it is needed for some objects only, so that what was found about the others stands without it.
     pub(crate) fn is_for_some(self) -> bool {
-        matches!(self, Input::Roots | Input::BoundGateways | Input::OtherServices)
+        matches!(self, Input::Roots | Input::BoundGateways | Input::OtherServices | Input::OtherPods)
     }
 }
 

@@ -175,7 +175,7 @@ impl<'a> Subject<'a> {
             Input::VirtualServices => !m.virtual_services.is_empty(),
             Input::DestinationRules => !m.destination_rules.is_empty(),
             Input::Services | Input::OtherServices => !self.assumed && m.services.len() + m.service_entries.len() > 0,
-            Input::Pods => {
+            Input::Pods | Input::OtherPods => {
                 !m.pods.is_empty()
                     || m.workloads.iter().any(|w| !matches!(w.id.kind, kinds::Kind::Job | kinds::Kind::CronJob))
                     || !m.endpoint_slices.is_empty()

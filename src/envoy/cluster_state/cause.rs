@@ -15,6 +15,8 @@ const REGISTRY_ONLY: &str = "add a ServiceEntry for the host, or set outboundTra
 pub(crate) enum Cause {
     /// Host and port exist, the subset doesn't.
     UndefinedSubset,
+    /// The subset is defined; none of the names that DNS resolves has its labels, so there is no cluster (CL-8).
+    SubsetWithoutEndpoints,
     /// The host exists on other ports.
     UnknownPort,
     UnknownHost,
@@ -33,6 +35,7 @@ impl Cause {
     pub(crate) fn id(self) -> &'static str {
         match self {
             Cause::UndefinedSubset => "undefined_subset",
+            Cause::SubsetWithoutEndpoints => "subset_without_endpoints",
             Cause::UnknownPort => "unknown_port",
             Cause::UnknownHost => "unknown_host",
             Cause::NoMatchingPods => "no_matching_pods",
@@ -46,6 +49,7 @@ impl Cause {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Cause::UndefinedSubset => "undefined subset",
+            Cause::SubsetWithoutEndpoints => "subset without endpoints",
             Cause::UnknownPort => "unknown port",
             Cause::UnknownHost => "unknown host",
             Cause::NoMatchingPods => "subset without matching pods",
@@ -59,8 +63,11 @@ impl Cause {
 /// Why there is no cluster `name`, as far as the table shows it.
 pub(super) fn missing(table: &RouteTable, name: &ClusterName) -> Cause {
     let Some((host, subset, port)) = name.parts() else { return Cause::UnknownHost };
-    if !subset.is_empty() && table.cluster(&ClusterName::outbound(port, "", host)).is_some() {
-        return Cause::UndefinedSubset;
+    if !subset.is_empty()
+        && let Some(whole) = table.cluster(&ClusterName::outbound(port, "", host))
+    {
+        let is_defined = whole.unmade_subsets.iter().any(|s| s == subset);
+        return if is_defined { Cause::SubsetWithoutEndpoints } else { Cause::UndefinedSubset };
     }
     if !table.has_cluster_of(host) {
         Cause::UnknownHost
@@ -93,6 +100,11 @@ pub(crate) fn wrong(table: &RouteTable, name: &ClusterName) -> Option<String> {
             }
             some => format!("subset `{subset}` of `{host}` is not defined; there are {}", some.join(", ")),
         },
+        ClusterState::Missing(Cause::SubsetWithoutEndpoints) => {
+            format!(
+                "no endpoint of `{host}` has the labels of subset `{subset}`, and what DNS resolves has no cluster then"
+            )
+        }
         ClusterState::Missing(Cause::UnknownPort) => {
             format!("`{host}` has no port {port}; it has {}", ports(table, host).join(", "))
         }
@@ -118,6 +130,11 @@ pub(crate) fn remedy(table: &RouteTable, name: &ClusterName) -> Option<String> {
     Some(match (state.cause()?, state) {
         (Cause::RegistryOnly, _) => REGISTRY_ONLY.to_owned(),
         (Cause::UndefinedSubset, _) => undefined_subset(table, host, subset, port),
+        (Cause::SubsetWithoutEndpoints, _) => {
+            format!(
+                "give the ServiceEntry of `{host}` `endpoints` with the labels of subset `{subset}`, or route to the host without it"
+            )
+        }
         (Cause::UnknownPort, _) => {
             let ports = ports(table, host).join(" or ");
             format!("`{host}` has no port {port}; write `port: {{number: {ports}}}` in the destination")

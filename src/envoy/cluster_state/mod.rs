@@ -119,6 +119,16 @@ mod tests {
     }
 
     #[test]
+    fn cl_8_a_defined_subset_that_dns_gives_no_endpoint_is_not_called_undefined() {
+        let mut table = table(ProxyKind::Sidecar);
+        let mut whole = cluster("", 1, 0);
+        whole.unmade_subsets = vec!["v1".into()];
+        Arc::make_mut(&mut table.clusters).push(whole.into());
+        let of = |subset: &str| ClusterState::of(&table, &ClusterName::outbound(80, subset, "shop")).cause();
+        assert_eq!((of("v1"), of("v2")), (Some(Cause::SubsetWithoutEndpoints), Some(Cause::UndefinedSubset)));
+    }
+
+    #[test]
     fn s6_3_a_subset_of_an_unknown_host_is_no_matter_of_the_subset() {
         let table = table(ProxyKind::Sidecar);
         let name = ClusterName::outbound(80, "v1", "nowhere");

@@ -168,6 +168,7 @@ pub(crate) fn cluster(subset: &str, healthy: usize, unhealthy: usize) -> Cluster
         endpoints: (0..healthy + unhealthy).map(endpoint).collect(),
         destination_rule: None,
         subset_labels: Labels::default(),
+        unmade_subsets: Vec::new(),
         service: None,
     }
 }

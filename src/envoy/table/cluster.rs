@@ -145,6 +145,9 @@ pub(crate) struct Cluster {
     pub destination_rule: Option<PolicySource>,
     /// Labels of the subset; empty for the default cluster.
     pub subset_labels: Labels,
+    /// Of a port's default cluster: the subsets that are defined and have no cluster, since names that DNS resolves get none where no
+    /// endpoint has the labels (CL-8). Nothing that Envoy has; it tells why a cluster is missing.
+    pub unmade_subsets: Vec<SmolStr>,
     /// The service (Service or ServiceEntry) that it belongs to; None for the fixed clusters.
     pub service: Option<ObjectId>,
 }

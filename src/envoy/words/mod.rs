@@ -30,6 +30,9 @@ pub(crate) fn state(state: &ClusterState<'_>) -> String {
     match state {
         ClusterState::KeptIn => "503 UH: kept in by the outbound policy".to_owned(),
         ClusterState::Missing(Cause::UndefinedSubset) => "503 NC: subset not defined".to_owned(),
+        ClusterState::Missing(Cause::SubsetWithoutEndpoints) => {
+            "503 NC: no endpoint has the subset's labels".to_owned()
+        }
         ClusterState::Missing(Cause::UnknownPort) => "503 NC: no such port".to_owned(),
         ClusterState::Missing(_) => "503 NC: unknown host".to_owned(),
         ClusterState::Empty(c, Cause::NoReadyPods) => format!("503 UH: {} not ready", pods(c.endpoints.len())),

@@ -224,6 +224,7 @@ fn clusters(table: &mut RouteTable, written: &RouteTable) {
             };
             new.destination_rule = new.destination_rule.as_ref().and_then(same).or(new.destination_rule);
             new.subset_labels.clone_from(&own.subset_labels);
+            new.unmade_subsets.clone_from(&own.unmade_subsets);
             new.service.clone_from(&own.service);
         }
         let with_pod = |e: &crate::envoy::table::Endpoint| {

@@ -11,7 +11,7 @@ use crate::analysis::checks::senders::Senders;
 use crate::analysis::checks::subject::{Known, Subject};
 use crate::analysis::checks::walk::{Target, targets};
 use crate::envoy::proxy::{Proxy, ProxyKind};
-use crate::istio::mesh::{EndpointFilter, Registry, Service, is_wildcard, matches};
+use crate::istio::mesh::{EndpointFilter, Registry, Resolution, Service, is_wildcard, matches};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{DestinationRule, Labels, Object, Subset, VirtualService};
 use crate::order::Order as _;
@@ -33,7 +33,7 @@ checks! {
     ///
     /// An info where no rule sends anything to the subset. The hash that Argo Rollouts adds to the labels counts for nothing: only
     /// the pods of the cluster have it.
-    R108 "Subset labels match no Pod" Error needs[DestinationRules, Pods] peers["IST0173", "KIA0203"];
+    R108 "Subset labels match no Pod" Error needs[DestinationRules, OtherPods] peers["IST0173", "KIA0203"];
 
     /// A subset without labels is the whole service, under another name. Two subsets that select exactly the same pods are
     /// one, however the weights divide the traffic between them: a warning. Not so for subsets that a Rollout of Argo
@@ -214,7 +214,8 @@ fn select<'a>(
             continue;
         }
         let Some(service) = subject.service(host, &dr.meta.namespace) else { continue };
-        if !endpoints_are_known(subject, service) {
+        // A host that DNS resolves is its own endpoint, and has no labels.
+        if !endpoints_are_known(subject, service) && !is_resolved(service) {
             continue;
         }
         // Pods of a Rollout have a hash that only the cluster knows.
@@ -226,6 +227,9 @@ fn select<'a>(
             let named = senders.of(host, &subset.name);
             let used = (!named.is_empty()).then(|| named.iter().any(|s| s.gets_requests && s.is_reached(subject)));
             let share = match used {
+                Some(true) if is_resolved(service) => {
+                    "names that DNS resolves have no cluster then: what goes to it is answered with 503 NC"
+                }
                 Some(true) => "what goes to it is answered with 503 UH",
                 Some(false) => "it is named by weight 0, mirrors or rules that get no request alone",
                 None => "no rule names it",
@@ -255,6 +259,12 @@ fn select<'a>(
         out.push(Selected { subset, index, pods });
     }
     out
+}
+
+/// Whether it is a ServiceEntry whose endpoints DNS resolves. Then a subset without any has no cluster (CL-8).
+fn is_resolved(service: &Service) -> bool {
+    service.registry == Registry::ServiceEntry
+        && matches!(service.resolution, Resolution::Dns | Resolution::DnsRoundRobin)
 }
 
 /// Where endpoints of a service would be seen if it had any.

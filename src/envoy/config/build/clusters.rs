@@ -116,6 +116,7 @@ fn cluster(c: message::Cluster, endpoints: &mut FxHashMap<SmolStr, Vec<Endpoint>
         endpoints: if own.is_empty() { discovered } else { own }.into(),
         destination_rule,
         subset_labels: Labels::default(),
+        unmade_subsets: Vec::new(),
         service: None,
     }
 }

@@ -84,20 +84,24 @@ impl ServiceClusters {
                     notes.push(note);
                 }
             }
-            let of_port = site.cluster(&base, None, false);
+            let mut of_port = site.cluster(&base, None, false);
             // Subsets of a port that leads to the address dialled do so too, whatever they ask for (CL-5).
             let dialled = of_port.as_ref().is_some_and(|c| c.discovery == DiscoveryType::OriginalDst);
-            plain.extend(of_port);
+            let mut unmade = Vec::new();
             // A wildcard that is resolved when requests come has no endpoints to choose from.
             if service.resolution != Resolution::DynamicDns {
                 for subset in rule.iter().flat_map(|r| &r.subsets) {
-                    plain.extend(site.cluster(
-                        &base.for_subset(subset, port.number, cx.mesh.profile),
-                        Some(subset),
-                        dialled,
-                    ));
+                    let policy = base.for_subset(subset, port.number, cx.mesh.profile);
+                    match site.cluster(&policy, Some(subset), dialled) {
+                        Some(cluster) => plain.push(cluster),
+                        None => unmade.push(subset.name.clone()),
+                    }
                 }
             }
+            if let Some(of_port) = &mut of_port {
+                of_port.unmade_subsets = unmade;
+            }
+            plain.extend(of_port);
         }
         if sni_form {
             by_sni.extend(plain.iter().filter_map(|c| sni_twin(service, c)));
@@ -174,6 +178,7 @@ fn fixed(cx: &Context<'_>) -> Vec<Cluster> {
         endpoints: Arc::default(),
         destination_rule: None,
         subset_labels: Labels::default(),
+        unmade_subsets: Vec::new(),
         service: None,
     };
     if cx.proxy.kind == ProxyKind::Gateway {
@@ -267,6 +272,7 @@ impl Site<'_> {
                 merged: rule.merged.clone(),
             }),
             subset_labels: labels.clone(),
+            unmade_subsets: Vec::new(),
             service: Some(self.service.object.clone()),
         })
     }
