@@ -16,6 +16,8 @@ mod checklist;
 mod conditions;
 mod conflicts;
 mod entry;
+#[cfg(test)]
+mod laws;
 mod managed;
 mod operators;
 mod policies;

@@ -224,7 +224,15 @@ impl Service {
     }
 
     pub(crate) fn is_alias(&self) -> bool {
-        matches!(self.resolution, Resolution::Alias(_))
+        self.alias_of().is_some()
+    }
+
+    /// The host that an ExternalName service stands for, as written.
+    pub(crate) fn alias_of(&self) -> Option<&SmolStr> {
+        match &self.resolution {
+            Resolution::Alias(target) => Some(target),
+            _ => None,
+        }
     }
 
     /// This service with only those of its ports that `keep` accepts; None where none is left. Shared where all are.

@@ -28,10 +28,7 @@ pub(crate) fn cluster_name(
             service.as_deref().and_then(|s| if s.ports.len() == 1 { s.ports.first() } else { None }).map(|p| p.number)
         })
         .unwrap_or(listener_port);
-    let host = match service.as_deref().map(|s| &s.resolution) {
-        Some(crate::istio::mesh::Resolution::Alias(target)) => target.clone(),
-        _ => destination.host.clone(),
-    };
+    let host = service.as_deref().and_then(Service::alias_of).unwrap_or(&destination.host).clone();
     if host.is_empty() {
         return ClusterName::UnknownService;
     }

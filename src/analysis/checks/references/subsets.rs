@@ -77,6 +77,10 @@ fn undefined(
     report: &mut Report,
 ) {
     let subset = &target.destination.subset;
+    // What goes to another name goes to the clusters of the service behind it, by that one's rule (DP-3).
+    let written = host;
+    let alias_of = subject.service(host, &vs.meta.namespace).and_then(|s| s.alias_of());
+    let host = alias_of.map_or(host, SmolStr::as_str);
     let home = subject.service(host, &vs.meta.namespace).map_or(vs.meta.namespace.as_str(), |s| s.namespace.as_str());
     let resolved = subject.resolved.get(&vs.id);
     let asked =
@@ -99,7 +103,13 @@ fn undefined(
     let elsewhere: Vec<_> =
         homes.of(host).into_iter().filter(|dr| dr.spec.subsets.iter().any(|s| s.name == *subset)).collect();
     let known: Vec<&SmolStr> = seen.iter().flat_map(|r| r.subsets.iter().map(|s| &s.name)).collect();
-    let hint = if let Some(dr) = elsewhere.first() {
+    let of_alias = || homes.of(written).into_iter().find(|dr| dr.spec.subsets.iter().any(|s| s.name == *subset));
+    let hint = if let Some(dr) = alias_of.and_then(|_| of_alias()) {
+        format!(
+            "{} has it for `{written}`, which is another name of `{host}`: define it in the rule of that host",
+            dr.id
+        )
+    } else if let Some(dr) = elsewhere.first() {
         format!(
             "{} has it, but these clients don't use that rule: put it into the namespace of the service (`{home}`) and export it",
             dr.id
