@@ -104,6 +104,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_cannot_be_compared_needs_no_number() {
+        let needed = |weight, error_rate, rise| Comparison { weight, error_rate }.requests_needed(rise);
+        for (weight, rate, rise) in
+            [(0.0, 0.1, 0.1), (-0.1, 0.1, 0.1), (1.1, 0.1, 0.1), (0.5, 0.1, 0.0), (0.5, -0.1, 0.2), (0.5, 0.95, 0.1)]
+        {
+            assert_eq!(needed(weight, rate, rise), None, "{weight} {rate} {rise}");
+        }
+        // The edges of what can.
+        assert!(needed(1.0, 0.1, 0.1).is_some() && needed(0.5, 0.0, 0.1).is_some() && needed(0.5, 0.9, 0.1).is_some());
+        assert_eq!(whole(9e15), None);
+        assert_eq!((whole(0.2), whole(f64::NAN), whole(f64::INFINITY)), (Some(1), None, None));
+        // Nothing varies: a difference is seen with the first request, and none without one.
+        let certain = Comparison { weight: 0.5, error_rate: 0.0 };
+        assert_eq!((certain.power(1.0, 0), certain.power(0.0, 10)), (0.0, 0.0));
+        assert_eq!(Comparison { weight: 0.0, error_rate: 0.0 }.smallest_rise(1_000_000), None);
+        assert_eq!(Comparison { weight: 0.5, error_rate: 1.0 }.smallest_rise(1_000_000), None);
+    }
+
+    #[test]
     fn sizes_of_known_comparisons() {
         // Each group of power.prop.test(p1 = .01, p2 = .02, power = .8) needs 2318.165, of p1 = .05, p2 = .1: 434.432.
         for (base, rise, groups) in [(0.01, 0.01, 2.0 * 2318.165), (0.05, 0.05, 2.0 * 434.432)] {
