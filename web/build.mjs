@@ -27,7 +27,7 @@ const FEATURES = ["bulk-memory", "multivalue", "mutable-globals", "nontrapping-f
 /**
  * Bytes of the engine, as it is and packed, that wasm-opt may leave: what it has grown by is to be seen. 3 and 1 MB are wanted, and not yet reached.
  */
-const MOST = [3_600_000, 1_550_000];
+const MOST = [3_700_000, 1_600_000];
 
 /** What a program prints; null where it can't be run. */
 function printed(program, ...options) {

@@ -1,5 +1,7 @@
 //! The operator's checklist: ten questions before going live and the five usual mistakes, answered from the findings.
 
+use indexmap::IndexSet;
+
 use super::registry::Input;
 use super::subject::Subject;
 use crate::manifest::diagnostic::{Evidence, Finding, Severity};
@@ -198,18 +200,15 @@ fn one(q: &Asked, subject: &Subject<'_>, earlier: &[Finding], findings: &[Findin
 
 /// `R106 VirtualService store/shop; ... and 3 more`.
 fn name(findings: &[&Finding]) -> String {
-    let mut named: Vec<String> = Vec::new();
-    for f in findings {
-        let text = match &f.object {
+    let named: IndexSet<String> = findings
+        .iter()
+        .map(|f| match &f.object {
             Some(object) => format!("{} {object}", f.id),
             None => f.id.to_string(),
-        };
-        if !named.contains(&text) {
-            named.push(text);
-        }
-    }
+        })
+        .collect();
     let more = named.len().saturating_sub(NAMED_MAX);
-    named.truncate(NAMED_MAX);
-    let shown = named.join("; ");
+    let shown: Vec<&str> = named.iter().take(NAMED_MAX).map(String::as_str).collect();
+    let shown = shown.join("; ");
     if more > 0 { format!("{shown}; and {more} more") } else { shown }
 }

@@ -1,10 +1,12 @@
 //! Weights and affinity: T401 to T404, O806; and mirrors: T409.
 
+use rustc_hash::FxHashSet;
+
 use crate::analysis::checks::references::subsets::{Health, endpoints, endpoints_are_known};
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::Report;
 use crate::analysis::checks::subject::{RuleFor, Subject};
-use crate::istio::mesh::{HttpRule, MergedDestinationRule, VirtualService};
+use crate::istio::mesh::{HttpRule, MergedDestinationRule, VirtualService, is_wildcard, matches};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{Destination, HttpRoute, Labels, LbPolicy, StringMatch, TrafficPolicy};
 
@@ -34,6 +36,7 @@ checks! {
 }
 
 pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
+    let hashed = Hashed::of(subject);
     for vs in &subject.mesh.virtual_services.all {
         for rule in &vs.http {
             let weights: Vec<i64> = rule.route.route.iter().map(|r| r.weight).collect();
@@ -48,7 +51,7 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
             if !subject.controllers.set_weights(&rule.source.object) {
                 zero(rule, report);
             }
-            affinity(subject, vs, rule, report);
+            affinity(subject, &hashed, vs, rule, report);
             mirrors(subject, vs, rule, report);
         }
         for (part, at, rule, weights) in vs
@@ -144,10 +147,27 @@ fn hash_of(policy: Option<&TrafficPolicy>) -> bool {
     policy.and_then(|p| p.load_balancer.as_ref()).is_some_and(|lb| matches!(lb.policy, LbPolicy::ConsistentHash(_)))
 }
 
+/// Hosts that some rule hashes for, so that nobody is asked about all others.
+struct Hashed<'a> {
+    hosts: FxHashSet<&'a str>,
+    wildcards: Vec<&'a str>,
+}
+
+impl<'a> Hashed<'a> {
+    fn of(subject: &Subject<'a>) -> Hashed<'a> {
+        let rules = subject.mesh.destination_rules.all().filter(|rule| rule.policies().any(|p| hash_of(Some(p))));
+        let (wildcards, hosts): (Vec<&str>, Vec<&str>) = rules.map(|r| r.host.as_str()).partition(|h| is_wildcard(h));
+        Hashed { hosts: hosts.into_iter().collect(), wildcards }
+    }
+
+    fn has(&self, host: &str) -> bool {
+        self.hosts.contains(host) || self.wildcards.iter().any(|wildcard| matches(wildcard, host))
+    }
+}
+
 /// T404.
-fn affinity(subject: &Subject<'_>, vs: &VirtualService, rule: &HttpRule, report: &mut Report) {
-    let parts = split(&rule.route);
-    for d in &parts {
+fn affinity(subject: &Subject<'_>, hashed: &Hashed<'_>, vs: &VirtualService, rule: &HttpRule, report: &mut Report) {
+    for d in split(&rule.route).into_iter().filter(|d| hashed.has(&d.host)) {
         let home = subject.service(&d.host, &vs.object.namespace).map_or(&vs.object.namespace, |s| &s.namespace);
         let hashes = |dr: &MergedDestinationRule| {
             let subset = dr.subset(&d.subset).and_then(|s| s.traffic_policy.as_deref());
