@@ -40,8 +40,8 @@ impl<'a> Base<'a> {
     }
 }
 
-#[cfg(feature = "cli")]
 /// Takes from `new` the lists that `base` has nothing in.
+#[cfg(feature = "cli")]
 pub(super) fn complete(base: &mut Manifests, new: &Manifests) {
     macro_rules! fill {
         ($($list:ident),*) => { $( if base.$list.is_empty() { base.$list.clone_from(&new.$list); } )* };

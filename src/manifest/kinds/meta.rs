@@ -39,6 +39,19 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// One of the kinds of Istio's API that decide where requests go.
+    pub(crate) fn is_istio(&self) -> bool {
+        matches!(
+            self,
+            Kind::VirtualService
+                | Kind::DestinationRule
+                | Kind::Gateway
+                | Kind::ServiceEntry
+                | Kind::WorkloadEntry
+                | Kind::Sidecar
+        )
+    }
+
     /// The kind as manifests write it.
     pub(crate) fn as_str(&self) -> &str {
         match self {

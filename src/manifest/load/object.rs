@@ -118,24 +118,12 @@ fn no_name(root: &Node<'_>, id: &ObjectId, context: &Context<'_>) -> Finding {
         } else {
             "give it one with `metadata.name`"
         });
-    if is_istio(&id.kind) { Finding { severity: Severity::Error, ..finding }.rejected() } else { finding }
+    if id.kind.is_istio() { Finding { severity: Severity::Error, ..finding }.rejected() } else { finding }
 }
 
 /// Other objects may refer to one of this kind, or Istio's admission judges it.
 pub(super) fn matters_refused(kind: &Kind) -> bool {
-    is_istio(kind) || *kind == Kind::Service
-}
-
-fn is_istio(kind: &Kind) -> bool {
-    matches!(
-        kind,
-        Kind::VirtualService
-            | Kind::DestinationRule
-            | Kind::Gateway
-            | Kind::ServiceEntry
-            | Kind::WorkloadEntry
-            | Kind::Sidecar
-    )
+    kind.is_istio() || *kind == Kind::Service
 }
 
 /// Decodes an object of a kind that routes nothing itself, for the checks that ask for it.

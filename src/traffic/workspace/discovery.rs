@@ -65,30 +65,17 @@ pub(super) fn leave_out_unseen(manifests: &mut Manifests) -> Vec<Finding> {
 /// Whether Istiod reads objects of this kind by namespace; clients come to it, and what has no namespace is always seen.
 fn is_read(kind: &Kind) -> bool {
     match kind {
-        Kind::VirtualService
-        | Kind::DestinationRule
-        | Kind::Gateway
-        | Kind::ServiceEntry
-        | Kind::WorkloadEntry
-        | Kind::Sidecar
-        | Kind::Service
-        | Kind::Endpoints
-        | Kind::EndpointSlice => true,
+        Kind::Service | Kind::Endpoints | Kind::EndpointSlice => true,
         Kind::Other(kind) => kind != "Secret",
-        _ => false,
+        kind => kind.is_istio(),
     }
 }
 
 /// None: that depends on labels which are not given.
 fn sees(selectors: &[LabelSelector], namespace: &str, labels: Option<&Labels>) -> Option<bool> {
-    let mut all = selectors.iter().map(|selector| selects(selector, namespace, labels)).collect::<Vec<_>>();
-    all.sort_unstable();
-    // Any is enough: true comes last, and what is not known first.
-    match (all.first(), all.last()) {
-        (_, Some(Some(true))) => Some(true),
-        (Some(None), _) => None,
-        _ => Some(false),
-    }
+    let all: Vec<Option<bool>> = selectors.iter().map(|selector| selects(selector, namespace, labels)).collect();
+    // One that fits is enough.
+    if all.contains(&Some(true)) { Some(true) } else { all.into_iter().collect::<Option<Vec<_>>>().map(|_| false) }
 }
 
 fn selects(selector: &LabelSelector, namespace: &str, labels: Option<&Labels>) -> Option<bool> {
