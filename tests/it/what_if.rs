@@ -137,6 +137,17 @@ kind: Ingress
 metadata: {name: web, namespace: default}
 spec: {rules: []}
 ";
+/// Only the first field bears on requests.
+const MESH: &str = "---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data:
+  mesh: |
+    inboundTrafficPolicy: {mode: LOCALHOST}
+    accessLogFile: /dev/stdout
+    ofTomorrow: 1
+";
 
 #[test]
 fn what_is_not_modelled_stands_beside_each_proof() {
@@ -163,13 +174,18 @@ fn what_is_not_modelled_stands_beside_each_proof() {
 #[test]
 fn every_command_names_what_is_not_modelled() {
     let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("shop.yaml"), format!("{BEFORE}{FILTER}{DENY}{INGRESS}")).expect("written");
+    fs::write(folder.path().join("shop.yaml"), format!("{BEFORE}{FILTER}{DENY}{INGRESS}{MESH}")).expect("written");
     fs::write(
         folder.path().join("shop.test.yaml"),
         "tests: [{name: arrives, requests: [GET http://shop/], expect: {outcome: delivered}}]\n",
     )
     .expect("written");
-    let names = ["EnvoyFilter istio-system/lua", "AuthorizationPolicy default/closed (DENY)", "Ingress default/web"];
+    let names = [
+        "EnvoyFilter istio-system/lua",
+        "AuthorizationPolicy default/closed (DENY)",
+        "Ingress default/web",
+        "MeshConfig istio-system/istio (inboundTrafficPolicy)",
+    ];
     for arguments in [
         &["simulate", "shop.yaml", "--count", "10"][..],
         &["explain", "shop.yaml", "-r", "GET http://shop/"],
@@ -181,9 +197,27 @@ fn every_command_names_what_is_not_modelled() {
         }
     }
     let ran = towtank_in(folder.path(), &["routes", "shop.yaml"], b"").ends_with(0);
-    for name in ["EnvoyFilter `istio-system/lua`", "AuthorizationPolicy `default/closed`", "Ingress `default/web`"] {
+    for name in [
+        "EnvoyFilter `istio-system/lua`",
+        "AuthorizationPolicy `default/closed`",
+        "Ingress `default/web`",
+        "MeshConfig `istio-system/istio` (inboundTrafficPolicy)",
+    ] {
         assert!(ran.out.contains(name), "{name}: {}", ran.out);
     }
+    assert!(!ran.out.contains("accessLogFile"), "{}", ran.out);
+    // Istiod goes on without a field that it doesn't know.
+    let said = "warning[M100]: ConfigMap istio-system/istio: unknown field `ofTomorrow` in the object; it is ignored";
+    let line = format!("{BEFORE}{FILTER}{DENY}{INGRESS}{MESH}").lines().count();
+    assert!(ran.err.contains(said) && ran.err.contains(&format!("shop.yaml:{line}:5")), "{}", ran.err);
+}
+
+#[test]
+fn a_changed_setting_of_the_mesh_that_is_not_modelled_is_named() {
+    let other = MESH.replace("LOCALHOST", "PASSTHROUGH").replace("/dev/stdout", "/dev/null");
+    against(&format!("{BEFORE}{MESH}"), &format!("{BEFORE}{other}"), &[]).ends_with(0).prints(&[
+        "not modelled, and changed (this may change every answer): MeshConfig istio-system/istio (inboundTrafficPolicy)",
+    ]);
 }
 
 #[test]

@@ -2,12 +2,12 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::manifest::kinds::{NotModelled, ObjectId};
+use crate::manifest::kinds::{MESH_CONFIG, NotModelled, ObjectId};
 use crate::manifest::source::Position;
 use crate::order::Order as _;
 
 /// Kinds that can send a request elsewhere, change it, or keep it from being delivered.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 13] = [
     "EnvoyFilter",
     "WasmPlugin",
     "TrafficExtension",
@@ -19,6 +19,8 @@ const KINDS: [&str; 12] = [
     "TLSRoute",
     "TCPRoute",
     "ProxyConfig",
+    // Its fields that are not modelled.
+    MESH_CONFIG,
     // With the label istio/multiCluster: services and pods of another cluster.
     "Secret",
 ];
@@ -27,7 +29,8 @@ const KINDS: [&str; 12] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Limit {
     pub object: ObjectId,
-    /// What about it: the action of an AuthorizationPolicy, or that a Secret stands for another cluster; else empty.
+    /// What about it: the action of an AuthorizationPolicy, fields of the MeshConfig, or that a Secret stands for another cluster; else
+    /// empty.
     pub about: String,
     pub at: Position,
     /// None: nothing was compared, or both sides have it as it is.
@@ -86,7 +89,7 @@ fn bears_on_requests(o: &NotModelled) -> bool {
 fn limit(o: &NotModelled, change: Option<Change>) -> Limit {
     let about = match o.id.kind.as_str() {
         "AuthorizationPolicy" if o.action.is_empty() => "ALLOW".to_owned(),
-        "AuthorizationPolicy" => o.action.to_string(),
+        "AuthorizationPolicy" | MESH_CONFIG => o.action.to_string(),
         "Secret" => "another cluster".to_owned(),
         _ => String::new(),
     };

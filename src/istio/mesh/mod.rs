@@ -75,7 +75,7 @@ impl Mesh {
         pod::assign_addresses(&mut manifests.pods);
         let profile = manifests.profile;
         let config = release::as_read_by(profile, std::mem::take(&mut manifests.mesh_config));
-        remarks::not_evaluated(&manifests.not_modelled, &config, &mut notes);
+        remarks::not_evaluated(&manifests.not_modelled, &mut notes);
         remarks::addresses_without_domain(&manifests.service_entries, &mut notes);
         let services: Vec<Arc<Service>> =
             registry::services(&manifests, &config, profile).into_iter().map(Arc::new).collect();

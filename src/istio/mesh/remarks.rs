@@ -7,29 +7,32 @@ use smol_str::SmolStr;
 use super::Protocol;
 use super::registry::address_count;
 use crate::envoy::table::{Note, NoteKind};
-use crate::manifest::kinds::{Kind, MeshConfig, NotModelled, Object, ObjectId, ServiceEntry};
+use crate::manifest::kinds::{Kind, MESH_CONFIG, NotModelled, Object, ObjectId, ServiceEntry};
 use crate::manifest::source::Position;
 
 /// How many objects of one kind a note names.
 const NAMED_MAX: usize = 3;
 
-/// One note for each kind of object, and each mesh setting, that may bear on routing and is not evaluated.
-pub(super) fn not_evaluated(objects: &[NotModelled], config: &MeshConfig, notes: &mut Vec<Note>) {
-    let mut by_kind: BTreeMap<&Kind, Vec<&ObjectId>> = BTreeMap::new();
+/// One note for each kind of object that may bear on routing and is not evaluated.
+pub(super) fn not_evaluated(objects: &[NotModelled], notes: &mut Vec<Note>) {
+    let mut by_kind: BTreeMap<&Kind, Vec<&NotModelled>> = BTreeMap::new();
     for object in objects {
-        by_kind.entry(&object.id.kind).or_default().push(&object.id);
+        by_kind.entry(&object.id.kind).or_default().push(object);
     }
     for (kind, objects) in by_kind {
-        let names: Vec<String> =
-            objects.iter().take(NAMED_MAX).map(|o| format!("`{}/{}`", o.namespace, o.name)).collect();
+        let name = |object: &&NotModelled| {
+            let ObjectId { namespace, name, .. } = &object.id;
+            match kind.as_str() {
+                MESH_CONFIG => format!("`{namespace}/{name}` ({})", object.action),
+                _ => format!("`{namespace}/{name}`"),
+            }
+        };
+        let names: Vec<String> = objects.iter().take(NAMED_MAX).map(name).collect();
         let more = match objects.len().saturating_sub(NAMED_MAX) {
             0 => String::new(),
             n => format!(" and {n} more"),
         };
         notes.push(remark("", format!("not evaluated: {kind} {}{more}", names.join(", ")), None, Position::default()));
-    }
-    for field in &config.not_modelled {
-        notes.push(remark("", format!("not evaluated: mesh configuration `{field}`"), None, Position::default()));
     }
 }
 

@@ -93,7 +93,12 @@ impl<'s> Locator<'s> {
         let parts = self.files.get(&at.file)?;
         let document = self.parsed.as_ref()?.document.as_ref()?;
         let object = object_at(&document.root, offset(&parts.lines, at));
-        let (span, key) = deepest(object, path)?;
+        let Deepest { span, key, within } = deepest(object, path)?;
+        // The path goes on within a text, such as the configuration in a ConfigMap: only the finding itself knows where.
+        let own = offset(&parts.lines, at);
+        if within.is_some_and(|text| text.start < own && own < text.end) {
+            return None;
+        }
         // A finding about a key itself, such as an unknown one, points at it already.
         let is_about_key = |key: &Span| {
             let start = parts.lines.position(key.start);
@@ -135,19 +140,29 @@ pub(crate) fn item_at<'n, 'a>(root: &'n Node<'a>, offset: u32) -> Option<(usize,
     nearest.or_else(|| items.iter().enumerate().find(|(_, item)| holds(item)))
 }
 
+/// What a path leads to.
+struct Deepest {
+    span: Span,
+    /// The place of the key that leads there.
+    key: Option<Span>,
+    /// The text that the path goes on in, where the node is one.
+    within: Option<Span>,
+}
+
 /// The node at `path`, or at the longest part of it that leads somewhere: a missing field is shown where it should be.
-/// With the place of the key that leads there.
-fn deepest(object: &Node<'_>, path: &str) -> Option<(Span, Option<Span>)> {
+fn deepest(object: &Node<'_>, path: &str) -> Option<Deepest> {
     let mut part = path;
     loop {
         if let Some((node, key)) = object.at(part) {
+            let is_short = part.len() < path.len();
             // A block that spans lines is shown by its key; a plain value by itself.
             let is_block = node.as_map().is_some() || node.as_seq().is_some();
             let span = match key {
-                Some(key) if is_block || part.len() < path.len() || node.span.start == node.span.end => key,
+                Some(key) if is_block || is_short || node.span.start == node.span.end => key,
                 _ => node.span,
             };
-            return Some((span, key));
+            let within = (is_short && node.as_str().is_some()).then_some(node.span);
+            return Some(Deepest { span, key, within });
         }
         let cut = part.rfind(['.', '['])?;
         part = part.get(..cut)?;

@@ -1,5 +1,7 @@
 //! The parts of Istio's MeshConfig that bear on routing, with their defaults (section 2.1 of the translation rules).
 
+use std::collections::BTreeMap;
+
 use smol_str::SmolStr;
 
 use super::{ConnectionPool, HttpRetry, Labels, LocalityLb, Nanos, OutboundMode, OutlierDetection, TcpKeepalive};
@@ -34,8 +36,8 @@ pub(crate) struct MeshConfig {
     pub service_entry_visibility: Option<ServiceEntryVisibility>,
     /// Namespaces of which Istiod sees the objects: those that fit one of these; empty: all (EX-7).
     pub discovery_selectors: Vec<LabelSelector>,
-    /// MeshConfig fields that were given and are not modelled, for `not evaluated` notes.
-    pub not_modelled: Vec<SmolStr>,
+    /// Fields that were given, can bear on a decision or a delivery and are not modelled, each with a number for what it says.
+    pub not_modelled: BTreeMap<SmolStr, u64>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -148,7 +150,7 @@ impl Default for MeshConfig {
             tcp_keepalive: None,
             service_entry_visibility: None,
             discovery_selectors: Vec::new(),
-            not_modelled: Vec::new(),
+            not_modelled: BTreeMap::new(),
         }
     }
 }

@@ -1,13 +1,10 @@
 //! What is kept of objects that are not modelled.
 
-use std::hash::{Hash as _, Hasher as _};
-
-use rustc_hash::FxHasher;
 use smol_str::SmolStr;
 
 use crate::manifest::kinds::{NotModelled, ObjectId};
 use crate::manifest::source::Position;
-use crate::manifest::yaml::{Node, Value};
+use crate::manifest::yaml::Node;
 
 /// Reads as much of a document as tells it from another.
 pub(super) fn not_modelled(root: &Node<'_>, id: ObjectId, at: Position) -> NotModelled {
@@ -19,7 +16,7 @@ pub(super) fn not_modelled(root: &Node<'_>, id: ObjectId, at: Position) -> NotMo
 pub(super) fn print_of(root: &Node<'_>) -> u64 {
     let said = root.as_map().unwrap_or_default().iter();
     let said = said.filter(|e| !matches!(&*e.key, "apiVersion" | "kind" | "metadata" | "status"));
-    said.fold(0, |sum, e| sum ^ of_entry(&e.key, &e.value))
+    said.fold(0, |sum, e| sum ^ e.fingerprint())
 }
 
 /// A Secret with which istiod reads a further cluster, whose services and pods nobody gave.
@@ -33,28 +30,4 @@ pub(super) fn is_for_another_controller(root: &Node<'_>) -> bool {
     let annotation = || root.get("metadata")?.get("annotations")?.get("kubernetes.io/ingress.class");
     let class = root.get("spec").and_then(|s| s.get("ingressClassName")).or_else(annotation);
     class.and_then(Node::as_str).is_some_and(|class| !class.contains("istio"))
-}
-
-fn of_entry(key: &str, value: &Node<'_>) -> u64 {
-    let mut hasher = FxHasher::default();
-    key.hash(&mut hasher);
-    of_node(value).hash(&mut hasher);
-    hasher.finish()
-}
-
-fn of_node(node: &Node<'_>) -> u64 {
-    let mut hasher = FxHasher::default();
-    std::mem::discriminant(&node.value).hash(&mut hasher);
-    match &node.value {
-        Value::Null => {}
-        Value::Bool(b) => b.hash(&mut hasher),
-        Value::Int(n) => n.hash(&mut hasher),
-        Value::UInt(n) => n.hash(&mut hasher),
-        Value::Float(x) => x.to_bits().hash(&mut hasher),
-        Value::Str(text) => text.hash(&mut hasher),
-        Value::Seq(nodes) => nodes.iter().for_each(|n| of_node(n).hash(&mut hasher)),
-        // Each key stands once, so that the sum is that of the set.
-        Value::Map(entries) => entries.iter().fold(0, |sum, e| sum ^ of_entry(&e.key, &e.value)).hash(&mut hasher),
-    }
-    hasher.finish()
 }

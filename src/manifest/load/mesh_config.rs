@@ -6,7 +6,7 @@ use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::place::{FilePlaces, Places};
 use crate::manifest::kinds::{Kind, MeshConfig, ObjectId, decode};
 use crate::manifest::release::Profile;
-use crate::manifest::schema::{Checker, MESH_CONFIG, as_known};
+use crate::manifest::schema::{Checker, MESH_CONFIG, UnknownFields, as_known};
 use crate::manifest::source::{FileId, Position, SourceMap};
 use crate::manifest::yaml::{self, Node};
 
@@ -141,7 +141,11 @@ fn apply_document(
             Some((node, _)) => apply_at(node, "spec.meshConfig", object, places, options, config),
             None => Vec::new(),
         },
-        _ => apply_at(root, "", object, places, options, config),
+        // Istiod logs fields that it doesn't know, and reads the rest; only `istioctl install` refuses them.
+        _ => {
+            let options = Options { unknown_fields: UnknownFields::Warn, ..options.clone() };
+            apply_at(root, "", object, places, &options, config)
+        }
     }
 }
 

@@ -386,14 +386,15 @@ fn va_1_metadata_is_what_kubernetes_takes() {
 #[test]
 fn in_1_mesh_config_is_laid_over_the_defaults() {
     let loaded = load(
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata:\n  mesh: |\n    outboundTrafficPolicy: {}\n    trustDomain: x\n    connectTimeout: 3s\n---\napiVersion: install.istio.io/v1alpha1\nkind: IstioOperator\nmetadata: {name: op}\nspec: {meshConfig: {connectTimeout: 4s, defaultServiceExportTo: [\".\"]}}\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata:\n  mesh: |\n    outboundTrafficPolicy: {}\n    trustDomain: x\n    meshMTLS: {minProtocolVersion: TLSV1_3}\n    connectTimeout: 3s\n---\napiVersion: install.istio.io/v1alpha1\nkind: IstioOperator\nmetadata: {name: op}\nspec: {meshConfig: {connectTimeout: 4s, defaultServiceExportTo: [\".\"]}}\n",
     );
     assert_eq!(told(&loaded), [""; 0]);
     let config = &loaded.manifests.mesh_config;
     assert_eq!(config.outbound_mode, OutboundMode::RegistryOnly);
     assert_eq!(config.connect_timeout, Nanos::seconds(4));
     assert_eq!(config.default_service_export_to, ["."]);
-    assert_eq!(config.not_modelled, ["trustDomain"]);
+    let not_modelled: Vec<&str> = config.not_modelled.keys().map(|field| &**field).collect();
+    assert_eq!(not_modelled, ["meshMTLS"], "what can't bear on a request isn't told");
     assert_eq!(load("").manifests.mesh_config, MeshConfig::default());
 }
 
@@ -407,7 +408,7 @@ fn mesh_config_problems_point_into_the_string() {
         findings,
         [
             "!M100 7:35 data.mesh.outboundTrafficPolicy.mode: `ALLOW_AMY` is none of REGISTRY_ONLY, ALLOW_ANY, ALLOW_ANY_DYNAMIC_DNS",
-            "!M100 8:5 data.mesh.rootNamespce: unknown field `rootNamespce` in the object",
+            "M100 8:5 data.mesh.rootNamespce: unknown field `rootNamespce` in the object; it is ignored",
         ]
     );
     assert_eq!(loaded.manifests.mesh_config, MeshConfig::default());

@@ -11,6 +11,7 @@
 
 mod build;
 mod events;
+mod fingerprint;
 mod json;
 mod keys;
 mod lines;

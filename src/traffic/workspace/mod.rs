@@ -292,6 +292,7 @@ fn admit(inputs: &Inputs, options: &Options, running: &[Running]) -> Admitted {
         pods.iter_mut().for_each(|pod| pod.namespace = renaming.namespace(&pod.namespace));
         load::add_scenario_pods(&mut manifests, &pods);
     }
+    manifests.not_modelled.extend(NotModelled::of_mesh_config(&manifests.mesh_config));
     Admitted { istio, manifests, refused, findings, overlaid, documents: loaded.documents, named: loaded.named }
 }
 

@@ -9,6 +9,21 @@ use super::{bounded, duration, fields, flag, given, labels, list, text, texts};
 use crate::manifest::kinds::*;
 use crate::manifest::yaml::{self, Node};
 
+/// Fields of MeshConfig that are not modelled and can send a request elsewhere or keep it from being delivered. Others say how things
+/// are logged, traced, named and signed, or are asked only for objects that are not modelled themselves (Ingress).
+const BEARS: [&str; 7] = [
+    "inboundTrafficPolicy",
+    "meshMTLS",
+    "protocolDetectionTimeout",
+    "serviceScopeConfigs",
+    "serviceSettings",
+    "tlsDefaults",
+    "zoneAwareLbSetting",
+];
+
+/// The same of `defaultConfig`: whose address counts behind further proxies, what proxies capture, and headers that they set.
+const DEFAULT_BEARS: [&str; 4] = ["gatewayTopology", "interceptionMode", "proxyHeaders", "proxyMetadata"];
+
 /// Lays the fields that `node` gives over `config`; what it leaves out stays as it is.
 pub(crate) fn mesh_config(node: &Node<'_>, config: &mut MeshConfig) {
     for (key, value) in fields(node) {
@@ -40,13 +55,14 @@ pub(crate) fn mesh_config(node: &Node<'_>, config: &mut MeshConfig) {
             "tcpKeepalive" => config.tcp_keepalive = Some(tcp_keepalive(value)),
             "serviceEntryVisibility" => {
                 config.service_entry_visibility = service_entry_visibility(value);
-                if given(value, "policies").is_some() {
-                    not_modelled(config, "serviceEntryVisibility.policies");
+                if let Some(policies) = given(value, "policies") {
+                    not_modelled(config, "serviceEntryVisibility.policies", policies);
                 }
             }
             // One that is none at all leaves all of them without effect.
             "discoverySelectors" => config.discovery_selectors = label_selectors(value).unwrap_or_default(),
-            other => not_modelled(config, other),
+            field if BEARS.contains(&field) => not_modelled(config, field, value),
+            _ => {}
         }
     }
 }
@@ -77,10 +93,8 @@ fn label_selector(node: &Node<'_>) -> Option<LabelSelector> {
     })
 }
 
-fn not_modelled(config: &mut MeshConfig, field: &str) {
-    if !config.not_modelled.iter().any(|known| known == field) {
-        config.not_modelled.push(SmolStr::new(field));
-    }
+fn not_modelled(config: &mut MeshConfig, field: &str, value: &Node<'_>) {
+    config.not_modelled.insert(SmolStr::new(field), value.fingerprint());
 }
 
 /// 0 counts as not given.
@@ -114,14 +128,14 @@ const CONNECTION_SETTINGS: &str = "connectionSettings";
 const READ: [&str; 4] =
     ["profile", "httpMergeSlashes", "httpPathWithEscapedSlashesAction", "httpHeadersWithUnderscoresAction"];
 
-/// VE-14; what else the block sets is not modelled.
+/// VE-14; what else bears on requests is not modelled.
 fn default_config(node: &Node<'_>, config: &mut MeshConfig) {
-    if fields(node).any(|(key, _)| key != CONNECTION_SETTINGS) {
-        not_modelled(config, "defaultConfig");
+    for (key, value) in fields(node).filter(|(key, _)| DEFAULT_BEARS.contains(key)) {
+        not_modelled(config, &format!("defaultConfig.{key}"), value);
     }
     let Some(settings) = given(node, CONNECTION_SETTINGS) else { return };
     if fields(settings).any(|(key, _)| !READ.contains(&key)) {
-        not_modelled(config, "defaultConfig.connectionSettings");
+        not_modelled(config, "defaultConfig.connectionSettings", settings);
     }
     config.connection_settings = Some(connection_settings(settings));
 }
