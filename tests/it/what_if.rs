@@ -177,7 +177,7 @@ fn every_command_names_what_is_not_modelled() {
     fs::write(folder.path().join("shop.yaml"), format!("{BEFORE}{FILTER}{DENY}{INGRESS}{MESH}")).expect("written");
     fs::write(
         folder.path().join("shop.test.yaml"),
-        "tests: [{name: arrives, requests: [GET http://shop/], expect: {outcome: delivered}}]\n",
+        "tests: [{name: arrives, request: GET http://shop/, expect: {outcome: delivered}}]\n",
     )
     .expect("written");
     let names = [
@@ -190,6 +190,7 @@ fn every_command_names_what_is_not_modelled() {
         &["simulate", "shop.yaml", "--count", "10"][..],
         &["explain", "shop.yaml", "-r", "GET http://shop/"],
         &["check", "shop.yaml", "--fail-on", "error"],
+        &["test", "."],
     ] {
         let ran = towtank_in(folder.path(), arguments, b"");
         for name in names {

@@ -15,8 +15,11 @@ use crate::envoy::router::{RequestView, Router, Switches};
 use crate::envoy::table::{PathMatch, RouteTable};
 use crate::istio::translate;
 use crate::manifest::source::FileId;
-use crate::testing::{folders, open};
+use crate::testing::{folders, open, open_any};
 use crate::traffic::request_text::parse_json_lines;
+
+/// Requests of a mesh that tests are made of.
+const REQUESTS: usize = 6;
 
 /// Sentences about the hosts of a table, with conditions at the boundaries of its routes.
 fn sentences(table: &RouteTable, number: usize) -> Vec<String> {
@@ -127,4 +130,79 @@ fn no_recorded_request_is_against_what_is_proven() {
     }
     assert!(proven > 5000 && refuted > 2000 && held > 15_000, "{proven} {refuted} {held}, {refused} not asked");
     assert!(undecided * 100 < proven, "{undecided} of {proven}");
+}
+
+/// Tests of a request each that say nobody gets a redirect, an answer or nothing; of one proxy where there is a name.
+fn tests_of(requests: &[Request], proxy: Option<&str>) -> Vec<Test> {
+    let one = |(i, r): (usize, &Request)| {
+        let headers: serde_json::Map<String, serde_json::Value> =
+            r.headers.iter().map(|(name, value)| (name.to_string(), value.as_str().into())).collect();
+        let url = format!("http://{}{}", r.authority, r.path);
+        let mut test = serde_json::json!({
+            "name": i.to_string(),
+            "url": url,
+            "method": r.method.as_str(),
+            "headers": headers,
+            "expect": { "outcome": "delivered" },
+        });
+        if let (Some(proxy), Some(test)) = (proxy, test.as_object_mut()) {
+            test.insert("proxy".to_owned(), proxy.into());
+        }
+        test
+    };
+    let file = serde_json::json!({ "tests": requests.iter().enumerate().map(one).collect::<Vec<_>>() }).to_string();
+    let (tests, wrong) = read_file(FileId::default(), &file);
+    assert!(wrong.is_empty(), "{file}: {wrong:?}");
+    tests
+}
+
+/// What is wrong with a case, wherever the test stands.
+fn failures(case: &Case) -> Vec<(&str, &str, &str)> {
+    case.failures.iter().map(|f| (f.field, f.wanted.as_str(), f.found.as_str())).collect()
+}
+
+/// What a test that names no proxy says of a client is what it says of each member by itself, and everybody is asked who has its host.
+#[test]
+fn a_test_says_of_a_class_what_it_says_of_each_member() {
+    let (mut members, mut failed) = (0, 0);
+    for folder in folders().iter().step_by(3) {
+        let Some(w) = open_any(folder, |text| text) else { continue };
+        let text = std::fs::read_to_string(folder.join("requests.jsonl")).unwrap_or_default();
+        let mut requests = parse_json_lines(&text).0;
+        requests.retain(|r| !r.authority.is_empty() && r.path.starts_with('/') && !r.tls && r.port == Some(80));
+        requests.truncate(REQUESTS);
+        if requests.is_empty() {
+            continue;
+        }
+        let switches = Switches::default();
+        let results = |proxy: Option<&str>| {
+            let tests = tests_of(&requests, proxy);
+            let planned = plan(tests, &w, &switches, "default", 1, Vec::new());
+            run(planned.unwrap_or_else(|e| panic!("{}: {e:?}", folder.display())), Wishes::default())
+        };
+        let told = results(None);
+        for class in &w.points.classes {
+            // The first is whose table was made for the class.
+            if let Some(proxy) = class.proxies.last() {
+                let router = Router::new(translate::route_table(&w.mesh, proxy).into(), &switches);
+                for own in results(Some(&proxy.name)) {
+                    let at = format!("{}: request {} through {}", folder.display(), own.name, proxy.name);
+                    let mut of_test = told.iter().filter(|t| t.name == own.name);
+                    let asked = of_test.find(|t| t.audience.classes.contains(&class.proxy.name));
+                    let [case] = own.cases.as_slice() else { panic!("{at}: {} cases", own.cases.len()) };
+                    match asked {
+                        Some(told) => {
+                            let [of_class] = told.cases.as_slice() else { panic!("{at}: {told:?}") };
+                            assert_eq!(failures(of_class), failures(case), "{at}");
+                            assert!(of_class.decision.agrees(&case.decision), "{at}");
+                        }
+                        None => assert!(!router.serves(&RequestView::from(&case.request)), "{at}: nobody asked it"),
+                    }
+                    members += usize::from(asked.is_some());
+                    failed += usize::from(asked.is_some() && !own.passed());
+                }
+            }
+        }
+    }
+    assert!(members > 200 && failed > 30, "{members} members, {failed} failed");
 }

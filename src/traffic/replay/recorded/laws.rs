@@ -8,9 +8,10 @@ use proptest::sample::Index;
 
 use super::{Counted, Lenses, Recorded, Sorted, placed, read, streams};
 use crate::envoy::router::Switches;
-use crate::testing::{folders, open};
+use crate::testing::{folders, open, open_any};
 use crate::traffic::recorded::{self, Format, Log};
 use crate::traffic::replay::{Progress, Settings};
+use crate::traffic::request_text;
 use crate::traffic::workspace::Workspace;
 
 fn sorted(text: &str, lenses: &Lenses<'_>, format: Format) -> Sorted {
@@ -133,4 +134,56 @@ proptest! {
         let merged = placed(sum, &lenses).expect("the same mesh");
         prop_assert!(told(&merged, &lenses) == told(&whole, &lenses), "{}", folder.display());
     }
+}
+
+/// Members of a class that are looked at one by one, and lines of a log.
+const MEMBERS: usize = 3;
+const LINES: usize = 12;
+
+/// What a line that names no proxy counts for a client is what it counts for each member by itself: all that it has the host of.
+#[test]
+fn lines_of_nobody_count_for_each_client_as_for_itself() {
+    let (mut members, mut counted) = (0, 0);
+    for (folder, text) in meshes() {
+        let Some(w) = open_any(&folder, |text| text) else { continue };
+        let switches = Switches::default();
+        let all = Lenses::of_meshes(None, (&w, None), "default", &switches);
+        let lines: Vec<String> = text
+            .lines()
+            .take(LINES)
+            .map(|line| {
+                let mut line: serde_json::Value = serde_json::from_str(line).expect("a line");
+                line.as_object_mut().expect("an object").remove("proxy");
+                line.to_string()
+            })
+            .collect();
+        let requests: Vec<_> = lines.iter().map(|line| (line, request_text::parse_json_lines(line).0)).collect();
+        let served =
+            |lens: &super::Lens, requests: &[crate::envoy::request::Request]| requests.iter().any(|r| lens.serves(r));
+        let heads: Vec<_> = all.defaults.iter().filter_map(|name| all.get(name)).collect();
+        // Where nobody has a host, the first is asked.
+        let of_somebody: Vec<_> = requests.iter().filter(|(_, r)| heads.iter().any(|lens| served(lens, r))).collect();
+        let log = |lines: &mut dyn Iterator<Item = &String>| lines.fold(String::new(), |log, line| log + line + "\n");
+        let together = sorted(&log(&mut of_somebody.iter().map(|(line, _)| *line)), &all, Format::JsonLines);
+        for name in &all.defaults {
+            let (points, classes) = all.classes(name).expect("clients that it stands for");
+            let of_class: Vec<_> = together.kinds().filter(|kind| kind.proxy == *name).map(counts).collect();
+            for proxy in classes.iter().flat_map(|i| points.classes[*i].proxies.iter().take(MEMBERS)) {
+                let alone = Lenses::of_meshes(Some(vec![proxy.name.clone()]), (&w, None), "default", &switches);
+                let lens = alone.get(&proxy.name).expect("a proxy");
+                let own = log(&mut of_somebody.iter().filter(|(_, r)| served(&lens, r)).map(|(line, _)| *line));
+                let by_itself = sorted(&own, &alone, Format::JsonLines);
+                let by_itself: Vec<_> = by_itself.kinds().map(counts).collect();
+                assert_eq!(of_class, by_itself, "{}: {} of {name}", folder.display(), proxy.name);
+                members += 1;
+                counted += by_itself.len();
+            }
+        }
+    }
+    assert!(members > 500 && counted > 1000, "{members} members, {counted} kinds");
+}
+
+/// All that is said of a kind, but for whose it is.
+fn counts(kind: &super::Kind) -> String {
+    format!("{:?} {:?} {} {} {:?}", kind.request, kind.client, kind.alike, kind.count, kind.went)
 }
