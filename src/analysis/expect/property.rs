@@ -176,14 +176,14 @@ enum Said {
 
 /// The conditions of an object; those with `not` are added to `negated`, one by one. None: there may be none.
 fn conditions(r: &mut Reader<'_>, f: &Fields<'_, '_>, mut negated: Option<&mut Vec<RouteMatch>>) -> RouteMatch {
-    let mut out = everything();
+    let mut out = RouteMatch::any_path();
     let mut take = |r: &mut Reader<'_>, node: &Node<'_>, path: &str, make: &dyn Fn(&mut RouteMatch, ValueMatch)| match (
         said(r, node, path),
         negated.as_deref_mut(),
     ) {
         (Some(Said::Is(value)), _) => make(&mut out, value),
         (Some(Said::IsNot(value)), Some(negated)) => {
-            let mut one = everything();
+            let mut one = RouteMatch::any_path();
             make(&mut one, value);
             negated.push(one);
         }
@@ -257,18 +257,6 @@ fn either<'n, 'a>(r: &mut Reader<'_>, f: &Fields<'n, 'a>, key: &str, other: &str
             None
         }
         (one, two) => one.or(two),
-    }
-}
-
-fn everything() -> RouteMatch {
-    RouteMatch {
-        path: PathMatch::Prefix(SmolStr::new_static("/")),
-        case_sensitive: None,
-        headers: Vec::new(),
-        query_parameters: Vec::new(),
-        claims: Vec::new(),
-        further: None,
-        not_evaluated: Vec::new(),
     }
 }
 

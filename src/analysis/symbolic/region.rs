@@ -191,15 +191,7 @@ mod tests {
             invert: *invert,
             treat_missing_as_empty: *invert,
         });
-        let m = RouteMatch {
-            path,
-            case_sensitive: Some(true),
-            headers: headers.collect(),
-            query_parameters: Vec::new(),
-            claims: Vec::new(),
-            further: None,
-            not_evaluated: Vec::new(),
-        };
+        let m = RouteMatch { case_sensitive: Some(true), headers: headers.collect(), ..RouteMatch::on(path) };
         Conditions::new(&m, &Client::default(), &Languages::default())
     }
 

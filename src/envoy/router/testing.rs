@@ -79,15 +79,7 @@ pub(crate) fn virtual_host(name: &str, domains: &[&str], routes: Vec<Route>) -> 
 }
 
 pub(crate) fn on(path: PathMatch) -> RouteMatch {
-    RouteMatch {
-        path,
-        case_sensitive: None,
-        headers: vec![],
-        query_parameters: vec![],
-        claims: vec![],
-        further: None,
-        not_evaluated: vec![],
-    }
+    RouteMatch::on(path)
 }
 
 pub(crate) fn prefix(text: &str) -> RouteMatch {
@@ -99,22 +91,7 @@ pub(crate) fn header(name: &str, test: ValueMatch) -> HeaderMatcher {
 }
 
 pub(crate) fn route(matcher: RouteMatch, action: RouteAction) -> Route {
-    Route {
-        name: "".into(),
-        matcher,
-        action,
-        request_headers: HeaderMutations::default(),
-        response_headers: HeaderMutations::default(),
-        fault: None,
-        cors: None,
-        stat_prefix: "".into(),
-        config_path: "".into(),
-        operation: "".into(),
-        source: None,
-        outer: None,
-        metadata: None,
-        not_evaluated: Vec::new(),
-    }
+    Route::new(matcher, action)
 }
 
 pub(crate) fn destination(subset: &str) -> Destination {
@@ -122,17 +99,7 @@ pub(crate) fn destination(subset: &str) -> Destination {
 }
 
 pub(crate) fn forward(destination: ForwardTo) -> Forward {
-    Forward {
-        destination,
-        timeout: Nanos(0),
-        retry: None,
-        rewrite: PathRewrite::None,
-        host_rewrite: None,
-        append_x_forwarded_host: false,
-        further: None,
-        mirrors: Vec::new(),
-        hash_policies: Vec::new(),
-    }
+    Forward::to(destination)
 }
 
 /// Forwards to a subset of `shop`.

@@ -22,6 +22,24 @@ pub(crate) struct RouteMatch {
 }
 
 impl RouteMatch {
+    /// The condition on the path, and no other.
+    pub(crate) fn on(path: PathMatch) -> RouteMatch {
+        RouteMatch {
+            path,
+            case_sensitive: None,
+            headers: Vec::new(),
+            query_parameters: Vec::new(),
+            claims: Vec::new(),
+            further: None,
+            not_evaluated: Vec::new(),
+        }
+    }
+
+    /// Any path that begins with `/`.
+    pub(crate) fn any_path() -> RouteMatch {
+        RouteMatch::on(PathMatch::Prefix(SmolStr::new_static("/")))
+    }
+
     /// Whether it is known that no request of this proxy fulfils it.
     pub(crate) fn holds_never(&self) -> bool {
         self.further.as_ref().is_some_and(|f| !f.never.is_empty())

@@ -94,6 +94,26 @@ pub(crate) struct Route {
 }
 
 impl Route {
+    /// A route without a name that does that, and nothing beside it.
+    pub(crate) fn new(matcher: RouteMatch, action: RouteAction) -> Route {
+        Route {
+            name: SmolStr::default(),
+            matcher,
+            action,
+            request_headers: HeaderMutations::default(),
+            response_headers: HeaderMutations::default(),
+            fault: None,
+            cors: None,
+            stat_prefix: SmolStr::default(),
+            config_path: SmolStr::default(),
+            operation: SmolStr::default(),
+            source: None,
+            outer: None,
+            metadata: None,
+            not_evaluated: Vec::new(),
+        }
+    }
+
     /// Every cluster that it can send to, mirrors too.
     pub(crate) fn clusters(&self) -> Vec<&ClusterName> {
         let RouteAction::Forward(forward) = &self.action else { return Vec::new() };
@@ -139,6 +159,23 @@ pub(crate) struct Forward {
     pub hash_policies: Vec<HashPolicy>,
     /// What Istio writes nowhere.
     pub further: Option<Arc<FurtherForward>>,
+}
+
+impl Forward {
+    /// As it was asked, without a limit in time and without retries.
+    pub(crate) fn to(destination: ForwardTo) -> Forward {
+        Forward {
+            destination,
+            timeout: Nanos(0),
+            retry: None,
+            rewrite: PathRewrite::None,
+            host_rewrite: None,
+            append_x_forwarded_host: false,
+            mirrors: Vec::new(),
+            hash_policies: Vec::new(),
+            further: None,
+        }
+    }
 }
 
 /// Parts of a RouteAction that only other control planes write.

@@ -74,15 +74,7 @@ mod tests {
         let mut list: Vec<Conditions> = Vec::new();
         for path in exact.into_iter().chain(prefixes).chain(regexes) {
             for case_sensitive in [None, Some(false)] {
-                let m = RouteMatch {
-                    path: path.clone(),
-                    case_sensitive,
-                    headers: Vec::new(),
-                    query_parameters: Vec::new(),
-                    claims: Vec::new(),
-                    further: None,
-                    not_evaluated: Vec::new(),
-                };
+                let m = RouteMatch { case_sensitive, ..RouteMatch::on(path.clone()) };
                 list.push(Conditions::new(&m, &Client::default(), &Languages::default()));
             }
         }

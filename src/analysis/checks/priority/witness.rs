@@ -11,8 +11,8 @@ use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::request::Request;
 use crate::envoy::router::{Found, HttpEnd, RequestView, Router, Switches};
 use crate::envoy::table::{
-    ChainAction, ClusterName, Extent, FilterChain, FilterChainMatch, HeaderMutations, Listener, NameTable, Route,
-    RouteAction, RouteConfiguration, RouteMatch, RouteTable, VirtualHost, VirtualOutbound,
+    ChainAction, ClusterName, Extent, FilterChain, FilterChainMatch, Listener, NameTable, Route, RouteAction,
+    RouteConfiguration, RouteMatch, RouteTable, VirtualHost, VirtualOutbound,
 };
 use crate::envoy::words;
 use crate::istio::mesh::is_subset_of;
@@ -20,24 +20,7 @@ use crate::manifest::kinds::{Labels, PathNormalizationType};
 
 /// A table with these routes alone, for whatever host, on port 80.
 pub(in crate::analysis::checks) fn router(matchers: &[&RouteMatch]) -> Router {
-    let route = |m: &&RouteMatch| {
-        Arc::new(Route {
-            name: SmolStr::default(),
-            matcher: RouteMatch::clone(m),
-            action: RouteAction::Nothing,
-            request_headers: HeaderMutations::default(),
-            response_headers: HeaderMutations::default(),
-            fault: None,
-            cors: None,
-            stat_prefix: SmolStr::default(),
-            config_path: SmolStr::default(),
-            operation: SmolStr::default(),
-            source: None,
-            outer: None,
-            metadata: None,
-            not_evaluated: Vec::new(),
-        })
-    };
+    let route = |m: &&RouteMatch| Arc::new(Route::new(RouteMatch::clone(m), RouteAction::Nothing));
     let chain = FilterChain {
         matcher: FilterChainMatch::default(),
         tls: None,

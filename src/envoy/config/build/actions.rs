@@ -69,17 +69,7 @@ fn separated(matcher: &message::RouteMatch, with: &str) -> Option<(SmolStr, Smol
 }
 
 fn plain(destination: Destination) -> Forward {
-    Forward {
-        destination: ForwardTo::Cluster(destination),
-        timeout: TIMEOUT,
-        retry: None,
-        rewrite: PathRewrite::None,
-        host_rewrite: None,
-        append_x_forwarded_host: false,
-        mirrors: Vec::new(),
-        hash_policies: Vec::new(),
-        further: None,
-    }
+    Forward { timeout: TIMEOUT, ..Forward::to(ForwardTo::Cluster(destination)) }
 }
 
 fn forward(

@@ -48,15 +48,13 @@ pub(super) fn forward(translation: &Translation<'_>, rule: &HttpRule, route: &mu
     };
     let retries = written.retries.as_deref().or(translation.cx.mesh.config.default_http_retry_policy.as_ref());
     route.action = RouteAction::Forward(Arc::new(Forward {
-        destination,
         timeout: written.timeout.unwrap_or_default(), // TO-1
         retry: retry::policy(retries, hashed),
         rewrite: written.rewrite.as_deref().map_or(PathRewrite::None, path_rewrite),
         host_rewrite: authority,
-        append_x_forwarded_host: false, // RW-3
-        further: None,
         mirrors: mirrors(translation, rule),
         hash_policies,
+        ..Forward::to(destination) // RW-3: no X-Forwarded-Host
     }));
 }
 

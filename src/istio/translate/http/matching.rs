@@ -8,21 +8,12 @@ use crate::order::Order as _;
 
 /// The match of a rule without match entries: prefix `/`, `case_sensitive` not written (RT-5, RT-6).
 pub(crate) fn catch_all_match() -> RouteMatch {
-    RouteMatch {
-        path: PathMatch::Prefix(SmolStr::new_static("/")),
-        case_sensitive: None,
-        headers: Vec::new(),
-        query_parameters: Vec::new(),
-        claims: Vec::new(),
-        further: None,
-        not_evaluated: Vec::new(),
-    }
+    RouteMatch::any_path()
 }
 
 /// The conditions of one match entry that are left to request time (RT-5 to RT-12).
 pub(crate) fn route_match(m: &HttpMatch) -> RouteMatch {
-    let mut out =
-        RouteMatch { path: path(m.uri.as_ref()), case_sensitive: Some(!m.ignore_uri_case), ..catch_all_match() };
+    let mut out = RouteMatch { case_sensitive: Some(!m.ignore_uri_case), ..RouteMatch::on(path(m.uri.as_ref())) };
     for (name, value) in &m.headers {
         add_header(&mut out, name, value, false);
     }

@@ -169,19 +169,12 @@ impl Translation<'_> {
         let operations = written.headers.as_deref();
         let mut route = Route {
             name: written.name.clone(),
-            matcher: catch_all_match(),
-            action: RouteAction::Nothing,
             request_headers: operations.map_or_else(HeaderMutations::default, |h| headers::mutations(&h.request)),
             response_headers: operations.map_or_else(HeaderMutations::default, |h| headers::mutations(&h.response)),
             fault: written.fault.as_deref().map(filters::fault),
             cors: written.cors_policy.as_deref().map(filters::cors),
-            stat_prefix: SmolStr::default(),
             config_path: self.config_path.clone(),
-            operation: SmolStr::default(),
-            source: None,
-            outer: None,
-            metadata: None,
-            not_evaluated: Vec::new(),
+            ..Route::new(catch_all_match(), RouteAction::Nothing)
         };
         // AC-1: a redirect wins over a direct response, which wins over destinations.
         if let Some(written) = &written.redirect {

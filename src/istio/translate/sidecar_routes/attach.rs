@@ -10,13 +10,10 @@ use super::super::http::{self, HttpSite};
 use super::egress::{EgressView, lower_case};
 use super::note;
 use super::service_table::ServiceTable;
-use crate::envoy::table::{
-    ClusterName, Destination, Forward, ForwardTo, HeaderMutations, Note, NoteKind, PathRewrite, Route, RouteAction,
-};
+use crate::envoy::table::{ClusterName, Destination, Forward, ForwardTo, Note, NoteKind, Route, RouteAction};
 use crate::istio::mesh::{MESH_GATEWAY, Service, VirtualService, is_wildcard, matches};
 use crate::istio::translate::host_index::HostIndex;
 use crate::istio::translate::parts::{address, address_or_0};
-use crate::manifest::kinds::Nanos;
 use crate::order::Order as _;
 
 /// One VirtualService, or one service without any, on its way to virtual hosts.
@@ -197,30 +194,14 @@ fn default_routes(cx: &Context<'_>, service: &Arc<Service>, port: u16) -> Arc<[A
 fn default_route(cx: &Context<'_>, service: &Service, port: u16) -> Route {
     let cluster = ClusterName::outbound(port, "", &service.hostname);
     let hash_policies = http::default_route_policy(cx, &service.hostname, port).into_iter().collect();
+    let forward = Forward {
+        retry: http::retry_policy(cx.mesh.config.default_http_retry_policy.as_ref(), false),
+        hash_policies,
+        ..Forward::to(ForwardTo::Cluster(Destination { cluster, at: None }))
+    };
     Route {
         name: SmolStr::new_static("default"),
-        matcher: http::catch_all_match(),
-        action: RouteAction::Forward(Arc::new(Forward {
-            destination: ForwardTo::Cluster(Destination { cluster, at: None }),
-            timeout: Nanos(0),
-            retry: http::retry_policy(cx.mesh.config.default_http_retry_policy.as_ref(), false),
-            rewrite: PathRewrite::None,
-            host_rewrite: None,
-            append_x_forwarded_host: false,
-            further: None,
-            mirrors: Vec::new(),
-            hash_policies,
-        })),
-        request_headers: HeaderMutations::default(),
-        response_headers: HeaderMutations::default(),
-        fault: None,
-        cors: None,
-        stat_prefix: SmolStr::default(),
-        config_path: SmolStr::default(),
         operation: format_smolstr!("{}:{port}/*", service.hostname),
-        source: None,
-        outer: None,
-        metadata: None,
-        not_evaluated: Vec::new(),
+        ..Route::new(http::catch_all_match(), RouteAction::Forward(Arc::new(forward)))
     }
 }

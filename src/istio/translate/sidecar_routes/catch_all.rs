@@ -6,11 +6,10 @@ use smol_str::SmolStr;
 
 use super::super::http;
 use crate::envoy::table::{
-    Body, ClusterName, Destination, DirectResponse, Forward, ForwardTo, HeaderMutations, PathRewrite, Route,
-    RouteAction, VirtualHost,
+    Body, ClusterName, Destination, DirectResponse, Forward, ForwardTo, Route, RouteAction, VirtualHost,
 };
 use crate::istio::mesh::Scope;
-use crate::manifest::kinds::{Nanos, OutboundMode};
+use crate::manifest::kinds::OutboundMode;
 
 /// VH-14: by the outbound policy of the Sidecar or the mesh.
 pub(super) fn virtual_host(scope: &Scope) -> VirtualHost {
@@ -28,22 +27,7 @@ pub(super) fn virtual_host(scope: &Scope) -> VirtualHost {
         }
     };
     let name = SmolStr::new_static(name);
-    let route = Route {
-        name: name.clone(),
-        matcher: http::catch_all_match(),
-        action,
-        request_headers: HeaderMutations::default(),
-        response_headers: HeaderMutations::default(),
-        fault: None,
-        cors: None,
-        stat_prefix: SmolStr::default(),
-        config_path: SmolStr::default(),
-        operation: SmolStr::default(),
-        source: None,
-        outer: None,
-        metadata: None,
-        not_evaluated: Vec::new(),
-    };
+    let route = Route { name: name.clone(), ..Route::new(http::catch_all_match(), action) };
     VirtualHost {
         name,
         domains: vec![SmolStr::new_static("*")],
@@ -55,15 +39,5 @@ pub(super) fn virtual_host(scope: &Scope) -> VirtualHost {
 
 /// To one cluster, without timeout and retries.
 fn forward(cluster: ClusterName) -> RouteAction {
-    RouteAction::Forward(Arc::new(Forward {
-        destination: ForwardTo::Cluster(Destination { cluster, at: None }),
-        timeout: Nanos(0),
-        retry: None,
-        rewrite: PathRewrite::None,
-        host_rewrite: None,
-        append_x_forwarded_host: false,
-        further: None,
-        mirrors: Vec::new(),
-        hash_policies: Vec::new(),
-    }))
+    RouteAction::Forward(Arc::new(Forward::to(ForwardTo::Cluster(Destination { cluster, at: None }))))
 }
