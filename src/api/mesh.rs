@@ -254,7 +254,7 @@ impl Mesh {
         let points = new.points_beside(old);
         let meshes = Meshes::new((&old.mesh, &older.switches), (&new.mesh, &self.switches));
         let proxies = meshes.diff(&points, Effort::default());
-        let edits = diff::without_effect(&Inputs::prints([&older.inputs, &self.inputs], &new.namespace), &proxies);
+        let edits = diff::without_effect(&Inputs::prints([&older.inputs, &self.inputs], &new.namespace, &[]), &proxies);
         Ok(Changes {
             proxies,
             points,

@@ -271,5 +271,8 @@ spec:
         let found = report["streams"][0]["against"]["changed"].as_f64().expect("a share");
         assert!((found - changed).abs() < 1e-9, "{weight}: {run}");
         assert_eq!(report["streams"].as_array().map(Vec::len), Some(1), "{run}");
+        // Objects that stand for each other are no new ones.
+        let run = project.run(&[&["diff", "staging", "prod"], &mapped[..]].concat());
+        assert!(!run.stdout.contains("(new)") && !run.stdout.contains("(gone)"), "{run}");
     }
 }

@@ -204,7 +204,7 @@ fn compared(newer: &Workspace, switches: &Switches, now: &Inputs, how: &How, bef
     let proxies = meshes.diff(&points, Effort::default());
     let causes = diff::causes(&proxies, &points);
     let verdict = diff::verdict(&causes, &causes, &proxies, &points);
-    let edits = diff::without_effect(&Inputs::prints([&before.inputs, now], &newer.namespace), &proxies);
+    let edits = diff::without_effect(&Inputs::prints([&before.inputs, now], &newer.namespace, &[]), &proxies);
     let limits = limits::compared(&older.not_modelled, &newer.not_modelled);
     text(report::diff::to_json(&report::diff::Results {
         scenario: "",

@@ -81,9 +81,12 @@ pub(crate) struct Inputs {
 const SCENARIO: &str = "scenario.yaml";
 
 impl Inputs {
-    /// What the documents of two sides say, each as a number. `namespace` is that of documents that name none.
-    pub(crate) fn prints(sides: [&Inputs; 2], namespace: &str) -> Prints {
-        load::prints(sides.map(|side| (&side.sources, side.manifests.as_slice())), namespace)
+    /// What the documents of two sides say, each as a number. `namespace` is that of documents that name none, and `renamed` those that
+    /// stand for others.
+    pub(crate) fn prints(sides: [&Inputs; 2], namespace: &str, renamed: &[(SmolStr, SmolStr)]) -> Prints {
+        let prints = load::prints(sides.map(|side| (&side.sources, side.manifests.as_slice())), namespace);
+        let meant = |((kind, namespace, name), print)| ((kind, Renaming(renamed).namespace(&namespace), name), print);
+        prints.map(|side| side.into_iter().map(meant).collect())
     }
 
     /// The texts of one mesh, each with the name that is shown for it. One whose name ends in `scenario.yaml` is the scenario; the

@@ -293,7 +293,8 @@ fn one(
         if !is_written {
             return Ok(Default::default());
         }
-        let prints = Inputs::prints([&pair.inputs[0], &pair.inputs[1]], &newer.namespace);
+        let renamed = &args.common.map_namespace;
+        let prints = Inputs::prints([&pair.inputs[0], &pair.inputs[1]], &newer.namespace, renamed);
         let orders = on_the_way(args, [older, newer], made_of, &prints)?;
         Ok((prints, orders))
     };
