@@ -28,8 +28,8 @@ impl Comparison {
     /// `power.prop.test`. With less than about five expected errors it is a rough number. Where nothing fails otherwise and
     /// there is no other group, one error is proof: then it is exact, the number after which one is seen with [`POWER`].
     pub(crate) fn requests_needed(&self, rise: f64) -> Option<u64> {
-        let possible = self.weight > 0.0 && self.weight <= 1.0 && rise > 0.0 && self.error_rate >= 0.0;
-        if !possible || self.error_rate + rise > 1.0 + 1e-12 {
+        let impossible = self.weight <= 0.0 || self.weight > 1.0 || rise <= 0.0 || self.error_rate < 0.0;
+        if impossible || self.error_rate + rise >= 1.0 + 1e-12 {
             return None;
         }
         if self.is_certain() {
@@ -41,26 +41,29 @@ impl Comparison {
 
     /// The power of the test with so many requests, 0 to 1.
     pub(crate) fn power(&self, rise: f64, requests: u64) -> f64 {
-        if self.is_certain() && requests > 0 {
+        if self.is_certain() {
             return -((-rise).ln_1p() * as_f64(requests)).exp_m1();
         }
         let (null, alternative) = self.deviations(rise);
+        let beyond = rise * as_f64(requests).sqrt() - z95() * null;
         if alternative <= 0.0 {
-            return if requests > 0 && rise > 0.0 { 1.0 } else { 0.0 };
+            // Everything fails or nothing does, so that nothing is left to chance.
+            return if beyond > 0.0 { 1.0 } else { 0.0 };
         }
-        normal_cdf((rise * as_f64(requests).sqrt() - z95() * null) / alternative)
+        normal_cdf(beyond / alternative)
     }
 
     /// The smallest rise that so many requests show with [`POWER`]. None where they show not even that everything fails.
     pub(crate) fn smallest_rise(&self, requests: u64) -> Option<f64> {
+        let shows = |rise| self.power(rise, requests) >= POWER;
         let (mut low, mut high) = (0.0, 1.0 - self.error_rate);
-        if !(self.weight > 0.0 && high > 0.0) || self.power(high, requests) < POWER {
+        if self.weight <= 0.0 || !shows(high) {
             return None;
         }
         // Power grows with the rise; sixty halvings are exact to the last bit.
         for _ in 0..60 {
             let middle = f64::midpoint(low, high);
-            if self.power(middle, requests) < POWER { low = middle } else { high = middle }
+            if shows(middle) { high = middle } else { low = middle }
         }
         Some(high)
     }
@@ -78,7 +81,7 @@ impl Comparison {
             return (variance(base).sqrt(), variance(base + rise).sqrt());
         }
         let pooled = base + w * rise;
-        let null = variance(pooled) * (1.0 / w + 1.0 / (1.0 - w));
+        let null = variance(pooled) / (w * (1.0 - w));
         let alternative = variance(base + rise) / w + variance(base) / (1.0 - w);
         (null.sqrt(), alternative.sqrt())
     }
@@ -115,7 +118,7 @@ mod tests {
         assert!(needed(1.0, 0.1, 0.1).is_some() && needed(0.5, 0.0, 0.1).is_some() && needed(0.5, 0.9, 0.1).is_some());
         assert_eq!(whole(9e15), None);
         assert_eq!((whole(0.2), whole(f64::NAN), whole(f64::INFINITY)), (Some(1), None, None));
-        // Nothing varies: a difference is seen with the first request, and none without one.
+        // Nothing varies: without requests, or without a difference, none is seen.
         let certain = Comparison { weight: 0.5, error_rate: 0.0 };
         assert_eq!((certain.power(1.0, 0), certain.power(0.0, 10)), (0.0, 0.0));
         assert_eq!(Comparison { weight: 0.0, error_rate: 0.0 }.smallest_rise(1_000_000), None);
@@ -130,6 +133,27 @@ mod tests {
             let needed = comparison.requests_needed(rise).unwrap();
             assert!((as_f64(needed) - groups).abs() <= 1.5, "{needed} for {groups}");
         }
+        // By hand, a fifth against the others: 1.95996·√(0.06·0.94·6.25) + 0.84162·√(0.1·0.9/0.2 + 0.05·0.95/0.8) is 1.76433, and
+        // against a known rate: 1.95996·√0.09 + 0.84162·√0.16 is 0.92464; each over the rise, squared.
+        for (weight, error_rate, rise, wanted) in [(0.2, 0.05, 0.05, 1246), (1.0, 0.1, 0.1, 86)] {
+            assert_eq!(Comparison { weight, error_rate }.requests_needed(rise), Some(wanted), "{weight}");
+        }
+    }
+
+    #[test]
+    fn as_many_as_are_needed_show_that_everything_fails_and_no_fewer() {
+        for (weight, error_rate) in [(0.5, 0.5), (0.1, 0.2), (1.0, 0.3)] {
+            let comparison = Comparison { weight, error_rate };
+            let needed = comparison.requests_needed(1.0 - error_rate).unwrap();
+            assert_eq!(comparison.smallest_rise(needed - 1), None);
+            assert!(comparison.smallest_rise(needed).unwrap() <= 1.0 - error_rate);
+        }
+    }
+
+    #[test]
+    fn without_requests_nothing_is_proven() {
+        let certain = Comparison { weight: 1.0, error_rate: 0.0 };
+        assert_eq!((certain.power(0.5, 0), certain.smallest_rise(0)), (0.0, None));
     }
 
     /// 1 - 0.99^161 is 0.802: with a request less it would be below 0.8.
