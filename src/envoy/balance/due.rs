@@ -32,3 +32,29 @@ impl<T> PartialEq for Due<T> {
 }
 
 impl<T> Eq for Due<T> {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BinaryHeap;
+
+    use super::*;
+
+    fn due(at: f64, order: u64) -> Due<()> {
+        Due { at, order, item: () }
+    }
+
+    #[test]
+    fn a_heap_gives_the_earliest_first_and_of_those_the_first() {
+        let mut heap: BinaryHeap<_> = [due(2.0, 0), due(1.0, 3), due(-1.0, 2), due(1.0, 1)].into();
+        let given: Vec<_> = std::iter::from_fn(|| heap.pop()).map(|d| (d.at, d.order)).collect();
+        assert_eq!(given, [(-1.0, 2), (1.0, 1), (1.0, 3), (2.0, 0)]);
+    }
+
+    #[test]
+    fn equal_is_what_none_comes_before() {
+        for (one, other) in [(due(1.0, 1), due(1.0, 1)), (due(1.0, 1), due(1.0, 2)), (due(1.0, 1), due(2.0, 1))] {
+            assert_eq!(one == other, !(one < other || other < one), "{one:?} {other:?}");
+            assert_eq!(one.partial_cmp(&other), Some(one.cmp(&other)));
+        }
+    }
+}

@@ -71,7 +71,6 @@ impl RingHash {
     #[must_use]
     pub(crate) fn pick(&self, hash: u64, attempt: u32) -> usize {
         let first = self.entries.partition_point(|entry| entry.0 < hash);
-        let first = if first < self.entries.len() { first } else { 0 };
         let index = (first + attempt as usize).checked_rem(self.entries.len()).unwrap_or(0);
         self.entries.get(index).map_or(0, |entry| entry.1 as usize)
     }
@@ -103,20 +102,17 @@ impl RingHash {
 
     /// Every entry that some hash leads to: its hash, and the share of hashes that come to it first, above 0.
     pub(crate) fn arcs(&self) -> Vec<(u64, f64)> {
-        // The first entry has also the hashes behind the last one.
-        let Some(&(last, _)) = self.entries.last() else { return Vec::new() };
-        let mut arcs = Vec::with_capacity(self.entries.len());
-        let mut below = last;
-        for &(hash, _) in &self.entries {
-            // Twice the same hash: the first entry has all. A single entry has everything.
+        let mut hashes: Vec<u64> = self.entries.iter().map(|(hash, _)| *hash).collect();
+        hashes.dedup();
+        // The first has also the hashes behind the last one.
+        let Some(mut below) = hashes.last().copied() else { return Vec::new() };
+        let arc = |hash: u64| {
             let width = hash.wrapping_sub(below);
-            if width > 0 || self.entries.len() == 1 {
-                let whole = if width == 0 { 1.0 } else { width as f64 / 2f64.powi(64) };
-                arcs.push((hash, whole));
-            }
             below = hash;
-        }
-        arcs
+            // Where all entries have one hash, it has everything.
+            (hash, if width == 0 { 1.0 } else { width as f64 / 2f64.powi(64) })
+        };
+        hashes.into_iter().map(arc).collect()
     }
 
     /// The share of each host when hashes are uniform: the requests that end there in the long run, between 0 and 1.
@@ -201,7 +197,9 @@ mod tests {
         let several = ring(&[(5, 0), (5, 1), (9, 1)]);
         assert_eq!(several.pick(5, 0), 0);
         assert_eq!(several.arcs(), [(5, 1.0 - 4.0 / 2f64.powi(64)), (9, 4.0 / 2f64.powi(64))]);
-        assert_eq!(ring(&[(5, 1)]).arcs(), [(5, 1.0)]);
+        for alone in [&[(5, 1)][..], &[(5, 0), (5, 1)]] {
+            assert_eq!(ring(alone).arcs(), [(5, 1.0)]);
+        }
     }
 
     #[test]
