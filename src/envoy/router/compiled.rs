@@ -19,15 +19,15 @@ use crate::envoy::table::{
 };
 use crate::parallel::Memo;
 
-type ByAddress<T> = Mutex<FxHashMap<usize, T>>;
+/// What became of things by the address of each, which is held, so that nothing else gets it.
+type ByAddress<T, Compiled> = Mutex<FxHashMap<usize, (T, Compiled)>>;
 
 /// What tables that are compiled side by side, with the same switches, have alike.
 #[derive(Debug, Default)]
 pub(crate) struct CompiledParts {
     patterns: SharedPatterns,
-    /// By the address of each, which is held.
-    routes: ByAddress<(Arc<Route>, Arc<RouteTest>)>,
-    lists: ByAddress<Arc<RouteList>>,
+    routes: ByAddress<Arc<Route>, Arc<RouteTest>>,
+    lists: ByAddress<Arc<[Arc<Route>]>, Arc<RouteList>>,
     /// Tables that others have but for a few virtual hosts, by the address of each.
     tables: Memo<usize, Arc<HeldTable>>,
 }
@@ -73,7 +73,6 @@ impl HeldTable {
 /// The routes of a virtual host.
 #[derive(Debug)]
 pub(super) struct RouteList {
-    list: Arc<[Arc<Route>]>,
     pub routes: Vec<Arc<RouteTest>>,
     /// None: few routes.
     index: Option<PathIndex>,
@@ -104,11 +103,11 @@ impl CompiledParts {
     pub(super) fn of(&self, list: &Arc<[Arc<Route>]>, switches: &Switches) -> Arc<RouteList> {
         let lock = || self.lists.lock().unwrap_or_else(PoisonError::into_inner);
         let address = Arc::as_ptr(list).addr();
-        if let Some(known) = lock().get(&address).filter(|known| known.list.len() == list.len()) {
+        if let Some((_, known)) = lock().get(&address) {
             return known.clone();
         }
         let made = Arc::new(RouteList::new(list, self, &Patterns::new(switches, &self.patterns)));
-        lock().insert(address, made.clone());
+        lock().insert(address, (list.clone(), made.clone()));
         made
     }
 
@@ -124,7 +123,7 @@ impl CompiledParts {
 }
 
 impl RouteList {
-    fn new(list: &Arc<[Arc<Route>]>, parts: &CompiledParts, patterns: &Patterns<'_>) -> RouteList {
+    fn new(list: &[Arc<Route>], parts: &CompiledParts, patterns: &Patterns<'_>) -> RouteList {
         let routes: Vec<Arc<RouteTest>> = list.iter().map(|route| parts.test(route, patterns)).collect();
         let faults =
             list.iter().enumerate().flat_map(|(i, r)| route_faults(r, patterns).into_iter().map(move |f| (i, f)));
@@ -133,7 +132,6 @@ impl RouteList {
             index: (routes.len() >= SCAN_BELOW).then(|| PathIndex::new(&routes)),
             faults: faults.collect(),
             asked: asked.collect(),
-            list: list.clone(),
             routes,
         }
     }
@@ -171,4 +169,57 @@ fn asked(route: &Route) -> impl Iterator<Item = &SmolStr> {
         ValueMatch::Present | ValueMatch::Exact(_) | ValueMatch::Prefix(_) => None,
     });
     rewrites.into_iter().flatten().chain(origins)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{one_host, prefix, route, to, virtual_host};
+    use super::*;
+
+    /// What is taken over of a table with the hosts `a` and `b` for one with these changes: whose lists are the same ones.
+    fn beside(change: fn(&mut RouteConfiguration)) -> Option<Vec<bool>> {
+        let mut table = one_host(vec![]);
+        let host = |name: &str| virtual_host(name, &[name], vec![route(prefix("/"), to("v1"))]).into();
+        table.route_configs[0].virtual_hosts = ["a", "b"].map(host).to_vec();
+        let mut config = table.route_configs[0].clone();
+        change(&mut config);
+        let (parts, switches) = (CompiledParts::default(), Switches::default());
+        let held = parts.held(&Arc::new(table), &switches);
+        let (hosts, lists) = held.beside(0, &config, &parts, &switches)?;
+        // It answers as one that is compiled by itself.
+        let (alone, _) = HostIndex::new(&config);
+        for authority in ["a", "b", "c", "a:80", "*"] {
+            assert_eq!(hosts.find(authority), alone.find(authority), "{authority}");
+        }
+        for (list, host) in lists.iter().zip(&config.virtual_hosts) {
+            assert_eq!(list.routes.len(), host.routes.len());
+        }
+        let own = parts.lists(&held.table.route_configs[0], &switches);
+        Some(lists.iter().zip(&own).map(|(a, b)| Arc::ptr_eq(a, b)).collect())
+    }
+
+    #[test]
+    fn what_two_tables_have_alike_is_compiled_once() {
+        assert_eq!(beside(|_| ()), Some(vec![true, true]));
+        let other_routes = |config: &mut RouteConfiguration| {
+            let more = (0..2).map(|_| Arc::new(route(prefix("/x"), to("v2")))).collect();
+            Arc::make_mut(&mut config.virtual_hosts[1]).routes = more;
+        };
+        assert_eq!(beside(other_routes), Some(vec![true, false]));
+        let further_domain = |config: &mut RouteConfiguration| {
+            Arc::make_mut(&mut config.virtual_hosts[0]).domains.push("c".into());
+        };
+        assert_eq!(beside(further_domain), Some(vec![true, true]), "the routes are the same");
+    }
+
+    #[test]
+    fn tables_that_differ_in_more_are_compiled_apart() {
+        assert_eq!(beside(|config| config.ignore_port = false), None);
+        assert_eq!(beside(|config| config.virtual_hosts.truncate(1)), None);
+        assert_eq!(beside(|config| config.virtual_hosts.push(virtual_host("c", &["c"], vec![]).into())), None);
+        let taken = |config: &mut RouteConfiguration| {
+            Arc::make_mut(&mut config.virtual_hosts[0]).domains.push("b".into());
+        };
+        assert_eq!(beside(taken), None);
+    }
 }

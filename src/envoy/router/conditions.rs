@@ -239,6 +239,23 @@ mod tests {
     }
 
     #[test]
+    fn s2_1_conditions_of_no_route_hold_as_a_route_s_would() {
+        let named = |path: &str, name: &str| RouteMatch {
+            headers: vec![HeaderMatcher {
+                name: name.into(),
+                test: ValueMatch::Present,
+                invert: false,
+                treat_missing_as_empty: false,
+            }],
+            ..super::super::testing::prefix(path)
+        };
+        let headers = [("x-a".into(), "1".into())];
+        for (matcher, holds) in [(named("/p", "x-a"), true), (named("/q", "x-a"), false), (named("/p", "x-b"), false)] {
+            assert_eq!(fulfils(&matcher, &seen(&headers), &Switches::default()), holds);
+        }
+    }
+
+    #[test]
     fn s2_3_path_conditions() {
         let prefix = |p: &str| path(PathMatch::Prefix(p.into()), None);
         for (test, text, holds) in [

@@ -167,6 +167,18 @@ mod tests {
     }
 
     #[test]
+    fn s0_4_switches_and_settings_decide_how_paths_are_read() {
+        let of =
+            |switches: Switches| options_of(PathNormalizationType::None, &ConnectionSettings::default(), &switches);
+        for set in [false, true] {
+            let rejects = of(Switches { reject_path_with_fragment: set, ..Switches::default() });
+            assert_eq!(rejects.fragment == Fragment::Reject, set);
+            let strips = of(Switches { strip_dotdot_segments_with_parameters: set, ..Switches::default() });
+            assert_eq!(strips.dot_segments_with_parameters, set);
+        }
+    }
+
+    #[test]
     fn s0_7_answers() {
         let log = |r: BadRequest| (r.answer().0, r.answer().1.as_str(), r.details());
         assert_eq!(log(BadRequest::NoPath), (404, "-", "absolute_path_rejected"));

@@ -219,9 +219,13 @@ impl ServerNames {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
+    use super::super::testing::{http_listener, proxy, table};
     use super::*;
+    use crate::envoy::proxy::Proxy;
     use crate::envoy::table::{ChainAction, FilterChain, FilterChainMatch};
 
     fn chain(matcher: FilterChainMatch) -> FilterChain {
@@ -350,5 +354,55 @@ mod tests {
         assert_eq!(index.find(&tls("b")), None);
         let outside = Connection { address: "11.0.0.1".parse().ok(), ..tls("b") };
         assert_eq!(index.find(&outside), Some(ChainId::Chain(0)));
+    }
+
+    /// Which of the listeners gets a connection to the port 80 of an address; None: an address that nobody knows.
+    fn taken(kind: ProxyKind, ips: &[&str], bound: &[(&str, u16)], dialled: Option<&str>) -> Option<u32> {
+        let mut table = table(kind);
+        table.proxy =
+            Arc::new(Proxy { ips: ips.iter().map(|ip| ip.parse().unwrap()).collect(), ..(*proxy(kind)).clone() });
+        table.listeners = bound.iter().map(|(address, port)| http_listener(address, *port, "80").into()).collect();
+        let address = dialled.map(|address| address.parse().unwrap());
+        ListenerIndex::new(&table).listener(&Connection { address, ..PLAIN })
+    }
+
+    #[test]
+    fn li_4_the_listener_of_the_address_comes_before_those_of_all_addresses() {
+        let (own, any4, any6) = (("10.0.0.1", 80), ("0.0.0.0", 80), ("::", 80));
+        for (bound, dialled, wanted) in [
+            (&[any6, any4, own][..], Some("10.0.0.1"), Some(2)),
+            (&[any6, any4, own], Some("10.0.0.2"), Some(1)),
+            (&[any6, any4, own], Some("fd00::1"), Some(0)),
+            (&[any6, any4, own], None, Some(1)),
+            (&[any6], Some("10.0.0.2"), Some(0)),
+            (&[any4], Some("fd00::1"), Some(0)),
+            (&[own], Some("10.0.0.2"), None),
+            (&[("10.0.0.1", 81), ("0.0.0.0", 81)], Some("10.0.0.1"), None),
+            // The first of two at one place has it.
+            (&[own, own], Some("10.0.0.1"), Some(0)),
+        ] {
+            assert_eq!(taken(ProxyKind::Sidecar, &["10.41.0.1"], bound, dialled), wanted, "{bound:?} {dialled:?}");
+        }
+    }
+
+    #[test]
+    fn gw_3_connections_reach_a_gateway_at_its_pod_s_own_address_or_on_loopback() {
+        let bound = [("10.41.0.1", 80), ("10.41.0.2", 80), ("127.0.0.1", 80), ("10.9.9.9", 80), ("0.0.0.0", 80)];
+        for (dialled, wanted) in [
+            (None, 0),
+            (Some("10.41.0.1"), 0),
+            (Some("10.41.0.2"), 1),
+            (Some("127.0.0.1"), 2),
+            (Some("127.0.0.2"), 4),
+            (Some("10.9.9.9"), 0),
+            (Some("1.2.3.4"), 0),
+        ] {
+            let at = |ips: &[&str]| taken(ProxyKind::Gateway, ips, &bound, dialled);
+            assert_eq!(at(&["10.41.0.1", "10.41.0.2"]), Some(wanted), "{dialled:?}");
+        }
+        // Of a gateway without addresses, what was dialled is all that is known.
+        assert_eq!(taken(ProxyKind::Gateway, &[], &bound, Some("10.9.9.9")), Some(3));
+        assert_eq!(taken(ProxyKind::Gateway, &[], &bound, Some("1.2.3.4")), Some(4));
+        assert_eq!(taken(ProxyKind::Gateway, &[], &bound, None), Some(4));
     }
 }

@@ -100,9 +100,10 @@ impl PathIndex {
         };
         self.sensitive.walk(path, false, &mut visit);
         self.folded.walk(path, true, &mut visit);
-        if let Some((set, entries)) = &self.regexes
-            && entries.first().is_some_and(|e| e.route < best)
-        {
+        if let Some((set, entries)) = &self.regexes {
+            if entries.first().is_some_and(|e| best <= e.route) {
+                return Some(best);
+            }
             set.for_each_match(path, |i| match entries.get(i) {
                 Some(entry) => entry.improve(&mut best, routes, request),
                 None => true,
@@ -166,21 +167,22 @@ fn exact_header(route: &RouteTest) -> Option<(&HeaderKey, &SmolStr)> {
 impl List {
     fn new(entries: Vec<Entry>, routes: &[Arc<RouteTest>]) -> List {
         let header = |e: &Entry| routes.get(e.route as usize).and_then(|r| exact_header(r));
+        if entries.len() <= MANY_HEADERS {
+            return List { entries, by_header: Vec::new() };
+        }
         let mut list = List::default();
-        if entries.len() > MANY_HEADERS {
-            for entry in &entries {
-                if let Some((key, value)) = header(entry) {
-                    let at = list.by_header.iter().position(|(k, _)| k == key).unwrap_or_else(|| {
-                        list.by_header.push((key.clone(), FxHashMap::default()));
-                        list.by_header.len() - 1
-                    });
-                    if let Some((_, values)) = list.by_header.get_mut(at) {
-                        values.entry(value.clone()).or_default().push(*entry);
-                    }
+        for entry in &entries {
+            if let Some((key, value)) = header(entry) {
+                let at = list.by_header.iter().position(|(k, _)| k == key).unwrap_or_else(|| {
+                    list.by_header.push((key.clone(), FxHashMap::default()));
+                    list.by_header.len() - 1
+                });
+                if let Some((_, values)) = list.by_header.get_mut(at) {
+                    values.entry(value.clone()).or_default().push(*entry);
                 }
             }
-            list.by_header.retain(|(_, values)| values.len() > MANY_HEADERS);
         }
+        list.by_header.retain(|(_, values)| values.len() > MANY_HEADERS);
         let grouped = |e: &&Entry| header(e).is_some_and(|(key, _)| list.by_header.iter().any(|(k, _)| k == key));
         list.entries = entries.iter().filter(|e| !grouped(e)).copied().collect();
         list
@@ -227,5 +229,53 @@ impl Entry {
             *best = self.route;
         }
         !holds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Switches;
+    use super::super::regex::{Patterns, SharedPatterns};
+    use super::super::testing::{header, on, prefix};
+    use super::*;
+    use crate::envoy::table::{PathMatch, RouteMatch, ValueMatch};
+
+    fn index(matchers: impl Iterator<Item = RouteMatch>) -> PathIndex {
+        let shared = SharedPatterns::default();
+        let patterns = Patterns::new(&Switches::default(), &shared);
+        let routes: Vec<_> = matchers.map(|m| Arc::new(RouteTest::new(&m, &patterns))).collect();
+        PathIndex::new(&routes)
+    }
+
+    /// So that a request costs the same behind any number of them: (those of the automaton, those tried one by one).
+    #[test]
+    fn many_regexes_that_begin_alike_run_as_one_automaton() {
+        let regexes = |count: usize| {
+            let regex = |i| on(PathMatch::Regex(format!("/a[0-9]{i}").into()));
+            let index = index((0..count).map(regex).chain([prefix("/a"), on(PathMatch::Exact("/a".into()))]));
+            let tried = index.lists.iter().flat_map(|list| &list.entries).filter(|e| e.check == Check::All);
+            (index.regexes.as_ref().map_or(0, |(_, entries)| entries.len()), tried.count())
+        };
+        assert_eq!(regexes(MANY_REGEXES), (0, MANY_REGEXES));
+        assert_eq!(regexes(MANY_REGEXES + 1), (MANY_REGEXES + 1, 0));
+    }
+
+    /// The same: (values of a header that lead to their routes, routes tried one by one).
+    #[test]
+    fn many_values_of_a_header_are_looked_up() {
+        let headers = |count: usize, values: usize| {
+            let with = |i: usize| {
+                let test = ValueMatch::Exact(format!("v{}", i % values).into());
+                RouteMatch { headers: vec![header("x-a", test)], ..prefix("/") }
+            };
+            let index = index((0..count).map(with));
+            let [list] = index.lists.as_slice() else { panic!("one path is one list") };
+            (list.by_header.iter().map(|(_, values)| values.len()).sum::<usize>(), list.entries.len())
+        };
+        let many = MANY_HEADERS + 1;
+        assert_eq!(headers(MANY_HEADERS, MANY_HEADERS), (0, MANY_HEADERS));
+        assert_eq!(headers(many, many), (many, 0));
+        assert_eq!(headers(2 * many, MANY_HEADERS), (0, 2 * many), "many routes, of few values");
+        assert_eq!(headers(2 * many, many), (many, 0));
     }
 }

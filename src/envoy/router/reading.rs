@@ -92,10 +92,13 @@ fn without_dot(authority: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::testing::{on, one_host, prefix, route, seen, to};
-    use super::super::{Found, HttpEnd, Switches};
+    use super::super::{Found, HttpEnd, RequestView, Switches};
     use super::*;
     use crate::envoy::table::PathMatch;
+    use crate::manifest::kinds::{ConnectionSettings, PathNormalizationType};
 
     fn upgrade(kind: &str, enabled: bool) -> Upgrade {
         Upgrade { kind: kind.into(), enabled }
@@ -135,6 +138,24 @@ mod tests {
             let router = router(Some(own.clone()), vec![route(prefix("/"), to("v1"))]);
             let chain = &router.listener(0).expect("a listener").filter_chains[0];
             assert_eq!(Reading::of(&router, 0, chain).authority(authority), wanted, "{own:?} {authority}");
+        }
+    }
+
+    #[test]
+    fn s0_4_the_proxy_s_switches_hold_for_chains_with_settings_of_their_own() {
+        let paths = Some((PathNormalizationType::None, ConnectionSettings::default()));
+        for reject_path_with_fragment in [false, true] {
+            let switches = Switches { reject_path_with_fragment, ..Switches::default() };
+            let mut table = one_host(vec![route(prefix("/"), to("v1"))]);
+            let http = Some(HttpReading { paths, ..HttpReading::default() }.into());
+            Arc::make_mut(&mut table.listeners[0]).filter_chains[0].http = http;
+            let router = Router::new(table.into(), &switches);
+            let request = super::super::testing::request("/a/../b#c", &[]);
+            let visit = router.visit(&RequestView::from(&request));
+            let refused = matches!(visit.found, Found::Http { end: HttpEnd::Refused(_), .. });
+            assert_eq!(refused, reject_path_with_fragment);
+            let path = visit.seen.map(|seen| seen.path.to_string());
+            assert_eq!(path.as_deref(), (!refused).then_some("/a/../b"), "its own settings leave the path");
         }
     }
 

@@ -42,7 +42,8 @@ fn literal_prefix(hir: &Hir) -> Vec<u8> {
     let mut prefix = Vec::new();
     for part in parts {
         match part.kind() {
-            HirKind::Look(Look::Start) if prefix.is_empty() => {}
+            // Behind a text it holds nowhere, so that nothing begins with what follows either.
+            HirKind::Look(Look::Start) => {}
             HirKind::Literal(literal) => prefix.extend_from_slice(&literal.0),
             _ => break,
         }
@@ -104,6 +105,7 @@ fn pattern(text: &SmolStr, encoding: Encoding, max_size: u64) -> Result<Arc<Patt
 }
 
 /// Several regexes as one automaton, which says in one pass which of them match the whole text.
+#[derive(Debug)]
 pub(crate) struct PatternSet {
     regex: meta::Regex,
     found: Pool<regex_automata::PatternSet, NewSet>,
@@ -144,12 +146,6 @@ impl PatternSet {
                 return;
             }
         }
-    }
-}
-
-impl std::fmt::Debug for PatternSet {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PatternSet").field("patterns", &self.regex.pattern_len()).finish()
     }
 }
 
@@ -204,5 +200,16 @@ mod tests {
         assert!(patterns.refusal(&"a{1000}".into()).is_some());
         assert!(patterns.refusal(&"(".into()).is_some());
         assert!(patterns.refusal(&"a{10}".into()).is_none());
+    }
+
+    #[test]
+    fn s2_4_a_regex_may_be_as_large_as_the_limit() {
+        let text = SmolStr::from("/api/v[0-9]+/users/.*"); // 21 instructions
+        let refusal = |regex_max_program_size| {
+            let switches = Switches { regex_max_program_size, ..Switches::default() };
+            Patterns::new(&switches, &SharedPatterns::default()).refusal(&text)
+        };
+        assert_eq!(refusal(21), None);
+        assert_eq!(refusal(20).as_deref(), Some("its program has 21 instructions, more than 20"));
     }
 }

@@ -193,3 +193,173 @@ fn regex_fault(what: &str, regex: &SmolStr, patterns: &Patterns<'_>, faults: &mu
         faults.push(format!("{what} `{regex}` is refused: {refusal}"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::super::{Router, Switches};
+    use super::*;
+    use crate::envoy::table::*;
+
+    fn reasons(table: RouteTable) -> Vec<String> {
+        let router = Router::new(Arc::new(table), &Switches::default());
+        router.rejected().iter().map(|r| r.reason.clone()).collect()
+    }
+
+    fn of_route(matcher: RouteMatch, action: RouteAction) -> Vec<String> {
+        reasons(one_host(vec![route(matcher, action)]))
+    }
+
+    fn redirect() -> Redirect {
+        let path = RedirectPath::Replace("".into());
+        Redirect { scheme: None, host: None, port: None, path, status: 301, strip_query: false }
+    }
+
+    #[test]
+    fn s2_5_conditions_that_ask_for_nothing_are_refused() {
+        let with = |change: fn(&mut RouteMatch)| {
+            let mut matcher = prefix("/");
+            change(&mut matcher);
+            of_route(matcher, to("v1"))
+        };
+        let query = |name: &str, test| QueryParameterMatcher { name: name.into(), test, absent: false };
+        assert_eq!(with(|m| m.headers = vec![header("x", ValueMatch::Exact("".into()))]), [""; 0]);
+        assert_eq!(with(|m| m.headers = vec![header("x", ValueMatch::Prefix("a".into()))]), [""; 0]);
+        assert_eq!(
+            with(|m| m.headers = vec![header("x", ValueMatch::Prefix("".into()))]),
+            ["header `x`: the prefix is empty"]
+        );
+        assert_eq!(
+            with(|m| m.headers = vec![header("", ValueMatch::Present)]),
+            ["a header condition has an empty name"]
+        );
+        let mut matcher = prefix("/");
+        matcher.query_parameters = vec![query("", ValueMatch::Present), query("q", ValueMatch::Regex("(".into()))];
+        let [name, regex] = of_route(matcher, to("v1")).try_into().expect("two reasons");
+        assert_eq!(name, "a query parameter condition has an empty name");
+        assert!(regex.starts_with("query parameter `q`: the regex `(` is refused: "), "{regex}");
+        let claim = |test| ClaimMatcher { path: vec!["a".into(), "b".into()], test, invert: false };
+        let claims = |claims| of_route(RouteMatch { claims, ..prefix("/") }, to("v1"));
+        assert_eq!(claims(vec![claim(ValueMatch::Exact("x".into()))]), [""; 0]);
+        assert_eq!(
+            claims(vec![claim(ValueMatch::Present)]),
+            ["claim `a.b` is compared with nothing: presence can't be asked for"]
+        );
+    }
+
+    #[test]
+    fn s2_5_statuses_of_direct_responses_are_within_200_to_599() {
+        let of =
+            |status| of_route(prefix("/"), RouteAction::DirectResponse(DirectResponse { status, body: Body::None }));
+        for status in [200, 599] {
+            assert_eq!(of(status), [""; 0]);
+        }
+        for status in [0, 199, 600] {
+            assert_eq!(of(status), [format!("direct response status {status} is not within 200 to 599")]);
+        }
+    }
+
+    #[test]
+    fn s2_5_weights_add_up_to_something_that_fits_32_bits() {
+        let of = |weights: &[u32]| {
+            let entry = |weight: &u32| WeightedCluster {
+                destination: destination("v1"),
+                weight: *weight,
+                host_rewrite: None,
+                request_headers: HeaderMutations::default(),
+                response_headers: HeaderMutations::default(),
+            };
+            let forward = forward(ForwardTo::Weighted(weights.iter().map(entry).collect()));
+            of_route(prefix("/"), RouteAction::Forward(Arc::new(forward)))
+        };
+        for fits in [&[1, 0][..], &[u32::MAX], &[u32::MAX - 1, 1]] {
+            assert_eq!(of(fits), [""; 0], "{fits:?}");
+        }
+        for (refused, sum) in [(&[0, 0][..], 0), (&[u32::MAX, 1], 1 << 32), (&[u32::MAX, u32::MAX], (1u64 << 33) - 2)] {
+            assert_eq!(of(refused), [format!("the weights add up to {sum}, which is not within 1 to 4294967295")]);
+        }
+    }
+
+    #[test]
+    fn s2_5_texts_that_are_written_into_a_request_have_no_line_breaks() {
+        let rewrites = |rewrite| {
+            let forward = Forward { rewrite, ..forward(ForwardTo::Cluster(destination("v1"))) };
+            of_route(prefix("/"), RouteAction::Forward(Arc::new(forward)))
+        };
+        assert_eq!(rewrites(PathRewrite::Prefix("/a b".into())), [""; 0]);
+        for bad in ["/a\rb", "/a\nb", "/a\0b"] {
+            assert_eq!(rewrites(PathRewrite::Prefix(bad.into())), ["the path rewrite has a line break or a NUL"]);
+        }
+        let regex = PathRewrite::Regex { pattern: "a".into(), substitution: "\n".into() };
+        assert_eq!(rewrites(regex), ["the substitution has a line break or a NUL"]);
+        let redirects = |redirect| of_route(prefix("/"), RouteAction::Redirect(redirect));
+        assert_eq!(redirects(redirect()), [""; 0]);
+        let bad = || Some(SmolStr::from("a\n"));
+        for redirect in [
+            Redirect { host: bad(), ..redirect() },
+            Redirect { scheme: bad(), ..redirect() },
+            Redirect { path: RedirectPath::Replace("\r".into()), ..redirect() },
+            Redirect { path: RedirectPath::Prefix("\r".into()), ..redirect() },
+        ] {
+            assert_eq!(redirects(redirect), ["the redirect has a line break or a NUL"]);
+        }
+    }
+
+    #[test]
+    fn s2_5_regexes_are_refused_wherever_they_stand() {
+        let bad = || SmolStr::from("(");
+        let forwards = |forward: Forward| route(prefix("/"), RouteAction::Forward(Arc::new(forward)));
+        let plain = || forward(ForwardTo::Cluster(destination("v1")));
+        let origin = Cors { allow_origins: vec![ValueMatch::Regex(bad())], ..Cors::default() };
+        let path = RedirectPath::Regex { pattern: bad(), substitution: "".into() };
+        let host = HostSource::Path { pattern: bad(), substitution: "".into() };
+        let further = FurtherForward { host: Some(host), ..FurtherForward::default() };
+        let rewrite = PathRewrite::Regex { pattern: bad(), substitution: "".into() };
+        for (route, what) in [
+            (route(on(PathMatch::Regex(bad())), to("v1")), "the path regex"),
+            (Route { cors: Some(origin), ..forwards(plain()) }, "an allowed origin: the regex"),
+            (route(prefix("/"), RouteAction::Redirect(Redirect { path, ..redirect() })), "the redirect's regex"),
+            (forwards(Forward { further: Some(further.into()), ..plain() }), "the regex of the host"),
+            (forwards(Forward { rewrite, ..plain() }), "the rewrite regex"),
+        ] {
+            let [reason] = reasons(one_host(vec![route])).try_into().expect("one reason");
+            assert!(reason.starts_with(&format!("{what} `(` is refused: ")), "{reason}");
+        }
+    }
+
+    /// EV-9: what two chains of a listener both match, neither can take.
+    #[test]
+    fn ev_9_chains_that_take_the_same_connections_are_refused() {
+        let of = |chains: &[FilterChainMatch]| {
+            let mut table = one_host(vec![]);
+            let listener = Arc::make_mut(&mut table.listeners[0]);
+            let chain = listener.filter_chains[0].clone();
+            listener.filter_chains =
+                chains.iter().map(|m| FilterChain { matcher: m.clone(), ..chain.clone() }).collect();
+            reasons(table)
+        };
+        let any = FilterChainMatch::default();
+        let named = |names: &[&str]| FilterChainMatch {
+            server_names: names.iter().map(|n| (*n).into()).collect(),
+            ..any.clone()
+        };
+        let within =
+            |net: &str| FilterChainMatch { prefix_ranges: vec![net.parse().expect("a network")], ..any.clone() };
+        let raw = FilterChainMatch { transport_protocol: Some(TransportProtocol::RawBuffer), ..any.clone() };
+        let http = FilterChainMatch { application_protocols: vec!["http/1.1".into()], ..any.clone() };
+        let apart = [any.clone(), named(&["a"]), named(&["b"]), within("10.0.0.0/8"), within("10.0.0.0/16"), raw, http];
+        assert_eq!(of(&apart), [""; 0]);
+        for chain in &apart[..1] {
+            let reason = "two filter chains without a server name take the same connections";
+            assert_eq!(of(&[chain.clone(), chain.clone()]), [reason]);
+        }
+        assert_eq!(
+            of(&[within("10.0.0.0/8"), within("10.1.0.0/8")]),
+            ["two filter chains without a server name take the same connections"]
+        );
+        assert_eq!(
+            of(&[named(&["b", "A"]), named(&["c", "a", "B"])]),
+            ["two filter chains for the server name `a` take the same connections"]
+        );
+    }
+}

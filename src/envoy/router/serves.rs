@@ -92,6 +92,7 @@ mod tests {
     fn what_is_wrong_with_a_request_says_nothing_about_its_host() {
         let refused = Request { method: "CONNECT".into(), ..request("no path", &[]) };
         assert!(serves(&with_host(|_| ()), &refused));
+        assert!(serves(&with_host(|_| ()), &request("/a", &[("no name", "1")])));
         assert!(!serves(&with_host(|host| host.name = "allow_any".into()), &refused));
     }
 

@@ -108,11 +108,11 @@ mod tests {
         let of = |release: &str| {
             let s = Switches::of(Profile::of(release.parse().unwrap()));
             let news = [s.match_headers_individually, s.regex_latin1, s.strip_dotdot_segments_with_parameters];
-            (news, s.allow_query_method, s.inspector)
+            (news, s.encoding(), s.allow_query_method, s.inspector)
         };
-        assert_eq!(of("1.29"), ([false; 3], false, Inspector::MethodsOfHttpParser));
-        assert_eq!(of("1.30"), ([false; 3], false, Inspector::MethodsOfBalsa));
-        assert_eq!(of("1.31"), ([true; 3], false, Inspector::Tokens));
-        assert_eq!(of("master"), ([true; 3], true, Inspector::Tokens));
+        assert_eq!(of("1.29"), ([false; 3], Encoding::Utf8, false, Inspector::MethodsOfHttpParser));
+        assert_eq!(of("1.30"), ([false; 3], Encoding::Utf8, false, Inspector::MethodsOfBalsa));
+        assert_eq!(of("1.31"), ([true; 3], Encoding::Latin1, false, Inspector::Tokens));
+        assert_eq!(of("master"), ([true; 3], Encoding::Latin1, true, Inspector::Tokens));
     }
 }

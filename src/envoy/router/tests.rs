@@ -257,8 +257,7 @@ fn s2_5_what_envoy_refuses_is_listed() {
 }
 
 /// A sidecar's port whose protocol is detected: HTTP goes to the table, anything else on as TCP.
-#[test]
-fn s0_7_detection_takes_any_method_and_the_codec_refuses_it() {
+fn detecting(switches: &Switches) -> Router {
     let mut table = one_host(vec![route(prefix("/"), to("v1"))]);
     let listener = Arc::make_mut(&mut table.listeners[0]);
     listener.filter_chains[0].matcher.application_protocols = vec!["http/1.1".into(), "h2c".into()];
@@ -266,7 +265,12 @@ fn s0_7_detection_takes_any_method_and_the_codec_refuses_it() {
     let matcher = FilterChainMatch::default();
     let tcp = FilterChain { matcher, tls: None, tls_settings: None, action, source: None, http: None };
     listener.filter_chains.push(tcp);
-    let router = Router::new(Arc::new(table), &Switches { allow_query_method: true, ..Switches::default() });
+    Router::new(Arc::new(table), switches)
+}
+
+#[test]
+fn s0_7_detection_takes_any_method_and_the_codec_refuses_it() {
+    let router = detecting(&Switches { allow_query_method: true, ..Switches::default() });
     for (method, path, wanted) in [
         ("GET", "/", "route"),
         ("MSEARCH", "/", "route"),
@@ -293,6 +297,31 @@ fn s0_7_detection_takes_any_method_and_the_codec_refuses_it() {
         };
         assert_eq!(found, wanted, "{method} {path}");
     }
+}
+
+/// VE-E4: what an older inspector doesn't take for HTTP never comes to the codec, which would know it.
+#[test]
+fn s0_7_older_inspectors_pass_on_methods_that_they_do_not_know() {
+    let request = Request { port: Some(80), ..Request::new("MSEARCH", "shop", "/") };
+    let is_tcp = |inspector| {
+        let router = detecting(&Switches { inspector, ..Switches::default() });
+        matches!(ends(&router, &request), Found::Tcp { .. })
+    };
+    assert!(is_tcp(codec::Inspector::MethodsOfBalsa) && is_tcp(codec::Inspector::MethodsOfHttpParser));
+    assert!(!is_tcp(codec::Inspector::Tokens));
+}
+
+#[test]
+fn li_4_a_dialled_address_comes_before_what_dns_gives_and_a_gateway_s_clients_need_one() {
+    let address = "10.0.0.9".parse().ok();
+    let dialled = |kind, address| {
+        let router = router(table(kind));
+        router.address(&RequestView::from(&Request { address, ..get("10.0.0.1", 80, false) }))
+    };
+    assert_eq!(dialled(ProxyKind::Sidecar, address), address);
+    assert_eq!(dialled(ProxyKind::Sidecar, None), "10.0.0.1".parse().ok());
+    assert_eq!(dialled(ProxyKind::Gateway, address), address);
+    assert_eq!(dialled(ProxyKind::Gateway, None), None);
 }
 
 /// A URL as the target names authority and path itself.
@@ -338,4 +367,33 @@ fn ve14_connection_settings_decide_before_any_route() {
     assert_eq!(decided(drop, "/x/y", &[("x_a", "1")]), r#"route Some(("/x/y", false))"#);
     let reject = ConnectionSettings { underscores: Some(Underscores::Reject), ..none };
     assert_eq!(decided(reject, "/x/y", &[("x_a", "1")]), "http1.unexpected_underscore");
+}
+
+#[test]
+fn positions_are_those_of_the_table() {
+    let http = |end| Found::Http { listener: 2, chain: ChainId::Default, end };
+    let (config, virtual_host) = (3, 4);
+    for (found, listener, host, route) in [
+        (Found::NothingListens, None, None, None),
+        (Found::VirtualOutbound, None, None, None),
+        (Found::NoChain { listener: 2 }, Some(2), None, None),
+        (Found::Tcp { listener: 2, chain: ChainId::Default }, Some(2), None, None),
+        (http(HttpEnd::NoVirtualHost { config }), Some(2), None, None),
+        (http(HttpEnd::RequireTls { config, virtual_host }), Some(2), None, None),
+        (http(HttpEnd::NoRoute { config, virtual_host }), Some(2), Some((3, 4)), None),
+        (http(HttpEnd::Route { config, virtual_host, route: 5 }), Some(2), Some((3, 4)), Some((3, 4, 5))),
+    ] {
+        assert_eq!((found.listener(), found.virtual_host(), found.route()), (listener, host, route), "{found:?}");
+    }
+}
+
+#[test]
+fn hosts_and_routes_are_found_by_their_positions() {
+    let gateway = gateway();
+    let name = |authority: &str| gateway.leads_to(1, authority).map(|host| host.name.as_str());
+    assert_eq!((name("A.com:443"), name("b.com")), (Some("a"), None));
+    assert!(gateway.leads_to(2, "a.com").is_none());
+    let taken = gateway.taken(ends(&gateway, &get("a.com", 443, true))).expect("a route");
+    assert!(Arc::ptr_eq(taken, &gateway.table().route_configs[1].virtual_hosts[0].routes[0]));
+    assert!(gateway.taken(ends(&gateway, &get("b.com", 443, true))).is_none());
 }

@@ -110,7 +110,10 @@ impl Router {
         let domains = config.virtual_hosts.iter().flat_map(|v| &v.domains).take(10_000);
         let near = |d: &&smol_str::SmolStr| strsim::jaro_winkler(d, &host);
         let best = domains.max_by(|a, b| near(a).total_cmp(&near(b)))?;
-        (near(&best) > 0.85).then(|| format!("no domain is `{host}`; the nearest is `{best}`"))
+        if near(&best) <= 0.85 {
+            return None;
+        }
+        Some(format!("no domain is `{host}`; the nearest is `{best}`"))
     }
 }
 

@@ -416,6 +416,36 @@ mod tests {
     }
 
     #[test]
+    fn s0_6_an_edge_adds_the_client_to_x_forwarded_for() {
+        for (sent, inside, at_the_edge) in [
+            (&[][..], None, "0.0.0.0"),
+            (&[("x-forwarded-for".into(), "10.0.0.9".into())], Some("10.0.0.9"), "10.0.0.9,0.0.0.0"),
+        ] {
+            let sidecar = seen(sent);
+            assert_eq!(all(&sidecar, "X-Forwarded-For"), inside.and_then(|v| some(&[v])));
+            assert_eq!(all(&Seen { edge: true, ..sidecar }, "x-forwarded-for"), some(&[at_the_edge]));
+        }
+    }
+
+    #[test]
+    fn s2_8_connection_and_upgrade_are_there_where_they_ask_for_an_upgrade() {
+        for (connection, upgrade, asks) in [
+            ("Upgrade", "websocket", true),
+            ("keep-alive, upgrade", "foo", true),
+            ("close", "websocket", false),
+            ("upgrade", "H2C", false),
+        ] {
+            let headers = [("connection".into(), connection.into()), ("Upgrade".into(), upgrade.into())];
+            let request = seen(&headers);
+            assert_eq!(request.upgrade().as_deref(), asks.then_some(upgrade));
+            assert_eq!(all(&request, "upgrade"), some(&[upgrade]).filter(|_| asks), "{connection} {upgrade}");
+            assert_eq!(all(&request, "Connection"), some(&[connection]).filter(|_| asks), "{connection} {upgrade}");
+        }
+        let alone = [("connection".into(), "upgrade".into())];
+        assert_eq!(all(&seen(&alone), "connection"), None);
+    }
+
+    #[test]
     fn s0_6_control_headers_are_gone_and_a_request_id_is_there() {
         let headers = [
             ("x-envoy-retry-on".into(), "5xx".into()),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::envoy::router::testing::*;
 use crate::envoy::router::{RequestView, Switches};
+use crate::envoy::table::FurtherConditions;
 
 fn tried(matchers: Vec<RouteMatch>, path: &str, headers: &[(&str, &str)]) -> Vec<Trial> {
     let table = one_host(matchers.into_iter().map(|m| route(m, to("v1"))).collect());
@@ -130,8 +131,10 @@ fn values_that_nearly_fit_are_told_what_keeps_them() {
         let (reason, found) = one(matcher, "/", &[("end-user", own)]);
         assert_eq!(found.as_deref(), Some(hint), "{reason}");
     }
-    let (_, absent) = one(with(ValueMatch::Present, false), "/", &[("server", "x")]);
-    assert_eq!(absent.as_deref(), Some("would match with any header end-user"));
+    for other in ["server", "end-us"] {
+        let (_, absent) = one(with(ValueMatch::Present, false), "/", &[(other, "x")]);
+        assert_eq!(absent.as_deref(), Some("would match with any header end-user"), "{other} is another name");
+    }
     let mut method = prefix("/");
     method.headers.push(header(":method", exact("POST")));
     assert_eq!(one(method, "/", &[]).1.as_deref(), Some("would match with method POST"));
@@ -217,4 +220,41 @@ fn all_conditions_stand_beside_what_the_request_has() {
             vec![r#"path|prefix "/"|"/a"|true"#]
         ]
     );
+}
+
+#[test]
+fn conditions_of_every_kind_are_told_in_their_order() {
+    let mut matcher = with_header(ValueMatch::Present, false);
+    let query = |name: &str| QueryParameterMatcher { name: name.into(), test: ValueMatch::Present, absent: false };
+    matcher.query_parameters = vec![query("a"), query("b")];
+    let test = ValueMatch::Exact("me".into());
+    matcher.claims = vec![ClaimMatcher { path: vec!["sub".into()], test, invert: false }];
+    matcher.not_evaluated = vec!["one".into(), "other".into()];
+    let never = vec!["runtime_fraction 0/100".into()];
+    matcher.further = Some(Box::new(FurtherConditions { never, ..FurtherConditions::default() }));
+    let router = Router::new(Arc::new(one_host(vec![route(matcher, to("v1"))])), &Switches::default());
+    let tried = router.conditions_tried(&RequestView::from(&request("/?b=1", &[("end-user", "a")])));
+    let told: Vec<_> = tried[0].iter().map(|t| (t.name.as_str(), t.own.as_str(), t.holds)).collect();
+    assert_eq!(
+        told,
+        [
+            ("path", "\"/\"", true),
+            ("header end-user", "\"a\"", true),
+            ("query a", "absent", false),
+            ("query b", "\"1\"", true),
+            ("claim sub", "the request has no verified token", false),
+            ("one", "taken not to hold", false),
+            ("other", "taken not to hold", false),
+            ("runtime_fraction 0/100", "whatever the request is", false),
+        ]
+    );
+}
+
+/// CF-5.
+#[test]
+fn what_is_not_evaluated_leaves_open_whether_the_route_takes_the_request() {
+    let matcher = RouteMatch { not_evaluated: vec!["filter_state".into()], ..prefix("/") };
+    let reason =
+        "`filter_state` is not evaluated, and taken not to hold; whether the route takes the request is not known";
+    assert_eq!(one(matcher, "/", &[]), (reason.to_owned(), None));
 }
