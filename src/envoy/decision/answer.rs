@@ -130,3 +130,117 @@ impl FormatSource for Answer<'_> {
         Some(found.map(|(_, value)| Cow::Borrowed(value.as_str())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::envoy::proxy::ProxyKind;
+    use crate::envoy::router::Switches;
+    use crate::envoy::router::testing::*;
+    use crate::envoy::table::*;
+
+    /// What a client of a gateway that terminates TLS gets, line by line.
+    fn answered(route: Route, request: &Request, entry: Option<usize>, headers: &[(&str, &str)]) -> Vec<String> {
+        let mut table = RouteTable { proxy: proxy(ProxyKind::Gateway), ..one_host(vec![route]) };
+        Arc::make_mut(&mut table.listeners[0]).filter_chains[0].tls = Some(DownstreamTls::Simple);
+        let router = Router::new(Arc::new(table), &Switches::default());
+        let headers: Vec<_> = headers.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();
+        let request = Request { tls: true, sni: Some("Own.example".into()), ..request.clone() };
+        answer(&router, &request, entry, &headers).iter().map(|(n, v)| format!("{n}: {v}")).collect()
+    }
+
+    fn sets(name: &str, value: &str) -> HeaderMutations {
+        writes(name, value, AppendAction::OverwriteIfExistsOrAdd)
+    }
+
+    fn writes(name: &str, value: &str, append: AppendAction) -> HeaderMutations {
+        let field = HeaderValueOption { name: name.into(), value: value.into(), append, keep_empty: false };
+        HeaderMutations { remove: Vec::new(), add: vec![field] }
+    }
+
+    #[test]
+    fn s6_4_a_route_s_own_answer_has_its_status_and_says_what_its_body_is() {
+        let says = |status, body| RouteAction::DirectResponse(DirectResponse { status, body });
+        let (path, status) = (RedirectPath::Replace("/b".into()), 308);
+        let redirect = Redirect { scheme: None, host: None, port: None, path, status, strip_query: false };
+        for (action, wanted) in [
+            (says(503, Body::None), [":status: 503"].as_slice()),
+            (says(200, Body::String("".into())), &[":status: 200"]),
+            (says(200, Body::String("a".into())), &[":status: 200", "content-length: 1", "content-type: text/plain"]),
+            (says(404, Body::Bytes(vec![0; 3])), &[":status: 404", "content-length: 3", "content-type: text/plain"]),
+            (RouteAction::Redirect(redirect), &[":status: 308"]),
+            (RouteAction::Nothing, &[]),
+            (to("v1"), &[]),
+        ] {
+            assert_eq!(
+                answered(route(prefix("/"), action.clone()), &request("/", &[]), None, &[]),
+                wanted,
+                "{action:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn s6_2_answers_of_endpoints_pass_the_entry_first_and_then_the_route() {
+        let entry = |response_headers| WeightedCluster {
+            destination: destination("v1"),
+            weight: 1,
+            host_rewrite: None,
+            request_headers: HeaderMutations::default(),
+            response_headers,
+        };
+        let forward = forward(ForwardTo::Weighted(vec![entry(sets("x-by", "first")), entry(sets("x-by", "second"))]));
+        let mut route = route(prefix("/"), RouteAction::Forward(Arc::new(forward)));
+        route.response_headers = writes("x-by", "route", AppendAction::AppendIfExistsOrAdd);
+        route.response_headers.remove = vec!["X-Secret".into()];
+        let sent = [("X-Secret", "1"), ("X-Kept", "2"), ("x-by", "endpoint")];
+        let through = |entry| answered(route.clone(), &request("/", &[]), entry, &sent);
+        assert_eq!(through(Some(0)), ["x-kept: 2", "x-by: first", "x-by: route"]);
+        assert_eq!(through(Some(1)), ["x-kept: 2", "x-by: second", "x-by: route"]);
+        assert_eq!(through(None), ["x-kept: 2", "x-by: endpoint", "x-by: route"]);
+    }
+
+    #[test]
+    fn s6_2_fields_of_which_answers_have_one_are_joined() {
+        let mut route = route(prefix("/"), to("v1"));
+        route.response_headers = writes("Vary", "origin", AppendAction::AppendIfExistsOrAdd);
+        assert_eq!(answered(route.clone(), &request("/", &[]), None, &[("vary", "accept")]), ["vary: accept,origin"]);
+        route.response_headers = writes("Set-Cookie", "b", AppendAction::AppendIfExistsOrAdd);
+        let cookies = answered(route, &request("/", &[]), None, &[("set-cookie", "a")]);
+        assert_eq!(cookies, ["set-cookie: a", "set-cookie: b"]);
+    }
+
+    #[test]
+    fn hd_2_values_of_answers_read_the_request_as_it_was_sent_on_and_the_answer_so_far() {
+        for (value, wanted) in [
+            ("%REQ(X-User)%", "jason"),
+            ("%REQ(:path)%", "/new/a?q=1"),
+            ("%REQ(:authority)%", "inner"),
+            ("%QUERY_PARAM(q)%", "1"),
+            ("%ROUTE_NAME%", "named"),
+            ("%REQUESTED_SERVER_NAME%", "own.example"),
+            ("%RESP(X-Up)%", "up"),
+            ("%RESP(none?x-up):1%", "u"),
+            ("%RESP(x-up?none)%", "up"),
+            ("<%RESP(none)%>", "<>"),
+            ("<%RESP(none?neither)%>", "<>"),
+        ] {
+            let rewrite = PathRewrite::Prefix("/new".into());
+            let host_rewrite = Some("inner".into());
+            let forward = Forward { rewrite, host_rewrite, ..forward(ForwardTo::Cluster(destination("v1"))) };
+            let mut route = route(prefix("/old"), RouteAction::Forward(Arc::new(forward)));
+            (route.name, route.response_headers) = ("named".into(), sets("x", value));
+            let got = answered(route, &request("/old/a?q=1", &[("x-user", "jason")]), None, &[("x-up", "up")]);
+            assert_eq!(got, ["x-up: up", &format!("x: {wanted}")], "{value}");
+        }
+    }
+
+    #[test]
+    fn s1_6_what_no_route_takes_keeps_its_headers() {
+        let mut route = route(prefix("/a"), to("v1"));
+        route.response_headers = sets("x", "1");
+        assert_eq!(answered(route, &request("/b", &[]), None, &[("X-Up", "up")]), ["X-Up: up"]);
+    }
+}

@@ -376,7 +376,7 @@ fn forwarded(
         }
         clusters = shares.into();
     }
-    if !clusters.iter().all(arrives) && seen.is_grpc() {
+    if !clusters.iter().all(arrives) {
         let mut shares = clusters.to_vec();
         for share in shares.iter_mut().filter(|s| !arrives(s)) {
             share.status = share.status.map(|s| local(seen, u32::from(s)));

@@ -89,13 +89,14 @@ impl<'a> Command<'a> {
         let (main, alternative) = self.argument.split_once('?').unwrap_or((self.argument, ""));
         let value = match self.name {
             "REQ" | "REQ_WITHOUT_QUERY" => {
-                let other = || if alternative.is_empty() { None } else { source.header(alternative) };
-                let value = source.header(main).or_else(other).unwrap_or_default().into_owned();
+                let value = source.header(main).or_else(|| source.header(alternative));
+                let value = value.unwrap_or_default().into_owned();
                 if self.name == "REQ" { value } else { value.split('?').next().unwrap_or_default().to_string() }
             }
             "RESP" => {
+                // No field has an empty name.
                 let value = match source.answered(main)? {
-                    None if !alternative.is_empty() => source.answered(alternative)?,
+                    None => source.answered(alternative)?,
                     found => found,
                 };
                 value.unwrap_or_default().into_owned()
@@ -141,7 +142,7 @@ mod tests {
             "r"
         }
         fn server_name(&self) -> Option<&str> {
-            None
+            Some("own.example")
         }
     }
 
@@ -156,6 +157,8 @@ mod tests {
             ("%REQ_WITHOUT_QUERY(:path)%", "/a", 0),
             ("%PATH(NQ)% %PATH(WQ:PATH)%", "/a /a?q=1", 0),
             ("%QUERY_PARAM(q)%%ROUTE_NAME%%PROTOCOL%", "1rHTTP/1.1", 0),
+            ("%REQUESTED_SERVER_NAME%", "own.example", 0),
+            ("%RESP(x-user)%", "%RESP(x-user)%", 1),
             ("%START_TIME%-%HOSTNAME%", "%START_TIME%-%HOSTNAME%", 2),
             ("100% sure", "100% sure", 0),
             ("%", "%", 0),

@@ -29,3 +29,38 @@ pub(crate) fn sent(router: &Router, request: &Request) -> Vec<Upstream> {
         ForwardTo::Weighted(entries) => entries.iter().map(|e| one(Some(e))).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::envoy::router::Switches;
+    use crate::envoy::router::testing::*;
+    use crate::envoy::table::{HeaderMutations, PathRewrite, Route, WeightedCluster};
+
+    #[test]
+    fn s6_2_each_destination_is_sent_its_own_request() {
+        let entry = |host: &str| WeightedCluster {
+            destination: destination("none"),
+            weight: 1,
+            host_rewrite: Some(host.into()),
+            request_headers: HeaderMutations::default(),
+            response_headers: HeaderMutations::default(),
+        };
+        let to_entries = ForwardTo::Weighted(vec![entry("a"), entry("b")]);
+        let forwards = |destination| {
+            let forward =
+                crate::envoy::table::Forward { rewrite: PathRewrite::Prefix("/new".into()), ..forward(destination) };
+            route(prefix("/old"), RouteAction::Forward(Arc::new(forward)))
+        };
+        let arrives = |route: Route, path: &str| -> Vec<String> {
+            let router = Router::new(Arc::new(one_host(vec![route])), &Switches::default());
+            sent(&router, &request(path, &[])).iter().map(|u| format!("{}{}", u.authority, u.path)).collect()
+        };
+        assert_eq!(arrives(forwards(to_entries.clone()), "/old/x"), ["a/new/x", "b/new/x"]);
+        assert_eq!(arrives(forwards(ForwardTo::Cluster(destination("v1"))), "/old/x"), ["shop/new/x"]);
+        assert_eq!(arrives(forwards(to_entries), "/x"), [""; 0], "no route takes it");
+        assert_eq!(arrives(route(prefix("/"), RouteAction::Nothing), "/x"), [""; 0]);
+    }
+}

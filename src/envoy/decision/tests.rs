@@ -1,5 +1,8 @@
 //! Decisions about hand-built tables.
 
+mod forward;
+mod hints;
+
 use std::sync::Arc;
 
 use super::*;
@@ -266,4 +269,51 @@ fn the_json_form_has_every_key() {
             "steps": [{"virtual_host": "any", "route_index": 0, "matched": true, "reason": "path: prefix \"/\"", "source": source}],
         })
     );
+}
+
+#[test]
+fn s1_6_and_1_7_what_no_route_is_looked_at_for_has_a_virtual_host() {
+    let with = |change: fn(&mut RouteTable), path: &str| {
+        let mut table = one_host(vec![route(prefix("/b"), to("v1"))]);
+        change(&mut table);
+        let decision = decided(table, &request(path, &[]));
+        (decision.virtual_host.map(|v| v.to_string()), decision.outcome, decision.status, decision.location)
+    };
+    let any = || Some("any".to_owned());
+    assert_eq!(with(|_| (), "/a"), (any(), Some(Outcome::NoRoute), Some(404), None));
+    let tls = |table: &mut RouteTable| {
+        Arc::make_mut(&mut table.route_configs[0].virtual_hosts[0]).require_tls = true;
+    };
+    let there = Some("https://shop/b?q".to_owned());
+    assert_eq!(with(tls, "/b?q"), (any(), Some(Outcome::Redirect), Some(301), there));
+    let escaped = |table: &mut RouteTable| {
+        table.connection_settings.escaped_slashes = Some(crate::manifest::kinds::EscapedSlashes::Redirect);
+    };
+    assert_eq!(with(escaped, "/a%2Fb?q"), (any(), Some(Outcome::Redirect), Some(307), Some("/a/b?q".to_owned())));
+}
+
+#[test]
+fn ev_9_tcp_comes_from_where_its_chain_does() {
+    let mut files = SourceMap::default();
+    let at = Position { file: files.add("vs.yaml", ""), line: 3, column: 1, document: 0 };
+    let object = ObjectId { kind: Kind::VirtualService, namespace: "default".into(), name: "shop".into() };
+    let source = RouteSource { object, at, rule: Some(0), match_index: None, root: None };
+    let mut table = one_host(vec![]);
+    let chain = &mut Arc::make_mut(&mut table.listeners[0]).filter_chains[0];
+    chain.action = ChainAction::Tcp(TcpDestination::Cluster(ClusterName::outbound(80, "v1", "shop")));
+    chain.source = Some(source.clone());
+    let decision = decided(table, &request("/", &[]));
+    assert_eq!((decision.outcome, decision.source), (Some(Outcome::Tcp), Some(source)));
+}
+
+#[test]
+fn cf_5_steps_tell_where_their_routes_stand_in_a_proxy_s_own_text() {
+    let mut files = SourceMap::default();
+    let file = files.add("dump.json", "");
+    let places = [7, 9].map(|line| Position { file, line, column: 1, document: 0 });
+    let mut table = one_host(vec![route(prefix("/b"), to("v1")), route(prefix("/"), to("v1"))]);
+    table.places = Arc::new([("80".into(), vec![places.to_vec()])].into_iter().collect());
+    let decision = decided(table, &request("/a", &[]));
+    let told: Vec<_> = decision.steps.iter().map(|step| step.place).collect();
+    assert_eq!(told, places.map(Some));
 }

@@ -300,15 +300,17 @@ pub(super) fn matched_length(matched: &PathMatch) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::envoy::router::Switches;
     use crate::envoy::router::testing::{destination, forward, on, one_host, prefix, route, seen, to};
-    use crate::envoy::table::{Forward, ForwardTo, RouteAction};
+    use crate::envoy::table::{Forward, ForwardTo, FurtherForward, RouteAction};
 
     fn rewritten(matched: PathMatch, rewrite: PathRewrite, path: &str) -> SmolStr {
         let forward = Forward { rewrite: rewrite.clone(), ..forward(ForwardTo::Cluster(destination("v1"))) };
-        let route = route(on(matched.clone()), RouteAction::Forward(std::sync::Arc::new(forward)));
-        let router = Router::new(std::sync::Arc::new(one_host(vec![route])), &Switches::default());
+        let route = route(on(matched.clone()), RouteAction::Forward(Arc::new(forward)));
+        let router = Router::new(Arc::new(one_host(vec![route])), &Switches::default());
         rewrite_path(&router, path, &matched, &rewrite)
     }
 
@@ -423,8 +425,122 @@ mod tests {
 
     #[test]
     fn s0_6_hop_by_hop_and_envoys_own_headers_are_left_out() {
-        let headers =
-            [("connection", "close"), ("x-envoy-retry-on", "5xx"), ("x-forwarded-proto", "https"), ("a", "b")];
+        let headers = [
+            ("connection", "close"),
+            ("upgrade", "websocket"),
+            ("TE", "trailers"),
+            ("x-forwarded-client-cert", "By=me"),
+            ("x-envoy-retry-on", "5xx"),
+            ("x-forwarded-proto", "https"),
+            ("a", "b"),
+        ];
         assert_eq!(mutated(&headers, &[]), ["a: b"]);
+    }
+
+    #[test]
+    fn s2_8_what_asks_for_an_upgrade_is_sent_on() {
+        let headers = [("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")];
+        assert_eq!(mutated(&headers, &[]), ["connection: keep-alive, Upgrade", "upgrade: websocket"]);
+    }
+
+    #[test]
+    fn hd_2_values_read_the_query_the_route_s_name_and_the_server_s() {
+        let request = seen(&[]);
+        let route = Route { name: "named".into(), ..route(prefix("/"), to("v1")) };
+        for (value, wanted) in [
+            ("%QUERY_PARAM(q)%", "1"),
+            ("<%QUERY_PARAM(none)%>", "<>"),
+            ("%ROUTE_NAME%", "named"),
+            ("%REQUESTED_SERVER_NAME%", "own.example"),
+            ("%REQ(:authority)% %REQ(host)%", "Shop:80 Shop:80"),
+            ("%REQ(:method)%", "GET"),
+        ] {
+            let mut draft = Draft::new(&request, &route, Some("own.example"));
+            draft.mutate(&level(&[], &[("x", value)], &[]));
+            assert_eq!(draft.headers, [("x".into(), wanted.into())], "{value}");
+        }
+    }
+
+    /// The authority and `x-forwarded-host` that arrive.
+    fn addressed(host_rewrite: Option<&str>, source: Option<HostSource>, header: &str) -> (SmolStr, Option<SmolStr>) {
+        let headers = [("x-to".into(), header.into())];
+        let request = Seen { path: "/db/a?q".into(), bare_length: 5, ..seen(&headers) };
+        let further = source.map(|host| Arc::new(FurtherForward { host: Some(host), ..FurtherForward::default() }));
+        let host_rewrite = host_rewrite.map(Into::into);
+        let append_x_forwarded_host = true;
+        let to = ForwardTo::Cluster(destination("v1"));
+        let forward = Arc::new(Forward { host_rewrite, append_x_forwarded_host, further, ..forward(to) });
+        let route = route(prefix("/"), RouteAction::Forward(forward.clone()));
+        let router = Router::new(Arc::new(one_host(vec![route.clone()])), &Switches::default());
+        let draft = drafted(&router, &request, &route, &forward, None, None);
+        let forwarded = draft.headers.iter().find(|(n, _)| n == "x-forwarded-host").map(|(_, v)| v.clone());
+        (draft.authority, forwarded)
+    }
+
+    #[test]
+    fn s6_7_the_authority_comes_from_the_route_a_header_or_the_path() {
+        let header = || Some(HostSource::Header("X-To".into()));
+        let path = |pattern: &str| Some(HostSource::Path { pattern: pattern.into(), substitution: "\\1.local".into() });
+        for (host_rewrite, source, header, wanted) in [
+            (None, None, "other", None),
+            (Some("fixed"), None, "other", Some("fixed")),
+            (None, header(), "other", Some("other")),
+            (None, header(), "", None),
+            (None, Some(HostSource::Header("x-none".into())), "other", None),
+            (Some("fixed"), header(), "other", Some("fixed")),
+            (None, path("^/([a-z]+)/.*"), "other", Some("db.local")),
+            (None, path("^/([0-9]+)"), "other", Some("/db/a")),
+            (None, Some(HostSource::Endpoint), "other", None),
+        ] {
+            // What was there before is told where it goes.
+            let arrives = wanted.map_or(("Shop:80".into(), None), |w| (w.into(), Some("Shop:80".into())));
+            assert_eq!(addressed(host_rewrite, source.clone(), header), arrives, "{host_rewrite:?} {source:?}");
+        }
+    }
+
+    #[test]
+    fn s6_7_an_authority_that_is_the_last_forwarded_one_is_not_appended_again() {
+        for (sent, wanted) in [
+            (&[][..], Some("shop")),
+            (&[("x-other", "shop")], Some("shop")),
+            (&[("x-forwarded-host", "a, shop")], Some("a, shop")),
+            (&[("x-forwarded-host", "shop,a")], Some("shop,a,shop")),
+        ] {
+            let mut headers: Vec<_> = sent.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();
+            append_forwarded_host(&mut headers, &"shop".into());
+            let told = headers.iter().find(|(n, _)| n == "x-forwarded-host").map(|(_, v)| v.as_str());
+            assert_eq!(told, wanted, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn s6_4_operations_on_response_headers_change_the_location_of_an_answer() {
+        use AppendAction::*;
+        let set = |append, value: &str, keep_empty| {
+            let field = HeaderValueOption { name: "Location".into(), value: value.into(), append, keep_empty };
+            HeaderMutations { remove: Vec::new(), add: vec![field] }
+        };
+        let removes = |mutations| HeaderMutations { remove: vec!["LOCATION".into()], ..mutations };
+        for (mutations, wanted) in [
+            (HeaderMutations::default(), Some("own")),
+            (HeaderMutations { remove: vec!["x".into()], ..HeaderMutations::default() }, Some("own")),
+            (removes(HeaderMutations::default()), None),
+            (set(OverwriteIfExistsOrAdd, "/%REQ(:method)%", false), Some("/GET")),
+            (removes(set(OverwriteIfExistsOrAdd, "new", false)), Some("new")),
+            (set(OverwriteIfExistsOrAdd, "", false), Some("own")),
+            (set(OverwriteIfExistsOrAdd, "", true), Some("")),
+            (set(OverwriteIfExists, "new", false), Some("new")),
+            (removes(set(OverwriteIfExists, "new", false)), None),
+            (set(AppendIfExistsOrAdd, "new", false), Some("own")),
+            (removes(set(AppendIfExistsOrAdd, "new", false)), Some("new")),
+            (set(AddIfAbsent, "new", true), Some("own")),
+            (removes(set(AddIfAbsent, "new", false)), Some("new")),
+        ] {
+            let route = Route { response_headers: mutations.clone(), ..route(prefix("/"), to("v1")) };
+            let request = seen(&[]);
+            let location = |own: Option<&str>| answered_location(&request, &route, None, own.map(Into::into));
+            assert_eq!(location(Some("own")).as_deref(), wanted, "{mutations:?}");
+            assert_eq!(location(None), None, "an answer without one gets none");
+        }
     }
 }

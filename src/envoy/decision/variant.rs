@@ -1,8 +1,8 @@
 //! What decides a request's end besides the route that took it.
 
 use super::decide::drawn_by_header;
-use crate::envoy::balance::hash::xx_hash;
-use crate::envoy::router::{Found, HeaderKey, HttpEnd, Router, Seen, Visit};
+use crate::envoy::balance::hash::{PolicyHash, combine, xx_hash};
+use crate::envoy::router::{HeaderKey, Router, Seen, Visit};
 use crate::envoy::table::{ClusterName, Cors, ForwardTo, Route, RouteAction, ValueMatch, WeightedCluster};
 
 /// Two requests of one variant that were found at the same place of a table end alike: with the same outcomes, statuses and
@@ -27,20 +27,10 @@ impl Variant {
 
 /// The variant of a request that went this way.
 pub(crate) fn variant(router: &Router, visit: &Visit<'_>) -> Variant {
-    let (Found::Http { end, .. }, Some(seen)) = (visit.found, &visit.seen) else { return Variant::default() };
-    let preflight = match end {
-        HttpEnd::Route { config, virtual_host, route } if seen.method == "OPTIONS" => router
-            .route(config, virtual_host, route)
-            .and_then(|r| acting_cors(r))
-            .is_some_and(|cors| is_answered_preflight(router, cors, seen)),
-        _ => false,
-    };
-    let named = match end {
-        HttpEnd::Route { config, virtual_host, route } => {
-            router.route(config, virtual_host, route).map_or(0, |r| named(r, seen))
-        }
-        _ => 0,
-    };
+    let Some(seen) = &visit.seen else { return Variant::default() };
+    let route = router.taken(visit.found).map(AsRef::as_ref);
+    let preflight = route.and_then(acting_cors).is_some_and(|cors| is_answered_preflight(router, cors, seen));
+    let named = route.map_or(0, |route| named(route, seen));
     Variant { preflight, grpc: seen.is_grpc(), named }
 }
 
@@ -52,18 +42,19 @@ fn named(route: &Route, seen: &Seen<'_>) -> u64 {
         drawn_by_header(further, all.iter().map(|e| e.weight), seen).map(|at| at as u64 + 1)
     };
     let hashed = |cluster: &ClusterName| {
-        let ClusterName::FromHeader(header) = cluster else { return 0 };
+        let ClusterName::FromHeader(header) = cluster else { return None };
         let mut hash = 1;
         seen.values(&HeaderKey::new(header), |value| {
             hash = xx_hash(value.as_bytes());
             true
         });
-        hash
+        Some(hash)
     };
     match &forward.destination {
-        ForwardTo::Cluster(one) => hashed(&one.cluster),
+        ForwardTo::Cluster(one) => hashed(&one.cluster).unwrap_or(0),
         ForwardTo::Weighted(all) => {
-            all.iter().fold(drawn(all).unwrap_or(0), |hash, e| hash.rotate_left(1) ^ hashed(&e.destination.cluster))
+            let parts = drawn(all).into_iter().chain(all.iter().filter_map(|e| hashed(&e.destination.cluster)));
+            combine(parts.map(|hash| PolicyHash { hash: Some(hash), terminal: false })).unwrap_or(0)
         }
     }
 }
@@ -75,9 +66,12 @@ pub(super) fn acting_cors(route: &Route) -> Option<&Cors> {
 
 /// True for preflights that the CORS filter answers itself (CO-1, envoy-matching 9.5).
 pub(super) fn is_answered_preflight(router: &Router, cors: &Cors, seen: &Seen<'_>) -> bool {
+    if seen.method != "OPTIONS" {
+        return false;
+    }
     let origin = seen.joined("origin").unwrap_or_default();
     let method = seen.joined("access-control-request-method").unwrap_or_default();
-    if seen.method != "OPTIONS" || origin.is_empty() || method.is_empty() {
+    if origin.is_empty() || method.is_empty() {
         return false;
     }
     let allowed = |test: &ValueMatch| match test {
