@@ -10,6 +10,7 @@
 //! belong to those who know the limits.
 
 mod ast;
+mod automaton;
 mod class;
 mod parse;
 mod rewrite;
@@ -18,9 +19,9 @@ mod translate;
 mod unicode;
 
 use ast::Ast;
+pub(crate) use automaton::Automaton;
+use automaton::Searcher;
 use parse::Dialect;
-use regex_automata::meta;
-use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Hir, HirKind, Look};
 use rewrite::Template;
@@ -75,13 +76,13 @@ struct Inner {
     size: ProgramSize,
     hir: OnceLock<Hir>,
     matcher: OnceLock<Matcher>,
-    searcher: OnceLock<Option<meta::Regex>>,
+    searcher: OnceLock<Option<Searcher>>,
 }
 
 enum Matcher {
     /// The pattern is one text.
     Literal(Box<[u8]>),
-    Automaton(meta::Regex),
+    Automaton(Automaton),
     /// The automaton could not be built. `Re2::new` refuses what is too large, so this does not happen.
     Broken,
 }
@@ -121,7 +122,7 @@ impl Re2 {
     pub(crate) fn full_match(&self, text: &[u8]) -> bool {
         match self.inner.matcher.get_or_init(|| self.build_matcher()) {
             Matcher::Literal(literal) => **literal == *text,
-            Matcher::Automaton(regex) => regex.is_match(Input::new(text).anchored(Anchored::Yes)),
+            Matcher::Automaton(automaton) => automaton.is_match(Input::new(text).anchored(Anchored::Yes)),
             Matcher::Broken => false,
         }
     }
@@ -159,14 +160,14 @@ impl Re2 {
         if template.max_group() > usize::try_from(self.inner.ast.captures).unwrap_or(usize::MAX) {
             return None;
         }
-        let regex = self.inner.searcher.get_or_init(|| self.build_searcher()).as_ref()?;
-        let mut captures = regex.create_captures();
+        let searcher = self.inner.searcher.get_or_init(|| self.build_searcher()).as_ref()?;
+        let mut captures = searcher.groups();
         let mut out = Vec::with_capacity(text.len() + substitution.len());
         let mut at = 0;
         let mut last_end = None;
         let mut matched = false;
         while at <= text.len() {
-            regex.search_captures(&Input::new(text).range(at..), &mut captures);
+            searcher.search(&Input::new(text).range(at..), &mut captures);
             let Some(found) = captures.get_match() else {
                 break;
             };
@@ -215,25 +216,13 @@ impl Re2 {
             _ => {}
         }
         let whole = Hir::concat(vec![Hir::look(Look::Start), hir.clone(), Hir::look(Look::End)]);
-        match builder().build_from_hir(&whole) {
-            Ok(regex) => Matcher::Automaton(regex),
-            Err(_) => Matcher::Broken,
-        }
+        // `Re2::new` has bounded its size.
+        Automaton::new(&whole).map_or(Matcher::Broken, Matcher::Automaton)
     }
 
-    fn build_searcher(&self) -> Option<meta::Regex> {
-        let hir = translate::to_hir(&self.inner.ast.root, self.inner.encoding, Groups::Keep);
-        builder().build_from_hir(&hir).ok()
+    fn build_searcher(&self) -> Option<Searcher> {
+        Searcher::new(&translate::to_hir(&self.inner.ast.root, self.inner.encoding, Groups::Keep))
     }
-}
-
-fn builder() -> meta::Builder {
-    let mut builder = meta::Builder::new();
-    builder
-        .syntax(syntax::Config::new().utf8(false))
-        // `Re2::new` has bounded the size already.
-        .configure(meta::Config::new().utf8_empty(false).nfa_size_limit(None));
-    builder
 }
 
 impl fmt::Debug for Re2 {

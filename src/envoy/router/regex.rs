@@ -3,14 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use regex_automata::util::pool::Pool;
-use regex_automata::util::syntax;
-use regex_automata::{Anchored, Input, meta};
 use regex_syntax::hir::{Hir, HirKind, Look};
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
 use super::Switches;
-use crate::envoy::re2::{Encoding, ProgramSize, Re2};
+use crate::envoy::re2::{Automaton, Encoding, ProgramSize, Re2};
 
 /// A regex of the table, as Envoy runs it: the whole text must match.
 #[derive(Debug)]
@@ -107,7 +105,7 @@ fn pattern(text: &SmolStr, encoding: Encoding, max_size: u64) -> Result<Arc<Patt
 /// Several regexes as one automaton, which says in one pass which of them match the whole text.
 #[derive(Debug)]
 pub(crate) struct PatternSet {
-    regex: meta::Regex,
+    automaton: Automaton,
     found: Pool<regex_automata::PatternSet, NewSet>,
 }
 
@@ -122,25 +120,16 @@ impl PatternSet {
         }
         let whole = |p: &&Pattern| Hir::concat(vec![Hir::look(Look::Start), p.re2.hir().clone(), Hir::look(Look::End)]);
         let wholes: Vec<Hir> = patterns.iter().map(whole).collect();
-        let config = meta::Config::new()
-            .utf8_empty(false)
-            .match_kind(regex_automata::MatchKind::All)
-            .nfa_size_limit(Some(64 << 20))
-            .hybrid_cache_capacity(16 << 20);
-        let regex = meta::Builder::new()
-            .syntax(syntax::Config::new().utf8(false))
-            .configure(config)
-            .build_many_from_hir(&wholes)
-            .ok()?;
+        let automaton = Automaton::of_all(&wholes)?;
         let count = patterns.len();
-        Some(PatternSet { regex, found: Pool::new(Box::new(move || regex_automata::PatternSet::new(count))) })
+        Some(PatternSet { automaton, found: Pool::new(Box::new(move || regex_automata::PatternSet::new(count))) })
     }
 
     /// Calls `visit` with the positions of the patterns that match `text`, in order, until it says false.
     pub(super) fn for_each_match(&self, text: &[u8], mut visit: impl FnMut(usize) -> bool) {
         let mut found = self.found.get();
         found.clear();
-        self.regex.which_overlapping_matches(&Input::new(text).anchored(Anchored::Yes), &mut found);
+        self.automaton.which(text, &mut found);
         for pattern in found.iter() {
             if !visit(pattern.as_usize()) {
                 return;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use regex_automata::meta;
+use regex_automata::Input;
 
 use super::RequestView;
 use super::Router;
@@ -12,6 +12,7 @@ use super::hosts::HostIndex;
 use super::regex::Pattern;
 use super::view::{HeaderKey, Seen};
 use crate::envoy::authority::without_port;
+use crate::envoy::re2::Automaton;
 use crate::envoy::table::{ClaimMatcher, HeaderMatcher, PathMatch, QueryParameterMatcher, RouteMatch, ValueMatch};
 
 /// What came of trying one route.
@@ -316,12 +317,8 @@ fn path_hints(matcher: &RouteMatch, test: &PathTest, path: &str) -> Option<Strin
 }
 
 fn regex_hint(pattern: &Pattern, text: &str, what: &str) -> Option<String> {
-    let part = meta::Builder::new()
-        .syntax(regex_automata::util::syntax::Config::new().utf8(false))
-        .configure(meta::Config::new().utf8_empty(false))
-        .build_from_hir(pattern.re2().hir())
-        .ok()?;
-    part.is_match(text).then(|| format!("the regex must match the whole {what}; it matches a part of it"))
+    let part = Automaton::new(pattern.re2().hir())?;
+    part.is_match(Input::new(text)).then(|| format!("the regex must match the whole {what}; it matches a part of it"))
 }
 
 /// What a request would need to pass the only condition that failed.
