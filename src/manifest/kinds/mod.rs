@@ -19,6 +19,7 @@ pub(crate) mod place;
 mod security;
 mod service_entry;
 mod sidecar;
+mod timestamp;
 mod virtual_service;
 mod walk;
 
@@ -33,6 +34,7 @@ pub(crate) use not_modelled::*;
 pub(crate) use security::*;
 pub(crate) use service_entry::*;
 pub(crate) use sidecar::*;
+pub(crate) use timestamp::timestamp;
 pub(crate) use virtual_service::*;
 pub(crate) use walk::{Header, Visit, VisitBoth};
 

@@ -1,6 +1,7 @@
 //! Conditions that go beyond a single value: the CEL rules of the resource definitions.
 
 use super::Checker;
+use crate::manifest::kinds;
 use crate::manifest::yaml::Node;
 
 /// Entries of a list, with their numbers.
@@ -16,7 +17,7 @@ fn given<'n, 't>(node: &'n Node<'t>, name: &str) -> Option<&'n Node<'t>> {
 /// RFC 3339, as the API server wants its timestamps.
 pub(super) fn timestamp(checker: &mut Checker<'_>, node: &Node<'_>) {
     if let Some(text) = node.as_str()
-        && text.parse::<jiff::Timestamp>().is_err()
+        && kinds::timestamp(text).is_none()
     {
         checker.refuse(node.span, format!("`{text}` is not a timestamp")).hint =
             Some("write it as `2024-05-31T12:00:00Z`".to_owned());

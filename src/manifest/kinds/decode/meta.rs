@@ -3,7 +3,7 @@
 use smol_str::SmolStr;
 
 use super::{fields, labels, text};
-use crate::manifest::kinds::{Condition, CreationTime, ObjectMeta};
+use crate::manifest::kinds::{Condition, CreationTime, ObjectMeta, timestamp};
 use crate::manifest::yaml::Node;
 
 /// Reads the metadata of a document; `namespace` stands in where it names none and the kind has one.
@@ -41,6 +41,5 @@ fn conditions(status: &Node<'_>) -> Vec<Condition> {
 }
 
 fn creation_time(node: &Node<'_>) -> CreationTime {
-    let time = node.as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
-    time.map_or(CreationTime::Now, |time| CreationTime::At(time.as_second()))
+    node.as_str().and_then(timestamp).map_or(CreationTime::Now, CreationTime::At)
 }
