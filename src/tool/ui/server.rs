@@ -10,9 +10,11 @@ use super::guard::Guard;
 use super::{ASSETS, Engine};
 use crate::tool::page::refusal;
 
-/// Files are looked at so often: often enough that a save is shown within a fifth of a second, and by their names and times alone, so
-/// that it costs next to nothing. Events of the system would not come through where files are shared with a container.
-const LOOK: Duration = Duration::from_millis(80);
+/// Files are looked at with at least and at most so much time between: often enough that a save is shown within a fifth of a second, and by
+/// their names and times alone. Events of the system would not come through where files are shared with a container.
+const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(80)];
+/// A pause is so many times as long as the look before it took, so that looking costs next to nothing however many files there are.
+const PAUSE: u32 = 40;
 /// A question for what is new is answered after so long, if nothing is.
 const PATIENCE: Duration = Duration::from_secs(25);
 /// Bytes of a question.
@@ -184,15 +186,34 @@ impl Shared {
     }
 }
 
+/// How long files are not looked at, after a look that took so long.
+fn pause_after(look: Duration) -> Duration {
+    (look * PAUSE).clamp(PAUSES[0], PAUSES[1])
+}
+
 fn watch<E: Engine>(engine: &E, first: E::Stamp, shared: &Shared) {
     let mut seen = first;
+    let mut pause = PAUSES[0];
     loop {
-        std::thread::sleep(LOOK);
+        std::thread::sleep(pause);
+        let begin = Instant::now();
         let stamp = engine.stamp();
+        pause = pause_after(begin.elapsed());
         if stamp != seen {
             seen = stamp;
             shared.publish(engine.open());
         }
         shared.let_go();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_cost_little_and_come_often_enough() {
+        let pauses = [0, 100, 1_000, 1_900, 1_000_000].map(|took| pause_after(Duration::from_micros(took)).as_millis());
+        assert_eq!(pauses, [20, 20, 40, 76, 80]);
     }
 }
