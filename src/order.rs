@@ -5,6 +5,7 @@
 //! it is the standard library's own. Both are stable, so the order is the same.
 
 use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Stable sorting of a slice: entries that are alike stay in their order.
 pub(crate) trait Order<T> {
@@ -15,6 +16,9 @@ pub(crate) trait Order<T> {
     fn order_by_key<K: Ord>(&mut self, mut key: impl FnMut(&T) -> K) {
         self.order_by(|a, b| key(a).cmp(&key(b)));
     }
+
+    /// The same with keys that cost something, each made once.
+    fn order_by_cached_key<K: Ord>(&mut self, key: impl FnMut(&T) -> K);
 
     /// Puts the lesser first.
     fn order(&mut self)
@@ -39,6 +43,16 @@ impl<T> Order<T> for [T] {
         }
     }
 
+    fn order_by_cached_key<K: Ord>(&mut self, key: impl FnMut(&T) -> K) {
+        if cfg!(target_family = "wasm") {
+            let keys: Vec<K> = self.iter().map(key).collect();
+            let from = positions(keys.len(), &mut |a, b| keys[a].cmp(&keys[b]));
+            arrange(from, &mut |a, b| self.swap(a, b));
+        } else {
+            self.sort_by_cached_key(key);
+        }
+    }
+
     fn order_alike(&mut self)
     where
         T: Ord,
@@ -49,6 +63,33 @@ impl<T> Order<T> for [T] {
             self.sort_unstable();
         }
     }
+}
+
+/// Sets and maps of entries that come in any order. Of a key that comes several times the last value stays.
+pub(crate) trait Ordered: Iterator + Sized {
+    /// What `collect` gives, which sorts the entries first.
+    fn into_set(self) -> BTreeSet<Self::Item>
+    where
+        Self::Item: Ord,
+    {
+        if cfg!(target_family = "wasm") { one_by_one(self) } else { self.collect() }
+    }
+
+    /// As [`Ordered::into_set`].
+    fn into_map<K: Ord, V>(self) -> BTreeMap<K, V>
+    where
+        Self: Iterator<Item = (K, V)>,
+    {
+        if cfg!(target_family = "wasm") { one_by_one(self) } else { self.collect() }
+    }
+}
+
+impl<I: Iterator> Ordered for I {}
+
+fn one_by_one<T, C: Default + Extend<T>>(entries: impl Iterator<Item = T>) -> C {
+    let mut all = C::default();
+    all.extend(entries);
+    all
 }
 
 fn small<T>(entries: &mut [T], compare: &mut dyn FnMut(&T, &T) -> Ordering) {

@@ -39,6 +39,7 @@ mod walk;
 
 use std::sync::Arc;
 
+use crate::order::Order as _;
 use crate::parallel::prelude::*;
 
 use crate::envoy::proxy::Proxy;
@@ -269,7 +270,7 @@ pub(crate) fn run(inputs: Inputs<'_>) -> Outcome {
         not_evaluated.iter().all(|n| n.check.id != f.id || n.needs.iter().copied().all(Input::is_for_some))
     };
     findings.retain(is_made);
-    findings.sort_by(|a, b| (a.at, &a.id, &a.path).cmp(&(b.at, &b.id, &b.path)));
+    findings.order_by(|a, b| (a.at, &a.id, &a.path).cmp(&(b.at, &b.id, &b.path)));
     findings.dedup();
     let repeated = repeated(inputs.earlier, &findings);
     #[cfg(feature = "cli")]

@@ -10,6 +10,7 @@ use smol_str::{SmolStr, format_smolstr};
 use super::shared::Shared;
 use super::side::{Dial, Side, Taker};
 use crate::envoy::table::{FilterChain, Listener};
+use crate::order::Ordered as _;
 
 /// What takes the connections of a class on both sides, and whether they come over TLS.
 pub(super) type Takers = (Taker, Taker, bool);
@@ -85,8 +86,8 @@ fn destinations(old: &Side, new: &Side, port: u16, moved: &[SmolStr]) -> Vec<Des
     }
     let listeners = || of_port(old, port).chain(of_port(new, port));
     let chains = || listeners().flat_map(chains);
-    let networks: BTreeSet<IpNet> = chains().flat_map(|c| &c.matcher.prefix_ranges).map(IpNet::trunc).collect();
-    let bound: BTreeSet<IpAddr> = listeners().map(|l| l.address).filter(|a| !a.is_unspecified()).collect();
+    let networks: BTreeSet<IpNet> = chains().flat_map(|c| &c.matcher.prefix_ranges).map(IpNet::trunc).into_set();
+    let bound: BTreeSet<IpAddr> = listeners().map(|l| l.address).filter(|a| !a.is_unspecified()).into_set();
     let mut addresses = bound.clone();
     addresses.extend(networks.iter().filter_map(|n| inside_alone(n, &networks)));
     if listeners().any(|l| l.address == IpAddr::V6(Ipv6Addr::UNSPECIFIED)) {

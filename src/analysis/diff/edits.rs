@@ -8,6 +8,7 @@ use super::change::Change;
 use super::meshes::ProxyDiff;
 use crate::manifest::kinds::ObjectId;
 use crate::manifest::load::Prints;
+use crate::order::Ordered as _;
 
 /// A rule that says something else on either side, or is on one side alone, and that bears on no change: names, the order of
 /// rules that don't meet, statistics.
@@ -23,8 +24,8 @@ pub(crate) struct Edit {
 /// VirtualServices and DestinationRules that were edited to no effect, sorted, by what the documents of both sides say.
 pub(crate) fn without_effect([was, is]: &Prints, proxies: &[ProxyDiff]) -> Vec<Edit> {
     let changes = || proxies.iter().flat_map(|p| &p.changes);
-    let effective: BTreeSet<&ObjectId> = changes().flat_map(objects).collect();
-    let names: BTreeSet<_> = was.keys().chain(is.keys()).collect();
+    let effective: BTreeSet<&ObjectId> = changes().flat_map(objects).into_set();
+    let names: BTreeSet<_> = was.keys().chain(is.keys()).into_set();
     let edit = |name: &(SmolStr, SmolStr, SmolStr)| {
         let what = match (was.get(name), is.get(name)) {
             (Some(a), Some(b)) if a == b => return None,

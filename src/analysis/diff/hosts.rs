@@ -9,6 +9,7 @@ use super::connections::fresh;
 use super::side::Side;
 use crate::envoy::authority::{Authority, without_port};
 use crate::envoy::router::{DomainKind, domain_kind};
+use crate::order::Order as _;
 
 /// A class of authorities.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +51,7 @@ pub(super) fn of_domains(old: (&Side, u32), new: (&Side, u32), host: u32, domain
 
 /// Names say more than addresses, and full ones more than short ones; what is shown comes first.
 fn shown_first(all: &mut [Hosts]) {
-    all.sort_by_cached_key(|h| {
+    all.order_by_cached_key(|h| {
         let is_address = Authority::of(&h.example).address().is_some();
         let dots = h.example.matches('.').count();
         (is_address, h.example.ends_with('.'), dots == 0, dots)

@@ -11,6 +11,7 @@ use crate::manifest::kinds::{
     Warmup, ZoneAwareLb,
 };
 use crate::manifest::release::Difference;
+use crate::order::Ordered as _;
 
 pub(super) fn review(place: &Place<'_>, balancer: &LoadBalancer, has_outlier_detection: bool, report: &mut Report<'_>) {
     if let LbPolicy::ConsistentHash(hash) = &balancer.policy {
@@ -193,7 +194,7 @@ fn review_distribute(place: &Place<'_>, distribute: &[LocalityDistribute], repor
 /// Istio looks at the targets in the random order of a map: some overlaps are found in one order only.
 fn review_targets(place: &Place<'_>, entry: &LocalityDistribute, report: &mut Report<'_>) {
     const HINT: &str = "use localities that do not contain each other";
-    let sorted: BTreeSet<&str> = entry.to.iter().map(|(locality, _)| locality.as_str()).collect();
+    let sorted: BTreeSet<&str> = entry.to.iter().map(|(locality, _)| locality.as_str()).into_set();
     // In this order `*` comes before all that it contains, and nothing is missed.
     let Err(message) = review_localities(sorted.iter().copied()) else { return };
     if review_localities(sorted.iter().rev().copied()).is_err() {

@@ -36,6 +36,7 @@ mod traffic_policy;
 mod values;
 mod virtual_service;
 
+use crate::order::Order as _;
 use crate::parallel::prelude::*;
 use rustc_hash::FxHashSet;
 
@@ -57,7 +58,7 @@ pub(crate) fn review(manifests: &Manifests) -> Vec<Finding> {
     reviewed.extend(each(profile, &manifests.service_entries, service_entry::review));
     reviewed.extend(each(profile, &manifests.workload_entries, service_entry::review_workload));
     reviewed.extend(each(profile, &manifests.sidecars, sidecar::review));
-    reviewed.sort_by_key(|(at, _)| *at);
+    reviewed.order_by_key(|(at, _)| *at);
     reviewed.into_iter().flat_map(|(_, findings)| findings).collect()
 }
 

@@ -8,6 +8,7 @@ use smol_str::SmolStr;
 
 use super::{Class, Member};
 use crate::envoy::proxy::Proxy;
+use crate::order::Ordered as _;
 
 /// The clients that something was found to hold for: those of one class, or of several that agree about it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,7 +33,7 @@ impl Audience {
 
     /// The members of some of the classes of a run, which are `of` in all.
     pub(crate) fn of_classes(classes: &[&Class], of: usize) -> Audience {
-        let members: BTreeSet<&Member> = classes.iter().flat_map(|c| &c.members).collect();
+        let members: BTreeSet<&Member> = classes.iter().flat_map(|c| &c.members).into_set();
         let namespaces: BTreeSet<&SmolStr> = members.iter().map(|m| &m.namespace).collect();
         Audience {
             classes: classes.iter().map(|c| c.proxy.name.clone()).collect(),

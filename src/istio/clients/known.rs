@@ -15,6 +15,7 @@ use crate::manifest::kinds::decode::{PROXY_CONFIG, connection_settings_of};
 use crate::manifest::kinds::{
     ConnectionSettings, Kind, Labels, Manifests, Object, ObjectId, ObjectMeta, Pod, PodPhase, Workload, WorkloadEntry,
 };
+use crate::order::Ordered as _;
 
 /// Label or annotation with which a pod says whether it gets a proxy.
 const INJECT: &str = "sidecar.istio.io/inject";
@@ -106,7 +107,7 @@ pub(crate) fn gateways(manifests: &Manifests) -> Vec<Client> {
 }
 
 fn selectors(manifests: &Manifests) -> BTreeSet<&Labels> {
-    manifests.gateways.iter().map(|g| &g.spec.selector).collect()
+    manifests.gateways.iter().map(|g| &g.spec.selector).into_set()
 }
 
 fn assumed_gateway(selector: &Labels) -> Client {
@@ -242,7 +243,7 @@ fn is_finished(pod: &Object<Pod>) -> bool {
 /// each set of labels that a Sidecar, a DestinationRule or a match is limited to.
 fn asked_for(manifests: &Manifests) -> BTreeSet<(SmolStr, Labels)> {
     let mut all: BTreeSet<(SmolStr, Labels)> =
-        manifests.istio_objects().map(|(id, _)| (id.namespace.clone(), Labels::default())).collect();
+        manifests.istio_objects().map(|(id, _)| (id.namespace.clone(), Labels::default())).into_set();
     all.extend(manifests.services.iter().map(|s| (s.meta.namespace.clone(), Labels::default())));
     let selected = |namespace: &SmolStr, selector: &Option<Labels>| {
         selector.iter().map(|labels| (namespace.clone(), labels.clone())).collect::<Vec<_>>()

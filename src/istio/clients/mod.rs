@@ -27,6 +27,7 @@ use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::table::RouteTable;
 use crate::istio::mesh::Mesh;
 use crate::manifest::kinds::{ContainerPort, ObjectId};
+use crate::order::Order as _;
 use key::{Conditions, Key};
 
 /// One point of view that the manifests know: a workload, a pod that no workload is known of, or a gateway.
@@ -156,7 +157,7 @@ pub(crate) fn classes(clients: &[Client], meshes: &[&Mesh], namespace: &str) -> 
         }
     }
     let mut all: Vec<(Vec<Member>, Vec<Arc<Proxy>>)> = found.into_values().collect();
-    all.sort_by_cached_key(|(_, proxies)| {
+    all.order_by_cached_key(|(_, proxies)| {
         let order = |p: &Arc<Proxy>| (p.kind, p.namespace != namespace, p.namespace.clone(), !p.labels.is_empty());
         proxies.first().map(order)
     });

@@ -22,6 +22,7 @@ use std::ops::Range;
 use crate::manifest::diagnostic::place::item_at;
 use crate::manifest::source::Position;
 use crate::manifest::yaml::{self, Document, LineIndex, Node, RawDocument};
+use crate::order::Order as _;
 
 pub(crate) use outline::{Destination, Rule, rules};
 
@@ -218,7 +219,7 @@ fn planned<'t>(
 /// The text with all splices, which must not touch one another's bytes.
 fn spliced(text: &str, mut splices: Vec<(usize, Splice)>, edits: usize) -> Result<Edited, Refusal> {
     // Stable: what is put at the same place stays in the order of the edits.
-    splices.sort_by_key(|(_, s)| (s.bytes.start, s.bytes.end));
+    splices.order_by_key(|(_, s)| (s.bytes.start, s.bytes.end));
     let mut edited = Edited { text: String::with_capacity(text.len() + 256), matches: vec![None; edits] };
     let mut at = 0;
     for (edit, splice) in splices {

@@ -26,6 +26,7 @@ mod workload;
 
 use std::collections::BTreeSet;
 
+use crate::order::Ordered as _;
 use crate::parallel::prelude::*;
 use smol_str::SmolStr;
 
@@ -178,7 +179,7 @@ fn obscure(loaded: &Loaded, sources: &SourceMap) -> Option<Finding> {
     let charts: BTreeSet<&str> = sources_named(loaded, sources, "Chart.yaml");
     let files: BTreeSet<&str> = {
         let obscure = loaded.obscure.iter().filter(|id| !loaded.understood.contains(*id));
-        obscure.map(|id| sources.name(*id)).collect()
+        obscure.map(|id| sources.name(*id)).into_set()
     };
     let files: Vec<&str> = files.into_iter().filter(|f| !charts.contains(looks::folder_of(f))).collect();
     if files.is_empty() {
@@ -194,5 +195,5 @@ fn obscure(loaded: &Loaded, sources: &SourceMap) -> Option<Finding> {
 /// The folders of the files with findings that are called so.
 fn sources_named<'s>(loaded: &Loaded, sources: &'s SourceMap, name: &str) -> BTreeSet<&'s str> {
     let files = loaded.findings.iter().map(|f| sources.name(f.at.file));
-    files.filter(|f| looks::name_of(f) == name).map(looks::folder_of).collect()
+    files.filter(|f| looks::name_of(f) == name).map(looks::folder_of).into_set()
 }

@@ -7,6 +7,7 @@ use smol_str::{SmolStr, format_smolstr};
 use super::Loaded;
 use crate::manifest::kinds::Kind;
 use crate::manifest::source::Position;
+use crate::order::Ordered as _;
 
 /// Names by the place of the object.
 #[derive(Debug, Default)]
@@ -15,7 +16,8 @@ pub(super) struct Names(BTreeMap<Position, SmolStr>);
 impl Names {
     /// `virtualservice-1`, `virtualservice-2` and so on, in input order, without those that are taken.
     pub(super) fn given(loaded: &Loaded) -> Names {
-        let taken: BTreeSet<(&Kind, &SmolStr)> = loaded.manifests.objects().map(|o| (&o.id.kind, &o.id.name)).collect();
+        let taken: BTreeSet<(&Kind, &SmolStr)> =
+            loaded.manifests.objects().map(|o| (&o.id.kind, &o.id.name)).into_set();
         let mut numbers: BTreeMap<&Kind, usize> = BTreeMap::new();
         let mut names = BTreeMap::new();
         for (kind, at) in &loaded.unnamed {

@@ -93,7 +93,7 @@ fn repeats_of_many(entries: &[Entry<'_>]) -> Vec<Repeat> {
             }
         }
     }
-    repeats.sort_unstable_by_key(|repeat| repeat.2);
+    repeats.order_by_key(|repeat| repeat.2);
     repeats
 }
 

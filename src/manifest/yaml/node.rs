@@ -172,7 +172,12 @@ impl<'a> Node<'a> {
             Value::Float(number) => (*number).into(),
             Value::Str(text) => text.as_ref().into(),
             Value::Seq(items) => items.iter().map(Node::to_json).collect(),
-            Value::Map(entries) => entries.iter().map(|entry| (entry.key.to_string(), entry.value.to_json())).collect(),
+            Value::Map(entries) => {
+                let mut map = serde_json::Map::new();
+                // One by one, as `order::Ordered` has it.
+                map.extend(entries.iter().map(|entry| (entry.key.to_string(), entry.value.to_json())));
+                map.into()
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use crate::envoy::router::{Router, Switches};
 use crate::istio::clients::Audience;
 use crate::istio::translate;
 use crate::manifest::diagnostic::{Finding, Severity};
+use crate::order::Ordered as _;
 use crate::traffic::replay::{Settings, Simulation, StreamSummary, View};
 use crate::traffic::scenario::{self, Scenario};
 use crate::traffic::workspace::{self, Inputs, Options, Workspace};
@@ -112,7 +113,7 @@ impl Lesson {
         };
         let mut inputs = Inputs::of_texts(self.files.iter().filter(|(name, _)| layer(name) != Some(None)).copied());
         let layers = inputs.sources.iter().filter_map(|(id, file)| Some((id, layer(&file.name)??)));
-        inputs.layers = layers.collect();
+        inputs.layers = layers.into_map();
         inputs
     }
 

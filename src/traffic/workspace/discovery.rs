@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::{Kind, LabelExpression, LabelOperator, LabelSelector, Labels, Manifests};
+use crate::order::Ordered as _;
 
 /// The label that Kubernetes puts on every namespace: its name.
 const NAME: &str = "kubernetes.io/metadata.name";
@@ -21,7 +22,7 @@ pub(super) fn leave_out_unseen(manifests: &mut Manifests) -> Vec<Finding> {
         return Vec::new();
     }
     let known: BTreeMap<SmolStr, Labels> =
-        manifests.namespaces.iter().map(|n| (n.meta.name.clone(), n.meta.labels.clone())).collect();
+        manifests.namespaces.iter().map(|n| (n.meta.name.clone(), n.meta.labels.clone())).into_map();
     let mut unseen: BTreeMap<SmolStr, usize> = BTreeMap::new();
     let mut unknown: BTreeSet<SmolStr> = BTreeSet::new();
     manifests.retain(|id, _| {
@@ -148,7 +149,7 @@ spec: {ports: [{name: http, port: 80}]}
         let inputs = || Inputs::of_texts([("mesh.yaml", format!("{MESH}{config}"))]);
         let options = Options::usual("default");
         let workspace = open(inputs(), &options).expect("a mesh");
-        let of = |all: &mut dyn Iterator<Item = &SmolStr>| all.map(ToString::to_string).collect::<BTreeSet<_>>();
+        let of = |all: &mut dyn Iterator<Item = &SmolStr>| all.map(ToString::to_string).into_set();
         let namespaces = of(&mut workspace.mesh.services.iter().map(|s| &s.namespace));
         let reviewed = review(inputs(), &options);
         assert_eq!(

@@ -31,6 +31,7 @@ use crate::manifest::load::{self, Overlaid, Prints};
 use crate::manifest::source::{FileId, Position, SourceMap};
 use crate::manifest::yaml;
 use crate::order::Order as _;
+use crate::order::Ordered as _;
 use crate::traffic::scenario::{self, Scenario};
 use namespaces::Renaming;
 
@@ -323,7 +324,7 @@ fn withdraw_superseded(findings: &mut [Finding], manifests: &Manifests) {
         return;
     }
     let place = |at: Position| (at.file, at.document, at.line);
-    let refused_places: BTreeSet<_> = refused.iter().map(|(id, at)| (id, at.file, at.document)).collect();
+    let refused_places: BTreeSet<_> = refused.iter().map(|(id, at)| (id, at.file, at.document)).into_set();
     let mut last_accepted: BTreeMap<&ObjectId, _> = BTreeMap::new();
     for (id, at) in manifests.istio_objects() {
         if !refused_places.contains(&(id, at.file, at.document)) {

@@ -7,6 +7,7 @@ use super::super::consequences::{Attempts, ClusterLoad, Consequences, Copies, Du
 use super::super::end::{End, Reason};
 use super::super::route::{Goal, Plan};
 use crate::envoy::table::ClusterName;
+use crate::order::Ordered as _;
 use crate::traffic::stats::{as_f64, share};
 
 #[derive(Debug, Default)]
@@ -73,7 +74,7 @@ impl Tally {
         let n = self.requests();
         let shares = |counts: &[u64]| -> Vec<f64> { counts.iter().map(|count| share(*count, n)).collect() };
         let ends: BTreeMap<(End, Option<usize>), f64> =
-            self.ends.iter().map(|(key, count)| (*key, share(*count, n))).collect();
+            self.ends.iter().map(|(key, count)| (*key, share(*count, n))).into_map();
         let goals = plan.destinations.len();
         let by_cluster: Vec<ClusterLoad> = plan
             .destinations
