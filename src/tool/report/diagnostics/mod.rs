@@ -1,9 +1,20 @@
 //! Findings for people: place, the line itself, what is wrong, what would be right.
+//!
+//! `annotate-snippets` draws them, which can do far more than is asked of it here; WebAssembly, which is to be small, has [`plain`]
+//! instead, and a test holds one against the other.
+
+#[cfg(any(test, target_family = "wasm"))]
+mod plain;
+#[cfg(not(target_family = "wasm"))]
+mod rich;
+
+#[cfg(target_family = "wasm")]
+use plain::render;
+#[cfg(not(target_family = "wasm"))]
+use rich::render;
 
 use std::fmt::Write as _;
 use std::ops::Range;
-
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::manifest::diagnostic::place::{Locator, Place};
 use crate::manifest::diagnostic::{Finding, Related, Severity};
@@ -22,10 +33,9 @@ pub(crate) fn located<'f, 's>(
     locator: &mut Locator<'s>,
     color: bool,
 ) -> String {
-    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut out = String::new();
     for finding in findings {
-        let _ = writeln!(out, "{}\n", one(finding, sources, locator, &renderer));
+        let _ = writeln!(out, "{}\n", render(&drawn(finding, sources, locator), color));
     }
     out
 }
@@ -52,38 +62,50 @@ pub(crate) fn summary_or_nothing(findings: &[Finding]) -> String {
     if summary.is_empty() { "nothing found".to_owned() } else { summary }
 }
 
-fn one(finding: &Finding, sources: &SourceMap, locator: &mut Locator<'_>, renderer: &Renderer) -> String {
+/// A finding as it is drawn: texts that can be shown.
+#[derive(Debug, Clone)]
+struct Drawn {
+    severity: Severity,
+    id: String,
+    title: String,
+    /// File and line, if it is of one.
+    place: Option<(String, u32)>,
+    excerpt: Option<Excerpt>,
+    /// Each with what it is: `note` or `help`. A help may have several lines.
+    remarks: Vec<(Remark, String)>,
+}
+
+/// The line of a finding.
+#[derive(Debug, Clone)]
+struct Excerpt {
+    line: String,
+    /// The bytes of it that are meant.
+    meant: Range<usize>,
+    /// What they are; may be empty.
+    label: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Remark {
+    Note,
+    Help,
+}
+
+fn drawn(finding: &Finding, sources: &SourceMap, locator: &mut Locator<'_>) -> Drawn {
     let place = locator.find(finding);
-    let level = match finding.severity {
-        Severity::Error => Level::ERROR,
-        Severity::Warning => Level::WARNING,
-        Severity::Info => Level::NOTE,
-    };
-    let mut group = Group::with_title(level.primary_title(shown(&finding.statement())).id(shown(&finding.id)));
     let excerpt = place.and_then(|p| excerpt(p, locator));
-    if let (Some(place), Some((line, range))) = (place, excerpt) {
-        let label = (!finding.path.is_empty()).then(|| shown(&finding.path));
-        group = group.element(
-            Snippet::source(line)
-                .line_start(place.line as usize)
-                .path(shown(sources.name(place.file)))
-                .annotation(AnnotationKind::Primary.span(range).label(label)),
-        );
-    } else if let Some(place) = place {
-        group =
-            group.element(annotate_snippets::Origin::path(shown(sources.name(place.file))).line(place.line as usize));
+    let note = |text: &str| (Remark::Note, shown(text));
+    let related = finding.related.iter().map(|related| note(&elsewhere(related, sources)));
+    let witness = finding.witness.iter().map(|witness| note(&format!("for example: {witness}")));
+    let hint = finding.hint.iter().map(|hint| (Remark::Help, visible(hint, false).into_owned()));
+    Drawn {
+        severity: finding.severity,
+        id: shown(&finding.id),
+        title: shown(&finding.statement()),
+        place: place.map(|p| (shown(sources.name(p.file)), p.line)),
+        excerpt: excerpt.map(|(line, meant)| Excerpt { line, meant, label: shown(&finding.path) }),
+        remarks: related.chain(witness).chain(hint).collect(),
     }
-    for related in &finding.related {
-        group = group.element(Level::NOTE.message(shown(&elsewhere(related, sources))));
-    }
-    if let Some(witness) = &finding.witness {
-        group = group.element(Level::NOTE.message(shown(&format!("for example: {witness}"))));
-    }
-    if let Some(hint) = &finding.hint {
-        group = group.element(Level::HELP.message(visible(hint, false).into_owned()));
-    }
-    let groups: [Group<'_>; 1] = [group];
-    renderer.render(&groups)
 }
 
 /// What is said of another place, with the place.
