@@ -1,7 +1,6 @@
 //! The same object twice: the later one replaces the earlier.
 
 use std::collections::BTreeMap;
-use std::collections::hash_map::Entry;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -127,16 +126,16 @@ impl Settling<'_> {
         let mut slots: FxHashMap<ObjectId, usize> = FxHashMap::default();
         let mut kept: Vec<Object<T>> = Vec::with_capacity(objects.len());
         for mut object in objects {
-            match slots.entry(object.id.clone()) {
-                Entry::Vacant(slot) => {
-                    slot.insert(kept.len());
+            match slots.get(&object.id) {
+                None => {
+                    slots.insert(object.id.clone(), kept.len());
                     if is_written(&object.spec) {
                         self.first(object.at);
                     }
                     kept.push(object);
                 }
-                Entry::Occupied(slot) => {
-                    let Some(earlier) = kept.get_mut(*slot.get()) else { continue };
+                Some(slot) => {
+                    let Some(earlier) = kept.get_mut(*slot) else { continue };
                     self.again(&object.id, earlier.at, object.at);
                     object.meta.created = earlier.meta.created;
                     *earlier = object;
@@ -150,13 +149,12 @@ impl Settling<'_> {
     fn latest_groups<T>(&mut self, objects: Vec<Object<T>>) -> Vec<Object<T>> {
         let mut in_force: FxHashMap<ObjectId, (Position, CreationTime)> = FxHashMap::default();
         for object in &objects {
-            match in_force.entry(object.id.clone()) {
-                Entry::Vacant(slot) => {
-                    slot.insert((object.at, object.meta.created));
+            match in_force.get_mut(&object.id) {
+                None => {
+                    in_force.insert(object.id.clone(), (object.at, object.meta.created));
                     self.first(object.at);
                 }
-                Entry::Occupied(mut slot) => {
-                    let (at, _) = slot.get_mut();
+                Some((at, _)) => {
                     if *at != object.at {
                         self.again(&object.id, *at, object.at);
                         *at = object.at;
