@@ -1,11 +1,8 @@
 //! The text of a lesson: Markdown of which this program can show all that it accepts.
 //!
 //! A title, what leads to the question, and three sections: the question, why it is so, what to remember. In them paragraphs, lists and
-//! code; in those code, strong text and links. Anything else is an error with its place, never left out in silence.
-
-use std::ops::Range;
-
-use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+//! code between fences; in those code, strong text and links. Anything else is an error with its place, never left out in silence, and
+//! so is what Markdown takes for itself only because nothing closes it: of all that is read here, every reader of Markdown makes the same.
 
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::source::{FileId, Position};
@@ -64,157 +61,184 @@ const SECTIONS: usize = 3;
 /// # Errors
 /// What is missing, and what a lesson can't have, each with its place.
 pub(super) fn read(file: FileId, text: &str) -> Result<Text, Vec<Finding>> {
-    let lines = LineIndex::new(text);
-    let mut reader = Reading::new(file, &lines);
-    for (event, range) in Parser::new_ext(text, Options::empty()).into_offset_iter() {
-        reader.event(event, &range);
+    let mut reading = Reading {
+        file,
+        lines: LineIndex::new(text),
+        findings: Vec::new(),
+        parts: vec![Vec::new()],
+        titles: Vec::new(),
+    };
+    let mut open = Open::Nothing;
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        open = reading.line(open, at, line.trim_end_matches(['\n', '\r']));
+        at += line.len();
     }
-    reader.end(text)
+    reading.close(open);
+    reading.end(text)
 }
 
-/// What is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What goes on with the next line.
 enum Open {
     Nothing,
-    Title,
-    Heading,
-    Paragraph,
-    Item,
-    Code,
+    /// Between fences.
+    Code(String),
+    /// A paragraph, or an item with its mark; each line with the byte where it begins.
+    Lines(Option<String>, Vec<(usize, String)>),
 }
 
 struct Reading<'t> {
     file: FileId,
-    lines: &'t LineIndex<'t>,
+    lines: LineIndex<'t>,
     findings: Vec<Finding>,
     /// Title and intro first, then the sections.
     parts: Vec<Vec<Block>>,
     titles: Vec<String>,
-    open: Open,
-    spans: Vec<Span>,
-    look: Look,
-    link: Option<String>,
-    /// The number of the next item of an ordered list; None in a list without order.
-    number: Option<u64>,
-    in_list: bool,
 }
 
-impl<'t> Reading<'t> {
-    fn new(file: FileId, lines: &'t LineIndex<'t>) -> Reading<'t> {
-        Reading {
-            file,
-            lines,
-            findings: Vec::new(),
-            parts: vec![Vec::new()],
-            titles: Vec::new(),
-            open: Open::Nothing,
-            spans: Vec::new(),
-            look: Look::Plain,
-            link: None,
-            number: None,
-            in_list: false,
-        }
-    }
-
+impl Reading<'_> {
     fn problem(&mut self, at: usize, message: String, hint: &str) {
         let at = self.lines.position(u32::try_from(at).unwrap_or(u32::MAX));
         let at = Position { file: self.file, line: at.line, column: at.column, document: 0 };
         self.findings.push(Finding::new("lesson", Severity::Error, message).at(at).hint(hint));
     }
 
-    fn event(&mut self, event: Event<'_>, range: &Range<usize>) {
-        match event {
-            Event::Start(tag) => self.start(tag, range),
-            Event::End(tag) => self.close(tag, range),
-            Event::Text(text) if self.open == Open::Nothing && self.in_list => {
-                // An item without paragraphs.
-                self.open = Open::Item;
-                self.say(&text, self.look);
-            }
-            Event::Text(text) => self.say(&text, self.look),
-            Event::Code(text) => self.say(&text, Look::Code),
-            Event::SoftBreak => self.say(" ", self.look),
-            other => self.problem(range.start, format!("a lesson can't show {}", what(&other)), HINT),
-        }
-    }
-
-    fn say(&mut self, text: &str, look: Look) {
-        if self.open == Open::Nothing && self.in_list {
-            self.open = Open::Item;
-        }
-        match self.spans.last_mut().filter(|s| s.look == look && s.link == self.link) {
-            Some(last) => last.text.push_str(text),
-            None => self.spans.push(Span { text: text.to_owned(), look, link: self.link.clone() }),
-        }
-    }
-
-    fn start(&mut self, tag: Tag<'_>, range: &Range<usize>) {
-        match tag {
-            Tag::Heading { level: HeadingLevel::H1, .. } => self.open = Open::Title,
-            Tag::Heading { level: HeadingLevel::H2, .. } => self.open = Open::Heading,
-            Tag::Paragraph if self.in_list => self.open = Open::Item,
-            Tag::Paragraph => self.open = Open::Paragraph,
-            Tag::CodeBlock(_) if !self.in_list => self.open = Open::Code,
-            Tag::List(number) if !self.in_list => (self.in_list, self.number) = (true, number),
-            Tag::Item => {}
-            Tag::Strong => self.look = Look::Strong,
-            Tag::Link { dest_url, .. } => self.link = Some(dest_url.to_string()),
-            other => self.problem(range.start, format!("a lesson can't show {}", what(&Event::Start(other))), HINT),
-        }
-    }
-
-    fn close(&mut self, tag: TagEnd, range: &Range<usize>) {
-        let spans = |reading: &mut Reading<'_>| std::mem::take(&mut reading.spans);
-        match tag {
-            TagEnd::Strong => self.look = Look::Plain,
-            TagEnd::Link => self.link = None,
-            TagEnd::Heading(_) => {
-                let title: String = spans(self).into_iter().map(|s| s.text).collect();
-                match self.open {
-                    Open::Title if !self.titles.is_empty() => {
-                        self.problem(range.start, "a lesson has one title".to_owned(), "`## ` begins a section");
-                    }
-                    Open::Title => self.titles.push(title),
-                    _ if self.titles.is_empty() => {
-                        self.problem(range.start, "a lesson begins with its title".to_owned(), "`# ` begins a title");
-                    }
-                    _ => {
-                        self.titles.push(title);
-                        self.parts.push(Vec::new());
-                    }
-                }
-                self.open = Open::Nothing;
-            }
-            TagEnd::Paragraph if !self.in_list => {
-                let block = Block::Paragraph(spans(self));
-                self.add(block);
-            }
-            TagEnd::Item => {
-                let mark = match &mut self.number {
-                    Some(number) => {
-                        let mark = format!("{number}.");
-                        *number += 1;
-                        mark
-                    }
-                    None => "-".to_owned(),
-                };
-                let block = Block::Item(mark, spans(self));
-                self.add(block);
-            }
-            TagEnd::CodeBlock => {
-                let text: String = spans(self).into_iter().map(|s| s.text).collect();
-                self.add(Block::Code(text.trim_end().to_owned()));
-            }
-            TagEnd::List(_) => self.in_list = false,
-            _ => {}
-        }
+    fn refuse(&mut self, at: usize, what: &str) {
+        let hint = "it has headings, paragraphs, lists, code, strong text and links";
+        self.problem(at, format!("a lesson can't show {what}"), hint);
     }
 
     fn add(&mut self, block: Block) {
-        self.open = Open::Nothing;
         if let Some(part) = self.parts.last_mut() {
             part.push(block);
         }
+    }
+
+    /// Reads one line, which begins at the byte `at`.
+    fn line(&mut self, open: Open, at: usize, line: &str) -> Open {
+        const FENCE: &str = "```";
+        if let Open::Code(mut code) = open {
+            if line.trim_end() == FENCE {
+                self.add(Block::Code(code.trim_end().to_owned()));
+                return Open::Nothing;
+            }
+            code.push_str(line);
+            code.push('\n');
+            return Open::Code(code);
+        }
+        let text = line.trim_start();
+        let (at, indent) = (at + line.len() - text.len(), line.len() - text.len());
+        if text.is_empty() {
+            self.close(open);
+            return Open::Nothing;
+        }
+        let in_item = matches!(open, Open::Lines(Some(_), _));
+        if let Some(what) = refused_line(text) {
+            self.refuse(at, what);
+            return open;
+        }
+        if text.starts_with(FENCE) || mark(text).is_some() {
+            if indent > 0 {
+                self.refuse(at, if in_item { "this inside of a list" } else { "this with spaces before it" });
+                return open;
+            }
+            self.close(open);
+            return match mark(text) {
+                Some((mark, rest)) => {
+                    if mark != "-" && mark != self.next_mark() {
+                        self.refuse(at, "an item whose number isn't the next one");
+                    }
+                    Open::Lines(Some(mark.to_owned()), vec![(at + text.len() - rest.len(), rest.to_owned())])
+                }
+                None => Open::Code(String::new()),
+            };
+        }
+        if let Some(title) = text.strip_prefix("# ") {
+            self.close(open);
+            self.heading(at, title, true);
+            return Open::Nothing;
+        }
+        if let Some(title) = text.strip_prefix("## ") {
+            self.close(open);
+            self.heading(at, title, false);
+            return Open::Nothing;
+        }
+        match open {
+            Open::Lines(mark, mut lines) => {
+                lines.push((at, text.to_owned()));
+                Open::Lines(mark, lines)
+            }
+            _ if indent > 0 => {
+                self.refuse(at, "a paragraph with spaces before it");
+                Open::Nothing
+            }
+            _ => Open::Lines(None, vec![(at, text.to_owned())]),
+        }
+    }
+
+    /// How the next item of a list with numbers begins.
+    fn next_mark(&self) -> String {
+        let before = match self.parts.last().and_then(|part| part.last()) {
+            Some(Block::Item(mark, _)) => mark.strip_suffix('.').and_then(|number| number.parse().ok()),
+            _ => None,
+        };
+        format!("{}.", before.unwrap_or(0u32).saturating_add(1))
+    }
+
+    fn heading(&mut self, at: usize, title: &str, first: bool) {
+        if title.trim_end().ends_with('#') {
+            self.refuse(at, "a heading that ends with `#`");
+        }
+        let spans = self.spans(&[(at, title.trim().to_owned())]);
+        let title = spans.into_iter().map(|s| s.text).collect();
+        match (first, self.titles.is_empty()) {
+            (true, false) => self.problem(at, "a lesson has one title".to_owned(), "`## ` begins a section"),
+            (true, true) => self.titles.push(title),
+            (false, true) => self.problem(at, "a lesson begins with its title".to_owned(), "`# ` begins a title"),
+            (false, false) => {
+                self.titles.push(title);
+                self.parts.push(Vec::new());
+            }
+        }
+    }
+
+    fn close(&mut self, open: Open) {
+        match open {
+            Open::Nothing => {}
+            // Its end is that of the text.
+            Open::Code(code) => self.add(Block::Code(code.trim_end().to_owned())),
+            Open::Lines(mark, lines) => {
+                let spans = self.spans(&lines);
+                self.add(match mark {
+                    Some(mark) => Block::Item(mark, spans),
+                    None => Block::Paragraph(spans),
+                });
+            }
+        }
+    }
+
+    /// What stands in lines that belong together; a line end is a space.
+    fn spans(&mut self, lines: &[(usize, String)]) -> Vec<Span> {
+        let mut spans = Spans::default();
+        let last = lines.len().saturating_sub(1);
+        let mut text = String::new();
+        // Where each line begins in `text`, and in the file.
+        let mut places = Vec::new();
+        for (i, (at, line)) in lines.iter().enumerate() {
+            if i < last && (line.ends_with("  ") || line.ends_with('\\')) {
+                self.refuse(at + line.trim_end_matches([' ', '\\']).len(), "a line end inside of a paragraph");
+            }
+            places.push((text.len(), *at));
+            text.push_str(line.trim_end());
+            if i < last {
+                text.push(' ');
+            }
+        }
+        if let Err((at, what)) = spans.read(&text, 0, Look::Plain, None) {
+            let (begin, place) = places.iter().rev().find(|(begin, _)| *begin <= at).copied().unwrap_or_default();
+            self.refuse(place + at - begin, what);
+        }
+        spans.all
     }
 
     fn end(mut self, text: &str) -> Result<Text, Vec<Finding>> {
@@ -243,19 +267,116 @@ impl<'t> Reading<'t> {
     }
 }
 
-const HINT: &str = "it has headings, paragraphs, lists, code, strong text and links";
+/// The mark of an item of a list, and what stands behind it.
+fn mark(line: &str) -> Option<(&str, &str)> {
+    let (mark, rest) = line.split_once(' ')?;
+    let is_number = mark.strip_suffix('.').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+    (mark == "-" || is_number).then_some((mark, rest.trim_start()))
+}
 
-fn what(event: &Event<'_>) -> &'static str {
-    match event {
-        Event::Html(_) | Event::InlineHtml(_) | Event::Start(Tag::HtmlBlock) => "HTML",
-        Event::HardBreak => "a line end inside of a paragraph",
-        Event::Rule => "a rule between paragraphs",
-        Event::Start(Tag::Heading { .. }) => "a heading of this level",
-        Event::Start(Tag::BlockQuote(_)) => "a quotation",
-        Event::Start(Tag::List(_) | Tag::CodeBlock(_)) => "this inside of a list",
-        Event::Start(Tag::Emphasis) => "emphasis",
-        Event::Start(Tag::Image { .. }) => "a picture",
-        _ => "this",
+/// What a line is that a lesson can't have.
+fn refused_line(line: &str) -> Option<&'static str> {
+    let is_row = |of: char| line.len() > 2 && line.chars().all(|c| c == of);
+    if line.starts_with('>') {
+        return Some("a quotation");
+    }
+    if line.starts_with("###") {
+        return Some("a heading of this level");
+    }
+    if ['-', '*', '_', '='].into_iter().any(is_row) {
+        return Some("a rule between paragraphs");
+    }
+    if line.starts_with("* ") || line.starts_with("+ ") {
+        return Some("an item that begins so; `- ` begins one");
+    }
+    None
+}
+
+/// Text with looks, side by side.
+#[derive(Default)]
+struct Spans {
+    all: Vec<Span>,
+}
+
+impl Spans {
+    fn say(&mut self, text: &str, look: Look, link: Option<&str>) {
+        if text.is_empty() {
+            return;
+        }
+        match self.all.last_mut().filter(|s| s.look == look && s.link.as_deref() == link) {
+            Some(last) => last.text.push_str(text),
+            None => self.all.push(Span { text: text.to_owned(), look, link: link.map(str::to_owned) }),
+        }
+    }
+
+    /// Reads `text`, which begins at the byte `at` of the whole.
+    ///
+    /// # Errors
+    /// What a lesson can't show, and where.
+    fn read(&mut self, text: &str, at: usize, look: Look, link: Option<&str>) -> Result<(), (usize, &'static str)> {
+        let mut rest = text;
+        while let Some(next) = rest.find(['`', '*', '_', '[', ']', '!', '<', '&', '\\']) {
+            let (before, from) = rest.split_at(next);
+            self.say(before, look, link);
+            let place = at + text.len() - from.len();
+            rest = if let Some(code) = from.strip_prefix('`') {
+                let (code, rest) = code.split_once('`').ok_or((place, "code that doesn't end"))?;
+                if code.is_empty() {
+                    return Err((place, "code between several backticks"));
+                }
+                if is_padded(code) {
+                    return Err((place, "code with a space at its begin or end"));
+                }
+                self.say(code, Look::Code, link);
+                rest
+            } else if let Some(strong) = from.strip_prefix("**") {
+                let (strong, rest) = strong.split_once("**").ok_or((place, "strong text that doesn't end"))?;
+                if is_padded(strong) {
+                    return Err((place, "strong text with a space at its begin or end"));
+                }
+                self.read(strong, place + 2, Look::Strong, link)?;
+                rest
+            } else if let Some(named) = from.strip_prefix('[') {
+                let parts = named.split_once("](").and_then(|(name, to)| Some((name, to.split_once(')')?)));
+                let is_plain = |to: &str| !to.is_empty() && !to.contains([' ', '<', '(', '\\']);
+                let parts = parts.filter(|(_, (to, _))| is_plain(to));
+                let (name, (to, rest)) = parts.ok_or((place, "brackets that are no link"))?;
+                self.read(name, place + 1, look, Some(to))?;
+                rest
+            } else {
+                let (sign, rest) = from.split_at(1);
+                if let Some(what) = refused_sign(sign, before, rest) {
+                    return Err((place, what));
+                }
+                self.say(sign, look, link);
+                rest
+            };
+        }
+        self.say(rest, look, link);
+        Ok(())
+    }
+}
+
+fn is_padded(text: &str) -> bool {
+    text.starts_with(' ') || text.ends_with(' ')
+}
+
+/// What would begin with a sign, between what stands on both sides of it; None where it stands for itself.
+fn refused_sign(sign: &str, before: &str, after: &str) -> Option<&'static str> {
+    let is_in_word = before.ends_with(char::is_alphanumeric) && after.starts_with(char::is_alphanumeric);
+    match sign {
+        "*" => Some("emphasis"),
+        "_" => (!is_in_word).then_some("emphasis"),
+        "!" => after.starts_with('[').then_some("a picture"),
+        "<" => after.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?')).then_some("HTML"),
+        "&" => {
+            let name = after.split_once(';').map_or("", |(name, _)| name);
+            let is_one = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'#');
+            is_one.then_some("a character by its name")
+        }
+        "]" => Some("brackets that are no link"),
+        "\\" => Some("a backslash outside of code"),
+        _ => None,
     }
 }
 
@@ -305,6 +426,16 @@ mod tests {
             ("q\nr?", "> a", at(10, 1, "a lesson can't show a quotation")),
             ("q\nr?", "### a\n\nb", at(10, 1, "a lesson can't show a heading of this level")),
             ("q\nr?", "![a](b)", at(10, 1, "a lesson can't show a picture")),
+            ("q\nr?", "a\nb `c", at(11, 3, "a lesson can't show code that doesn't end")),
+            ("q\nr?", "a  \nb", at(10, 2, "a lesson can't show a line end inside of a paragraph")),
+            ("q\nr?", "a\n---\nb", at(11, 1, "a lesson can't show a rule between paragraphs")),
+            ("q\nr?", "- a\n  - b", at(11, 3, "a lesson can't show this inside of a list")),
+            ("q\nr?", "1. a\n3. b", at(11, 1, "a lesson can't show an item whose number isn't the next one")),
+            ("q\nr?", "a ` b `", at(10, 3, "a lesson can't show code with a space at its begin or end")),
+            ("q\nr?", "[a](b \"c\")", at(10, 1, "a lesson can't show brackets that are no link")),
+            ("q\nr?", "an **_a_**", at(10, 6, "a lesson can't show emphasis")),
+            ("q\nr?", "[a] b", at(10, 1, "a lesson can't show brackets that are no link")),
+            ("q\nr?", "a &lt; b", at(10, 3, "a lesson can't show a character by its name")),
         ] {
             let text = SHORT.replace(what, written);
             assert_eq!(problems(&text).first(), Some(&message), "{text}");
