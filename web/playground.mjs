@@ -282,7 +282,7 @@ const packed = fromBase64((by("engine").textContent ?? "").trim());
 by("engine").remove();
 const plain = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
 const module = await WebAssembly.compileStreaming(new Response(plain, { headers: { "Content-Type": "application/wasm" } }));
-const engine = inside(await machine(module));
+const engine = inside(await machine(module), by("shelf").textContent ?? "");
 start(engine, toLink);
 by("ask").append(many(engine));
 

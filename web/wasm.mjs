@@ -53,9 +53,10 @@ export async function machine(module) {
 /**
  * The engine of a page that has it in itself.
  * @param {(question: string, body: string) => Promise<string>} ask
+ * @param {string} shelf the texts of all lessons, which the module doesn't carry
  * @returns {Engine & Inside}
  */
-export function inside(ask) {
+export function inside(ask, shelf) {
   /** @type {(told: Told) => void} */
   let tell = () => {};
   /** @type {State | null} */
@@ -73,7 +74,11 @@ export function inside(ask) {
       return told;
     },
     async explain(asked) { return JSON.parse(await ask("explain", asked)); },
-    async lessons(language, name) { return JSON.parse(await ask("lessons", `${language} ${name}`)); },
+    async lessons(language, name) {
+      // A machine that was started anew has none.
+      const { error } = JSON.parse(await ask("shelf", shelf));
+      return error !== null ? { error } : JSON.parse(await ask("lessons", `${language} ${name}`));
+    },
     async edit(edits) { return JSON.parse(await ask("edit", JSON.stringify({ edits }))); },
     async decide(lines) { return JSON.parse(await ask("decide", lines)); },
   };

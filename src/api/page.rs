@@ -33,6 +33,7 @@ impl Page {
     /// | `explain` | a request as a person writes it: `METHOD URL` with headers in the lines below, or a curl command | `decisions`, each with the `conditions` that were tried |
     /// | `edit` | `{"edits": [{"rule", "weights", "match"}]}`, each `rule` as `state` tells it | `patch` and `state`, as they would be with these edits; where one can't be made, `error` with `edit` and `line` |
     /// | `lessons` | `LANGUAGE`, or `LANGUAGE LESSON` | `told`: all lessons, or one with its answer, as `towtank learn -o json` prints them; no mesh is needed |
+    /// | `shelf` | `{"languages": [[code, text]], "lessons": [{"name", "about", "texts": [[code, text]], "files": [[name, text]]}]}` | nothing more. In WebAssembly alone, where the module has no lessons: those that `lessons` tells from then on |
     pub fn ask(&mut self, question: &str, body: &str) -> String {
         match question {
             "open" => page::shown(self.open(body)),

@@ -7,6 +7,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { shelf } from "../../web/shelf.mjs";
 import { machine } from "../../web/wasm.mjs";
 
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), "../.."));
@@ -144,6 +145,16 @@ for (const [regex, value, status] of [["\\p{Lu}+", "AB", 204], ["\\p{Lu}+", "a",
   const { decisions } = await inside("explain", JSON.stringify({ authority: "shop", path: "/", headers: [["x", value]] }));
   same(`${regex} and ${value}`, decisions?.[0]?.decision.status, status);
 }
+// Lessons are those that the program carries.
+same("before lessons are given", (await inside("lessons", "en")).error, "there are no lessons in `en`");
+await inside("shelf", shelf());
+const lessons = (await inside("lessons", "en")).told.lessons.map(({ name }) => name);
+for (const language of ["en", "ko"]) {
+  const learn = (...asked) => JSON.parse(execFileSync(towtank, ["learn", ...asked, "--language", language, "-o", "json"], { encoding: "utf8", maxBuffer: 1 << 28 }));
+  same(`lessons in ${language}`, (await inside("lessons", language)).told, learn());
+  for (const name of lessons) same(`lesson ${name} in ${language}`, (await inside("lessons", `${language} ${name}`)).told, learn(name));
+}
+
 same("no question", (await inside("nothing", "")).error, "there is no question `nothing`");
 
 // Requests that all differ, through a table with exact, prefix and pattern matches.
@@ -159,6 +170,6 @@ same("all are decided", [decided.requests, decided.wrong, Math.round(decided.end
 
 if (took > 1) wrong.push(`fewer than 100,000 requests a second: ${Math.round(100_000 / took)}`);
 for (const text of wrong.slice(0, 20)) console.error(text);
-console.log(`${scenarios.length} scenarios, ${recorded.length} recorded meshes (${refused} refused by both) with ${requests} requests, ${changes} changes: ` +
+console.log(`${scenarios.length} scenarios, ${recorded.length} recorded meshes (${refused} refused by both) with ${requests} requests, ${changes} changes, ${lessons.length} lessons: ` +
   `${wrong.length} differences; ${Math.round(100_000 / took)} requests a second, ${bytes.length} bytes, started after ${Math.round(begin)} ms`);
 process.exit(wrong.length > 0 ? 1 : 0);

@@ -1,6 +1,6 @@
 //! Lessons: a few manifests, a question about them, and what the engine answers.
 //!
-//! In: the folders of `lessons/`, which are carried along as texts, and a language. Out: a [`Lesson`] with its texts, and an
+//! In: the folders of `lessons/`, as texts ([`sources`]), and a language. Out: a [`Lesson`] with its texts, and an
 //! [`Answered`] with the choices, the right one and the decisions that show it. Not here: how either is shown, and any rule of
 //! routing: every answer comes from the workspace as all commands have it. A lesson that claims something else is refused.
 
@@ -23,7 +23,9 @@ pub(crate) use words::Words;
 
 use about::About;
 use markdown::Text;
-use sources::{LANGUAGES, LESSONS, Source};
+#[cfg(target_family = "wasm")]
+pub(crate) use sources::give;
+use sources::{Source, shelf};
 
 use crate::manifest::diagnostic::Finding;
 use crate::manifest::source::SourceMap;
@@ -53,12 +55,12 @@ pub(crate) struct Refused {
 
 /// The languages that there are, the first is the one of whoever asks for none.
 pub(crate) fn languages() -> impl Iterator<Item = &'static str> {
-    LANGUAGES.iter().map(|(code, _)| *code)
+    shelf().languages.iter().map(|(code, _)| *code)
 }
 
 /// What the program itself says about lessons in a language; `None` where there is no such language.
 pub(crate) fn words(language: &str) -> Option<Result<Words, Refused>> {
-    let (code, text) = LANGUAGES.iter().find(|(code, _)| *code == language)?;
+    let (code, text) = shelf().languages.iter().find(|(code, _)| *code == language)?;
     let mut sources = SourceMap::default();
     let file = sources.add(format!("lessons/{code}.yaml"), *text);
     Some(words::read(file, text).map_err(|findings| Refused { sources, findings }))
@@ -66,13 +68,13 @@ pub(crate) fn words(language: &str) -> Option<Result<Words, Refused>> {
 
 /// Names of all lessons, in their order.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    LESSONS.iter().map(|lesson| lesson.name)
+    shelf().lessons.iter().map(|lesson| lesson.name)
 }
 
 /// The place of a lesson, from 0, by its number, its name or the beginning of it, with or without its number.
 pub(crate) fn find(asked: &str) -> Option<usize> {
     if let Ok(number) = asked.parse::<usize>() {
-        return number.checked_sub(1).filter(|place| *place < LESSONS.len());
+        return number.checked_sub(1).filter(|place| *place < shelf().lessons.len());
     }
     if asked.is_empty() {
         return None;
@@ -88,7 +90,7 @@ pub(crate) fn find(asked: &str) -> Option<usize> {
 
 /// The lesson at a place, from 0, in a language that there is; `None` beyond the last one.
 pub(crate) fn open(place: usize, language: &str) -> Option<Result<Lesson, Refused>> {
-    Some(Lesson::read(LESSONS.get(place)?, place + 1, language))
+    Some(Lesson::read(shelf().lessons.get(place)?, place + 1, language))
 }
 
 impl Lesson {

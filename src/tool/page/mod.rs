@@ -26,8 +26,14 @@ use crate::tool::report::visible;
 type Question = fn(Option<&Opened>, &str) -> Result<String, String>;
 
 /// All that can be asked. An answer is a JSON object whose `error` is null.
-const QUESTIONS: &[(&str, Question)] =
-    &[("decide", decide::many), ("edit", edit::edit), ("explain", explain::explain), ("lessons", lessons::lessons)];
+const QUESTIONS: &[(&str, Question)] = &[
+    ("decide", decide::many),
+    ("edit", edit::edit),
+    ("explain", explain::explain),
+    ("lessons", lessons::lessons),
+    #[cfg(target_family = "wasm")]
+    ("shelf", lessons::shelf),
+];
 
 /// Said of questions that need a mesh, where none could be read.
 const NOTHING_OPENED: &str = "nothing could be read yet";

@@ -1,20 +1,10 @@
-//! The files of `lessons/`, in the order in which they are taught. A test holds the list against the folder.
+//! The files of `lessons/`, in the order in which they are taught. A test holds the list against the folder; `web/build.mjs` reads it too.
 
-/// The files of one lesson.
-pub(super) struct Source {
-    /// Name of its folder.
-    pub name: &'static str,
-    /// `lesson.yaml`.
-    pub about: &'static str,
-    /// By language.
-    pub texts: &'static [(&'static str, &'static str)],
-    /// Manifests and scenario.yaml, by name, in the order in which they are shown.
-    pub files: &'static [(&'static str, &'static str)],
-}
+use super::{Shelf, Source};
 
 macro_rules! text {
     ($name:literal, $file:literal) => {
-        include_str!(concat!("../../../lessons/", $name, "/", $file))
+        include_str!(concat!("../../../../lessons/", $name, "/", $file))
     };
 }
 
@@ -29,11 +19,15 @@ macro_rules! lessons {
     };
 }
 
-/// What the program says about lessons, by language.
-pub(super) const LANGUAGES: &[(&str, &str)] =
-    &[("en", include_str!("../../../lessons/en.yaml")), ("ko", include_str!("../../../lessons/ko.yaml"))];
+/// All lessons.
+pub(in crate::tool::lesson) fn shelf() -> &'static Shelf {
+    &Shelf { languages: LANGUAGES, lessons: LESSONS }
+}
 
-pub(super) const LESSONS: &[Source] = lessons! {
+const LANGUAGES: &[(&str, &str)] =
+    &[("en", include_str!("../../../../lessons/en.yaml")), ("ko", include_str!("../../../../lessons/ko.yaml"))];
+
+const LESSONS: &[Source] = lessons! {
     "01-first-match-wins": "routing.yaml", "services.yaml";
     "02-catch-all-ends-the-list": "routing.yaml", "services.yaml";
     "03-regex-whole-path": "routing.yaml", "services.yaml";
