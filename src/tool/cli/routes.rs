@@ -95,20 +95,28 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
             let section = section(&tables, &workspace, &view, sections.len());
             sections.push(section);
         }
-        let texts = if together {
-            vec![report::routes::to_text_of_all(&told, points, &workspace.sources, &view).into_bytes()]
-        } else {
-            texts(&tables, &workspace, args, &view)
-        };
-        for (i, text) in texts.iter().enumerate() {
-            if i > 0 && args.output == Format::Table {
-                output::write(b"\n")?;
+        if args.output == Format::Table {
+            let mut written = Ok(());
+            let mut sink = |piece: &str| {
+                if written.is_ok() {
+                    written = output::write(piece.as_bytes());
+                }
+            };
+            if together {
+                report::routes::write_all(&told, points, &workspace.sources, &view, &mut sink);
             }
+            for (i, (table, classes)) in points.distinct(&tables).iter().enumerate() {
+                if i > 0 {
+                    sink("\n");
+                }
+                report::routes::write(table, &points.audience(classes), &workspace.sources, &view, &mut sink);
+            }
+            written?;
+        }
+        for text in texts(&tables, &workspace, args, &view) {
             match args.output {
-                Format::Table => output::write(text)?,
-                Format::Html => {}
-                Format::Json | Format::Yaml | Format::Envoy | Format::Istioctl => output::json(text)?,
-                Format::Dot | Format::Mermaid => output::write(text)?,
+                Format::Json | Format::Yaml | Format::Envoy | Format::Istioctl => output::json(&text)?,
+                Format::Table | Format::Html | Format::Dot | Format::Mermaid => output::write(&text)?,
             }
             if !text.ends_with(b"\n") {
                 output::own(b"\n")?;
@@ -146,10 +154,10 @@ fn section(
     report::routes::Section::new((&workspace.name, id), (tables, points), sources, view, (premises, limits))
 }
 
-/// The texts of the tables, each by itself but for those that are equal.
+/// The texts of the tables for programs, each by itself but for those that are equal.
 fn texts(tables: &[RouteTable], workspace: &Workspace, args: &RoutesArgs, view: &report::routes::View) -> Vec<Vec<u8>> {
     let (points, sources) = (&workspace.points, &workspace.sources);
-    if args.output == Format::Html {
+    if matches!(args.output, Format::Table | Format::Html) {
         return Vec::new();
     }
     let groups = points.distinct(tables);
@@ -158,7 +166,7 @@ fn texts(tables: &[RouteTable], workspace: &Workspace, args: &RoutesArgs, view: 
         let whose = points.audience(classes);
         let json = || report::routes::to_json(table, &whose, sources, view);
         match args.output {
-            Format::Table | Format::Html => report::routes::to_text(table, &whose, sources, view).into_bytes(),
+            Format::Table | Format::Html => Vec::new(),
             Format::Json => json(),
             Format::Yaml => yaml_document(&json()),
             Format::Envoy => report::envoy::to_json(table, &release, sources),

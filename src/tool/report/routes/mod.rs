@@ -13,7 +13,7 @@ mod table;
 pub(crate) use html::{Section, to_html};
 pub(crate) use json::to_json;
 #[cfg(feature = "cli")]
-pub(crate) use several::to_text_of_all;
-#[cfg(feature = "cli")]
-pub(crate) use table::shows_any;
+pub(crate) use several::write_all;
 pub(crate) use table::{View, to_text};
+#[cfg(feature = "cli")]
+pub(crate) use table::{shows_any, write};

@@ -12,8 +12,8 @@ use smol_str::SmolStr;
 use super::View;
 use super::classes::Classes;
 use super::table::{
-    HostBody, HostNotes, Listeners, NOTES, Remark, domains_line, listeners, notes, nothing_shown, to_text, write_body,
-    write_listeners,
+    HostBody, HostNotes, Listeners, NOTES, Remark, Sink, domains_line, listeners, notes, nothing_shown, write,
+    write_body, write_listeners,
 };
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::router::is_for_strangers;
@@ -29,25 +29,31 @@ use crate::tool::report::visible::Lines as _;
 /// Classes that are named in the heading.
 const CLASSES_SHOWN: usize = 8;
 
-/// Tables in the order of their points of view, ending in a line end. Those of sidecars are told together; gateways have little in
-/// common. `table` makes one by its position; none is kept longer than it takes to tell of it.
-pub(crate) fn to_text_of_all(
+/// Tables in the order of their points of view. Those of sidecars are told together; gateways have little in common. `table` makes
+/// one by its position; none is kept longer than it takes to tell of it.
+pub(crate) fn write_all(
     table: TableOf<'_, '_>,
     points: &PointsOfView,
     sources: &SourceMap,
     view: &View,
-) -> String {
+    sink: Sink<'_>,
+) {
     let is_sidecar = |i: &usize| points.classes.get(*i).is_some_and(|c| c.proxy.kind == ProxyKind::Sidecar);
     let (sidecars, gateways): (Vec<usize>, Vec<usize>) = (0..points.classes.len()).partition(is_sidecar);
-    let mut parts: Vec<String> = Vec::new();
-    let one = |i: usize| Some(to_text(&table(i)?.0, &points.audience(&[i]), sources, view));
-    match sidecars.as_slice() {
-        [] => {}
-        [only] => parts.extend(one(*only)),
-        several => parts.push(Together { table, classes: several, points, sources, view }.text()),
+    let mut is_first = true;
+    let alone = if sidecars.len() > 1 {
+        Together { table, classes: &sidecars, points, sources, view }.write(sink);
+        is_first = false;
+        gateways
+    } else {
+        [sidecars, gateways].concat()
+    };
+    for (i, (table, _)) in alone.into_iter().filter_map(|i| Some((i, table(i)?))) {
+        if !std::mem::take(&mut is_first) {
+            sink("\n");
+        }
+        write(&table, &points.audience(&[i]), sources, view, sink);
     }
-    parts.extend(gateways.into_iter().filter_map(one));
-    parts.join("\n")
 }
 
 /// A table by the position of its class, with what it has otherwise than a stranger's where that is known.
@@ -235,7 +241,7 @@ impl Together<'_, '_> {
         Some(Told::Otherwise { beside, hosts, unsaid })
     }
 
-    fn text(&self) -> String {
+    fn write(&self, sink: Sink<'_>) {
         let Gathered { listeners, configs, notes } = self.gathered();
         let mut out = String::new();
         self.heading(&mut out);
@@ -253,6 +259,8 @@ impl Together<'_, '_> {
                     self.names(&mut out, classes, names);
                     write_body(&mut out, body, self.view);
                 }
+                sink(&out);
+                out.clear();
             }
         }
         if configs.is_empty() {
@@ -266,7 +274,7 @@ impl Together<'_, '_> {
                 self.of_some(&mut out, "    ", classes);
             }
         }
-        out
+        sink(&out);
     }
 
     fn parts(&self, table: &RouteTable, shown: impl Fn(usize, &VirtualHost) -> bool) -> Parts {

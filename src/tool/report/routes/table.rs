@@ -14,6 +14,7 @@ use crate::envoy::table::{
 use crate::envoy::words;
 use crate::istio::clients::Audience;
 use crate::manifest::source::SourceMap;
+use crate::parallel::prelude::*;
 use crate::tool::report::columns::{self, Cell, Side, wrap};
 use crate::tool::report::style::{Style, paint};
 use crate::tool::report::visible::Lines as _;
@@ -30,8 +31,21 @@ pub(crate) struct View {
     pub color: bool,
 }
 
-/// The whole view of one proxy, ending in a line end.
+/// Takes a text piece by piece, each of which ends in a line end: the whole text of a large mesh would take as much room as its table.
+pub(crate) type Sink<'a> = &'a mut dyn FnMut(&str);
+
+/// The whole view of one proxy.
 pub(crate) fn to_text(table: &RouteTable, whose: &Audience, sources: &SourceMap, view: &View) -> String {
+    let mut out = String::new();
+    write(table, whose, sources, view, &mut |piece| out.push_str(piece));
+    out
+}
+
+/// Virtual hosts that are told of at once.
+const HOSTS_AT_ONCE: usize = 512;
+
+/// The whole view of one proxy.
+pub(crate) fn write(table: &RouteTable, whose: &Audience, sources: &SourceMap, view: &View, sink: Sink<'_>) {
     let mut out = String::new();
     heading(&mut out, &table.proxy, whose, view);
     write_listeners(&mut out, &listeners(table, view), view);
@@ -44,9 +58,16 @@ pub(crate) fn to_text(table: &RouteTable, whose: &Audience, sources: &SourceMap,
         }
         let title = format!("route table {}", config.name);
         out.say(view.color, format_args!("\n{}", paint(&title, Style::Title, view.color)));
-        for host in hosts {
-            virtual_host(&mut out, (table, &said), config, host, sources, view);
-            shown += 1;
+        shown += hosts.len();
+        let told = |host: &&Arc<VirtualHost>| {
+            let mut text = String::new();
+            virtual_host(&mut text, (table, &said), config, host, sources, view);
+            text
+        };
+        for some in hosts.chunks(HOSTS_AT_ONCE) {
+            let texts: Vec<String> = some.par_iter().with_min_len(16).map(told).collect();
+            std::iter::once(&out).chain(&texts).for_each(|piece| sink(piece));
+            out.clear();
         }
     }
     if shown == 0 {
@@ -57,7 +78,7 @@ pub(crate) fn to_text(table: &RouteTable, whose: &Audience, sources: &SourceMap,
         out.say(view.color, format_args!("\n{}", paint(NOTES, Style::Title, view.color)));
         notes.iter().for_each(|(_, note)| out.say(view.color, format_args!("{}", note.line(view.color))));
     }
-    out
+    sink(&out);
 }
 
 pub(super) fn nothing_shown(out: &mut String, view: &View) {
