@@ -13,6 +13,7 @@ use super::priority::effort::Effort;
 use super::refused::Refused;
 use super::registry::Input;
 use super::report::similar;
+use super::senders::Senders;
 use crate::analysis::symbolic::Languages;
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::router::Switches;
@@ -59,10 +60,11 @@ pub(super) struct Subject<'a> {
     /// What becomes of the HTTP rules of each VirtualService that has some.
     pub judged: Vec<Judged<'a>>,
     of_object: FxHashMap<&'a ObjectId, usize>,
-    /// Workloads, pods and gateways that the manifests hold.
-    pub clients: Vec<Client>,
+    /// Everybody there is, whether the manifests hold them or they are assumed.
+    clients: Vec<Client>,
     /// Found out when a check first asks.
     sidecars: OnceLock<Sidecars>,
+    senders: OnceLock<Senders<'a>>,
     /// Gateway workloads.
     pub gateway_proxies: Vec<Arc<Proxy>>,
     /// Namespaces that a Namespace object or any other object names, sorted.
@@ -154,7 +156,8 @@ impl<'a> Subject<'a> {
             languages,
             gateway_proxies,
             sidecars: OnceLock::new(),
-            clients: clients::clients(manifests, "").into_iter().filter(Client::is_known).collect(),
+            senders: OnceLock::new(),
+            clients: clients::clients(manifests, ""),
             namespaces: namespaces(manifests, scenario),
             controllers: Controllers::new(manifests, &mesh.config.cluster_domain),
             manifests,
@@ -282,6 +285,11 @@ impl<'a> Subject<'a> {
         self.judged.get(*self.of_object.get(object)?)
     }
 
+    /// Which rules name which subset.
+    pub(super) fn senders(&self) -> &Senders<'a> {
+        self.senders.get_or_init(|| Senders::new(self))
+    }
+
     /// Pods of a namespace that carry all labels.
     pub(super) fn pods(&self, namespace: &str, labels: &Labels) -> Vec<&'a Object<kinds::Pod>> {
         self.pods.select(namespace, labels).into_iter().filter_map(|i| self.manifests.pods.get(i)).collect()
@@ -323,11 +331,16 @@ impl<'a> Subject<'a> {
         vs.gateways.contains(&MESH_GATEWAY)
     }
 
+    /// Workloads, pods and gateways that the manifests hold.
+    pub(super) fn clients(&self) -> impl Iterator<Item = &Client> {
+        self.clients.iter().filter(|c| c.is_known())
+    }
+
     /// Sidecars, one for each class of them.
     fn sidecars(&self) -> &Sidecars {
         self.sidecars.get_or_init(|| {
-            let all: Vec<Client> = clients::clients(self.manifests, "");
-            let sidecars: Vec<Client> = all.into_iter().filter(|c| c.proxy.kind == ProxyKind::Sidecar).collect();
+            let sidecars = self.clients.iter().filter(|c| c.proxy.kind == ProxyKind::Sidecar);
+            let sidecars: Vec<Client> = sidecars.cloned().collect();
             let mut out = Sidecars::default();
             for class in clients::classes(&sidecars, &[self.mesh], "") {
                 let namespace = &class.proxy.namespace;

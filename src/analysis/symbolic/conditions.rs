@@ -166,7 +166,9 @@ impl Conditions {
         if !m.not_evaluated.is_empty() || m.holds_never() {
             return Conditions::never(); // As routers take them (CF-5).
         }
-        let mut literals = Vec::new();
+        let mut literals = Vec::with_capacity(
+            1 + client.labels.iter().count() + m.query_parameters.len() + m.headers.len() + m.claims.len(),
+        );
         let mut positive = |field, language| {
             literals.push(Literal { field, test: Test { language, absent: false }, holds: true });
         };

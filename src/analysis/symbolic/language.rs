@@ -66,7 +66,9 @@ impl Language {
                 .match_kind(MatchKind::All)
                 .dfa_size_limit(Some(bytes))
                 .determinize_size_limit(Some(4 * bytes));
-            dense::Builder::new().configure(config).build_from_nfa(&nfa).ok()
+            let dfa = dense::Builder::new().configure(config).build_from_nfa(&nfa).ok()?;
+            // Its copy has no room left for further states.
+            Some(dfa.as_ref().to_owned())
         });
         Language::Regex(Arc::new(Regex { text: pattern.into(), beginning: beginning(re2.hir()), dfa }))
     }

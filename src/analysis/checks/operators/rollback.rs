@@ -221,12 +221,12 @@ fn points_of_view(subject: &Subject<'_>, changed: &[(FileId, Vec<FileId>)], file
     let namespaces = here.iter().copied().take(PROXIES_MAX).chain(elsewhere);
     // Of workloads there, those that rules for some clients may tell from others; where there is none, one without labels.
     let is_known =
-        |n: &&SmolStr| subject.clients.iter().any(|c| c.proxy.kind == ProxyKind::Sidecar && c.proxy.namespace == **n);
+        |n: &&SmolStr| subject.clients().any(|c| c.proxy.kind == ProxyKind::Sidecar && c.proxy.namespace == **n);
     let sidecars =
         namespaces.clone().filter(|n| !is_known(n)).map(|n| Arc::new(Subject::sidecar(n, Labels::default())));
     let inhabited: BTreeSet<&SmolStr> = namespaces.collect();
     let mut seen: BTreeSet<(&SmolStr, &Labels)> = BTreeSet::new();
-    let known = subject.clients.iter().map(|c| &c.proxy).filter(|p| p.kind == ProxyKind::Sidecar);
+    let known = subject.clients().map(|c| &c.proxy).filter(|p| p.kind == ProxyKind::Sidecar);
     let known = known.filter(|p| inhabited.contains(&p.namespace) && seen.insert((&p.namespace, &p.labels)));
     let workloads: Vec<Arc<Proxy>> = known.take(PROXIES_MAX).cloned().collect();
     sidecars.chain(workloads).chain(subject.gateway_proxies.iter().take(PROXIES_MAX).cloned()).collect()

@@ -5,7 +5,6 @@ use smol_str::SmolStr;
 use crate::analysis::checks::references::subsets::{Health, endpoints, endpoints_are_known};
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::{Report, listed};
-use crate::analysis::checks::senders::Senders;
 use crate::analysis::checks::subject::Subject;
 use crate::envoy::proxy::Proxy;
 use crate::istio::mesh::{EndpointFilter, is_wildcard};
@@ -61,7 +60,7 @@ const KINDS_MAX: usize = 3;
 const CHANGES_MAX: usize = 1;
 
 pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
-    let senders = Senders::new(subject);
+    let senders = subject.senders();
     for dr in &subject.manifests.destination_rules {
         let host = subject.fqdn(&dr.spec.host, &dr.meta.namespace);
         replaced(dr, report);

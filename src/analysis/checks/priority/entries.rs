@@ -130,7 +130,8 @@ pub(in crate::analysis::checks) fn entries<'a>(
     gateway: &str,
     languages: &Languages,
 ) -> Vec<Entry<'a>> {
-    let mut all = Vec::new();
+    // No more room than they take: those of all VirtualServices are kept.
+    let mut all = Vec::with_capacity(vs.http.iter().map(|r| r.route.matches.len().max(1)).sum());
     for (index, rule) in vs.http.iter().enumerate() {
         let HttpRule { route, source, match_sources } = rule;
         let entry = |match_index, source, matcher, client| {

@@ -93,7 +93,7 @@ fn sources<'a>(
                 && (vs.visibility.allows(&client.proxy.namespace) || !Subject::is_mesh(vs))
         };
         let proxies = subject.scenario.iter().flat_map(|s| &s.proxies);
-        let found = subject.clients.iter().any(fits) || proxies.into_iter().any(|p| labels.is_subset_of(&p.labels));
+        let found = subject.clients().any(fits) || proxies.into_iter().any(|p| labels.is_subset_of(&p.labels));
         if !found {
             absent.insert((labels, namespace));
             let message = format!("no known client that sees this VirtualService has the labels `{labels}`");

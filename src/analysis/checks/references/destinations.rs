@@ -93,12 +93,12 @@ fn half_qualified(
     report.add("R102", object, path, message, format!("write `{full}`")).severity(severity);
 }
 
-fn destination(
-    subject: &Subject<'_>,
+fn destination<'a>(
+    subject: &Subject<'a>,
     vs: &Object<VirtualService>,
     target: &Target<'_>,
     ports: &ListenerPorts,
-    roots: &Roots<'_>,
+    roots: &Roots<'a>,
     report: &mut Report,
 ) {
     let d = target.destination;
@@ -177,12 +177,12 @@ impl<'a> Roots<'a> {
 }
 
 /// R101, R103: the service is there, but not for a client of the rule.
-fn hidden(
-    subject: &Subject<'_>,
+fn hidden<'a>(
+    subject: &Subject<'a>,
     vs: &Object<VirtualService>,
     target: &Target<'_>,
     full: &str,
-    roots: &Roots<'_>,
+    roots: &Roots<'a>,
     report: &mut Report,
 ) {
     let services = subject.mesh.service_index.by_hostname(full);

@@ -47,7 +47,7 @@ checks! {
 
 pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
     let rules = RuleHomes::new(subject);
-    let senders = Senders::new(subject);
+    let senders = subject.senders();
     for vs in &subject.manifests.virtual_services {
         for target in targets(&vs.spec).into_iter().filter(|t| !t.destination.subset.is_empty()) {
             let host = subject.fqdn(&target.destination.host, &vs.meta.namespace);
@@ -61,7 +61,7 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
     for dr in &subject.manifests.destination_rules {
         let host = subject.fqdn(&dr.spec.host, &dr.meta.namespace);
         unknown_host(subject, dr, &host, report);
-        let mut selected = select(subject, dr, &host, &senders, report);
+        let mut selected = select(subject, dr, &host, senders, report);
         selected.retain(|s| !subject.controllers.complete(dr, s.subset));
         same_pods(dr, &selected, report);
     }
