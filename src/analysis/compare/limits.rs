@@ -104,7 +104,7 @@ mod tests {
     use crate::manifest::kinds::Kind;
 
     fn object(kind: &str, name: &str, action: &str, fingerprint: u64) -> NotModelled {
-        let id = ObjectId { kind: Kind::Other(kind.into()), namespace: "shop".into(), name: name.into() };
+        let id = ObjectId::new(Kind::Other(kind.into()), "shop", name);
         NotModelled { id, at: Position::default(), action: action.into(), fingerprint }
     }
 

@@ -119,7 +119,7 @@ fn listener(l: &Listener, chain: &FilterChain) -> SmolStr {
 /// Time-outs, retries and mirrors of a route.
 pub(crate) fn of_route(f: &Forward) -> Settings {
     let none = || "none".to_owned();
-    let retry = f.retry.as_ref();
+    let retry = f.retry.as_deref();
     let on = |r: &crate::envoy::table::RetryPolicy| {
         let codes: String = r.retriable_status_codes.iter().map(|c| format!(",{c}")).collect();
         format!("{}{codes}", r.retry_on)

@@ -270,8 +270,8 @@ fn alterations(a: &Place<'_>, b: &Place<'_>) -> (Vec<Field>, bool) {
     }
     if x.cors != y.cors {
         always = true;
-        let words = |c: &Option<Cors>| c.as_ref().map_or_else(|| "none".to_owned(), cors_words);
-        out.push(field("corsPolicy", words(&x.cors), words(&y.cors)));
+        let words = |c: Option<&Cors>| c.map_or_else(|| "none".to_owned(), cors_words);
+        out.push(field("corsPolicy", words(x.cors.as_deref()), words(y.cors.as_deref())));
     }
     (out, !always)
 }

@@ -16,7 +16,7 @@ fn no_route(s: &Subject<'_>) -> String {
 /// `redirect`: the parts that are named.
 pub(super) fn redirect(parts: &RedirectParts, s: &Subject<'_>) -> Difference {
     let found = s.route.and_then(|r| match &r.action {
-        RouteAction::Redirect(redirect) => Some(redirect),
+        RouteAction::Redirect(redirect) => Some(&**redirect),
         _ => None,
     });
     let holds = |r: &Redirect| {

@@ -224,12 +224,12 @@ fn tells_of_client(mutations: &HeaderMutations) -> bool {
 
 /// Operations in which the client's address is the tool's.
 fn told(mutations: &HeaderMutations) -> HeaderMutations {
-    let mut told = mutations.clone();
-    for header in told.add.iter_mut().filter(|h| h.value.contains('%')) {
+    let mut add = mutations.add.clone();
+    for header in add.iter_mut().filter(|h| h.value.contains('%')) {
         let text = CLIENT.iter().fold(header.value.to_string(), |text, (name, value)| text.replace(name, value));
         header.value = text.into();
     }
-    told
+    HeaderMutations::new(mutations.remove.clone(), add)
 }
 
 fn forwarded(forward: &Arc<Forward>) -> Arc<Forward> {

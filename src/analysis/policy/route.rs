@@ -110,7 +110,7 @@ impl<'t> Plan<'t> {
     }
 
     pub(super) fn limits(&self) -> Limits<'_> {
-        Limits { retries: self.forward.retry.as_ref(), timeout_ms: self.timeout_ms }
+        Limits { retries: self.forward.retry.as_deref(), timeout_ms: self.timeout_ms }
     }
 
     /// How often a retry picks again where it came to a pod that was tried.

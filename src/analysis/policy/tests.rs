@@ -16,7 +16,11 @@ fn ms(n: i64) -> Nanos {
     Nanos(n * 1_000_000)
 }
 
-fn retry(retry_on: &str, num_retries: u32) -> RetryPolicy {
+fn retry(retry_on: &str, num_retries: u32) -> Arc<RetryPolicy> {
+    Arc::new(policy(retry_on, num_retries))
+}
+
+fn policy(retry_on: &str, num_retries: u32) -> RetryPolicy {
     RetryPolicy {
         retry_on: retry_on.into(),
         num_retries,
@@ -114,7 +118,7 @@ fn pa1_everything_together() {
     };
     let abort =
         FaultAbort { status: AbortStatus::Http(503), fraction: Some(Fraction { numerator: 5, denominator: 100 }) };
-    let route = Route { fault: Some(Fault { delay: None, abort: Some(abort) }), ..route(forward) };
+    let route = Route { fault: Some(Box::new(Fault { delay: None, abort: Some(abort) })), ..route(forward) };
     let found = exact(&table, &route, &["v2:errors=40%", "v1:500=1%"]);
     near(found.success, 0.93024, 1e-9);
     near(share(&found, "503 FI"), 0.05, 1e-12);
@@ -154,8 +158,8 @@ fn pa3_what_has_no_pod_costs_no_attempt() {
 #[test]
 fn pa24_a_per_try_timeout_that_is_no_less_has_no_effect() {
     let table = table(vec![pods("v1", 2)]);
-    let policy = RetryPolicy { per_try_timeout: Some(ms(300)), ..retry("5xx", 2) };
-    let forward = Forward { retry: Some(policy), timeout: ms(300), ..single() };
+    let policy = RetryPolicy { per_try_timeout: Some(ms(300)), ..policy("5xx", 2) };
+    let forward = Forward { retry: Some(Arc::new(policy)), timeout: ms(300), ..single() };
     let found = exact(&table, &route(forward), &["v1:hang=100%"]);
     near(share(&found, "504 UT"), 1.0, 1e-12);
     near(found.attempts.per_request, 1.0, 1e-12);
@@ -165,8 +169,8 @@ fn pa24_a_per_try_timeout_that_is_no_less_has_no_effect() {
 #[test]
 fn pa23_under_the_default_policy_the_first_per_try_timeout_is_final() {
     let table = table(vec![pods("v1", 2)]);
-    let policy = RetryPolicy { per_try_timeout: Some(ms(100)), ..retry(DEFAULT, 3) };
-    let found = exact(&table, &route(Forward { retry: Some(policy), ..single() }), &["v1:hang=50%"]);
+    let policy = RetryPolicy { per_try_timeout: Some(ms(100)), ..policy(DEFAULT, 3) };
+    let found = exact(&table, &route(Forward { retry: Some(Arc::new(policy)), ..single() }), &["v1:hang=50%"]);
     near(share(&found, "504 UT"), 0.5, 1e-12);
     assert!(warned(&found, "PA-23"));
     assert_eq!(found.duration.cut_by, Some((consequences::Cut::PerTryTimeout, 1)));
@@ -181,7 +185,7 @@ fn pa30_pa31_faults_are_outside_of_retries_and_timeouts() {
         abort: Some(FaultAbort { status: AbortStatus::Http(500), fraction: half }),
     };
     let forward = Forward { retry: Some(retry("5xx", 2)), timeout: ms(100), ..single() };
-    let found = exact(&table, &Route { fault: Some(fault), ..route(forward) }, &["v1:latency=10ms"]);
+    let found = exact(&table, &Route { fault: Some(Box::new(fault)), ..route(forward) }, &["v1:latency=10ms"]);
     for (text, expected) in [("200 -", 0.25), ("200 DI", 0.25), ("500 FI", 0.25), ("500 DI,FI", 0.25)] {
         near(share(&found, text), expected, 1e-12);
     }
@@ -220,9 +224,9 @@ fn pa70_pa73_hashing_pins_users_to_a_dead_pod() {
     let mut v1 = testing::cluster("v1", 3, 0);
     v1.lb = LbPolicy::RingHash { minimum_ring_size: Some(1024) };
     let table = table(vec![v1]);
-    let policy = RetryPolicy { previous_hosts: false, ..retry("5xx", 2) };
+    let policy = RetryPolicy { previous_hosts: false, ..policy("5xx", 2) };
     let hash = vec![HashPolicy::Header("x-user".into())];
-    let forward = Forward { retry: Some(policy), hash_policies: hash, ..single() };
+    let forward = Forward { retry: Some(Arc::new(policy)), hash_policies: hash, ..single() };
     let dead = ["pod:default/shop-v1-0:errors=100%"];
     let found = exact(&table, &route(forward.clone()), &dead);
     let users = 1.0 - found.success;

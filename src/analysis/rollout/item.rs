@@ -187,7 +187,7 @@ pub(crate) fn between([was, is]: &Prints, [old, new]: [&Manifests; 2]) -> Parted
     if old.mesh_config != new.mesh_config {
         let config =
             |station: &Manifests| Version { config: Some(Box::new(station.mesh_config.clone())), ..Version::default() };
-        let id = ObjectId { kind: Kind::ConfigMap, namespace: "istio-system".into(), name: "istio".into() };
+        let id = ObjectId::new(Kind::ConfigMap, "istio-system", "istio");
         items.push(Item { id, versions: vec![config(old), config(new)] });
     }
     Parted { base, items }

@@ -212,7 +212,7 @@ mod tests {
         let kind = [Kind::Service, Kind::ServiceEntry, Kind::VirtualService, Kind::Gateway, Kind::Sidecar]
             .into_iter()
             .find(|k| k.as_str() == kind)?;
-        let id = ObjectId { kind, namespace: "default".into(), name: "a".into() };
+        let id = ObjectId::new(kind, "default", "a");
         let text = both(&sources, was, is, &id)?;
         serde_yaml::from_str::<Value>(&text).ok()?.get("spec").cloned()
     }

@@ -157,12 +157,12 @@ mod tests {
 
     fn writes(name: &str, value: &str, append: AppendAction) -> HeaderMutations {
         let field = HeaderValueOption { name: name.into(), value: value.into(), append, keep_empty: false };
-        HeaderMutations { remove: Vec::new(), add: vec![field] }
+        HeaderMutations::new(Vec::new(), vec![field])
     }
 
     #[test]
     fn s6_4_a_route_s_own_answer_has_its_status_and_says_what_its_body_is() {
-        let says = |status, body| RouteAction::DirectResponse(DirectResponse { status, body });
+        let says = |status, body| RouteAction::DirectResponse(DirectResponse { status, body }.into());
         let (path, status) = (RedirectPath::Replace("/b".into()), 308);
         let redirect = Redirect { scheme: None, host: None, port: None, path, status, strip_query: false };
         for (action, wanted) in [
@@ -170,7 +170,7 @@ mod tests {
             (says(200, Body::String("".into())), &[":status: 200"]),
             (says(200, Body::String("a".into())), &[":status: 200", "content-length: 1", "content-type: text/plain"]),
             (says(404, Body::Bytes(vec![0; 3])), &[":status: 404", "content-length: 3", "content-type: text/plain"]),
-            (RouteAction::Redirect(redirect), &[":status: 308"]),
+            (RouteAction::Redirect(redirect.into()), &[":status: 308"]),
             (RouteAction::Nothing, &[]),
             (to("v1"), &[]),
         ] {
@@ -193,8 +193,8 @@ mod tests {
         };
         let forward = forward(ForwardTo::Weighted(vec![entry(sets("x-by", "first")), entry(sets("x-by", "second"))]));
         let mut route = route(prefix("/"), RouteAction::Forward(Arc::new(forward)));
-        route.response_headers = writes("x-by", "route", AppendAction::AppendIfExistsOrAdd);
-        route.response_headers.remove = vec!["X-Secret".into()];
+        let added = writes("x-by", "route", AppendAction::AppendIfExistsOrAdd).add.clone();
+        route.response_headers = HeaderMutations::new(vec!["X-Secret".into()], added);
         let sent = [("X-Secret", "1"), ("X-Kept", "2"), ("x-by", "endpoint")];
         let through = |entry| answered(route.clone(), &request("/", &[]), entry, &sent);
         assert_eq!(through(Some(0)), ["x-kept: 2", "x-by: first", "x-by: route"]);

@@ -87,7 +87,7 @@ mod tests {
         let request = Seen { authority: authority.into(), path: "/abc/d?q=1".into(), bare_length: 6, ..seen(&[]) };
         let mut route = route(prefix("/abc"), to("v1"));
         let matched = route.matcher.path.clone();
-        route.action = RouteAction::Redirect(redirect.clone());
+        route.action = RouteAction::Redirect(Box::new(redirect.clone()));
         let router = Router::new(std::sync::Arc::new(one_host(vec![route])), &Switches::default());
         location(&router, &request, &matched, &redirect)
     }

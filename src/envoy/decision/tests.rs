@@ -63,14 +63,14 @@ fn ev_7_shares_are_weights_over_their_sum_and_errors_keep_their_share() {
 
 #[test]
 fn hd_1_a_weighted_entry_comes_before_the_route_whose_host_wins() {
-    let set = |value: &str| HeaderMutations {
-        remove: vec![],
-        add: vec![HeaderValueOption {
+    let set = |value: &str| {
+        let option = HeaderValueOption {
             name: "x-a".into(),
             value: value.into(),
             append: AppendAction::OverwriteIfExistsOrAdd,
             keep_empty: false,
-        }],
+        };
+        HeaderMutations::new(vec![], vec![option])
     };
     let mut forward = forward(weighted(&[("v1", 1), ("v2", 1)]));
     if let ForwardTo::Weighted(entries) = &mut forward.destination {
@@ -99,7 +99,7 @@ fn fa_1_an_abort_of_all_requests_hides_what_is_behind_it() {
     let with_fault = |status, fraction: Option<(u32, u32)>| {
         let fraction = fraction.map(|(numerator, denominator)| Fraction { numerator, denominator });
         let mut route = forwards(ForwardTo::Cluster(destination("none")));
-        route.fault = Some(Fault { delay: None, abort: Some(FaultAbort { status, fraction }) });
+        route.fault = Some(Box::new(Fault { delay: None, abort: Some(FaultAbort { status, fraction }) }));
         one(route)
     };
     for (status, fraction, share, outcome, code) in [
@@ -118,11 +118,11 @@ fn fa_1_an_abort_of_all_requests_hides_what_is_behind_it() {
 fn co_1_preflights_are_answered_where_the_origin_is_allowed_or_none_is_let_through() {
     let decision = |origin: &str, forward_others: bool, method: &str| {
         let mut route = forwards(ForwardTo::Cluster(destination("v1")));
-        route.cors = Some(Cors {
+        route.cors = Some(Box::new(Cors {
             allow_origins: vec![ValueMatch::Exact("https://a".into()), ValueMatch::Regex("https://.*\\.b".into())],
             forward_not_matching_preflights: forward_others,
             ..Cors::default()
-        });
+        }));
         let headers = [("Origin", origin), ("access-control-request-method", "DELETE")];
         let request = Request { method: method.into(), ..request("/", &headers) };
         decided(one_host(vec![route]), &request).outcome
@@ -137,7 +137,7 @@ fn co_1_preflights_are_answered_where_the_origin_is_allowed_or_none_is_let_throu
 
 #[test]
 fn s6_4_direct_responses_redirects_and_grpc() {
-    let response = |status| RouteAction::DirectResponse(DirectResponse { status, body: Body::None });
+    let response = |status| RouteAction::DirectResponse(Box::new(DirectResponse { status, body: Body::None }));
     let decision = one(route(prefix("/"), response(301)));
     assert_eq!((decision.outcome, decision.status), (Some(Outcome::DirectResponse), Some(301)));
     assert_eq!(decision.location.as_deref(), Some("http://shop/a?q"));
@@ -153,7 +153,7 @@ fn s6_4_direct_responses_redirects_and_grpc() {
         path: RedirectPath::Replace("".into()),
         status: 308,
     };
-    let decision = one(route(prefix("/"), RouteAction::Redirect(redirect)));
+    let decision = one(route(prefix("/"), RouteAction::Redirect(Box::new(redirect))));
     assert_eq!((decision.outcome, decision.status), (Some(Outcome::Redirect), Some(308)));
     assert_eq!(decision.location.as_deref(), Some("https://shop/a?q"));
 }
@@ -161,7 +161,7 @@ fn s6_4_direct_responses_redirects_and_grpc() {
 #[test]
 fn vh_14_block_all_is_a_black_hole_and_passthrough_lets_out() {
     let mut table = one_host(vec![]);
-    let response = RouteAction::DirectResponse(DirectResponse { status: 502, body: Body::None });
+    let response = RouteAction::DirectResponse(Box::new(DirectResponse { status: 502, body: Body::None }));
     table.route_configs[0].virtual_hosts[0] =
         virtual_host("block_all", &["*"], vec![route(prefix("/"), response)]).into();
     let decision = decided(table, &request("/", &[]));
@@ -234,7 +234,7 @@ fn the_json_form_has_every_key() {
     let file = files.add("vs.yaml", "");
     let mut route = forwards(weighted(&[("v1", 90), ("", 10)]));
     route.source = Some(RouteSource {
-        object: ObjectId { kind: Kind::VirtualService, namespace: "default".into(), name: "shop".into() },
+        object: ObjectId::new(Kind::VirtualService, "default", "shop"),
         at: Position { file, line: 11, column: 5, document: 0 },
         rule: Some(0),
         match_index: None,
@@ -296,7 +296,7 @@ fn s1_6_and_1_7_what_no_route_is_looked_at_for_has_a_virtual_host() {
 fn ev_9_tcp_comes_from_where_its_chain_does() {
     let mut files = SourceMap::default();
     let at = Position { file: files.add("vs.yaml", ""), line: 3, column: 1, document: 0 };
-    let object = ObjectId { kind: Kind::VirtualService, namespace: "default".into(), name: "shop".into() };
+    let object = ObjectId::new(Kind::VirtualService, "default", "shop");
     let source = RouteSource { object, at, rule: Some(0), match_index: None, root: None };
     let mut table = one_host(vec![]);
     let chain = &mut Arc::make_mut(&mut table.listeners[0]).filter_chains[0];

@@ -368,12 +368,9 @@ mod tests {
                 keep_empty: false,
             }
         };
-        HeaderMutations {
-            remove: remove.iter().map(|n| (*n).into()).collect(),
-            add: (set.iter().map(option(AppendAction::OverwriteIfExistsOrAdd)))
-                .chain(add.iter().map(option(AppendAction::AppendIfExistsOrAdd)))
-                .collect(),
-        }
+        let set = set.iter().map(option(AppendAction::OverwriteIfExistsOrAdd));
+        let add = add.iter().map(option(AppendAction::AppendIfExistsOrAdd));
+        HeaderMutations::new(remove.iter().map(|n| (*n).into()).collect(), set.chain(add).collect())
     }
 
     #[test]
@@ -411,7 +408,7 @@ mod tests {
             option("d", AppendAction::OverwriteIfExists),
             option("b", AppendAction::AddIfAbsent),
         ];
-        let one = HeaderMutations { remove: vec!["d".into()], add };
+        let one = HeaderMutations::new(vec!["d".into()], add);
         let headers = [("x-a", "1"), ("c", "1"), ("c", "2"), ("d", "1")];
         assert_eq!(mutated(&headers, &[one]), ["x-a: 1", "c: new", "b: new", "b: new"]);
     }
@@ -518,12 +515,12 @@ mod tests {
         use AppendAction::*;
         let set = |append, value: &str, keep_empty| {
             let field = HeaderValueOption { name: "Location".into(), value: value.into(), append, keep_empty };
-            HeaderMutations { remove: Vec::new(), add: vec![field] }
+            HeaderMutations::new(Vec::new(), vec![field])
         };
-        let removes = |mutations| HeaderMutations { remove: vec!["LOCATION".into()], ..mutations };
+        let removes = |mutations: HeaderMutations| HeaderMutations::new(vec!["LOCATION".into()], mutations.add.clone());
         for (mutations, wanted) in [
             (HeaderMutations::default(), Some("own")),
-            (HeaderMutations { remove: vec!["x".into()], ..HeaderMutations::default() }, Some("own")),
+            (HeaderMutations::new(vec!["x".into()], Vec::new()), Some("own")),
             (removes(HeaderMutations::default()), None),
             (set(OverwriteIfExistsOrAdd, "/%REQ(:method)%", false), Some("/GET")),
             (removes(set(OverwriteIfExistsOrAdd, "new", false)), Some("new")),

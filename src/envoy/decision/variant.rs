@@ -61,7 +61,7 @@ fn named(route: &Route, seen: &Seen<'_>) -> u64 {
 
 /// The CORS policy that acts on preflights: that of a route that forwards. Redirects and direct responses come first (CO-1).
 pub(super) fn acting_cors(route: &Route) -> Option<&Cors> {
-    route.cors.as_ref().filter(|_| matches!(route.action, RouteAction::Forward(_)))
+    route.cors.as_deref().filter(|_| matches!(route.action, RouteAction::Forward(_)))
 }
 
 /// True for preflights that the CORS filter answers itself (CO-1, envoy-matching 9.5).
@@ -148,7 +148,8 @@ mod tests {
     #[test]
     fn co_1_answered_preflights_are_a_variant_of_their_own() {
         let mut route = forwards(ForwardTo::Cluster(destination("v1")), None);
-        route.cors = Some(Cors { allow_origins: vec![ValueMatch::Exact("https://a".into())], ..Cors::default() });
+        let cors = Cors { allow_origins: vec![ValueMatch::Exact("https://a".into())], ..Cors::default() };
+        route.cors = Some(Box::new(cors));
         let asked = |method: &str, route: &Route| {
             let headers = [("origin", "https://a"), ("access-control-request-method", "PUT")];
             of(route, &Request { method: method.into(), ..request("/", &headers) }).is_preflight()

@@ -14,8 +14,7 @@ use super::rejected::route_faults;
 use super::view::Seen;
 use crate::envoy::router::Switches;
 use crate::envoy::table::{
-    HostSource, PathRewrite, Redirect, RedirectPath, Route, RouteAction, RouteConfiguration, RouteTable, ValueMatch,
-    VirtualHost,
+    HostSource, PathRewrite, RedirectPath, Route, RouteAction, RouteConfiguration, RouteTable, ValueMatch, VirtualHost,
 };
 use crate::parallel::Memo;
 
@@ -161,8 +160,11 @@ fn asked(route: &Route) -> impl Iterator<Item = &SmolStr> {
             };
             [path, host]
         }
-        RouteAction::Redirect(Redirect { path: RedirectPath::Regex { pattern, .. }, .. }) => [Some(pattern), None],
-        RouteAction::Redirect(_) | RouteAction::DirectResponse(_) | RouteAction::Nothing => [None, None],
+        RouteAction::Redirect(redirect) => match &redirect.path {
+            RedirectPath::Regex { pattern, .. } => [Some(pattern), None],
+            RedirectPath::Replace(_) | RedirectPath::Prefix(_) => [None, None],
+        },
+        RouteAction::DirectResponse(_) | RouteAction::Nothing => [None, None],
     };
     let origins = route.cors.iter().flat_map(|c| &c.allow_origins).filter_map(|origin| match origin {
         ValueMatch::Regex(text) => Some(text),

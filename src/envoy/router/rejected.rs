@@ -249,8 +249,9 @@ mod tests {
 
     #[test]
     fn s2_5_statuses_of_direct_responses_are_within_200_to_599() {
-        let of =
-            |status| of_route(prefix("/"), RouteAction::DirectResponse(DirectResponse { status, body: Body::None }));
+        let of = |status| {
+            of_route(prefix("/"), RouteAction::DirectResponse(DirectResponse { status, body: Body::None }.into()))
+        };
         for status in [200, 599] {
             assert_eq!(of(status), [""; 0]);
         }
@@ -292,7 +293,7 @@ mod tests {
         }
         let regex = PathRewrite::Regex { pattern: "a".into(), substitution: "\n".into() };
         assert_eq!(rewrites(regex), ["the substitution has a line break or a NUL"]);
-        let redirects = |redirect| of_route(prefix("/"), RouteAction::Redirect(redirect));
+        let redirects = |redirect: Redirect| of_route(prefix("/"), RouteAction::Redirect(redirect.into()));
         assert_eq!(redirects(redirect()), [""; 0]);
         let bad = || Some(SmolStr::from("a\n"));
         for redirect in [
@@ -317,8 +318,8 @@ mod tests {
         let rewrite = PathRewrite::Regex { pattern: bad(), substitution: "".into() };
         for (route, what) in [
             (route(on(PathMatch::Regex(bad())), to("v1")), "the path regex"),
-            (Route { cors: Some(origin), ..forwards(plain()) }, "an allowed origin: the regex"),
-            (route(prefix("/"), RouteAction::Redirect(Redirect { path, ..redirect() })), "the redirect's regex"),
+            (Route { cors: Some(origin.into()), ..forwards(plain()) }, "an allowed origin: the regex"),
+            (route(prefix("/"), RouteAction::Redirect(Redirect { path, ..redirect() }.into())), "the redirect's regex"),
             (forwards(Forward { further: Some(further.into()), ..plain() }), "the regex of the host"),
             (forwards(Forward { rewrite, ..plain() }), "the rewrite regex"),
         ] {

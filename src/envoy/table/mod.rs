@@ -132,3 +132,18 @@ impl RouteTable {
         self.clusters.get(i)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::mem::size_of;
+
+    use super::*;
+
+    /// A mesh of 10,000 services has 50,000 routes, 30,000 clusters and 120,000 endpoints: each byte that one has more is paid for so often.
+    #[test]
+    fn what_a_large_mesh_has_very_many_of_is_small() {
+        let sizes = [size_of::<Route>(), size_of::<Cluster>(), size_of::<Endpoint>(), size_of::<RouteSource>()];
+        let most = [384, 416, 176, 48];
+        assert!(sizes.iter().zip(most).all(|(size, most)| *size <= most), "{sizes:?}, at most {most:?}");
+    }
+}

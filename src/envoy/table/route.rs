@@ -1,5 +1,6 @@
 //! Route configurations, virtual hosts, routes and what they do with a request.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use smol_str::SmolStr;
@@ -66,7 +67,7 @@ impl OuterHeaders {
     }
 }
 
-/// An Envoy Route.
+/// An Envoy Route. What few routes have is boxed: a large mesh has very many routes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Route {
     /// Empty: unnamed.
@@ -75,8 +76,8 @@ pub(crate) struct Route {
     pub action: RouteAction,
     pub request_headers: HeaderMutations,
     pub response_headers: HeaderMutations,
-    pub fault: Option<Fault>,
-    pub cors: Option<Cors>,
+    pub fault: Option<Box<Fault>>,
+    pub cors: Option<Box<Cors>>,
     pub stat_prefix: SmolStr,
     /// `filter_metadata["istio"]["config"]`: the (root) VirtualService's path (RT-15); empty for default routes.
     pub config_path: SmolStr,
@@ -138,8 +139,8 @@ pub(crate) struct RouteMetadata {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum RouteAction {
     Forward(Arc<Forward>),
-    Redirect(Redirect),
-    DirectResponse(DirectResponse),
+    Redirect(Box<Redirect>),
+    DirectResponse(Box<DirectResponse>),
     /// A redirect with a code Envoy doesn't know: the route has no action and Envoy refuses the table (RD-1).
     Nothing,
 }
@@ -150,7 +151,8 @@ pub(crate) struct Forward {
     pub destination: ForwardTo,
     /// Zero: no limit (TO-1).
     pub timeout: Nanos,
-    pub retry: Option<RetryPolicy>,
+    /// Shared by all that have that of the mesh.
+    pub retry: Option<Arc<RetryPolicy>>,
     pub rewrite: PathRewrite,
     /// Authority sent upstream (RW-2); wins over the one of a weighted cluster.
     pub host_rewrite: Option<SmolStr>,
@@ -229,16 +231,34 @@ pub(crate) struct WeightedCluster {
     pub response_headers: HeaderMutations,
 }
 
-/// Header operations of one level and direction; removals come first, then `add` in order (HD-2).
+/// Header operations of one level and direction. Most have none, and then this is but a pointer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(crate) struct HeaderMutations {
+pub(crate) struct HeaderMutations(Option<Box<Mutations>>);
+
+/// Removals come first, then `add` in order (HD-2).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Mutations {
     pub remove: Vec<SmolStr>,
     pub add: Vec<HeaderValueOption>,
 }
 
 impl HeaderMutations {
+    pub(crate) fn new(remove: Vec<SmolStr>, add: Vec<HeaderValueOption>) -> HeaderMutations {
+        let is_empty = remove.is_empty() && add.is_empty();
+        HeaderMutations((!is_empty).then(|| Box::new(Mutations { remove, add })))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.remove.is_empty() && self.add.is_empty()
+        self.0.is_none()
+    }
+}
+
+impl Deref for HeaderMutations {
+    type Target = Mutations;
+
+    fn deref(&self) -> &Mutations {
+        static NONE: Mutations = Mutations { remove: Vec::new(), add: Vec::new() };
+        self.0.as_deref().unwrap_or(&NONE)
     }
 }
 

@@ -27,11 +27,7 @@ fn index(rules: &[Rule]) -> DestinationRuleIndex {
         .iter()
         .zip(0i64..)
         .map(|(rule, i)| Object {
-            id: ObjectId {
-                kind: Kind::DestinationRule,
-                namespace: rule.namespace.into(),
-                name: format!("d{i}").into(),
-            },
+            id: ObjectId::new(Kind::DestinationRule, rule.namespace, format!("d{i}")),
             meta: ObjectMeta {
                 name: format!("d{i}").into(),
                 namespace: rule.namespace.into(),
@@ -167,7 +163,7 @@ fn ds9_selectors_that_do_not_fit_block_the_rest() {
 fn merges_and_hidden_rules_are_told() {
     let mut notes = Vec::new();
     let object = |name: &str, export_to: &[&str]| Object {
-        id: ObjectId { kind: Kind::DestinationRule, namespace: "ns".into(), name: name.into() },
+        id: ObjectId::new(Kind::DestinationRule, "ns", name),
         meta: ObjectMeta { name: name.into(), namespace: "ns".into(), ..ObjectMeta::default() },
         at: Position::default(),
         spec: DestinationRule {

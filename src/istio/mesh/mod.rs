@@ -77,8 +77,7 @@ impl Mesh {
         let config = release::as_read_by(profile, std::mem::take(&mut manifests.mesh_config));
         remarks::not_evaluated(&manifests.not_modelled, &mut notes);
         remarks::addresses_without_domain(&manifests.service_entries, &mut notes);
-        let services: Vec<Arc<Service>> =
-            registry::services(&manifests, &config, profile).into_iter().map(Arc::new).collect();
+        let services = shared(registry::services(&manifests, &config, profile));
         let nodes = locality::Nodes::new(&manifests.nodes, profile);
         let virtual_services = std::mem::take(&mut manifests.virtual_services);
         let (mut rule_notes, mut virtual_service_notes) = (Vec::new(), Vec::new());
@@ -145,5 +144,12 @@ pub(crate) fn assign_addresses(manifests: &mut Manifests) {
 /// ORD-1.
 fn shared_by_creation<T>(mut objects: Vec<Object<T>>) -> Vec<Arc<Object<T>>> {
     objects.order_by(|a, b| a.creation_order().cmp(&b.creation_order()));
-    objects.into_iter().map(Arc::new).collect()
+    shared(objects)
+}
+
+/// Each by itself. A plain `collect` would keep the room of all the values for nothing but pointers to them.
+pub(crate) fn shared<T>(all: Vec<T>) -> Vec<Arc<T>> {
+    let mut out = Vec::with_capacity(all.len());
+    out.extend(all.into_iter().map(Arc::new));
+    out
 }

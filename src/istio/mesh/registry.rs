@@ -322,7 +322,7 @@ mod tests {
 
     fn object<T>(kind: Kind, namespace: &str, name: &str, spec: T) -> Object<T> {
         Object {
-            id: ObjectId { kind, namespace: namespace.into(), name: name.into() },
+            id: ObjectId::new(kind, namespace, name),
             meta: ObjectMeta { name: name.into(), namespace: namespace.into(), ..ObjectMeta::default() },
             at: Position::default(),
             spec,

@@ -21,7 +21,7 @@ pub(super) fn not_evaluated(objects: &[NotModelled], notes: &mut Vec<Note>) {
     }
     for (kind, objects) in by_kind {
         let name = |object: &&NotModelled| {
-            let ObjectId { namespace, name, .. } = &object.id;
+            let (namespace, name) = (&object.id.namespace, &object.id.name);
             match kind.as_str() {
                 MESH_CONFIG => format!("`{namespace}/{name}` ({})", object.action),
                 _ => format!("`{namespace}/{name}`"),

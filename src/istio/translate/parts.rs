@@ -13,7 +13,7 @@ use super::beside::Neighbours;
 use super::clusters::ClusterParts;
 use super::http::{MadeRoutes, RoutesKey};
 use super::sidecar_routes::{HostName, VirtualHostKey};
-use crate::envoy::table::{Listener, Names, Route, VirtualHost};
+use crate::envoy::table::{Listener, Names, RetryPolicy, Route, VirtualHost};
 use crate::istio::mesh::{Mesh, Registry, Service, locality};
 use crate::order::Order as _;
 use crate::parallel::Memo;
@@ -30,6 +30,8 @@ pub(crate) struct Parts<'m> {
     pub(super) reduced: Memo<(usize, u16), (Arc<Service>, Arc<Service>)>,
     pub(super) clusters: ClusterParts,
     pub(super) routes: Memo<RoutesKey, Arc<MadeRoutes>>,
+    /// The mesh's own policy of retries; the second is that of routes that hash.
+    pub(super) retries: [OnceLock<Option<Arc<RetryPolicy>>>; 2],
     /// Routes of services without a VirtualService: by service, port, and DestinationRule.
     pub(super) default_routes: Memo<(usize, u16, usize), (Arc<Service>, Routes)>,
     pub(super) host_names: Memo<HostNameKey, (Arc<Service>, Arc<HostName>)>,
@@ -56,6 +58,7 @@ impl<'m> Parts<'m> {
             reduced: Memo::default(),
             clusters: ClusterParts::default(),
             routes: Memo::default(),
+            retries: Default::default(),
             default_routes: Memo::default(),
             host_names: Memo::default(),
             extra_host_names: Memo::default(),

@@ -1,15 +1,16 @@
 //! Values that several kinds share.
 
 use std::fmt;
+use std::sync::Arc;
 
 use smol_str::SmolStr;
 
 use crate::manifest::source::Position;
 use crate::order::Order as _;
 
-/// Labels or annotations: unique keys, sorted by key (bytes).
+/// Labels or annotations: unique keys, sorted by key (bytes). Copies share them: an endpoint has its pod's.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Labels(Vec<(SmolStr, SmolStr)>);
+pub(crate) struct Labels(Arc<[(SmolStr, SmolStr)]>);
 
 impl Labels {
     /// The value of `key`.
@@ -34,7 +35,7 @@ impl Labels {
 
     /// These labels overlaid by `other`, whose values win.
     pub(crate) fn overlaid(&self, other: &Labels) -> Labels {
-        self.0.iter().chain(&other.0).cloned().collect()
+        self.0.iter().chain(other.0.iter()).cloned().collect()
     }
 }
 
@@ -46,7 +47,7 @@ impl FromIterator<(SmolStr, SmolStr)> for Labels {
         all.reverse(); // stable sort reversed: the last of equals comes first
         all.dedup_by(|later, first| later.0 == first.0);
         all.reverse();
-        Labels(all)
+        if all.is_empty() { Labels::default() } else { Labels(all.into()) }
     }
 }
 

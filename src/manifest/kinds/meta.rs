@@ -1,6 +1,8 @@
 //! What all objects have: identity, metadata and the place they were read from.
 
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use smol_str::SmolStr;
 
@@ -94,12 +96,41 @@ impl serde::Serialize for Kind {
     }
 }
 
-/// Names one object of the mesh. `namespace` is empty for kinds without one.
+/// Names one object of the mesh. Shared by all that tell of the object: of a large mesh that is nearly everything.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
-pub(crate) struct ObjectId {
+#[serde(transparent)]
+pub(crate) struct ObjectId(Arc<ObjectName>);
+
+/// The parts of a name. `namespace` is empty for kinds without one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+pub(crate) struct ObjectName {
     pub kind: Kind,
     pub namespace: SmolStr,
     pub name: SmolStr,
+}
+
+impl ObjectId {
+    pub(crate) fn new(kind: Kind, namespace: impl Into<SmolStr>, name: impl Into<SmolStr>) -> ObjectId {
+        ObjectId(Arc::new(ObjectName { kind, namespace: namespace.into(), name: name.into() }))
+    }
+
+    /// The same with another namespace.
+    pub(crate) fn in_namespace(&self, namespace: SmolStr) -> ObjectId {
+        ObjectId::new(self.kind.clone(), namespace, self.name.clone())
+    }
+
+    /// The same with another name.
+    pub(crate) fn named(&self, name: SmolStr) -> ObjectId {
+        ObjectId::new(self.kind.clone(), self.namespace.clone(), name)
+    }
+}
+
+impl Deref for ObjectId {
+    type Target = ObjectName;
+
+    fn deref(&self) -> &ObjectName {
+        &self.0
+    }
 }
 
 impl fmt::Display for ObjectId {

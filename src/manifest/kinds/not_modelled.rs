@@ -26,11 +26,8 @@ impl NotModelled {
     /// What a mesh configuration says that is not modelled; None where it is all modelled, or has no bearing on a request.
     pub(crate) fn of_mesh_config(config: &MeshConfig) -> Option<NotModelled> {
         let fields = config.not_modelled.keys().map(SmolStr::as_str).collect::<Vec<_>>().join(", ");
-        let id = ObjectId {
-            kind: Kind::Other(MESH_CONFIG.into()),
-            namespace: config.root_namespace.clone(),
-            name: SmolStr::new_static("istio"),
-        };
+        let kind = Kind::Other(MESH_CONFIG.into());
+        let id = ObjectId::new(kind, config.root_namespace.clone(), SmolStr::new_static("istio"));
         let mut hasher = FxHasher::default();
         config.not_modelled.hash(&mut hasher);
         let (at, fingerprint) = (Position::default(), hasher.finish());

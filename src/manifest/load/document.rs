@@ -210,7 +210,7 @@ impl Context<'_> {
         if id.name.is_empty() && names::may_be_any(&id.kind) {
             match self.names.of(at) {
                 Some(name) => {
-                    id.name = name.clone();
+                    id = id.named(name.clone());
                     findings.push(object::named(root, &id, self));
                 }
                 None => piece.unnamed.push((id.kind.clone(), at)),

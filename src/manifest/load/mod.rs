@@ -32,7 +32,7 @@ use smol_str::SmolStr;
 
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::place::FilePlaces;
-use crate::manifest::kinds::{Kind, Manifests, ObjectId};
+use crate::manifest::kinds::{Kind, Manifests, Object, ObjectId, Visit};
 use crate::manifest::release::Profile;
 use crate::manifest::source::{FileId, Position, SourceMap};
 use crate::manifest::yaml;
@@ -151,10 +151,21 @@ fn read_with(sources: &SourceMap, files: &[FileId], options: &Options, names: &N
             piece.add_to(&mut loaded, options);
         }
     }
+    // They grew step by step, and stay what they are now.
+    loaded.manifests.visit(&mut Shrink);
     workload::resolve_templates(&mut loaded);
     duplicates::withdraw_superseded(&mut loaded);
     loaded.findings.extend(obscure(&loaded, sources));
     loaded
+}
+
+/// Gives back the room that lists of objects have left.
+struct Shrink;
+
+impl Visit for Shrink {
+    fn list<T: Clone>(&mut self, objects: &mut Vec<Object<T>>) {
+        objects.shrink_to_fit();
+    }
 }
 
 /// The files that kustomizations among the files take for patches: pieces of objects, which are no manifests by themselves.

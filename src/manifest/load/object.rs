@@ -78,7 +78,7 @@ pub(super) fn id_of(root: &Node<'_>, kind: Kind, namespace: &SmolStr) -> ObjectI
         Kind::Namespace | Kind::Node => SmolStr::default(),
         _ => part("namespace").unwrap_or_else(|| namespace.clone()),
     };
-    ObjectId { kind, namespace, name: part("name").unwrap_or_default() }
+    ObjectId::new(kind, namespace, part("name").unwrap_or_default())
 }
 
 /// Everything the API server has against the object (VA-1).

@@ -33,7 +33,7 @@ pub(crate) fn add_scenario_pods(manifests: &mut Manifests, entries: &[ScenarioPo
 }
 
 fn pod(entry: &ScenarioPods, name: SmolStr) -> Object<Pod> {
-    let id = ObjectId { kind: Kind::ScenarioPod, namespace: entry.namespace.clone(), name: name.clone() };
+    let id = ObjectId::new(Kind::ScenarioPod, entry.namespace.clone(), name.clone());
     let meta =
         ObjectMeta { name, namespace: entry.namespace.clone(), labels: entry.labels.clone(), ..ObjectMeta::default() };
     Object { id, meta, at: entry.at, spec: Pod { ready: entry.ready, ..Pod::default() } }

@@ -30,7 +30,7 @@ pub(super) fn pods_of(workload: &Object<Workload>, findings: &mut Vec<Finding>) 
             conditions: None,
             in_cluster: workload.meta.in_cluster,
         };
-        let id = ObjectId { kind: Kind::Pod, namespace: meta.namespace.clone(), name };
+        let id = ObjectId::new(Kind::Pod, meta.namespace.clone(), name);
         let spec = Pod { workload: Some(workload.id.clone()), ..spec.template.clone() };
         Object { id, meta, at: workload.at, spec }
     };

@@ -26,7 +26,7 @@ use crate::istio::admission;
 use crate::istio::clients::{self, Class, Client, PointsOfView, classes};
 use crate::istio::mesh::Mesh;
 use crate::manifest::diagnostic::{Finding, Severity};
-use crate::manifest::kinds::{Manifests, MeshConfig, NotModelled, Object, ObjectId, Pod};
+use crate::manifest::kinds::{Manifests, MeshConfig, NotModelled, ObjectId};
 use crate::manifest::load::{self, Overlaid, Prints};
 use crate::manifest::source::{FileId, Position, SourceMap};
 use crate::manifest::yaml;
@@ -34,6 +34,7 @@ use crate::order::Order as _;
 use crate::order::Ordered as _;
 use crate::traffic::scenario::{self, Scenario};
 use namespaces::Renaming;
+use proxies::KnownPod;
 
 /// How inputs are taken.
 #[derive(Debug, Clone)]
@@ -208,7 +209,7 @@ pub(crate) struct Workspace {
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command line shows it"))]
     pub documents: usize,
     /// The pods of the manifests, for points of view that name one.
-    pub pods: Vec<Object<Pod>>,
+    pods: Vec<KnownPod>,
     /// What is among the manifests and not modelled.
     pub not_modelled: Vec<NotModelled>,
 }
@@ -491,8 +492,9 @@ fn resolve(texts: Texts, options: &Options, keep: impl FnOnce(&Manifests)) -> Re
     // What is given and not seen is not missing, and nothing is assumed for it.
     findings.extend(discovery::leave_out_unseen(&mut manifests));
     let clients = clients::clients(&manifests, &namespace);
+    let pods: Vec<KnownPod> = manifests.pods.iter().map(KnownPod::of).collect();
     let chosen = if running.is_empty() {
-        proxies::resolve(&options.proxies, scenario.as_ref(), &manifests.pods, &clients, &namespace)
+        proxies::resolve(&options.proxies, scenario.as_ref(), &pods, &clients, &namespace)
     } else {
         running::resolve(&options.proxies, &running)
     };
@@ -500,7 +502,6 @@ fn resolve(texts: Texts, options: &Options, keep: impl FnOnce(&Manifests)) -> Re
     let (Ok(chosen), false) = (chosen, findings.iter().any(|f| f.severity == Severity::Error)) else {
         return Err(Refused { sources, findings });
     };
-    let pods = manifests.pods.clone();
     let not_modelled = manifests.not_modelled.clone();
     // Last: nobody looks at the mesh from an assumed pod.
     let has_none = scenario.as_ref().is_some_and(|s| s.has_no_pods);

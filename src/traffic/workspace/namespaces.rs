@@ -8,7 +8,7 @@ use std::sync::Arc;
 use smol_str::{SmolStr, format_smolstr};
 
 use crate::manifest::kinds::{
-    Destination, HttpRoute, Kind, Manifests, Object, RouteDestination, Sidecar, VirtualService, Visit,
+    Destination, HttpRoute, Kind, Manifests, Object, ObjectId, RouteDestination, Sidecar, VirtualService, Visit,
 };
 use crate::traffic::scenario::Scenario;
 
@@ -30,7 +30,7 @@ impl Renaming<'_> {
         }
         manifests.visit(&mut Metadata(self));
         for object in &mut manifests.namespaces {
-            self.change(&mut object.id.name);
+            object.id = object.id.named(self.namespace(&object.id.name));
             self.change(&mut object.meta.name);
         }
         for object in &mut manifests.virtual_services {
@@ -52,7 +52,7 @@ impl Renaming<'_> {
         }
         for pod in &mut manifests.pods {
             if let Some(workload) = &mut pod.spec.workload {
-                self.change(&mut workload.namespace);
+                *workload = self.object(workload);
             }
         }
         for service in &mut manifests.services {
@@ -63,8 +63,8 @@ impl Renaming<'_> {
                 self.change(namespace);
             }
         }
-        for id in &mut manifests.not_modelled {
-            self.change(&mut id.id.namespace);
+        for object in &mut manifests.not_modelled {
+            object.id = self.object(&object.id);
         }
         let config = &mut manifests.mesh_config;
         self.change(&mut config.root_namespace);
@@ -77,6 +77,10 @@ impl Renaming<'_> {
     pub(super) fn scenario(self, scenario: &mut Scenario) {
         scenario.pods.iter_mut().for_each(|pod| self.change(&mut pod.namespace));
         scenario.proxies.iter_mut().for_each(|proxy| self.change(&mut proxy.namespace));
+    }
+
+    fn object(self, id: &ObjectId) -> ObjectId {
+        id.in_namespace(self.namespace(&id.namespace))
     }
 
     fn change(self, namespace: &mut SmolStr) {
@@ -176,7 +180,7 @@ struct Metadata<'a>(Renaming<'a>);
 impl Visit for Metadata<'_> {
     fn list<T: Clone>(&mut self, objects: &mut Vec<Object<T>>) {
         for object in objects.iter_mut().filter(|o| o.id.kind != Kind::Namespace) {
-            self.0.change(&mut object.id.namespace);
+            object.id = self.0.object(&object.id);
             self.0.change(&mut object.meta.namespace);
         }
     }

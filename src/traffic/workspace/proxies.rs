@@ -1,5 +1,6 @@
 //! Points of view: `--proxy` texts, the scenario's proxies, and the defaults (section 3 of the contract).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
@@ -9,7 +10,7 @@ use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::istio::clients::{self, Client};
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::decode::connection_settings_of;
-use crate::manifest::kinds::{Labels, Manifests, Object, Pod};
+use crate::manifest::kinds::{Labels, Manifests, Object, ObjectId, Pod};
 use crate::traffic::scenario::Scenario;
 
 /// What `--proxy` takes for all clients that the manifests know.
@@ -23,11 +24,35 @@ pub(super) struct Chosen {
     pub own: bool,
 }
 
+/// A pod as far as somebody may look from it: of a large mesh that is far less than the manifest says.
+#[derive(Debug)]
+pub(super) struct KnownPod {
+    id: ObjectId,
+    workload: Option<ObjectId>,
+    labels: Labels,
+    annotations: Labels,
+    ips: Vec<IpAddr>,
+    node: SmolStr,
+}
+
+impl KnownPod {
+    pub(super) fn of(pod: &Object<Pod>) -> KnownPod {
+        KnownPod {
+            id: pod.id.clone(),
+            workload: pod.spec.workload.clone(),
+            labels: pod.meta.labels.clone(),
+            annotations: pod.meta.annotations.clone(),
+            ips: pod.spec.ips.clone(),
+            node: pod.spec.node_name.clone(),
+        }
+    }
+}
+
 /// The points of view of a run: those of the options, else of the scenario, else all that there are.
 pub(super) fn resolve(
     wanted: &[String],
     scenario: Option<&Scenario>,
-    pods: &[Object<Pod>],
+    pods: &[KnownPod],
     clients: &[Client],
     namespace: &str,
 ) -> Result<Chosen, Box<Finding>> {
@@ -90,7 +115,7 @@ pub(super) fn gateways(scenario: Option<&Scenario>, manifests: &Manifests, names
 pub(super) fn named(
     text: &str,
     scenario: Option<&Scenario>,
-    (pods, clients): (&[Object<Pod>], &[Client]),
+    (pods, clients): (&[KnownPod], &[Client]),
     namespace: &str,
 ) -> Result<Proxy, Box<Finding>> {
     if let Some(p) = scenario.and_then(|s| s.proxies.iter().find(|p| p.name == text)) {
@@ -130,7 +155,7 @@ pub(super) fn named(
 fn of_pod(
     text: &str,
     rest: &str,
-    (pods, clients): (&[Object<Pod>], &[Client]),
+    (pods, clients): (&[KnownPod], &[Client]),
     namespace: &str,
 ) -> Result<Proxy, Box<Finding>> {
     let (ns, name) = rest.split_once('/').unwrap_or((namespace, rest));
@@ -139,11 +164,11 @@ fn of_pod(
     if let Some(known) = clients.iter().find(|c| c.proxy.name == full) {
         return Ok(Proxy { name: text.into(), ..(*known.proxy).clone() });
     }
-    let of_workload = |p: &&Object<Pod>| {
-        p.meta.namespace == ns && (p.meta.name == name || p.spec.workload.as_ref().is_some_and(|w| w.name == name))
+    let of_workload = |p: &&KnownPod| {
+        p.id.namespace == ns && (p.id.name == name || p.workload.as_ref().is_some_and(|w| w.name == name))
     };
     let Some(pod) = pods.iter().find(of_workload) else {
-        let near = pods.iter().filter(|p| p.meta.namespace == ns).map(|p| p.meta.name.as_str());
+        let near = pods.iter().filter(|p| p.id.namespace == ns).map(|p| p.id.name.as_str());
         let mut known: Vec<&str> = near.collect();
         known.truncate(5);
         let hint = if known.is_empty() {
@@ -156,11 +181,11 @@ fn of_pod(
     Ok(Proxy {
         name: text.into(),
         kind: ProxyKind::Sidecar,
-        namespace: pod.meta.namespace.clone(),
-        labels: pod.meta.labels.clone(),
-        ips: pod.spec.ips.clone(),
-        node: pod.spec.node_name.clone(),
-        connection_settings: connection_settings_of(&pod.meta.annotations),
+        namespace: pod.id.namespace.clone(),
+        labels: pod.labels.clone(),
+        ips: pod.ips.clone(),
+        node: pod.node.clone(),
+        connection_settings: connection_settings_of(&pod.annotations),
     })
 }
 

@@ -2,7 +2,6 @@
 
 use rustc_hash::FxHashMap;
 use serde_yaml::Value;
-use smol_str::SmolStr;
 
 use super::written;
 use crate::manifest::diagnostic::place::Locator;
@@ -71,7 +70,7 @@ impl<'s> Inputs<'s> {
 
     /// The object of this kind, namespace and name.
     pub(super) fn existing(&mut self, kind: Kind, namespace: &str, name: &str) -> Option<Existing> {
-        let id = ObjectId { kind, namespace: SmolStr::new(namespace), name: SmolStr::new(name) };
+        let id = ObjectId::new(kind, namespace, name);
         let at = *self.places.get(&id)?;
         // What is assumed was written by nobody, and is not there for a controller either.
         if !at.is_known() {
@@ -91,7 +90,7 @@ impl<'s> Inputs<'s> {
         message: String,
         hint: &str,
     ) -> (String, String) {
-        let id = ObjectId { kind, namespace: SmolStr::new(namespace), name: SmolStr::new(name) };
+        let id = ObjectId::new(kind, namespace, name);
         let refusal = self.told.iter().find(|f| f.is_rejection() && f.object.as_ref() == Some(&id));
         match refusal {
             Some(f) => (

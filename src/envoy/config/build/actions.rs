@@ -1,5 +1,7 @@
 //! What routes do.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use smol_str::{SmolStr, format_smolstr};
 
@@ -18,7 +20,7 @@ const TIMEOUT: Nanos = Nanos::seconds(15);
 
 /// What the virtual host has for routes that have none themselves.
 pub(super) struct Outer<'a> {
-    pub retry: &'a Option<RetryPolicy>,
+    pub retry: &'a Option<Arc<RetryPolicy>>,
     pub mirrors: &'a [MirrorPolicy],
     /// What the proxy has beside.
     pub given: &'a Given,
@@ -41,10 +43,10 @@ pub(super) fn action(route: &mut message::Route, outer: &Outer<'_>, not_evaluate
         {
             made.path = RedirectPath::Regex { pattern, substitution };
         }
-        return RouteAction::Redirect(made);
+        return RouteAction::Redirect(Box::new(made));
     }
     if let Some(d) = route.direct_response.take() {
-        return RouteAction::DirectResponse(direct_response(d, not_evaluated));
+        return RouteAction::DirectResponse(Box::new(direct_response(d, not_evaluated)));
     }
     let to = |cluster| RouteAction::Forward(plain(Destination { cluster, at: None }).into());
     if route.filter_action.is_some() {
@@ -122,7 +124,7 @@ fn forward(
     Forward {
         destination,
         timeout: f.timeout.map_or(TIMEOUT, |t| t.0),
-        retry: f.retry_policy.map(|r| retry(*r, not_evaluated)).or_else(|| outer.retry.clone()),
+        retry: f.retry_policy.map(|r| Arc::new(retry(*r, not_evaluated))).or_else(|| outer.retry.clone()),
         rewrite,
         host_rewrite: f.host_rewrite_literal.or(f.host_rewrite),
         append_x_forwarded_host: f.append_x_forwarded_host,

@@ -11,7 +11,7 @@ pub(super) fn mutations(
     remove: Vec<SmolStr>,
     not_evaluated: &mut Vec<SmolStr>,
 ) -> HeaderMutations {
-    let mut out = HeaderMutations { remove, add: Vec::with_capacity(add.len()) };
+    let mut operations = Vec::with_capacity(add.len());
     for option in add {
         let name = option.header.key;
         let unread = option.unread.iter().chain(&option.header.unread).cloned();
@@ -23,7 +23,7 @@ pub(super) fn mutations(
             None if option.append == Some(false) => AppendAction::OverwriteIfExistsOrAdd,
             Some(_) | None => AppendAction::AppendIfExistsOrAdd,
         };
-        out.add.push(Operation { name, value: option.header.value, append, keep_empty: option.keep_empty_value });
+        operations.push(Operation { name, value: option.header.value, append, keep_empty: option.keep_empty_value });
     }
-    out
+    HeaderMutations::new(remove, operations)
 }

@@ -133,7 +133,7 @@ fn virtual_host(
         host.routes
             .extend(tree::routes(*matcher).unwrap_or_else(|| vec![unknown_route("matcher")]).into_iter().map(Box::new));
     }
-    let retry = host.retry_policy.map(|r| retry(r, &mut said));
+    let retry = host.retry_policy.map(|r| Arc::new(retry(r, &mut said)));
     let own =
         if host.request_mirror_policies.is_empty() { levels.mirrors.clone() } else { host.request_mirror_policies };
     let mirrors = mirrors(own, &mut said);
@@ -215,8 +215,8 @@ fn route(mut route: message::Route, outer: &Outer<'_>, wider: [&message::PerFilt
         action,
         request_headers,
         response_headers,
-        fault,
-        cors,
+        fault: fault.map(Box::new),
+        cors: cors.map(Box::new),
         stat_prefix: route.stat_prefix,
         source: source(&config_path),
         config_path,
@@ -247,5 +247,5 @@ pub(super) fn object(config_path: &str) -> Option<ObjectId> {
         "workload-entry" => Kind::WorkloadEntry,
         other => Kind::Other(other.into()),
     };
-    Some(ObjectId { kind, namespace: namespace.into(), name: name.into() })
+    Some(ObjectId::new(kind, namespace, name))
 }

@@ -58,7 +58,7 @@ fn s6_1_the_request_names_the_cluster_in_its_share() {
     let mut to = weighted(&[("", 1), ("v1", 3)]);
     if let ForwardTo::Weighted(entries) = &mut to {
         entries[0].destination.cluster = ClusterName::FromHeader("x-to".into());
-        entries[0].request_headers = HeaderMutations { remove: vec!["x-user".into()], ..HeaderMutations::default() };
+        entries[0].request_headers = HeaderMutations::new(vec!["x-user".into()], Vec::new());
     }
     let named = |headers: &[(&str, &str)]| {
         let decision = decided(one_host(vec![forwards(to.clone())]), &request("/a", headers));
@@ -78,14 +78,14 @@ fn s6_1_the_request_names_the_cluster_in_its_share() {
 fn hd_1_one_cluster_in_two_entries_has_the_request_of_each() {
     let mut to = weighted(&[("v1", 1), ("v1", 1), ("v2", 1)]);
     if let ForwardTo::Weighted(entries) = &mut to {
-        entries[0].request_headers = HeaderMutations { remove: vec!["x-user".into()], ..HeaderMutations::default() };
+        entries[0].request_headers = HeaderMutations::new(vec!["x-user".into()], Vec::new());
     }
     let decision = one(forwards(to));
     let headers = |decision: &Decision, i: usize| decision.clusters[i].upstream.as_ref().map(|u| u.headers.len());
     assert_eq!([0, 1, 2].map(|i| headers(&decision, i)), [Some(0), Some(1), None]);
     let mut alone = weighted(&[("v1", 1)]);
     if let ForwardTo::Weighted(entries) = &mut alone {
-        entries[0].request_headers = HeaderMutations { remove: vec!["x-user".into()], ..HeaderMutations::default() };
+        entries[0].request_headers = HeaderMutations::new(vec!["x-user".into()], Vec::new());
     }
     assert_eq!(headers(&one(forwards(alone)), 0), Some(0));
 }
@@ -183,7 +183,7 @@ fn s6_2_formatters_that_are_not_evaluated_are_told_once_each() {
         keep_empty: false,
     };
     let add = ["%START_TIME%", "%HOSTNAME%", "%START_TIME%"].map(field).to_vec();
-    route.request_headers = HeaderMutations { remove: Vec::new(), add };
+    route.request_headers = HeaderMutations::new(Vec::new(), add);
     let hint = |f: &str| format!("`{f}` in a header value is not evaluated: it depends on more than the request");
     assert_eq!(one(route).hints, [hint("%HOSTNAME%"), hint("%START_TIME%")]);
 }

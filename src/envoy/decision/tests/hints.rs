@@ -132,7 +132,7 @@ fn s0_7_a_request_that_is_refused_is_told_why() {
 #[test]
 fn co_1_answers_of_the_proxy_itself_are_told() {
     let mut preflight = forwards(ForwardTo::Cluster(destination("v1")));
-    preflight.cors = Some(Cors { allow_origins: vec![ValueMatch::Exact("*".into())], ..Cors::default() });
+    preflight.cors = Some(Cors { allow_origins: vec![ValueMatch::Exact("*".into())], ..Cors::default() }.into());
     let headers = [("origin", "https://a"), ("access-control-request-method", "PUT")];
     let asks = Request { method: "OPTIONS".into(), ..request("/", &headers) };
     assert_eq!(decided(one_host(vec![preflight]), &asks).hints, ["a CORS preflight, answered by the proxy"]);

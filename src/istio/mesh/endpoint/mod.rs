@@ -142,7 +142,7 @@ impl<'a> Inputs<'a> {
         Inputs {
             nodes,
             pods: &manifests.pods,
-            pod_labels: manifests.pods.iter().map(|p| super::pod::endpoint_labels(p, nodes)).collect(),
+            pod_labels: pod_labels(&manifests.pods, nodes),
             pods_by_label: LabelIndex::build(
                 manifests.pods.iter().map(|p| (p.meta.namespace.as_str(), &p.meta.labels)),
             ),
@@ -154,6 +154,17 @@ impl<'a> Inputs<'a> {
             labels_without_pod: locality::with_topology(&Labels::default(), "", "", ""),
         }
     }
+}
+
+/// Labels and locality of each pod's endpoints. Replicas have theirs in common.
+fn pod_labels(pods: &[Object<Pod>], nodes: &Nodes) -> Vec<(Labels, SmolStr)> {
+    let mut known: FxHashMap<(&Labels, &str), (Labels, SmolStr)> = FxHashMap::default();
+    let of_pod = |p| {
+        let Object { meta, spec, .. }: &Object<Pod> = p;
+        let key = (&meta.labels, spec.node_name.as_str());
+        known.entry(key).or_insert_with(|| super::pod::endpoint_labels(p, nodes)).clone()
+    };
+    pods.iter().map(of_pod).collect()
 }
 
 /// EP-10.

@@ -17,7 +17,7 @@ use crate::envoy::table::{
     Cluster, ClusterName, DiscoveryType, Endpoint, HttpProtocolOptions, LbPolicy, PolicySource, UpstreamProtocol,
 };
 use crate::istio::mesh::{
-    EndpointFilter, MergedDestinationRule, Mesh, Port, Protocol, Resolution, Service, TrafficDistribution,
+    EndpointFilter, MergedDestinationRule, Mesh, Port, Protocol, Resolution, Service, TrafficDistribution, shared,
 };
 use crate::istio::translate::gateway;
 use crate::manifest::kinds::{Labels, OutboundMode, Subset};
@@ -120,7 +120,7 @@ impl ServiceClusters {
         }
         let finished = |mut clusters: Vec<Cluster>| -> Vec<Arc<Cluster>> {
             clusters.order_by(|a, b| a.name.cmp(&b.name));
-            clusters.into_iter().map(Arc::new).collect()
+            shared(clusters)
         };
         ServiceClusters { plain: finished(plain), by_sni: finished(by_sni), notes, _service: service.clone() }
     }

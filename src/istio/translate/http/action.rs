@@ -23,8 +23,8 @@ pub(super) fn forward(translation: &Translation<'_>, rule: &HttpRule, route: &mu
     let destination = if let [single] = written.route.as_slice() {
         // WT-1: a single destination gets everything, whatever its weight.
         if let Some(operations) = &single.headers {
-            headers::append(&mut route.request_headers, headers::mutations(&operations.request));
-            headers::append(&mut route.response_headers, headers::mutations(&operations.response));
+            headers::append(&mut route.request_headers, &headers::mutations(&operations.request));
+            headers::append(&mut route.response_headers, &headers::mutations(&operations.response));
             authority = authority.or_else(|| headers::authority(&operations.request));
         }
         let consistent_hash = single.destination.as_ref().and_then(|d| hash::of_destination(translation.cx, d));
@@ -46,10 +46,13 @@ pub(super) fn forward(translation: &Translation<'_>, rule: &HttpRule, route: &mu
         }
         ForwardTo::Weighted(clusters)
     };
-    let retries = written.retries.as_deref().or(translation.cx.mesh.config.default_http_retry_policy.as_ref());
+    let retry = match written.retries.as_deref() {
+        Some(written) => retry::policy(Some(written), hashed).map(Arc::new),
+        None => retry::of_mesh(translation.cx, hashed),
+    };
     route.action = RouteAction::Forward(Arc::new(Forward {
         timeout: written.timeout.unwrap_or_default(), // TO-1
-        retry: retry::policy(retries, hashed),
+        retry,
         rewrite: written.rewrite.as_deref().map_or(PathRewrite::None, path_rewrite),
         host_rewrite: authority,
         mirrors: mirrors(translation, rule),

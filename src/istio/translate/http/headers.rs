@@ -15,16 +15,18 @@ pub(super) fn mutations(operations: &HeaderOperations) -> HeaderMutations {
     };
     let set = operations.set.iter().map(|e| option(e, AppendAction::OverwriteIfExistsOrAdd));
     let add = operations.add.iter().map(|e| option(e, AppendAction::AppendIfExistsOrAdd));
-    HeaderMutations {
-        remove: operations.remove.iter().filter(|name| !is_internal(name)).cloned().collect(),
-        add: set.chain(add).filter(|option| !is_internal(&option.name)).collect(),
-    }
+    HeaderMutations::new(
+        operations.remove.iter().filter(|name| !is_internal(name)).cloned().collect(),
+        set.chain(add).filter(|option| !is_internal(&option.name)).collect(),
+    )
 }
 
 /// HD-1: the operations of a single destination come after those of its rule.
-pub(super) fn append(onto: &mut HeaderMutations, more: HeaderMutations) {
-    onto.remove.extend(more.remove);
-    onto.add.extend(more.add);
+pub(super) fn append(onto: &mut HeaderMutations, more: &HeaderMutations) {
+    if !more.is_empty() {
+        let remove = [onto.remove.as_slice(), more.remove.as_slice()].concat();
+        *onto = HeaderMutations::new(remove, [onto.add.as_slice(), more.add.as_slice()].concat());
+    }
 }
 
 /// RW-2: the authority that request operations ask for; `set` before `add`.

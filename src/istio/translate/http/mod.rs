@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 pub(crate) use hash::default_route_policy;
 pub(crate) use matching::{catch_all_match, route_match};
-pub(crate) use retry::policy as retry_policy;
+pub(crate) use retry::of_mesh as mesh_retry_policy;
 pub(super) use shared::{MadeRoutes, RoutesKey};
 use smol_str::{SmolStr, format_smolstr};
 
@@ -171,8 +171,8 @@ impl Translation<'_> {
             name: written.name.clone(),
             request_headers: operations.map_or_else(HeaderMutations::default, |h| headers::mutations(&h.request)),
             response_headers: operations.map_or_else(HeaderMutations::default, |h| headers::mutations(&h.response)),
-            fault: written.fault.as_deref().map(filters::fault),
-            cors: written.cors_policy.as_deref().map(filters::cors),
+            fault: written.fault.as_deref().map(filters::fault).map(Box::new),
+            cors: written.cors_policy.as_deref().map(filters::cors).map(Box::new),
             config_path: self.config_path.clone(),
             ..Route::new(catch_all_match(), RouteAction::Nothing)
         };
@@ -185,7 +185,7 @@ impl Translation<'_> {
                 self.say(self.note(NoteKind::Refused, "RD-1", Some(&rule.source), message));
             }
         } else if let Some(direct) = &written.direct_response {
-            route.action = RouteAction::DirectResponse(redirect::direct_response(direct));
+            route.action = RouteAction::DirectResponse(Box::new(redirect::direct_response(direct)));
         } else {
             action::forward(self, rule, &mut route);
         }

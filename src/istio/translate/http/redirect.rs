@@ -22,14 +22,14 @@ pub(super) fn redirect(written: &HttpRedirect, site: &HttpSite<'_>) -> RouteActi
     } else {
         RedirectPath::Prefix(written.prefix_rewrite.clone())
     };
-    RouteAction::Redirect(Redirect {
+    RouteAction::Redirect(Box::new(Redirect {
         scheme: given(&written.scheme),
         host: given(&written.authority),
         port: port(written, site),
         path,
         status,
         strip_query: false,
-    })
+    }))
 }
 
 /// RD-1, RD-2: the port that is written into the Location; the default port of the scheme is not.

@@ -1,12 +1,22 @@
 //! Retry policies (RE-1, RE-2).
 
+use std::sync::Arc;
+
 use smol_str::SmolStr;
 
 use crate::envoy::table::RetryPolicy;
+use crate::istio::translate::Context;
 use crate::manifest::kinds::HttpRetry;
 
 const DEFAULT_RETRY_ON: &str = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes";
 const STATUS_CODES: &str = "retriable-status-codes";
+
+/// The policy of a route whose rule says nothing of retries: the mesh's, which is one for all.
+pub(crate) fn of_mesh(cx: &Context<'_>, hashed: bool) -> Option<Arc<RetryPolicy>> {
+    let made = || policy(cx.mesh.config.default_http_retry_policy.as_ref(), hashed).map(Arc::new);
+    let [plain, of_hashed] = &cx.parts.retries;
+    (if hashed { of_hashed } else { plain }).get_or_init(made).clone()
+}
 
 /// The policy of a route: `written` is that of the rule, else that of the mesh, None for the built-in default. `hashed`: the
 /// route has one destination, with a consistent hash, which a retry on another host would break. None: no retries.

@@ -40,7 +40,7 @@ fn forward(fields: &str) -> Forward {
 
 fn redirect(fields: &str) -> Redirect {
     match route(&format!("redirect: {{{fields}}}")).action {
-        RouteAction::Redirect(redirect) => redirect,
+        RouteAction::Redirect(redirect) => *redirect,
         other => panic!("{other:?}"),
     }
 }

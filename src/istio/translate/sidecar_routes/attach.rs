@@ -195,7 +195,7 @@ fn default_route(cx: &Context<'_>, service: &Service, port: u16) -> Route {
     let cluster = ClusterName::outbound(port, "", &service.hostname);
     let hash_policies = http::default_route_policy(cx, &service.hostname, port).into_iter().collect();
     let forward = Forward {
-        retry: http::retry_policy(cx.mesh.config.default_http_retry_policy.as_ref(), false),
+        retry: http::mesh_retry_policy(cx, false),
         hash_policies,
         ..Forward::to(ForwardTo::Cluster(Destination { cluster, at: None }))
     };

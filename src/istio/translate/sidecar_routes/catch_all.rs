@@ -23,7 +23,7 @@ pub(super) fn virtual_host(scope: &Scope) -> VirtualHost {
             ("allow_any", forward(cluster))
         }
         OutboundMode::RegistryOnly => {
-            ("block_all", RouteAction::DirectResponse(DirectResponse { status: 502, body: Body::None }))
+            ("block_all", RouteAction::DirectResponse(Box::new(DirectResponse { status: 502, body: Body::None })))
         }
     };
     let name = SmolStr::new_static(name);

@@ -80,7 +80,7 @@ fn gateway(namespace: SmolStr, name: SmolStr, wanted: Wanted) -> Object<Gateway>
     }
     let label = (SmolStr::new_static(LABEL), format_smolstr!("{namespace}.{name}"));
     Object {
-        id: ObjectId { kind: Kind::Gateway, namespace: namespace.clone(), name: name.clone() },
+        id: ObjectId::new(Kind::Gateway, namespace.clone(), name.clone()),
         meta: ObjectMeta { name, namespace, ..ObjectMeta::default() },
         at: Position::default(),
         spec: Gateway { servers, selector: std::iter::once(label).collect::<Labels>() },

@@ -130,7 +130,7 @@ fn pod(namespace: SmolStr, labels: Labels, ports: BTreeMap<SmolStr, ContainerPor
     let name = format_smolstr!("{labels}");
     let spec = Pod { ready: Some(true), ports: ports.into_values().collect(), assumed: true, ..Pod::default() };
     Object {
-        id: ObjectId { kind: Kind::Pod, namespace: namespace.clone(), name: name.clone() },
+        id: ObjectId::new(Kind::Pod, namespace.clone(), name.clone()),
         meta: ObjectMeta { name, namespace, labels, ..ObjectMeta::default() },
         at: Position::default(),
         spec,

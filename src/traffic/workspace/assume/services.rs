@@ -142,7 +142,7 @@ fn service(
         })
         .collect();
     Object {
-        id: ObjectId { kind: Kind::Service, namespace: namespace.into(), name: name.into() },
+        id: ObjectId::new(Kind::Service, namespace, name),
         meta: ObjectMeta { name: name.into(), namespace: namespace.into(), ..ObjectMeta::default() },
         at: Position::default(),
         spec: Service { selector, ports, assumed: true, ..Service::default() },

@@ -86,7 +86,7 @@ impl Target {
             return Vec::new();
         }
         let part = |key: &str| SmolStr::new(written::text(&self.value, &["metadata", key]).unwrap_or_default());
-        let own = ObjectId { kind: self.kind.clone(), namespace: part("namespace"), name: part("name") };
+        let own = ObjectId::new(self.kind.clone(), part("namespace"), part("name"));
         inputs.pods_of(&own).chain([&own]).cloned().collect()
     }
 
