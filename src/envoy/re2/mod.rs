@@ -20,9 +20,9 @@ mod unicode;
 
 use ast::Ast;
 pub(crate) use automaton::Automaton;
-use automaton::Searcher;
+use automaton::{Searcher, Whole};
 use parse::Dialect;
-use regex_automata::{Anchored, Input};
+use regex_automata::Input;
 use regex_syntax::hir::{Hir, HirKind, Look};
 use rewrite::Template;
 pub(crate) use size::ProgramSize;
@@ -82,7 +82,7 @@ struct Inner {
 enum Matcher {
     /// The pattern is one text.
     Literal(Box<[u8]>),
-    Automaton(Automaton),
+    Automaton(Whole),
     /// The automaton could not be built. `Re2::new` refuses what is too large, so this does not happen.
     Broken,
 }
@@ -122,7 +122,7 @@ impl Re2 {
     pub(crate) fn full_match(&self, text: &[u8]) -> bool {
         match self.inner.matcher.get_or_init(|| self.build_matcher()) {
             Matcher::Literal(literal) => **literal == *text,
-            Matcher::Automaton(automaton) => automaton.is_match(Input::new(text).anchored(Anchored::Yes)),
+            Matcher::Automaton(automaton) => automaton.is_match(text),
             Matcher::Broken => false,
         }
     }
@@ -217,7 +217,7 @@ impl Re2 {
         }
         let whole = Hir::concat(vec![Hir::look(Look::Start), hir.clone(), Hir::look(Look::End)]);
         // `Re2::new` has bounded its size.
-        Automaton::new(&whole).map_or(Matcher::Broken, Matcher::Automaton)
+        Whole::new(&whole).map_or(Matcher::Broken, Matcher::Automaton)
     }
 
     fn build_searcher(&self) -> Option<Searcher> {

@@ -1,5 +1,7 @@
 //! The engines of `regex_automata` for every kind of pattern.
 
+use regex_automata::dfa::{Automaton as _, StartKind, dense};
+use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::captures::Captures;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, MatchKind, PatternSet, meta};
@@ -34,6 +36,52 @@ impl Automaton {
     pub(crate) fn which(&self, text: &[u8], found: &mut PatternSet) {
         self.0.which_overlapping_matches(&Input::new(text).anchored(Anchored::Yes), found);
     }
+}
+
+/// Says whether a pattern matches from the first byte on.
+#[derive(Debug)]
+pub(crate) enum Whole {
+    /// Of a small pattern, as one table that is walked once from the first byte to the last.
+    Table(Box<dense::DFA<Vec<u32>>>),
+    Any(Automaton),
+}
+
+/// Larger patterns become no table: with the number of their states the time to make it may grow beyond all bounds.
+const MOST_NFA_STATES: usize = 60;
+const TABLE_BYTES_MAX: usize = 32 << 10;
+
+impl Whole {
+    /// Of a pattern that asks for the end of the text itself, and whose size somebody has bounded already.
+    pub(crate) fn new(hir: &Hir) -> Option<Whole> {
+        match table(hir) {
+            Some(table) => Some(Whole::Table(Box::new(table))),
+            None => Automaton::new(hir).map(Whole::Any),
+        }
+    }
+
+    pub(crate) fn is_match(&self, text: &[u8]) -> bool {
+        let input = Input::new(text).anchored(Anchored::Yes);
+        match self {
+            Whole::Table(table) => table.try_search_fwd(&input).is_ok_and(|found| found.is_some()),
+            Whole::Any(automaton) => automaton.is_match(input),
+        }
+    }
+}
+
+/// The table of a small pattern, which is made in less time than an automaton that can do more than match whole texts; None where
+/// it would be large, and where it needs more than a table has, such as Unicode's word boundaries.
+fn table(hir: &Hir) -> Option<dense::DFA<Vec<u32>>> {
+    let config = thompson::Config::new().utf8(false).shrink(false).which_captures(WhichCaptures::None);
+    let nfa = thompson::Compiler::new().configure(config).build_from_hir(hir).ok()?;
+    if nfa.states().len() > MOST_NFA_STATES {
+        return None;
+    }
+    let config = dense::Config::new()
+        .start_kind(StartKind::Anchored)
+        .accelerate(false)
+        .dfa_size_limit(Some(TABLE_BYTES_MAX))
+        .determinize_size_limit(Some(4 * TABLE_BYTES_MAX));
+    dense::Builder::new().configure(config).build_from_nfa(&nfa).ok()
 }
 
 /// Finds the first match of a pattern, with its groups.

@@ -1,6 +1,6 @@
 //! Automata over bytes, which say whether texts match and where.
 //!
-//! An [`Automaton`] decides, of one pattern or of several at once; a [`Searcher`] finds a match with its groups. Both are those of
+//! An [`Automaton`] decides, of one pattern or of several at once; a [`Whole`], of whole texts; a [`Searcher`] finds a match with its groups. Both are those of
 //! `regex_automata`: [`fast`] has its engines for every kind of pattern, of which the best is taken. In WebAssembly [`small`] has only two
 //! of them, a lazy automaton and a machine for groups, which say the same: all together they were a twentieth of the playground's engine.
 
@@ -10,9 +10,9 @@ mod fast;
 mod small;
 
 #[cfg(not(target_family = "wasm"))]
-pub(crate) use fast::{Automaton, Searcher};
+pub(crate) use fast::{Automaton, Searcher, Whole};
 #[cfg(target_family = "wasm")]
-pub(crate) use small::{Automaton, Searcher};
+pub(crate) use small::{Automaton, Searcher, Whole};
 
 /// Bytes that the automaton of several patterns may take before it is built, and while it runs.
 const SET_BYTES: usize = 64 << 20;
@@ -61,6 +61,8 @@ mod tests {
                     let input = Input::new(&text).anchored(anchored);
                     prop_assert_eq!(fast.is_match(input.clone()), small.is_match(input), "{:?}", one);
                 }
+                let (fast, small) = (fast::Whole::new(one).expect("one"), small::Whole::new(one).expect("one"));
+                prop_assert_eq!(fast.is_match(text.as_bytes()), small.is_match(text.as_bytes()), "{:?}", one);
             }
             let (fast, small) = (fast::Automaton::of_all(&hirs).expect("all"), small::Automaton::of_all(&hirs).expect("all"));
             let mut found = [PatternSet::new(hirs.len()), PatternSet::new(hirs.len())];

@@ -60,6 +60,21 @@ impl fmt::Debug for Automaton {
     }
 }
 
+/// Says whether a pattern matches from the first byte on.
+#[derive(Debug)]
+pub(crate) struct Whole(Automaton);
+
+impl Whole {
+    /// Of a pattern that asks for the end of the text itself, and whose size somebody has bounded already.
+    pub(crate) fn new(hir: &Hir) -> Option<Whole> {
+        Automaton::new(hir).map(Whole)
+    }
+
+    pub(crate) fn is_match(&self, text: &[u8]) -> bool {
+        self.0.is_match(Input::new(text).anchored(Anchored::Yes))
+    }
+}
+
 /// Finds the first match of a pattern, with its groups.
 pub(crate) struct Searcher {
     machine: PikeVM,
