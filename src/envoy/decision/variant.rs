@@ -28,10 +28,18 @@ impl Variant {
 /// The variant of a request that went this way.
 pub(crate) fn variant(router: &Router, visit: &Visit<'_>) -> Variant {
     let Some(seen) = &visit.seen else { return Variant::default() };
-    let route = router.taken(visit.found).map(AsRef::as_ref);
-    let preflight = route.and_then(acting_cors).is_some_and(|cors| is_answered_preflight(router, cors, seen));
-    let named = route.map_or(0, |route| named(route, seen));
-    Variant { preflight, grpc: seen.is_grpc(), named }
+    let mut variant = Variant { grpc: seen.is_grpc(), ..Variant::default() };
+    let Some((config, virtual_host, route)) = visit.found.route() else { return variant };
+    let by = router.decided_by(config, virtual_host, route);
+    let of_route = || router.route(config, virtual_host, route).map(AsRef::as_ref);
+    if by.preflight {
+        let cors = of_route().and_then(acting_cors);
+        variant.preflight = cors.is_some_and(|cors| is_answered_preflight(router, cors, seen));
+    }
+    if by.header {
+        variant.named = of_route().map_or(0, |route| named(route, seen));
+    }
+    variant
 }
 
 /// The hash of what decides among a route's clusters, where a header does.

@@ -14,7 +14,8 @@ use super::rejected::route_faults;
 use super::view::Seen;
 use crate::envoy::router::Switches;
 use crate::envoy::table::{
-    HostSource, PathRewrite, RedirectPath, Route, RouteAction, RouteConfiguration, RouteTable, ValueMatch, VirtualHost,
+    ClusterName, Destination, ForwardTo, HostSource, PathRewrite, RedirectPath, Route, RouteAction, RouteConfiguration,
+    RouteTable, ValueMatch, VirtualHost,
 };
 use crate::parallel::Memo;
 
@@ -69,10 +70,39 @@ impl HeldTable {
     }
 }
 
+/// What of a request decides its end on a route that took it; beside the table, so that those that nothing does need no look at the
+/// route itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct DecidedBy {
+    /// Consistent hashing, which picks the endpoint.
+    pub hash: bool,
+    /// A header, which names the cluster or draws it.
+    pub header: bool,
+    /// Whether it is a preflight, which the proxy may answer.
+    pub preflight: bool,
+}
+
+impl DecidedBy {
+    fn of(route: &Route) -> DecidedBy {
+        let RouteAction::Forward(forward) = &route.action else { return DecidedBy::default() };
+        let is_named = |d: &Destination| matches!(d.cluster, ClusterName::FromHeader(_));
+        let named = match &forward.destination {
+            ForwardTo::Cluster(one) => is_named(one),
+            ForwardTo::Weighted(all) => all.iter().any(|entry| is_named(&entry.destination)),
+        };
+        DecidedBy {
+            hash: !forward.hash_policies.is_empty(),
+            header: named || forward.further.as_ref().is_some_and(|further| further.number_header.is_some()),
+            preflight: route.cors.is_some(),
+        }
+    }
+}
+
 /// The routes of a virtual host.
 #[derive(Debug)]
 pub(super) struct RouteList {
     pub routes: Vec<Arc<RouteTest>>,
+    pub decided_by: Box<[DecidedBy]>,
     /// None: few routes.
     index: Option<PathIndex>,
     /// Why Envoy refuses some of them, with their positions.
@@ -131,6 +161,7 @@ impl RouteList {
             index: (routes.len() >= SCAN_BELOW).then(|| PathIndex::new(&routes)),
             faults: faults.collect(),
             asked: asked.collect(),
+            decided_by: list.iter().map(|route| DecidedBy::of(route)).collect(),
             routes,
         }
     }

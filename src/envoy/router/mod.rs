@@ -38,7 +38,7 @@ use entry::check_head;
 use reading::Reading;
 use regex::Pattern;
 
-pub(crate) use compiled::CompiledParts;
+pub(crate) use compiled::{CompiledParts, DecidedBy};
 pub(crate) use conditions::fulfils;
 pub(crate) use entry::{BadRequest, path_options};
 pub(crate) use hosts::{DomainKind, HostIndex, domain_kind};
@@ -425,6 +425,12 @@ impl Router {
 
     pub(crate) fn route(&self, config: u32, virtual_host: u32, route: u32) -> Option<&Arc<Route>> {
         self.virtual_host(config, virtual_host)?.routes.get(route as usize)
+    }
+
+    /// What decides the end of requests that a route takes.
+    pub(crate) fn decided_by(&self, config: u32, virtual_host: u32, route: u32) -> DecidedBy {
+        let of_host = || self.configs.get(config as usize)?.virtual_hosts.get(virtual_host as usize);
+        of_host().and_then(|list| list.decided_by.get(route as usize)).copied().unwrap_or_default()
     }
 
     /// The route that took a request.

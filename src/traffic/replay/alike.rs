@@ -151,9 +151,10 @@ fn look(view: &View, request: &RequestView<'_>, sender: Sender<'_>) -> (Place, T
             HttpEnd::NoRoute { .. } => name(request, beginning(request.path)),
             HttpEnd::RequireTls { .. } | HttpEnd::PathRedirect { .. } => Told::Nothing,
             HttpEnd::Route { config, virtual_host, route } => {
-                match view.router.route(config, virtual_host, route).map(|r| &r.action) {
-                    Some(RouteAction::Forward(f)) if !f.hash_policies.is_empty() => session(view, sender),
-                    _ => Told::Nothing,
+                if view.router.decided_by(config, virtual_host, route).hash {
+                    session(view, sender)
+                } else {
+                    Told::Nothing
                 }
             }
         },
