@@ -13,8 +13,7 @@ use super::{
     BadLine, Entry, Fault, Format, Reason, Record, Settings, access_log_json, csv_rows, envoy_text, lists, mapped,
     nginx, servers,
 };
-use crate::envoy::request::Request;
-use crate::traffic::request_text;
+use crate::traffic::request_text::{self, AroundPath};
 
 /// How the lines of one log are read.
 #[derive(Debug)]
@@ -116,20 +115,9 @@ impl<'b> RequestLine<'b> {
         Some(if window.is_open() { entry } else { window.sift(entry) })
     }
 
-    /// What it says beside its `id`, as it is written.
-    pub(crate) fn beside_id(&self) -> &'b str {
-        request_text::beside_id(self.text)
-    }
-
-    /// The request of a line that could be read, by what it [said beside its `id`](RequestLine::beside_id); it has none then.
-    pub(crate) fn read_again(beside_id: &str) -> Option<Request> {
-        let whole = if beside_id.trim_start().starts_with('{') {
-            Cow::Borrowed(beside_id)
-        } else {
-            Cow::Owned(format!("{{{beside_id}"))
-        };
-        let request = request_text::read_line(&whole, || serde_json::Value::Null).ok()?;
-        Some(Request { id: serde_json::Value::Null, ..request })
+    /// Its parts, where its path is written plainly. Not asked for where requests are passed over for their time.
+    pub(crate) fn around_path(&self) -> Option<AroundPath<'b>> {
+        if self.reading.settings.window.is_open() { AroundPath::of(self.text) } else { None }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Request files: a JSON object on each line.
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use smol_str::SmolStr;
 
@@ -56,18 +58,51 @@ pub(crate) fn json_error(error: &serde_json::Error) -> String {
     if error.is_syntax() || error.is_eof() { format!("this is not JSON: {what}") } else { what.to_owned() }
 }
 
-/// What a line says beside its `id`, as it is written: the rest of it where it begins with a plain one, else the whole line, which
-/// begins with a brace then. Lines that agree in it agree in all but their `id`, or are both wrong.
-pub(crate) fn beside_id(line: &str) -> &str {
-    behind_id(line).unwrap_or(line)
+/// A line that writes its path plainly, in parts: what it says beside its `id`, before the path and behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AroundPath<'l> {
+    pub before: &'l str,
+    /// Without escapes, and without what would have to be escaped.
+    pub path: &'l str,
+    pub behind: &'l str,
+}
+
+impl<'l> AroundPath<'l> {
+    /// None where no plain text follows the name of the field.
+    pub(crate) fn of(line: &'l str) -> Option<AroundPath<'l>> {
+        static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"path\""));
+        let text = behind_id(line).unwrap_or(line);
+        let mut at = NAME.find(text.as_bytes())? + NAME.needle().len();
+        for sign in [':', '"'] {
+            at += behind(text.get(at..)?, sign)?;
+        }
+        let rest = text.get(at..)?;
+        let length = memchr::memchr2(b'"', b'\\', rest.as_bytes())?;
+        let (path, behind) = rest.split_at_checked(length)?;
+        // All bytes at once are faster than one after the other.
+        let is_plain = behind.starts_with('"') && path.bytes().fold(true, |all, byte| all & (byte >= b' '));
+        is_plain.then_some(AroundPath { before: text.get(..at)?, path, behind })
+    }
+
+    /// Whether lines with another plain path between the same parts are the same request but for that path. `request` is what the
+    /// line says: the text that was cut out of it is its path if the path becomes another with that text.
+    pub(crate) fn takes_any_path(&self, request: &Request) -> bool {
+        let brace = if self.before.trim_start().starts_with('{') { "" } else { "{" };
+        let other = format!("{}x", self.path);
+        let line = [brace, self.before, &other, self.behind].concat();
+        request.path == self.path
+            && read_line(&line, || serde_json::Value::Null).is_ok_and(|changed| changed.path == other)
+    }
+}
+
+/// How many bytes blanks and a sign behind them are; None where something else stands there.
+fn behind(text: &str, sign: char) -> Option<usize> {
+    let trimmed = text.trim_start_matches([' ', '\t']);
+    Some(text.len() - trimmed.strip_prefix(sign)?.len())
 }
 
 /// What stands behind the comma in `{"id": 7,` or `{"id": "x",`.
 fn behind_id(line: &str) -> Option<&str> {
-    let behind = |text: &'_ str, sign: char| -> Option<usize> {
-        let trimmed = text.trim_start_matches([' ', '\t']);
-        Some(text.len() - trimmed.strip_prefix(sign)?.len())
-    };
     let mut rest = line.strip_prefix("{\"id\"")?;
     rest = rest.get(behind(rest, ':')?..)?.trim_start_matches([' ', '\t']);
     let length = if let Some(text) = rest.strip_prefix('"') {
@@ -142,7 +177,7 @@ mod tests {
             (r#"{"id": "a b", "path":"/"}"#, r#" "path":"/"}"#),
             (r#"{"id" : 0 ,"path":"/"}"#, r#""path":"/"}"#),
         ] {
-            assert_eq!(beside_id(line), rest);
+            assert_eq!(behind_id(line), Some(rest));
         }
         for whole in [
             r#"{"path":"/","id":7}"#,
@@ -157,7 +192,44 @@ mod tests {
             "{\"id\"",
             "",
         ] {
-            assert_eq!(beside_id(whole), whole);
+            assert_eq!(behind_id(whole), None);
+        }
+    }
+
+    #[test]
+    fn a_plain_path_is_cut_out_of_its_line() {
+        for (line, before, path, behind) in [
+            (r#"{"path":"/a?b","authority":"a"}"#, r#"{"path":""#, "/a?b", r#"","authority":"a"}"#),
+            (r#"{"id":1,"path" : "","authority":"a"}"#, r#""path" : ""#, "", r#"","authority":"a"}"#),
+            (r#"{"id":1, "authority":"\"path\"", "path":"/ä"}"#, r#" "authority":"\"path\"", "path":""#, "/ä", r#""}"#),
+        ] {
+            let parts = AroundPath::of(line);
+            assert_eq!(parts, Some(AroundPath { before, path, behind }));
+            let request = read_line(line, || 1.into()).expect("a request");
+            assert!(parts.is_some_and(|parts| parts.takes_any_path(&request)), "{line}");
+        }
+        for line in [
+            r#"{"path":"/a\"b","authority":"a"}"#,
+            "{\"path\":\"/a\tb\",\"authority\":\"a\"}",
+            r#"{"path":null,"authority":"a"}"#,
+            r#"{"path":"/a"#,
+            r#"{"path"#,
+            "",
+        ] {
+            assert_eq!(AroundPath::of(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_only_looks_like_the_path_is_not_replaced() {
+        for line in [
+            r#"{"id":{"path":"/b"},"path":"/b","authority":"a"}"#,
+            r#"{"id":{"path":"/b"},"path":"/bx","authority":"a"}"#,
+            r#"{"authority":"a","p\u0061th":"/b","id":{"path":"/b"}}"#,
+        ] {
+            let parts = AroundPath::of(line).expect("something plain");
+            let request = read_line(line, || 1.into()).expect("a request");
+            assert!(!parts.takes_any_path(&request), "{line}");
         }
     }
 

@@ -12,7 +12,7 @@ use crate::envoy::request::Request;
 
 pub(crate) use curl::parse_curl;
 pub(crate) use json_lines::parse_json_lines;
-pub(crate) use json_lines::{beside_id, json_error, read_line};
+pub(crate) use json_lines::{AroundPath, json_error, read_line};
 pub(crate) use url::{Url, from_url, take_host};
 pub(crate) use url::{for_url, parse_request};
 

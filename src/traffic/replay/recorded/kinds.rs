@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::net::IpAddr;
 
-use indexmap::IndexMap;
 use indexmap::map::Entry;
+use indexmap::{Equivalent, IndexMap};
 use rustc_hash::{FxBuildHasher, FxHashSet};
 use smol_str::SmolStr;
 
@@ -29,6 +29,26 @@ pub(super) struct Key<P> {
     pub proxy: SmolStr,
     pub at: P,
     pub told: Told,
+}
+
+/// A [`Key`] whose name is borrowed, to be looked up by.
+#[derive(Debug, Clone, Copy, Hash)]
+pub(super) struct KeyOf<'p, P> {
+    pub proxy: &'p SmolStr,
+    pub at: P,
+    pub told: Told,
+}
+
+impl<P: Copy> KeyOf<'_, P> {
+    pub(super) fn owned(&self) -> Key<P> {
+        Key { proxy: self.proxy.clone(), at: self.at, told: self.told }
+    }
+}
+
+impl<P: Eq> Equivalent<Key<P>> for KeyOf<'_, P> {
+    fn equivalent(&self, key: &Key<P>) -> bool {
+        self.at == key.at && self.told == key.told && *self.proxy == key.proxy
+    }
 }
 
 /// Requests by where the log says they went.
@@ -183,22 +203,19 @@ impl<P: Copy + Eq + Ord + Hash> Kinds<P> {
     }
 
     /// Counts one request.
-    pub(super) fn add(&mut self, key: Key<P>, record: &Record) {
+    pub(super) fn add(&mut self, key: KeyOf<'_, P>, record: &Record) {
         match self.kinds.get_mut(&key) {
             Some(kind) => kind.add(record),
-            None => {
-                let kind = Kind::of(&key.proxy, record);
-                self.insert(key, kind);
-            }
+            None => self.insert(key.owned(), Kind::of(key.proxy, record)),
         }
     }
 
-    /// Counts a request of that key so many times more; `record` is the request, which is wanted only where its kind isn't kept.
-    pub(super) fn add_again(&mut self, key: Key<P>, times: u64, record: impl FnOnce() -> Option<Record>) {
+    /// Counts a request of that key, which was counted before, so many times more.
+    pub(super) fn add_again(&mut self, key: Key<P>, times: u64, record: &Record) {
         if let Some(kind) = self.kinds.get_mut(&key) {
             kind.count = kind.count.saturating_add(times);
-        } else if let Some(record) = record() {
-            let kind = Kind { count: times, ..Kind::of(&key.proxy, &record) };
+        } else {
+            let kind = Kind { count: times, ..Kind::of(&key.proxy, record) };
             self.insert(key, kind);
         }
     }
@@ -273,7 +290,7 @@ mod tests {
                 1 => Told::Name(crate::envoy::balance::hash::xx_hash(&(n % 300).to_le_bytes())),
                 _ => Told::Session(crate::envoy::balance::hash::xx_hash(&(n % 3_000).to_le_bytes())),
             };
-            kinds.add(Key { proxy: "client".into(), at: u8::from(n % 7 == 0), told }, &record(n));
+            kinds.add(KeyOf { proxy: &"client".into(), at: u8::from(n % 7 == 0), told }, &record(n));
         }
         kinds
     }

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
-use super::kinds::{Key, Kind, Kinds};
+use super::kinds::{Key, KeyOf, Kind, Kinds};
 use super::lens::{Lens, Lenses};
-use super::repeats::Repeats;
+use super::repeats::{Known, Repeats};
+use crate::envoy::request::Request;
 use crate::order::Order as _;
 use crate::traffic::answers;
-use crate::traffic::recorded::{BadLine, Batch, Entry, Format, Reason, Record};
+use crate::traffic::recorded::{BadLine, Batch, Entry, Format, Reason, Record, RequestLine};
 use crate::traffic::replay::alike::{Ends, Places, Sender};
 
 /// Bad lines that are kept to be shown.
@@ -112,6 +113,76 @@ impl<P: Copy + Eq + Ord + std::hash::Hash> Sorted<P> {
 /// Sorts batches of the log of one name, one after another. Several do it for one log; what they have is merged in the end.
 #[derive(Debug)]
 pub(super) struct Sorter<'l> {
+    placing: Placing<'l>,
+    repeats: Repeats,
+}
+
+impl<'l> Sorter<'l> {
+    pub(super) fn new(name: &'l str, format: Format, lenses: &'l Lenses<'l>) -> Sorter<'l> {
+        let placing = Placing {
+            name,
+            format,
+            lenses,
+            defaults: lenses.defaults.iter().map(|name| (name.clone(), lenses.get(name))).collect(),
+            known: FxHashMap::default(),
+            sorted: Sorted::default(),
+        };
+        Sorter { placing, repeats: Repeats::default() }
+    }
+
+    /// Sorts the lines of one batch; their number.
+    pub(super) fn sort(&mut self, batch: &Batch) -> u64 {
+        let mut read = LinesRead { lines: batch.lines(), ..LinesRead::default() };
+        match batch.request_lines() {
+            Some(lines) => lines.for_each(|line| self.line(&line, &mut read)),
+            None => {
+                for (line, entry) in batch.entries() {
+                    self.placing.entry(line, entry, &mut read);
+                }
+            }
+        }
+        self.placing.sorted.read.merge(read);
+        batch.lines()
+    }
+
+    /// Counts a line of a request file.
+    fn line(&mut self, line: &RequestLine<'_>, read: &mut LinesRead) {
+        let parts = line.around_path();
+        match parts.as_ref().map_or(Known::Nothing, |parts| self.repeats.look_up(parts)) {
+            Known::All => read.requests += 1,
+            Known::Shape { shape, remembers } => {
+                let mut keys = Vec::new();
+                let wanted = remembers.then_some(&mut keys);
+                self.placing.request(line.number, shape.proxy.as_ref(), &mut shape.record, read, wanted);
+                if remembers {
+                    shape.remember(keys);
+                }
+            }
+            Known::Nothing => match line.read() {
+                Some(Ok(Entry::Request(mut record))) => {
+                    let proxy = record.request.proxy.take();
+                    let is_put = self.placing.request(line.number, proxy.as_ref(), &mut record, read, None);
+                    if let Some(parts) = parts.filter(|_| is_put) {
+                        self.repeats.remember(&parts, Request { proxy, ..record.request });
+                    }
+                }
+                Some(entry) => self.placing.entry(line.number, entry, read),
+                None => {}
+            },
+        }
+    }
+
+    /// All that was sorted.
+    pub(super) fn finish(self) -> Sorted {
+        let mut sorted = self.placing.sorted;
+        self.repeats.add_to(&mut sorted.kinds);
+        sorted
+    }
+}
+
+/// Finds the place of each request.
+#[derive(Debug)]
+struct Placing<'l> {
     name: &'l str,
     format: Format,
     lenses: &'l Lenses<'l>,
@@ -119,103 +190,71 @@ pub(super) struct Sorter<'l> {
     defaults: Vec<(SmolStr, Option<Arc<Lens>>)>,
     known: FxHashMap<SmolStr, Option<Arc<Lens>>>,
     sorted: Sorted,
-    repeats: Repeats,
 }
 
-impl<'l> Sorter<'l> {
-    pub(super) fn new(name: &'l str, format: Format, lenses: &'l Lenses<'l>) -> Sorter<'l> {
-        Sorter {
-            name,
-            format,
-            lenses,
-            defaults: lenses.defaults.iter().map(|name| (name.clone(), lenses.get(name))).collect(),
-            known: FxHashMap::default(),
-            sorted: Sorted::default(),
-            repeats: Repeats::default(),
+impl Placing<'_> {
+    /// Counts what a line is.
+    fn entry(&mut self, line: u64, entry: Result<Entry, BadLine>, read: &mut LinesRead) {
+        match entry {
+            Ok(Entry::Request(mut record)) => {
+                let proxy = record.request.proxy.take();
+                self.request(line, proxy.as_ref(), &mut record, read, None);
+            }
+            Ok(Entry::PassedOver(reason)) => *read.passed_over.entry(reason).or_default() += 1,
+            Err(bad) => self.add_bad(read, bad),
         }
     }
 
-    /// Sorts the lines of one batch; their number.
-    pub(super) fn sort(&mut self, batch: &Batch) -> u64 {
-        let mut read = LinesRead { lines: batch.lines(), ..LinesRead::default() };
-        match batch.request_lines() {
-            Some(lines) => {
-                for line in lines {
-                    if self.repeats.holds(&line) {
-                        read.requests += 1;
-                    } else if let Some(entry) = line.read() {
-                        let mut keys = Vec::new();
-                        self.entry(line.number, entry, &mut read, Some(&mut keys));
-                        if !keys.is_empty() {
-                            self.repeats.remember(&line, keys);
-                        }
-                    }
-                }
-            }
-            None => {
-                for (line, entry) in batch.entries() {
-                    self.entry(line, entry, &mut read, None);
-                }
-            }
+    fn add_bad(&self, read: &mut LinesRead, line: BadLine) {
+        read.bad += 1;
+        if read.bad_lines.len() < BAD_SHOWN {
+            read.bad_lines.push((self.name.to_owned(), line));
         }
-        self.sorted.read.merge(read);
-        batch.lines()
     }
 
-    /// All that was sorted.
-    pub(super) fn finish(mut self) -> Sorted {
-        self.repeats.add_to(&mut self.sorted.kinds);
-        self.sorted
-    }
-
-    /// Counts what a line is. `keys`: gets where its request was put, once for each proxy that it passes.
-    fn entry(
+    /// Counts a request, which names that proxy. `keys`: gets where it was put, once for each proxy that it passes. False where
+    /// there is none that it could pass.
+    fn request(
         &mut self,
         line: u64,
-        entry: Result<Entry, BadLine>,
+        proxy: Option<&SmolStr>,
+        record: &mut Record,
         read: &mut LinesRead,
         mut keys: Option<&mut Vec<Key<Places>>>,
-    ) {
-        let name = self.name;
-        let add_bad = |read: &mut LinesRead, line: BadLine| {
-            read.bad += 1;
-            if read.bad_lines.len() < BAD_SHOWN {
-                read.bad_lines.push((name.to_owned(), line));
-            }
-        };
-        let mut put = |kinds: &mut Kinds<Places>, key: Key<Places>, record: &Record| {
+    ) -> bool {
+        let mut put = |kinds: &mut Kinds<Places>, key: KeyOf<'_, Places>, record: &Record| {
             if let Some(keys) = &mut keys {
-                keys.push(key.clone());
+                keys.push(key.owned());
             }
             kinds.add(key, record);
         };
-        match entry {
-            Ok(Entry::Request(mut record)) => match record.request.proxy.take() {
-                None => {
-                    read.requests += 1;
-                    let port = record.request.port;
-                    for (name, lens) in asked(self.lenses, &self.defaults, &mut record, self.format) {
-                        record.request.port = port;
-                        put(&mut self.sorted.kinds, key(name, lens, &mut record, self.format), &record);
-                    }
-                }
-                Some(name) => {
-                    let lens = self.known.entry(name.clone()).or_insert_with(|| self.lenses.get(&name));
-                    match lens {
-                        Some(lens) => {
-                            read.requests += 1;
-                            put(&mut self.sorted.kinds, key(&name, lens, &mut record, self.format), &record);
-                        }
-                        None => {
-                            let message = format!("there is no proxy `{name}`");
-                            let text = crate::envoy::words::example(&record.request);
-                            add_bad(read, BadLine { line, column: None, text, message });
-                        }
-                    }
-                }
-            },
-            Ok(Entry::PassedOver(reason)) => *read.passed_over.entry(reason).or_default() += 1,
-            Err(bad) => add_bad(read, bad),
+        let Some(name) = proxy else {
+            read.requests += 1;
+            let port = record.request.port;
+            let mut is_put = false;
+            for (name, lens) in asked(self.lenses, &self.defaults, record, self.format) {
+                record.request.port = port;
+                put(&mut self.sorted.kinds, key(name, lens, record, self.format), record);
+                is_put = true;
+            }
+            record.request.port = port;
+            return is_put;
+        };
+        if !self.known.contains_key(name) {
+            self.known.insert(name.clone(), self.lenses.get(name));
+        }
+        match self.known.get(name) {
+            Some(Some(lens)) => {
+                read.requests += 1;
+                put(&mut self.sorted.kinds, key(name, lens, record, self.format), record);
+                true
+            }
+            _ => {
+                let message = format!("there is no proxy `{name}`");
+                let text = crate::envoy::words::example(&record.request);
+                self.add_bad(read, BadLine { line, column: None, text, message });
+                false
+            }
         }
     }
 }
@@ -250,12 +289,12 @@ fn dial(lens: &Lens, record: &mut Record, format: Format) {
     }
 }
 
-fn key(proxy: &SmolStr, lens: &Lens, record: &mut Record, format: Format) -> Key<Places> {
+fn key<'p>(proxy: &'p SmolStr, lens: &Lens, record: &mut Record, format: Format) -> KeyOf<'p, Places> {
     dial(lens, record, format);
     let Ends { at, told } = Ends::of(
         &lens.now,
         lens.before.as_deref(),
         Sender { request: &record.request, session: None, client: record.client },
     );
-    Key { proxy: proxy.clone(), at, told }
+    KeyOf { proxy, at, told }
 }
