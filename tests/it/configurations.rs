@@ -406,11 +406,17 @@ fn routes_that_are_not_known_are_no_missing_routes() {
     let listener = r#"{"name": "edge", "address": {"socket_address": {"address": "0.0.0.0", "port_value": 80}}, "filter_chains": [
         {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": {
           "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", HOW}}]}]}"#;
+    let by_header = r#"{"name": "80", "vhost_header": "x-host", "virtual_hosts": [{"name": "a", "domains": ["*"], "routes": [
+        {"match": {"prefix": "/"}, "direct_response": {"status": 200}}]}]}"#;
+    let parameters =
+        by_header.replace(r#""vhost_header": "x-host""#, r#""ignore_path_parameters_in_path_matching": true"#);
     let rds = listener.replace("HOW", r#""rds": {"route_config_name": "80"}"#);
     let scoped = listener.replace("HOW", r#""scoped_routes": {"name": "s"}"#);
     for (text, host, what) in [
         (tree, "a", "matcher"),
         (tree, "b", "vhds"),
+        (by_header, "a", "vhost_header"),
+        (&parameters, "a/x;y", "ignore_path_parameters_in_path_matching"),
         (rds.as_str(), "a", "its route configuration"),
         (&scoped, "a", "scoped_routes"),
     ] {

@@ -1,7 +1,6 @@
 //! Where redirects point (envoy-matching 6.4, 6.5; EV-8).
 
 use super::upstream::{matched_length, rewrite_path};
-use crate::envoy::authority::{Authority, without_port};
 use crate::envoy::path::rewrite_prefix;
 use crate::envoy::router::{Router, Seen};
 use crate::envoy::table::{PathMatch, PathRewrite, Redirect, RedirectPath};
@@ -42,16 +41,16 @@ pub(super) fn location(router: &Router, request: &Seen<'_>, matched: &PathMatch,
     }
 }
 
-/// The request's authority. Its own port goes where the redirect sets one, and where the scheme changes and it is the
-/// default of the old scheme.
+/// The request's authority. What stands behind its colon goes where the redirect sets a port, be it a port or not, and where the scheme
+/// changes and it is the default of the old scheme.
 fn kept_authority<'a>(authority: &'a str, port_is_set: bool, scheme_changes: bool, old_scheme: &str) -> &'a str {
-    let default = match Authority::of(authority).port() {
-        None => return authority,
-        Some(80) => old_scheme == "http",
-        Some(443) => old_scheme == "https",
-        Some(_) => false,
+    let colon = match authority.strip_prefix('[') {
+        Some(_) => authority.rfind("]:").map(|at| at + 1),
+        None => authority.rfind(':'),
     };
-    if port_is_set || (scheme_changes && default) { without_port(authority) } else { authority }
+    let Some((host, port)) = colon.and_then(|at| authority.split_at_checked(at)) else { return authority };
+    let is_default = matches!((port, old_scheme), (":80", "http") | (":443", "https"));
+    if port_is_set || (scheme_changes && is_default) { host } else { authority }
 }
 
 /// The Location of a plain request that must come again over TLS: the authority stays as it is (1.7, EV-6).
@@ -105,6 +104,10 @@ mod tests {
             ("h:443", https(), "https://h:443/abc/d?q=1"),
             ("h:8080", https(), "https://h:8080/abc/d?q=1"),
             ("h:8080", Redirect { port: Some(8443), ..redirect() }, "http://h:8443/abc/d?q=1"),
+            ("h:", Redirect { port: Some(8443), ..redirect() }, "http://h:8443/abc/d?q=1"),
+            ("h:x", Redirect { port: Some(8443), ..redirect() }, "http://h:8443/abc/d?q=1"),
+            ("[::1]", Redirect { port: Some(8443), ..redirect() }, "http://[::1]:8443/abc/d?q=1"),
+            ("[::1]:80", https(), "https://[::1]/abc/d?q=1"),
             ("h:80", path("/new"), "http://h:80/new?q=1"),
             ("h", path("new"), "http://h/new?q=1"),
             ("h", path("/new?k=v"), "http://h/new?k=v"),

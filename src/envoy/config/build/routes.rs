@@ -68,12 +68,31 @@ fn unknown_route(what: &'static str) -> message::Route {
     message::Route { matcher, unread: vec![SmolStr::new_static(what)], ..message::Route::default() }
 }
 
+/// Conditions on paths don't see what follows a semicolon (experiment A25 of envoy-matching).
+const PATH_PARAMETERS: &str = "ignore_path_parameters_in_path_matching";
+
+/// What becomes of paths with parameters where they are ignored.
+fn unknown_with_parameters() -> message::Route {
+    let regex = message::RegexMatcher { regex: SmolStr::new_static(".*;.*"), ..message::RegexMatcher::default() };
+    let matcher = message::RouteMatch { safe_regex: Some(regex), ..message::RouteMatch::default() };
+    message::Route { matcher, ..unknown_route(PATH_PARAMETERS) }
+}
+
 fn configuration(mut config: message::RouteConfiguration, given: &Given, work: &mut Work) -> RouteConfiguration {
     let name = config.name.clone();
     // Hosts that a request asks for are discovered then.
     let is_open = !config.virtual_hosts.iter().flat_map(|v| &v.domains).any(|domain| domain == "*");
     if config.unread.iter().any(|what| what == "vhds") && is_open {
         config.virtual_hosts.push(unknown_host("vhds").into());
+    }
+    // A header of the request names the host, and without it there is none.
+    if !config.vhost_header.is_empty() {
+        config.virtual_hosts = vec![unknown_host("vhost_header").into()];
+        config.unread.push("vhost_header".into());
+    }
+    if config.ignore_path_parameters_in_path_matching {
+        config.virtual_hosts.iter_mut().for_each(|host| host.routes.insert(0, unknown_with_parameters().into()));
+        config.unread.push(PATH_PARAMETERS.into());
     }
     for what in &config.unread {
         work.say("CF-5", &name, "", format!("`{what}` is not evaluated"));

@@ -20,6 +20,8 @@ messages! {
         response_headers_to_add: Vec<HeaderValueOption>,
         response_headers_to_remove: Vec<SmolStr>,
         ignore_port_in_host_matching: bool,
+        ignore_path_parameters_in_path_matching: bool,
+        vhost_header: SmolStr,
         most_specific_header_mutations_wins: bool,
         request_mirror_policies: Vec<MirrorPolicy>,
         typed_per_filter_config: PerFilter,
