@@ -7,6 +7,7 @@
 mod answer;
 mod decide;
 mod formatter;
+mod hints;
 mod json;
 mod model;
 mod redirect;

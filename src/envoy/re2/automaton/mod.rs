@@ -1,7 +1,7 @@
 //! Automata over bytes, which say whether texts match and where.
 //!
 //! An [`Automaton`] decides, of one pattern or of several at once; a [`Whole`], of whole texts; a [`Searcher`] finds a match with its groups. Both are those of
-//! `regex_automata`: [`fast`] has its engines for every kind of pattern, of which the best is taken. In WebAssembly [`small`] has only two
+//! `regex_automata`: `fast` has its engines for every kind of pattern, of which the best is taken. In WebAssembly `small` has only two
 //! of them, a lazy automaton and a machine for groups, which say the same: all together they were a twentieth of the playground's engine.
 
 #[cfg(not(target_family = "wasm"))]

@@ -1,6 +1,6 @@
 //! Findings for people: place, the line itself, what is wrong, what would be right.
 //!
-//! `annotate-snippets` draws them, which can do far more than is asked of it here; WebAssembly, which is to be small, has [`plain`]
+//! `annotate-snippets` draws them, which can do far more than is asked of it here; WebAssembly, which is to be small, has `plain`
 //! instead, and a test holds one against the other.
 
 #[cfg(any(test, target_family = "wasm"))]
