@@ -51,13 +51,7 @@ fn pods(subset: &str, n: usize) -> Cluster {
 }
 
 fn weighted(weights: &[(&str, u32)]) -> Forward {
-    let entry = |(subset, weight): &(&str, u32)| WeightedCluster {
-        destination: testing::destination(subset),
-        weight: *weight,
-        host_rewrite: None,
-        request_headers: HeaderMutations::default(),
-        response_headers: HeaderMutations::default(),
-    };
+    let entry = |(subset, weight): &(&str, u32)| testing::entry(subset, *weight);
     testing::forward(ForwardTo::Weighted(weights.iter().map(entry).collect()))
 }
 

@@ -184,13 +184,7 @@ mod tests {
 
     #[test]
     fn s6_2_answers_of_endpoints_pass_the_entry_first_and_then_the_route() {
-        let entry = |response_headers| WeightedCluster {
-            destination: destination("v1"),
-            weight: 1,
-            host_rewrite: None,
-            request_headers: HeaderMutations::default(),
-            response_headers,
-        };
+        let entry = |response_headers| WeightedCluster { response_headers, ..entry("v1", 1) };
         let forward = forward(ForwardTo::Weighted(vec![entry(sets("x-by", "first")), entry(sets("x-by", "second"))]));
         let mut route = route(prefix("/"), RouteAction::Forward(Arc::new(forward)));
         let added = writes("x-by", "route", AppendAction::AppendIfExistsOrAdd).add.clone();

@@ -37,17 +37,11 @@ mod tests {
     use super::*;
     use crate::envoy::router::Switches;
     use crate::envoy::router::testing::*;
-    use crate::envoy::table::{HeaderMutations, PathRewrite, Route, WeightedCluster};
+    use crate::envoy::table::{PathRewrite, Route, WeightedCluster};
 
     #[test]
     fn s6_2_each_destination_is_sent_its_own_request() {
-        let entry = |host: &str| WeightedCluster {
-            destination: destination("none"),
-            weight: 1,
-            host_rewrite: Some(host.into()),
-            request_headers: HeaderMutations::default(),
-            response_headers: HeaderMutations::default(),
-        };
+        let entry = |host: &str| WeightedCluster { host_rewrite: Some(host.into()), ..entry("none", 1) };
         let to_entries = ForwardTo::Weighted(vec![entry("a"), entry("b")]);
         let forwards = |destination| {
             let forward =

@@ -30,13 +30,7 @@ fn one(route: Route) -> Decision {
 }
 
 fn weighted(entries: &[(&str, u32)]) -> ForwardTo {
-    let entry = |(subset, weight): &(&str, u32)| WeightedCluster {
-        destination: destination(subset),
-        weight: *weight,
-        host_rewrite: None,
-        request_headers: HeaderMutations::default(),
-        response_headers: HeaderMutations::default(),
-    };
+    let entry = |(subset, weight): &(&str, u32)| entry(subset, *weight);
     ForwardTo::Weighted(entries.iter().map(entry).collect())
 }
 

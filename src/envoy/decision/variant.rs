@@ -99,7 +99,7 @@ mod tests {
     use crate::envoy::request::Request;
     use crate::envoy::router::testing::*;
     use crate::envoy::router::{RequestView, Switches};
-    use crate::envoy::table::{Forward, FurtherForward, HeaderMutations};
+    use crate::envoy::table::{Forward, FurtherForward};
 
     fn of(route: &Route, request: &Request) -> Variant {
         let router = Router::new(Arc::new(one_host(vec![route.clone()])), &Switches::default());
@@ -113,13 +113,7 @@ mod tests {
     }
 
     fn weighted(weights: &[u32]) -> ForwardTo {
-        let entry = |(i, weight): (usize, &u32)| WeightedCluster {
-            destination: destination(&format!("v{i}")),
-            weight: *weight,
-            host_rewrite: None,
-            request_headers: HeaderMutations::default(),
-            response_headers: HeaderMutations::default(),
-        };
+        let entry = |(i, weight): (usize, &u32)| entry(&format!("v{i}"), *weight);
         ForwardTo::Weighted(weights.iter().enumerate().map(entry).collect())
     }
 

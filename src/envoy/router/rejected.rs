@@ -263,14 +263,7 @@ mod tests {
     #[test]
     fn s2_5_weights_add_up_to_something_that_fits_32_bits() {
         let of = |weights: &[u32]| {
-            let entry = |weight: &u32| WeightedCluster {
-                destination: destination("v1"),
-                weight: *weight,
-                host_rewrite: None,
-                request_headers: HeaderMutations::default(),
-                response_headers: HeaderMutations::default(),
-            };
-            let forward = forward(ForwardTo::Weighted(weights.iter().map(entry).collect()));
+            let forward = forward(ForwardTo::Weighted(weights.iter().map(|weight| entry("v1", *weight)).collect()));
             of_route(prefix("/"), RouteAction::Forward(Arc::new(forward)))
         };
         for fits in [&[1, 0][..], &[u32::MAX], &[u32::MAX - 1, 1]] {

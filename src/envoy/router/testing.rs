@@ -98,6 +98,17 @@ pub(crate) fn destination(subset: &str) -> Destination {
     Destination { cluster: ClusterName::outbound(80, subset, "shop"), at: None }
 }
 
+/// A subset of `shop` among several clusters.
+pub(crate) fn entry(subset: &str, weight: u32) -> WeightedCluster {
+    WeightedCluster {
+        destination: destination(subset),
+        weight,
+        host_rewrite: None,
+        request_headers: HeaderMutations::default(),
+        response_headers: HeaderMutations::default(),
+    }
+}
+
 pub(crate) fn forward(destination: ForwardTo) -> Forward {
     Forward::to(destination)
 }
