@@ -219,8 +219,9 @@ impl Visibility {
 }
 
 impl Service {
+    /// Its port of that number. Ports of UDP don't count: one of TCP may have the same number (DP-1).
     pub(crate) fn port(&self, number: u16) -> Option<&Port> {
-        self.ports.iter().find(|p| p.number == number)
+        self.ports.iter().find(|p| p.number == number && p.protocol != Protocol::Udp)
     }
 
     pub(crate) fn is_alias(&self) -> bool {

@@ -82,7 +82,8 @@ fn add_ports(present: &mut Arc<Service>, other: &Service) {
     if !same {
         return;
     }
-    let missing: Vec<Port> = other.ports.iter().filter(|p| present.port(p.number).is_none()).cloned().collect();
+    let is_missing = |port: &&Port| !present.ports.iter().any(|p| p.number == port.number);
+    let missing: Vec<Port> = other.ports.iter().filter(is_missing).cloned().collect();
     if !missing.is_empty() {
         Arc::make_mut(present).ports.extend(missing);
     }

@@ -68,7 +68,7 @@ fn reduced(cx: &Context<'_>, service: &Arc<Service>, port: u16) -> Arc<Service> 
         return service.clone();
     }
     let make = |_: &_| {
-        let ports = service.ports.iter().find(|p| p.number == port).cloned().into_iter().collect();
+        let ports = service.port(port).cloned().into_iter().collect();
         (service.clone(), Arc::new(Service { hostname, ports, ..Service::clone(service) }))
     };
     cx.parts.reduced.get_or((address(&**service), port), make).1
