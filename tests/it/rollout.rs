@@ -44,6 +44,21 @@ fn gates_say_no() {
 }
 
 #[test]
+fn ep_3_endpoints_made_by_hand_keep_the_labels_of_their_pods() {
+    // Only through the pod that its slice names does `v1` have an endpoint, so that renaming it loses requests on the way.
+    let old = Path::new("tests/conformance/rules/endpoints-manual-slices/manifests/all.yaml");
+    let text = std::fs::read_to_string(old).unwrap();
+    let new = text.replacen("subset: v1", "subset: v9", 1).replacen("name: v1", "name: v9", 1);
+    assert_ne!(new, text);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("all.yaml");
+    std::fs::write(&path, new).unwrap();
+    let page =
+        out(&["rollout", &old.display().to_string(), &path.display().to_string(), "--fail-on", "unsafe-order"], 1);
+    assert!(page.contains("LOST"), "{page}");
+}
+
+#[test]
 fn a_plan_is_written_and_leads_to_the_new_state() {
     let [old, new] = transition("rename-subset");
     let folder = tempfile::tempdir().unwrap();

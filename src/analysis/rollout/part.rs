@@ -4,6 +4,8 @@
 //! Whatever bears on all requests is in every part. Of the rest, what isn't kept neither serves nor is sent to by anything that
 //! serves a host of the group, so that requests to the group's hosts are treated in the part as in the whole mesh.
 
+use std::net::IpAddr;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
@@ -15,8 +17,8 @@ use crate::envoy::proxy::ProxyKind;
 use crate::istio::clients::Client;
 use crate::istio::mesh::{fqdn, is_wildcard, matches};
 use crate::manifest::kinds::{
-    DestinationRule, EndpointSlice, Kind, Labels, Manifests, Object, ObjectId, Service, ServiceEntry, ServiceEntryPort,
-    ServicePort,
+    DestinationRule, EndpointSlice, Kind, Labels, Manifests, Object, ObjectId, ObjectMeta, Pod, Service, ServiceEntry,
+    ServiceEntryPort, ServicePort,
 };
 
 /// Positions of items that bear on the same requests, and what else does.
@@ -167,6 +169,39 @@ impl<'m> Selectors<'m> {
     }
 }
 
+/// Pods that EndpointSlices name, or have the addresses of: their labels are those of the endpoints (EP-3).
+#[derive(Default)]
+struct Referred<'m> {
+    names: FxHashSet<(&'m str, &'m str)>,
+    addresses: FxHashSet<(&'m str, IpAddr)>,
+}
+
+impl<'m> Referred<'m> {
+    fn by(slices: impl Iterator<Item = &'m Object<EndpointSlice>>) -> Referred<'m> {
+        let mut out = Referred::default();
+        for slice in slices {
+            for endpoint in &slice.spec.endpoints {
+                match &endpoint.pod {
+                    Some((namespace, name)) => {
+                        out.names.insert((namespace, name));
+                    }
+                    None => {
+                        let addresses = endpoint.addresses.iter().filter_map(|a| a.parse().ok());
+                        out.addresses.extend(addresses.map(|a| (slice.meta.namespace.as_str(), a)));
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    fn has(&self, meta: &ObjectMeta, pod: &Pod) -> bool {
+        let namespace = meta.namespace.as_str();
+        self.names.contains(&(namespace, meta.name.as_str()))
+            || pod.ips.iter().any(|ip| self.addresses.contains(&(namespace, *ip)))
+    }
+}
+
 fn part(
     base: &Manifests,
     items: &[Item],
@@ -237,8 +272,12 @@ fn part(
         .collect();
     let mut further: FxHashSet<&ObjectId> = FxHashSet::default();
     let of_slice = |s: &&Object<EndpointSlice>| names.contains(&(&s.meta.namespace, &s.spec.service_name));
-    further.extend(base.endpoint_slices.iter().filter(of_slice).map(|s| &s.id));
-    further.extend(base.pods.iter().filter(|p| selectors.select(&p.meta.namespace, &p.meta.labels)).map(|p| &p.id));
+    let slices = || base.endpoint_slices.iter().filter(of_slice);
+    further.extend(slices().map(|s| &s.id));
+    let referred = Referred::by(slices().chain(brought().flat_map(|version| &version.endpoint_slices)));
+    let is_endpoint =
+        |p: &&Object<Pod>| selectors.select(&p.meta.namespace, &p.meta.labels) || referred.has(&p.meta, &p.spec);
+    further.extend(base.pods.iter().filter(is_endpoint).map(|p| &p.id));
     let entries = base.workload_entries.iter();
     further.extend(entries.filter(|w| selectors.select(&w.meta.namespace, &w.spec.labels)).map(|w| &w.id));
     let keeps = |id: &ObjectId| match id.kind {
