@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use ipnet::IpNet;
 use smol_str::{SmolStr, format_smolstr};
 
-use super::shared::Shared;
+use super::shared::{MovedNames, Shared};
 use super::side::{Dial, Side, Taker};
 use crate::envoy::table::{FilterChain, Listener};
 use crate::order::Ordered as _;
@@ -65,21 +65,21 @@ fn ports(side: &Side) -> BTreeSet<u16> {
     table.listeners.iter().map(|l| l.port).collect()
 }
 
-/// Names whose address is another one on either side.
-fn names_that_moved(old: &Side, new: &Side, shared: &Shared) -> Vec<SmolStr> {
+/// Names whose address is another one on either side; and whether any name has an address of IPv6.
+fn names_that_moved(old: &Side, new: &Side, shared: &Shared) -> (Vec<SmolStr>, bool) {
     let (a, b) = (&old.table().names, &new.table().names);
-    let of_all = shared.moved_names(&a.everywhere, &b.everywhere);
+    let MovedNames { moved: of_all, has_v6 } = shared.moved_names(&a.everywhere, &b.everywhere);
     let own = a.own.keys().chain(b.own.keys());
     let moved: BTreeSet<&SmolStr> =
         of_all.iter().chain(own).filter(|name| a.resolve(name) != b.resolve(name)).collect();
-    moved.into_iter().cloned().collect()
+    (moved.into_iter().cloned().collect(), has_v6)
 }
 
 type Destination = (Option<SmolStr>, Option<IpAddr>);
 
 /// The addresses that matter on a port: one that nobody names first, then those that listeners are bound to or that
 /// filter chains ask for, and names that lead elsewhere on the other side.
-fn destinations(old: &Side, new: &Side, port: u16, moved: &[SmolStr]) -> Vec<Destination> {
+fn destinations(old: &Side, new: &Side, port: u16, (moved, has_v6): &(Vec<SmolStr>, bool)) -> Vec<Destination> {
     let mut out: Vec<Destination> = vec![(None, None)];
     if old.is_gateway() {
         return out;
@@ -90,17 +90,23 @@ fn destinations(old: &Side, new: &Side, port: u16, moved: &[SmolStr]) -> Vec<Des
     let bound: BTreeSet<IpAddr> = listeners().map(|l| l.address).filter(|a| !a.is_unspecified()).into_set();
     let mut addresses = bound.clone();
     addresses.extend(networks.iter().filter_map(|n| inside_alone(n, &networks)));
-    if listeners().any(|l| l.address == IpAddr::V6(Ipv6Addr::UNSPECIFIED)) {
+    // What listens to all addresses of one family takes none of the other (LI-4).
+    let any = |address: IpAddr| listeners().any(|l| l.address == address);
+    let to_any6 = any(Ipv6Addr::UNSPECIFIED.into());
+    let by_family = to_any6 || (*has_v6 && any(Ipv4Addr::UNSPECIFIED.into()));
+    if by_family {
         addresses.insert(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)));
+    }
+    if to_any6 {
         addresses.insert(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
     }
     out.extend(addresses.into_iter().map(|a| (None, Some(a))));
-    if bound.is_empty() && networks.is_empty() {
+    if bound.is_empty() && networks.is_empty() && !by_family {
         return out;
     }
     let matters = |name: &&SmolStr| {
-        let resolved = [old, new].into_iter().filter_map(|s| s.table().names.resolve(name));
-        resolved.into_iter().any(|a| bound.contains(&a) || networks.iter().any(|n| n.contains(&a)))
+        let mut resolved = [old, new].into_iter().filter_map(|s| s.table().names.resolve(name));
+        resolved.any(|a| bound.contains(&a) || (by_family && a.is_ipv6()) || networks.iter().any(|n| n.contains(&a)))
     };
     out.extend(moved.iter().filter(matters).map(|n| (Some(n.clone()), None)));
     out

@@ -51,7 +51,16 @@ pub(super) struct Pair {
 #[derive(Debug, Clone)]
 struct KeptNames {
     _names: (Arc<Names>, Arc<Names>),
-    moved: Arc<[SmolStr]>,
+    moved: MovedNames,
+}
+
+/// The names that a client's DNS knows on either side.
+#[derive(Debug, Clone)]
+pub(super) struct MovedNames {
+    /// Those with another address in the second list than in the first, sorted.
+    pub moved: Arc<[SmolStr]>,
+    /// Some name has an address of IPv6.
+    pub has_v6: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -94,14 +103,16 @@ impl Shared {
         kept.found
     }
 
-    /// Names with another address in the second list than in the first, sorted.
-    pub(super) fn moved_names(&self, was: &Arc<Names>, is: &Arc<Names>) -> Arc<[SmolStr]> {
+    /// How the names of the second list differ from those of the first.
+    pub(super) fn moved_names(&self, was: &Arc<Names>, is: &Arc<Names>) -> MovedNames {
         let kept = self.names.get_or((address(was), address(is)), |_| {
             let first = |of: &Names, name: &SmolStr| of.get(name).and_then(|all| all.first().copied());
             let names = was.keys().chain(is.keys().filter(|name| !was.contains_key(*name)));
             let mut moved: Vec<SmolStr> = names.filter(|name| first(was, name) != first(is, name)).cloned().collect();
             moved.order_alike();
-            KeptNames { _names: (was.clone(), is.clone()), moved: moved.into() }
+            let has_v6 = was.values().chain(is.values()).any(|all| all.first().is_some_and(|a| a.is_ipv6()));
+            let moved = MovedNames { moved: moved.into(), has_v6 };
+            KeptNames { _names: (was.clone(), is.clone()), moved }
         });
         kept.moved
     }

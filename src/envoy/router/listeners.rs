@@ -74,18 +74,22 @@ impl ListenerIndex {
                 };
                 let dialled =
                     connection.address.filter(|a| self.home.is_empty() || a.is_loopback() || self.home.contains(a));
-                self.at(dialled.or(self.home.first().copied()), port)
+                let at_home = self.at(dialled.or(self.home.first().copied()), port);
+                at_home.or_else(|| self.at(None, port).filter(|_| dialled.is_none()))
             }
         }
     }
 
-    /// The listener bound to the address, else the one bound to all addresses.
+    /// The listener bound to the address, else the one bound to all addresses of its family (LI-4). An address that
+    /// nobody knows is taken to be one of IPv4 where something listens to those.
     fn at(&self, address: Option<IpAddr>, port: u16) -> Option<u32> {
         let any4 = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let any6 = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-        let own = address.and_then(|a| self.bound.get(&(port, a)));
-        let (first, second) = if address.is_some_and(|a| a.is_ipv6()) { (any6, any4) } else { (any4, any6) };
-        own.or_else(|| self.bound.get(&(port, first))).or_else(|| self.bound.get(&(port, second))).copied()
+        let bound = |address: IpAddr| self.bound.get(&(port, address)).copied();
+        match address {
+            Some(address) => bound(address).or_else(|| bound(if address.is_ipv6() { any6 } else { any4 })),
+            None => bound(any4).or_else(|| bound(any6)),
+        }
     }
 
     /// The chain of a listener that takes the connection; None: it is closed.
@@ -367,15 +371,16 @@ mod tests {
     }
 
     #[test]
-    fn li_4_the_listener_of_the_address_comes_before_those_of_all_addresses() {
+    fn li_4_the_listener_of_the_address_comes_before_those_of_all_addresses_of_its_family() {
         let (own, any4, any6) = (("10.0.0.1", 80), ("0.0.0.0", 80), ("::", 80));
         for (bound, dialled, wanted) in [
             (&[any6, any4, own][..], Some("10.0.0.1"), Some(2)),
             (&[any6, any4, own], Some("10.0.0.2"), Some(1)),
             (&[any6, any4, own], Some("fd00::1"), Some(0)),
             (&[any6, any4, own], None, Some(1)),
-            (&[any6], Some("10.0.0.2"), Some(0)),
-            (&[any4], Some("fd00::1"), Some(0)),
+            (&[any6], Some("10.0.0.2"), None),
+            (&[any4], Some("fd00::1"), None),
+            (&[any6], None, Some(0)),
             (&[own], Some("10.0.0.2"), None),
             (&[("10.0.0.1", 81), ("0.0.0.0", 81)], Some("10.0.0.1"), None),
             // The first of two at one place has it.
@@ -400,6 +405,9 @@ mod tests {
             let at = |ips: &[&str]| taken(ProxyKind::Gateway, ips, &bound, dialled);
             assert_eq!(at(&["10.41.0.1", "10.41.0.2"]), Some(wanted), "{dialled:?}");
         }
+        // Whoever says no address may come by either family.
+        assert_eq!(taken(ProxyKind::Gateway, &["10.41.0.1"], &[("::", 80)], None), Some(0));
+        assert_eq!(taken(ProxyKind::Gateway, &["10.41.0.1"], &[("::", 80)], Some("10.41.0.1")), None);
         // Of a gateway without addresses, what was dialled is all that is known.
         assert_eq!(taken(ProxyKind::Gateway, &[], &bound, Some("10.9.9.9")), Some(3));
         assert_eq!(taken(ProxyKind::Gateway, &[], &bound, Some("1.2.3.4")), Some(4));

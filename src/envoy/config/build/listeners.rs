@@ -1,7 +1,7 @@
 //! Listeners, their filter chains, and what reads requests there.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -84,8 +84,16 @@ impl Listeners {
             return;
         }
         let further = listener.additional_addresses.iter().map(|a| &a.address);
-        let addresses: Vec<(IpAddr, u16)> =
-            std::iter::once(&listener.address).chain(further).filter_map(socket).collect();
+        let mut addresses: Vec<(IpAddr, u16)> = Vec::new();
+        for address in std::iter::once(&listener.address).chain(further) {
+            let Some((bound, port)) = socket(address) else { continue };
+            addresses.push((bound, port));
+            // Bound to all addresses of IPv6, it takes connections over IPv4 too where that is asked for.
+            let takes_both = address.socket_address.as_ref().is_some_and(|socket| socket.ipv4_compat);
+            if takes_both && bound == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
+                addresses.push((IpAddr::V4(Ipv4Addr::UNSPECIFIED), port));
+            }
+        }
         if addresses.is_empty() {
             let message = format!("listener `{}` has no address and port, and is left out", listener.name);
             work.say("CF-3", "", "", message);

@@ -28,7 +28,7 @@ messages! {
         envoy_internal_address: Option<InternalAddress>,
     } silent []
 
-    SocketAddress { address: SmolStr, port_value: Whole } silent []
+    SocketAddress { address: SmolStr, port_value: Whole, ipv4_compat: bool } silent []
 
     Pipe { path: SmolStr } silent []
 
