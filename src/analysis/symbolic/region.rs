@@ -86,10 +86,10 @@ impl Region {
 
     fn field(&self, field: &Field, budget: &mut Budget) -> Values {
         match self.fields.get(field) {
-            Some(tests) => match ordinary(field, tests) {
-                Some(value) => Values::Found(vec![value]),
-                None => values(field.domain(), field.arity(), tests, &mut budget.steps),
-            },
+            Some(tests) => {
+                let said = ordinary(field, tests);
+                said.unwrap_or_else(|| values(field.domain(), field.arity(), tests, &mut budget.steps))
+            }
             None => Values::Found(Vec::new()),
         }
     }
@@ -114,14 +114,20 @@ impl Region {
     }
 }
 
-/// A method that clients use, where one fits the tests: Envoy refuses words that it doesn't know.
-fn ordinary(field: &Field, tests: &[(Test, bool)]) -> Option<Vec<u8>> {
+/// A method that clients use, where one fits the tests: Envoy refuses words that it doesn't know. Of the two schemes that
+/// there are for it (envoy-matching 0.7) one that fits, or none. None: whatever `values` finds.
+fn ordinary(field: &Field, tests: &[(Test, bool)]) -> Option<Values> {
     const METHODS: [&str; 8] = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "CONNECT"];
-    if *field != Field::Method || tests.iter().any(|(test, _)| !test.language.is_known()) {
+    if tests.iter().any(|(test, _)| !test.language.is_known()) {
         return None;
     }
-    let fits = |method: &&str| tests.iter().all(|(test, holds)| test.language.contains(method.as_bytes()) == *holds);
-    METHODS.into_iter().find(fits).map(|method| method.as_bytes().to_vec())
+    let fits = |word: &&&str| tests.iter().all(|(test, holds)| test.language.contains(word.as_bytes()) == *holds);
+    let found = |word: &&str| Values::Found(vec![word.as_bytes().to_vec()]);
+    match field {
+        Field::Method => METHODS.iter().find(fits).map(found),
+        Field::Scheme => Some(["http", "https"].iter().find(fits).map_or(Values::Empty, found)),
+        _ => None,
+    }
 }
 
 /// Looks for a request of `region` that satisfies none of `others`.
@@ -202,6 +208,15 @@ mod tests {
     fn covered(one: &Conditions, others: &[Conditions]) -> bool {
         let others: Vec<&Conditions> = others.iter().collect();
         difference(&Region::all_of([one]), &others, &mut Budget::default()) == Answer::None
+    }
+
+    #[test]
+    fn s0_7_there_are_two_schemes() {
+        let scheme = |value, invert| prefix("/", &[(":scheme", value, invert)]);
+        assert!(covered(&prefix("/", &[]), &[scheme("http", false), scheme("https", false)]));
+        assert!(covered(&scheme("http", true), &[scheme("https", false)]));
+        assert!(!covered(&prefix("/", &[]), &[scheme("http", false)]));
+        assert_eq!(Region::all_of([&scheme("ftp", false)]).example(&mut Budget::default()), Answer::None);
     }
 
     #[test]

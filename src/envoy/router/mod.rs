@@ -509,10 +509,13 @@ fn end(
     seen: &Seen<'_>,
     route: impl FnOnce() -> Option<u32>,
 ) -> HttpEnd {
-    if requires_tls && seen.forwarded_proto() != "https" {
+    let forwarded = seen.forwarded_proto();
+    if requires_tls && forwarded != "https" && !forwarded.is_empty() {
         return HttpEnd::RequireTls { config, virtual_host };
     }
-    match route() {
+    // Envoy takes one without a value for a request that ended early, and looks at no route (envoy-matching 1.7).
+    let route = if forwarded.is_empty() { None } else { route() };
+    match route {
         Some(route) => HttpEnd::Route { config, virtual_host, route },
         None => HttpEnd::NoRoute { config, virtual_host },
     }

@@ -225,6 +225,21 @@ fn s1_7_require_tls_comes_before_routes() {
 }
 
 #[test]
+fn s1_7_no_route_is_looked_at_where_x_forwarded_proto_has_no_value() {
+    let empty = crate::envoy::request::Request { port: Some(80), ..request("/", &[("x-forwarded-proto", "")]) };
+    for require_tls in [false, true] {
+        let mut table = one_host(vec![route(prefix("/"), to("v1"))]);
+        Arc::make_mut(&mut table.route_configs[0].virtual_hosts[0]).require_tls = require_tls;
+        let end = HttpEnd::NoRoute { config: 0, virtual_host: 0 };
+        assert_eq!(ends(&router(table.clone()), &empty), Found::Http { listener: 0, chain: ChainId::Chain(0), end });
+        // What says itself what the connection is takes nobody's word.
+        table.proxy = Arc::new(crate::envoy::proxy::Proxy { kind: ProxyKind::Gateway, ..(*table.proxy).clone() });
+        let found = ends(&router(table), &empty);
+        assert!(!matches!(found, Found::Http { end: HttpEnd::NoRoute { .. }, .. }), "{found:?}");
+    }
+}
+
+#[test]
 fn li_4_ports_nobody_serves_go_to_the_virtual_outbound_listener() {
     assert_eq!(ends(&router(one_host(vec![])), &get("a", 81, false)), Found::VirtualOutbound);
 }

@@ -58,12 +58,16 @@ fn satisfy_header(request: &mut Request, h: &HeaderMatcher) -> bool {
     if h.invert {
         return invert(request, h, &name);
     }
+    if name == ":scheme" {
+        // The scheme is the connection's, or what the client says of it.
+        let Some(scheme) = ["http", "https"].into_iter().find(|scheme| accepts(&h.test, scheme)) else { return false };
+        request.headers.push(("x-forwarded-proto".into(), SmolStr::new_static(scheme)));
+        return true;
+    }
     let Some(value) = value_for(&h.test) else { return false };
     match name.as_str() {
         ":method" => request.method = value,
         ":authority" | "host" => request.authority = value,
-        // The scheme is the connection's, or what the client says of it.
-        ":scheme" => request.headers.push(("x-forwarded-proto".into(), value)),
         ":path" => return false,
         _ => request.headers.push((SmolStr::new(&h.name), value)),
     }
@@ -76,12 +80,7 @@ fn invert(request: &mut Request, h: &HeaderMatcher, name: &str) -> bool {
     if h.test == ValueMatch::Present {
         return !name.starts_with(':');
     }
-    let accepts_empty = match &h.test {
-        ValueMatch::Exact(v) | ValueMatch::Prefix(v) => v.is_empty(),
-        ValueMatch::Regex(r) => Re2::new(r, Encoding::Latin1).is_ok_and(|re| re.full_match(b"")),
-        ValueMatch::Present => true,
-    };
-    if h.treat_missing_as_empty && !accepts_empty && !name.starts_with(':') {
+    if h.treat_missing_as_empty && !accepts(&h.test, "") && !name.starts_with(':') {
         return true;
     }
     if name.starts_with(':') {
@@ -89,6 +88,15 @@ fn invert(request: &mut Request, h: &HeaderMatcher, name: &str) -> bool {
     }
     request.headers.push((SmolStr::new(&h.name), "something-else".into()));
     true
+}
+
+fn accepts(test: &ValueMatch, value: &str) -> bool {
+    match test {
+        ValueMatch::Present => true,
+        ValueMatch::Exact(v) => value == v,
+        ValueMatch::Prefix(v) => value.starts_with(v.as_str()),
+        ValueMatch::Regex(r) => Re2::new(r, Encoding::Latin1).is_ok_and(|re| re.full_match(value.as_bytes())),
+    }
 }
 
 fn value_for(test: &ValueMatch) -> Option<SmolStr> {
