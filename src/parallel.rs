@@ -165,6 +165,16 @@ mod sequential {
             Sequential(self.0.map(f))
         }
 
+        /// With one `init` for everything.
+        pub(crate) fn map_init<T, B>(
+            self,
+            init: impl Fn() -> T,
+            mut f: impl FnMut(&mut T, I::Item) -> B,
+        ) -> Sequential<impl Iterator<Item = B>> {
+            let mut own = init();
+            Sequential(self.0.map(move |item| f(&mut own, item)))
+        }
+
         pub(crate) fn filter_map<B>(self, f: impl FnMut(I::Item) -> Option<B>) -> Sequential<impl Iterator<Item = B>> {
             Sequential(self.0.filter_map(f))
         }

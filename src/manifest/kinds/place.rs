@@ -17,9 +17,9 @@ impl<'t> FilePlaces<'t> {
         FilePlaces { file, text, lines: LineIndex::new(text), ascii: text.is_ascii() }
     }
 
-    /// The places of one document of the file.
-    pub(crate) fn document(&self, index: u32) -> Places<'_> {
-        Places { file: self, document: index }
+    /// The places of one document of the file, which starts at that offset.
+    pub(crate) fn document(&self, index: u32, start: u32) -> Places<'_> {
+        Places { file: self, document: index, line: self.lines.line_of(start) }
     }
 }
 
@@ -28,6 +28,8 @@ impl<'t> FilePlaces<'t> {
 pub(crate) struct Places<'p> {
     file: &'p FilePlaces<'p>,
     document: u32,
+    /// Its first one.
+    line: u32,
 }
 
 impl<'p> Places<'p> {
@@ -40,7 +42,7 @@ impl<'p> Places<'p> {
     pub(crate) fn at(&self, span: Span) -> Position {
         let lines = &self.file.lines;
         let (line, column) = if self.file.ascii {
-            let line = lines.line_of(span.start);
+            let line = lines.line_of_from(self.line, span.start);
             (line, span.start.saturating_sub(lines.start_of(line)) + 1)
         } else {
             let place = lines.position(span.start);

@@ -13,7 +13,7 @@ use crate::manifest::kinds::place::Places;
 use crate::manifest::kinds::{Kind, NotModelled, ObjectId};
 use crate::manifest::schema::{OF_OTHERS, UnknownFields, nearest};
 use crate::manifest::source::{FileId, Position};
-use crate::manifest::yaml::{self, Node, Problem, ProblemKind, RawDocument};
+use crate::manifest::yaml::{self, Buffers, Node, Problem, ProblemKind, RawDocument};
 use crate::order::Order as _;
 
 /// What one document gives, before it is put together with the others.
@@ -35,6 +35,14 @@ pub(super) struct Piece<'t> {
 }
 
 impl Piece<'_> {
+    /// Most documents hold one object, and it is large: room for more would be for nothing.
+    fn add(&mut self, object: Parsed) {
+        if self.objects.is_empty() {
+            self.objects.reserve_exact(1);
+        }
+        self.objects.push(object);
+    }
+
     /// Appends everything to `loaded`.
     pub(super) fn add_to(self, loaded: &mut Loaded, options: &Options) {
         loaded.findings.extend(self.findings);
@@ -82,9 +90,14 @@ pub(super) struct Context<'c> {
 }
 
 /// Reads one document.
-pub(super) fn read<'t>(raw: &RawDocument<'t>, places: Places<'_>, manner: Manner<'_>) -> Piece<'t> {
+pub(super) fn read<'t>(
+    raw: &RawDocument<'t>,
+    places: Places<'_>,
+    manner: Manner<'_>,
+    buffers: &mut Buffers<'t>,
+) -> Piece<'t> {
     let mut piece = Piece::default();
-    match yaml::parse(raw, &yaml::Limits::default()) {
+    match yaml::parse_with(raw, &yaml::Limits::default(), buffers) {
         Ok(None) => {}
         Ok(Some(mut document)) => {
             document.problems.order_by_key(|problem| problem.span.start);
@@ -158,7 +171,7 @@ impl Context<'_> {
                 if beside::is_remote_cluster(root) {
                     piece.not_modelled.push(beside::not_modelled(root, id.clone(), self.places.at(root.span)));
                 }
-                piece.objects.push(object::beside(root, id, self));
+                piece.add(object::beside(root, id, self));
             }
             Class::Ingress if beside::is_for_another_controller(root) => {}
             Class::Ingress => {
@@ -170,7 +183,7 @@ impl Context<'_> {
             Class::UnknownIstio => piece.findings.push(self.unknown_istio(root, api_version, kind)),
             Class::NotModelled => {
                 let id = object::id_of(root, Kind::Other(SmolStr::new(kind)), &self.options.namespace);
-                piece.objects.push(object::beside(root, id.clone(), self));
+                piece.add(object::beside(root, id.clone(), self));
                 piece.not_modelled.push(beside::not_modelled(root, id, self.places.at(root.span)));
             }
             Class::IstioOperator => self.istio_operator(root, piece),
@@ -231,7 +244,7 @@ impl Context<'_> {
                 piece.refused_objects.push(object::decode(root, id, self, &mut Vec::new()));
             }
         } else {
-            piece.objects.push(object::decode(root, id, self, &mut findings));
+            piece.add(object::decode(root, id, self, &mut findings));
         }
         piece.findings.extend(findings);
     }

@@ -63,7 +63,7 @@ pub(crate) fn installed(sources: &SourceMap, files: &[FileId]) -> Installed {
             if MARKS.iter().any(|mark| raw.text.contains(mark))
                 && let Ok(Some(document)) = yaml::parse(&raw, &yaml::Limits::default())
             {
-                Search { places: places.document(raw.index), found: &mut found }.object(&document.root);
+                Search { places: places.document(raw.index, raw.start), found: &mut found }.object(&document.root);
             }
         }
     }

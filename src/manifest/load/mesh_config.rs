@@ -105,7 +105,7 @@ fn apply_text(
     let file_places = FilePlaces::new(file, text);
     let mut findings = Vec::new();
     for raw in yaml::documents(text) {
-        let places = file_places.document(raw.index);
+        let places = file_places.document(raw.index, raw.start);
         match yaml::parse(&raw, &yaml::Limits::default()) {
             Ok(None) => {}
             Ok(Some(document)) => {
@@ -192,5 +192,5 @@ pub(crate) fn apply_mesh_config(
     config: &mut MeshConfig,
 ) -> Vec<Finding> {
     let places = FilePlaces::new(file, text);
-    apply_at(node, path, None, places.document(0), options, config)
+    apply_at(node, path, None, places.document(0, 0), options, config)
 }

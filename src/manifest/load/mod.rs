@@ -27,6 +27,7 @@ mod workload;
 use std::collections::BTreeSet;
 
 use crate::order::Ordered as _;
+use crate::parallel;
 use crate::parallel::prelude::*;
 use smol_str::SmolStr;
 
@@ -50,7 +51,7 @@ pub(crate) use scenario::{ScenarioPods, add_scenario_pods};
 pub(crate) const PODS_MAX: u32 = 10_000;
 
 /// Documents that are read in parallel before what they give is put together: enough to keep all processors busy.
-const DOCUMENTS_AT_ONCE: usize = 4096;
+const DOCUMENTS_AT_ONCE: usize = 2048;
 
 /// How to read documents.
 #[derive(Debug, Clone)]
@@ -139,24 +140,31 @@ fn read_with(sources: &SourceMap, files: &[FileId], options: &Options, names: &N
     loaded.manifests.profile = options.profile;
     loaded.refused_objects.profile = options.profile;
     // Some at a time, so that what they give isn't there twice: as pieces, and in the lists that these are put into.
+    let mut read = Vec::new();
     for some in documents.chunks(DOCUMENTS_AT_ONCE) {
-        let pieces: Vec<_> = some
-            .par_iter()
-            .with_min_len(8)
-            .map(|(places, name, raw)| {
-                document::read(raw, places.document(raw.index), document::Manner { options, names, file: name })
-            })
-            .collect();
-        for piece in pieces {
-            piece.add_to(&mut loaded, options);
-        }
+        let pieces = || {
+            let all = some.par_iter().with_min_len(8);
+            let pieces = all.map_init(yaml::Buffers::default, |buffers, (places, name, raw)| {
+                let places = places.document(raw.index, raw.start);
+                document::read(raw, places, document::Manner { options, names, file: name }, buffers)
+            });
+            pieces.collect::<Vec<_>>()
+        };
+        // Those before are put into the lists meanwhile.
+        let before = std::mem::take(&mut read);
+        (read, ()) = parallel::join(pieces, || add_to(&mut loaded, before, options));
     }
+    add_to(&mut loaded, read, options);
     // They grew step by step, and stay what they are now.
     loaded.manifests.visit(&mut Shrink);
     workload::resolve_templates(&mut loaded);
     duplicates::withdraw_superseded(&mut loaded);
     loaded.findings.extend(obscure(&loaded, sources));
     loaded
+}
+
+fn add_to<'t>(loaded: &mut Loaded, pieces: Vec<document::Piece<'t>>, options: &Options) {
+    pieces.into_iter().for_each(|piece| piece.add_to(loaded, options));
 }
 
 /// Gives back the room that lists of objects have left.

@@ -26,6 +26,9 @@ pub(crate) enum UnknownFields {
 /// Id of the check about fields that other releases have.
 pub(crate) const OF_OTHERS: &str = "M129";
 
+/// Most paths are shorter.
+const PATH_LENGTH: usize = 96;
+
 /// A field that the kind doesn't have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unknown {
@@ -66,7 +69,7 @@ impl<'c> Checker<'c> {
             object,
             unknown_fields,
             profile,
-            path: String::new(),
+            path: String::with_capacity(PATH_LENGTH),
             id: "M100",
             around: Vec::new(),
             findings: Vec::new(),

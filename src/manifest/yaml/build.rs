@@ -24,6 +24,16 @@ pub(super) struct Built<'a> {
     pub(super) comments: Vec<Span>,
 }
 
+/// What a document is put together in. They are empty between two documents and keep their room: to find it anew for each of many
+/// small documents takes longer than to fill it.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers<'a> {
+    /// Items of the lists that are open, the innermost last: a list takes its own off when it ends, in one allocation.
+    items: Vec<Node<'a>>,
+    /// Entries of the objects that are open, likewise.
+    entries: Vec<Entry<'a>>,
+}
+
 /// The most problems of a document that are reported; more would say nothing new.
 const PROBLEMS_MAX: usize = 100;
 
@@ -34,18 +44,22 @@ pub(super) fn build<'a>(
     reader: impl Reader<'a>,
     base: u32,
     limits: &Limits,
+    buffers: &mut Buffers<'a>,
 ) -> Result<Option<Built<'a>>, Vec<Problem>> {
     let mut builder = Builder {
         source: Source::new(reader, base),
         limits,
-        items: Vec::with_capacity(16),
-        entries: Vec::with_capacity(32),
+        open: std::mem::take(buffers),
         errors: Vec::new(),
         findings: Vec::new(),
         steps: 0,
         aliased_steps: 0,
     };
     let root = builder.document();
+    // What is open still belongs to a document that can't be read.
+    builder.open.items.clear();
+    builder.open.entries.clear();
+    *buffers = std::mem::take(&mut builder.open);
     match root {
         Ok(root) if builder.errors.is_empty() => {
             let comments = builder.source.comments();
@@ -58,11 +72,7 @@ pub(super) fn build<'a>(
 pub(super) struct Builder<'a, 'l, R> {
     source: Source<'a, R>,
     limits: &'l Limits,
-    /// Items of the lists that are open, the innermost last: a list takes its own off when it ends,
-    /// in one allocation.
-    items: Vec<Node<'a>>,
-    /// Entries of the objects that are open, likewise.
-    entries: Vec<Entry<'a>>,
+    open: Buffers<'a>,
     pub(super) errors: Vec<Problem>,
     findings: Vec<Problem>,
     /// Nodes decoded so far as Go's decoder counts them, aliased ones at each use.
@@ -118,28 +128,28 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
 
     fn list(&mut self, start: Span, depth: u32) -> Step<Node<'a>> {
         self.open(start, depth)?;
-        let first = self.items.len();
+        let first = self.open.items.len();
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::SeqEnd) {
-                let items = self.items.drain(first..).collect();
+                let items = self.open.items.drain(first..).collect();
                 let span = Span::new(start.start, span.end);
                 return Ok(Node { span, value: Value::Seq(items) });
             }
             let item = self.node(event, span, depth + 1)?.node;
-            self.items.push(item);
+            self.open.items.push(item);
         }
     }
 
     fn object(&mut self, start: Span, depth: u32) -> Step<Node<'a>> {
         self.open(start, depth)?;
-        let first = self.entries.len();
+        let first = self.open.entries.len();
         let mut merged = Vec::new();
         let findings_before = self.findings.len();
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::MapEnd) {
-                let mut entries: Vec<_> = self.entries.drain(first..).collect();
+                let mut entries: Vec<_> = self.open.entries.drain(first..).collect();
                 settle_keys(&mut entries, &merged, &mut self.findings);
                 if self.source.is_replaying() {
                     // All that is wrong inside of an anchored value was found where it is written.
@@ -152,16 +162,16 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
             if is_merge(&event) {
                 let (event, value_span) = self.next()?;
                 let value = self.node(event, value_span, depth + 1)?;
-                let before = self.entries.len() - first;
+                let before = self.open.entries.len() - first;
                 self.merge(value, span);
-                merged.push(before..self.entries.len() - first);
+                merged.push(before..self.open.entries.len() - first);
                 continue;
             }
             let key = self.key(event, span, depth)?;
             let (event, value_span) = self.next()?;
             let value = self.node(event, value_span, depth + 1)?.node;
             if let Some(key) = key {
-                self.entries.push(Entry { key, key_span: span, value });
+                self.open.entries.push(Entry { key, key_span: span, value });
             }
         }
     }
@@ -226,13 +236,13 @@ impl<'a, R: Reader<'a>> Builder<'a, '_, R> {
         let span = node.span;
         match node.value {
             Value::Map(entries) => {
-                self.entries.extend(entries);
+                self.open.entries.extend(entries);
                 return;
             }
             Value::Seq(items) if !is_alias && items.iter().all(|item| item.as_map().is_some()) => {
                 for item in items.into_iter().rev() {
                     if let Value::Map(entries) = item.value {
-                        self.entries.extend(entries);
+                        self.open.entries.extend(entries);
                     }
                 }
                 return;

@@ -36,6 +36,21 @@ impl<'t> LineIndex<'t> {
         self.starts.partition_point(|&start| start <= offset).max(1) as u32
     }
 
+    /// [`LineIndex::line_of`] an offset that is most likely on one of the lines from `near` on: it costs what the number of lines
+    /// between the two does, and not what all of the text does.
+    pub(crate) fn line_of_from(&self, near: u32, offset: u32) -> u32 {
+        let from = near.max(1) as usize - 1;
+        let Some(starts) = self.starts.get(from..).filter(|s| s.first().is_some_and(|start| *start <= offset)) else {
+            return self.line_of(offset);
+        };
+        let mut step = 1;
+        while starts.get(step).is_some_and(|start| *start <= offset) {
+            step *= 2;
+        }
+        let (before, window) = (step / 2, starts.get(step / 2..step.min(starts.len())).unwrap_or(&[]));
+        (from + before + window.partition_point(|start| *start <= offset)) as u32
+    }
+
     /// Line and column of `offset`. Offsets behind the text count as its end, offsets inside a
     /// character as its start.
     pub(crate) fn position(&self, offset: u32) -> Position {
@@ -92,6 +107,17 @@ mod tests {
     fn at(text: &str, offset: u32) -> (u32, u32) {
         let position = LineIndex::new(text).position(offset);
         (position.line, position.column)
+    }
+
+    #[test]
+    fn a_line_is_the_same_from_wherever_it_is_looked_for() {
+        let text: String = (0..40).map(|i| format!("{}\n", "x".repeat(i % 5))).collect();
+        let lines = LineIndex::new(&text);
+        for near in 0..lines.line_count() + 3 {
+            for offset in 0..text.len() as u32 + 3 {
+                assert_eq!(lines.line_of_from(near, offset), lines.line_of(offset), "{offset} from line {near}");
+            }
+        }
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod split;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use build::Buffers;
 pub(crate) use lines::{LineIndex, Position};
 pub(crate) use node::{Entry, Node, Span, Value};
 pub(crate) use path::{push_index, push_key};
@@ -80,12 +81,24 @@ pub(crate) fn is_text(bare: &str) -> bool {
 /// is always the last one, for nothing is read behind it. Problems that are `strict_only` never
 /// come as errors.
 pub(crate) fn parse<'a>(raw: &RawDocument<'a>, limits: &Limits) -> Result<Option<Document<'a>>, Vec<Problem>> {
+    parse_with(raw, limits, &mut Buffers::default())
+}
+
+/// [`parse`] for one of many documents, of which the next one is read in the same buffers.
+///
+/// # Errors
+/// Those of [`parse`].
+pub(crate) fn parse_with<'a>(
+    raw: &RawDocument<'a>,
+    limits: &Limits,
+    buffers: &mut Buffers<'a>,
+) -> Result<Option<Document<'a>>, Vec<Problem>> {
     if let Some(problem) = &raw.problem {
         return Err(vec![Problem::clone(problem)]);
     }
     let built = match raw.format {
-        Format::Json => build::build(json::JsonReader::new(raw.text), raw.start, limits),
-        Format::Yaml => build_yaml(raw, limits),
+        Format::Json => build::build(json::JsonReader::new(raw.text), raw.start, limits, buffers),
+        Format::Yaml => build_yaml(raw, limits, buffers),
     }?;
     Ok(built.map(|built| Document {
         root: built.root,
@@ -96,9 +109,13 @@ pub(crate) fn parse<'a>(raw: &RawDocument<'a>, limits: &Limits) -> Result<Option
     }))
 }
 
-fn build_yaml<'a>(raw: &RawDocument<'a>, limits: &Limits) -> Result<Option<build::Built<'a>>, Vec<Problem>> {
+fn build_yaml<'a>(
+    raw: &RawDocument<'a>,
+    limits: &Limits,
+    buffers: &mut Buffers<'a>,
+) -> Result<Option<build::Built<'a>>, Vec<Problem>> {
     let built = match reader::YamlReader::new(raw.text) {
-        Ok(reader) => build::build(reader, raw.start, limits),
+        Ok(reader) => build::build(reader, raw.start, limits, buffers),
         Err(mut problem) => {
             problem.span = problem.span.shifted(raw.start);
             Err(vec![*problem])

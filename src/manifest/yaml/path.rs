@@ -27,7 +27,12 @@ pub(crate) fn push_index(path: &mut String, index: usize) {
 pub(crate) fn push_key(path: &mut String, key: &str) {
     let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/');
     let needs_quotes = |c: char| matches!(c, '[' | ']' | '"' | '\\') || c.is_control();
-    if key.is_empty() || key.contains(needs_quotes) {
+    if !key.is_empty() && key.bytes().all(is_bare) {
+        if !path.is_empty() {
+            path.push('.');
+        }
+        path.push_str(key);
+    } else if key.is_empty() || key.contains(needs_quotes) {
         path.push_str("[\"");
         for character in key.chars() {
             if matches!(character, '"' | '\\') {
@@ -36,11 +41,6 @@ pub(crate) fn push_key(path: &mut String, key: &str) {
             path.push(character);
         }
         path.push_str("\"]");
-    } else if key.bytes().all(is_bare) {
-        if !path.is_empty() {
-            path.push('.');
-        }
-        path.push_str(key);
     } else {
         path.push('[');
         path.push_str(key);
