@@ -98,7 +98,6 @@ static FAMILIES: &[Family] = &[
             priority::redirects::CHECKS,
         ],
         runs: &[
-            priority::dead::run,
             priority::rest::run,
             priority::fields::run,
             priority::patterns::run,
@@ -254,7 +253,9 @@ pub(crate) fn run(inputs: Inputs<'_>) -> Outcome {
     {
         subject.base = before.as_ref().map(|(manifests, mesh)| Base::new(manifests, mesh));
     }
-    let mut report = Report::default();
+    // First: others ask which rules get requests.
+    let (reached, mut report) = priority::dead::judge(&subject);
+    subject.reached = reached;
     let runs: Vec<_> = FAMILIES.iter().flat_map(|f| f.runs).collect();
     let found = runs.par_iter().map(|run| {
         let mut report = Report::default();

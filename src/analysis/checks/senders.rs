@@ -20,8 +20,7 @@ pub(super) struct Sender<'a> {
 impl Sender<'_> {
     /// False where it is proven that earlier rules take everything. A delegate's rule counts as reached.
     pub(super) fn is_reached(&self, subject: &Subject<'_>) -> bool {
-        let judged = subject.judged_of(&self.vs.id);
-        self.part != Part::Http || judged.is_none_or(|judged| judged.is_reached(self.rule))
+        self.part != Part::Http || subject.reached.contain(&self.vs.id, self.rule)
     }
 }
 

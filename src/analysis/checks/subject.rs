@@ -8,7 +8,7 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::base::Base;
 use super::managed::Controllers;
-use super::priority::dead::Judged;
+use super::priority::dead::ReachedRules;
 use super::priority::effort::Effort;
 use super::refused::Refused;
 use super::registry::Input;
@@ -57,9 +57,8 @@ pub(super) struct Subject<'a> {
     workload_entries: LabelIndex<'a>,
     /// Languages of all regexes in matches.
     pub languages: Languages,
-    /// What becomes of the HTTP rules of each VirtualService that has some.
-    pub judged: Vec<Judged<'a>>,
-    of_object: FxHashMap<&'a ObjectId, usize>,
+    /// Which HTTP rules get requests, once that was judged.
+    pub reached: ReachedRules<'a>,
     /// Everybody there is, whether the manifests hold them or they are assumed.
     clients: Vec<Client>,
     /// Found out when a check first asks.
@@ -123,7 +122,6 @@ impl<'a> Subject<'a> {
     ) -> Subject<'a> {
         let effort = Effort::new(effort, mesh);
         let languages = Languages::of_regexes(regexes(mesh), Switches::of(mesh.profile).encoding(), effort.bytes());
-        let judged = Judged::all(mesh, &languages, &effort);
         let mut wildcard_hosts = HostTable::default();
         for host in manifests.service_entries.iter().flat_map(|e| &e.spec.hosts).filter(|h| h.starts_with('*')) {
             wildcard_hosts.entry(host, || host.clone());
@@ -151,8 +149,7 @@ impl<'a> Subject<'a> {
             workload_entries: LabelIndex::build(
                 manifests.workload_entries.iter().map(|w| (w.meta.namespace.as_str(), &w.spec.labels)),
             ),
-            of_object: (0..).zip(&judged).map(|(i, judged)| (judged.object(), i)).collect(),
-            judged,
+            reached: ReachedRules::default(),
             languages,
             gateway_proxies,
             sidecars: OnceLock::new(),
@@ -278,11 +275,6 @@ impl<'a> Subject<'a> {
             let best = similar(name, near.clone().map(|(_, name, _)| *name))?;
             near.clone().find(|(_, name, _)| *name == best).map(|(.., host)| *host)
         })
-    }
-
-    /// What becomes of the HTTP rules of a VirtualService; None for delegates, and where there are none.
-    pub(super) fn judged_of(&self, object: &ObjectId) -> Option<&Judged<'a>> {
-        self.judged.get(*self.of_object.get(object)?)
     }
 
     /// Which rules name which subset.

@@ -204,7 +204,7 @@ fn clash<'l, 'a>(
     let hosts = [SmolStr::new(host)];
     let meeting = Meeting::of(merged);
     let purse = subject.effort.clashes(merged.len());
-    let fates = fates_of(&[(merged, &meeting)], purse.part(2)).into_iter().flatten();
+    let fates = fates_of(merged, &meeting, purse.part(2));
     let mut purse = purse.part(2);
     for (j, (later, fate)) in merged.iter().zip(fates).enumerate() {
         let before = meeting.before(j);

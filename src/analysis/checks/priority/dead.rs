@@ -7,15 +7,15 @@ use crate::parallel::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
-use super::effort::{Effort, Purse};
-use super::entries::{Entry, entries, sites};
+use super::effort::Purse;
+use super::entries::{Entry, count, entries, sites};
 use super::meeting::Meeting;
 use super::witness;
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::{Report, listed};
 use crate::analysis::checks::subject::Subject;
 use crate::analysis::symbolic::{Answer, Budget, Conditions, Example, Languages, Region, difference, paths_differ};
-use crate::istio::mesh::{Mesh, VirtualService};
+use crate::istio::mesh::VirtualService;
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{HttpMatch, ObjectId};
 use crate::manifest::source::Position;
@@ -52,19 +52,45 @@ checks! {
     T417 "Direct answer shadows a destination" Warning needs[VirtualServices] peers[];
 }
 
-pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
-    let found = subject.judged.par_iter().map(|judged| {
-        let mut report = Report::default();
-        let reached = virtual_service(subject, judged, &mut report);
-        (report, reached)
+/// Judges all VirtualServices that have HTTP rules, each by itself and then no more: what their conditions are made into would take more
+/// room than the manifests. Gives which rules get requests, and what is to be said.
+pub(in crate::analysis::checks) fn judge<'a>(subject: &Subject<'a>) -> (ReachedRules<'a>, Report) {
+    let virtual_services = subject.mesh.virtual_services.all.iter().map(|vs| &**vs);
+    let routed: Vec<&'a VirtualService> = virtual_services.filter(|vs| !vs.http.is_empty()).collect();
+    let entries = routed.iter().flat_map(|vs| sites(vs).into_iter().map(|site| count(vs, site))).sum::<usize>();
+    let purse = subject.effort.fates();
+    let each = purse.part(2 * entries);
+    let first = routed.into_par_iter().map(|vs| {
+        let judged = Judged::first(vs, &subject.languages, each);
+        let (spent, undecided) = judged.spent(each);
+        // Those that all is known of are told of at once.
+        let judged = if undecided == 0 { Ok(judged.told(subject)) } else { Err(judged) };
+        (judged, spent, undecided)
     });
-    let found: Vec<_> = found.collect();
+    let first: Vec<_> = first.collect();
+    let (spent, undecided) = first.iter().fold((0, 0), |(s, u), (_, spent, undecided)| (s + spent, u + undecided));
+    let more = more(purse, each, (spent, undecided));
+    let told = first.into_par_iter().map(|(judged, ..)| {
+        judged.unwrap_or_else(|mut judged| {
+            if let Some(more) = more {
+                judged.sites.iter_mut().for_each(|site| ask_again(&site.list, &site.meeting, more, &mut site.asked));
+            }
+            judged.told(subject)
+        })
+    });
+    let told: Vec<Told<'_>> = told.collect();
     // A delegate's match is dead where all roots leave nothing for it, and only there.
     let mut reached: FxHashMap<ObjectId, BTreeSet<String>> = FxHashMap::default();
-    let (reports, places): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-    for (object, path) in places.into_iter().flatten() {
-        reached.entry(object).or_default().insert(path);
+    let mut rules = ReachedRules::default();
+    let mut reports = Vec::with_capacity(told.len());
+    for one in told {
+        for (object, path) in one.reached {
+            reached.entry(object).or_default().insert(path);
+        }
+        rules.0.insert(one.object, one.rules);
+        reports.push(one.report);
     }
+    let mut report = Report::default();
     for mut one in reports {
         one.findings.retain(|f| {
             let is_dead = matches!(f.id.as_str(), "P201" | "P203" | "P204" | "T417");
@@ -76,87 +102,107 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
         });
         report.append(one);
     }
+    (rules, report)
 }
 
-/// Gives the objects and paths of delegates' matches that some request reaches.
-fn virtual_service(subject: &Subject<'_>, judged: &Judged<'_>, report: &mut Report) -> Vec<(ObjectId, String)> {
-    let mut fates: BTreeMap<(usize, Option<usize>), Vec<&Fate>> = BTreeMap::new();
-    for site in &judged.sites {
-        for (entry, fate) in site.list.iter().zip(&site.fates) {
-            fates.entry((entry.rule, entry.match_index)).or_default().push(fate);
-        }
+/// Of each VirtualService with HTTP rules, which of its own get requests.
+#[derive(Debug, Default)]
+pub(in crate::analysis::checks) struct ReachedRules<'a>(FxHashMap<&'a ObjectId, Vec<bool>>);
+
+impl ReachedRules<'_> {
+    /// Whether a rule of the object, by its index there, gets any request as far as is known.
+    pub(in crate::analysis::checks) fn contain(&self, object: &ObjectId, rule: usize) -> bool {
+        let of_object = |rules: &Vec<bool>| rule == 0 || rules.get(rule).copied().unwrap_or_default();
+        self.0.get(object).is_none_or(of_object)
     }
-    let Some(Site { list, meeting, .. }) = judged.sites.first() else { return Vec::new() };
-    let alive = |e: &Entry<'_>| fates.get(&(e.rule, e.match_index)).is_none_or(|all| all.contains(&&Fate::Reached));
-    // A delegate's match meets each match of its root: one place in a manifest is several entries then.
-    let reached: FxHashSet<(ObjectId, String)> = list
-        .iter()
-        .filter(|e| e.source.root.is_some() && alive(e))
-        .map(|e| (e.source.object.clone(), e.path()))
-        .collect();
-    // Only what is dead for everyone who gets it.
-    let dead = |e: &Entry<'_>| {
-        let all = fates.get(&(e.rule, e.match_index))?;
-        let elsewhere = || reached.contains(&(e.source.object.clone(), e.path()));
-        let is_dead = !alive(e) && (e.source.root.is_none() || !elsewhere());
-        is_dead.then(|| all.first().copied()).flatten()
-    };
-    tell_dead(list, &dead, report);
-    overlaps(subject, (list, meeting), &|e| dead(e).is_some(), &judged.vs.hosts, report);
-    reached.into_iter().collect()
+}
+
+/// What is kept of a VirtualService that was judged.
+struct Told<'a> {
+    object: &'a ObjectId,
+    report: Report,
+    /// The objects and paths of delegates' matches that some request reaches.
+    reached: Vec<(ObjectId, String)>,
+    /// Whether its own rules get any request as far as is known, by their indexes.
+    rules: Vec<bool>,
 }
 
 /// A VirtualService as each of its places gets it, with what becomes of its entries there.
-pub(in crate::analysis::checks) struct Judged<'a> {
+struct Judged<'a> {
     vs: &'a VirtualService,
     /// The mesh first.
-    pub sites: Vec<Site<'a>>,
+    sites: Vec<Site<'a>>,
 }
 
 /// A list of entries, of which the first that holds wins.
-pub(in crate::analysis::checks) struct Site<'a> {
-    pub list: Vec<Entry<'a>>,
+struct Site<'a> {
+    list: Vec<Entry<'a>>,
     meeting: Meeting,
     /// One for each entry.
-    fates: Vec<Fate>,
+    asked: Vec<Asked>,
 }
 
 impl<'a> Judged<'a> {
-    /// Judges all VirtualServices that have HTTP rules.
-    pub(in crate::analysis::checks) fn all(mesh: &'a Mesh, languages: &Languages, effort: &Effort) -> Vec<Judged<'a>> {
-        let routed: Vec<&VirtualService> =
-            mesh.virtual_services.all.iter().map(|vs| &**vs).filter(|vs| !vs.http.is_empty()).collect();
-        let listed = routed.par_iter().map(|vs| {
-            let sites = sites(vs).into_iter().map(|site| {
-                let list = entries(vs, site, languages);
-                Site { meeting: Meeting::of(&list), list, fates: Vec::new() }
-            });
-            Judged { vs, sites: sites.collect() }
+    /// As far as that much for each entry goes.
+    fn first(vs: &'a VirtualService, languages: &Languages, each: Purse) -> Judged<'a> {
+        let sites = sites(vs).into_iter().map(|site| {
+            let list = entries(vs, site, languages);
+            let meeting = Meeting::of(&list);
+            Site { asked: ask(&list, &meeting, each), list, meeting }
         });
-        let mut all: Vec<Judged<'_>> = listed.collect();
-        let lists: Vec<_> =
-            all.iter().flat_map(|j| &j.sites).map(|site| (site.list.as_slice(), &site.meeting)).collect();
-        let fates = fates_of(&lists, effort.fates());
-        for (site, fates) in all.iter_mut().flat_map(|j| &mut j.sites).zip(fates) {
-            site.fates = fates;
+        Judged { vs, sites: sites.collect() }
+    }
+
+    /// What was spent, and how many entries are not decided, where each had that much.
+    fn spent(&self, each: Purse) -> (u64, usize) {
+        let all = self.sites.iter().map(|site| spent(&site.asked, each));
+        all.fold((0, 0), |(s, u), (spent, undecided)| (s + spent, u + undecided))
+    }
+
+    fn told(&self, subject: &Subject<'_>) -> Told<'a> {
+        let mut report = Report::default();
+        let reached = self.tell(subject, &mut report);
+        Told { object: &self.vs.object, report, reached, rules: self.reached_rules() }
+    }
+
+    fn reached_rules(&self) -> Vec<bool> {
+        let mut rules = Vec::new();
+        for (entry, asked) in self.sites.iter().flat_map(|site| site.list.iter().zip(&site.asked)) {
+            // Delegates put other rules between the object's own; those stay in order.
+            let Some(rule) = entry.source.rule.filter(|_| entry.source.object == self.vs.object) else { continue };
+            let rule = rule as usize;
+            rules.resize(rules.len().max(rule + 1), false);
+            if let Some(is_reached) = rules.get_mut(rule) {
+                *is_reached |= !matches!(asked.fate, Fate::Covered(_));
+            }
         }
-        all
+        rules
     }
 
-    pub(in crate::analysis::checks) fn object(&self) -> &'a ObjectId {
-        &self.vs.object
-    }
-
-    /// Whether a rule of the object, by its index there, gets any request as far as is known.
-    pub(in crate::analysis::checks) fn is_reached(&self, rule: usize) -> bool {
-        let own =
-            |e: &Entry<'_>| e.source.object == self.vs.object && e.source.rule.is_some_and(|r| r as usize == rule);
-        rule == 0
-            || self.sites.iter().any(|site| {
-                // Delegates put other rules between the object's own; those stay in order.
-                let mut here = site.list.iter().zip(&site.fates).filter(|(e, _)| own(e));
-                here.any(|(_, fate)| !matches!(fate, Fate::Covered(_)))
-            })
+    /// Gives the objects and paths of delegates' matches that some request reaches.
+    fn tell(&self, subject: &Subject<'_>, report: &mut Report) -> Vec<(ObjectId, String)> {
+        let mut fates: BTreeMap<(usize, Option<usize>), Vec<&Fate>> = BTreeMap::new();
+        for (entry, asked) in self.sites.iter().flat_map(|site| site.list.iter().zip(&site.asked)) {
+            fates.entry((entry.rule, entry.match_index)).or_default().push(&asked.fate);
+        }
+        let Some(Site { list, meeting, .. }) = self.sites.first() else { return Vec::new() };
+        let alive = |e: &Entry<'_>| fates.get(&(e.rule, e.match_index)).is_none_or(|all| all.contains(&&Fate::Reached));
+        // A delegate's match meets each match of its root: one place in a manifest is several entries then.
+        let reached: FxHashSet<(ObjectId, String)> = list
+            .iter()
+            .filter(|e| e.source.root.is_some() && alive(e))
+            .map(|e| (e.source.object.clone(), e.path()))
+            .collect();
+        // Only what is dead for everyone who gets it.
+        let dead = |e: &Entry<'_>| {
+            let all = fates.get(&(e.rule, e.match_index))?;
+            let elsewhere = || reached.contains(&(e.source.object.clone(), e.path()));
+            let is_dead = !alive(e) && (e.source.root.is_none() || !elsewhere());
+            is_dead.then(|| all.first().copied()).flatten()
+        };
+        tell_dead(list, &dead, report);
+        overlaps(subject, (list, meeting), &|e| dead(e).is_some(), &self.vs.hosts, report);
+        reached.into_iter().collect()
     }
 }
 
@@ -174,30 +220,53 @@ pub(in crate::analysis::checks) enum Fate {
 /// More entries than this are not looked at for covering one together.
 const TOGETHER_MAX: usize = 24;
 
-/// The fates of the entries of several lists. Each entry has an equal part of half the purse at first; what is left then is
-/// for those that are not decided.
-pub(in crate::analysis::checks) fn fates_of(lists: &[(&[Entry<'_>], &Meeting)], purse: Purse) -> Vec<Vec<Fate>> {
-    let tables: Vec<Table<'_, '_>> = lists.iter().map(|(list, meeting)| Table::new(list, meeting)).collect();
-    let all: Vec<(&Table<'_, '_>, usize)> =
-        tables.iter().flat_map(|table| (0..table.list.len()).map(move |index| (table, index))).collect();
-    let each = purse.part(2 * all.len());
-    let ask = |(table, index): (&Table<'_, '_>, usize), mut own: Purse| (table.fate(index, &mut own), own.steps);
-    let first = all.par_iter().map(|at| ask(*at, each));
-    let mut fates: Vec<(Fate, u64)> = first.collect();
-    let spent: u64 = fates.iter().map(|(_, left)| each.steps - left).sum();
+/// What became of an entry, and how many steps of what it had for that were left.
+pub(in crate::analysis::checks) struct Asked {
+    fate: Fate,
+    left: u64,
+}
+
+/// The fates of the entries of a list. Each entry has an equal part of half the purse at first; what is left then is for those that are
+/// not decided.
+pub(in crate::analysis::checks) fn fates_of(list: &[Entry<'_>], meeting: &Meeting, purse: Purse) -> Vec<Fate> {
+    let each = purse.part(2 * list.len());
+    let mut asked = ask(list, meeting, each);
+    if let Some(more) = more(purse, each, spent(&asked, each)) {
+        ask_again(list, meeting, more, &mut asked);
+    }
+    asked.into_iter().map(|asked| asked.fate).collect()
+}
+
+/// Asks for each entry, which has that much.
+fn ask(list: &[Entry<'_>], meeting: &Meeting, each: Purse) -> Vec<Asked> {
+    let table = Table::new(list, meeting);
+    let indexes: Vec<usize> = (0..list.len()).collect();
+    indexes.par_iter().map(|index| table.ask(*index, each)).collect()
+}
+
+/// What was spent, and how many entries are not decided, where each had that much.
+fn spent(asked: &[Asked], each: Purse) -> (u64, usize) {
+    let undecided = asked.iter().filter(|asked| asked.fate == Fate::Perhaps).count();
+    (asked.iter().map(|asked| each.steps - asked.left).sum(), undecided)
+}
+
+/// What is there for each entry that isn't decided, once every entry had `each` out of the purse; None where it isn't more.
+fn more(purse: Purse, each: Purse, (spent, undecided): (u64, usize)) -> Option<Purse> {
+    let more = Purse { steps: purse.steps.saturating_sub(spent) }.part(undecided);
+    (undecided > 0 && more.steps > each.steps).then_some(more)
+}
+
+/// Asks once more for those that are not decided.
+fn ask_again(list: &[Entry<'_>], meeting: &Meeting, more: Purse, asked: &mut [Asked]) {
+    let table = Table::new(list, meeting);
     let undecided: Vec<usize> =
-        fates.iter().enumerate().filter(|(_, (fate, _))| *fate == Fate::Perhaps).map(|(i, _)| i).collect();
-    let more = Purse { steps: purse.steps.saturating_sub(spent) }.part(undecided.len());
-    if more.steps > each.steps {
-        let again = undecided.par_iter().filter_map(|i| Some((*i, ask(*all.get(*i)?, more))));
-        for (i, fate) in again.collect::<Vec<_>>() {
-            if let Some(place) = fates.get_mut(i) {
-                *place = fate;
-            }
+        asked.iter().enumerate().filter(|(_, asked)| asked.fate == Fate::Perhaps).map(|(i, _)| i).collect();
+    let again: Vec<(usize, Asked)> = undecided.par_iter().map(|i| (*i, table.ask(*i, more))).collect();
+    for (i, again) in again {
+        if let Some(place) = asked.get_mut(i) {
+            *place = again;
         }
     }
-    let mut fates = fates.into_iter().map(|(fate, _)| fate);
-    lists.iter().map(|(list, _)| fates.by_ref().take(list.len()).collect()).collect()
 }
 
 /// A list of entries, of which the first that holds wins.
@@ -212,6 +281,10 @@ impl<'l, 'a> Table<'l, 'a> {
     fn new(list: &'l [Entry<'a>], meeting: &'l Meeting) -> Table<'l, 'a> {
         let enders = list.iter().enumerate().filter(|(_, e)| e.ends_table_of(e)).map(|(i, _)| i).collect();
         Table { list, meeting, enders }
+    }
+
+    fn ask(&self, index: usize, mut own: Purse) -> Asked {
+        Asked { fate: self.fate(index, &mut own), left: own.steps }
     }
 
     /// An entry is reached where a request is known that fits it and none before it. Each request that is found narrows down

@@ -130,8 +130,7 @@ pub(in crate::analysis::checks) fn entries<'a>(
     gateway: &str,
     languages: &Languages,
 ) -> Vec<Entry<'a>> {
-    // No more room than they take: those of all VirtualServices are kept.
-    let mut all = Vec::with_capacity(vs.http.iter().map(|r| r.route.matches.len().max(1)).sum());
+    let mut all = Vec::with_capacity(count(vs, gateway));
     for (index, rule) in vs.http.iter().enumerate() {
         let HttpRule { route, source, match_sources } = rule;
         let entry = |match_index, source, matcher, client| {
@@ -144,13 +143,26 @@ pub(in crate::analysis::checks) fn entries<'a>(
             continue;
         }
         for (i, m) in route.matches.iter().enumerate() {
-            if !m.gateways.is_empty() && m.gateways.iter().all(|g| g != gateway) {
+            if !is_for(m, gateway) {
                 continue;
             }
             all.push(entry(Some(i), match_sources.get(i).unwrap_or(source), route_match(m), client(m)));
         }
     }
     all
+}
+
+/// How many [`entries`] there are.
+pub(in crate::analysis::checks) fn count(vs: &VirtualService, gateway: &str) -> usize {
+    let of_rule = |rule: &HttpRule| match rule.route.matches.as_slice() {
+        [] => 1,
+        matches => matches.iter().filter(|m| is_for(m, gateway)).count(),
+    };
+    vs.http.iter().map(of_rule).sum()
+}
+
+fn is_for(m: &HttpMatch, gateway: &str) -> bool {
+    m.gateways.is_empty() || m.gateways.iter().any(|g| g == gateway)
 }
 
 /// RT-2: where gateways are named, the source is not looked at.

@@ -3,7 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
-use super::entries::Entry;
+use super::entries::{Entry, entries, sites};
 use super::witness;
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::{Report, listed};
@@ -54,8 +54,8 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
     let paths = named_paths(subject);
     for vs in &subject.mesh.virtual_services.all {
         let mut told: FxHashSet<(usize, Option<usize>)> = FxHashSet::default();
-        let sites = subject.judged_of(&vs.object).map_or(&[][..], |judged| &judged.sites);
-        for entry in sites.iter().flat_map(|site| &site.list) {
+        let lists = sites(vs).into_iter().map(|site| entries(vs, site, &subject.languages));
+        for entry in &lists.flatten().collect::<Vec<_>>() {
             let Some(m) = entry.written().filter(|_| told.insert((entry.rule, entry.match_index))) else { continue };
             impossible(subject, vs, entry, m, report);
             two_spellings(entry, m, report);
