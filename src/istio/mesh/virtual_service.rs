@@ -251,7 +251,7 @@ fn make_names_full(object: &mut Object<kinds::VirtualService>, cluster_domain: &
     };
     // What is full already stays shared with the manifest.
     for rule in spec.http.iter_mut().filter(|rule| !is_full(rule)).map(Arc::make_mut) {
-        rule.matches.iter_mut().for_each(|m| gateways(&mut m.gateways));
+        rule.matches.iter_mut().filter_map(HttpMatch::rare_mut).for_each(|rare| gateways(&mut rare.gateways));
         let destinations = rule.route.iter_mut().filter_map(|r| r.destination.as_mut());
         let mirrors = rule.mirrors.iter_mut().filter_map(|m| m.destination.as_mut());
         destinations.chain(mirrors).chain(rule.mirror.as_deref_mut()).for_each(|d| full(&mut d.host));

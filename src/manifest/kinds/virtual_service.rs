@@ -1,6 +1,7 @@
 //! VirtualService, field by field as in `networking/v1/virtual_service.proto`.
 
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, LazyLock};
 
 use smol_str::SmolStr;
 
@@ -50,29 +51,58 @@ impl HttpRoute {
     }
 }
 
-/// One entry of `http[].match`: all conditions must hold.
+/// One entry of `http[].match`: all conditions must hold. Those that few entries have are [`RareConditions`], and read as its own.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct HttpMatch {
     pub name: SmolStr,
     pub uri: Option<StringMatch>,
-    pub scheme: Option<StringMatch>,
-    pub method: Option<StringMatch>,
-    pub authority: Option<StringMatch>,
     /// In source order; keys are unique as written (they may differ in case only).
     pub headers: Vec<(SmolStr, StringMatch)>,
-    pub without_headers: Vec<(SmolStr, StringMatch)>,
-    pub query_params: Vec<(SmolStr, StringMatch)>,
     /// 0: any port.
     pub port: u32,
-    pub source_labels: Labels,
-    pub source_namespace: SmolStr,
-    pub gateways: Vec<SmolStr>,
     pub ignore_uri_case: bool,
-    pub stat_prefix: SmolStr,
+    /// None where all are as by default; see [`HttpMatch::with`].
+    pub rare: Option<Box<RareConditions>>,
     pub at: Position,
 }
 
+/// Parts of a match that most don't have.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct RareConditions {
+    pub scheme: Option<StringMatch>,
+    pub method: Option<StringMatch>,
+    pub authority: Option<StringMatch>,
+    /// In source order, as `headers`.
+    pub without_headers: Vec<(SmolStr, StringMatch)>,
+    pub query_params: Vec<(SmolStr, StringMatch)>,
+    pub source_labels: Labels,
+    pub source_namespace: SmolStr,
+    pub gateways: Vec<SmolStr>,
+    pub stat_prefix: SmolStr,
+}
+
+impl Deref for HttpMatch {
+    type Target = RareConditions;
+
+    fn deref(&self) -> &RareConditions {
+        static NONE: LazyLock<RareConditions> = LazyLock::new(RareConditions::default);
+        self.rare.as_deref().unwrap_or(&NONE)
+    }
+}
+
 impl HttpMatch {
+    /// The entry with these conditions besides its own.
+    #[must_use]
+    pub(crate) fn with(self, rare: RareConditions) -> HttpMatch {
+        let rare = (rare != RareConditions::default()).then(|| Box::new(rare));
+        HttpMatch { rare, ..self }
+    }
+
+    /// The parts that most entries don't have, where this one has some.
+    pub(crate) fn rare_mut(&mut self) -> Option<&mut RareConditions> {
+        self.rare.as_deref_mut()
+    }
+
     /// Whether what it asks of the client holds for one with these labels in that namespace.
     pub(crate) fn is_for(&self, labels: &Labels, namespace: &str) -> bool {
         let is_there = self.source_namespace.is_empty() || self.source_namespace == namespace;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use smol_str::{SmolStr, format_smolstr};
 
 use crate::manifest::kinds::{
-    Destination, HttpRoute, Kind, Manifests, Object, ObjectId, RouteDestination, Sidecar, VirtualService, Visit,
+    Destination, HttpMatch, HttpRoute, Kind, Manifests, Object, ObjectId, RouteDestination, Sidecar, VirtualService,
+    Visit,
 };
 use crate::traffic::scenario::Scenario;
 
@@ -157,9 +158,9 @@ impl Renaming<'_> {
     }
 
     fn http(self, route: &mut HttpRoute) {
-        for entry in &mut route.matches {
-            self.change(&mut entry.source_namespace);
-            self.gateways(&mut entry.gateways);
+        for rare in route.matches.iter_mut().filter_map(HttpMatch::rare_mut) {
+            self.change(&mut rare.source_namespace);
+            self.gateways(&mut rare.gateways);
         }
         route.route.iter_mut().for_each(|r| self.destination(r.destination.as_mut()));
         self.destination(route.mirror.as_deref_mut());

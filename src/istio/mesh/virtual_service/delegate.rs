@@ -9,7 +9,7 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::{HttpRule, export_set};
 use crate::envoy::table::{Note, NoteKind, RouteSource};
-use crate::manifest::kinds::{HttpMatch, HttpRoute, MeshConfig, Object, StringMatch, VirtualService};
+use crate::manifest::kinds::{HttpMatch, HttpRoute, MeshConfig, Object, RareConditions, StringMatch, VirtualService};
 use crate::manifest::source::Position;
 
 type Key = (SmolStr, SmolStr);
@@ -343,23 +343,27 @@ pub(super) fn string_conflict(root: Option<&StringMatch>, delegate: Option<&Stri
 fn merge_match(root: &HttpMatch, delegate: &HttpMatch) -> HttpMatch {
     let or = |d: &Option<StringMatch>, r: &Option<StringMatch>| d.clone().or_else(|| r.clone());
     let or_text = |d: &SmolStr, r: &SmolStr| if d.is_empty() { r.clone() } else { d.clone() };
-    HttpMatch {
-        name: join_names(&root.name, &delegate.name),
-        uri: or(&delegate.uri, &root.uri),
+    let rare = RareConditions {
         scheme: or(&delegate.scheme, &root.scheme),
         method: or(&delegate.method, &root.method),
         authority: or(&delegate.authority, &root.authority),
-        headers: union(&root.headers, &delegate.headers),
         without_headers: union(&root.without_headers, &delegate.without_headers),
         query_params: union(&root.query_params, &delegate.query_params),
-        port: if delegate.port == 0 { root.port } else { delegate.port },
         source_labels: root.source_labels.overlaid(&delegate.source_labels),
         source_namespace: or_text(&delegate.source_namespace, &root.source_namespace),
         gateways: if delegate.gateways.is_empty() { root.gateways.clone() } else { delegate.gateways.clone() },
-        ignore_uri_case: delegate.ignore_uri_case,
         stat_prefix: or_text(&delegate.stat_prefix, &root.stat_prefix),
+    };
+    HttpMatch {
+        name: join_names(&root.name, &delegate.name),
+        uri: or(&delegate.uri, &root.uri),
+        headers: union(&root.headers, &delegate.headers),
+        port: if delegate.port == 0 { root.port } else { delegate.port },
+        ignore_uri_case: delegate.ignore_uri_case,
         at: delegate.at,
+        ..HttpMatch::default()
     }
+    .with(rare)
 }
 
 /// Both maps together; the delegate's value wins where both have the key.

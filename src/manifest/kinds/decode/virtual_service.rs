@@ -55,26 +55,27 @@ fn http_route(node: &Node<'_>, decoder: Decoder<'_>) -> HttpRoute {
 
 fn http_match(node: &Node<'_>, decoder: Decoder<'_>) -> HttpMatch {
     let mut result = HttpMatch { at: decoder.at(node), ..HttpMatch::default() };
+    let mut rare = RareConditions::default();
     for (key, value) in fields(node) {
         match key {
             "name" => result.name = text(value),
             "uri" => result.uri = Some(string_match(value)),
-            "scheme" => result.scheme = Some(string_match(value)),
-            "method" => result.method = Some(string_match(value)),
-            "authority" => result.authority = Some(string_match(value)),
+            "scheme" => rare.scheme = Some(string_match(value)),
+            "method" => rare.method = Some(string_match(value)),
+            "authority" => rare.authority = Some(string_match(value)),
             "headers" => result.headers = string_matches(value),
-            "withoutHeaders" => result.without_headers = string_matches(value),
-            "queryParams" => result.query_params = string_matches(value),
+            "withoutHeaders" => rare.without_headers = string_matches(value),
+            "queryParams" => rare.query_params = string_matches(value),
             "port" => result.port = bounded(value),
-            "sourceLabels" => result.source_labels = labels(value),
-            "sourceNamespace" => result.source_namespace = text(value),
-            "gateways" => result.gateways = texts(value),
+            "sourceLabels" => rare.source_labels = labels(value),
+            "sourceNamespace" => rare.source_namespace = text(value),
+            "gateways" => rare.gateways = texts(value),
             "ignoreUriCase" => result.ignore_uri_case = flag(value),
-            "statPrefix" => result.stat_prefix = text(value),
+            "statPrefix" => rare.stat_prefix = text(value),
             _ => {}
         }
     }
-    result
+    result.with(rare)
 }
 
 fn string_matches(node: &Node<'_>) -> Vec<(SmolStr, StringMatch)> {
