@@ -64,13 +64,15 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
     let only_one = all.len() == 1;
     let filters = args.host.is_some() || args.port.is_some();
     for inputs in all {
-        let Some(workspace) = input::open(inputs, &args.common) else {
+        let Some(mut workspace) = input::open(inputs, &args.common) else {
             exit = Exit::Unusable;
             continue;
         };
         if args.output != Format::Html {
             input::tell_premises(&workspace.istio, &workspace.assumed, args.output == Format::Table, &args.common)?;
         }
+        // Tables say where their parts were written, and not what stands there.
+        workspace.sources.keep_names();
         let view = report::routes::View {
             host: args.host.clone(),
             port: args.port,
