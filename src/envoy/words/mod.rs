@@ -2,6 +2,8 @@
 
 mod request;
 
+use std::fmt::Write as _;
+
 pub(crate) use request::{example, request};
 
 use crate::envoy::cluster_state::{Cause, ClusterState};
@@ -297,16 +299,24 @@ pub(crate) fn place_and_author(source: &RouteSource, sources: &SourceMap) -> Str
 
 /// `VirtualService shop/reviews rule 1  file:line`; without the place where it isn't known.
 pub(crate) fn author_and_place(source: &RouteSource, sources: &SourceMap) -> String {
-    match place(source.at, sources) {
-        at if at.is_empty() => written_by(source),
-        at => format!("{}  {at}", written_by(source)),
+    let mut out = written_by(source);
+    if source.at.is_known() {
+        // Writing to a string cannot fail.
+        let _ = write!(out, "  {}:{}", sources.name(source.at.file), source.at.line);
     }
+    out
 }
+
+/// Bytes of most names of an author, with the place.
+const WORDS_LENGTH: usize = 96;
 
 /// `VirtualService shop/reviews rule 1 match 0`.
 pub(crate) fn written_by(source: &RouteSource) -> String {
-    let rule = source.rule.map(|r| format!(" rule {r}")).unwrap_or_default();
-    let entry = source.match_index.map(|m| format!(" match {m}")).unwrap_or_default();
-    let root = source.root.as_ref().map(|r| format!(" (delegate of {})", r.object)).unwrap_or_default();
-    format!("{}{rule}{entry}{root}", source.object)
+    let mut out = String::with_capacity(WORDS_LENGTH);
+    // Writing to a string cannot fail.
+    let _ = write!(out, "{}", source.object);
+    let _ = source.rule.map(|rule| write!(out, " rule {rule}"));
+    let _ = source.match_index.map(|entry| write!(out, " match {entry}"));
+    let _ = source.root.as_ref().map(|root| write!(out, " (delegate of {})", root.object));
+    out
 }

@@ -173,8 +173,12 @@ fn of_pod(pod: &Object<Pod>, owners: &mut Owners) -> Client {
         ..sidecar(format_smolstr!("pod:{namespace}/{name}"), namespace.clone(), pod.meta.labels.clone())
     };
     let owner = pod.spec.workload.clone().unwrap_or_else(|| {
-        let labels = pod.meta.labels.iter().filter(|(k, _)| !PER_POD.contains(&k.as_str()));
-        let labels = labels.map(|(k, v)| (k.clone(), v.clone())).collect();
+        let own = |k: &SmolStr| PER_POD.contains(&k.as_str());
+        let labels = if pod.meta.labels.iter().any(|(k, _)| own(k)) {
+            pod.meta.labels.iter().filter(|(k, _)| !own(k)).map(|(k, v)| (k.clone(), v.clone())).collect()
+        } else {
+            pod.meta.labels.clone()
+        };
         let replicas = (namespace.clone(), labels, proxy.connection_settings);
         owners.entry(replicas).or_insert_with(|| pod.id.clone()).clone()
     });
@@ -254,7 +258,10 @@ fn asked_for(manifests: &Manifests) -> BTreeSet<(SmolStr, Labels)> {
         let http = vs.spec.http.iter().flat_map(|r| &r.matches).map(|m| (&m.source_namespace, &m.source_labels));
         let tls = vs.spec.tls.iter().flat_map(|r| &r.matches).map(|m| (&m.source_namespace, &m.source_labels));
         let tcp = vs.spec.tcp.iter().flat_map(|r| &r.matches).map(|m| (&m.source_namespace, &m.source_labels));
-        for (namespace, labels) in http.chain(tls).chain(tcp) {
+        // Most ask of nobody, and the VirtualService's own namespace is there already.
+        let asking =
+            http.chain(tls).chain(tcp).filter(|(namespace, labels)| !namespace.is_empty() || !labels.is_empty());
+        for (namespace, labels) in asking {
             let namespace = if namespace.is_empty() { &vs.meta.namespace } else { namespace };
             all.insert((namespace.clone(), Labels::default()));
             all.insert((namespace.clone(), labels.clone()));

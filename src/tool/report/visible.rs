@@ -15,10 +15,14 @@ pub(super) trait Lines {
 
 impl Lines for String {
     fn say(&mut self, color: bool, text: fmt::Arguments<'_>) {
-        let text = text.to_string();
-        let rest = text.trim_start_matches('\n');
-        self.extend(std::iter::repeat_n('\n', text.len() - rest.len()));
-        self.push_str(&line(rest, color));
+        let start = self.len();
+        // Writing to a string cannot fail.
+        let _ = fmt::Write::write_fmt(self, text);
+        let said = self.get(start..).unwrap_or_default().trim_start_matches('\n');
+        if let Cow::Owned(visible) = line(said, color) {
+            self.truncate(self.len() - said.len());
+            self.push_str(&visible);
+        }
         self.push('\n');
     }
 }
@@ -89,7 +93,8 @@ fn is_command(line: &str) -> bool {
 }
 
 fn written_out(text: &str, color: bool, odd: impl Fn(char) -> bool) -> Cow<'_, str> {
-    let is_plain = text.bytes().all(|b| (0x20..0x7f).contains(&b));
+    let has_odd_line_ends = odd('\n');
+    let is_plain = text.bytes().all(|b| (0x20..0x7f).contains(&b) || b == b'\n' && !has_odd_line_ends);
     if is_plain || !text.contains(&odd) {
         return Cow::Borrowed(text);
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use smol_str::{SmolStr, format_smolstr};
 
 use crate::envoy::cluster_state::ClusterState;
 use crate::envoy::proxy::{Proxy, ProxyKind};
@@ -327,7 +328,6 @@ fn row(route: &Route, table: &RouteTable, sources: &SourceMap) -> Row {
         RouteAction::Forward(f) => {
             for t in words::targets(f) {
                 let state = ClusterState::of(table, t.cluster);
-                let share = if t.share < 1.0 { format!("{:>5}  ", words::percent(t.share)) } else { String::new() };
                 let good = state.cause().is_none();
                 let style = match state.used_unready() {
                     0 if good => Style::Plain,
@@ -335,8 +335,14 @@ fn row(route: &Route, table: &RouteTable, sources: &SourceMap) -> Row {
                     _ => Style::Warning,
                 };
                 let fixed = t.cluster.parts().is_none() && !matches!(t.cluster, ClusterName::Other(_)) && good;
-                let suffix = if fixed { String::new() } else { format!(", {}", words::state(&state)) };
-                does.push((style, format!("{share}{}{suffix}", words::cluster(t.cluster))));
+                let cluster = words::cluster(t.cluster);
+                let mut text =
+                    if t.share < 1.0 { format!("{:>5}  {cluster}", words::percent(t.share)) } else { cluster };
+                if !fixed {
+                    text.push_str(", ");
+                    text.push_str(&words::state(&state));
+                }
+                does.push((style, text));
                 policies.extend(table.cluster(t.cluster).and_then(|c| policy_line(c, sources)));
             }
         }
@@ -346,10 +352,8 @@ fn row(route: &Route, table: &RouteTable, sources: &SourceMap) -> Row {
     }
     does.extend(words::treatment(route).into_iter().map(|text| (Style::Plain, text)));
     let mut written = vec![match &route.source {
-        Some(s) => {
-            let name = if route.name.is_empty() { String::new() } else { format!("\"{}\", ", route.name) };
-            format!("{name}{}", words::author_and_place(s, sources))
-        }
+        Some(s) if route.name.is_empty() => words::author_and_place(s, sources),
+        Some(s) => format!("\"{}\", {}", route.name, words::author_and_place(s, sources)),
         None if route.name == "default" => "no VirtualService applies".to_owned(),
         None if is_for_strangers(&route.name) => "outbound traffic policy".to_owned(),
         // Of a proxy whose control plane says nothing of where it is from.
@@ -366,7 +370,7 @@ fn write_row(out: &mut String, index: usize, row: &Row, column: usize, view: &Vi
     let lines = row.conditions.len().max(row.does.len());
     let mut does = row.does.iter().map(|(style, text)| paint(text, *style, view.color));
     for i in 0..lines {
-        let number = if i == 0 { format!("{index:>4}") } else { "    ".to_owned() };
+        let number = if i == 0 { format_smolstr!("{index:>4}") } else { SmolStr::new_static("    ") };
         let condition = row.conditions.get(i).map(String::as_str).unwrap_or_default();
         if condition.chars().count() > column {
             out.say(view.color, format_args!("{number}  {condition}"));
