@@ -260,9 +260,12 @@ pub(crate) fn run(inputs: Inputs<'_>) -> Outcome {
     let found = runs.par_iter().map(|run| {
         let mut report = Report::default();
         run(&subject, &mut report);
+        report.findings.shrink_to_fit();
         report
     });
-    found.collect::<Vec<_>>().into_iter().for_each(|found| report.append(found));
+    let found = found.collect::<Vec<_>>();
+    report.findings.reserve_exact(found.iter().map(|found| found.findings.len()).sum());
+    found.into_iter().for_each(|found| report.append(found));
     operators::duties::sum_up(&mut report);
     references::gateways::generated(inputs.earlier, &mut report);
     let not_evaluated = not_evaluated(&subject, inputs.profile);
