@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::MatchKind;
+use regex_automata::dfa::{StartKind, dense};
 use regex_automata::nfa::thompson;
-use regex_automata::util::primitives::StateID;
-use regex_automata::util::start;
-use regex_automata::{Anchored, MatchKind};
 use regex_syntax::hir::literal::Extractor;
 use regex_syntax::hir::{Hir, Look};
 use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
+use super::automaton::{Automaton, START};
 use crate::envoy::re2::{Encoding, Re2};
 
 /// Largest automaton of one regex, in bytes.
@@ -38,7 +37,7 @@ pub(crate) struct Regex {
     /// What every word begins with, as far as that is plain to see; ASCII.
     beginning: SmolStr,
     /// None: too large to be built, so nothing is proven about it.
-    dfa: Option<dense::DFA<Vec<u32>>>,
+    automaton: Option<Automaton>,
 }
 
 impl PartialEq for Language {
@@ -60,22 +59,20 @@ impl Language {
         let nfa = thompson::Compiler::new()
             .configure(thompson::Config::new().utf8(false).nfa_size_limit(Some(bytes)))
             .build_from_hir(&whole);
-        let dfa = nfa.ok().and_then(|nfa| {
+        let automaton = nfa.ok().and_then(|nfa| {
             let config = dense::Config::new()
                 .start_kind(StartKind::Anchored)
                 .match_kind(MatchKind::All)
                 .dfa_size_limit(Some(bytes))
                 .determinize_size_limit(Some(4 * bytes));
-            let dfa = dense::Builder::new().configure(config).build_from_nfa(&nfa).ok()?;
-            // Its copy has no room left for further states.
-            Some(dfa.as_ref().to_owned())
+            Automaton::of(&dense::Builder::new().configure(config).build_from_nfa(&nfa).ok()?)
         });
-        Language::Regex(Arc::new(Regex { text: pattern.into(), beginning: beginning(re2.hir()), dfa }))
+        Language::Regex(Arc::new(Regex { text: pattern.into(), beginning: beginning(re2.hir()), automaton }))
     }
 
     /// False where nothing can be proven about this language.
     pub(crate) fn is_known(&self) -> bool {
-        !matches!(self, Language::Regex(r) if r.dfa.is_none())
+        !matches!(self, Language::Regex(r) if r.automaton.is_none())
     }
 
     pub(super) fn is_pattern(&self) -> bool {
@@ -85,7 +82,7 @@ impl Language {
     /// Bytes of its automaton.
     pub(super) fn size(&self) -> usize {
         match self {
-            Language::Regex(r) => r.dfa.as_ref().map_or(0, dense::DFA::memory_usage),
+            Language::Regex(r) => r.automaton.as_ref().map_or(0, Automaton::size),
             _ => 0,
         }
     }
@@ -101,10 +98,7 @@ impl Language {
 
     pub(super) fn start(&self) -> Option<State> {
         Some(match self {
-            Language::Regex(r) => {
-                let config = start::Config::new().anchored(Anchored::Yes);
-                State::Dfa(r.dfa.as_ref()?.start_state(&config).ok()?)
-            }
+            Language::Regex(r) => r.automaton.as_ref().map(|_| State::Dfa(START))?,
             Language::All => State::Sink(true),
             Language::None => State::Sink(false),
             Language::Prefix(p) | Language::PrefixFolded(p) if p.is_empty() => State::Sink(true),
@@ -115,10 +109,9 @@ impl Language {
     pub(super) fn step(&self, state: &State, byte: u8) -> State {
         let at = match (self, state) {
             (_, State::Sink(_)) => return *state,
-            (Language::Regex(r), State::Dfa(id)) => {
-                let Some(dfa) = &r.dfa else { return State::Sink(false) };
-                let next = dfa.next_state(*id, byte);
-                return if dfa.is_dead_state(next) { State::Sink(false) } else { State::Dfa(next) };
+            (Language::Regex(r), State::Dfa(at)) => {
+                let next = r.automaton.as_ref().and_then(|automaton| automaton.step(*at, byte));
+                return next.map_or(State::Sink(false), State::Dfa);
             }
             (_, State::At(at)) => *at as usize,
             (_, State::Dfa(_)) => return State::Sink(false),
@@ -144,8 +137,8 @@ impl Language {
     pub(super) fn accepts(&self, state: &State) -> bool {
         match (self, state) {
             (_, State::Sink(accept)) => *accept,
-            (Language::Regex(r), State::Dfa(id)) => {
-                r.dfa.as_ref().is_some_and(|dfa| dfa.is_match_state(dfa.next_eoi_state(*id)))
+            (Language::Regex(r), State::Dfa(at)) => {
+                r.automaton.as_ref().is_some_and(|automaton| automaton.accepts(*at))
             }
             (Language::Exact(t) | Language::ExactFolded(t), State::At(at)) => *at as usize == t.len(),
             _ => false,
@@ -184,7 +177,7 @@ impl Language {
     /// What `byte` is to the automaton of a regex: bytes with the same answer lead to the same states.
     fn class(&self, byte: u8) -> u16 {
         match self {
-            Language::Regex(r) => r.dfa.as_ref().map_or(0, |dfa| u16::from(dfa.byte_classes().get(byte))),
+            Language::Regex(r) => r.automaton.as_ref().map_or(0, |automaton| u16::from(automaton.class(byte))),
             _ => 0,
         }
     }
@@ -218,7 +211,8 @@ pub(super) enum State {
     Sink(bool),
     /// So many bytes of the text were read.
     At(u32),
-    Dfa(StateID),
+    /// The number of a state of the automaton.
+    Dfa(u16),
 }
 
 /// Which words exist at all.

@@ -8,6 +8,7 @@
 //! The sets are a little larger than those of real requests (paths that Envoy would normalise away are in them), so that
 //! "no such request" is always true; that an example is real has to be confirmed by the router.
 
+mod automaton;
 mod conditions;
 mod language;
 mod region;
