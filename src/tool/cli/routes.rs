@@ -1,8 +1,11 @@
 //! `towtank routes`.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::parallel;
 use crate::parallel::prelude::*;
 use clap::{Args, ValueEnum};
 
@@ -71,8 +74,7 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
         if args.output != Format::Html {
             input::tell_premises(&workspace.istio, &workspace.assumed, args.output == Format::Table, &args.common)?;
         }
-        // Tables say where their parts were written, and not what stands there.
-        workspace.sources.keep_names();
+        workspace.keep_for_tables();
         let view = report::routes::View {
             host: args.host.clone(),
             port: args.port,
@@ -115,14 +117,8 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
             }
             written?;
         }
-        for text in texts(&tables, &workspace, args, &view) {
-            match args.output {
-                Format::Json | Format::Yaml | Format::Envoy | Format::Istioctl => output::json(&text)?,
-                Format::Table | Format::Html | Format::Dot | Format::Mermaid => output::write(&text)?,
-            }
-            if !text.ends_with(b"\n") {
-                output::own(b"\n")?;
-            }
+        if !matches!(args.output, Format::Table | Format::Html) {
+            write_texts(&tables, &workspace, args, &view)?;
         }
         if filters && !fits.load(Ordering::Relaxed) {
             output::message(&format!("error: {}", nothing_fits(args)));
@@ -156,14 +152,33 @@ fn section(
     report::routes::Section::new((&workspace.name, id), (tables, points), sources, view, (premises, limits))
 }
 
-/// The texts of the tables for programs, each by itself but for those that are equal.
-fn texts(tables: &[RouteTable], workspace: &Workspace, args: &RoutesArgs, view: &report::routes::View) -> Vec<Vec<u8>> {
+/// Writes the tables for programs, each by itself but for those that are equal. Of a large mesh their texts take more room than they do,
+/// so that no more of them are there than are made at the same time; of a single one not even that.
+fn write_texts(
+    tables: &[RouteTable],
+    workspace: &Workspace,
+    args: &RoutesArgs,
+    view: &report::routes::View,
+) -> anyhow::Result<()> {
     let (points, sources) = (&workspace.points, &workspace.sources);
-    if matches!(args.output, Format::Table | Format::Html) {
-        return Vec::new();
-    }
-    let groups = points.distinct(tables);
     let release = workspace.istio.profile.release().to_string();
+    let groups = points.distinct(tables);
+    if let ([(table, classes)], Format::Json) = (groups.as_slice(), args.output) {
+        let written = Rc::new(RefCell::new(Ok(())));
+        let sink = {
+            let written = written.clone();
+            move |part: &[u8]| {
+                let mut written = written.borrow_mut();
+                if written.is_ok() {
+                    *written = output::json(part);
+                }
+            }
+        };
+        let whose = points.audience(classes);
+        report::routes::write_json(table, &whose, sources, view, sink);
+        written.replace(Ok(()))?;
+        return output::own(b"\n");
+    }
     let text = |(table, classes): &(&RouteTable, Vec<usize>)| {
         let whose = points.audience(classes);
         let json = || report::routes::to_json(table, &whose, sources, view);
@@ -177,7 +192,18 @@ fn texts(tables: &[RouteTable], workspace: &Workspace, args: &RoutesArgs, view: 
             Format::Mermaid => report::graph::routes(table, view, Language::Mermaid),
         }
     };
-    groups.par_iter().map(text).collect()
+    for some in groups.chunks(parallel::current_num_threads()) {
+        for text in some.par_iter().map(text).collect::<Vec<_>>() {
+            match args.output {
+                Format::Json | Format::Yaml | Format::Envoy | Format::Istioctl => output::json(&text)?,
+                Format::Table | Format::Html | Format::Dot | Format::Mermaid => output::write(&text)?,
+            }
+            if !text.ends_with(b"\n") {
+                output::own(b"\n")?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn nothing_fits(args: &RoutesArgs) -> String {

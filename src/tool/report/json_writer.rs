@@ -7,13 +7,21 @@ use crate::parallel::prelude::*;
 /// Objects that one thread writes at a time when an array is written in parallel.
 const OBJECTS_AT_A_TIME: usize = 128;
 
+/// So many of them are there as bytes of their own, before they come to the others.
+const OBJECTS_AT_ONCE: usize = 16 * OBJECTS_AT_A_TIME;
+
+/// Takes the bytes that are complete; no string is cut in two.
+type Sink = Box<dyn FnMut(&[u8])>;
+
 /// Bytes of JSON under construction. Values are written in the order of the calls; commas are its own affair.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct JsonWriter {
     out: Vec<u8>,
     scratch: String,
     /// Keys are written as `virtualHosts`, not as `virtual_hosts`.
     camel: bool,
+    /// Where the parts of long arrays go as soon as they are written; None: nowhere, all is kept.
+    sink: Option<Sink>,
 }
 
 impl JsonWriter {
@@ -21,6 +29,20 @@ impl JsonWriter {
     #[cfg(feature = "cli")]
     pub(crate) fn with_camel_case() -> JsonWriter {
         JsonWriter { camel: true, ..JsonWriter::default() }
+    }
+
+    /// One that keeps no more than a part of a long array, until it is told to [`finish`](JsonWriter::finish).
+    #[cfg(any(test, feature = "cli"))]
+    pub(crate) fn to(sink: impl FnMut(&[u8]) + 'static) -> JsonWriter {
+        JsonWriter { sink: Some(Box::new(sink)), ..JsonWriter::default() }
+    }
+
+    /// Gives the sink what it hasn't got.
+    #[cfg(any(test, feature = "cli"))]
+    pub(crate) fn finish(mut self) {
+        if let Some(sink) = &mut self.sink {
+            sink(&self.out);
+        }
     }
 
     pub(crate) fn into_bytes(self) -> Vec<u8> {
@@ -56,14 +78,20 @@ impl JsonWriter {
             json.objects(part, &fill);
             json.out
         };
-        let parts: Vec<Vec<u8>> = items.par_chunks(OBJECTS_AT_A_TIME).map(write).collect();
         self.out.push(b'[');
-        for (i, part) in parts.iter().enumerate() {
-            if i > 0 {
-                self.out.push(b',');
+        for (i, some) in items.chunks(OBJECTS_AT_ONCE).enumerate() {
+            let parts: Vec<Vec<u8>> = some.par_chunks(OBJECTS_AT_A_TIME).map(write).collect();
+            for (k, part) in parts.iter().enumerate() {
+                if i + k > 0 {
+                    self.out.push(b',');
+                }
+                // Each part is an array of its own.
+                self.out.extend_from_slice(part.get(1..part.len() - 1).unwrap_or_default());
             }
-            // Each part is an array of its own.
-            self.out.extend_from_slice(part.get(1..part.len() - 1).unwrap_or_default());
+            if let Some(sink) = &mut self.sink {
+                sink(&self.out);
+                self.out.clear();
+            }
         }
         self.out.push(b']');
     }
@@ -220,16 +248,25 @@ fn camel_case(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
     use super::*;
 
     #[test]
     fn many_objects_are_the_same_bytes_as_one_by_one() {
-        for count in [0, 1, OBJECTS_AT_A_TIME, OBJECTS_AT_A_TIME + 1, 1000] {
+        for count in [0, 1, OBJECTS_AT_A_TIME, OBJECTS_AT_A_TIME + 1, 1000, OBJECTS_AT_ONCE, 2 * OBJECTS_AT_ONCE + 1] {
             let items: Vec<u32> = (0..).take(count).collect();
             let (mut one_by_one, mut in_parallel) = (JsonWriter::default(), JsonWriter::default());
             one_by_one.object(|o| o.objects("a", &items, |o, n| o.number("n", *n)));
             in_parallel.object(|o| o.many_objects("a", &items, |o, n| o.number("n", *n)));
-            assert_eq!(one_by_one.into_bytes(), in_parallel.into_bytes());
+            let gone = Rc::new(RefCell::new(Vec::new()));
+            let sink = gone.clone();
+            let mut in_parts = JsonWriter::to(move |bytes| sink.borrow_mut().extend_from_slice(bytes));
+            in_parts.object(|o| o.many_objects("a", &items, |o, n| o.number("n", *n)));
+            in_parts.finish();
+            let one_by_one = one_by_one.into_bytes();
+            assert_eq!((&in_parallel.into_bytes(), &gone.take()), (&one_by_one, &one_by_one));
         }
     }
 

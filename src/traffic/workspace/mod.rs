@@ -574,6 +574,15 @@ impl Workspace {
         Some(Arc::new(proxies::client(&self.namespace)))
     }
 
+    /// Lets go what tables of its points of view don't need: they say where their parts were written, and not what stands there; and
+    /// nobody asks for further clients.
+    #[cfg(feature = "cli")]
+    pub(crate) fn keep_for_tables(&mut self) {
+        self.sources.keep_names();
+        self.pods = Vec::new();
+        self.clients = Vec::new();
+    }
+
     /// Makes what proxies run comparable with what manifests say: what only one of both can know is taken from the manifests (CF-7).
     #[cfg(feature = "cli")]
     pub(crate) fn held_against(&mut self, written: &Workspace) {

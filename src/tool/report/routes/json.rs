@@ -17,6 +17,25 @@ use crate::tool::report::{VERSION, envoy};
 /// One JSON object without line end: proxy, listeners, route configurations in match order, clusters, notes.
 pub(crate) fn to_json(table: &RouteTable, whose: &Audience, sources: &SourceMap, view: &View) -> Vec<u8> {
     let mut json = JsonWriter::default();
+    fill(&mut json, table, whose, sources, view);
+    json.into_bytes()
+}
+
+/// The same for a sink, which takes it part by part.
+#[cfg(feature = "cli")]
+pub(crate) fn write_json(
+    table: &RouteTable,
+    whose: &Audience,
+    sources: &SourceMap,
+    view: &View,
+    sink: impl FnMut(&[u8]) + 'static,
+) {
+    let mut json = JsonWriter::to(sink);
+    fill(&mut json, table, whose, sources, view);
+    json.finish();
+}
+
+fn fill(json: &mut JsonWriter, table: &RouteTable, whose: &Audience, sources: &SourceMap, view: &View) {
     json.object(|o| {
         o.number("version", VERSION);
         o.object("proxy", |o| {
@@ -52,7 +71,6 @@ pub(crate) fn to_json(table: &RouteTable, whose: &Audience, sources: &SourceMap,
         });
         o.objects("notes", &table.notes, |o, n| note(o, n, sources));
     });
-    json.into_bytes()
 }
 
 fn place(o: &mut Object<'_>, key: &str, at: Position, sources: &SourceMap) {

@@ -13,6 +13,8 @@ mod table;
 pub(crate) use html::{Section, to_html};
 pub(crate) use json::to_json;
 #[cfg(feature = "cli")]
+pub(crate) use json::write_json;
+#[cfg(feature = "cli")]
 pub(crate) use several::write_all;
 pub(crate) use table::{View, to_text};
 #[cfg(feature = "cli")]
