@@ -23,6 +23,8 @@ use crate::order::Order as _;
 pub(crate) enum Detail {
     /// The outcome without the way to it: no steps and no hints.
     Outcome,
+    /// Also remarks for people, but not the routes that were tried.
+    Hints,
     /// Also every route that was tried, and what would have to be different. Costs time for each route.
     Steps,
 }
@@ -70,11 +72,13 @@ pub(crate) fn decide(router: &Router, request: &Request, detail: Detail) -> Deci
     if let Some(address) = found.listener().and_then(|l| router.listener_address(l)) {
         decision.listener = Some(address.clone());
     }
-    if detail == Detail::Steps {
-        decision.steps = steps(router, &visit);
-        hints(router, &view, &visit, &mut decision);
-    } else {
-        decision.hints = Vec::new();
+    match detail {
+        Detail::Outcome => decision.hints = Vec::new(),
+        Detail::Hints => hints(router, &view, &visit, &mut decision),
+        Detail::Steps => {
+            decision.steps = steps(router, &visit);
+            hints(router, &view, &visit, &mut decision);
+        }
     }
     decision
 }

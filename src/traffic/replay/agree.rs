@@ -241,7 +241,7 @@ fn unmatched(stream: &Prepared, x: &View, y: &View) -> bool {
     let mut leaves = stream.plan.leaves.iter().filter(|l| l.outcome.counted() == Counted::Unmatched);
     leaves.all(|leaf| {
         let Some(class) = stream.classes.get(leaf.class as usize) else { return true };
-        let hints = |view: &View| decide(&view.router, &class.request, Detail::Steps).hints;
+        let hints = |view: &View| decide(&view.router, &class.request, Detail::Hints).hints;
         hints(x) == hints(y)
     })
 }

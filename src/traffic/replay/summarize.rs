@@ -184,8 +184,8 @@ fn examples(stream: &Prepared, view: &View, counted: &[(&Leaf, Count)]) -> Vec<E
         .into_iter()
         .filter_map(|(leaf, count)| {
             let request = &stream.classes.get(leaf.class as usize)?.request;
-            // Asked again with all details, which the many others don't need.
-            let reason = decide(&view.router, request, Detail::Steps).hints.into_iter().next();
+            // Asked again with its hints, which the many others don't need.
+            let reason = decide(&view.router, request, Detail::Hints).hints.into_iter().next();
             Some(Example { request: words::example(request), outcome: leaf.outcome, reason, count: *count })
         })
         .take(EXAMPLES_MAX)
