@@ -67,7 +67,7 @@ impl Batch {
         let Content::Lines { bytes, .. } = &self.content else { return None };
         let text = std::str::from_utf8(bytes).ok().filter(|_| self.reading.format == Format::JsonLines)?;
         let reading = &*self.reading;
-        Some(text.lines().zip(self.first_line..).map(move |(text, number)| RequestLine { reading, text, number }))
+        Some(each_line(text).zip(self.first_line..).map(move |(text, number)| RequestLine { reading, text, number }))
     }
 
     /// Whenever requests were made.
@@ -98,6 +98,18 @@ impl Batch {
     }
 }
 
+/// The lines of a text without their ends.
+fn each_line(text: &str) -> impl Iterator<Item = &str> {
+    let mut ends = memchr::memchr_iter(b'\n', text.as_bytes());
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let rest = text.get(at..).filter(|rest| !rest.is_empty())?;
+        let line = ends.next().map_or(rest, |end| text.get(at..end).unwrap_or_default());
+        at += line.len() + 1;
+        Some(line.strip_suffix('\r').unwrap_or(line))
+    })
+}
+
 /// A line of a request file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestLine<'b> {
@@ -115,9 +127,10 @@ impl<'b> RequestLine<'b> {
         Some(if window.is_open() { entry } else { window.sift(entry) })
     }
 
-    /// Its parts, where its path is written plainly. Not asked for where requests are passed over for their time.
-    pub(crate) fn around_path(&self) -> Option<AroundPath<'b>> {
-        if self.reading.settings.window.is_open() { AroundPath::of(self.text) } else { None }
+    /// Its parts, where its path is written plainly; `likely` as in [`AroundPath::of`]. Not asked for where requests are passed over for
+    /// their time.
+    pub(crate) fn around_path(&self, likely: &str) -> Option<AroundPath<'b>> {
+        if self.reading.settings.window.is_open() { AroundPath::of(self.text, likely) } else { None }
     }
 }
 

@@ -68,14 +68,20 @@ pub(crate) struct AroundPath<'l> {
 }
 
 impl<'l> AroundPath<'l> {
-    /// None where no plain text follows the name of the field.
-    pub(crate) fn of(line: &'l str) -> Option<AroundPath<'l>> {
+    /// None where no plain text follows the name of the field. `likely` is what stood before the path in another line, which this one
+    /// begins like as a rule; or nothing.
+    pub(crate) fn of(line: &'l str, likely: &str) -> Option<AroundPath<'l>> {
         static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"path\""));
         let text = behind_id(line).unwrap_or(line);
-        let mut at = NAME.find(text.as_bytes())? + NAME.needle().len();
-        for sign in [':', '"'] {
-            at += behind(text.get(at..)?, sign)?;
-        }
+        let at = if !likely.is_empty() && text.starts_with(likely) {
+            likely.len()
+        } else {
+            let mut at = NAME.find(text.as_bytes())? + NAME.needle().len();
+            for sign in [b':', b'"'] {
+                at += behind(text.get(at..)?, sign)?;
+            }
+            at
+        };
         let rest = text.get(at..)?;
         let length = memchr::memchr2(b'"', b'\\', rest.as_bytes())?;
         let (path, behind) = rest.split_at_checked(length)?;
@@ -96,17 +102,23 @@ impl<'l> AroundPath<'l> {
 }
 
 /// How many bytes blanks and a sign behind them are; None where something else stands there.
-fn behind(text: &str, sign: char) -> Option<usize> {
-    let trimmed = text.trim_start_matches([' ', '\t']);
-    Some(text.len() - trimmed.strip_prefix(sign)?.len())
+fn behind(text: &str, sign: u8) -> Option<usize> {
+    let blanks = blanks(text);
+    (text.as_bytes().get(blanks) == Some(&sign)).then_some(blanks + 1)
+}
+
+/// How many blanks the text begins with.
+fn blanks(text: &str) -> usize {
+    text.bytes().take_while(|b| matches!(b, b' ' | b'\t')).count()
 }
 
 /// What stands behind the comma in `{"id": 7,` or `{"id": "x",`.
 fn behind_id(line: &str) -> Option<&str> {
     let mut rest = line.strip_prefix("{\"id\"")?;
-    rest = rest.get(behind(rest, ':')?..)?.trim_start_matches([' ', '\t']);
+    rest = rest.get(behind(rest, b':')?..)?;
+    rest = rest.get(blanks(rest)..)?;
     let length = if let Some(text) = rest.strip_prefix('"') {
-        let length = text.find(['"', '\\'])?;
+        let length = memchr::memchr2(b'"', b'\\', text.as_bytes())?;
         let is_plain = text.as_bytes().get(length) == Some(&b'"') && text.bytes().take(length).all(|b| b >= 0x20);
         is_plain.then_some(length + 2)?
     } else {
@@ -115,7 +127,7 @@ fn behind_id(line: &str) -> Option<&str> {
         is_number.then_some(digits)?
     };
     rest = rest.get(length..)?;
-    rest.get(behind(rest, ',')?..)
+    rest.get(behind(rest, b',')?..)
 }
 
 /// Reads one line; `default_id` is for those without `id`.
@@ -203,8 +215,11 @@ mod tests {
             (r#"{"id":1,"path" : "","authority":"a"}"#, r#""path" : ""#, "", r#"","authority":"a"}"#),
             (r#"{"id":1, "authority":"\"path\"", "path":"/ä"}"#, r#" "authority":"\"path\"", "path":""#, "/ä", r#""}"#),
         ] {
-            let parts = AroundPath::of(line);
+            let parts = AroundPath::of(line, "");
             assert_eq!(parts, Some(AroundPath { before, path, behind }));
+            for likely in [before, r#" "method":"PUT","path":""#] {
+                assert_eq!(AroundPath::of(line, likely), parts, "{line} behind {likely}");
+            }
             let request = read_line(line, || 1.into()).expect("a request");
             assert!(parts.is_some_and(|parts| parts.takes_any_path(&request)), "{line}");
         }
@@ -216,7 +231,7 @@ mod tests {
             r#"{"path"#,
             "",
         ] {
-            assert_eq!(AroundPath::of(line), None, "{line}");
+            assert_eq!(AroundPath::of(line, ""), None, "{line}");
         }
     }
 
@@ -227,7 +242,7 @@ mod tests {
             r#"{"id":{"path":"/b"},"path":"/bx","authority":"a"}"#,
             r#"{"authority":"a","p\u0061th":"/b","id":{"path":"/b"}}"#,
         ] {
-            let parts = AroundPath::of(line).expect("something plain");
+            let parts = AroundPath::of(line, "").expect("something plain");
             let request = read_line(line, || 1.into()).expect("a request");
             assert!(!parts.takes_any_path(&request), "{line}");
         }

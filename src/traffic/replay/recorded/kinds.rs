@@ -70,20 +70,21 @@ pub(crate) struct Kind {
 }
 
 impl Kind {
-    fn of(proxy: &SmolStr, record: &Record) -> Kind {
+    /// The kind of so many requests that are alike.
+    fn of(proxy: &SmolStr, record: &Record, count: u64) -> Kind {
         let mut went = WentCounts::new();
-        went.extend(record.went.as_ref().map(|w| (place(w), 1)));
+        went.extend(record.went.as_ref().map(|w| (place(w), count)));
         let request = Request { id: serde_json::Value::Null, ..record.request.clone() };
-        Kind { proxy: proxy.clone(), request, client: record.client, alike: true, count: 1, went }
+        Kind { proxy: proxy.clone(), request, client: record.client, alike: true, count, went }
     }
 
-    fn add(&mut self, record: &Record) {
-        self.count += 1;
+    fn add(&mut self, record: &Record, count: u64) {
+        self.count = self.count.saturating_add(count);
         if let Some(went) = &record.went {
             let went = place(went);
             match self.went.get_mut(&went) {
-                Some(n) => *n += 1,
-                None => self.add_went(went, 1),
+                Some(n) => *n = n.saturating_add(count),
+                None => self.add_went(went, count),
             }
         }
         if rank(&record.request, record.client) < rank(&self.request, self.client) {
@@ -202,21 +203,11 @@ impl<P: Copy + Eq + Ord + Hash> Kinds<P> {
         self.kinds.iter()
     }
 
-    /// Counts one request.
-    pub(super) fn add(&mut self, key: KeyOf<'_, P>, record: &Record) {
+    /// Counts a request that came so many times.
+    pub(super) fn add(&mut self, key: KeyOf<'_, P>, record: &Record, count: u64) {
         match self.kinds.get_mut(&key) {
-            Some(kind) => kind.add(record),
-            None => self.insert(key.owned(), Kind::of(key.proxy, record)),
-        }
-    }
-
-    /// Counts a request of that key, which was counted before, so many times more.
-    pub(super) fn add_again(&mut self, key: Key<P>, times: u64, record: &Record) {
-        if let Some(kind) = self.kinds.get_mut(&key) {
-            kind.count = kind.count.saturating_add(times);
-        } else {
-            let kind = Kind { count: times, ..Kind::of(&key.proxy, record) };
-            self.insert(key, kind);
+            Some(kind) => kind.add(record, count),
+            None => self.insert(key.owned(), Kind::of(key.proxy, record, count)),
         }
     }
 
@@ -290,7 +281,7 @@ mod tests {
                 1 => Told::Name(crate::envoy::balance::hash::xx_hash(&(n % 300).to_le_bytes())),
                 _ => Told::Session(crate::envoy::balance::hash::xx_hash(&(n % 3_000).to_le_bytes())),
             };
-            kinds.add(KeyOf { proxy: &"client".into(), at: u8::from(n % 7 == 0), told }, &record(n));
+            kinds.add(KeyOf { proxy: &"client".into(), at: u8::from(n % 7 == 0), told }, &record(n), 1);
         }
         kinds
     }

@@ -20,6 +20,7 @@ pub(crate) use kinds::Kind;
 #[cfg(test)]
 pub(crate) use lens::Lens;
 pub(crate) use lens::Lenses;
+use repeats::Repeats;
 pub(crate) use sorting::{LinesRead, Sorted};
 use sorting::{LogLines, Sorter};
 #[cfg(any(feature = "cli", test))]
@@ -54,11 +55,16 @@ pub(crate) fn read(log: &mut Log, lenses: &Lenses<'_>, progress: &Progress) -> R
     // No more than work at the same time.
     let idle: Mutex<Vec<Sorter<'_>>> = Mutex::default();
     let lock = || idle.lock().unwrap_or_else(PoisonError::into_inner);
-    let sort = |batch: &Batch| {
-        let sorter = lock().pop();
-        let mut sorter = sorter.unwrap_or_else(|| Sorter::new(&name, format, lenses));
-        progress.done.fetch_add(sorter.sort(batch), Ordering::Relaxed);
+    let taken = || lock().pop();
+    let by_one = |work: &dyn Fn(&mut Sorter<'_>)| {
+        let mut sorter = taken().unwrap_or_else(|| Sorter::new(&name, format, lenses));
+        work(&mut sorter);
         lock().push(sorter);
+    };
+    let sort = |batch: &Batch| {
+        by_one(&|sorter| {
+            progress.done.fetch_add(sorter.sort(batch), Ordering::Relaxed);
+        });
     };
     let mut batches = next(log, at_once)?;
     while !batches.is_empty() && progress.stop.load(Ordering::Relaxed) == 0 {
@@ -66,6 +72,9 @@ pub(crate) fn read(log: &mut Log, lenses: &Lenses<'_>, progress: &Progress) -> R
             parallel::join(|| -> Vec<()> { batches.par_iter().map(sort).collect() }, || next(log, at_once));
         batches = following?;
     }
+    let counted = Repeats::counted(lock().iter_mut().map(Sorter::take_repeats));
+    let parts: Vec<_> = counted.iter().flat_map(|counted| counted.parts()).collect();
+    let _: Vec<()> = parts.par_iter().map(|(shape, paths)| by_one(&|sorter| sorter.place(shape, paths))).collect();
     idle.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().for_each(|sorter| out.merge(sorter.finish()));
     out.read.partial = !batches.is_empty();
     let LinesRead { lines, requests, bad, .. } = out.read;

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
-use super::kinds::{Key, KeyOf, Kind, Kinds};
+use super::kinds::{KeyOf, Kind, Kinds};
 use super::lens::{Lens, Lenses};
-use super::repeats::{Known, Repeats};
+use super::repeats::{Known, Repeats, Shape};
 use crate::envoy::request::Request;
 use crate::order::Order as _;
 use crate::traffic::answers;
@@ -147,21 +147,16 @@ impl<'l> Sorter<'l> {
 
     /// Counts a line of a request file.
     fn line(&mut self, line: &RequestLine<'_>, read: &mut LinesRead) {
-        let parts = line.around_path();
+        let parts = self.repeats.parts(line);
         match parts.as_ref().map_or(Known::Nothing, |parts| self.repeats.look_up(parts)) {
             Known::All => read.requests += 1,
-            Known::Shape { shape, remembers } => {
-                let mut keys = Vec::new();
-                let wanted = remembers.then_some(&mut keys);
-                self.placing.request(line.number, shape.proxy.as_ref(), &mut shape.record, read, wanted);
-                if remembers {
-                    shape.remember(keys);
-                }
+            Known::Shape(shape) => {
+                self.placing.request(line.number, shape.proxy.as_ref(), &mut shape.record, read);
             }
             Known::Nothing => match line.read() {
                 Some(Ok(Entry::Request(mut record))) => {
                     let proxy = record.request.proxy.take();
-                    let is_put = self.placing.request(line.number, proxy.as_ref(), &mut record, read, None);
+                    let is_put = self.placing.request(line.number, proxy.as_ref(), &mut record, read);
                     if let Some(parts) = parts.filter(|_| is_put) {
                         self.repeats.remember(&parts, Request { proxy, ..record.request });
                     }
@@ -172,11 +167,23 @@ impl<'l> Sorter<'l> {
         }
     }
 
-    /// All that was sorted.
+    /// The lines that are counted, but not yet placed.
+    pub(super) fn take_repeats(&mut self) -> Repeats {
+        std::mem::take(&mut self.repeats)
+    }
+
+    /// Places lines of one shape that were counted by their paths.
+    pub(super) fn place(&mut self, shape: &Shape, paths: &[(SmolStr, u64)]) {
+        let mut record = shape.record.clone();
+        for (path, count) in paths {
+            record.request.path = path.clone();
+            self.placing.place(shape.proxy.as_ref(), &mut record, *count);
+        }
+    }
+
+    /// All that was sorted and placed.
     pub(super) fn finish(self) -> Sorted {
-        let mut sorted = self.placing.sorted;
-        self.repeats.add_to(&mut sorted.kinds);
-        sorted
+        self.placing.sorted
     }
 }
 
@@ -198,7 +205,7 @@ impl Placing<'_> {
         match entry {
             Ok(Entry::Request(mut record)) => {
                 let proxy = record.request.proxy.take();
-                self.request(line, proxy.as_ref(), &mut record, read, None);
+                self.request(line, proxy.as_ref(), &mut record, read);
             }
             Ok(Entry::PassedOver(reason)) => *read.passed_over.entry(reason).or_default() += 1,
             Err(bad) => self.add_bad(read, bad),
@@ -212,29 +219,28 @@ impl Placing<'_> {
         }
     }
 
-    /// Counts a request, which names that proxy. `keys`: gets where it was put, once for each proxy that it passes. False where
-    /// there is none that it could pass.
-    fn request(
-        &mut self,
-        line: u64,
-        proxy: Option<&SmolStr>,
-        record: &mut Record,
-        read: &mut LinesRead,
-        mut keys: Option<&mut Vec<Key<Places>>>,
-    ) -> bool {
-        let mut put = |kinds: &mut Kinds<Places>, key: KeyOf<'_, Places>, record: &Record| {
-            if let Some(keys) = &mut keys {
-                keys.push(key.owned());
+    /// Counts a request, which names that proxy. False where there is none that it could pass.
+    fn request(&mut self, line: u64, proxy: Option<&SmolStr>, record: &mut Record, read: &mut LinesRead) -> bool {
+        let is_put = self.place(proxy, record, 1);
+        match (is_put, proxy) {
+            (false, Some(name)) => {
+                let message = format!("there is no proxy `{name}`");
+                let text = crate::envoy::words::example(&record.request);
+                self.add_bad(read, BadLine { line, column: None, text, message });
             }
-            kinds.add(key, record);
-        };
+            _ => read.requests += 1,
+        }
+        is_put
+    }
+
+    /// Puts a request, which came so many times, where it ends at each proxy that it passes; false where there is none.
+    fn place(&mut self, proxy: Option<&SmolStr>, record: &mut Record, count: u64) -> bool {
         let Some(name) = proxy else {
-            read.requests += 1;
             let port = record.request.port;
             let mut is_put = false;
             for (name, lens) in asked(self.lenses, &self.defaults, record, self.format) {
                 record.request.port = port;
-                put(&mut self.sorted.kinds, key(name, lens, record, self.format), record);
+                self.sorted.kinds.add(key(name, lens, record, self.format), record, count);
                 is_put = true;
             }
             record.request.port = port;
@@ -243,19 +249,9 @@ impl Placing<'_> {
         if !self.known.contains_key(name) {
             self.known.insert(name.clone(), self.lenses.get(name));
         }
-        match self.known.get(name) {
-            Some(Some(lens)) => {
-                read.requests += 1;
-                put(&mut self.sorted.kinds, key(name, lens, record, self.format), record);
-                true
-            }
-            _ => {
-                let message = format!("there is no proxy `{name}`");
-                let text = crate::envoy::words::example(&record.request);
-                self.add_bad(read, BadLine { line, column: None, text, message });
-                false
-            }
-        }
+        let Some(Some(lens)) = self.known.get(name) else { return false };
+        self.sorted.kinds.add(key(name, lens, record, self.format), record, count);
+        true
     }
 }
 
