@@ -82,7 +82,8 @@ struct Inner {
 enum Matcher {
     /// The pattern is one text.
     Literal(Box<[u8]>),
-    Automaton(Whole),
+    /// A text that every match begins with, and what follows it: short automata take less time to make.
+    Automaton(Box<[u8]>, Whole),
     /// The automaton could not be built. `Re2::new` refuses what is too large, so this does not happen.
     Broken,
 }
@@ -122,7 +123,7 @@ impl Re2 {
     pub(crate) fn full_match(&self, text: &[u8]) -> bool {
         match self.inner.matcher.get_or_init(|| self.build_matcher()) {
             Matcher::Literal(literal) => **literal == *text,
-            Matcher::Automaton(automaton) => automaton.is_match(text),
+            Matcher::Automaton(beginning, rest) => text.starts_with(beginning) && rest.is_match(text, beginning.len()),
             Matcher::Broken => false,
         }
     }
@@ -215,13 +216,26 @@ impl Re2 {
             HirKind::Literal(literal) => return Matcher::Literal(literal.0.clone()),
             _ => {}
         }
-        let whole = Hir::concat(vec![Hir::look(Look::Start), hir.clone(), Hir::look(Look::End)]);
+        let (beginning, rest) = apart(hir);
+        let whole = Hir::concat(vec![rest, Hir::look(Look::End)]);
         // `Re2::new` has bounded its size.
-        Whole::new(&whole).map_or(Matcher::Broken, Matcher::Automaton)
+        Whole::new(&whole).map_or(Matcher::Broken, |whole| Matcher::Automaton(beginning.into(), whole))
     }
 
     fn build_searcher(&self) -> Option<Searcher> {
         Searcher::new(&translate::to_hir(&self.inner.ast.root, self.inner.encoding, Groups::Keep))
+    }
+}
+
+/// The text that a pattern begins with, which may be empty, and the rest. Whatever the rest says of the place where it begins, it is
+/// asked behind the text.
+fn apart(hir: &Hir) -> (Vec<u8>, Hir) {
+    let HirKind::Concat(parts) = hir.kind() else { return (Vec::new(), hir.clone()) };
+    // All matches begin at the text's first byte.
+    let asked = parts.iter().take_while(|part| matches!(part.kind(), HirKind::Look(Look::Start))).count();
+    match parts.get(asked..).and_then(<[Hir]>::split_first).map(|(first, rest)| (first.kind(), rest)) {
+        Some((HirKind::Literal(literal), rest)) => (literal.0.to_vec(), Hir::concat(rest.to_vec())),
+        _ => (Vec::new(), hir.clone()),
     }
 }
 

@@ -53,6 +53,13 @@ fn rx_2_4_full_matches() {
         ("", &[b""], &[b"a"]),
         (r"a\b", &[b"a"], &[]),
         (r"\Ba", &[], &[b"a"]),
+        // What stands behind a text asks what stands before it.
+        (r"/a\b.*", &[b"/a", b"/a/b"], &[b"/ab", b"a"]),
+        (r"^/a\B.*", &[b"/ab", b"/a_"], &[b"/a", b"/a/", b"/"]),
+        ("/a(^b|/c)*", &[b"/a", b"/a/c"], &[b"/ab"]),
+        ("(?m:\n^a*)", &[b"\n", b"\na"], &[b"a", b""]),
+        ("/a(b$)?", &[b"/a", b"/ab"], &[b"/abb"]),
+        ("^^/a+", &[b"/aa"], &[b"/", b"/ab"]),
     ];
     check_full_matches(Encoding::Latin1, table);
 }

@@ -38,10 +38,10 @@ impl Automaton {
     }
 }
 
-/// Says whether a pattern matches from the first byte on.
+/// Says whether a pattern matches from a byte on.
 #[derive(Debug)]
 pub(crate) enum Whole {
-    /// Of a small pattern, as one table that is walked once from the first byte to the last.
+    /// Of a small pattern, as one table that is walked once from that byte to the last.
     Table(Box<dense::DFA<Vec<u32>>>),
     Any(Automaton),
 }
@@ -59,8 +59,9 @@ impl Whole {
         }
     }
 
-    pub(crate) fn is_match(&self, text: &[u8]) -> bool {
-        let input = Input::new(text).anchored(Anchored::Yes);
+    /// Whether it matches from byte `from` on.
+    pub(crate) fn is_match(&self, text: &[u8], from: usize) -> bool {
+        let input = Input::new(text).range(from..).anchored(Anchored::Yes);
         match self {
             Whole::Table(table) => table.try_search_fwd(&input).is_ok_and(|found| found.is_some()),
             Whole::Any(automaton) => automaton.is_match(input),

@@ -62,7 +62,10 @@ mod tests {
                     prop_assert_eq!(fast.is_match(input.clone()), small.is_match(input), "{:?}", one);
                 }
                 let (fast, small) = (fast::Whole::new(one).expect("one"), small::Whole::new(one).expect("one"));
-                prop_assert_eq!(fast.is_match(text.as_bytes()), small.is_match(text.as_bytes()), "{:?}", one);
+                for from in 0..=text.len() {
+                    let text = text.as_bytes();
+                    prop_assert_eq!(fast.is_match(text, from), small.is_match(text, from), "{:?} from {}", one, from);
+                }
             }
             let (fast, small) = (fast::Automaton::of_all(&hirs).expect("all"), small::Automaton::of_all(&hirs).expect("all"));
             let mut found = [PatternSet::new(hirs.len()), PatternSet::new(hirs.len())];

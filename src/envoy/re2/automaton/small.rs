@@ -60,7 +60,7 @@ impl fmt::Debug for Automaton {
     }
 }
 
-/// Says whether a pattern matches from the first byte on.
+/// Says whether a pattern matches from a byte on.
 #[derive(Debug)]
 pub(crate) struct Whole(Automaton);
 
@@ -70,8 +70,9 @@ impl Whole {
         Automaton::new(hir).map(Whole)
     }
 
-    pub(crate) fn is_match(&self, text: &[u8]) -> bool {
-        self.0.is_match(Input::new(text).anchored(Anchored::Yes))
+    /// Whether it matches from byte `from` on.
+    pub(crate) fn is_match(&self, text: &[u8], from: usize) -> bool {
+        self.0.is_match(Input::new(text).range(from..).anchored(Anchored::Yes))
     }
 }
 
