@@ -52,7 +52,7 @@ impl<'a> Authority<'a> {
 /// This is Envoy's `ignore_port_in_host_matching`, which all of Istio's tables set (envoy-matching 1.4, 1.5). It knows no
 /// addresses without brackets.
 pub(crate) fn without_port(authority: &str) -> &str {
-    match authority.rfind(':') {
+    match memchr::memrchr(b':', authority.as_bytes()) {
         Some(colon) if !authority[colon..].contains(']') => &authority[..colon],
         _ => authority,
     }

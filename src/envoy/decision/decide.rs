@@ -6,10 +6,10 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::hints::hints;
 use super::redirect::{https_location, location, own_location};
-use super::upstream::{answered_location, drafted, rewrite_path};
+use super::upstream::{answered_location, as_it_is, drafted, rewrite_path};
 use super::variant::{acting_cors, is_answered_preflight};
-use super::{ClusterShare, Counted, Decision, Outcome, ResponseFlags, Step};
-use crate::envoy::outcome::cluster_shares;
+use super::{ClusterShare, Decision, Outcome, ResponseFlags, Step};
+use crate::envoy::outcome::{Ends, cluster_shares};
 use crate::envoy::request::Request;
 use crate::envoy::router::{BadRequest, Found, HeaderKey, HttpEnd, RequestView, Router, Seen, Visit, dialled_port};
 use crate::envoy::table::{
@@ -137,16 +137,34 @@ fn routed(router: &Router, request: &RequestView<'_>, seen: &Seen<'_>, end: Http
         },
         HttpEnd::Route { config, virtual_host, route: index } => {
             let Some(host) = router.virtual_host(config, virtual_host) else { return no_route() };
-            let Some(route) = host.routes.get(index as usize) else { return no_route() };
-            let server_name = router.server_name(request);
-            let clusters = || router.clusters(config, virtual_host, index).cloned().unwrap_or_default();
-            let mut decision = answered(router, route, seen, server_name.as_deref(), &host.name, clusters);
+            let Some(common) = router.common(config, virtual_host, index) else { return no_route() };
+            let mut decision = match (&common.sent_on, host.routes.get(index as usize)) {
+                (Some(ends), _) => {
+                    Decision { upstream: ends.arrives.then(|| as_it_is(seen)), ..ended(ends, &common.clusters) }
+                }
+                (None, Some(route)) => {
+                    let server_name = router.server_name(request);
+                    answered(router, route, seen, server_name.as_deref(), &host.name, &common.clusters)
+                }
+                (None, None) => return no_route(),
+            };
             decision.virtual_host = Some(host.name.clone());
             decision.route_index = Some(index);
-            decision.route_name = if route.name.is_empty() { None } else { Some(route.name.clone()) };
-            decision.source = route.source.clone();
+            decision.route_name = common.name.clone();
+            decision.source = common.source.clone();
             decision
         }
+    }
+}
+
+/// A decision whose request one of these clusters gets, and nothing else known yet.
+fn ended(ends: &Ends, clusters: &Arc<[ClusterShare]>) -> Decision {
+    Decision {
+        outcome: ends.outcome,
+        status: ends.status,
+        flags: ends.flags,
+        clusters: clusters.clone(),
+        ..Decision::default()
     }
 }
 
@@ -157,7 +175,7 @@ fn answered(
     seen: &Seen<'_>,
     server_name: Option<&str>,
     virtual_host: &str,
-    clusters: impl FnOnce() -> Arc<[ClusterShare]>,
+    clusters: &Arc<[ClusterShare]>,
 ) -> Decision {
     let mut decision = if acting_cors(route).is_some_and(|cors| is_answered_preflight(router, cors, seen)) {
         let hint = "a CORS preflight, answered by the proxy";
@@ -192,7 +210,7 @@ fn answered(
                 hints: vec!["the route has no action; Envoy refuses its whole table".into()],
                 ..Decision::ended(Outcome::NoRoute, Some((local(seen, 404), ResponseFlags::NoRoute)))
             },
-            RouteAction::Forward(forward) => forwarded(router, route, forward, seen, server_name, clusters()),
+            RouteAction::Forward(forward) => forwarded(router, route, forward, seen, server_name, clusters.clone()),
         }
     };
     if let Some(abort) = route.fault.as_ref().and_then(|f| f.abort.as_ref()) {
@@ -283,11 +301,6 @@ fn endpoint_name(table: &RouteTable, cluster: &ClusterName) -> Option<SmolStr> {
     names.all(|name| name == first).then_some(first)
 }
 
-/// Whether requests to this cluster are sent on.
-fn arrives(share: &ClusterShare) -> bool {
-    matches!(share.outcome.counted(), Counted::Subset | Counted::Passthrough)
-}
-
 fn forwarded(
     router: &Router,
     route: &Route,
@@ -310,7 +323,7 @@ fn forwarded(
     if entries.iter().any(|e| !e.request_headers.is_empty() || e.host_rewrite.is_some()) {
         let own: Vec<_> = entries.iter().map(|e| upstream(Some(e))).collect();
         let mut shares = clusters.to_vec();
-        for (i, (share, upstream)) in shares.iter_mut().zip(&own).enumerate().filter(|(_, (s, _))| arrives(s)) {
+        for (i, (share, upstream)) in shares.iter_mut().zip(&own).enumerate().filter(|(_, (s, _))| s.arrives()) {
             // Where one cluster stands in several entries, its name alone doesn't tell them apart.
             let ambiguous = entries
                 .iter()
@@ -331,7 +344,7 @@ fn forwarded(
     if forward.further.as_ref().is_some_and(|f| f.host == Some(HostSource::Endpoint)) && forward.host_rewrite.is_none()
     {
         let mut shares = clusters.to_vec();
-        for share in shares.iter_mut().filter(|s| arrives(s)) {
+        for share in shares.iter_mut().filter(|s| s.arrives()) {
             match endpoint_name(router.table(), &share.name) {
                 Some(name) if name.is_empty() => {}
                 Some(name) => {
@@ -349,32 +362,22 @@ fn forwarded(
         }
         clusters = shares.into();
     }
-    if !clusters.iter().all(arrives) {
+    if !clusters.iter().all(ClusterShare::arrives) {
         let mut shares = clusters.to_vec();
-        for share in shares.iter_mut().filter(|s| !arrives(s)) {
+        for share in shares.iter_mut().filter(|s| !s.arrives()) {
             share.status = share.status.map(|s| local(seen, u32::from(s)));
         }
         clusters = shares.into();
     }
     not_evaluated.order_alike();
     not_evaluated.dedup();
-    let possible = || clusters.iter().filter(|c| c.share > 0.0 || clusters.len() == 1);
     let hint = |f: &String| format!("`{f}` in a header value is not evaluated: it depends on more than the request");
+    let ends = Ends::of(&clusters);
     Decision {
-        outcome: same(possible().map(|c| c.outcome)),
-        status: same(possible().map(|c| c.status)).flatten(),
-        flags: same(possible().map(|c| c.flags)),
-        upstream: possible().any(arrives).then_some(common),
+        upstream: ends.arrives.then_some(common),
         hints: not_evaluated.iter().map(hint).chain(by_endpoint).collect(),
-        clusters,
-        ..Decision::default()
+        ..ended(&ends, &clusters)
     }
-}
-
-/// The value that all have, if they do.
-fn same<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
-    let first = values.next()?;
-    values.all(|v| v == first).then_some(first)
 }
 
 fn steps(router: &Router, visit: &Visit<'_>) -> Vec<Step> {

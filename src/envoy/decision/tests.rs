@@ -55,6 +55,36 @@ fn ev_7_shares_are_weights_over_their_sum_and_errors_keep_their_share() {
     assert!(decision.upstream.is_some());
 }
 
+/// What such routes need no look at is what it would have said.
+#[test]
+fn a_route_that_only_sends_on_decides_as_one_that_is_looked_at() {
+    let requests = [
+        request("/a?q", &[]),
+        request("/a/../b#c", &[("X-User", " jason "), ("accept", "a"), ("Accept", "b"), ("te", "x")]),
+        request("/a", &[("connection", "upgrade"), ("upgrade", "websocket"), ("x-request-id", "1")]),
+        request("/a", &[("content-type", "application/grpc"), ("connection", "close"), ("x-envoy-retry-on", "5xx")]),
+        request(&"/long".repeat(9), &[("x-forwarded-for", "10.0.0.9")]),
+    ];
+    for to in [
+        ForwardTo::Cluster(destination("v1")),
+        weighted(&[("v1", 1), ("v2", 2)]),
+        weighted(&[("v1", 1), ("v3", 2)]),
+        ForwardTo::Cluster(destination("none")),
+    ] {
+        let mut plain = forwards(to);
+        plain.name = "named".into();
+        let mut looked_at = plain.clone();
+        if let RouteAction::Forward(forward) = &mut looked_at.action {
+            Arc::make_mut(forward).further = Some(Arc::default());
+        }
+        for request in &requests {
+            let decisions = [&plain, &looked_at].map(|route| decided(one_host(vec![route.clone()]), request));
+            assert_eq!(decisions[0], decisions[1], "{request:?}");
+            assert_eq!(decisions[0].route_name.as_deref(), Some("named"));
+        }
+    }
+}
+
 #[test]
 fn hd_1_a_weighted_entry_comes_before_the_route_whose_host_wins() {
     let set = |value: &str| {

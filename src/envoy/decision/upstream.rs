@@ -49,6 +49,29 @@ pub(super) fn drafted<'a>(
     draft
 }
 
+/// The request as a route sends it on that changes nothing of it.
+pub(super) fn as_it_is(seen: &Seen<'_>) -> Upstream {
+    Upstream { path: seen.path.as_ref().into(), authority: seen.authority.as_ref().into(), headers: own_headers(seen) }
+}
+
+/// The headers of a request that are sent on, without those that Envoy takes away or writes itself.
+fn own_headers(request: &Seen<'_>) -> Vec<(SmolStr, SmolStr)> {
+    let mut headers: Vec<(SmolStr, SmolStr)> = Vec::new();
+    if request.headers.is_empty() {
+        return headers;
+    }
+    let upgrade = request.asks_for_upgrade();
+    for (name, value) in request.headers {
+        let name = name.to_ascii_lowercase_smolstr();
+        let hop = matches!(name.as_str(), "connection" | "upgrade") && !upgrade;
+        if hop || is_removed(&name) || is_envoys_own(&name) || request.is_dropped(&name) {
+            continue;
+        }
+        push(&mut headers, name, trim(value), is_joined);
+    }
+    headers
+}
+
 /// The authority that a header or the path gives; None where the header is absent (envoy-matching 6.7).
 fn named_host(router: &Router, draft: &Draft<'_>, seen: &Seen<'_>, source: &HostSource) -> Option<SmolStr> {
     match source {
@@ -69,19 +92,11 @@ pub(super) fn levels<'r>(
     outer: impl Fn(&OuterHeaders) -> &[HeaderMutations],
     own: &'r HeaderMutations,
     entry: Option<&'r HeaderMutations>,
-) -> Vec<&'r HeaderMutations> {
+) -> impl Iterator<Item = &'r HeaderMutations> + Clone {
     let (wider, first) = route.outer.as_deref().map_or((&[][..], false), |o| (outer(o), o.first));
-    let mut all: Vec<&HeaderMutations> = Vec::new();
-    if first {
-        all.extend(wider);
-        all.push(own);
-        all.extend(entry);
-    } else {
-        all.extend(entry);
-        all.push(own);
-        all.extend(wider);
-    }
-    all
+    let (before, behind) = if first { (wider, &[][..]) } else { (&[][..], wider) };
+    let (one, other) = if first { (Some(own), entry) } else { (entry, Some(own)) };
+    before.iter().chain(one).chain(other).chain(behind)
 }
 
 /// A request on its way through a route. Header operations see what earlier ones left (envoy-matching 6.2).
@@ -98,22 +113,12 @@ pub(super) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub(super) fn new(request: &'a Seen<'a>, route: &'a Route, server_name: Option<&'a str>) -> Draft<'a> {
-        let upgrade = request.asks_for_upgrade();
-        let mut headers: Vec<(SmolStr, SmolStr)> = Vec::new();
-        for (name, value) in request.headers {
-            let name = name.to_ascii_lowercase_smolstr();
-            let hop = matches!(name.as_str(), "connection" | "upgrade") && !upgrade;
-            if hop || is_removed(&name) || is_envoys_own(&name) || request.is_dropped(&name) {
-                continue;
-            }
-            push(&mut headers, name, trim(value), is_joined);
-        }
         Draft {
             request,
             route_name: &route.name,
             server_name,
             authority: request.authority.as_ref().into(),
-            headers,
+            headers: own_headers(request),
             not_evaluated: Vec::new(),
         }
     }
@@ -213,8 +218,8 @@ pub(super) fn answered_location(
 ) -> Option<String> {
     let is_location = |name: &SmolStr| name.eq_ignore_ascii_case("location");
     let all = levels(route, |o| &o.response, &route.response_headers, None);
-    let mut location = Some(own?).filter(|_| !all.iter().any(|m| m.remove.iter().any(is_location)));
-    for header in all.iter().flat_map(|m| &m.add).filter(|h| is_location(&h.name)) {
+    let mut location = Some(own?).filter(|_| !all.clone().any(|m| m.remove.iter().any(is_location)));
+    for header in all.flat_map(|m| &m.add).filter(|h| is_location(&h.name)) {
         let value = format(&header.value, &Draft::new(seen, route, server_name), &mut Vec::new());
         let replaces = match header.append {
             AppendAction::OverwriteIfExistsOrAdd => true,

@@ -131,6 +131,42 @@ pub(crate) struct ClusterShare {
     pub upstream: Option<Upstream>,
 }
 
+impl ClusterShare {
+    /// Whether requests to this cluster are sent on.
+    pub(crate) fn arrives(&self) -> bool {
+        matches!(self.outcome.counted(), Counted::Subset | Counted::Passthrough)
+    }
+}
+
+/// What the clusters that can be drawn have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ends {
+    /// None where they differ in theirs; likewise `status` and `flags`.
+    pub outcome: Option<Outcome>,
+    pub status: Option<u16>,
+    pub flags: Option<ResponseFlags>,
+    /// Whether any of them is sent requests.
+    pub arrives: bool,
+}
+
+impl Ends {
+    pub(crate) fn of(clusters: &[ClusterShare]) -> Ends {
+        let possible = || clusters.iter().filter(|c| c.share > 0.0 || clusters.len() == 1);
+        Ends {
+            outcome: same(possible().map(|c| c.outcome)),
+            status: same(possible().map(|c| c.status)).flatten(),
+            flags: same(possible().map(|c| c.flags)),
+            arrives: possible().any(ClusterShare::arrives),
+        }
+    }
+}
+
+/// The value that all have, if they do.
+fn same<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
+    let first = values.next()?;
+    values.all(|v| v == first).then_some(first)
+}
+
 /// The request as it arrives at the endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Upstream {

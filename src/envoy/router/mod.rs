@@ -6,6 +6,7 @@
 //!
 //! Not here: what the route then does with the request (room `decision`), and which cluster a weighted route draws.
 
+mod common;
 mod compiled;
 mod conditions;
 mod entry;
@@ -38,6 +39,7 @@ use entry::check_head;
 use reading::Reading;
 use regex::Pattern;
 
+pub(crate) use common::Common;
 pub(crate) use compiled::{CompiledParts, DecidedBy};
 pub(crate) use conditions::fulfils;
 pub(crate) use entry::{BadRequest, path_options};
@@ -51,13 +53,10 @@ pub(crate) use view::RequestView;
 pub(crate) use view::{HeaderKey, Seen, is_joined, is_removed, trim};
 
 use crate::envoy::authority::{Authority, lower_case};
-use crate::envoy::outcome::{ClusterShare, cluster_shares};
 use crate::envoy::path::{PathOptions, codec, normalize_str, redirects};
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::re2::Re2;
-use crate::envoy::table::{
-    ChainAction, FilterChain, ForwardTo, Listener, Route, RouteAction, RouteConfiguration, RouteTable, VirtualHost,
-};
+use crate::envoy::table::{ChainAction, FilterChain, Listener, Route, RouteConfiguration, RouteTable, VirtualHost};
 use crate::manifest::kinds::Underscores;
 use crate::manifest::source::Position;
 
@@ -141,15 +140,12 @@ pub(crate) struct Router {
     patterns: FxHashMap<SmolStr, Arc<Pattern>>,
 }
 
-/// The clusters that a route can draw.
-type Drawn = OnceLock<Arc<[ClusterShare]>>;
-
 #[derive(Debug)]
 struct ConfigIndex {
     hosts: HostIndex,
     virtual_hosts: Vec<Arc<RouteList>>,
-    /// For each virtual host, for each of its routes the clusters that it can draw, found out when they are first asked for.
-    clusters: Vec<OnceLock<Box<[Drawn]>>>,
+    /// For each virtual host, for each of its routes what is found out when it is first asked for.
+    common: Vec<OnceLock<Box<[OnceLock<Box<Common>>]>>>,
 }
 
 impl Router {
@@ -194,8 +190,8 @@ impl Router {
             };
             rejected::check(config, &twice, &virtual_hosts, &mut rejected);
             patterns.extend(virtual_hosts.iter().flat_map(|host| host.asked.iter().cloned()));
-            let clusters = virtual_hosts.iter().map(|_| OnceLock::new()).collect();
-            configs.push(ConfigIndex { hosts, virtual_hosts, clusters });
+            let common = virtual_hosts.iter().map(|_| OnceLock::new()).collect();
+            configs.push(ConfigIndex { hosts, virtual_hosts, common });
         }
         for listener in &table.listeners {
             rejected::check_listener(listener, &mut rejected);
@@ -439,23 +435,16 @@ impl Router {
         self.route(config, virtual_host, route)
     }
 
-    /// The clusters that a route can draw, with what becomes of requests to them; empty where it forwards nothing.
-    pub(crate) fn clusters(&self, config: u32, virtual_host: u32, route: u32) -> Option<&Arc<[ClusterShare]>> {
-        let of_host = self.configs.get(config as usize)?.clusters.get(virtual_host as usize)?;
+    /// What is the same for all requests that a route takes.
+    pub(crate) fn common(&self, config: u32, virtual_host: u32, route: u32) -> Option<&Common> {
+        let of_host = self.configs.get(config as usize)?.common.get(virtual_host as usize)?;
         let routes = self.tests(config, virtual_host).len();
-        let of_route = of_host.get_or_init(|| (0..routes).map(|_| OnceLock::new()).collect());
-        Some(of_route.get(route as usize)?.get_or_init(|| {
-            let action = self.route(config, virtual_host, route).map(|r| &r.action);
-            let Some(RouteAction::Forward(forward)) = action else { return Arc::new([]) };
-            let shares = match &forward.destination {
-                ForwardTo::Cluster(destination) => cluster_shares(&self.table, &[(&destination.cluster, 100)]),
-                ForwardTo::Weighted(entries) => {
-                    let names: Vec<_> = entries.iter().map(|e| (&e.destination.cluster, e.weight)).collect();
-                    cluster_shares(&self.table, &names)
-                }
-            };
-            shares.into()
-        }))
+        let of_route = of_host.get_or_init(|| (0..routes).map(|_| OnceLock::new()).collect()).get(route as usize)?;
+        if let Some(known) = of_route.get() {
+            return Some(known);
+        }
+        let made = Common::of(&self.table, self.route(config, virtual_host, route)?);
+        Some(of_route.get_or_init(|| Box::new(made)))
     }
 
     /// A regex of a path rewrite or an allowed origin, compiled; None where Envoy refuses it.
