@@ -140,12 +140,15 @@ pub(crate) struct Router {
     patterns: FxHashMap<SmolStr, Arc<Pattern>>,
 }
 
+/// What is found out of each route of a virtual host when it is first asked for.
+type OfRoutes = OnceLock<Box<[OnceLock<Box<Common>>]>>;
+
 #[derive(Debug)]
 struct ConfigIndex {
     hosts: HostIndex,
     virtual_hosts: Vec<Arc<RouteList>>,
-    /// For each virtual host, for each of its routes what is found out when it is first asked for.
-    common: Vec<OnceLock<Box<[OnceLock<Box<Common>>]>>>,
+    /// Of each virtual host.
+    common: Vec<OfRoutes>,
 }
 
 impl Router {
