@@ -74,7 +74,7 @@ impl LinesRead {
     }
 }
 
-/// What was read of logs so far. `P` as in [`Key`].
+/// What was read of logs so far. `P` as in [`super::kinds::Key`].
 #[derive(Debug, Clone)]
 pub(crate) struct Sorted<P = Places> {
     pub(super) kinds: Kinds<P>,
