@@ -74,8 +74,10 @@ impl ListenerIndex {
                 };
                 let dialled =
                     connection.address.filter(|a| self.home.is_empty() || a.is_loopback() || self.home.contains(a));
-                let at_home = self.at(dialled.or(self.home.first().copied()), port);
-                at_home.or_else(|| self.at(None, port).filter(|_| dialled.is_none()))
+                match (dialled, self.home.first()) {
+                    (None, Some(home)) => self.at(Some(*home), port).or_else(|| self.at(None, port)),
+                    _ => self.at(dialled, port),
+                }
             }
         }
     }

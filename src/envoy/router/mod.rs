@@ -502,12 +502,14 @@ fn end(
     route: impl FnOnce() -> Option<u32>,
 ) -> HttpEnd {
     let forwarded = seen.forwarded_proto();
-    if requires_tls && forwarded != "https" && !forwarded.is_empty() {
+    // Envoy takes one without a value for a request that ended early, and looks at nothing further (envoy-matching 1.7).
+    if forwarded.is_empty() {
+        return HttpEnd::NoRoute { config, virtual_host };
+    }
+    if requires_tls && forwarded != "https" {
         return HttpEnd::RequireTls { config, virtual_host };
     }
-    // Envoy takes one without a value for a request that ended early, and looks at no route (envoy-matching 1.7).
-    let route = if forwarded.is_empty() { None } else { route() };
-    match route {
+    match route() {
         Some(route) => HttpEnd::Route { config, virtual_host, route },
         None => HttpEnd::NoRoute { config, virtual_host },
     }

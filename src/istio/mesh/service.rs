@@ -219,9 +219,14 @@ impl Visibility {
 }
 
 impl Service {
-    /// Its port of that number. Ports of UDP don't count: one of TCP may have the same number (DP-1).
+    /// Its port of that number among [`Service::tcp_ports`]: one of UDP may have the same number (DP-1).
     pub(crate) fn port(&self, number: u16) -> Option<&Port> {
-        self.ports.iter().find(|p| p.number == number && p.protocol != Protocol::Udp)
+        self.tcp_ports().find(|p| p.number == number)
+    }
+
+    /// Its ports but for those of UDP, which are nothing to proxies.
+    pub(crate) fn tcp_ports(&self) -> impl Iterator<Item = &Port> {
+        self.ports.iter().filter(|p| p.protocol != Protocol::Udp)
     }
 
     pub(crate) fn is_alias(&self) -> bool {

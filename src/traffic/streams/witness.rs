@@ -58,14 +58,14 @@ fn satisfy_header(request: &mut Request, h: &HeaderMatcher) -> bool {
     if h.invert {
         return invert(request, h, &name);
     }
-    if name == ":scheme" {
-        // The scheme is the connection's, or what the client says of it.
-        let Some(scheme) = ["http", "https"].into_iter().find(|scheme| accepts(&h.test, scheme)) else { return false };
-        request.headers.push(("x-forwarded-proto".into(), SmolStr::new_static(scheme)));
-        return true;
-    }
-    let Some(value) = value_for(&h.test) else { return false };
+    let value = match name.as_str() {
+        ":scheme" => ["http", "https"].into_iter().find(|scheme| accepts(&h.test, scheme)).map(SmolStr::new_static),
+        _ => value_for(&h.test),
+    };
+    let Some(value) = value else { return false };
     match name.as_str() {
+        // The scheme is the connection's, or what the client says of it.
+        ":scheme" => request.headers.push(("x-forwarded-proto".into(), value)),
         ":method" => request.method = value,
         ":authority" | "host" => request.authority = value,
         ":path" => return false,

@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 use super::kubernetes::named_container_port;
 use super::{EndpointIndex, Service};
 use crate::envoy::proxy::Proxy;
-use crate::istio::mesh::{Protocol, Registry, locality};
+use crate::istio::mesh::{Registry, locality};
 use crate::manifest::kinds::{ContainerPort, Labels, Object, Pod, TargetPort, TransportProtocol};
 use crate::order::Order as _;
 
@@ -93,7 +93,7 @@ impl EndpointIndex {
         let mut own_ports: Option<&[ContainerPort]> = None;
         let mut targets = Vec::new();
         for service in services.iter().filter(|s| s.selector.is_subset_of(&proxy.labels)) {
-            for port in service.ports.iter().filter(|p| p.protocol != Protocol::Udp) {
+            for port in service.tcp_ports() {
                 let target_port = match &port.target_port {
                     TargetPort::Number(n) if *n > 0 => Some(*n),
                     TargetPort::Name(name) => {

@@ -107,7 +107,7 @@ impl ServiceClusters {
             by_sni.extend(plain.iter().filter_map(|c| sni_twin(service, c)));
         }
         if sni_form && service.resolution == Resolution::DynamicDns && resolves_by_request(cx.mesh) {
-            for port in service.ports.iter().filter(|p| p.protocol != Protocol::Udp) {
+            for port in service.tcp_ports() {
                 let site = Site { cx, localities, service, port, rule, by_sni: true };
                 let base = EffectivePolicy::of_port(&cx.mesh.config, rule, port.number);
                 let clusters = site.cluster(&base, None, false).into_iter().chain(

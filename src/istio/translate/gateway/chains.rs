@@ -9,7 +9,7 @@ use super::bound::Bound;
 use super::servers::{GatewayServer, MergedServers, ServerGroup};
 use super::{Context, Gateways};
 use crate::envoy::table::{ChainAction, ClusterName, NoteKind, RouteSource, TcpDestination};
-use crate::istio::mesh::{Protocol, is_subset_of};
+use crate::istio::mesh::is_subset_of;
 use crate::istio::translate::filter_chain::{Chain, MESH_TLS};
 use crate::istio::translate::tcp;
 
@@ -139,7 +139,7 @@ fn auto_passthrough(cx: &Context<'_>, server: &GatewayServer) -> Vec<Chain> {
         }
         let rule = cx.mesh.destination_rules.select(cx.proxy, &service.hostname, &service.namespace);
         let subsets = rule.map_or(&[][..], |r| &r.subsets);
-        for port in service.ports.iter().filter(|p| p.protocol != Protocol::Udp) {
+        for port in service.tcp_ports() {
             let names = std::iter::once(SmolStr::default()).chain(subsets.iter().map(|s| s.name.clone()));
             chains.extend(names.map(|subset| {
                 let cluster = ClusterName::SniDnat { port: port.number, subset, host: service.hostname.clone() };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
-use crate::istio::mesh::{EgressScope, HostTable, Protocol, VirtualService, is_wildcard};
+use crate::istio::mesh::{EgressScope, HostTable, VirtualService, is_wildcard};
 use crate::istio::translate::host_index::HostIndex;
 use crate::order::Order as _;
 
@@ -26,7 +26,7 @@ impl<'a> EgressView<'a> {
     pub(super) fn new(listener: &'a EgressScope) -> Self {
         let mut by_port: FxHashMap<u16, Vec<usize>> = FxHashMap::default();
         for (i, service) in listener.services.iter().enumerate() {
-            for port in service.ports.iter().filter(|p| p.protocol != Protocol::Udp) {
+            for port in service.tcp_ports() {
                 let positions = by_port.entry(port.number).or_default();
                 if positions.last() != Some(&i) {
                     positions.push(i);
