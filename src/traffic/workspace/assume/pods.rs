@@ -8,7 +8,7 @@ use smol_str::{SmolStr, format_smolstr};
 use super::AssumedPods;
 use crate::istio::mesh;
 use crate::manifest::kinds::{
-    ContainerPort, Kind, Labels, Manifests, Object, ObjectId, ObjectMeta, Pod, ServiceType, TargetPort,
+    ContainerPort, Kind, Labels, Manifests, Object, ObjectId, ObjectMeta, Pod, Service, ServiceType, TargetPort,
 };
 use crate::manifest::source::Position;
 
@@ -29,17 +29,17 @@ struct Target {
 /// missing indeed. A subset that nobody defines gets none.
 pub(in crate::traffic::workspace) fn assume(manifests: &mut Manifests) -> AssumedPods {
     let known = namespaces_with_workloads(manifests);
-    let targets = targets(manifests, &known);
+    let subsets = Subsets::new(manifests);
+    let targets = targets(manifests, &known, &subsets);
     if targets.is_empty() {
         return AssumedPods::Nowhere;
     }
-    let subsets = Subsets::new(manifests);
     // A pod for each set of labels, however many services select it.
     let mut wanted: BTreeMap<(SmolStr, Labels), BTreeMap<SmolStr, ContainerPort>> = BTreeMap::new();
     for target in &targets {
         let mut of_subsets: Vec<Labels> = target.hosts.iter().flat_map(|h| subsets.of(h)).cloned().collect();
         // A subset that contradicts the selector has no pod, whatever runs.
-        of_subsets.retain(|labels| target.selector.iter().all(|(k, v)| labels.get(k).is_none_or(|wants| wants == v)));
+        of_subsets.retain(|labels| !contradict(labels, &target.selector));
         if of_subsets.is_empty() {
             of_subsets.push(Labels::default());
         }
@@ -61,8 +61,14 @@ fn namespaces_with_workloads(manifests: &Manifests) -> BTreeSet<SmolStr> {
     pods.chain(workloads).chain(slices).chain(entries).cloned().collect()
 }
 
-/// Services and ServiceEntries of namespaces without a workload. Services without a selector get one.
-fn targets(manifests: &mut Manifests, known: &BTreeSet<SmolStr>) -> Vec<Target> {
+/// Whether no pod has both.
+fn contradict(subset: &Labels, selector: &Labels) -> bool {
+    selector.iter().any(|(key, value)| subset.get(key).is_some_and(|wanted| wanted != value))
+}
+
+/// Services and ServiceEntries of namespaces without a workload. Services without a selector get one, and so do assumed ones whose
+/// selector, which is a guess, would leave a subset without pods.
+fn targets(manifests: &mut Manifests, known: &BTreeSet<SmolStr>, subsets: &Subsets) -> Vec<Target> {
     let domain = &manifests.mesh_config.cluster_domain;
     let mut out = Vec::new();
     for service in &mut manifests.services {
@@ -70,7 +76,9 @@ fn targets(manifests: &mut Manifests, known: &BTreeSet<SmolStr>) -> Vec<Target> 
         if service.spec.kind == ServiceType::ExternalName || known.contains(namespace) {
             continue;
         }
-        if service.spec.selector.is_empty() {
+        let host = format_smolstr!("{name}.{namespace}.svc.{domain}");
+        let is_wrong_guess = |s: &Service| s.assumed && subsets.of(&host).any(|labels| contradict(labels, &s.selector));
+        if service.spec.selector.is_empty() || is_wrong_guess(&service.spec) {
             service.spec.selector = std::iter::once((SmolStr::new_static(LABEL), name.clone())).collect();
         }
         let named = service.spec.ports.iter().filter_map(|p| match &p.target_port {
@@ -79,7 +87,7 @@ fn targets(manifests: &mut Manifests, known: &BTreeSet<SmolStr>) -> Vec<Target> 
         });
         out.push(Target {
             namespace: namespace.clone(),
-            hosts: vec![format_smolstr!("{name}.{namespace}.svc.{domain}")],
+            hosts: vec![host],
             selector: service.spec.selector.clone(),
             ports: named.collect(),
         });
