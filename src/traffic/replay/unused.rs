@@ -51,10 +51,14 @@ pub(crate) fn unused(mesh: &Mesh, views: &[Arc<View>]) -> Vec<Unused> {
         .collect()
 }
 
-/// The first word of any table on why the object, or a rule of it, isn't there.
+/// The first word of any table on why the object, or a rule of it, isn't there; of a proxy that its rules are meant for, if there is one.
 fn reason(object: &ObjectId, views: &[Arc<View>]) -> Option<String> {
-    let notes = || views.iter().flat_map(|v| &v.table().notes).filter(|n| n.object.as_ref() == Some(object));
-    let note = notes().find(|n| n.kind != NoteKind::Remark).or_else(|| notes().next())?;
+    let notes = views.iter().flat_map(|v| &v.table().notes).filter(|n| n.object.as_ref() == Some(object));
+    let note = notes.min_by_key(|n| match (n.kind, n.rule) {
+        (NoteKind::Remark, _) => 2,
+        (_, "RT-2" | "RT-4") => 1, // it is meant for other proxies
+        _ => 0,
+    })?;
     Some(if note.rule.is_empty() { note.message.clone() } else { format!("{} ({})", note.message, note.rule) })
 }
 

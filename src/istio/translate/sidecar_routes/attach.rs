@@ -150,15 +150,40 @@ impl<'a> Attachment<'a> {
                 }
             }
             if !hit {
-                let message = format!(
-                    "host `{host}` has no effect: the services here that it overlaps with belong to more specific hosts, or are wildcards themselves"
-                );
+                let message = match self.taken(host) {
+                    Some((service, owner)) => {
+                        format!(
+                            "host `{host}` has no effect: `{service}`, which it covers, belongs to {}",
+                            owner.object
+                        )
+                    }
+                    None => {
+                        format!("host `{host}` has no effect: it covers no service here, and overlaps with a wildcard")
+                    }
+                };
                 self.note(vs, NoteKind::Dropped, "VH-6", message);
             }
         }
         let mut seen = rustc_hash::FxHashSet::default();
         services.retain(|i| seen.insert(*i));
         (extra, services)
+    }
+
+    /// The first service of the table that a wildcard covers and a VirtualService owns, and that one.
+    fn taken(&mut self, wildcard: &str) -> Option<(&'a SmolStr, &'a VirtualService)> {
+        let (table, egress) = (self.table, self.egress);
+        let covered = |i: u32| {
+            let hostname = &table.services.get(i as usize)?.hostname;
+            matches(hostname, wildcard).then(|| Some((hostname, egress.owner(hostname)?)))?
+        };
+        let mut first = None;
+        self.hostnames().each_match(wildcard, |i| {
+            if first.is_none_or(|first| i < first) && covered(i).is_some() {
+                first = Some(i);
+            }
+        });
+        let (hostname, owner) = covered(first?)?;
+        Some((hostname, &**egress.virtual_service(owner)?))
     }
 
     fn hostnames(&mut self) -> &HostIndex {
