@@ -40,6 +40,18 @@ impl RouteMatch {
         RouteMatch::on(PathMatch::Prefix(SmolStr::new_static("/")))
     }
 
+    /// Whether it plainly takes every request whose path begins with `/`: where not, it may still do so by regexes that are less usual.
+    pub(crate) fn takes_all(&self) -> bool {
+        let any_path = match &self.path {
+            PathMatch::Prefix(prefix) => prefix.is_empty() || prefix == "/",
+            PathMatch::Regex(regex) => regex == ".*" || regex == "/.*",
+            PathMatch::Exact(_) | PathMatch::Connect => false,
+        };
+        any_path
+            && RouteMatch { path: self.path.clone(), case_sensitive: self.case_sensitive, ..RouteMatch::any_path() }
+                == *self
+    }
+
     /// Whether it is known that no request of this proxy fulfils it.
     pub(crate) fn holds_never(&self) -> bool {
         self.further.as_ref().is_some_and(|f| !f.never.is_empty())

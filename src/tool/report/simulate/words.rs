@@ -209,6 +209,15 @@ pub(super) fn is_plain(s: &StreamSummary) -> bool {
         && { s.outcomes.keys().all(|o| o.counted() == Counted::Subset) }
 }
 
+/// Plain streams to hosts of which nothing else can happen, and those that leave requests which fit no rule.
+pub(super) const PLAIN: [&str; 2] =
+    ["delivered whole, nothing else can happen", "delivered whole by the one rule, and 404 NR for what doesn't fit it"];
+
+/// What becomes of requests that the streams made from the table leave out; None where nothing is left out.
+pub(super) fn leaves_out(s: &StreamSummary) -> Option<&'static str> {
+    (s.automatic && !s.takes_all()).then_some("requests that fit no rule of this host are answered with 404 NR")
+}
+
 /// Where all requests of a plain stream go.
 pub(super) fn plain_end(results: &Results<'_>, s: &StreamSummary) -> String {
     let to: Vec<String> = s.destinations.iter().map(destination).collect();

@@ -40,7 +40,8 @@ struct MeshView<'r> {
     streams: Vec<StreamView<'r>>,
     /// Streams that are told in a line: name, for whom, and where their requests go.
     shortly: Vec<[String; 3]>,
-    plain: Vec<[String; 3]>,
+    /// Under each of the captions of [`said::PLAIN`].
+    plain: Vec<(String, Vec<[String; 3]>)>,
     tables: Vec<TableView>,
     /// What follows from assumptions about pods; None: nobody asked.
     supposed: Option<Vec<RuleSaid>>,
@@ -144,7 +145,13 @@ impl<'r> MeshView<'r> {
             }
             all.iter().take(most).filter_map(line).collect()
         };
-        let (shortly, plain) = (lines(shortly, "streams"), lines(&plain, "hosts that are delivered whole"));
+        let shortly = lines(shortly, "streams");
+        let takes_all = |i: &usize| results.streams.get(*i).is_some_and(StreamSummary::takes_all);
+        let (closed, open): (Vec<usize>, Vec<usize>) = plain.into_iter().partition(takes_all);
+        let plain = [closed, open].into_iter().zip(said::PLAIN).filter(|(hosts, _)| !hosts.is_empty());
+        let plain = plain
+            .map(|(hosts, title)| (html::capital(title), lines(&hosts, "hosts that are delivered whole")))
+            .collect();
         let streams = whole.iter().filter_map(|i| StreamView::new(results, *i, format!("{id}-s{i}"), &mut excerpts));
         let streams: Vec<StreamView<'_>> = streams.collect();
         let missed = if results.against.is_some() { Vec::new() } else { missed(results, most, &mut left_out) };

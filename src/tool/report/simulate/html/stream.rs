@@ -144,7 +144,7 @@ impl<'r> StreamView<'r> {
                 rows: share_rows(results, s, &said::rows(results, s, endpoints)),
             },
             warnings: said::sampled(s).into_iter().chain(said::unready(s)).collect(),
-            notes: said::fit_line(results, s).into_iter().collect(),
+            notes: said::fit_line(results, s).into_iter().chain(said::leaves_out(s).map(str::to_owned)).collect(),
             answers: answers.collect(),
             causes: s.causes.iter().map(cause).collect(),
             unmatched: s.unmatched_examples.iter().map(|e| [e.request.clone(), said::why(e).to_owned()]).collect(),

@@ -42,6 +42,7 @@ pub(crate) fn to_json(results: &Results<'_>) -> Vec<u8> {
             o.number("members", s.audience.members as u64);
             o.strings("classes", &s.audience.classes);
             o.bool("automatic", s.automatic);
+            o.bool("takes_all", s.takes_all());
             match s.sampled_of {
                 Some(combinations) => o.number("sampled_of", combinations),
                 None => o.null("sampled_of"),

@@ -92,11 +92,13 @@ pub(crate) fn to_text(results: &Results<'_>, show: &Show) -> String {
             out.log_change(change, stream);
         }
     }
-    if !plain.is_empty() {
-        if !telling.is_empty() {
+    let (whole, open): (Vec<&StreamSummary>, Vec<&StreamSummary>) = plain.into_iter().partition(|s| s.takes_all());
+    let groups = [whole, open].into_iter().zip(said::PLAIN).filter(|(streams, _)| !streams.is_empty());
+    for (i, (streams, title)) in groups.enumerate() {
+        if i > 0 || !telling.is_empty() {
             out.line("");
         }
-        out.plain(&plain);
+        out.plain(&streams, title);
     }
     if several {
         out.line("");
@@ -230,17 +232,17 @@ impl Writer<'_> {
                 self.line(&format!("    and {} more (-v lists them)", d.endpoints.len() - shown));
             }
         }
-        if let Some(text) = said::fit_line(self.results, s) {
+        for text in said::fit_line(self.results, s).iter().map(String::as_str).chain(said::leaves_out(s)) {
             self.out.push('\n');
             self.line(&self.paint(&wrap(&format!("  {text}"), self.show.width, 4), Style::Dim));
         }
     }
 
     /// Hosts without anything to tell, a line each.
-    fn plain(&mut self, streams: &[&StreamSummary]) {
+    fn plain(&mut self, streams: &[&StreamSummary], title: &str) {
         let hosts = if streams.len() == 1 { "host" } else { "hosts" };
-        let title = format!("delivered whole, nothing else can happen: {} {hosts}", streams.len());
-        self.line(&self.paint(&title, Style::Title));
+        let title = format!("{title}: {} {hosts}", streams.len());
+        self.line(&self.paint(&wrap(&title, self.show.width, 2), Style::Title));
         for s in streams {
             let text = self.plain_line(s);
             self.line(&wrap(&text, self.show.width, 6));
