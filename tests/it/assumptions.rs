@@ -115,6 +115,14 @@ spec: {selector: {app: reviews, version: v1}, ports: [{name: http, port: 80}]}
 }
 
 #[test]
+fn the_selector_of_an_assumed_service_contradicts_no_subset() {
+    let versions = PASTED.replace("version: v1", "app: nginx").replace("version: v2", "app: apache");
+    let run = simulate(&[("article.yaml", &versions)], &["--fail-on", "blackholed"]);
+    assert_eq!(run.status, 0, "nobody said that its pods have app=reviews: {run}");
+    assert!(run.stdout.contains("subset v2   10.00 %"), "{run}");
+}
+
+#[test]
 fn where_some_workloads_are_given_the_others_are_missing_and_other_namespaces_are_counted_apart() {
     let files = [("pods.yaml", POD), ("services.yaml", SERVICES)];
     let run = simulate(&files, &["-o", "json"]);
@@ -212,6 +220,69 @@ spec:
     let run = simulate(&[("reviews.yaml", vs)], &["--fail-on", "blackholed"]);
     assert_eq!(run.status, 1, "{run}");
     assert!(run.stdout.contains("did you mean `reviews.default.svc.cluster.local`"), "{run}");
+    // A DestinationRule for the wrong name would help nobody.
+    let vs = vs.replace("reveiws}", "reveiws, subset: v1}");
+    let run = Project::new(&[("reviews.yaml", &vs)]).run(&["check", "."]);
+    assert_eq!(run.status, 1, "{run}");
+    assert!(run.stdout.contains("error[R101]") && !run.stdout.contains("R106"), "{run}");
+    assert!(run.stdout.contains("did you mean `reviews.default.svc.cluster.local`"), "{run}");
+    // With other Services that are given it is the same.
+    let run = Project::new(&[("reviews.yaml", &vs), ("services.yaml", SERVICES)]).run(&["check", "."]);
+    assert!(run.stdout.contains("error[R101]") && !run.stdout.contains("R106"), "{run}");
+}
+
+#[test]
+fn a_service_entry_that_is_not_exported_is_unknown_elsewhere_whatever_is_assumed() {
+    let mesh = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: vm}
+spec:
+  hosts: [vm.example]
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+  endpoints: [{address: 192.0.2.1}]
+  exportTo: ['.']
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: egress}
+spec:
+  selector: {istio: egressgateway}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [vm.example]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: through-egress}
+spec:
+  hosts: [vm.example]
+  gateways: [egress, mesh]
+  http:
+  - match: [{gateways: [mesh]}]
+    route: [{destination: {host: egressgateway}}]
+  - match: [{gateways: [egress]}]
+    route: [{destination: {host: vm.example}}]
+";
+    let project = Project::new(&[("mesh.yaml", mesh)]);
+    let run = project.run(&["simulate", "."]);
+    assert!(run.stdout.contains("(503 NC, unknown host)"), "{run}");
+    let said = "this proxy knows no service `vm.example`";
+    assert!(run.stdout.contains(said) && run.stdout.contains("exported to the namespace `istio-system`"), "{run}");
+    let run = project.run(&["check", "."]);
+    assert!(
+        run.stdout.contains("R101") && run.stdout.contains("is not exported to clients in `istio-system`"),
+        "{run}"
+    );
+}
+
+#[test]
+fn unknown_hosts_outside_may_have_a_service_entry_that_is_kept_elsewhere() {
+    let outside = PASTED
+        .replace("spec:", "metadata: {name: reviews}\nspec:")
+        .replace("host: reviews, subset: v1", "host: api.example.com");
+    let run = Project::new(&[("article.yaml", &outside)]).run(&["check", ".", "-o", "json"]);
+    assert!(!run.json()["findings"].to_string().contains("R101"), "{run}");
+    assert!(run.json()["not_evaluated"].to_string().contains("R101"), "{run}");
 }
 
 #[test]

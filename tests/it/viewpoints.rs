@@ -379,7 +379,7 @@ fn a_name_that_lacks_its_end_is_completed_in_the_hint() {
     {
         let mesh = mesh.replace("{host: cart.shop.svc.cluster.local, subset", &format!("{{host: {half}, subset"));
         let ran = towtank(&folder(&[("mesh.yaml", &mesh)]), &["simulate", "mesh.yaml"]).ends_with(0);
-        assert!(ran.out.contains(&format!("no service is called `{half}`")), "{}", ran.out);
+        assert!(ran.out.contains(&format!("this proxy knows no service `{half}`")), "{}", ran.out);
         assert!(ran.out.contains(&format!("write `{whole}`")), "{}", ran.out);
     }
 }

@@ -38,7 +38,20 @@ fn a_virtual_service_that_routes_nothing_is_told_the_true_reason() {
         format!("{}{}{}", service("a"), virtual_service("first", &to("a")), virtual_service("second", &to("a")));
     let delegate = "{hosts: [a], http: [{match: [{uri: {prefix: /}}], delegate: {name: gone}}]}";
     let missing = format!("{}{}", service("a"), virtual_service("root", delegate));
-    for (mesh, said) in [(twice, "first comes first (VH-9)"), (missing, "delegate")] {
+    let for_version = |host: &str, version: &str| {
+        format!(
+            "{{hosts: ['{host}'], http: [{{match: [{{sourceLabels: {{version: {version}}}}}], route: [{{destination: {{host: a}}}}]}}]}}"
+        )
+    };
+    let entry = "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: www, namespace: default}\nspec: {hosts: [www.example.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}\n";
+    let wildcards = format!(
+        "{}{entry}{}{}",
+        service("a"),
+        virtual_service("first", &for_version("*.example.com", "v1")),
+        virtual_service("second", &for_version("*.example.com", "v2"))
+    );
+    let owner = "`www.example.com`, which it covers, belongs to VirtualService default/first (VH-6)";
+    for (mesh, said) in [(twice, "first comes first (VH-9)"), (missing, "delegate"), (wildcards, owner)] {
         let ran = run(&[("a.yaml", mesh.as_bytes())], &["simulate", "a.yaml", "--count", "10"]);
         assert!(ran.err.contains("routes nothing here") && ran.err.contains(said), "`{said}`: {}", ran.err);
         assert!(!ran.err.contains("no proxy of this run uses it"), "{}", ran.err);
@@ -171,5 +184,20 @@ fn an_empty_file_ends_as_empty_standard_input_does() {
     for command in ["routes", "simulate", "check"] {
         let ran = run(&[("a.yaml", b"\n")], &[command, "a.yaml"]).ends_with(2);
         assert!(format!("{}{}", ran.err, ran.out).contains("`a.yaml` is empty"), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_host_is_called_safe_only_where_a_rule_takes_every_request() {
+    let to = |rule: &str| format!("{{hosts: [a], http: [{{{rule}route: [{{destination: {{host: a}}}}]}}]}}");
+    let whole = format!("{}{}", service("a"), virtual_service("whole", &to("")));
+    let some = format!("{}{}", service("a"), virtual_service("some", &to("match: [{uri: {prefix: /shop}}], ")));
+    for (mesh, takes_all) in [(whole, true), (some, false)] {
+        let options = ["simulate", "a.yaml", "--count", "10", "--exact"];
+        let ran = run(&[("a.yaml", mesh.as_bytes())], &options);
+        assert_eq!(ran.out.contains("nothing else can happen"), takes_all, "{}", ran.out);
+        assert_eq!(ran.out.contains("404 NR for what doesn't fit it"), !takes_all, "{}", ran.out);
+        let json = run(&[("a.yaml", mesh.as_bytes())], &[&options[..], &["-o", "json"]].concat());
+        assert!(json.out.contains(&format!("\"takes_all\":{takes_all}")), "{}", json.out);
     }
 }

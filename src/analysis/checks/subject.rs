@@ -239,6 +239,17 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// Whether a full name is that of a Service of the cluster.
+    pub(super) fn is_inside(&self, full: &str) -> bool {
+        let name = full.strip_suffix(self.mesh.config.cluster_domain.as_str());
+        name.is_some_and(|name| name.ends_with(".svc."))
+    }
+
+    /// Whether an unknown host is a slip of the pen: where Services are assumed, all other hosts of the cluster have one.
+    pub(super) fn is_slip(&self, full: &str) -> bool {
+        self.assumed && self.is_inside(full)
+    }
+
     /// The service that `name.namespace` or `name.namespace.svc` was probably meant for.
     fn half_qualified(&self, host: &str) -> Option<SmolStr> {
         let (name, rest) = host.split_once('.')?;

@@ -209,7 +209,7 @@ fn unknown_host(table: &RouteTable, host: &str) -> String {
     };
     let whole = table.clusters.iter().filter_map(|c| c.name.parts()).map(|(h, _, _)| h).filter(is_whole).min();
     if let Some(whole) = whole {
-        return format!("no service is called `{host}`, which nobody completes; write `{whole}`");
+        return format!("this proxy knows no service `{host}`, which nobody completes; write `{whole}`");
     }
     let nearest = table
         .clusters
@@ -221,8 +221,13 @@ fn unknown_host(table: &RouteTable, host: &str) -> String {
         .map(|(h, _, _)| (strsim::damerau_levenshtein(h, host), h))
         .min();
     match nearest {
-        Some((distance, near)) if distance <= 3 => format!("no service is called `{host}`; did you mean `{near}`?"),
-        _ => format!("no service is called `{host}`; write a Service or ServiceEntry for it, or correct the host"),
+        Some((distance, near)) if distance <= 3 => {
+            format!("this proxy knows no service `{host}`; did you mean `{near}`?")
+        }
+        _ => format!(
+            "this proxy knows no service `{host}`: write a Service or ServiceEntry for it, or correct the host; one that is there has to be exported to the namespace `{}`",
+            table.proxy.namespace
+        ),
     }
 }
 

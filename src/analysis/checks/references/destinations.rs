@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
-use crate::analysis::checks::registry::checks;
+use crate::analysis::checks::registry::{Input, checks};
 use crate::analysis::checks::report::{Report, listed};
 use crate::analysis::checks::subject::{Known, Subject};
 use crate::analysis::checks::walk::{Part, Target, targets};
@@ -19,7 +19,7 @@ checks! {
     /// A name without a dot means a Service in the namespace of the VirtualService itself. A name with a dot is taken as it
     /// is. A concrete host that only a wildcard ServiceEntry covers has no cluster of its own either. The Services that Flagger
     /// makes for a Canary among the manifests are taken to be there.
-    R101 "Destination host unknown" Error needs[VirtualServices, Services] peers["IST0101", "KIA1101"];
+    R101 "Destination host unknown" Error needs[VirtualServices, OtherServices] peers["IST0101", "KIA1101"];
 
     /// A host is written as `service.namespace` or `service.namespace.svc`. Istio completes only names without a dot, so
     /// such a destination names a cluster that doesn't exist (503 NC), a DestinationRule for it is never applied, and a
@@ -29,11 +29,11 @@ checks! {
     R102 "Destination host only half qualified" Error needs[OtherServices] peers["IST0101"];
 
     /// The host of a mirror is unknown. The request itself is served as ever; its copies vanish.
-    R103 "Mirror host unknown" Warning needs[VirtualServices, Services] peers["IST0101"];
+    R103 "Mirror host unknown" Warning needs[VirtualServices, OtherServices] peers["IST0101"];
 
     /// A destination names a port that its service doesn't have. The number is that of the Service's `port`, not of its
     /// `targetPort`. There is no such cluster: 503 NC.
-    R104 "Destination port not on the service" Error needs[VirtualServices, Services] peers["IST0101"];
+    R104 "Destination port not on the service" Error needs[VirtualServices, OtherServices] peers["IST0101"];
 
     /// A destination without port leads to a service with several ports. Istio then takes the number of the port that the
     /// client addressed (on a gateway: the server's number), so the cluster exists only where the service has that very
@@ -116,6 +116,8 @@ fn destination<'a>(
                 .severity(if target.is_mirror() { Severity::Warning } else { Severity::Error });
             return;
         }
+        // Where Services are assumed, ServiceEntries may be kept elsewhere too.
+        Known::Wildcard(_) if !subject.has(Input::Services) => return,
         Known::Wildcard(wildcard) => {
             let message = format!(
                 "host `{}` is covered only by `{wildcard}` of a ServiceEntry; a concrete name needs an entry of its own",
@@ -219,7 +221,10 @@ fn numbers(service: &Service) -> Vec<u16> {
 
 fn unknown(subject: &Subject<'_>, vs: &Object<VirtualService>, target: &Target<'_>, full: &str, report: &mut Report) {
     let d = target.destination;
-    let inside = full.ends_with(&format!(".svc.{}", subject.mesh.config.cluster_domain));
+    if !subject.has(Input::Services) && !subject.is_slip(full) {
+        return;
+    }
+    let inside = subject.is_inside(full);
     let named = if *full == *d.host { format!("`{full}`") } else { format!("`{}` (`{full}`)", d.host) };
     let hint = match subject.similar_host(full) {
         Some(near) => format!("did you mean `{near}`?"),

@@ -51,8 +51,14 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
     for vs in &subject.manifests.virtual_services {
         for target in targets(&vs.spec).into_iter().filter(|t| !t.destination.subset.is_empty()) {
             let host = subject.fqdn(&target.destination.host, &vs.meta.namespace);
-            // No DestinationRule helps a name that isn't completed (R102).
-            if matches!(subject.known(&host), Known::HalfQualified(_)) {
+            // No DestinationRule helps a host that isn't there (R101 to R103).
+            let is_told = match subject.known(&host) {
+                Known::Services(_) | Known::Made => false,
+                Known::HalfQualified(_) => true,
+                Known::Wildcard(_) => subject.has(Input::Services),
+                Known::Unknown => subject.has(Input::Services) || subject.is_slip(&host),
+            };
+            if is_told {
                 continue;
             }
             undefined(subject, &rules, vs, &target, &host, report);
