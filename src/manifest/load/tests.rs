@@ -123,6 +123,18 @@ fn va_1_unknown_fields_are_refused_or_dropped() {
             Some("`timeout` is a field of `spec.http[0]`: check the indentation".to_owned())
         ]
     );
+    // A name that is only the begin of the right one, a field of a block further in, and all there are where they are few.
+    let other = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec: {host: a, \
+                 trafficPolicy: {simple: RANDOM, outlierDetection: {consecutive5xx: 5}, connectionPool: {requests: 1}}}\n";
+    let hints: Vec<_> = load(other).findings.into_iter().filter_map(|finding| finding.hint).collect();
+    assert_eq!(
+        hints,
+        [
+            "`simple` is a field of `loadBalancer`: check the indentation",
+            "did you mean `consecutive5xxErrors`?",
+            "known here: tcp, http"
+        ]
+    );
     let loaded = load_as(&vs, UnknownFields::Warn);
     assert!(loaded.findings.iter().all(|finding| finding.severity == Severity::Warning && !finding.is_rejection()));
     assert_eq!(loaded.manifests.virtual_services[0].spec.http[0].matches[0].uri, Some(StringMatch::Unset));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 
-use super::{Field, Shape, Type};
+use super::{Field, Shape, Type, hints, hints::nearest};
 use crate::manifest::diagnostic::{Admission, Finding, Severity};
 use crate::manifest::kinds::place::Places;
 use crate::manifest::kinds::{Nanos, ObjectId};
@@ -223,7 +223,8 @@ impl<'c> Checker<'c> {
         let place = if self.path.is_empty() { "the object".to_owned() } else { format!("`{}`", self.path) };
         let meant = nearest(key, shape.fields.iter().map(|field| field.name));
         self.unknown.push(Unknown { block: self.path.clone(), meant });
-        let hint = meant.map(|name| format!("did you mean `{name}`?")).or_else(|| self.belongs_elsewhere(key));
+        let hint = meant.map(|name| format!("did you mean `{name}`?"));
+        let hint = hint.or_else(|| self.belongs_elsewhere(key)).or_else(|| hints::within(key, shape, self.profile));
         let (severity, admission) = match self.unknown_fields {
             UnknownFields::Error => (Severity::Error, Some(Admission::Rejected)),
             UnknownFields::Warn => (Severity::Warning, None),
@@ -492,16 +493,4 @@ fn unquoted(text: &str, wanted: &str) -> Option<String> {
         "`true` or `false`" if matches!(text, "true" | "false") => Some(format!("without quotes: {text}")),
         _ => None,
     }
-}
-
-/// The known name that `word` is most likely to mean, if one is near enough.
-pub(crate) fn nearest<'n>(word: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let folded = |text: &str| text.chars().filter(|c| !matches!(c, '_' | '-')).collect::<String>().to_ascii_lowercase();
-    let word = folded(word);
-    let limit = (word.chars().count() / 3).max(1);
-    known
-        .map(|name| (strsim::damerau_levenshtein(&word, &folded(name)), name))
-        .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
 }

@@ -10,6 +10,7 @@
 mod check;
 mod destination_rule;
 mod gateway;
+mod hints;
 mod kubernetes;
 mod mesh_config;
 mod metadata;
@@ -21,7 +22,8 @@ mod virtual_service;
 
 use crate::manifest::yaml::Node;
 
-pub(crate) use check::{Checker, OF_OTHERS, Unknown, UnknownFields, nearest};
+pub(crate) use check::{Checker, OF_OTHERS, Unknown, UnknownFields};
+pub(crate) use hints::nearest;
 pub(crate) use mesh_config::MESH_CONFIG;
 pub(crate) use prune::as_known;
 

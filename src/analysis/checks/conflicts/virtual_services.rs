@@ -179,8 +179,11 @@ fn on_gateway(
                 "put the rules into one VirtualService, in the order that is meant",
             );
             for e in [earlier, later] {
-                added =
-                    added.related(format!("{} goes to {}", e.name(), e.action()), e.source.at, Some(&e.source.object));
+                added = added.related(
+                    format!("{} of {} goes to {}", e.name(), e.source.object, e.action()),
+                    e.source.at,
+                    Some(&e.source.object),
+                );
             }
             added.witness(shown);
         }
