@@ -36,6 +36,15 @@ impl Target<'_> {
         !matches!(self.role, Role::Route(_))
     }
 
+    /// What becomes of what goes to it where it has no cluster.
+    pub(super) fn without_cluster(&self) -> &'static str {
+        match (self.is_mirror(), self.part) {
+            (true, _) => "copies vanish",
+            (false, Part::Http) => "503 NC",
+            (false, Part::Tls | Part::Tcp) => "connections are closed",
+        }
+    }
+
     /// The field path of the destination, with `field` behind it where that is not empty.
     pub(super) fn path(&self, field: &str) -> String {
         let part = match self.part {

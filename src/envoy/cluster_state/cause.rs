@@ -80,7 +80,7 @@ pub(super) fn missing(table: &RouteTable, name: &ClusterName) -> Cause {
 
 /// Why the cluster has no endpoint that takes requests.
 pub(super) fn empty(table: &RouteTable, cluster: &Cluster) -> Cause {
-    if !cluster.endpoints.is_empty() {
+    if !cluster.endpoints.is_empty() || of_subset(table, cluster) > 0 {
         Cause::NoReadyPods
     } else if !cluster.subset_labels.is_empty() && whole_with_endpoints(table, cluster).is_some() {
         Cause::NoMatchingPods
@@ -110,7 +110,8 @@ pub(crate) fn wrong(table: &RouteTable, name: &ClusterName) -> Option<String> {
         }
         ClusterState::Missing(_) => format!("the proxy knows no host `{host}`"),
         ClusterState::Empty(cluster, Cause::NoReadyPods) => {
-            format!("none of the {} endpoints of {of} is ready", cluster.endpoints.len())
+            let n = cluster.endpoints.len().max(of_subset(table, cluster));
+            format!("none of the {n} endpoints of {of} is ready")
         }
         ClusterState::Empty(..) => format!("{of} has no endpoint at port {port}"),
         ClusterState::KeptIn
@@ -140,13 +141,20 @@ pub(crate) fn remedy(table: &RouteTable, name: &ClusterName) -> Option<String> {
             format!("`{host}` has no port {port}; write `port: {{number: {ports}}}` in the destination")
         }
         (Cause::NoReadyPods, ClusterState::Empty(cluster, _)) => {
-            let n = cluster.endpoints.len();
+            let n = cluster.endpoints.len().max(of_subset(table, cluster));
             let s = if n == 1 { "" } else { "s" };
             format!("{n} endpoint{s} found, none is ready: see the readiness of the pods")
         }
         (Cause::NoMatchingPods, ClusterState::Empty(cluster, _)) => other_labels(table, cluster),
+        (Cause::NoPods | Cause::NoMatchingPods | Cause::NoReadyPods, _) if host.contains(".svc.") => {
+            format!(
+                "no pod is behind `{host}`: compare the Service's selector and target port with the pods; without a selector it needs an EndpointSlice"
+            )
+        }
         (Cause::NoPods | Cause::NoMatchingPods | Cause::NoReadyPods, _) => {
-            format!("no pod is behind `{host}`: compare the Service's selector with the pods' labels")
+            format!(
+                "no endpoint is behind `{host}`: give its ServiceEntry `endpoints`, or a `workloadSelector` that fits"
+            )
         }
         (Cause::UnknownHost, _) if host.is_empty() => "name a host of the mesh".to_owned(),
         (Cause::UnknownHost, _) => unknown_host(table, host),
@@ -179,6 +187,14 @@ fn ports(table: &RouteTable, host: &str) -> Vec<String> {
         }
     }
     all.iter().map(ToString::to_string).collect()
+}
+
+/// How many endpoints of the service have the labels of a subset: those that are not ready stand with the whole, where its own policy
+/// keeps them.
+fn of_subset(table: &RouteTable, cluster: &Cluster) -> usize {
+    let whole = whole_with_endpoints(table, cluster).filter(|_| !cluster.subset_labels.is_empty());
+    let all = whole.map(|whole| &*whole.endpoints).unwrap_or_default();
+    all.iter().filter(|e| cluster.subset_labels.iter().all(|(key, value)| e.labels.get(key) == Some(value))).count()
 }
 
 /// The cluster of all pods of a subset's service, where there are any.
@@ -225,7 +241,7 @@ fn unknown_host(table: &RouteTable, host: &str) -> String {
             format!("this proxy knows no service `{host}`; did you mean `{near}`?")
         }
         _ => format!(
-            "this proxy knows no service `{host}`: write a Service or ServiceEntry for it, or correct the host; one that is there has to be exported to the namespace `{}`",
+            "this proxy knows no service `{host}`: write a Service or ServiceEntry for it, or correct the host; one that is there has to have ports, and to be exported to the namespace `{}`",
             table.proxy.namespace
         ),
     }

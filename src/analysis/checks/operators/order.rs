@@ -85,7 +85,7 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
                 "subset `{}` is defined by {}, which is applied later: {} until then",
                 target.destination.subset,
                 dr.id,
-                if target.is_mirror() { "copies vanish" } else { "503 NC" }
+                target.without_cluster()
             );
             let hint = if stated {
                 format!("give the DestinationRule a lower `{SYNC_WAVE}` than the VirtualService")
@@ -132,7 +132,11 @@ fn removed_first(subject: &Subject<'_>, homes: &RuleHomes<'_>, report: &mut Repo
             let Some(dr) = rules.iter().find(drops) else { continue };
             let (early, stated) = Step::of(&dr.meta, dr.at).before(own);
             if early {
-                let message = format!("subset `{subset}` goes before {} stops naming it: 503 NC until then", vs.id);
+                let message = format!(
+                    "subset `{subset}` goes before {} stops naming it: {} until then",
+                    vs.id,
+                    target.without_cluster()
+                );
                 let hint = "stop routing to the subset, wait for the proxies, then drop it";
                 report
                     .add("O801", (&dr.id, dr.at), "spec.subsets", message, hint)

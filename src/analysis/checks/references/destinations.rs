@@ -7,14 +7,18 @@ use crate::analysis::checks::registry::{Input, checks};
 use crate::analysis::checks::report::{Report, listed};
 use crate::analysis::checks::subject::{Known, Subject};
 use crate::analysis::checks::walk::{Part, Target, targets};
-use crate::istio::mesh::{MESH_GATEWAY, Service, VirtualService as Resolved, Visibility};
+use crate::istio::mesh::{MESH_GATEWAY, Service, VirtualService as Resolved, Visibility, gateway_name};
 use crate::manifest::diagnostic::Severity;
-use crate::manifest::kinds::{Object, ObjectId, OutboundMode, VirtualService};
+use crate::manifest::kinds::{HttpMatch, Object, ObjectId, OutboundMode, VirtualService};
+use crate::manifest::source::Position;
 use crate::order::Order as _;
 
 checks! {
     /// The host of a destination is the name of no Service and of no ServiceEntry, so Istio makes no cluster for it:
     /// the share of requests that draws this destination is answered with 503 and the flag NC.
+    ///
+    /// The same holds for an ExternalName Service whose name is no service of the mesh, or is an ExternalName again: its requests go
+    /// to the cluster of what it stands for.
     ///
     /// A name without a dot means a Service in the namespace of the VirtualService itself. A name with a dot is taken as it
     /// is. A concrete host that only a wildcard ServiceEntry covers has no cluster of its own either. The Services that Flagger
@@ -32,12 +36,14 @@ checks! {
     R103 "Mirror host unknown" Warning needs[VirtualServices, OtherServices] peers["IST0101"];
 
     /// A destination names a port that its service doesn't have. The number is that of the Service's `port`, not of its
-    /// `targetPort`. There is no such cluster: 503 NC.
+    /// `targetPort`. There is no such cluster: 503 NC. A ServiceEntry without `ports` has no cluster at all.
     R104 "Destination port not on the service" Error needs[VirtualServices, OtherServices] peers["IST0101"];
 
     /// A destination without port leads to a service with several ports. Istio then takes the number of the port that the
     /// client addressed (on a gateway: the server's number), so the cluster exists only where the service has that very
-    /// number; elsewhere the answer is 503 NC. A service with one port is never in doubt.
+    /// number; elsewhere the answer is 503 NC. On a gateway a service with one port is never in doubt. In the mesh it is: sidecars
+    /// know for each port only the services that have it, so a rule for a host on port 80 finds no service on 8080 unless the
+    /// destination names that port.
     ///
     /// It is an info where the service has every port that the rule is served on.
     R105 "Destination port needed" Error needs[VirtualServices, Services] peers["IST0112"];
@@ -135,7 +141,26 @@ fn destination<'a>(
     };
     let Some(service) = service else { return };
     hidden(subject, vs, target, &full, roots, report);
+    if let Some(end) = service.alias_of() {
+        alias(subject, vs, target, (service, &full), end, report);
+        return;
+    }
     match d.port_number() {
+        _ if service.ports.is_empty() => {
+            let message = format!("service `{full}` has no ports: {}", target.without_cluster());
+            let added = report.add(
+                "R104",
+                object,
+                target.path("host"),
+                message,
+                "give it the ports that it is to be reached at",
+            );
+            added.related("the service", service.at, Some(&service.object)).severity(if target.is_mirror() {
+                Severity::Warning
+            } else {
+                Severity::Error
+            });
+        }
         Some(port) if service.port(port).is_none() => {
             let message = format!("service `{full}` has no port {port}");
             let hint = format!("its ports are {}", listed(&numbers(service), 8));
@@ -145,8 +170,49 @@ fn destination<'a>(
                 Severity::Error
             });
         }
-        None if service.ports.len() > 1 => port_needed(service, &full, object, target, ports, report),
-        _ => {}
+        None if service.ports.len() > 1 => {
+            port_needed(service, &full, object, target, &ports.of_rule(vs, target, false), report);
+        }
+        None => {
+            let only = service.ports.first().map(|p| (p.number, &full));
+            let Some(only) = only else { return };
+            port_needed_in_mesh(only, object, target, &ports.of_rule(vs, target, true), report);
+        }
+        Some(_) => {}
+    }
+}
+
+/// R101, R104 for another name of a service: requests go to the cluster of what it stands for (DP-3).
+fn alias(
+    subject: &Subject<'_>,
+    vs: &Object<VirtualService>,
+    target: &Target<'_>,
+    (service, full): (&Service, &str),
+    end: &SmolStr,
+    report: &mut Report,
+) {
+    let object = (&vs.id, target.destination.at);
+    let severity = if target.is_mirror() { Severity::Warning } else { Severity::Error };
+    let all = subject.mesh.service_index.by_hostname(end);
+    let Some(found) = all.iter().find(|s| !s.is_alias()) else {
+        let (what, hint) = match all.first() {
+            Some(_) => ("is an ExternalName itself", "route to the service that is meant".to_owned()),
+            None if !subject.has(Input::Services) => return,
+            None => ("is no service of the mesh", format!("add a ServiceEntry with the host `{end}`, or route to one")),
+        };
+        let message = format!("`{full}` is an ExternalName for `{end}`, which {what}: {}", target.without_cluster());
+        let id = if target.is_mirror() { "R103" } else { "R101" };
+        let added = report.add(id, object, target.path("host"), message, hint).severity(severity);
+        added.related("the ExternalName", service.at, Some(&service.object));
+        return;
+    };
+    let only = || if service.ports.len() == 1 { service.ports.first().map(|p| p.number) } else { None };
+    let Some(port) = target.destination.port_number().or_else(only) else { return };
+    if found.port(port).is_none() {
+        let message =
+            format!("`{full}` is an ExternalName for `{end}`, which has no port {port}: {}", target.without_cluster());
+        let hint = format!("its ports are {}", listed(&numbers(found), 8));
+        report.add("R104", object, target.path(""), message, hint).severity(severity);
     }
 }
 
@@ -204,8 +270,8 @@ fn hidden<'a>(
     clients.order_alike();
     clients.dedup();
     let Some(home) = services.first().filter(|_| !clients.is_empty()) else { return };
-    let effect = if target.is_mirror() { "its copies vanish" } else { "its share is answered with 503 NC" };
-    let message = format!("service `{full}` is not exported to clients in {}; {effect}", listed(&clients, 4));
+    let effect = target.without_cluster();
+    let message = format!("service `{full}` is not exported to clients in {}: {effect}", listed(&clients, 4));
     let id = if target.is_mirror() { "R103" } else { "R101" };
     let hint = "let its `exportTo` name their namespace";
     report.add(id, (&vs.id, target.destination.at), target.path("host"), message, hint).related(
@@ -232,8 +298,8 @@ fn unknown(subject: &Subject<'_>, vs: &Object<VirtualService>, target: &Target<'
         None => format!("add a ServiceEntry with the host `{full}`"),
     };
     let id = if target.is_mirror() { "R103" } else { "R101" };
-    let consequence = if target.is_mirror() { "its copies vanish" } else { "its share is answered with 503 NC" };
-    let message = format!("destination host {named} is no Service and no ServiceEntry; {consequence}");
+    let effect = target.without_cluster();
+    let message = format!("destination host {named} is no Service and no ServiceEntry: {effect}");
     let refused = subject.refused.host(full);
     let added = report.add(id, (&vs.id, d.at), target.path("host"), message, hint).unless_repaired(refused);
     if !inside && subject.mesh.config.outbound_mode != OutboundMode::RegistryOnly {
@@ -243,47 +309,79 @@ fn unknown(subject: &Subject<'_>, vs: &Object<VirtualService>, target: &Target<'
 
 /// The ports that the rules of a VirtualService are served on.
 struct ListenerPorts {
-    ports: Vec<u16>,
+    sites: Vec<Site>,
+}
+
+/// Where rules are served.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Site {
+    port: u16,
+    /// `mesh`, or `NAMESPACE/NAME` of a Gateway.
+    gateway: SmolStr,
+    /// The host is no service of the mesh with other ports alone, which nobody calls on this one.
+    is_called: bool,
 }
 
 impl ListenerPorts {
     fn of(subject: &Subject<'_>, vs: &Object<VirtualService>) -> ListenerPorts {
-        let mut ports = Vec::new();
-        // Every host of a VirtualService for the mesh is served on port 80 too, where anything listens there (VH-1).
-        let is_mesh = |r: &&std::sync::Arc<crate::istio::mesh::VirtualService>| Subject::is_mesh(r);
-        if subject.listens_on_80 && subject.resolved.get(&vs.id).is_some_and(is_mesh) {
-            ports.push(80);
-        }
-        if let Some(resolved) = subject.resolved.get(&vs.id) {
-            for gateway in &resolved.gateways {
-                if *gateway == MESH_GATEWAY {
-                    for host in &resolved.hosts {
-                        match subject.mesh.service_index.by_hostname(host).first() {
-                            Some(service) => ports.extend(numbers(service)),
-                            None => ports.push(80),
-                        }
+        let mut sites = Vec::new();
+        let mut mesh = |port, is_called| sites.push(Site { port, gateway: MESH_GATEWAY, is_called });
+        let Some(resolved) = subject.resolved.get(&vs.id) else { return ListenerPorts { sites } };
+        if Subject::is_mesh(resolved) {
+            for host in &resolved.hosts {
+                match subject.mesh.service_index.by_hostname(host).first() {
+                    Some(service) => {
+                        let http = service.ports.iter().filter(|p| p.protocol.is_http_or_sniffed());
+                        http.for_each(|p| mesh(p.number, true));
                     }
-                } else if let Some(found) = subject.gateways.get(gateway) {
-                    let served = found.spec.servers.iter().filter_map(|s| s.port.as_ref());
-                    ports.extend(served.filter_map(|p| u16::try_from(p.number).ok()));
+                    None => mesh(80, subject.listens_on_80),
                 }
             }
+            // Every host is served on port 80 too, where anything listens there (VH-1).
+            if subject.listens_on_80 {
+                mesh(80, false);
+            }
         }
-        ports.order_alike();
-        ports.dedup();
-        ListenerPorts { ports }
+        for gateway in &resolved.gateways {
+            let Some(found) = subject.gateways.get(gateway) else { continue };
+            let served = found.spec.servers.iter().filter_map(|s| s.port.as_ref());
+            let ports = served.filter_map(|p| u16::try_from(p.number).ok());
+            sites.extend(ports.map(|port| Site { port, gateway: gateway.clone(), is_called: true }));
+        }
+        sites.order();
+        sites.dedup();
+        ListenerPorts { sites }
+    }
+
+    /// Ports that some match of the rule lets through, each once: those of the mesh alone that are called, or all.
+    fn of_rule(&self, vs: &Object<VirtualService>, target: &Target<'_>, called_in_mesh: bool) -> Vec<u16> {
+        let matches = match target.part {
+            Part::Http => vs.spec.http.get(target.rule).map_or(&[][..], |rule| &rule.matches),
+            Part::Tls | Part::Tcp => &[],
+        };
+        let lets = |site: &Site, m: &HttpMatch| {
+            (m.port == 0 || m.port == u32::from(site.port))
+                && (m.gateways.is_empty()
+                    || m.gateways.iter().any(|g| gateway_name(g, &vs.meta.namespace) == site.gateway))
+        };
+        let wanted = |site: &&Site| !called_in_mesh || site.is_called && site.gateway == MESH_GATEWAY;
+        let served = self.sites.iter().filter(wanted);
+        let served = served.filter(|site| matches.is_empty() || matches.iter().any(|m| lets(site, m)));
+        let mut ports: Vec<u16> = served.map(|site| site.port).collect();
+        ports.dedup(); // sites are sorted by port
+        ports
     }
 }
 
 fn port_needed(
     service: &Service,
     full: &SmolStr,
-    object: (&crate::manifest::kinds::ObjectId, crate::manifest::source::Position),
+    object: (&ObjectId, Position),
     target: &Target<'_>,
-    listeners: &ListenerPorts,
+    ports: &[u16],
     report: &mut Report,
 ) {
-    let missing: Vec<u16> = listeners.ports.iter().copied().filter(|p| service.port(*p).is_none()).collect();
+    let missing: Vec<u16> = ports.iter().copied().filter(|p| service.port(*p).is_none()).collect();
     let hint = format!("name one of its ports: {}", listed(&numbers(service), 8));
     let severity = if target.is_mirror() { Severity::Warning } else { Severity::Error };
     if missing.is_empty() {
@@ -297,4 +395,26 @@ fn port_needed(
         );
         report.add("R105", object, target.path(""), message, hint).severity(severity);
     }
+}
+
+/// R105 for a service with one port: sidecars take it for the one that the client calls, unless the service has that, too (DP-2).
+fn port_needed_in_mesh(
+    (port, full): (u16, &SmolStr),
+    object: (&ObjectId, Position),
+    target: &Target<'_>,
+    ports: &[u16],
+    report: &mut Report,
+) {
+    let missing: Vec<u16> = ports.iter().copied().filter(|p| *p != port).collect();
+    if missing.is_empty() || target.part != Part::Http {
+        return;
+    }
+    let message = format!(
+        "service `{full}` has port {port} alone, and none is named: sidecars take the port that the client calls, and for {} there is no cluster: {}",
+        listed(&missing, 5),
+        target.without_cluster()
+    );
+    let hint = format!("write `port: {{number: {port}}}` in the destination");
+    let severity = if target.is_mirror() { Severity::Warning } else { Severity::Error };
+    report.add("R105", object, target.path(""), message, hint).severity(severity);
 }

@@ -3,12 +3,12 @@
 use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
-use super::subsets::endpoints_are_known;
+use super::subsets::{Health, endpoints, endpoints_are_known};
 use crate::analysis::checks::managed::without_hash;
-use crate::analysis::checks::registry::checks;
-use crate::analysis::checks::report::{Report, listed, similar};
+use crate::analysis::checks::registry::{Input, checks};
+use crate::analysis::checks::report::{Report, counted, listed, similar};
 use crate::analysis::checks::subject::Subject;
-use crate::manifest::kinds::{Labels, Object, ObjectId, Pod, TargetPort};
+use crate::manifest::kinds::{Labels, Object, ObjectId, Pod, Resolution, ServiceType, TargetPort};
 use crate::manifest::source::Position;
 use crate::order::Order as _;
 
@@ -23,7 +23,10 @@ checks! {
 
     /// A Service has a selector that no pod of its namespace carries, or a named target port that no container of its pods
     /// has: its requests end with 503 UH.
-    R122 "Service without Pods, or a port no container exposes" Warning needs[Pods] peers["KIA0701"];
+    ///
+    /// The same holds for Services whose pods are all unready, for those without a selector and without EndpointSlices, and for
+    /// ServiceEntries with resolution STATIC that have neither endpoints nor a workload selector.
+    R122 "Service without Pods, or a port no container exposes" Warning needs[OtherPods] peers["KIA0701"];
 }
 
 pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
@@ -72,6 +75,7 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
             selector(subject, (id, at), Some(own), "spec.selector.matchLabels", false, report);
         }
     }
+    entries(subject, report);
     services(subject, report);
 }
 
@@ -112,23 +116,56 @@ fn selector(
     }
 }
 
+/// R122 for ServiceEntries.
+fn entries(subject: &Subject<'_>, report: &mut Report) {
+    for o in &subject.manifests.service_entries {
+        let is_empty = o.spec.endpoints.is_empty() && o.spec.workload_selector.is_none();
+        if is_empty && o.spec.resolution == Resolution::Static && !o.spec.ports.is_empty() {
+            let message = "resolution STATIC, but there are no endpoints: what goes to it is lost (UH)";
+            let hint = "give it `endpoints`, a `workloadSelector`, or resolution DNS";
+            report.add("R122", (&o.id, o.at), "spec.resolution", message, hint);
+        }
+    }
+}
+
 /// R122.
 fn services(subject: &Subject<'_>, report: &mut Report) {
+    if !subject.has(Input::Pods) {
+        return;
+    }
     let slices = &subject.manifests.endpoint_slices;
     let sliced: FxHashSet<(&SmolStr, &SmolStr)> =
         slices.iter().map(|s| (&s.meta.namespace, &s.spec.service_name)).collect();
-    for o in subject.manifests.services.iter().filter(|o| !o.spec.assumed && !o.spec.selector.is_empty()) {
+    for o in subject.manifests.services.iter().filter(|o| !o.spec.assumed) {
         let object = (&o.id, o.at);
+        if o.spec.kind == ServiceType::ExternalName {
+            continue;
+        }
+        let full = subject.fqdn(&o.meta.name, &o.meta.namespace);
+        let known = subject.mesh.service_index.in_namespace(&full, &o.meta.namespace);
+        let known = known.filter(|s| endpoints_are_known(subject, s));
+        if let Some(service) = known.filter(|s| endpoints(subject, s, &Labels::default(), Health::Ready).is_empty()) {
+            let all = endpoints(subject, service, &Labels::default(), Health::Any).len();
+            if all > 0 {
+                let message = format!("none of its {} is ready: what goes to it is lost (UH)", counted(all, "endpoint"));
+                report.add("R122", object, "spec", message, "see why they are not ready");
+            }
+        }
+        if o.spec.selector.is_empty() {
+            if known.is_some() && !sliced.contains(&(&o.meta.namespace, &o.meta.name)) {
+                let message = "it has no selector, and no EndpointSlice is given for it: what goes to it is lost (UH)";
+                report.add("R122", object, "spec", message, "give its EndpointSlices too, or a selector").possible();
+            }
+            continue;
+        }
         let is_managed = subject.controllers.set_selector(&o.id);
         let without_hash = is_managed.then(|| without_hash(&o.spec.selector));
         let pods = subject.pods(&o.meta.namespace, without_hash.as_ref().unwrap_or(&o.spec.selector));
         if pods.is_empty() {
             let has_slices = sliced.contains(&(&o.meta.namespace, &o.meta.name));
-            let full = subject.fqdn(&o.meta.name, &o.meta.namespace);
-            let known = subject.mesh.service_index.in_namespace(&full, &o.meta.namespace);
             // Flagger makes the pods of its primary too.
             let are_made = is_managed && subject.controllers.make(&full);
-            if !has_slices && !are_made && known.is_some_and(|s| endpoints_are_known(subject, s)) {
+            if !has_slices && !are_made && known.is_some() {
                 let message =
                     format!("no pod of namespace `{}` has the labels `{}`", o.meta.namespace, o.spec.selector);
                 let hint = "use labels that the pods carry, or deploy the pods";

@@ -129,7 +129,7 @@ fn undefined(
     } else {
         format!("the rule in force has {}; add the subset there", listed(&known, 6))
     };
-    let effect = if target.is_mirror() { "copies vanish" } else { "503 NC" };
+    let effect = target.without_cluster();
     let whom = if have {
         format!("for clients in {}", listed(&named(&lacking, &asked), 4))
     } else {
@@ -223,7 +223,11 @@ fn select<'a>(
         let is_completed = subject.controllers.complete(dr, subset);
         if subset.labels.is_empty() && !is_completed {
             let message = format!("subset `{}` has no labels, so it is the whole service", subset.name);
-            let hint = "name the labels that tell these pods apart";
+            let hint = if subset.traffic_policy.is_some() {
+                "fine if it is there for its policy; else name the labels that tell these pods apart"
+            } else {
+                "name the labels that tell these pods apart"
+            };
             report.add("R109", (&dr.id, subset.at), path(), message, hint);
         }
         if is_wildcard(host) {
