@@ -109,6 +109,15 @@ pub(super) fn counted(number: usize, word: &str) -> String {
     if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
 }
 
+/// That no endpoint of some is ready; `of` follows them, ` of subset v1`.
+pub(super) fn none_ready(number: usize, of: &str) -> String {
+    if number == 1 {
+        format!("the only endpoint{of} is not ready")
+    } else {
+        format!("none of the {number} endpoints{of} is ready")
+    }
+}
+
 /// `one`, `one and two`, `one, two and 7 more`: at most `limit` names.
 pub(super) fn listed<T: std::fmt::Display>(names: &[T], limit: usize) -> String {
     let quoted: Vec<String> = names.iter().take(limit).map(|n| format!("`{n}`")).collect();

@@ -148,7 +148,7 @@ pub(crate) fn remedy(table: &RouteTable, name: &ClusterName) -> Option<String> {
         (Cause::NoMatchingPods, ClusterState::Empty(cluster, _)) => other_labels(table, cluster),
         (Cause::NoPods | Cause::NoMatchingPods | Cause::NoReadyPods, _) if host.contains(".svc.") => {
             format!(
-                "no pod is behind `{host}`: compare the Service's selector and target port with the pods; without a selector it needs an EndpointSlice"
+                "no pod is behind `{host}` for this client: compare the Service's selector and target port with the pods, and see whether it keeps to the client's node (internalTrafficPolicy) or locality"
             )
         }
         (Cause::NoPods | Cause::NoMatchingPods | Cause::NoReadyPods, _) => {

@@ -141,26 +141,19 @@ fn destination<'a>(
     };
     let Some(service) = service else { return };
     hidden(subject, vs, target, &full, roots, report);
+    if service.ports.is_empty() {
+        let message = format!("service `{full}` has no ports: {}", target.without_cluster());
+        let severity = if target.is_mirror() { Severity::Warning } else { Severity::Error };
+        let hint = "give it the ports that it is to be reached at";
+        let added = report.add("R104", object, target.path("host"), message, hint).severity(severity);
+        added.related("the service", service.at, Some(&service.object));
+        return;
+    }
     if let Some(end) = service.alias_of() {
         alias(subject, vs, target, (service, &full), end, report);
         return;
     }
     match d.port_number() {
-        _ if service.ports.is_empty() => {
-            let message = format!("service `{full}` has no ports: {}", target.without_cluster());
-            let added = report.add(
-                "R104",
-                object,
-                target.path("host"),
-                message,
-                "give it the ports that it is to be reached at",
-            );
-            added.related("the service", service.at, Some(&service.object)).severity(if target.is_mirror() {
-                Severity::Warning
-            } else {
-                Severity::Error
-            });
-        }
         Some(port) if service.port(port).is_none() => {
             let message = format!("service `{full}` has no port {port}");
             let hint = format!("its ports are {}", listed(&numbers(service), 8));

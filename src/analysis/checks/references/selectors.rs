@@ -6,9 +6,9 @@ use smol_str::SmolStr;
 use super::subsets::{Health, endpoints, endpoints_are_known};
 use crate::analysis::checks::managed::without_hash;
 use crate::analysis::checks::registry::{Input, checks};
-use crate::analysis::checks::report::{Report, counted, listed, similar};
+use crate::analysis::checks::report::{Report, listed, none_ready, similar};
 use crate::analysis::checks::subject::Subject;
-use crate::manifest::kinds::{Labels, Object, ObjectId, Pod, Resolution, ServiceType, TargetPort};
+use crate::manifest::kinds::{Labels, Object, ObjectId, Pod, PodPhase, Resolution, ServiceType, TargetPort};
 use crate::manifest::source::Position;
 use crate::order::Order as _;
 
@@ -147,7 +147,7 @@ fn services(subject: &Subject<'_>, report: &mut Report) {
         if let Some(service) = known.filter(|s| endpoints(subject, s, &Labels::default(), Health::Ready).is_empty()) {
             let all = endpoints(subject, service, &Labels::default(), Health::Any).len();
             if all > 0 {
-                let message = format!("none of its {} is ready: what goes to it is lost (UH)", counted(all, "endpoint"));
+                let message = format!("{}: what goes to it is lost (UH)", none_ready(all, ""));
                 report.add("R122", object, "spec", message, "see why they are not ready");
             }
         }
@@ -174,6 +174,10 @@ fn services(subject: &Subject<'_>, report: &mut Report) {
                     .possible_if(!subject.knows_pods_of(&o.meta.namespace));
             }
             continue;
+        }
+        if pods.iter().all(|p| matches!(p.spec.phase, PodPhase::Succeeded | PodPhase::Failed)) {
+            let message = "its pods have all ended: what goes to it is lost (UH)";
+            report.add("R122", object, "spec.selector", message, "see why they are not running");
         }
         for (i, port) in o.spec.ports.iter().enumerate() {
             let name = match &port.target_port {

@@ -6,7 +6,7 @@ use smol_str::{SmolStr, format_smolstr};
 use super::resolving::{RuleHomes, clients_at, is_for};
 use crate::analysis::checks::managed::without_hash;
 use crate::analysis::checks::registry::{Input, checks};
-use crate::analysis::checks::report::{Report, counted, listed};
+use crate::analysis::checks::report::{Report, listed, none_ready};
 use crate::analysis::checks::senders::Senders;
 use crate::analysis::checks::subject::{Known, Subject};
 use crate::analysis::checks::walk::{Target, targets};
@@ -260,7 +260,7 @@ fn select<'a>(
                     subset.labels, subset.name
                 )
             } else {
-                format!("none of the {} of subset `{}` is ready; {share}", counted(pods.len(), "endpoint"), subset.name)
+                format!("{}; {share}", none_ready(pods.len(), &format!(" of subset `{}`", subset.name)))
             };
             let hint = if pods.is_empty() {
                 near_labels(subject, service, subset)
