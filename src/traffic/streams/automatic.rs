@@ -1,7 +1,6 @@
 //! Streams made from a route table, where nobody described any: one for each host, its requests spread evenly over the
 //! host's routes, each by a witness request that reaches it.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -44,7 +43,6 @@ pub(crate) fn automatic_but(
     is_known: &mut dyn FnMut(&RouteConfiguration, u32, &Arc<VirtualHost>) -> bool,
 ) -> Vec<HostStream> {
     let table = router.table();
-    let ports = Ports::of(table);
     let mut seen: FxHashSet<(u32, u32)> = FxHashSet::default();
     let mut out = Vec::new();
     for listener in &table.listeners {
@@ -56,7 +54,7 @@ pub(crate) fn automatic_but(
                     for (i, host) in (0u32..).zip(&config.virtual_hosts) {
                         if !wanted(&host.name)
                             || is_for_strangers(host, table)
-                            || ports.are_foreign(host, listener)
+                            || is_foreign(host, listener, table)
                             || !seen.insert((position, i))
                             || is_known(config, position, host)
                         {
@@ -86,29 +84,14 @@ fn is_for_strangers(host: &VirtualHost, table: &RouteTable) -> bool {
         && matches!(host.name.as_str(), "allow_any" | "block_all" | "allow_any_dynamic_dns")
 }
 
-/// The ports that a sidecar's services have.
-struct Ports<'t> {
-    table: &'t RouteTable,
-    /// Ports of the listeners, each once.
-    listeners: BTreeSet<u16>,
-}
-
-impl Ports<'_> {
-    /// Nothing on gateways, which serve what nobody has a port for.
-    fn of(table: &RouteTable) -> Ports<'_> {
-        Ports { table, listeners: table.listeners.iter().map(|l| l.port).collect() }
+/// The host of a service, served by a sidecar on a port that the service doesn't have: a VirtualService for it comes up in the tables of
+/// all ports, but nobody dials it there.
+fn is_foreign(host: &VirtualHost, listener: &Listener, table: &RouteTable) -> bool {
+    if table.proxy.kind != ProxyKind::Sidecar {
+        return false;
     }
-
-    /// The host of a service, served on a port that the service doesn't have: a VirtualService for it comes up in the tables of
-    /// all ports, but nobody dials it there.
-    fn are_foreign(&self, host: &VirtualHost, listener: &Listener) -> bool {
-        if self.table.proxy.kind != ProxyKind::Sidecar {
-            return false;
-        }
-        let name = Authority::of(&host.name).host;
-        let at = |port: u16| self.table.cluster(&ClusterName::outbound(port, "", name)).is_some();
-        !at(listener.port) && self.listeners.iter().any(|port| at(*port))
-    }
+    let name = Authority::of(&host.name).host;
+    table.cluster(&ClusterName::outbound(listener.port, "", name)).is_none() && table.has_cluster_of(name)
 }
 
 fn is_in_mesh(destination: &TcpDestination) -> bool {

@@ -1,15 +1,20 @@
 //! Hosts and ports of destinations: R101 to R105, and R102 for the other fields that name a host.
 
+use std::collections::BTreeSet;
+
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
+use super::resolving::is_for;
 use crate::analysis::checks::registry::{Input, checks};
 use crate::analysis::checks::report::{Report, listed};
 use crate::analysis::checks::subject::{Known, Subject};
 use crate::analysis::checks::walk::{Part, Target, targets};
-use crate::istio::mesh::{MESH_GATEWAY, Service, VirtualService as Resolved, Visibility, gateway_name};
+use crate::istio::mesh::{
+    MESH_GATEWAY, Service, VirtualService as Resolved, Visibility, gateway_name, is_subset_of, is_wildcard,
+};
 use crate::manifest::diagnostic::Severity;
-use crate::manifest::kinds::{HttpMatch, Object, ObjectId, OutboundMode, VirtualService};
+use crate::manifest::kinds::{HttpMatch, Object, ObjectId, OutboundMode, Sidecar, VirtualService};
 use crate::manifest::source::Position;
 use crate::order::Order as _;
 
@@ -51,8 +56,9 @@ checks! {
 
 pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
     let roots = Roots::new(subject);
+    let mut wildcards = FxHashMap::default();
     for vs in &subject.manifests.virtual_services {
-        let ports = ListenerPorts::of(subject, vs);
+        let ports = ListenerPorts::of(subject, vs, &mut wildcards);
         for target in targets(&vs.spec) {
             destination(subject, vs, &target, &ports, &roots, report);
         }
@@ -253,8 +259,9 @@ fn hidden<'a>(
     let mut clients: Vec<&SmolStr> = Vec::new();
     for resolved in roots.of(subject, vs) {
         let namespace = &resolved.object.namespace;
-        if Subject::is_mesh(resolved) && resolved.visibility.allows(namespace) {
-            clients.push(namespace);
+        if Subject::is_mesh(resolved) && is_for(resolved, target, &MESH_GATEWAY) {
+            clients.extend(Some(namespace).filter(|own| resolved.visibility.allows(own)));
+            clients.extend(subject.namespaces.iter().filter(|other| gets(subject, resolved, other)));
         }
         let gateways = resolved.gateways.iter().filter_map(|g| subject.gateways.get(g));
         clients.extend(gateways.flat_map(|g| subject.proxies_of(g)).map(|p| &p.namespace));
@@ -272,6 +279,26 @@ fn hidden<'a>(
         home.at,
         Some(&home.object),
     );
+}
+
+/// Where rules for HTTP may be served.
+fn http_ports(service: &Service) -> impl Iterator<Item = u16> {
+    service.ports.iter().filter(|p| p.protocol.is_http_or_sniffed()).map(|p| p.number)
+}
+
+/// Whether sidecars of a namespace get a VirtualService of another one: it is exported to them, some host of it is no service that is
+/// hidden from them, and no Sidecar chooses what they get.
+fn gets(subject: &Subject<'_>, vs: &Resolved, namespace: &SmolStr) -> bool {
+    let root = &subject.mesh.config.root_namespace;
+    let chooses = |s: &Object<Sidecar>| s.meta.namespace == *namespace || s.meta.namespace == *root;
+    let sees = |host: &SmolStr| {
+        let all = subject.mesh.service_index.by_hostname(host);
+        all.is_empty() || all.iter().any(|s| s.visibility.allows(namespace))
+    };
+    namespace != root
+        && vs.visibility.allows(namespace)
+        && vs.hosts.iter().any(sees)
+        && !subject.manifests.sidecars.iter().any(chooses)
 }
 
 fn numbers(service: &Service) -> Vec<u16> {
@@ -316,16 +343,26 @@ struct Site {
 }
 
 impl ListenerPorts {
-    fn of(subject: &Subject<'_>, vs: &Object<VirtualService>) -> ListenerPorts {
+    /// `wildcards`: ports of the services that a wildcard covers, as far as they were asked for.
+    fn of<'a>(
+        subject: &Subject<'a>,
+        vs: &Object<VirtualService>,
+        wildcards: &mut FxHashMap<&'a SmolStr, Vec<u16>>,
+    ) -> ListenerPorts {
         let mut sites = Vec::new();
         let mut mesh = |port, is_called| sites.push(Site { port, gateway: MESH_GATEWAY, is_called });
         let Some(resolved) = subject.resolved.get(&vs.id) else { return ListenerPorts { sites } };
         if Subject::is_mesh(resolved) {
             for host in &resolved.hosts {
                 match subject.mesh.service_index.by_hostname(host).first() {
-                    Some(service) => {
-                        let http = service.ports.iter().filter(|p| p.protocol.is_http_or_sniffed());
-                        http.for_each(|p| mesh(p.number, true));
+                    Some(service) => http_ports(service).for_each(|port| mesh(port, true)),
+                    None if is_wildcard(host) => {
+                        let covered = wildcards.entry(host).or_insert_with(|| {
+                            let all = subject.mesh.services.iter().filter(|s| is_subset_of(&s.hostname, host));
+                            let ports: BTreeSet<u16> = all.flat_map(|s| http_ports(s)).collect();
+                            ports.into_iter().collect()
+                        });
+                        covered.iter().for_each(|port| mesh(*port, true));
                     }
                     None => mesh(80, subject.listens_on_80),
                 }
