@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use crate::istio::mesh::Mesh;
 use crate::manifest::kinds::{DestinationRule, Manifests, Object, ObjectId, VirtualService};
 use crate::manifest::source::{FileId, SourceMap, split_revision};
+use crate::order::Ordered as _;
 
 /// The manifests that are in force, completed by what the new ones have of kinds that they lack altogether (pods, Services):
 /// a set of rules is compared with a set of rules, in the same surroundings.
@@ -75,7 +76,7 @@ impl<'a> Files<'a> {
     }
 
     pub(super) fn ids(&self) -> BTreeSet<FileId> {
-        self.objects.keys().copied().collect()
+        self.objects.keys().copied().into_set()
     }
 
     pub(super) fn objects(&self, file: FileId) -> &[&'a ObjectId] {

@@ -20,7 +20,7 @@ pub(super) type Takers = (Taker, Taker, bool);
 /// Ports that neither side knows are one class; so are addresses that no listener and no filter chain names.
 pub(super) fn classes(old: &Side, new: &Side, shared: &Shared) -> IndexMap<Takers, Vec<Dial>> {
     let mut out: IndexMap<Takers, Vec<Dial>> = IndexMap::new();
-    let ports = ports(old).union(&ports(new)).copied().collect::<BTreeSet<u16>>();
+    let ports = ports(old).union(&ports(new)).copied().into_set();
     let unknown = (10_000..u16::MAX).find(|p| !ports.contains(p)).unwrap_or_default();
     let moved = names_that_moved(old, new, shared);
     for (port, any_port) in ports.iter().map(|p| (*p, false)).chain([(unknown, true)]) {
@@ -60,9 +60,9 @@ pub(super) fn not_http(
 fn ports(side: &Side) -> BTreeSet<u16> {
     let table = side.table();
     if side.is_gateway() && !table.service_ports.is_empty() {
-        return table.service_ports.iter().map(|(port, _)| *port).collect();
+        return table.service_ports.iter().map(|(port, _)| *port).into_set();
     }
-    table.listeners.iter().map(|l| l.port).collect()
+    table.listeners.iter().map(|l| l.port).into_set()
 }
 
 /// Names whose address is another one on either side; and whether any name has an address of IPv6.
@@ -71,7 +71,7 @@ fn names_that_moved(old: &Side, new: &Side, shared: &Shared) -> (Vec<SmolStr>, b
     let MovedNames { moved: of_all, has_v6 } = shared.moved_names(&a.everywhere, &b.everywhere);
     let own = a.own.keys().chain(b.own.keys());
     let moved: BTreeSet<&SmolStr> =
-        of_all.iter().chain(own).filter(|name| a.resolve(name) != b.resolve(name)).collect();
+        of_all.iter().chain(own).filter(|name| a.resolve(name) != b.resolve(name)).into_set();
     (moved.into_iter().cloned().collect(), has_v6)
 }
 
@@ -148,7 +148,7 @@ fn server_names(old: &Side, new: &Side, dial: &Dial) -> Vec<Option<SmolStr>> {
         let listener = listener(side).and_then(|i| side.table().listeners.get(i as usize)).map(|l| &**l);
         listener.into_iter().flat_map(chains).flat_map(|c| &c.matcher.server_names).cloned().collect()
     };
-    let patterns: BTreeSet<SmolStr> = of(old).into_iter().chain(of(new)).collect();
+    let patterns: BTreeSet<SmolStr> = of(old).into_iter().chain(of(new)).into_set();
     let mut names: BTreeSet<SmolStr> = BTreeSet::new();
     for pattern in &patterns {
         let pattern = pattern.to_ascii_lowercase();

@@ -50,7 +50,7 @@ pub(crate) fn clients(manifests: &Manifests, namespace: &str) -> Vec<Client> {
         }
     }
     out.extend(manifests.workload_entries.iter().map(of_entry));
-    let inhabited: BTreeSet<SmolStr> = out.iter().chain(&gateways).map(|c| c.proxy.namespace.clone()).collect();
+    let inhabited: BTreeSet<SmolStr> = out.iter().chain(&gateways).map(|c| c.proxy.namespace.clone()).into_set();
     let mut assumed: BTreeSet<(SmolStr, Labels)> = asked_for(manifests);
     assumed.retain(|(ns, _)| !inhabited.contains(ns) && *ns != manifests.mesh_config.root_namespace);
     out.extend(assumed.into_iter().map(|(ns, labels)| assumed_client(ns, labels, namespace)));

@@ -17,6 +17,7 @@ use crate::envoy::router::{Found, HttpEnd, RequestView, Router};
 use crate::envoy::table::{
     ChainAction, ClusterName, FilterChain, Listener, RouteConfiguration, RouteTable, TcpDestination, VirtualHost,
 };
+use crate::order::Ordered as _;
 
 /// One host's stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,7 +97,7 @@ struct Ports<'t> {
 impl Ports<'_> {
     /// Nothing on gateways, which serve what nobody has a port for.
     fn of(table: &RouteTable) -> Ports<'_> {
-        Ports { table, listeners: table.listeners.iter().map(|l| l.port).collect() }
+        Ports { table, listeners: table.listeners.iter().map(|l| l.port).into_set() }
     }
 
     /// The host of a service, served on a port that the service doesn't have: a VirtualService for it comes up in the tables of

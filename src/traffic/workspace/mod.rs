@@ -88,7 +88,7 @@ impl Inputs {
     pub(crate) fn prints(sides: [&Inputs; 2], namespace: &str, renamed: &[(SmolStr, SmolStr)]) -> Prints {
         let prints = load::prints(sides.map(|side| (&side.sources, side.manifests.as_slice())), namespace);
         let meant = |((kind, namespace, name), print)| ((kind, Renaming(renamed).namespace(&namespace), name), print);
-        prints.map(|side| side.into_iter().map(meant).collect())
+        prints.map(|side| side.into_iter().map(meant).into_map())
     }
 
     /// The texts of one mesh, each with the name that is shown for it. One whose name ends in `scenario.yaml` is the scenario; the
@@ -611,7 +611,7 @@ impl Workspace {
         if !self.points.own {
             return self.points.clone();
         }
-        let inhabited: BTreeSet<&SmolStr> = self.clients.iter().map(|c| &c.proxy.namespace).collect();
+        let inhabited: BTreeSet<&SmolStr> = self.clients.iter().map(|c| &c.proxy.namespace).into_set();
         let gone = older.clients.iter().filter(|c| !inhabited.contains(&c.proxy.namespace));
         let clients: Vec<Client> = self.clients.iter().chain(gone).cloned().collect();
         let own = classes(&clients, &[&self.mesh, &older.mesh], &self.namespace);

@@ -21,6 +21,7 @@ use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{HttpRoute, Labels, Manifests, Object, ObjectId, VirtualService, VisitBoth};
 use crate::manifest::source::{FileId, Position};
 use crate::order::Order as _;
+use crate::order::Ordered as _;
 
 checks! {
     /// A subset that gets less than before is not there to go back to. Level 1: it is still a destination of the same rule,
@@ -216,7 +217,7 @@ fn files(subject: &Subject<'_>, base: &Base<'_>, report: &mut Report) {
 /// Sidecars of the namespaces where something changed and of one where nothing did, and the gateways.
 fn points_of_view(subject: &Subject<'_>, changed: &[(FileId, Vec<FileId>)], files: &Files<'_>) -> Vec<Arc<Proxy>> {
     let here: BTreeSet<&SmolStr> =
-        changed.iter().flat_map(|(f, _)| files.objects(*f)).map(|id| &id.namespace).collect();
+        changed.iter().flat_map(|(f, _)| files.objects(*f)).map(|id| &id.namespace).into_set();
     let elsewhere = subject.namespaces.iter().find(|n| !here.contains(n));
     let namespaces = here.iter().copied().take(PROXIES_MAX).chain(elsewhere);
     // Of workloads there, those that rules for some clients may tell from others; where there is none, one without labels.
@@ -224,7 +225,7 @@ fn points_of_view(subject: &Subject<'_>, changed: &[(FileId, Vec<FileId>)], file
         |n: &&SmolStr| subject.clients().any(|c| c.proxy.kind == ProxyKind::Sidecar && c.proxy.namespace == **n);
     let sidecars =
         namespaces.clone().filter(|n| !is_known(n)).map(|n| Arc::new(Subject::sidecar(n, Labels::default())));
-    let inhabited: BTreeSet<&SmolStr> = namespaces.collect();
+    let inhabited: BTreeSet<&SmolStr> = namespaces.into_set();
     let mut seen: BTreeSet<(&SmolStr, &Labels)> = BTreeSet::new();
     let known = subject.clients().map(|c| &c.proxy).filter(|p| p.kind == ProxyKind::Sidecar);
     let known = known.filter(|p| inhabited.contains(&p.namespace) && seen.insert((&p.namespace, &p.labels)));
@@ -234,8 +235,8 @@ fn points_of_view(subject: &Subject<'_>, changed: &[(FileId, Vec<FileId>)], file
 
 /// `new`, with some files as they were.
 fn put_back(new: &Manifests, base: &Manifests, set: &[&(FileId, Vec<FileId>)]) -> Manifests {
-    let gone: BTreeSet<FileId> = set.iter().map(|(f, _)| *f).collect();
-    let back: BTreeSet<FileId> = set.iter().flat_map(|(_, olds)| olds.iter().copied()).collect();
+    let gone: BTreeSet<FileId> = set.iter().map(|(f, _)| *f).into_set();
+    let back: BTreeSet<FileId> = set.iter().flat_map(|(_, olds)| olds.iter().copied()).into_set();
     let mut result = new.clone();
     result.visit_both(base, &mut PutBack { gone: &gone, back: &back });
     result

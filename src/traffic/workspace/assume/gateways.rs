@@ -32,7 +32,7 @@ pub(super) fn assume(manifests: &mut Manifests, findings: &[Finding]) -> Vec<Smo
     let rejected = findings.iter().filter(|f| f.is_rejection()).filter_map(|f| f.object.as_ref());
     let refused = rejected.filter(|id| id.kind == Kind::Gateway).map(name);
     let known: BTreeSet<(SmolStr, SmolStr)> = manifests.gateways.iter().map(|g| name(&g.id)).chain(refused).into_set();
-    let elsewhere: BTreeSet<&SmolStr> = known.iter().map(|(_, name)| name).collect();
+    let elsewhere: BTreeSet<&SmolStr> = known.iter().map(|(_, name)| name).into_set();
     let domain = &manifests.mesh_config.cluster_domain;
     let mut wanted: BTreeMap<(SmolStr, SmolStr), Wanted> = BTreeMap::new();
     for vs in &manifests.virtual_services {
