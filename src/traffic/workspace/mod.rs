@@ -17,6 +17,7 @@ pub(crate) use istio::{Asked, Istio};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
 use crate::envoy::config::{self, Running};
@@ -325,8 +326,8 @@ fn withdraw_superseded(findings: &mut [Finding], manifests: &Manifests) {
         return;
     }
     let place = |at: Position| (at.file, at.document, at.line);
-    let refused_places: BTreeSet<_> = refused.iter().map(|(id, at)| (id, at.file, at.document)).into_set();
-    let mut last_accepted: BTreeMap<&ObjectId, _> = BTreeMap::new();
+    let refused_places: FxHashSet<_> = refused.iter().map(|(id, at)| (id, at.file, at.document)).collect();
+    let mut last_accepted: FxHashMap<&ObjectId, _> = FxHashMap::default();
     for (id, at) in manifests.istio_objects() {
         if !refused_places.contains(&(id, at.file, at.document)) {
             let last = last_accepted.entry(id).or_insert(place(at));
