@@ -1,4 +1,5 @@
 // The playground: the page of `towtank ui` with the engine and the files in itself. Nothing leaves it; its state is in its address.
+import { together } from "./apart.mjs";
 import { editor } from "./editor.mjs";
 import { isAsked } from "./lesson.mjs";
 import { fromBase64, fromLink, toLink } from "./link.mjs";
@@ -277,11 +278,10 @@ by("status").textContent = "the engine is being unpacked";
 const eyebrow = document.querySelector(".eyebrow");
 if (eyebrow) eyebrow.textContent = "towtank playground";
 
-// It is compiled while it is unpacked.
 const packed = fromBase64((by("engine").textContent ?? "").trim());
 by("engine").remove();
 const plain = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-const module = await WebAssembly.compileStreaming(new Response(plain, { headers: { "Content-Type": "application/wasm" } }));
+const module = await WebAssembly.compile(together(new Uint8Array(await new Response(plain).arrayBuffer())));
 const engine = inside(await machine(module), by("shelf").textContent ?? "");
 start(engine, toLink);
 by("ask").append(many(engine));

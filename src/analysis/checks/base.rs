@@ -1,12 +1,11 @@
 //! What is in force before the change, where it is given.
 
-use std::collections::BTreeSet;
-
 use rustc_hash::FxHashMap;
 
 use crate::istio::mesh::Mesh;
 use crate::manifest::kinds::{DestinationRule, Manifests, Object, ObjectId, VirtualService};
 use crate::manifest::source::{FileId, SourceMap, split_revision};
+use crate::order::Order as _;
 
 /// The manifests that are in force, completed by what the new ones have of kinds that they lack altogether (pods, Services):
 /// a set of rules is compared with a set of rules, in the same surroundings.
@@ -74,8 +73,11 @@ impl<'a> Files<'a> {
         Files { objects }
     }
 
-    pub(super) fn ids(&self) -> BTreeSet<FileId> {
-        self.objects.keys().copied().collect()
+    /// In ascending order.
+    pub(super) fn ids(&self) -> Vec<FileId> {
+        let mut ids: Vec<FileId> = self.objects.keys().copied().collect();
+        ids.order_alike();
+        ids
     }
 
     pub(super) fn objects(&self, file: FileId) -> &[&'a ObjectId] {

@@ -23,6 +23,7 @@ use crate::istio::mesh::{HostTable, MESH_GATEWAY, MergedDestinationRule, Mesh, S
 use crate::manifest::kinds::{self, Gateway, Labels, Manifests, Object, ObjectId, StringMatch};
 use crate::manifest::source::SourceMap;
 use crate::order::Order as _;
+use crate::order::Ordered as _;
 use crate::traffic::scenario::Scenario;
 
 /// Everything that checks may ask.
@@ -136,7 +137,7 @@ impl<'a> Subject<'a> {
         for (_, name, host) in hosts.iter().filter(|(_, name, _)| !name.is_empty()) {
             hosts_by_name.entry(name).or_default().push(host);
         }
-        let pod_namespaces: BTreeSet<&SmolStr> = manifests.pods.iter().map(|p| &p.meta.namespace).collect();
+        let pod_namespaces: BTreeSet<&SmolStr> = manifests.pods.iter().map(|p| &p.meta.namespace).into_set();
         Subject {
             hosts,
             hosts_by_name,

@@ -16,6 +16,7 @@ use crate::envoy::router::{CompiledParts, RequestView, Router, Switches};
 use crate::istio::mesh::{Scope, VirtualService, Visibility, is_wildcard, matches};
 use crate::istio::translate::Parts;
 use crate::manifest::kinds::{Object, ObjectId, Sidecar};
+use crate::order::Ordered as _;
 use crate::traffic::scenario::{Scenario, Stream};
 use crate::traffic::streams;
 
@@ -248,7 +249,7 @@ fn destinations(subject: &Subject<'_>, sidecar: &Object<Sidecar>, scopes: &[(Arc
             let is_missing = |host: &&SmolStr| {
                 !scope.services.contains_key(host.as_str()) && !subject.mesh.service_index.by_hostname(host).is_empty()
             };
-            let missing: BTreeSet<&SmolStr> = routes.map(|d| &d.host).filter(is_missing).collect();
+            let missing: BTreeSet<&SmolStr> = routes.map(|d| &d.host).filter(is_missing).into_set();
             if !missing.is_empty() {
                 let missing = listed(&missing.into_iter().collect::<Vec<_>>(), 3);
                 found.entry((&vs.object, missing)).or_insert((vs, client, 0)).2 += 1;

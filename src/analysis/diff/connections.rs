@@ -5,11 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use indexmap::IndexMap;
 use ipnet::IpNet;
+use rustc_hash::FxHashSet;
 use smol_str::{SmolStr, format_smolstr};
 
 use super::shared::{MovedNames, Shared};
 use super::side::{Dial, Side, Taker};
 use crate::envoy::table::{FilterChain, Listener};
+use crate::order::Order as _;
 use crate::order::Ordered as _;
 
 /// What takes the connections of a class on both sides, and whether they come over TLS.
@@ -20,7 +22,7 @@ pub(super) type Takers = (Taker, Taker, bool);
 /// Ports that neither side knows are one class; so are addresses that no listener and no filter chain names.
 pub(super) fn classes(old: &Side, new: &Side, shared: &Shared) -> IndexMap<Takers, Vec<Dial>> {
     let mut out: IndexMap<Takers, Vec<Dial>> = IndexMap::new();
-    let ports = ports(old).union(&ports(new)).copied().collect::<BTreeSet<u16>>();
+    let ports = ports(old).union(&ports(new)).copied().into_set();
     let unknown = (10_000..u16::MAX).find(|p| !ports.contains(p)).unwrap_or_default();
     let moved = names_that_moved(old, new, shared);
     for (port, any_port) in ports.iter().map(|p| (*p, false)).chain([(unknown, true)]) {
@@ -60,9 +62,9 @@ pub(super) fn not_http(
 fn ports(side: &Side) -> BTreeSet<u16> {
     let table = side.table();
     if side.is_gateway() && !table.service_ports.is_empty() {
-        return table.service_ports.iter().map(|(port, _)| *port).collect();
+        return table.service_ports.iter().map(|(port, _)| *port).into_set();
     }
-    table.listeners.iter().map(|l| l.port).collect()
+    table.listeners.iter().map(|l| l.port).into_set()
 }
 
 /// Names whose address is another one on either side; and whether any name has an address of IPv6.
@@ -71,7 +73,7 @@ fn names_that_moved(old: &Side, new: &Side, shared: &Shared) -> (Vec<SmolStr>, b
     let MovedNames { moved: of_all, has_v6 } = shared.moved_names(&a.everywhere, &b.everywhere);
     let own = a.own.keys().chain(b.own.keys());
     let moved: BTreeSet<&SmolStr> =
-        of_all.iter().chain(own).filter(|name| a.resolve(name) != b.resolve(name)).collect();
+        of_all.iter().chain(own).filter(|name| a.resolve(name) != b.resolve(name)).into_set();
     (moved.into_iter().cloned().collect(), has_v6)
 }
 
@@ -86,20 +88,24 @@ fn destinations(old: &Side, new: &Side, port: u16, (moved, has_v6): &(Vec<SmolSt
     }
     let listeners = || of_port(old, port).chain(of_port(new, port));
     let chains = || listeners().flat_map(chains);
-    let networks: BTreeSet<IpNet> = chains().flat_map(|c| &c.matcher.prefix_ranges).map(IpNet::trunc).into_set();
-    let bound: BTreeSet<IpAddr> = listeners().map(|l| l.address).filter(|a| !a.is_unspecified()).into_set();
-    let mut addresses = bound.clone();
+    let mut networks: Vec<IpNet> = chains().flat_map(|c| &c.matcher.prefix_ranges).map(IpNet::trunc).collect();
+    networks.order_alike();
+    networks.dedup();
+    let bound: FxHashSet<IpAddr> = listeners().map(|l| l.address).filter(|a| !a.is_unspecified()).collect();
+    let mut addresses: Vec<IpAddr> = bound.iter().copied().collect();
     addresses.extend(networks.iter().filter_map(|n| inside_alone(n, &networks)));
     // What listens to all addresses of one family takes none of the other (LI-4).
     let any = |address: IpAddr| listeners().any(|l| l.address == address);
     let to_any6 = any(Ipv6Addr::UNSPECIFIED.into());
     let by_family = to_any6 || (*has_v6 && any(Ipv4Addr::UNSPECIFIED.into()));
     if by_family {
-        addresses.insert(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)));
+        addresses.push(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)));
     }
     if to_any6 {
-        addresses.insert(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
+        addresses.push(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
     }
+    addresses.order_alike();
+    addresses.dedup();
     out.extend(addresses.into_iter().map(|a| (None, Some(a))));
     if bound.is_empty() && networks.is_empty() && !by_family {
         return out;
@@ -121,7 +127,7 @@ fn chains(listener: &Listener) -> impl Iterator<Item = &FilterChain> {
 }
 
 /// An address of a network that is in none of the smaller ones; None where those cover it.
-fn inside_alone(network: &IpNet, all: &BTreeSet<IpNet>) -> Option<IpAddr> {
+fn inside_alone(network: &IpNet, all: &[IpNet]) -> Option<IpAddr> {
     let smaller: Vec<&IpNet> = all.iter().filter(|n| *n != network && network.contains(*n)).collect();
     let mut address = network.network();
     // Each step leaves a smaller network behind.
@@ -148,7 +154,7 @@ fn server_names(old: &Side, new: &Side, dial: &Dial) -> Vec<Option<SmolStr>> {
         let listener = listener(side).and_then(|i| side.table().listeners.get(i as usize)).map(|l| &**l);
         listener.into_iter().flat_map(chains).flat_map(|c| &c.matcher.server_names).cloned().collect()
     };
-    let patterns: BTreeSet<SmolStr> = of(old).into_iter().chain(of(new)).collect();
+    let patterns: BTreeSet<SmolStr> = of(old).into_iter().chain(of(new)).into_set();
     let mut names: BTreeSet<SmolStr> = BTreeSet::new();
     for pattern in &patterns {
         let pattern = pattern.to_ascii_lowercase();
@@ -175,7 +181,7 @@ mod tests {
 
     #[test]
     fn ev_9_an_address_that_only_the_wider_network_has() {
-        let nets = |texts: &[&str]| texts.iter().map(|t| t.parse().unwrap()).collect::<BTreeSet<IpNet>>();
+        let nets = |texts: &[&str]| texts.iter().map(|t| t.parse().unwrap()).collect::<Vec<IpNet>>();
         let all = nets(&["10.0.0.0/8", "10.0.0.0/16", "10.1.0.0/16", "10.0.0.0/24"]);
         let alone = |net: &str| inside_alone(&net.parse().unwrap(), &all).map(|a| a.to_string());
         assert_eq!(alone("10.0.0.0/8").as_deref(), Some("10.2.0.0"));

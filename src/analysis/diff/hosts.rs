@@ -10,6 +10,7 @@ use super::side::Side;
 use crate::envoy::authority::{Authority, without_port};
 use crate::envoy::router::{DomainKind, domain_kind};
 use crate::order::Order as _;
+use crate::order::Ordered as _;
 
 /// A class of authorities.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +67,7 @@ pub(super) fn classes(old: (&Side, Option<u32>), new: (&Side, Option<u32>)) -> I
     let sides = [old, new];
     let configs = sides.iter().filter_map(|(side, config)| side.config((*config)?));
     let domains = configs.flat_map(|c| &c.virtual_hosts).flat_map(|h| &h.domains);
-    let domains: BTreeSet<SmolStr> = domains.map(|d| SmolStr::new(d.to_ascii_lowercase())).collect();
+    let domains: BTreeSet<SmolStr> = domains.map(|d| SmolStr::new(d.to_ascii_lowercase())).into_set();
     let is_exact = |name: &SmolStr| domains.contains(name);
     let (mut suffixes, mut prefixes) = (Vec::new(), Vec::new());
     let mut examples: Vec<Hosts> = Vec::with_capacity(domains.len() + 1);

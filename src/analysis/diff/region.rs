@@ -8,6 +8,7 @@ use super::hosts::Hosts;
 use super::side::Dial;
 use crate::envoy::table::{RouteMatch, VirtualHost};
 use crate::envoy::words;
+use crate::order::Ordered as _;
 
 /// A set of requests: those that fulfil all that is said here, and that no earlier rule of either side takes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -38,7 +39,7 @@ impl Region {
     /// What can be said of connections.
     pub(super) fn of_dials(dials: &[Dial]) -> Region {
         let known = dials.iter().all(|d| !d.any_port);
-        let ports: BTreeSet<u16> = dials.iter().filter(|d| !d.any_port).map(|d| d.port).collect();
+        let ports: BTreeSet<u16> = dials.iter().filter(|d| !d.any_port).map(|d| d.port).into_set();
         let tls = dials.iter().any(|d| d.tls);
         let mut destinations: Vec<String> = Vec::new();
         let any_address = dials.iter().any(|d| d.name.is_none() && d.address.is_none());
@@ -54,7 +55,7 @@ impl Region {
         }
         // One that nobody knows stands for all names.
         let any_name = dials.iter().any(|d| d.sni.is_none());
-        let names: BTreeSet<&SmolStr> = dials.iter().filter(|_| !any_name).filter_map(|d| d.sni.as_ref()).collect();
+        let names: BTreeSet<&SmolStr> = dials.iter().filter(|_| !any_name).filter_map(|d| d.sni.as_ref()).into_set();
         Region {
             ports: if known { ports.into_iter().collect() } else { Vec::new() },
             tls,

@@ -9,6 +9,7 @@ use super::attempt::Behaviour;
 use super::attempt::Ending;
 use crate::envoy::table::{Cluster, ClusterName, Endpoint, RouteTable};
 use crate::manifest::source::Position;
+use crate::order::Ordered as _;
 use crate::traffic::scenario::fields::nearest;
 use crate::traffic::scenario::{Assumption, Target};
 
@@ -177,7 +178,7 @@ impl<'t> Known<'t> {
                     true => format!("pod:{pod}"),
                     false => format!("pod:{of}/{pod}"),
                 };
-                pods.map(name).collect()
+                pods.map(name).into_set()
             }
             Target::Subset { host: wanted, .. } => {
                 let full = wanted.contains('.');
@@ -185,12 +186,12 @@ impl<'t> Known<'t> {
                     true => format!("{}/{}", host(c), subset(c)),
                     false => format!("{}/{}", host(c).split('.').next().unwrap_or_default(), subset(c)),
                 };
-                self.clusters.iter().copied().filter(|c| !subset(c).is_empty()).map(|c| name(&c)).collect()
+                self.clusters.iter().copied().filter(|c| !subset(c).is_empty()).map(|c| name(&c)).into_set()
             }
             Target::Word(_) | Target::Host(_) => {
                 let hosts = self.clusters.iter().map(|c| host(c).split('.').next().unwrap_or_default().to_owned());
                 let subsets = self.clusters.iter().map(|c| subset(c).to_owned()).filter(|s| !s.is_empty());
-                hosts.chain(self.clusters.iter().map(|c| host(c).to_owned())).chain(subsets).collect()
+                hosts.chain(self.clusters.iter().map(|c| host(c).to_owned())).chain(subsets).into_set()
             }
         };
         let names: Vec<&str> = names.iter().map(String::as_str).collect();

@@ -208,7 +208,7 @@ fn review_targets(place: &Place<'_>, entry: &LocalityDistribute, report: &mut Re
 /// Localities in the form `region/zone/subzone`, of which the last part may be missing or `*`, and none within an earlier
 /// one. As in Istio a `*` only contains what comes after it.
 fn review_localities<'a>(localities: impl Iterator<Item = &'a str>) -> Result<(), String> {
-    let mut seen: BTreeSet<[&str; 3]> = BTreeSet::new();
+    let mut seen: Vec<[&str; 3]> = Vec::new();
     for locality in localities {
         let wildcards = locality.matches('*').count();
         if wildcards > 1 || wildcards == 1 && !locality.ends_with('*') {
@@ -234,7 +234,7 @@ fn review_localities<'a>(localities: impl Iterator<Item = &'a str>) -> Result<()
         if is_within {
             return Err(format!("locality `{locality}` overlaps with an earlier one"));
         }
-        seen.insert(key);
+        seen.push(key);
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! TLS settings of servers: of a Gateway's server and of a Sidecar's ingress listener.
 
-use std::collections::BTreeSet;
+use rustc_hash::FxHashSet;
 
 use super::report::{Place, Report};
 use crate::manifest::kinds::{ServerTls, ServerTlsMode};
@@ -121,7 +121,7 @@ fn review_ciphers(id: &str, place: &Place<'_>, tls: &ServerTls, report: &mut Rep
         report.warn(id, &place.key("minProtocolVersion"), message, hint);
     }
     let list = place.key("cipherSuites");
-    let mut seen = BTreeSet::new();
+    let mut seen = FxHashSet::default();
     for (i, cipher) in tls.cipher_suites.iter().enumerate() {
         if !is_cipher(cipher) {
             let message = format!("cipher suite `{cipher}` is not known and is left out");

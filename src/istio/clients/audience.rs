@@ -34,7 +34,7 @@ impl Audience {
     /// The members of some of the classes of a run, which are `of` in all.
     pub(crate) fn of_classes(classes: &[&Class], of: usize) -> Audience {
         let members: BTreeSet<&Member> = classes.iter().flat_map(|c| &c.members).into_set();
-        let namespaces: BTreeSet<&SmolStr> = members.iter().map(|m| &m.namespace).collect();
+        let namespaces: BTreeSet<&SmolStr> = members.iter().map(|m| &m.namespace).into_set();
         Audience {
             classes: classes.iter().map(|c| c.proxy.name.clone()).collect(),
             members: members.len(),

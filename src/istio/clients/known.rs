@@ -15,6 +15,7 @@ use crate::manifest::kinds::decode::{PROXY_CONFIG, connection_settings_of};
 use crate::manifest::kinds::{
     ConnectionSettings, Kind, Labels, Manifests, Object, ObjectId, ObjectMeta, Pod, PodPhase, Workload, WorkloadEntry,
 };
+use crate::order::Order as _;
 use crate::order::Ordered as _;
 
 /// Label or annotation with which a pod says whether it gets a proxy.
@@ -50,8 +51,8 @@ pub(crate) fn clients(manifests: &Manifests, namespace: &str) -> Vec<Client> {
         }
     }
     out.extend(manifests.workload_entries.iter().map(of_entry));
-    let inhabited: BTreeSet<SmolStr> = out.iter().chain(&gateways).map(|c| c.proxy.namespace.clone()).collect();
-    let mut assumed: BTreeSet<(SmolStr, Labels)> = asked_for(manifests);
+    let inhabited: FxHashSet<SmolStr> = out.iter().chain(&gateways).map(|c| c.proxy.namespace.clone()).collect();
+    let mut assumed = asked_for(manifests);
     assumed.retain(|(ns, _)| !inhabited.contains(ns) && *ns != manifests.mesh_config.root_namespace);
     out.extend(assumed.into_iter().map(|(ns, labels)| assumed_client(ns, labels, namespace)));
     if out.is_empty() && gateways.is_empty() {
@@ -244,10 +245,10 @@ fn is_finished(pod: &Object<Pod>) -> bool {
 }
 
 /// The clients that objects of the mesh are made for: of each namespace that one stands in or names one without labels, and one for
-/// each set of labels that a Sidecar, a DestinationRule or a match is limited to.
-fn asked_for(manifests: &Manifests) -> BTreeSet<(SmolStr, Labels)> {
-    let mut all: BTreeSet<(SmolStr, Labels)> =
-        manifests.istio_objects().map(|(id, _)| (id.namespace.clone(), Labels::default())).into_set();
+/// each set of labels that a Sidecar, a DestinationRule or a match is limited to. By namespace and labels.
+fn asked_for(manifests: &Manifests) -> Vec<(SmolStr, Labels)> {
+    let mut all: FxHashSet<(SmolStr, Labels)> =
+        manifests.istio_objects().map(|(id, _)| (id.namespace.clone(), Labels::default())).collect();
     all.extend(manifests.services.iter().map(|s| (s.meta.namespace.clone(), Labels::default())));
     let selected = |namespace: &SmolStr, selector: &Option<Labels>| {
         selector.iter().map(|labels| (namespace.clone(), labels.clone())).collect::<Vec<_>>()
@@ -267,5 +268,7 @@ fn asked_for(manifests: &Manifests) -> BTreeSet<(SmolStr, Labels)> {
             all.insert((namespace.clone(), labels.clone()));
         }
     }
+    let mut all: Vec<(SmolStr, Labels)> = all.into_iter().collect();
+    all.order_alike();
     all
 }

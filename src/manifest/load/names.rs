@@ -1,25 +1,23 @@
 //! Names for documents that have none, as those of articles often are.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::Loaded;
 use crate::manifest::kinds::Kind;
 use crate::manifest::source::Position;
-use crate::order::Ordered as _;
 
 /// Names by the place of the object.
 #[derive(Debug, Default)]
-pub(super) struct Names(BTreeMap<Position, SmolStr>);
+pub(super) struct Names(FxHashMap<Position, SmolStr>);
 
 impl Names {
     /// `virtualservice-1`, `virtualservice-2` and so on, in input order, without those that are taken.
     pub(super) fn given(loaded: &Loaded) -> Names {
-        let taken: BTreeSet<(&Kind, &SmolStr)> =
-            loaded.manifests.objects().map(|o| (&o.id.kind, &o.id.name)).into_set();
-        let mut numbers: BTreeMap<&Kind, usize> = BTreeMap::new();
-        let mut names = BTreeMap::new();
+        let taken: FxHashSet<(&Kind, &SmolStr)> =
+            loaded.manifests.objects().map(|o| (&o.id.kind, &o.id.name)).collect();
+        let mut numbers: FxHashMap<&Kind, usize> = FxHashMap::default();
+        let mut names = FxHashMap::default();
         for (kind, at) in &loaded.unnamed {
             let number = numbers.entry(kind).or_default();
             let name = loop {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap;
 use serde_json::json;
 
 use super::{NOTHING_OPENED, Opened};
@@ -24,7 +25,7 @@ pub(super) fn many(opened: Option<&Opened>, lines: &str) -> Result<String, Strin
     let Opened { workspace, switches, how, .. } = opened.ok_or(NOTHING_OPENED)?;
     let (requests, wrong) = request_text::parse_json_lines(lines);
     let (parts, compiled) = (Parts::new(&workspace.mesh), CompiledParts::default());
-    let mut routers: BTreeMap<Option<&str>, Router> = BTreeMap::new();
+    let mut routers: FxHashMap<Option<&str>, Router> = FxHashMap::default();
     for name in requests.iter().map(|r| r.proxy.as_deref()) {
         if routers.contains_key(&name) {
             continue;

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
 use super::decode_assumption::assumptions;
@@ -187,7 +188,7 @@ fn expect(r: &mut Reader<'_>, f: &Fields<'_, '_>, key: &str, wanted: &str) {
 }
 
 fn unique(r: &mut Reader<'_>, names: impl Iterator<Item = (SmolStr, crate::manifest::source::Position)>, what: &str) {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = FxHashSet::default();
     for (name, at) in names {
         if !seen.insert(name.clone()) {
             let message = format!("two entries for the {what} `{name}`");

@@ -17,6 +17,7 @@ pub(crate) use istio::{Asked, Istio};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
 use crate::envoy::config::{self, Running};
@@ -88,7 +89,7 @@ impl Inputs {
     pub(crate) fn prints(sides: [&Inputs; 2], namespace: &str, renamed: &[(SmolStr, SmolStr)]) -> Prints {
         let prints = load::prints(sides.map(|side| (&side.sources, side.manifests.as_slice())), namespace);
         let meant = |((kind, namespace, name), print)| ((kind, Renaming(renamed).namespace(&namespace), name), print);
-        prints.map(|side| side.into_iter().map(meant).collect())
+        prints.map(|side| side.into_iter().map(meant).into_map())
     }
 
     /// The texts of one mesh, each with the name that is shown for it. One whose name ends in `scenario.yaml` is the scenario; the
@@ -325,8 +326,8 @@ fn withdraw_superseded(findings: &mut [Finding], manifests: &Manifests) {
         return;
     }
     let place = |at: Position| (at.file, at.document, at.line);
-    let refused_places: BTreeSet<_> = refused.iter().map(|(id, at)| (id, at.file, at.document)).into_set();
-    let mut last_accepted: BTreeMap<&ObjectId, _> = BTreeMap::new();
+    let refused_places: FxHashSet<_> = refused.iter().map(|(id, at)| (id, at.file, at.document)).collect();
+    let mut last_accepted: FxHashMap<&ObjectId, _> = FxHashMap::default();
     for (id, at) in manifests.istio_objects() {
         if !refused_places.contains(&(id, at.file, at.document)) {
             let last = last_accepted.entry(id).or_insert(place(at));
@@ -611,7 +612,7 @@ impl Workspace {
         if !self.points.own {
             return self.points.clone();
         }
-        let inhabited: BTreeSet<&SmolStr> = self.clients.iter().map(|c| &c.proxy.namespace).collect();
+        let inhabited: BTreeSet<&SmolStr> = self.clients.iter().map(|c| &c.proxy.namespace).into_set();
         let gone = older.clients.iter().filter(|c| !inhabited.contains(&c.proxy.namespace));
         let clients: Vec<Client> = self.clients.iter().chain(gone).cloned().collect();
         let own = classes(&clients, &[&self.mesh, &older.mesh], &self.namespace);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
 use crate::analysis::checks::base::{Base, Files, former};
@@ -21,6 +22,7 @@ use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{HttpRoute, Labels, Manifests, Object, ObjectId, VirtualService, VisitBoth};
 use crate::manifest::source::{FileId, Position};
 use crate::order::Order as _;
+use crate::order::Ordered as _;
 
 checks! {
     /// A subset that gets less than before is not there to go back to. Level 1: it is still a destination of the same rule,
@@ -78,12 +80,12 @@ fn same_rule<'n>(
 fn lost_subsets(subject: &Subject<'_>, base: &Base<'_>, report: &mut Report) {
     let domain = &subject.mesh.config.cluster_domain;
     let homes = RuleHomes::new(subject);
-    let mut still_named: BTreeSet<(SmolStr, SmolStr)> = BTreeSet::new();
+    let mut still_named: FxHashSet<(SmolStr, SmolStr)> = FxHashSet::default();
     for vs in &subject.manifests.virtual_services {
         let routes = vs.spec.http.iter().flat_map(|r| shares(r, &vs.meta.namespace, domain));
         still_named.extend(routes.map(|(host, subset, _)| (host, subset)));
     }
-    let mut told: BTreeSet<(&ObjectId, SmolStr, SmolStr)> = BTreeSet::new();
+    let mut told: FxHashSet<(&ObjectId, SmolStr, SmolStr)> = FxHashSet::default();
     for old in &base.manifests.virtual_services {
         let new = subject.manifests.virtual_services.iter().find(|vs| vs.id == old.id);
         for (index, rule) in old.spec.http.iter().enumerate() {
@@ -216,7 +218,7 @@ fn files(subject: &Subject<'_>, base: &Base<'_>, report: &mut Report) {
 /// Sidecars of the namespaces where something changed and of one where nothing did, and the gateways.
 fn points_of_view(subject: &Subject<'_>, changed: &[(FileId, Vec<FileId>)], files: &Files<'_>) -> Vec<Arc<Proxy>> {
     let here: BTreeSet<&SmolStr> =
-        changed.iter().flat_map(|(f, _)| files.objects(*f)).map(|id| &id.namespace).collect();
+        changed.iter().flat_map(|(f, _)| files.objects(*f)).map(|id| &id.namespace).into_set();
     let elsewhere = subject.namespaces.iter().find(|n| !here.contains(n));
     let namespaces = here.iter().copied().take(PROXIES_MAX).chain(elsewhere);
     // Of workloads there, those that rules for some clients may tell from others; where there is none, one without labels.
@@ -224,8 +226,8 @@ fn points_of_view(subject: &Subject<'_>, changed: &[(FileId, Vec<FileId>)], file
         |n: &&SmolStr| subject.clients().any(|c| c.proxy.kind == ProxyKind::Sidecar && c.proxy.namespace == **n);
     let sidecars =
         namespaces.clone().filter(|n| !is_known(n)).map(|n| Arc::new(Subject::sidecar(n, Labels::default())));
-    let inhabited: BTreeSet<&SmolStr> = namespaces.collect();
-    let mut seen: BTreeSet<(&SmolStr, &Labels)> = BTreeSet::new();
+    let inhabited: FxHashSet<&SmolStr> = namespaces.collect();
+    let mut seen: FxHashSet<(&SmolStr, &Labels)> = FxHashSet::default();
     let known = subject.clients().map(|c| &c.proxy).filter(|p| p.kind == ProxyKind::Sidecar);
     let known = known.filter(|p| inhabited.contains(&p.namespace) && seen.insert((&p.namespace, &p.labels)));
     let workloads: Vec<Arc<Proxy>> = known.take(PROXIES_MAX).cloned().collect();
@@ -234,8 +236,8 @@ fn points_of_view(subject: &Subject<'_>, changed: &[(FileId, Vec<FileId>)], file
 
 /// `new`, with some files as they were.
 fn put_back(new: &Manifests, base: &Manifests, set: &[&(FileId, Vec<FileId>)]) -> Manifests {
-    let gone: BTreeSet<FileId> = set.iter().map(|(f, _)| *f).collect();
-    let back: BTreeSet<FileId> = set.iter().flat_map(|(_, olds)| olds.iter().copied()).collect();
+    let gone: FxHashSet<FileId> = set.iter().map(|(f, _)| *f).collect();
+    let back: FxHashSet<FileId> = set.iter().flat_map(|(_, olds)| olds.iter().copied()).collect();
     let mut result = new.clone();
     result.visit_both(base, &mut PutBack { gone: &gone, back: &back });
     result
@@ -243,8 +245,8 @@ fn put_back(new: &Manifests, base: &Manifests, set: &[&(FileId, Vec<FileId>)]) -
 
 /// Takes the objects of the files that are gone out, and puts those of the files that come back in.
 struct PutBack<'a> {
-    gone: &'a BTreeSet<FileId>,
-    back: &'a BTreeSet<FileId>,
+    gone: &'a FxHashSet<FileId>,
+    back: &'a FxHashSet<FileId>,
 }
 
 impl VisitBoth for PutBack<'_> {

@@ -1,7 +1,8 @@
 //! What Istio admits and then panics on (T420).
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
 
 use crate::analysis::checks::registry::checks;
 use crate::analysis::checks::report::Report;
@@ -17,7 +18,7 @@ checks! {
 }
 
 pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
-    let mut told = BTreeSet::new();
+    let mut told = FxHashSet::default();
     // What is found doesn't depend on who sees it but by the DestinationRule that holds.
     let by_dns = |s: &&Arc<Service>| matches!(s.resolution, Resolution::Dns | Resolution::DynamicDns);
     for service in subject.mesh.services.iter().filter(by_dns) {

@@ -181,7 +181,7 @@ impl<'a> Judged<'a> {
 
     /// Gives the objects and paths of delegates' matches that some request reaches.
     fn tell(&self, subject: &Subject<'_>, report: &mut Report) -> Vec<(ObjectId, String)> {
-        let mut fates: BTreeMap<(usize, Option<usize>), Vec<&Fate>> = BTreeMap::new();
+        let mut fates: FxHashMap<(usize, Option<usize>), Vec<&Fate>> = FxHashMap::default();
         for (entry, asked) in self.sites.iter().flat_map(|site| site.list.iter().zip(&site.asked)) {
             fates.entry((entry.rule, entry.match_index)).or_default().push(&asked.fate);
         }

@@ -14,6 +14,7 @@ use crate::istio::mesh::{
     MESH_GATEWAY, Mesh, Protocol, Resolution, Service, VirtualService, Visibility, is_wildcard, matches,
 };
 use crate::order::Order as _;
+use crate::order::Ordered as _;
 
 /// More wildcards than this are not compared one by one.
 const WILDCARDS_MAX: usize = 64;
@@ -273,6 +274,6 @@ impl Near {
     pub(super) fn ports(&self, mesh: &Mesh, table: &RouteTable) -> BTreeSet<u16> {
         let services = self.services.iter().filter_map(|i| mesh.services.get(*i as usize));
         let ports = services.flat_map(|s| &s.ports).map(|p| p.number).chain([80]);
-        ports.filter(|port| table.route_config(&port.to_string()).is_some()).collect()
+        ports.filter(|port| table.route_config(&port.to_string()).is_some()).into_set()
     }
 }

@@ -25,6 +25,7 @@ use crate::envoy::proxy::ProxyKind;
 use crate::envoy::table::{ChainAction, Listener, Note, NoteKind, RouteConfiguration};
 use crate::istio::mesh::{Registry, Scope, Service, VirtualService};
 use crate::order::Order as _;
+use crate::order::Ordered as _;
 
 /// Listeners and tables of a gateway proxy.
 pub(crate) struct GatewayListeners {
@@ -47,7 +48,7 @@ pub(crate) fn gateway_listeners(cx: &Context<'_>) -> GatewayListeners {
             ChainAction::Http { route_config } if !route_config.is_empty() => Some(route_config),
             _ => None,
         })
-        .collect();
+        .into_set();
     let route_configs =
         names.into_iter().map(|name| routes::route_config(cx, name, &merged, &gateways, &lookup)).collect();
     note_refused(cx, &gateways);

@@ -19,6 +19,7 @@ use crate::istio::mesh::{Address, EgressScope, EndpointFilter, Port, Protocol, R
 use crate::manifest::kinds::{Labels, OutboundMode};
 use crate::manifest::source::Position;
 use crate::order::Order as _;
+use crate::order::Ordered as _;
 
 /// Ports of the proxy itself: health, metrics (LI-5).
 const OWN_PORTS: [u16; 2] = [15021, 15090];
@@ -52,7 +53,7 @@ pub(crate) fn sidecar_listeners(cx: &Context<'_>) -> SidecarListeners {
     for listener in &listeners {
         note_collision(cx, "TL-1", &listener.name, &listener.filter_chains);
     }
-    let route_config_names = listeners.iter().flat_map(route_configs).cloned().collect();
+    let route_config_names = listeners.iter().flat_map(route_configs).cloned().into_set();
     SidecarListeners {
         listeners,
         virtual_outbound: VirtualOutbound { cluster, port: cx.mesh.config.proxy_listen_port },

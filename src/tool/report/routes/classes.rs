@@ -1,5 +1,6 @@
 //! Sets of classes, of which most are nearly everybody: those are told by who is missing.
 
+use crate::order::Order as _;
 use std::sync::Arc;
 
 /// Positions of classes that have something in common.
@@ -47,7 +48,7 @@ impl Classes {
     pub(super) fn list(&self) -> Vec<usize> {
         let of_groups = self.groups.iter().flat_map(|(all, but)| all.iter().filter(|i| but.binary_search(i).is_err()));
         let mut list: Vec<usize> = of_groups.chain(&self.single).copied().collect();
-        list.sort_unstable();
+        list.order_alike();
         list
     }
 }

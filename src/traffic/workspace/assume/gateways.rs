@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rustc_hash::FxHashSet;
 use smol_str::{SmolStr, format_smolstr};
 
 use crate::istio::mesh;
@@ -10,7 +11,6 @@ use crate::manifest::kinds::{
     Gateway, Kind, Labels, Manifests, Object, ObjectId, ObjectMeta, Server, ServerPort, ServerTls, ServerTlsMode,
 };
 use crate::manifest::source::Position;
-use crate::order::Ordered as _;
 
 /// Label of the proxy that an assumed Gateway is for; each has one of its own, as nothing says which ones share a proxy.
 const LABEL: &str = "assumed-gateway";
@@ -31,8 +31,8 @@ pub(super) fn assume(manifests: &mut Manifests, findings: &[Finding]) -> Vec<Smo
     let name = |id: &ObjectId| (id.namespace.clone(), id.name.clone());
     let rejected = findings.iter().filter(|f| f.is_rejection()).filter_map(|f| f.object.as_ref());
     let refused = rejected.filter(|id| id.kind == Kind::Gateway).map(name);
-    let known: BTreeSet<(SmolStr, SmolStr)> = manifests.gateways.iter().map(|g| name(&g.id)).chain(refused).into_set();
-    let elsewhere: BTreeSet<&SmolStr> = known.iter().map(|(_, name)| name).collect();
+    let known: FxHashSet<(SmolStr, SmolStr)> = manifests.gateways.iter().map(|g| name(&g.id)).chain(refused).collect();
+    let elsewhere: FxHashSet<&SmolStr> = known.iter().map(|(_, name)| name).collect();
     let domain = &manifests.mesh_config.cluster_domain;
     let mut wanted: BTreeMap<(SmolStr, SmolStr), Wanted> = BTreeMap::new();
     for vs in &manifests.virtual_services {

@@ -11,6 +11,7 @@ use crate::manifest::kinds::{
     ContainerPort, Kind, Labels, Manifests, Object, ObjectId, ObjectMeta, Pod, Service, ServiceType, TargetPort,
 };
 use crate::manifest::source::Position;
+use crate::order::Ordered as _;
 
 /// Label of the pods of a Service without a selector, whose endpoints somebody writes by hand.
 const LABEL: &str = "assumed-for";
@@ -48,7 +49,7 @@ pub(in crate::traffic::workspace) fn assume(manifests: &mut Manifests) -> Assume
             ports.extend(target.ports.iter().map(|p| (p.name.clone(), p.clone())));
         }
     }
-    let namespaces: BTreeSet<SmolStr> = wanted.keys().map(|(namespace, _)| namespace.clone()).collect();
+    let namespaces: BTreeSet<SmolStr> = wanted.keys().map(|(namespace, _)| namespace.clone()).into_set();
     manifests.pods.extend(wanted.into_iter().map(|((namespace, labels), ports)| pod(namespace, labels, ports)));
     if known.is_empty() { AssumedPods::Everywhere } else { AssumedPods::Namespaces(namespaces.into_iter().collect()) }
 }
@@ -58,7 +59,7 @@ fn namespaces_with_workloads(manifests: &Manifests) -> BTreeSet<SmolStr> {
     let workloads = manifests.workloads.iter().map(|o| &o.meta.namespace);
     let slices = manifests.endpoint_slices.iter().map(|o| &o.meta.namespace);
     let entries = manifests.workload_entries.iter().map(|o| &o.meta.namespace);
-    pods.chain(workloads).chain(slices).chain(entries).cloned().collect()
+    pods.chain(workloads).chain(slices).chain(entries).cloned().into_set()
 }
 
 /// Whether no pod has both.

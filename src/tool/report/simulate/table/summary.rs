@@ -86,7 +86,7 @@ impl Writer<'_> {
             causes.into_iter().map(|((cause, _), lost)| (cause, lost.into_values().collect())).collect();
         let losing = |lost: &[Lost<'_>]| {
             let mut names: Vec<_> = lost.iter().flat_map(|l| &l.hosts).map(|(s, _)| (&s.name, &s.proxy)).collect();
-            names.sort_unstable();
+            names.order_alike();
             names.dedup();
             names.len()
         };
