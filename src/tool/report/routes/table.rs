@@ -265,6 +265,12 @@ impl<'t> HostNotes<'t> {
         }
         HostNotes(all)
     }
+
+    /// Whether there are some about this one.
+    #[cfg(feature = "cli")]
+    pub(super) fn are_about(&self, config: &RouteConfiguration, host: &VirtualHost) -> bool {
+        self.0.contains_key(&(config.name.as_str(), host.name.as_str()))
+    }
 }
 
 /// What a virtual host does, in words.
@@ -327,7 +333,8 @@ fn row(route: &Route, table: &RouteTable, sources: &SourceMap) -> Row {
     match &route.action {
         RouteAction::Forward(f) => {
             for t in words::targets(f) {
-                let state = ClusterState::of(table, t.cluster);
+                let found = table.cluster(t.cluster);
+                let state = ClusterState::of_found(table, t.cluster, found);
                 let good = state.cause().is_none();
                 let style = match state.used_unready() {
                     0 if good => Style::Plain,
@@ -343,7 +350,7 @@ fn row(route: &Route, table: &RouteTable, sources: &SourceMap) -> Row {
                     text.push_str(&words::state(&state));
                 }
                 does.push((style, text));
-                policies.extend(table.cluster(t.cluster).and_then(|c| policy_line(c, sources)));
+                policies.extend(found.and_then(|c| policy_line(c, sources)));
             }
         }
         RouteAction::Redirect(r) => does.push((Style::Plain, words::redirect(r))),
