@@ -81,8 +81,9 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
             width: output::width(),
             color: output::color(args.common.color),
         };
-        let parts = Parts::new(&workspace.mesh);
         let points = &workspace.points;
+        let is_one = points.classes.len() == 1;
+        let parts = if is_one { Parts::for_one(&workspace.mesh) } else { Parts::new(&workspace.mesh) };
         // Told as one, they are made one after the other, and none is kept.
         let together = args.output == Format::Table && points.own;
         let classes = if together { &[] } else { points.classes.as_slice() };
