@@ -67,7 +67,7 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
     let only_one = all.len() == 1;
     let filters = args.host.is_some() || args.port.is_some();
     for inputs in all {
-        let Some(mut workspace) = input::open(inputs, &args.common) else {
+        let Some(mut workspace) = input::open_for_its_points(inputs, &args.common) else {
             exit = Exit::Unusable;
             continue;
         };
