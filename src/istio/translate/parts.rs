@@ -80,7 +80,7 @@ impl<'m> Parts<'m> {
 
     /// For a single table, of which parts are made at the same time. Who makes many makes these at the same time instead: while one of them
     /// waits for its parts, its thread could begin with another, which waits for something that the first one has begun.
-    #[cfg(feature = "cli")]
+    #[cfg(any(test, feature = "cli"))]
     pub(crate) fn for_one(mesh: &'m Mesh) -> Parts<'m> {
         Parts { is_for_one: true, ..Parts::new(mesh) }
     }
@@ -92,6 +92,8 @@ impl<'m> Parts<'m> {
 
     /// How many parts that take so little are made at once.
     pub(super) fn at_once(&self, few: usize) -> usize {
+        // Tests have no large meshes.
+        let few = if cfg!(test) { 1 } else { few };
         if self.is_for_one { few } else { usize::MAX }
     }
 

@@ -32,6 +32,13 @@ pub(super) struct Entry {
     pub(super) virtual_service: Option<Arc<VirtualService>>,
 }
 
+impl Entry {
+    /// All hosts that it has virtual hosts for: those that are no services, then those of services.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &SmolStr> {
+        self.extra_hosts.iter().chain(self.services.iter().map(|service| &service.hostname))
+    }
+}
+
 /// The entries of a table: VirtualServices in list order, then services without one by hostname.
 pub(super) fn entries(cx: &Context<'_>, egress: &EgressView<'_>, table: &ServiceTable, table_name: &str) -> Vec<Entry> {
     let mut attachment = Attachment::new(cx, egress, table, table_name);
