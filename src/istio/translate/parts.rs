@@ -16,7 +16,8 @@ use super::sidecar_routes::{HostName, VirtualHostKey};
 use crate::envoy::table::{Listener, Names, RetryPolicy, Route, VirtualHost};
 use crate::istio::mesh::{Mesh, Registry, Service, locality};
 use crate::order::Order as _;
-use crate::parallel::{self, Memo};
+use crate::parallel;
+use crate::parallel::Memo;
 
 type Routes = Arc<[Arc<Route>]>;
 

@@ -15,7 +15,8 @@ use crate::envoy::table::{
 use crate::envoy::words;
 use crate::istio::clients::Audience;
 use crate::manifest::source::SourceMap;
-use crate::parallel::{self, prelude::*};
+use crate::parallel;
+use crate::parallel::prelude::*;
 use crate::tool::report::columns::{self, Cell, Side, wrap};
 use crate::tool::report::style::{Style, paint, painted};
 use crate::tool::report::visible::Lines as _;
