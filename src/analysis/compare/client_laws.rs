@@ -10,6 +10,7 @@ use crate::envoy::router::{RequestView, Router, Switches};
 use crate::envoy::table::RouteTable;
 use crate::istio::clients::{Class, PointsOfView};
 use crate::istio::translate::{self, Parts};
+use crate::parallel;
 use crate::testing;
 use crate::traffic::answers;
 use crate::traffic::replay::{Pair, Settings, Simulation, StreamSummary, View};
@@ -140,6 +141,26 @@ fn tables_are_those_of_every_member_whatever_they_share() {
         }
     }
     assert!(members > 1000 && shared > 50, "{members} members, {shared} clusters are shared");
+}
+
+/// A table is the same, and all that is said of it, on however many threads its parts are made.
+#[test]
+fn a_table_is_the_same_on_any_number_of_threads() {
+    let mut noted = 0;
+    let pools = [1, 3].map(|threads| parallel::Pool::new(threads).expect("threads"));
+    for folder in testing::folders() {
+        let Some(w) = testing::open_any(&folder, |text| text) else { continue };
+        for class in w.points.classes.iter().take(MEMBERS) {
+            let own = translate::route_table(&w.mesh, &class.proxy);
+            for pool in &pools {
+                let table = pool.install(|| Parts::for_one(&w.mesh).route_table(&class.proxy));
+                assert!(table.holds_the_same(&own), "{}: {}", folder.display(), class.proxy.name);
+                assert_eq!(table.notes, own.notes);
+            }
+            noted += own.notes.len();
+        }
+    }
+    assert!(noted > 100, "{noted} notes");
 }
 
 #[test]

@@ -11,6 +11,8 @@ pub(crate) use cause::{Cause, remedy, wrong};
 pub(crate) use hashing::{Consistent, endpoint_shares, hash_key, takes_hashes};
 pub(crate) use load::priority_loads;
 
+use std::sync::Arc;
+
 use crate::envoy::table::{Cluster, ClusterName, DiscoveryType, Endpoint, Health, RouteTable};
 
 /// What requests to a cluster meet.
@@ -35,6 +37,15 @@ pub(crate) enum ClusterState<'t> {
 impl<'t> ClusterState<'t> {
     /// Looks `name` up in the table.
     pub(crate) fn of(table: &'t RouteTable, name: &ClusterName) -> ClusterState<'t> {
+        ClusterState::of_found(table, name, table.cluster(name))
+    }
+
+    /// The same with what the table has of that name.
+    pub(crate) fn of_found(
+        table: &'t RouteTable,
+        name: &ClusterName,
+        found: Option<&'t Arc<Cluster>>,
+    ) -> ClusterState<'t> {
         match name {
             ClusterName::BlackHole => return ClusterState::KeptIn,
             ClusterName::Passthrough | ClusterName::AllowAnyDynamicDns => return ClusterState::LetOut,
@@ -44,7 +55,7 @@ impl<'t> ClusterState<'t> {
             | ClusterName::UnknownService
             | ClusterName::Other(_) => {}
         }
-        let Some(cluster) = table.cluster(name) else {
+        let Some(cluster) = found else {
             let is_told = table.extent.clusters;
             return if is_told { ClusterState::Missing(cause::missing(table, name)) } else { ClusterState::Unknown };
         };

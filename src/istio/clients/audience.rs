@@ -1,9 +1,9 @@
 //! Who a result holds for.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
 use super::{Class, Member};
@@ -33,11 +33,19 @@ impl Audience {
 
     /// The members of some of the classes of a run, which are `of` in all.
     pub(crate) fn of_classes(classes: &[&Class], of: usize) -> Audience {
-        let members: BTreeSet<&Member> = classes.iter().flat_map(|c| &c.members).into_set();
-        let namespaces: BTreeSet<&SmolStr> = members.iter().map(|m| &m.namespace).into_set();
+        let all = || classes.iter().flat_map(|c| &c.members);
+        let members = match classes {
+            // None of them is there twice.
+            [one] => one.members.len(),
+            _ => all().collect::<FxHashSet<&Member>>().len(),
+        };
+        let mut namespaces: Vec<&SmolStr> = all().map(|m| &m.namespace).collect();
+        // Most come one after the other, and need no sorting.
+        namespaces.dedup();
+        let namespaces = namespaces.into_iter().into_set();
         Audience {
             classes: classes.iter().map(|c| c.proxy.name.clone()).collect(),
-            members: members.len(),
+            members,
             namespaces: namespaces.into_iter().cloned().collect(),
             all: of > 1 && classes.len() == of,
             partial: classes.len() < of,

@@ -17,8 +17,7 @@ mod tcp;
 #[cfg(test)]
 mod testing;
 
-use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::envoy::router::{CompiledParts, Router, Switches};
@@ -40,7 +39,7 @@ pub(crate) struct Context<'a> {
     /// With the labels that Istio gives it besides its own.
     pub proxy: &'a Arc<Proxy>,
     pub scope: Scope,
-    pub notes: RefCell<Vec<Note>>,
+    notes: Mutex<Vec<Note>>,
     /// The DestinationRules of the scope's services, in their order (DS-7).
     rules: Vec<Option<&'a MergedDestinationRule>>,
 }
@@ -55,11 +54,19 @@ impl<'a> Context<'a> {
         let mesh = parts.mesh;
         let select = |s: &Arc<Service>| mesh.destination_rules.select(proxy, &s.hostname, &s.namespace);
         let rules = scope.services.values().map(select).collect();
-        Context { mesh, parts, proxy, scope, notes: RefCell::default(), rules }
+        Context { mesh, parts, proxy, scope, notes: Mutex::default(), rules }
     }
 
     pub(crate) fn note(&self, note: Note) {
-        self.notes.borrow_mut().push(note);
+        self.notes().push(note);
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Vec<Note>> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn into_notes(self) -> Vec<Note> {
+        self.notes.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The DestinationRule for a host of the scope.
@@ -114,8 +121,8 @@ impl Parts<'_> {
     fn whole_table(&self, proxy: &Arc<Proxy>, labelled: &Arc<Proxy>) -> RouteTable {
         let mesh = self.mesh;
         let cx = Context::new(self, labelled);
-        cx.notes.borrow_mut().clone_from(&mesh.notes);
-        let (listeners, virtual_outbound, mut route_configs) = match proxy.kind {
+        cx.notes().clone_from(&mesh.notes);
+        let routing = || match proxy.kind {
             ProxyKind::Sidecar => {
                 let plan = listeners::sidecar_listeners(&cx);
                 let route_configs = sidecar_routes::route_configs(&cx, &plan.route_config_names);
@@ -126,8 +133,10 @@ impl Parts<'_> {
                 (plan.listeners, None, plan.route_configs)
             }
         };
+        let beside = || (clusters::clusters(&cx), names::name_table(self, &proxy.namespace));
+        let ((listeners, virtual_outbound, mut route_configs), ((clusters, notes), names)) = self.join(routing, beside);
         route_configs.order_by(|a, b| a.name.cmp(&b.name));
-        let clusters = clusters::clusters(&cx);
+        cx.notes().extend(notes);
         RouteTable {
             proxy: proxy.clone(),
             listeners: listeners.into_iter().map(|l| self.listeners.of(&l.name.clone(), l)).collect(),
@@ -136,9 +145,9 @@ impl Parts<'_> {
             clusters: Arc::new(clusters),
             path_normalization: mesh.config.path_normalization,
             connection_settings: connection_settings(mesh, proxy),
-            names: names::name_table(self, &proxy.namespace),
+            names,
             service_ports: gateway::service_ports(&cx),
-            notes: cx.notes.into_inner(),
+            notes: cx.into_notes(),
             places: Arc::default(),
             extent: Extent::WHOLE,
         }

@@ -16,6 +16,7 @@ use super::sidecar_routes::{HostName, VirtualHostKey};
 use crate::envoy::table::{Listener, Names, RetryPolicy, Route, VirtualHost};
 use crate::istio::mesh::{Mesh, Registry, Service, locality};
 use crate::order::Order as _;
+use crate::parallel;
 use crate::parallel::Memo;
 
 type Routes = Arc<[Arc<Route>]>;
@@ -26,6 +27,8 @@ type HostNameKey = (usize, u16, bool, [bool; 2], SmolStr);
 /// What was made for proxies of one mesh so far.
 pub(crate) struct Parts<'m> {
     pub(super) mesh: &'m Mesh,
+    /// There is one proxy to make a table for, and all processors work on it.
+    is_for_one: bool,
     /// Services reduced to one port, by address and port, each with what it was reduced from.
     pub(super) reduced: Memo<(usize, u16), (Arc<Service>, Arc<Service>)>,
     pub(super) clusters: ClusterParts,
@@ -55,6 +58,7 @@ impl<'m> Parts<'m> {
     pub(crate) fn new(mesh: &'m Mesh) -> Parts<'m> {
         Parts {
             mesh,
+            is_for_one: false,
             reduced: Memo::default(),
             clusters: ClusterParts::default(),
             routes: Memo::default(),
@@ -73,6 +77,25 @@ impl<'m> Parts<'m> {
             neighbours: Neighbours::default(),
             place_labels: OnceLock::new(),
         }
+    }
+
+    /// For a single table, of which parts are made at the same time. Who makes many makes these at the same time instead: while one of them
+    /// waits for its parts, its thread could begin with another, which waits for something that the first one has begun.
+    #[cfg(any(test, feature = "cli"))]
+    pub(crate) fn for_one(mesh: &'m Mesh) -> Parts<'m> {
+        Parts { is_for_one: true, ..Parts::new(mesh) }
+    }
+
+    /// Does both, at the same time where nobody else works.
+    pub(super) fn join<A: Send, B: Send>(&self, a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
+        if self.is_for_one { parallel::join(a, b) } else { (a(), b()) }
+    }
+
+    /// How many parts that take so little are made at once.
+    pub(super) fn at_once(&self, few: usize) -> usize {
+        // Tests have no large meshes.
+        let few = if cfg!(test) { 1 } else { few };
+        if self.is_for_one { few } else { usize::MAX }
     }
 
     /// Hostnames of the mesh numbered in their order, so that services are sorted without comparing texts.

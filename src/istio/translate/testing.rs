@@ -69,7 +69,7 @@ pub(crate) fn table(mesh: &Mesh, proxy: &Arc<Proxy>, name: &str) -> (RouteConfig
     let cx = Context::new(&parts, proxy);
     let mut tables = sidecar_routes::route_configs(&cx, &[name.into()].into());
     assert_eq!(tables.len(), 1);
-    (tables.remove(0), cx.notes.into_inner())
+    (tables.remove(0), cx.into_notes())
 }
 
 /// The table of port 80 for a sidecar in `default`, as [`lines`].

@@ -129,7 +129,11 @@ fn read_with(sources: &SourceMap, files: &[FileId], options: &Options, names: &N
     let texts: Vec<_> = files.iter().filter_map(|&id| Some((id, sources.file(id)?))).collect();
     let files: Vec<_> = texts
         .par_iter()
-        .map(|&(id, file)| (FilePlaces::new(id, &file.text), file.name.as_str(), yaml::documents(&file.text)))
+        .map(|&(id, file)| {
+            let (places, documents) =
+                parallel::join(|| FilePlaces::new(id, &file.text), || yaml::documents(&file.text));
+            (places, file.name.as_str(), documents)
+        })
         .collect();
     let patches = patch_files(files.iter().map(|(_, name, documents)| (*name, documents.as_slice())));
     let is_patch = |name: &str| !patches.is_empty() && patches.contains(&looks::plain(name));

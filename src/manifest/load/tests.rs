@@ -595,3 +595,36 @@ fn ve4_ve5_ve13_ve14_the_mesh_is_configured_as_far_as_the_release_knows() {
     assert_eq!(root("1.29"), ("istio-system".to_owned(), 1), "the whole configuration can't be read");
     assert_eq!(root("1.30"), ("r".to_owned(), 0));
 }
+
+/// Documents of one file are read at the same time, and more of them than are at once: what comes of them is the same on any number of
+/// threads, in the same order.
+#[test]
+fn what_is_read_is_the_same_on_any_number_of_threads() {
+    let documents = |i: usize| match i % 9 {
+        0 => format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: p{i}, labels: {{app: a{}}}}}\nspec: {{containers: []}}\n",
+            i % 7
+        ),
+        1 => virtual_service(&format!("  http: [{{route: [{{destination: {{host: h{i}}}}}]}}]\n")),
+        2 => virtual_service("  http: [{rout: []}]\n"),
+        3 => format!("kind: [Service\nmetadata: {{name: s{i}}}\n"),
+        4 => format!("{{\"apiVersion\": \"v1\", \"kind\": \"Service\", \"metadata\": {{\"name\": \"s{i}\"}}}}\n"),
+        5 => format!(
+            "apiVersion: v1\nkind: List\nitems:\n- &a {{apiVersion: v1, kind: Namespace, metadata: {{name: n{i}}}}}\n- *a\n"
+        ),
+        6 => format!("apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {{name: s, name: t{i}}}\n"),
+        7 => "# nothing\n".to_owned(),
+        _ => "apiVersion: networking.istio.io/v1\nkind: VirtualServices\n".to_owned(),
+    };
+    let text = (0..DOCUMENTS_AT_ONCE + 500).map(documents).collect::<Vec<_>>().join("---\n");
+    let mut sources = SourceMap::default();
+    let files = [sources.add("a.yaml", text.as_str()), sources.add("b.yaml", text.as_str())];
+    let on = |threads| {
+        let pool = parallel::Pool::new(threads).expect("threads");
+        pool.install(|| read(&sources, &files, &Options::default()))
+    };
+    let one = on(1);
+    assert!(one.findings.len() > 1000 && one.manifests.pods.len() > 500 && one.refused.len() > 500);
+    let told = format!("{one:?}");
+    assert!([2, 3, 0].into_iter().all(|threads| format!("{:?}", on(threads)) == told));
+}

@@ -9,6 +9,7 @@ use super::events::{AnchorId, Event, Reader, Tag};
 use super::keys::settle_keys;
 use super::node::{Entry, Node, Span, Value};
 use super::problem::{Problem, ProblemKind};
+use super::reader::YamlReader;
 use super::source::Source;
 
 /// Reading on is impossible; the reason is the last of the builder's errors.
@@ -32,6 +33,8 @@ pub(crate) struct Buffers<'a> {
     items: Vec<Node<'a>>,
     /// Entries of the objects that are open, likewise.
     entries: Vec<Entry<'a>>,
+    /// What read the document before; away while it reads.
+    pub(super) reader: Option<Box<YamlReader<'a>>>,
 }
 
 /// The most problems of a document that are reported; more would say nothing new.

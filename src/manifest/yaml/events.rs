@@ -109,3 +109,14 @@ pub(super) trait Reader<'a> {
         Vec::new()
     }
 }
+
+impl<'a, R: Reader<'a>> Reader<'a> for &mut R {
+    #[inline]
+    fn next(&mut self) -> Read<(Event<'a>, Span)> {
+        R::next(self)
+    }
+
+    fn comments(&mut self) -> Vec<Span> {
+        R::comments(self)
+    }
+}

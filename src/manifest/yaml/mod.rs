@@ -114,13 +114,15 @@ fn build_yaml<'a>(
     limits: &Limits,
     buffers: &mut Buffers<'a>,
 ) -> Result<Option<build::Built<'a>>, Vec<Problem>> {
-    let built = match reader::YamlReader::new(raw.text) {
-        Ok(reader) => build::build(reader, raw.start, limits, buffers),
+    let mut reader = buffers.reader.take().unwrap_or_default();
+    let built = match reader.restart(raw.text) {
+        Ok(()) => build::build(&mut *reader, raw.start, limits, buffers),
         Err(mut problem) => {
             problem.span = problem.span.shifted(raw.start);
             Err(vec![*problem])
         }
     };
+    buffers.reader = Some(reader);
     built.map_err(|mut problems| {
         for problem in &mut problems {
             let at = problem.span.start.saturating_sub(raw.start) as usize;

@@ -210,6 +210,12 @@ pub(super) fn open(inputs: Inputs, args: &CommonArgs) -> Option<Workspace> {
     open_with(inputs, &options(args), args)
 }
 
+/// The same for those who ask about its points of view and about no further client.
+pub(super) fn open_for_its_points(inputs: Inputs, args: &CommonArgs) -> Option<Workspace> {
+    let opened = workspace::open_for_its_points(inputs, &options(args));
+    told(opened.map(|w| (w, ())), args).map(|(workspace, ())| workspace)
+}
+
 /// The same with other options than the arguments say.
 pub(super) fn open_with(inputs: Inputs, options: &Options, args: &CommonArgs) -> Option<Workspace> {
     told(workspace::open(inputs, options).map(|w| (w, ())), args).map(|(workspace, ())| workspace)

@@ -67,7 +67,7 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
     let only_one = all.len() == 1;
     let filters = args.host.is_some() || args.port.is_some();
     for inputs in all {
-        let Some(mut workspace) = input::open(inputs, &args.common) else {
+        let Some(mut workspace) = input::open_for_its_points(inputs, &args.common) else {
             exit = Exit::Unusable;
             continue;
         };
@@ -81,8 +81,9 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
             width: output::width(),
             color: output::color(args.common.color),
         };
-        let parts = Parts::new(&workspace.mesh);
         let points = &workspace.points;
+        let is_one = points.classes.len() == 1;
+        let parts = if is_one { Parts::for_one(&workspace.mesh) } else { Parts::new(&workspace.mesh) };
         // Told as one, they are made one after the other, and none is kept.
         let together = args.output == Format::Table && points.own;
         let classes = if together { &[] } else { points.classes.as_slice() };

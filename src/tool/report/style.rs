@@ -1,5 +1,7 @@
 //! Colours, one place for all reports.
 
+use std::borrow::Cow;
+
 use anstyle::{AnsiColor, Style as Ansi};
 
 use super::visible::visible;
@@ -20,8 +22,13 @@ pub(crate) enum Style {
 
 /// `text` in its style, or as it is without colour.
 pub(crate) fn paint(text: &str, style: Style, color: bool) -> String {
+    painted(text, style, color).into_owned()
+}
+
+/// The same, for very many texts.
+pub(crate) fn painted(text: &str, style: Style, color: bool) -> Cow<'_, str> {
     let ansi = match style {
-        Style::Plain => return text.to_owned(),
+        Style::Plain => return Cow::Borrowed(text),
         Style::Title => Ansi::new().bold(),
         Style::Host => Ansi::new().bold().fg_color(Some(AnsiColor::Cyan.into())),
         Style::Dim => Ansi::new().dimmed(),
@@ -31,5 +38,5 @@ pub(crate) fn paint(text: &str, style: Style, color: bool) -> String {
         Style::Warning => Ansi::new().fg_color(Some(AnsiColor::Yellow.into())),
     };
     // What looks like a colour in the text itself is none of ours.
-    if color { format!("{ansi}{}{ansi:#}", visible(text, false)) } else { text.to_owned() }
+    if color { Cow::Owned(format!("{ansi}{}{ansi:#}", visible(text, false))) } else { Cow::Borrowed(text) }
 }

@@ -11,6 +11,9 @@ use std::fmt;
 pub(super) trait Lines {
     /// Adds one line; only line ends that it begins with are obeyed, so that no name can begin another.
     fn say(&mut self, color: bool, text: fmt::Arguments<'_>);
+
+    /// The same without blanks at its end.
+    fn say_trimmed(&mut self, color: bool, text: fmt::Arguments<'_>);
 }
 
 impl Lines for String {
@@ -18,13 +21,25 @@ impl Lines for String {
         let start = self.len();
         // Writing to a string cannot fail.
         let _ = fmt::Write::write_fmt(self, text);
-        let said = self.get(start..).unwrap_or_default().trim_start_matches('\n');
-        if let Cow::Owned(visible) = line(said, color) {
-            self.truncate(self.len() - said.len());
-            self.push_str(&visible);
-        }
-        self.push('\n');
+        end_line(self, start, color);
     }
+
+    fn say_trimmed(&mut self, color: bool, text: fmt::Arguments<'_>) {
+        let start = self.len();
+        let _ = fmt::Write::write_fmt(self, text);
+        self.truncate(start + self.get(start..).unwrap_or_default().trim_end().len());
+        end_line(self, start, color);
+    }
+}
+
+/// Ends the line that begins at `start`.
+fn end_line(text: &mut String, start: usize, color: bool) {
+    let said = text.get(start..).unwrap_or_default().trim_start_matches('\n');
+    if let Cow::Owned(visible) = line(said, color) {
+        text.truncate(text.len() - said.len());
+        text.push_str(&visible);
+    }
+    text.push('\n');
 }
 
 /// The text with everything that isn't printed written out (`\u{1b}`); line ends stay, and so do colours where `color` says

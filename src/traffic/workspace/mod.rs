@@ -33,6 +33,7 @@ use crate::manifest::source::{FileId, Position, SourceMap};
 use crate::manifest::yaml;
 use crate::order::Order as _;
 use crate::order::Ordered as _;
+use crate::parallel;
 use crate::traffic::scenario::{self, Scenario};
 use namespaces::Renaming;
 use proxies::KnownPod;
@@ -382,7 +383,25 @@ fn scenario_pods(scenario: &Scenario, namespace: &SmolStr) -> Vec<load::Scenario
 /// # Errors
 /// Unreadable inputs, refused documents (unless they are to be skipped), unknown proxies.
 pub(crate) fn open(inputs: Inputs, options: &Options) -> Result<Workspace, Refused> {
-    resolve(Texts::read(inputs, options), options, |_| {})
+    resolve(Texts::read(inputs, options), options, |_| {}, Further::Clients)
+}
+
+/// [`open`] for those who ask about its points of view and about no further client.
+///
+/// # Errors
+/// Those of [`open`].
+#[cfg(feature = "cli")]
+pub(crate) fn open_for_its_points(inputs: Inputs, options: &Options) -> Result<Workspace, Refused> {
+    resolve(Texts::read(inputs, options), options, |_| {}, Further::Nobody)
+}
+
+/// Who may be asked for besides the points of view of a run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Further {
+    /// All that the manifests know.
+    Clients,
+    #[cfg(feature = "cli")]
+    Nobody,
 }
 
 /// [`open`] and [`review`] of the same inputs, which are read once. `keep` sees what the mesh is made of: all that is in force or
@@ -411,7 +430,7 @@ pub(crate) fn open_looking<T: Send>(
     keep: impl FnOnce(&Manifests) + Send,
 ) -> Result<(Workspace, T), Refused> {
     let (texts, reviewed) = read(inputs, options);
-    let (seen, resolved) = crate::parallel::join(|| look(reviewed), || resolve(texts, options, keep));
+    let (seen, resolved) = parallel::join(|| look(reviewed), || resolve(texts, options, keep, Further::Clients));
     Ok((resolved?, seen))
 }
 
@@ -434,7 +453,8 @@ pub(crate) fn read(inputs: Inputs, options: &Options) -> (Texts, Reviewed) {
 #[cfg(feature = "cli")]
 pub(crate) fn open_keeping(inputs: Inputs, options: &Options) -> Result<(Workspace, Manifests), Refused> {
     let mut kept = Manifests::default();
-    let workspace = resolve(Texts::read(inputs, options), options, |manifests| kept = manifests.clone())?;
+    let keep = |manifests: &Manifests| kept = manifests.clone();
+    let workspace = resolve(Texts::read(inputs, options), options, keep, Further::Clients)?;
     Ok((workspace, kept))
 }
 
@@ -462,7 +482,7 @@ impl Texts {
     /// # Errors
     /// Those of [`open`].
     pub(crate) fn resolve(self, options: &Options) -> Result<Workspace, Refused> {
-        resolve(self, options, |_| {})
+        resolve(self, options, |_| {}, Further::Clients)
     }
 
     /// Whether they are surely refused, whatever their mesh would be.
@@ -472,7 +492,12 @@ impl Texts {
 }
 
 /// `keep` sees what the mesh is made of.
-fn resolve(texts: Texts, options: &Options, keep: impl FnOnce(&Manifests)) -> Result<Workspace, Refused> {
+fn resolve(
+    texts: Texts,
+    options: &Options,
+    keep: impl FnOnce(&Manifests),
+    further: Further,
+) -> Result<Workspace, Refused> {
     let Texts { inputs, running, admitted } = texts;
     let Admitted { istio, mut manifests, mut findings, overlaid, documents, named, .. } = admitted;
     let Inputs { name, sources, scenario, .. } = inputs;
@@ -492,8 +517,13 @@ fn resolve(texts: Texts, options: &Options, keep: impl FnOnce(&Manifests)) -> Re
     assumed.names = named;
     // What is given and not seen is not missing, and nothing is assumed for it.
     findings.extend(discovery::leave_out_unseen(&mut manifests));
-    let clients = clients::clients(&manifests, &namespace);
-    let pods: Vec<KnownPod> = manifests.pods.iter().map(KnownPod::of).collect();
+    let somebody = further == Further::Clients || proxies::are_of_manifests(&options.proxies, scenario.as_ref());
+    let (mut clients, mut pods) = if somebody {
+        let pods = || manifests.pods.iter().map(KnownPod::of).collect();
+        parallel::join(|| clients::clients(&manifests, &namespace), pods)
+    } else {
+        (Vec::new(), Vec::new())
+    };
     let chosen = if running.is_empty() {
         proxies::resolve(&options.proxies, scenario.as_ref(), &pods, &clients, &namespace)
     } else {
@@ -503,6 +533,9 @@ fn resolve(texts: Texts, options: &Options, keep: impl FnOnce(&Manifests)) -> Re
     let (Ok(chosen), false) = (chosen, findings.iter().any(|f| f.severity == Severity::Error)) else {
         return Err(Refused { sources, findings });
     };
+    if further != Further::Clients {
+        pods = Vec::new();
+    }
     let not_modelled = manifests.not_modelled.clone();
     // Last: nobody looks at the mesh from an assumed pod.
     let has_none = scenario.as_ref().is_some_and(|s| s.has_no_pods);
@@ -517,6 +550,9 @@ fn resolve(texts: Texts, options: &Options, keep: impl FnOnce(&Manifests)) -> Re
         mesh.running = running::tables(running, &mesh);
     }
     let own = if chosen.own { classes(&clients, &[&mesh], &namespace) } else { Vec::new() };
+    if further != Further::Clients {
+        clients = Vec::new();
+    }
     let named: Vec<Class> = chosen.named.iter().map(Class::of_proxy).collect();
     let points = PointsOfView { classes: own.into_iter().chain(named.clone()).collect(), own: chosen.own };
     let proxies = points.proxies().cloned().collect();
@@ -575,13 +611,10 @@ impl Workspace {
         Some(Arc::new(proxies::client(&self.namespace)))
     }
 
-    /// Lets go what tables of its points of view don't need: they say where their parts were written, and not what stands there; and
-    /// nobody asks for further clients.
+    /// Lets go what tables of its points of view don't need: they say where their parts were written, and not what stands there.
     #[cfg(feature = "cli")]
     pub(crate) fn keep_for_tables(&mut self) {
         self.sources.keep_names();
-        self.pods = Vec::new();
-        self.clients = Vec::new();
     }
 
     /// Makes what proxies run comparable with what manifests say: what only one of both can know is taken from the manifests (CF-7).

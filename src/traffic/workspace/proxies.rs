@@ -67,6 +67,17 @@ pub(super) fn resolve(
     Ok(Chosen { named: named?, own: wanted.iter().any(|text| text == ANY) })
 }
 
+/// Whether it takes the clients and pods of the manifests to say who the points of view are: not where each of them says of itself what
+/// there is to say.
+pub(super) fn are_of_manifests(wanted: &[String], scenario: Option<&Scenario>) -> bool {
+    let described = scenario.map(|s| s.proxies.as_slice()).unwrap_or_default();
+    let says_all = |text: &String| {
+        let namespace = text.strip_prefix("sidecar:").filter(|rest| !rest.is_empty() && !rest.contains(':'));
+        text == CLIENT.as_str() || namespace.is_some() || described.iter().any(|p| p.name == text)
+    };
+    if wanted.is_empty() { described.is_empty() } else { !wanted.iter().all(says_all) }
+}
+
 fn of_scenario(p: &crate::traffic::scenario::ScenarioProxy, namespace: &str) -> Proxy {
     Proxy {
         name: p.name.clone(),

@@ -27,8 +27,6 @@ const LARGE: usize = 100;
 
 /// Services and VirtualServices of sidecars by what brings them together. Numbers are positions in the mesh's lists.
 pub(super) struct Ground {
-    /// Endpoints that sidecars may have listeners for (LI-1).
-    pub(super) dialled: FxHashSet<IpAddr>,
     /// By hostname.
     services: FxHashMap<SmolStr, u32>,
     /// By the namespace in their hostnames.
@@ -53,6 +51,12 @@ pub(super) struct Near {
     pub(super) virtual_services: BTreeSet<u32>,
 }
 
+/// Addresses of endpoints that sidecars may have listeners for (LI-1).
+pub(super) fn dialled(mesh: &Mesh) -> FxHashSet<IpAddr> {
+    let services = mesh.services.iter().filter(|s| s.resolution == Resolution::Passthrough);
+    services.flat_map(|s| mesh.endpoint_addresses(s)).collect()
+}
+
 impl Ground {
     /// None where clients of the mesh may differ anywhere.
     pub(super) fn of(mesh: &Mesh) -> Option<Ground> {
@@ -60,12 +64,6 @@ impl Ground {
             return None;
         }
         let mut ground = Ground {
-            dialled: mesh
-                .services
-                .iter()
-                .filter(|s| s.resolution == Resolution::Passthrough)
-                .flat_map(|s| mesh.endpoint_addresses(s))
-                .collect(),
             services: FxHashMap::default(),
             by_namespace: FxHashMap::default(),
             by_host: FxHashMap::default(),

@@ -39,6 +39,8 @@ const WHOLE_FIRST: usize = 2;
 /// Strangers of a mesh, and where clients differ from them.
 #[derive(Default)]
 pub(super) struct Neighbours {
+    /// Endpoints that sidecars may have listeners for (LI-1).
+    dialled: OnceLock<FxHashSet<IpAddr>>,
     /// None: clients may differ anywhere.
     ground: OnceLock<Option<Ground>>,
     strangers: Memo<StrangerKey, Arc<Stranger>>,
@@ -124,12 +126,12 @@ impl Parts<'_> {
         if !is_plain {
             return None;
         }
-        let ground = self.neighbours.ground.get_or_init(|| Ground::of(mesh)).as_ref()?;
-        let stranger = self.stranger(ground, labelled);
+        let stranger = self.stranger(labelled);
         // Tests want none made as a whole.
         if !cfg!(test) && stranger.asked.fetch_add(1, Ordering::Relaxed) < WHOLE_FIRST {
             return None;
         }
+        let ground = self.neighbours.ground.get_or_init(|| Ground::of(mesh)).as_ref()?;
         let near = ground.near(mesh, labelled, &stranger.proxy)?;
         let whole = stranger.table.get_or_init(|| {
             let table = self.whole_table(&stranger.proxy, &stranger.proxy);
@@ -176,11 +178,12 @@ impl Parts<'_> {
         Some((table, Beside { stranger: known.clone(), configs }))
     }
 
-    fn stranger(&self, ground: &Ground, labelled: &Proxy) -> Arc<Stranger> {
+    fn stranger(&self, labelled: &Proxy) -> Arc<Stranger> {
         let place = Place::of(self, labelled);
         let ips = &labelled.ips;
         let families = [ips.is_empty() || ips.iter().any(IpAddr::is_ipv4), ips.iter().any(IpAddr::is_ipv6)];
-        let own = ips.first().filter(|ip| ground.dialled.contains(*ip)).copied();
+        let dialled = self.neighbours.dialled.get_or_init(|| ground::dialled(self.mesh));
+        let own = ips.first().filter(|ip| dialled.contains(*ip)).copied();
         let key = StrangerKey { place, node: labelled.node.clone(), families, own };
         self.neighbours.strangers.get_or(key, |key| {
             let proxy = Proxy {
@@ -206,9 +209,11 @@ impl Parts<'_> {
         let cx = Context::within(self, proxy, Scope::of_everything(mesh, services, virtual_services));
         let mut configs = sidecar_routes::route_configs(&cx, &ports.iter().map(ToSmolStr::to_smolstr).collect());
         configs.order_by(|a, b| a.name.cmp(&b.name));
-        let mut clusters = clusters::clusters(&cx);
+        let (mut clusters, said) = clusters::clusters(&cx);
         clusters.retain(|c| c.name.parts().is_some());
-        Part { configs, clusters, notes: cx.notes.into_inner() }
+        let mut notes = cx.into_notes();
+        notes.extend(said);
+        Part { configs, clusters, notes }
     }
 }
 

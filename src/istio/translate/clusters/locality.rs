@@ -10,7 +10,7 @@ use super::policy::EffectivePolicy;
 use crate::envoy::proxy::Proxy;
 use crate::envoy::table::{Endpoint, Note, NoteKind};
 use crate::istio::mesh::{MergedDestinationRule, Service, TrafficDistribution, locality};
-use crate::istio::translate::{Context, Parts};
+use crate::istio::translate::Parts;
 use crate::manifest::kinds::{Labels, LoadBalancer, LocalityDistribute, LocalityFailover, LocalityLb, MeshConfig};
 use crate::order::Order as _;
 
@@ -61,8 +61,8 @@ enum Setting<'a> {
 }
 
 impl Localities {
-    pub(super) fn of(cx: &Context<'_>) -> Localities {
-        Localities { place: Arc::new(Place::of(cx.parts, cx.proxy)), looked: Cell::new(false) }
+    pub(super) fn at(place: Arc<Place>) -> Localities {
+        Localities { place, looked: Cell::new(false) }
     }
 
     fn look(&self) -> &Place {

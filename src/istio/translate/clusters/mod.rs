@@ -14,7 +14,7 @@ use smol_str::SmolStr;
 use super::Context;
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::table::{
-    Cluster, ClusterName, DiscoveryType, Endpoint, HttpProtocolOptions, LbPolicy, PolicySource, UpstreamProtocol,
+    Cluster, ClusterName, DiscoveryType, Endpoint, HttpProtocolOptions, LbPolicy, Note, PolicySource, UpstreamProtocol,
 };
 use crate::istio::mesh::{
     EndpointFilter, MergedDestinationRule, Mesh, Port, Protocol, Resolution, Service, TrafficDistribution, shared,
@@ -25,30 +25,38 @@ use crate::manifest::release::Difference;
 use policy::EffectivePolicy;
 
 use crate::order::Order as _;
+use crate::parallel::prelude::*;
 use made::ServiceClusters;
 
 pub(crate) use crash::{Crash, crash};
 pub(super) use locality::Place;
 pub(crate) use made::ClusterParts;
 
-/// All clusters of the proxy, with their endpoints, sorted by name.
-pub(crate) fn clusters(cx: &Context<'_>) -> Vec<Arc<Cluster>> {
-    let localities = locality::Localities::of(cx);
+/// Services whose clusters are made at once.
+const SERVICES_AT_ONCE: usize = 64;
+
+/// All clusters of the proxy, with their endpoints, sorted by name; and what is to be said of them.
+pub(crate) fn clusters(cx: &Context<'_>) -> (Vec<Arc<Cluster>>, Vec<Note>) {
+    let place = Arc::new(Place::of(cx.parts, cx.proxy));
     let sni_form = gateway::passes_sni_through(cx);
     let services = cx.scope.services.values().zip(&cx.rules).filter(|(s, _)| !s.is_alias());
-    let mut made: Vec<(u32, Arc<ServiceClusters>)> = Vec::with_capacity(cx.scope.services.len());
-    for (service, rule) in services {
-        let of_service = cx.parts.clusters.of(cx, service, *rule, sni_form, &localities);
-        cx.notes.borrow_mut().extend_from_slice(&of_service.notes);
-        made.push((cx.parts.rank(&service.hostname), of_service));
-    }
+    let services: Vec<(&Arc<Service>, _)> = services.collect();
+    let each = services.par_iter().with_min_len(cx.parts.at_once(SERVICES_AT_ONCE)).map_init(
+        || locality::Localities::at(place.clone()),
+        |localities, (service, rule)| {
+            let of_service = cx.parts.clusters.of(cx, service, **rule, sni_form, localities);
+            (cx.parts.rank(&service.hostname), of_service)
+        },
+    );
+    let mut made: Vec<(u32, Arc<ServiceClusters>)> = each.collect();
+    let notes = made.iter().flat_map(|(_, of_service)| &of_service.notes).cloned().collect();
     made.order_by_key(|(rank, _)| *rank);
     let mut all = by_port(made.iter().map(|(_, m)| m.plain.as_slice()));
     all.extend(by_port(made.iter().map(|(_, m)| m.by_sni.as_slice())));
     let mut fixed = fixed(cx);
     fixed.order_by(|a, b| a.name.cmp(&b.name));
     all.extend(fixed.into_iter().map(Arc::new));
-    all
+    (all, notes)
 }
 
 /// The clusters of services, which come in the order of their hosts and are sorted each by itself: all of them sorted by name.

@@ -10,8 +10,8 @@ use crate::istio::translate::Parts;
 fn of(mesh: &Mesh, proxy: &Arc<Proxy>) -> (Vec<Arc<Cluster>>, Vec<String>) {
     let parts = Parts::new(mesh);
     let cx = Context::new(&parts, proxy);
-    let all = clusters(&cx);
-    (all, cx.notes.into_inner().into_iter().map(|n| n.message).collect())
+    let (all, notes) = clusters(&cx);
+    (all, notes.into_iter().map(|n| n.message).collect())
 }
 
 fn find(all: &[Arc<Cluster>], name: &str) -> Arc<Cluster> {

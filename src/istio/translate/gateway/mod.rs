@@ -36,7 +36,7 @@ pub(crate) struct GatewayListeners {
 
 pub(crate) fn gateway_listeners(cx: &Context<'_>) -> GatewayListeners {
     let (merged, notes) = merged_servers(cx.mesh, cx.proxy);
-    cx.notes.borrow_mut().extend(notes);
+    cx.notes().extend(notes);
     let services = bound_services(cx, &merged);
     let gateways = Gateways(services.iter().map(|(name, list)| (name, Bound::new(list))).collect());
     let lookup = Lookup::new(cx);

@@ -53,7 +53,7 @@ fn plan_for(mesh: &Mesh, proxy: &Arc<Proxy>) -> Plan {
     Plan {
         listeners: plan.listeners.iter().map(show_one).collect(),
         tables: plan.route_configs,
-        notes: cx.notes.into_inner().into_iter().map(|n| format!("{} {}", n.rule, n.message)).collect(),
+        notes: cx.into_notes().into_iter().map(|n| format!("{} {}", n.rule, n.message)).collect(),
     }
 }
 

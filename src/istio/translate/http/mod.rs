@@ -45,10 +45,15 @@ pub(crate) struct HttpSite<'a> {
 ///
 /// Proxies for which the same rules count, and the same services and DestinationRules, have them in common.
 pub(crate) fn routes(cx: &Context<'_>, vs: &Arc<VirtualService>, site: &HttpSite<'_>) -> Arc<[Arc<Route>]> {
-    let (key, services) = RoutesKey::of(cx, vs, site);
-    let made = cx.parts.routes.get_or(key, |_| Arc::new(MadeRoutes::make(cx, vs, site, services)));
-    cx.notes.borrow_mut().extend_from_slice(&made.notes);
+    let made = made_routes(cx, vs, site);
+    cx.notes().extend_from_slice(&made.notes);
     made.routes.clone()
+}
+
+/// The same with what is to be said of them, which is not said yet.
+pub(super) fn made_routes(cx: &Context<'_>, vs: &Arc<VirtualService>, site: &HttpSite<'_>) -> Arc<MadeRoutes> {
+    let (key, services) = RoutesKey::of(cx, vs, site);
+    cx.parts.routes.get_or(key, |_| Arc::new(MadeRoutes::make(cx, vs, site, services)))
 }
 
 impl MadeRoutes {

@@ -12,8 +12,8 @@ use crate::istio::translate::parts::{address, address_or_0};
 
 /// The routes of one VirtualService at one site.
 pub(crate) struct MadeRoutes {
-    pub(super) routes: Arc<[Arc<Route>]>,
-    pub(super) notes: Vec<Note>,
+    pub(in crate::istio::translate) routes: Arc<[Arc<Route>]>,
+    pub(in crate::istio::translate) notes: Vec<Note>,
     /// Their addresses are in the key.
     pub(super) _services: Vec<Option<Arc<Service>>>,
 }

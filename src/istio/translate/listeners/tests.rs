@@ -47,7 +47,7 @@ fn plan(mesh: &Mesh, proxy: &Arc<Proxy>) -> (SidecarListeners, Vec<String>) {
     let parts = Parts::new(mesh);
     let cx = Context::new(&parts, proxy);
     let plan = sidecar_listeners(&cx);
-    (plan, cx.notes.into_inner().into_iter().map(|n| format!("{} {}", n.rule, n.message)).collect())
+    (plan, cx.into_notes().into_iter().map(|n| format!("{} {}", n.rule, n.message)).collect())
 }
 
 fn listeners(yaml: &str) -> Vec<String> {

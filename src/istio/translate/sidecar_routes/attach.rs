@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use smol_str::{SmolStr, format_smolstr};
 
 use super::super::Context;
-use super::super::http::{self, HttpSite};
+use super::super::http::{self, HttpSite, MadeRoutes};
 use super::egress::{EgressView, lower_case};
 use super::note;
 use super::service_table::ServiceTable;
@@ -15,6 +15,10 @@ use crate::istio::mesh::{MESH_GATEWAY, Service, VirtualService, is_wildcard, mat
 use crate::istio::translate::host_index::HostIndex;
 use crate::istio::translate::parts::{address, address_or_0};
 use crate::order::Order as _;
+use crate::parallel::prelude::*;
+
+/// VirtualServices that are translated at once.
+const VIRTUAL_SERVICES_AT_ONCE: usize = 32;
 
 /// One VirtualService, or one service without any, on its way to virtual hosts.
 pub(super) struct Entry {
@@ -28,6 +32,13 @@ pub(super) struct Entry {
     pub(super) virtual_service: Option<Arc<VirtualService>>,
 }
 
+impl Entry {
+    /// All hosts that it has virtual hosts for: those that are no services, then those of services.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &SmolStr> {
+        self.extra_hosts.iter().chain(self.services.iter().map(|service| &service.hostname))
+    }
+}
+
 /// The entries of a table: VirtualServices in list order, then services without one by hostname.
 pub(super) fn entries(cx: &Context<'_>, egress: &EgressView<'_>, table: &ServiceTable, table_name: &str) -> Vec<Entry> {
     let mut attachment = Attachment::new(cx, egress, table, table_name);
@@ -36,9 +47,25 @@ pub(super) fn entries(cx: &Context<'_>, egress: &EgressView<'_>, table: &Service
     } else {
         egress.matching(table.services.iter().map(|s| &s.hostname))
     };
+    let virtual_services = &egress.listener.virtual_services;
+    let made = |position: &usize| {
+        let site = HttpSite {
+            port: table.port,
+            gateway: &MESH_GATEWAY,
+            is_tls: false,
+            lookup: table,
+            route_config: table_name,
+        };
+        virtual_services.get(*position).map(|vs| http::made_routes(cx, vs, &site))
+    };
+    let routes: Vec<Option<Arc<MadeRoutes>>> =
+        candidates.par_iter().with_min_len(cx.parts.at_once(VIRTUAL_SERVICES_AT_ONCE)).map(made).collect();
     let mut out = Vec::new();
-    for position in candidates {
-        attachment.add_virtual_service(position, &mut out);
+    for (position, made) in candidates.into_iter().zip(routes) {
+        if let Some(made) = made {
+            cx.notes().extend_from_slice(&made.notes);
+            attachment.add_virtual_service(position, &made.routes, &mut out);
+        }
     }
     let mut taken = vec![false; table.services.len()];
     for service in out.iter().flat_map(|entry: &Entry| &entry.services) {
@@ -85,16 +112,8 @@ impl<'a> Attachment<'a> {
     }
 
     /// VH-2 to VH-7.
-    fn add_virtual_service(&mut self, position: usize, out: &mut Vec<Entry>) {
+    fn add_virtual_service(&mut self, position: usize, routes: &Arc<[Arc<Route>]>, out: &mut Vec<Entry>) {
         let Some(vs) = self.egress.virtual_service(position) else { return };
-        let site = HttpSite {
-            port: self.table.port,
-            gateway: &MESH_GATEWAY,
-            is_tls: false,
-            lookup: self.table,
-            route_config: self.table_name,
-        };
-        let routes = http::routes(self.cx, vs, &site);
         if routes.is_empty() {
             return;
         }

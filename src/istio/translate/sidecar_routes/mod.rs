@@ -100,7 +100,7 @@ fn tables_of_port(
     wanted: &Wanted<'_>,
 ) -> Vec<RouteConfiguration> {
     let mut out = Vec::new();
-    let first_note = cx.notes.borrow().len();
+    let first_note = cx.notes().len();
     let virtual_hosts = egress.map_or_else(Vec::new, |egress| {
         let table_name = wanted.shared.cloned().unwrap_or_else(|| format_smolstr!("{port}"));
         let is_proxy = |p: &ServerPort| Protocol::parse(&p.protocol) == Protocol::HttpProxy;
@@ -108,7 +108,7 @@ fn tables_of_port(
         port_table(cx, egress, port, &table_name)
     });
     // Notes of the whole port belong to the shared table; a sniffed one gets those that concern its virtual hosts.
-    let notes = cx.notes.borrow_mut().split_off(first_note);
+    let notes = cx.notes().split_off(first_note);
     if !wanted.sniffed.is_empty() {
         let parts = SniffedParts::new(&virtual_hosts, if wanted.shared.is_none() { &notes } else { &[] });
         for &(name, host) in &wanted.sniffed {
@@ -116,7 +116,7 @@ fn tables_of_port(
         }
     }
     if let Some(name) = wanted.shared {
-        cx.notes.borrow_mut().extend(notes);
+        cx.notes().extend(notes);
         let mut virtual_hosts = virtual_hosts;
         let catch_all = catch_all::virtual_host(&cx.scope);
         virtual_hosts.push(cx.parts.catch_alls.of(&catch_all.name.clone(), catch_all));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::super::Context;
@@ -11,22 +11,28 @@ use super::domains::{Domains, Viewer, bracketed};
 use super::egress::lower_case;
 use super::note;
 use crate::envoy::table::{Note, NoteKind, VirtualHost};
-use crate::istio::mesh::Service;
 use crate::istio::translate::parts::address;
 use crate::manifest::release::Difference;
 use crate::order::Order as _;
+use crate::parallel::prelude::*;
+
+/// Entries that get their names at once.
+const ENTRIES_AT_ONCE: usize = 64;
 
 /// The virtual hosts of a table, sorted by name, without the catch-all. `port` is P: 0 for HTTP proxies.
 pub(super) fn build(cx: &Context<'_>, entries: Vec<Entry>, port: u16, table_name: &str) -> Vec<Arc<VirtualHost>> {
+    let each = entries.par_iter().with_min_len(cx.parts.at_once(ENTRIES_AT_ONCE));
+    let host_names: Vec<Vec<Arc<HostName>>> = each.map(|entry| host_names(cx, port, entry)).collect();
+    let all = || host_names.iter().flatten();
     let mut builder = Builder {
         cx,
         table_name,
         port,
         known_hosts: entries.iter().flat_map(|e| e.services.iter().map(|s| s.hostname.clone())).collect(),
         known_names: FxHashSet::default(),
-        names: FxHashMap::default(),
-        domains: FxHashMap::default(),
-        out: Vec::with_capacity(entries.len()),
+        names: with_room(all().count()),
+        domains: with_room(all().map(|name| name.domains.len()).sum()),
+        out: Vec::with_capacity(all().count()),
     };
     if port == 0 {
         let of_entry = |e: &Entry| {
@@ -35,12 +41,9 @@ pub(super) fn build(cx: &Context<'_>, entries: Vec<Entry>, port: u16, table_name
         };
         builder.known_names = entries.iter().flat_map(of_entry).collect();
     }
-    for (position, entry) in entries.iter().enumerate() {
-        for host in &entry.extra_hosts {
-            builder.add(&entries, position, entry, host, None);
-        }
-        for service in &entry.services {
-            builder.add(&entries, position, entry, &service.hostname, Some(service));
+    for (position, (entry, names)) in entries.iter().zip(&host_names).enumerate() {
+        for (host, name) in entry.hosts().zip(names) {
+            builder.add(&entries, position, host, name);
         }
     }
     let mut out = builder.out;
@@ -64,6 +67,37 @@ pub(super) fn note_second_star(cx: &Context<'_>, table_name: &str, virtual_hosts
             ..note(NoteKind::Refused, "VH-11", table_name, message)
         });
     }
+}
+
+/// Names and domains of the virtual hosts of an entry, in the order of [`Entry::hosts`]. Those of services may depend on the proxy's
+/// namespace. `table_port` is P.
+fn host_names(cx: &Context<'_>, table_port: u16, entry: &Entry) -> Vec<Arc<HostName>> {
+    let (parts, port) = (cx.parts, entry.port);
+    let viewer = Viewer {
+        proxy: cx.proxy,
+        cluster_domain: &cx.mesh.config.cluster_domain,
+        with_port: (table_port == 0).then_some(port),
+        any_family: !cx.mesh.profile.has(Difference::AddressFamilies),
+    };
+    let extra = entry.extra_hosts.iter().map(|host| {
+        let domains = || Domains { all: vec![bracketed(host)], alternates: Vec::new() };
+        let make = |_: &_| Arc::new(HostName::new(virtual_host_name(host, port), domains()));
+        parts.extra_host_names.get_or((host.clone(), port), make)
+    });
+    let of_services = entry.services.iter().map(|service| {
+        let key =
+            (address(&**service), port, viewer.with_port.is_some(), viewer.families(), viewer.own_namespace(service));
+        let make = |_: &_| {
+            let name = virtual_host_name(&service.hostname, port);
+            (service.clone(), Arc::new(HostName::new(name, viewer.domains(service))))
+        };
+        parts.host_names.get_or(key, make).1
+    });
+    extra.chain(of_services).collect()
+}
+
+fn with_room<V>(entries: usize) -> FxHashMap<SmolStr, V> {
+    FxHashMap::with_capacity_and_hasher(entries, FxBuildHasher)
 }
 
 fn virtual_host_name(host: &SmolStr, port: u16) -> SmolStr {
@@ -120,15 +154,8 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     /// VH-9: the virtual host of one host of an entry, unless its name or all of its domains are taken.
-    fn add(
-        &mut self,
-        entries: &[Entry],
-        position: usize,
-        entry: &Entry,
-        host: &SmolStr,
-        service: Option<&Arc<Service>>,
-    ) {
-        let host_name = self.host_name(entry.port, host, service);
+    fn add(&mut self, entries: &[Entry], position: usize, host: &SmolStr, host_name: &Arc<HostName>) {
+        let Some(entry) = entries.get(position) else { return };
         let name = &host_name.name;
         if let Some(winner) = self.names.get(name) {
             if let Some(winner) = entries.get(*winner) {
@@ -137,10 +164,10 @@ impl Builder<'_> {
             return;
         }
         self.names.insert(name.clone(), position);
-        let lost = self.lost(entry, &host_name);
+        let lost = self.lost(entry, host_name);
         let parts = self.cx.parts;
         let key = VirtualHostKey {
-            name: address(&*host_name),
+            name: address(&**host_name),
             routes: address(&*entry.routes),
             lost,
             with_port_only: self.port == 0 && entry.port != 80, // VH-16
@@ -157,33 +184,6 @@ impl Builder<'_> {
         let (_, made) = parts.virtual_hosts.get_or(key, make);
         if !made.domains.is_empty() {
             self.out.push(made);
-        }
-    }
-
-    /// Name and domains of the virtual host of a host. Those of services may depend on the proxy's namespace.
-    fn host_name(&self, port: u16, host: &SmolStr, service: Option<&Arc<Service>>) -> Arc<HostName> {
-        let parts = self.cx.parts;
-        let Some(service) = service else {
-            let domains = || Domains { all: vec![bracketed(host)], alternates: Vec::new() };
-            let make = |_: &_| Arc::new(HostName::new(virtual_host_name(host, port), domains()));
-            return parts.extra_host_names.get_or((host.clone(), port), make);
-        };
-        let viewer = self.viewer(port);
-        let key =
-            (address(&**service), port, viewer.with_port.is_some(), viewer.families(), viewer.own_namespace(service));
-        let make = |_: &_| {
-            let name = virtual_host_name(&service.hostname, port);
-            (service.clone(), Arc::new(HostName::new(name, viewer.domains(service))))
-        };
-        parts.host_names.get_or(key, make).1
-    }
-
-    fn viewer(&self, port: u16) -> Viewer<'_> {
-        Viewer {
-            proxy: self.cx.proxy,
-            cluster_domain: &self.cx.mesh.config.cluster_domain,
-            with_port: (self.port == 0).then_some(port),
-            any_family: !self.cx.mesh.profile.has(Difference::AddressFamilies),
         }
     }
 

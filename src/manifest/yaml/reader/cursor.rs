@@ -5,7 +5,7 @@ use crate::manifest::yaml::node::Span;
 use crate::manifest::yaml::problem::Problem;
 
 /// A place in the text of a document.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cursor<'a> {
     pub(super) text: &'a str,
     bytes: &'a [u8],

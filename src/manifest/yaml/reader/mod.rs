@@ -28,6 +28,7 @@ use scanner::Scanner;
 use token::{Token, TokenKind};
 
 /// Reads the first document of a text; what follows `...` is left alone.
+#[derive(Debug, Default)]
 pub(super) struct YamlReader<'a> {
     scanner: Scanner<'a>,
     state: State,
@@ -41,8 +42,9 @@ pub(super) struct YamlReader<'a> {
 }
 
 /// What is expected next.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum State {
+    #[default]
     Start,
     /// The root is read.
     DocumentEnd,
@@ -76,16 +78,16 @@ enum Place {
 type Found<'a> = Read<(Event<'a>, Span)>;
 
 impl<'a> YamlReader<'a> {
-    pub(super) fn new(text: &'a str) -> Read<YamlReader<'a>> {
+    /// Begins with a text, wherever it was in another. It keeps the room that it has.
+    pub(super) fn restart(&mut self, text: &'a str) -> Read<()> {
         cursor::check_characters(text)?;
-        Ok(YamlReader {
-            scanner: Scanner::new(text),
-            state: State::Start,
-            states: Vec::new(),
-            anchors: BTreeMap::new(),
-            anchor_count: 0,
-            last_end: 0,
-        })
+        self.scanner.restart(text);
+        self.state = State::Start;
+        self.states.clear();
+        self.anchors.clear();
+        self.anchor_count = 0;
+        self.last_end = 0;
+        Ok(())
     }
 
     fn take(&mut self) -> Read<Token<'a>> {

@@ -31,6 +31,7 @@ struct SimpleKey {
 /// The most characters from the start of a key to its `:`, unless `?` marks the key.
 const KEY_CHARACTERS_MAX: usize = 1024;
 
+#[derive(Debug, Default)]
 pub(super) struct Scanner<'a> {
     pub(super) cursor: Cursor<'a>,
     queue: VecDeque<Token<'a>>,
@@ -42,7 +43,7 @@ pub(super) struct Scanner<'a> {
     pub(super) indent: isize,
     /// The columns of the blocks around it.
     indents: Vec<isize>,
-    /// By flow level; never empty.
+    /// By flow level; never empty once it reads.
     simple_keys: Vec<SimpleKey>,
     /// Whether the next token may begin a key without `?`, or an item of a block list.
     pub(super) is_key_allowed: bool,
@@ -52,19 +53,19 @@ pub(super) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn new(text: &'a str) -> Scanner<'a> {
-        Scanner {
-            cursor: Cursor::new(text),
-            queue: VecDeque::with_capacity(8),
-            taken: 0,
-            is_front_known: false,
-            indent: -1,
-            indents: Vec::new(),
-            simple_keys: vec![SimpleKey::default()],
-            is_key_allowed: true,
-            comments: Vec::new(),
-            scalar_start: 0,
-        }
+    /// Begins with a text, in the room that is there.
+    pub(super) fn restart(&mut self, text: &'a str) {
+        self.cursor = Cursor::new(text);
+        self.queue.clear();
+        self.taken = 0;
+        self.is_front_known = false;
+        self.indent = -1;
+        self.indents.clear();
+        self.simple_keys.clear();
+        self.simple_keys.push(SimpleKey::default());
+        self.is_key_allowed = true;
+        self.comments.clear();
+        self.scalar_start = 0;
     }
 
     /// Kind and place of the next token. Behind the last one, [`TokenKind::End`] again and again.

@@ -179,3 +179,16 @@ fn line_breaks_of_all_systems_are_read_alike() {
         assert_eq!(value_of(text), Json::from("b\nc\n"), "{text:?}");
     }
 }
+
+/// Of a document that was read before, whether well or not, nothing is left in the buffers but their room.
+#[test]
+fn documents_are_the_same_in_buffers_that_others_had() {
+    let records = records(include_str!("documents.jsonl"));
+    let texts: Vec<&str> = records.iter().filter_map(|record| record["text"].as_str()).collect();
+    let all: Vec<RawDocument<'_>> = texts.iter().flat_map(|text| documents(text)).collect();
+    let mut buffers = Buffers::default();
+    for raw in all.iter().chain(all.iter().rev()) {
+        let again = parse_with(raw, &Limits::default(), &mut buffers);
+        assert_eq!(again, parse(raw, &Limits::default()), "{:?}", raw.text);
+    }
+}

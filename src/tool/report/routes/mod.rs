@@ -1,6 +1,8 @@
 //! The route table of a proxy (`towtank routes`); Envoy's own form is [`envoy`](super::envoy).
 
 #[cfg(feature = "cli")]
+mod bodies;
+#[cfg(feature = "cli")]
 mod classes;
 #[cfg(feature = "cli")]
 mod html;

@@ -10,10 +10,11 @@ use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
 use super::View;
+use super::bodies::{Bodies, Body};
 use super::classes::Classes;
 use super::table::{
-    HostBody, HostNotes, Listeners, NOTES, Remark, Sink, domains_line, listeners, notes, nothing_shown, write,
-    write_body, write_listeners,
+    HostNotes, Listeners, NOTES, Remark, Sink, domains_line, listeners, notes, nothing_shown, write, write_body,
+    write_listeners,
 };
 use crate::envoy::proxy::ProxyKind;
 use crate::envoy::router::is_for_strangers;
@@ -22,6 +23,7 @@ use crate::istio::clients::{Class, PointsOfView};
 use crate::istio::translate::Beside;
 use crate::manifest::source::SourceMap;
 use crate::order::Order as _;
+use crate::parallel::Memo;
 use crate::parallel::prelude::*;
 use crate::tool::report::style::{Style, paint};
 use crate::tool::report::visible::Lines as _;
@@ -42,7 +44,7 @@ pub(crate) fn write_all(
     let (sidecars, gateways): (Vec<usize>, Vec<usize>) = (0..points.classes.len()).partition(is_sidecar);
     let mut is_first = true;
     let alone = if sidecars.len() > 1 {
-        Together { table, classes: &sidecars, points, sources, view }.write(sink);
+        Together::new(table, &sidecars, points, sources, view).write(sink);
         is_first = false;
         gateways
     } else {
@@ -63,7 +65,7 @@ pub(crate) type TableOf<'a, 't> = &'a (dyn Fn(usize) -> Option<(Cow<'t, RouteTab
 pub(super) type Having<T> = IndexMap<T, Classes, FxBuildHasher>;
 
 /// What a virtual host does, with the classes for which it does so, and its names by the classes that know it by them.
-pub(super) type Host = IndexMap<HostBody, (Classes, Having<String>), FxBuildHasher>;
+pub(super) type Host = IndexMap<Arc<Body>, (Classes, Having<String>), FxBuildHasher>;
 
 /// By name, that for strangers last.
 pub(super) type Hosts = BTreeMap<(bool, SmolStr), Host>;
@@ -74,8 +76,11 @@ pub(super) struct Together<'a, 't> {
     /// Positions of the tables.
     pub classes: &'a [usize],
     pub points: &'a PointsOfView,
-    pub sources: &'a SourceMap,
-    pub view: &'a View,
+    sources: &'a SourceMap,
+    view: &'a View,
+    bodies: Bodies,
+    /// Whose something is, by the positions of their classes.
+    audiences: Memo<Vec<usize>, Arc<str>>,
 }
 
 /// The whole or a part of what is told of a table.
@@ -87,7 +92,7 @@ struct Parts {
 }
 
 /// Names of a route configuration and a virtual host, the line with its domains, and what it does.
-type ToldHost = (SmolStr, SmolStr, String, HostBody);
+type ToldHost = (SmolStr, SmolStr, String, Arc<Body>);
 
 /// What is told of one class.
 enum Told {
@@ -161,7 +166,18 @@ fn remarks(
     }
 }
 
-impl Together<'_, '_> {
+impl<'a, 't> Together<'a, 't> {
+    pub(super) fn new(
+        table: TableOf<'a, 't>,
+        classes: &'a [usize],
+        points: &'a PointsOfView,
+        sources: &'a SourceMap,
+        view: &'a View,
+    ) -> Self {
+        let (bodies, audiences) = (Bodies::default(), Memo::default());
+        Together { table, classes, points, sources, view, bodies, audiences }
+    }
+
     pub(super) fn gathered(&self) -> Gathered {
         let each: Vec<(usize, Told)> = self.classes.par_iter().filter_map(|i| Some((*i, self.told(*i)?))).collect();
         let mut out = Gathered::default();
@@ -289,7 +305,7 @@ impl Together<'_, '_> {
         let mut hosts = Vec::new();
         for (i, config) in table.route_configs.iter().enumerate().filter(|(_, c)| view.shows_config(table, c)) {
             for host in config.virtual_hosts.iter().filter(|h| shown(i, h) && view.shows_host(h)) {
-                let body = HostBody::of(table, config, host, (&said, self.sources));
+                let body = self.bodies.of(table, config, host, (&said, self.sources));
                 hosts.push((config.name.clone(), host.name.clone(), domains_line(host), body));
             }
         }
@@ -326,7 +342,12 @@ impl Together<'_, '_> {
 
     /// Whose something is, unless it is everybody's.
     pub(super) fn whose(&self, classes: &Classes) -> Option<String> {
-        (classes.len() < self.classes.len()).then(|| self.points.audience(&classes.list()).to_string())
+        (classes.len() < self.classes.len()).then(|| self.audience(classes).to_string())
+    }
+
+    /// Whose something is. Of many virtual hosts that some have otherwise, it is the same ones.
+    fn audience(&self, classes: &Classes) -> Arc<str> {
+        self.audiences.get_or(classes.list(), |list| self.points.audience(list).to_string().into())
     }
 
     /// Whose the following is, unless it is everybody's.
@@ -351,7 +372,7 @@ impl Together<'_, '_> {
             if i == 0 || classes.len() == all.len() {
                 return line.clone();
             }
-            format!("{}, it {line}", self.points.audience(&classes.list()))
+            format!("{}, it {line}", self.audience(classes))
         };
         in_order.into_iter().enumerate().map(line).collect()
     }

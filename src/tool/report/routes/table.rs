@@ -15,9 +15,10 @@ use crate::envoy::table::{
 use crate::envoy::words;
 use crate::istio::clients::Audience;
 use crate::manifest::source::SourceMap;
+use crate::parallel;
 use crate::parallel::prelude::*;
 use crate::tool::report::columns::{self, Cell, Side, wrap};
-use crate::tool::report::style::{Style, paint};
+use crate::tool::report::style::{Style, paint, painted};
 use crate::tool::report::visible::Lines as _;
 
 /// What to show and how.
@@ -33,7 +34,7 @@ pub(crate) struct View {
 }
 
 /// Takes a text piece by piece, each of which ends in a line end: the whole text of a large mesh would take as much room as its table.
-pub(crate) type Sink<'a> = &'a mut dyn FnMut(&str);
+pub(crate) type Sink<'a> = &'a mut (dyn FnMut(&str) + Send);
 
 /// The whole view of one proxy.
 pub(crate) fn to_text(table: &RouteTable, whose: &Audience, sources: &SourceMap, view: &View) -> String {
@@ -65,11 +66,13 @@ pub(crate) fn write(table: &RouteTable, whose: &Audience, sources: &SourceMap, v
             virtual_host(&mut text, (table, &said), config, host, sources, view);
             text
         };
+        let mut texts = vec![std::mem::take(&mut out)];
         for some in hosts.chunks(HOSTS_AT_ONCE) {
-            let texts: Vec<String> = some.par_iter().with_min_len(16).map(told).collect();
-            std::iter::once(&out).chain(&texts).for_each(|piece| sink(piece));
-            out.clear();
+            let next = || some.par_iter().with_min_len(16).map(told).collect();
+            // What is told already is taken meanwhile.
+            (texts, ()) = parallel::join(next, || texts.iter().for_each(|piece| sink(piece)));
         }
+        texts.iter().for_each(|piece| sink(piece));
     }
     if shown == 0 {
         nothing_shown(&mut out, view);
@@ -245,7 +248,7 @@ fn virtual_host(
     sources: &SourceMap,
     view: &View,
 ) {
-    out.say(view.color, format_args!("\n  {}", paint(&host.name, Style::Host, view.color)));
+    out.say(view.color, format_args!("\n  {}", painted(&host.name, Style::Host, view.color)));
     out.say(view.color, format_args!("  {}", paint(&domains_line(host), Style::Dim, view.color)));
     write_body(out, &HostBody::of(table, config, host, (said, sources)), view);
 }
@@ -264,6 +267,12 @@ impl<'t> HostNotes<'t> {
             all.entry((&note.route_config, &note.virtual_host)).or_default().push(note);
         }
         HostNotes(all)
+    }
+
+    /// Whether there are some about this one.
+    #[cfg(feature = "cli")]
+    pub(super) fn are_about(&self, config: &RouteConfiguration, host: &VirtualHost) -> bool {
+        self.0.contains_key(&(config.name.as_str(), host.name.as_str()))
     }
 }
 
@@ -306,7 +315,7 @@ pub(super) fn write_body(out: &mut String, body: &HostBody, view: &View) {
         write_row(out, i, row, column, view);
     }
     for note in &body.notes {
-        out.say(view.color, format_args!("  {}", paint(note, Style::Note, view.color)));
+        out.say(view.color, format_args!("  {}", painted(note, Style::Note, view.color)));
     }
 }
 
@@ -327,7 +336,8 @@ fn row(route: &Route, table: &RouteTable, sources: &SourceMap) -> Row {
     match &route.action {
         RouteAction::Forward(f) => {
             for t in words::targets(f) {
-                let state = ClusterState::of(table, t.cluster);
+                let found = table.cluster(t.cluster);
+                let state = ClusterState::of_found(table, t.cluster, found);
                 let good = state.cause().is_none();
                 let style = match state.used_unready() {
                     0 if good => Style::Plain,
@@ -343,7 +353,7 @@ fn row(route: &Route, table: &RouteTable, sources: &SourceMap) -> Row {
                     text.push_str(&words::state(&state));
                 }
                 does.push((style, text));
-                policies.extend(table.cluster(t.cluster).and_then(|c| policy_line(c, sources)));
+                policies.extend(found.and_then(|c| policy_line(c, sources)));
             }
         }
         RouteAction::Redirect(r) => does.push((Style::Plain, words::redirect(r))),
@@ -368,7 +378,7 @@ fn row(route: &Route, table: &RouteTable, sources: &SourceMap) -> Row {
 /// Conditions on the left, what is done on the right, and dimmed below both where it comes from.
 fn write_row(out: &mut String, index: usize, row: &Row, column: usize, view: &View) {
     let lines = row.conditions.len().max(row.does.len());
-    let mut does = row.does.iter().map(|(style, text)| paint(text, *style, view.color));
+    let mut does = row.does.iter().map(|(style, text)| painted(text, *style, view.color));
     for i in 0..lines {
         let number = if i == 0 { format_smolstr!("{index:>4}") } else { SmolStr::new_static("    ") };
         let condition = row.conditions.get(i).map(String::as_str).unwrap_or_default();
@@ -377,13 +387,13 @@ fn write_row(out: &mut String, index: usize, row: &Row, column: usize, view: &Vi
             continue;
         }
         let action = does.next().unwrap_or_default();
-        out.say(view.color, format_args!("{}", format!("{number}  {condition:<column$}  {action}").trim_end()));
+        out.say_trimmed(view.color, format_args!("{number}  {condition:<column$}  {action}"));
     }
     for action in does {
         out.say(view.color, format_args!("      {:<column$}  {action}", ""));
     }
     for line in &row.written {
-        out.say(view.color, format_args!("      {}", paint(line, Style::Dim, view.color)));
+        out.say(view.color, format_args!("      {}", painted(line, Style::Dim, view.color)));
     }
 }
 

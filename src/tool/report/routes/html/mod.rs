@@ -1,10 +1,12 @@
 //! The page of route tables (`routes -o html`): each virtual host in a fold, with a box that filters them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use askama::Template;
 
 use super::View;
+use super::bodies::Body;
 use super::classes::Classes;
 use super::several::{Gathered, Host, Hosts, TableOf, Together};
 use super::table::{HostBody, Listeners, NOTES, NOTHING, OTHERS, alike, described};
@@ -78,7 +80,7 @@ struct HostView {
 struct VariantView {
     whose: Option<String>,
     names: Vec<String>,
-    body: HostBody,
+    body: Arc<Body>,
 }
 
 impl TableView {
@@ -128,7 +130,7 @@ impl Section {
             .enumerate()
             .map(|(n, classes)| {
                 let table: TableOf<'_, '_> = &|i| Some((Cow::Borrowed(tables.get(i)?), None));
-                let together = Together { table, classes: &classes, points, sources, view };
+                let together = Together::new(table, &classes, points, sources, view);
                 TableView::new(&together, format!("t{id}-{n}"), &mut budget)
             })
             .collect();
@@ -190,7 +192,7 @@ impl HostView {
             return None;
         }
         budget.bytes -= size;
-        let variant = |(body, (classes, names)): (HostBody, (Classes, _))| VariantView {
+        let variant = |(body, (classes, names)): (Arc<Body>, (Classes, _))| VariantView {
             whose: of.whose(&classes),
             names: of.name_lines(&classes, &names),
             body,
