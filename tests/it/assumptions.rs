@@ -177,6 +177,24 @@ fn a_scenario_without_pods_has_none() {
 }
 
 #[test]
+fn an_assumed_service_has_the_ports_of_its_rules_and_their_protocol() {
+    let vs = "
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: mongo, namespace: prod}
+spec:
+  hosts: [mongo]
+  tcp:
+  - match: [{port: 27017}]
+    route: [{destination: {host: backup, port: {number: 5555}}}]
+";
+    let run = simulate(&[("mongo.yaml", vs)], &["--fail-on", "blackholed,unmatched"]);
+    assert_eq!(run.status, 0, "{run}");
+    assert!(run.stdout.contains(":27017 through sidecar:prod: backup.prod:5555 (TCP)"), "{run}");
+    assert!(!run.stderr.contains("routes nothing here"), "{run}");
+}
+
+#[test]
 fn a_gateway_that_is_kept_elsewhere_is_assumed_and_one_that_is_refused_is_not() {
     let vs = "
 apiVersion: networking.istio.io/v1
@@ -193,6 +211,13 @@ spec:
     assert!(run.stdout.contains("Gateway istio-system/public is not given"), "{run}");
     assert!(run.stdout.contains("shop.example.com:80") || run.stdout.contains("shop.example.com"), "{run}");
     assert!(!run.stderr.contains("routes nothing here"), "{run}");
+    // What a rule is matched by is served there.
+    let tcp = vs.replace("http:\n  - route", "tcp:\n  - match: [{port: 31400}]\n    route");
+    let run = simulate(&[("shop.yaml", &tcp)], &["--fail-on", "blackholed,unmatched"]);
+    assert!(run.status == 0 && run.stdout.contains("tcp 0.0.0.0:31400 through gateway:"), "{run}");
+    let other = vs.replace("- route", "- match: [{port: 8080}]\n    route");
+    let run = simulate(&[("shop.yaml", &other)], &[]);
+    assert!(run.stdout.contains("shop.example.com:8080") && !run.stdout.contains("shop.example.com:80 "), "{run}");
     let never = simulate(&[("shop.yaml", vs)], &["--assume", "gateways=never"]);
     assert!(never.stderr.contains("routes nothing here"), "{never}");
 

@@ -19,6 +19,9 @@ use crate::tool::report::graph::Language;
 use crate::tool::report::{self, visible};
 use crate::traffic::workspace::Workspace;
 
+/// Bytes that are told before they are written.
+const WRITTEN_AT_ONCE: usize = 1 << 16;
+
 /// What `--help` says below all options.
 const ENDINGS: &str = "\
 Examples:
@@ -102,9 +105,14 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
         }
         if args.output == Format::Table {
             let mut written = Ok(());
+            let mut waiting = String::with_capacity(WRITTEN_AT_ONCE);
             let mut sink = |piece: &str| {
-                if written.is_ok() {
-                    written = output::write(piece.as_bytes());
+                waiting.push_str(piece);
+                if waiting.len() >= WRITTEN_AT_ONCE {
+                    if written.is_ok() {
+                        written = output::write(waiting.as_bytes());
+                    }
+                    waiting.clear();
                 }
             };
             if together {
@@ -117,6 +125,7 @@ pub(super) fn run(args: &RoutesArgs) -> anyhow::Result<Exit> {
                 report::routes::write(table, &points.audience(classes), &workspace.sources, &view, &mut sink);
             }
             written?;
+            output::write(waiting.as_bytes())?;
         }
         if !matches!(args.output, Format::Table | Format::Html) {
             write_texts(&tables, &workspace, args, &view)?;

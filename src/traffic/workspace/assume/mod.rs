@@ -92,9 +92,9 @@ impl Assumed {
         if !self.gateways.is_empty() {
             let names = listed(self.gateways.iter().map(SmolStr::as_str));
             let are = if self.gateways.len() == 1 { "Gateway" } else { "Gateways" };
-            let is = if self.gateways.len() == 1 { "is" } else { "are" };
+            let (is, it) = if self.gateways.len() == 1 { ("is", "it") } else { ("are", "them") };
             out.push(format!(
-                "{are} {names} {is} not given: the hosts of the VirtualServices that name it, on port 80"
+                "{are} {names} {is} not given: the hosts of the VirtualServices that name {it}, on the ports of their rules or 80"
             ));
         }
         match self.names {

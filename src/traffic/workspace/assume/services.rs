@@ -11,15 +11,14 @@ use crate::manifest::kinds::{
     TransportProtocol, VirtualService,
 };
 use crate::manifest::source::Position;
-use crate::order::Order as _;
 
 /// Pod labels that name the application, the first one wins.
 const APP_LABELS: [&str; 3] = ["app", "k8s-app", "app.kubernetes.io/name"];
 
 /// Where not one Service is among the manifests, gives every host of the mesh one, and returns the hosts, sorted.
 ///
-/// Name = host, ports as destinations name them, those that a destination without a port would take from the host it is routed from, or
-/// 80, HTTP, pods whose `app` (else `k8s-app`, `app.kubernetes.io/name`)
+/// Name = host, ports as destinations and matches name them, of the protocol that their rules are for, those that a destination without
+/// a port would take from the host it is routed from, or 80, HTTP, pods whose `app` (else `k8s-app`, `app.kubernetes.io/name`)
 /// has that value. Hosts of ServiceEntries, wildcards, addresses and names outside the cluster get none, and neither does a
 /// destination that looks like a slip of the pen for another host: that is what there is to find.
 pub(in crate::traffic::workspace) fn assume(manifests: &mut Manifests) -> Vec<SmolStr> {
@@ -27,15 +26,16 @@ pub(in crate::traffic::workspace) fn assume(manifests: &mut Manifests) -> Vec<Sm
         return Vec::new();
     }
     let domain = manifests.mesh_config.cluster_domain.clone();
-    let mut hosts: BTreeMap<SmolStr, Vec<u16>> = BTreeMap::new();
+    let mut hosts: BTreeMap<SmolStr, Ports> = BTreeMap::new();
     // Hosts that somebody routes for or writes rules for, not only to.
     let mut meant: BTreeSet<SmolStr> = BTreeSet::new();
-    let mut want = |host: &str, namespace: &str, port: Option<u16>, is_meant: bool| {
+    let mut want = |host: &str, namespace: &str, port: Option<(u16, Layer)>, is_meant: bool| {
         let full = mesh::fqdn(host, namespace, &domain);
         if is_meant {
             meant.insert(full.clone());
         }
-        hosts.entry(full).or_default().extend(port);
+        let ports = hosts.entry(full).or_default();
+        port.into_iter().for_each(|(port, layer)| ports.add(port, layer));
     };
     // In the mesh a destination without a port is asked for on that of the listener, unless its service is there itself.
     let mut followers: Vec<(SmolStr, SmolStr)> = Vec::new();
@@ -44,11 +44,13 @@ pub(in crate::traffic::workspace) fn assume(manifests: &mut Manifests) -> Vec<Sm
         if vs.spec.gateways.is_empty() || vs.spec.gateways.iter().any(|g| g == "mesh") {
             for host in &vs.spec.hosts {
                 want(host, ns, None, true);
+                // What rules of the mesh ask the port for is a port that their hosts have.
+                matched_ports(&vs.spec).for_each(|port| want(host, ns, Some(port), true));
             }
         }
         let only_mesh = vs.spec.gateways.iter().all(|g| g == "mesh");
-        for d in destinations(&vs.spec) {
-            want(&d.host, ns, d.port_number(), false);
+        for (d, layer) in destinations(&vs.spec) {
+            want(&d.host, ns, d.port_number().map(|port| (port, layer)), false);
             if only_mesh && d.port_number().is_none() {
                 let to = mesh::fqdn(&d.host, ns, &domain);
                 followers.extend(vs.spec.hosts.iter().map(|h| (mesh::fqdn(h, ns, &domain), to.clone())));
@@ -60,8 +62,12 @@ pub(in crate::traffic::workspace) fn assume(manifests: &mut Manifests) -> Vec<Sm
     }
     let named = hosts.clone();
     for (from, to) in followers.into_iter().filter(|(from, to)| from != to) {
-        let ports = named.get(&from).filter(|ports| !ports.is_empty());
-        hosts.entry(to).or_default().extend(ports.map_or(&[80][..], Vec::as_slice));
+        let ports = named.get(&from).filter(|ports| !ports.all.is_empty());
+        let to = hosts.entry(to).or_default();
+        match ports {
+            Some(ports) => ports.all.iter().for_each(|(port, layer)| to.add(*port, *layer)),
+            None => to.add(80, Layer::Http),
+        }
     }
     let entries: FxHashSet<&SmolStr> = manifests.service_entries.iter().flat_map(|s| &s.spec.hosts).collect();
     let applications = applications(&manifests.pods);
@@ -76,10 +82,8 @@ pub(in crate::traffic::workspace) fn assume(manifests: &mut Manifests) -> Vec<Sm
         {
             continue;
         }
-        ports.order_alike();
-        ports.dedup();
-        if ports.is_empty() {
-            ports.push(80);
+        if ports.all.is_empty() {
+            ports.add(80, Layer::Http);
         }
         services.push(service(name, namespace, &ports, &applications));
         assumed.push(host);
@@ -114,26 +118,64 @@ fn applications(pods: &[Object<Pod>]) -> FxHashSet<(SmolStr, &'static str, SmolS
     pods.iter().flat_map(of_pod).collect()
 }
 
-fn destinations(vs: &VirtualService) -> impl Iterator<Item = &Destination> {
-    let http = vs.http.iter().flat_map(|rule| rule.destinations());
-    let tls = vs.tls.iter().flat_map(|r| &r.route);
-    let tcp = vs.tcp.iter().flat_map(|r| &r.route);
-    http.chain(tls.chain(tcp).filter_map(|d| d.destination.as_ref()))
+/// What a port is asked for; where several rules ask, the first one counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Layer {
+    Http,
+    Tls,
+    Tcp,
+}
+
+/// Ports of a service that is assumed, by number.
+#[derive(Debug, Clone, Default)]
+struct Ports {
+    all: BTreeMap<u16, Layer>,
+}
+
+impl Ports {
+    fn add(&mut self, port: u16, layer: Layer) {
+        let now = self.all.entry(port).or_insert(layer);
+        *now = layer.min(*now);
+    }
+}
+
+fn destinations(vs: &VirtualService) -> impl Iterator<Item = (&Destination, Layer)> {
+    let http = vs.http.iter().flat_map(|rule| rule.destinations()).map(|d| (d, Layer::Http));
+    let tls = vs.tls.iter().flat_map(|r| &r.route).map(|d| (d, Layer::Tls));
+    let tcp = vs.tcp.iter().flat_map(|r| &r.route).map(|d| (d, Layer::Tcp));
+    http.chain(tls.chain(tcp).filter_map(|(d, layer)| Some((d.destination.as_ref()?, layer))))
+}
+
+/// Ports that rules for sidecars are matched by.
+fn matched_ports(vs: &VirtualService) -> impl Iterator<Item = (u16, Layer)> {
+    let in_mesh = |gateways: &[SmolStr]| gateways.is_empty() || gateways.iter().any(|g| g == "mesh");
+    let http = vs.http.iter().flat_map(|r| &r.matches).filter(move |m| in_mesh(&m.gateways));
+    let tls = vs.tls.iter().flat_map(|r| &r.matches).filter(move |m| in_mesh(&m.gateways));
+    let tcp = vs.tcp.iter().flat_map(|r| &r.matches).filter(move |m| in_mesh(&m.gateways));
+    let ports = http.map(|m| (m.port, Layer::Http)).chain(tls.map(|m| (m.port, Layer::Tls)));
+    let ports = ports.chain(tcp.map(|m| (m.port, Layer::Tcp))).filter(|(port, _)| *port != 0);
+    ports.filter_map(|(port, layer)| Some((u16::try_from(port).ok()?, layer)))
 }
 
 fn service(
     name: &str,
     namespace: &str,
-    ports: &[u16],
+    ports: &Ports,
     applications: &FxHashSet<(SmolStr, &'static str, SmolStr)>,
 ) -> Object<Service> {
     let in_use = |label: &&'static str| applications.contains(&(namespace.into(), *label, name.into()));
     let label = APP_LABELS.into_iter().find(in_use).unwrap_or("app");
     let selector: Labels = std::iter::once((SmolStr::new_static(label), SmolStr::new(name))).collect();
     let ports = ports
+        .all
         .iter()
-        .map(|&port| ServicePort {
-            name: if ports.len() == 1 { "http".into() } else { smol_str::format_smolstr!("http-{port}") },
+        .map(|(&port, layer)| ServicePort {
+            name: match layer {
+                Layer::Http if ports.all.len() == 1 => "http".into(),
+                Layer::Http => smol_str::format_smolstr!("http-{port}"),
+                Layer::Tls => smol_str::format_smolstr!("tls-{port}"),
+                Layer::Tcp => smol_str::format_smolstr!("tcp-{port}"),
+            },
             port,
             target_port: TargetPort::SameAsPort,
             protocol: TransportProtocol::Tcp,
