@@ -7,7 +7,7 @@ use super::references::gateways::{admits, is_passthrough};
 use super::registry::checks;
 use super::report::{Report, listed};
 use super::subject::Subject;
-use crate::istio::mesh::{MESH_GATEWAY, Protocol, VirtualService, is_wildcard};
+use crate::istio::mesh::{MESH_GATEWAY, Protocol, Registry, VirtualService, is_wildcard};
 use crate::manifest::kinds::{Gateway, Object};
 use crate::order::Order as _;
 
@@ -26,7 +26,7 @@ checks! {
 
     /// A VirtualService for the mesh splits traffic of a service by subset, and one for a gateway leads to the same service
     /// without a subset: for what comes through the gateway the split has no effect, since a gateway takes only the rules
-    /// that are bound to it.
+    /// that are bound to it. The same holds where the rules for the mesh send all that is meant for a Service to others.
     G604 "Split of the mesh has no effect for a gateway" Warning needs[VirtualServices] peers["IST0140"];
 
     /// A server answers everything with a redirect to https. Rules of VirtualServices don't act on it: they need an HTTPS
@@ -41,6 +41,7 @@ pub(super) fn run(subject: &Subject<'_>, report: &mut Report) {
     servers(subject, report);
     let mut in_mesh: FxHashSet<&SmolStr> = FxHashSet::default();
     let mut splits: FxHashMap<&SmolStr, &VirtualService> = FxHashMap::default();
+    let mut diverted: FxHashMap<&SmolStr, &VirtualService> = FxHashMap::default();
     for vs in subject.mesh.virtual_services.all.iter().filter(|vs| Subject::is_mesh(vs)) {
         in_mesh.extend(&vs.hosts);
         for host in &vs.hosts {
@@ -50,6 +51,9 @@ pub(super) fn run(subject: &Subject<'_>, report: &mut Report) {
             if by_subset {
                 splits.entry(host).or_insert(vs);
             }
+            if leads_elsewhere(subject, vs, host) {
+                diverted.entry(host).or_insert(vs);
+            }
         }
     }
     for vs in &subject.mesh.virtual_services.all {
@@ -57,6 +61,7 @@ pub(super) fn run(subject: &Subject<'_>, report: &mut Report) {
         if !Subject::is_mesh(vs) {
             gateway_only(subject, vs, &in_mesh, report);
             without_subset(vs, &splits, report);
+            past_the_mesh(vs, &diverted, report);
         }
     }
 }
@@ -204,7 +209,7 @@ fn gateway_only(subject: &Subject<'_>, vs: &VirtualService, in_mesh: &FxHashSet<
             continue;
         }
         let service = subject.mesh.service_index.by_hostname(host).iter().find(|s| !s.mesh_external);
-        if service.is_some_and(|s| s.registry == crate::istio::mesh::Registry::Kubernetes && s.at.is_known()) {
+        if service.is_some_and(|s| s.registry == Registry::Kubernetes && s.at.is_known()) {
             let message = format!(
                 "`{host}` is a service of the mesh, and these rules are for gateways alone: calls within the mesh don't get them"
             );
@@ -215,6 +220,35 @@ fn gateway_only(subject: &Subject<'_>, vs: &VirtualService, in_mesh: &FxHashSet<
                 message,
                 format!("add `{MESH_GATEWAY}` to `spec.gateways`, if they should"),
             );
+        }
+    }
+}
+
+/// Whether all that is meant for a Service goes to others. Hosts outside the mesh are sent to egress gateways like that on purpose.
+fn leads_elsewhere(subject: &Subject<'_>, vs: &VirtualService, host: &SmolStr) -> bool {
+    let mut destinations =
+        vs.http.iter().flat_map(|r| &r.route.route).filter_map(|d| d.destination.as_ref()).peekable();
+    let is_service =
+        |s: &std::sync::Arc<crate::istio::mesh::Service>| s.registry == Registry::Kubernetes && !s.is_alias();
+    destinations.peek().is_some()
+        && destinations.all(|d| d.host != *host)
+        && subject.mesh.service_index.by_hostname(host).iter().any(is_service)
+}
+
+/// G604 for Services whose rules lead elsewhere.
+fn past_the_mesh(vs: &VirtualService, diverted: &FxHashMap<&SmolStr, &VirtualService>, report: &mut Report) {
+    for rule in &vs.http {
+        for (i, r) in rule.route.route.iter().enumerate() {
+            let Some(d) = r.destination.as_ref() else { continue };
+            let Some(other) = diverted.get(&d.host).filter(|o| o.object != vs.object) else { continue };
+            let message = format!(
+                "leads to `{}` itself: {} sends what is meant for it elsewhere, but is for the mesh and has no effect here",
+                d.host, other.object
+            );
+            let path = format!("spec.http[{}].route[{i}].destination", rule.source.rule.unwrap_or_default());
+            let hint = "route to where these rules lead";
+            let added = report.add("G604", (&rule.source.object, d.at), path, message, hint);
+            added.related("the rules for the mesh", other.at, Some(&other.object));
         }
     }
 }
