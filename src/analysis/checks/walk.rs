@@ -1,5 +1,6 @@
 //! All destinations of a VirtualService with their field paths.
 
+use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{Destination, VirtualService};
 
 /// Which list of rules a destination stands in.
@@ -34,6 +35,11 @@ pub(super) struct Target<'a> {
 impl Target<'_> {
     pub(super) fn is_mirror(&self) -> bool {
         !matches!(self.role, Role::Route(_))
+    }
+
+    /// How bad it is if nothing gets there: a mirror that fails harms no request.
+    pub(super) fn severity(&self) -> Severity {
+        if self.is_mirror() { Severity::Warning } else { Severity::Error }
     }
 
     /// What becomes of what goes to it where it has no cluster.

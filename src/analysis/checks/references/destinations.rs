@@ -1,21 +1,17 @@
 //! Hosts and ports of destinations: R101 to R105, and R102 for the other fields that name a host.
 
-use std::collections::BTreeSet;
-
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
+use super::ports::{ListenerPorts, numbers, port_needed, port_needed_in_mesh};
 use super::resolving::is_for;
 use crate::analysis::checks::registry::{Input, checks};
 use crate::analysis::checks::report::{Report, listed};
 use crate::analysis::checks::subject::{Known, Subject};
-use crate::analysis::checks::walk::{Part, Target, targets};
-use crate::istio::mesh::{
-    MESH_GATEWAY, Service, VirtualService as Resolved, Visibility, gateway_name, is_subset_of, is_wildcard,
-};
+use crate::analysis::checks::walk::{Target, targets};
+use crate::istio::mesh::{MESH_GATEWAY, Service, VirtualService as Resolved, Visibility};
 use crate::manifest::diagnostic::Severity;
-use crate::manifest::kinds::{HttpMatch, Object, ObjectId, OutboundMode, Sidecar, VirtualService};
-use crate::manifest::source::Position;
+use crate::manifest::kinds::{Object, ObjectId, OutboundMode, VirtualService};
 use crate::order::Order as _;
 
 checks! {
@@ -125,7 +121,7 @@ fn destination<'a>(
             let message = format!("host `{}` is not completed to `{name}`: no cluster has this name", d.host);
             report
                 .add("R102", object, target.path("host"), message, format!("write `{name}`"))
-                .severity(if target.is_mirror() { Severity::Warning } else { Severity::Error });
+                .severity(target.severity());
             return;
         }
         // Where Services are assumed, ServiceEntries may be kept elsewhere too.
@@ -149,9 +145,8 @@ fn destination<'a>(
     hidden(subject, vs, target, &full, roots, report);
     if service.ports.is_empty() {
         let message = format!("service `{full}` has no ports: {}", target.without_cluster());
-        let severity = if target.is_mirror() { Severity::Warning } else { Severity::Error };
         let hint = "give it the ports that it is to be reached at";
-        let added = report.add("R104", object, target.path("host"), message, hint).severity(severity);
+        let added = report.add("R104", object, target.path("host"), message, hint).severity(target.severity());
         added.related("the service", service.at, Some(&service.object));
         return;
     }
@@ -163,11 +158,7 @@ fn destination<'a>(
         Some(port) if service.port(port).is_none() => {
             let message = format!("service `{full}` has no port {port}");
             let hint = format!("its ports are {}", listed(&numbers(service), 8));
-            report.add("R104", object, target.path("port.number"), message, hint).severity(if target.is_mirror() {
-                Severity::Warning
-            } else {
-                Severity::Error
-            });
+            report.add("R104", object, target.path("port.number"), message, hint).severity(target.severity());
         }
         None if service.ports.len() > 1 => {
             port_needed(service, &full, object, target, &ports.of_rule(vs, target, false), report);
@@ -191,7 +182,6 @@ fn alias(
     report: &mut Report,
 ) {
     let object = (&vs.id, target.destination.at);
-    let severity = if target.is_mirror() { Severity::Warning } else { Severity::Error };
     let all = subject.mesh.service_index.by_hostname(end);
     let Some(found) = all.iter().find(|s| !s.is_alias()) else {
         let (what, hint) = match all.first() {
@@ -201,7 +191,7 @@ fn alias(
         };
         let message = format!("`{full}` is an ExternalName for `{end}`, which {what}: {}", target.without_cluster());
         let id = if target.is_mirror() { "R103" } else { "R101" };
-        let added = report.add(id, object, target.path("host"), message, hint).severity(severity);
+        let added = report.add(id, object, target.path("host"), message, hint).severity(target.severity());
         added.related("the ExternalName", service.at, Some(&service.object));
         return;
     };
@@ -211,13 +201,16 @@ fn alias(
         let message =
             format!("`{full}` is an ExternalName for `{end}`, which has no port {port}: {}", target.without_cluster());
         let hint = format!("its ports are {}", listed(&numbers(found), 8));
-        report.add("R104", object, target.path(""), message, hint).severity(severity);
+        report.add("R104", object, target.path(""), message, hint).severity(target.severity());
     }
 }
 
-/// The VirtualServices that delegate to others, by the object they delegate to.
+/// Who gets the rules of a VirtualService.
 struct Roots<'a> {
+    /// The VirtualServices that delegate to others, by the object they delegate to.
     by_delegate: FxHashMap<&'a ObjectId, Vec<&'a Resolved>>,
+    /// Namespaces where no Sidecar chooses what is to be known, without the root namespace, where gateways and Istio itself live.
+    open: Vec<SmolStr>,
 }
 
 impl<'a> Roots<'a> {
@@ -231,7 +224,11 @@ impl<'a> Roots<'a> {
                 }
             }
         }
-        Roots { by_delegate }
+        let root = &subject.mesh.config.root_namespace;
+        let choosing: FxHashSet<&SmolStr> = subject.manifests.sidecars.iter().map(|s| &s.meta.namespace).collect();
+        let is_open = |namespace: &&SmolStr| *namespace != root && !choosing.contains(namespace);
+        let all = if choosing.contains(root) { &[][..] } else { &*subject.namespaces };
+        Roots { by_delegate, open: all.iter().filter(is_open).cloned().collect() }
     }
 
     /// The VirtualService itself as resolved; for a delegate, all its roots.
@@ -261,7 +258,7 @@ fn hidden<'a>(
         let namespace = &resolved.object.namespace;
         if Subject::is_mesh(resolved) && is_for(resolved, target, &MESH_GATEWAY) {
             clients.extend(Some(namespace).filter(|own| resolved.visibility.allows(own)));
-            clients.extend(subject.namespaces.iter().filter(|other| gets(subject, resolved, other)));
+            clients.extend(roots.open.iter().filter(|other| gets(subject, resolved, other)));
         }
         let gateways = resolved.gateways.iter().filter_map(|g| subject.gateways.get(g));
         clients.extend(gateways.flat_map(|g| subject.proxies_of(g)).map(|p| &p.namespace));
@@ -281,28 +278,13 @@ fn hidden<'a>(
     );
 }
 
-/// Where rules for HTTP may be served.
-fn http_ports(service: &Service) -> impl Iterator<Item = u16> {
-    service.ports.iter().filter(|p| p.protocol.is_http_or_sniffed()).map(|p| p.number)
-}
-
-/// Whether sidecars of a namespace get a VirtualService of another one: it is exported to them, some host of it is no service that is
-/// hidden from them, and no Sidecar chooses what they get.
+/// Whether a VirtualService is exported to a namespace, and some host of it is no service that is hidden from there.
 fn gets(subject: &Subject<'_>, vs: &Resolved, namespace: &SmolStr) -> bool {
-    let root = &subject.mesh.config.root_namespace;
-    let chooses = |s: &Object<Sidecar>| s.meta.namespace == *namespace || s.meta.namespace == *root;
     let sees = |host: &SmolStr| {
         let all = subject.mesh.service_index.by_hostname(host);
         all.is_empty() || all.iter().any(|s| s.visibility.allows(namespace))
     };
-    namespace != root
-        && vs.visibility.allows(namespace)
-        && vs.hosts.iter().any(sees)
-        && !subject.manifests.sidecars.iter().any(chooses)
-}
-
-fn numbers(service: &Service) -> Vec<u16> {
-    service.ports.iter().map(|p| p.number).collect()
+    vs.visibility.allows(namespace) && vs.hosts.iter().any(sees)
 }
 
 fn unknown(subject: &Subject<'_>, vs: &Object<VirtualService>, target: &Target<'_>, full: &str, report: &mut Report) {
@@ -325,126 +307,4 @@ fn unknown(subject: &Subject<'_>, vs: &Object<VirtualService>, target: &Target<'
     if !inside && subject.mesh.config.outbound_mode != OutboundMode::RegistryOnly {
         added.severity(Severity::Warning);
     }
-}
-
-/// The ports that the rules of a VirtualService are served on.
-struct ListenerPorts {
-    sites: Vec<Site>,
-}
-
-/// Where rules are served.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Site {
-    port: u16,
-    /// `mesh`, or `NAMESPACE/NAME` of a Gateway.
-    gateway: SmolStr,
-    /// The host is no service of the mesh with other ports alone, which nobody calls on this one.
-    is_called: bool,
-}
-
-impl ListenerPorts {
-    /// `wildcards`: ports of the services that a wildcard covers, as far as they were asked for.
-    fn of<'a>(
-        subject: &Subject<'a>,
-        vs: &Object<VirtualService>,
-        wildcards: &mut FxHashMap<&'a SmolStr, Vec<u16>>,
-    ) -> ListenerPorts {
-        let mut sites = Vec::new();
-        let mut mesh = |port, is_called| sites.push(Site { port, gateway: MESH_GATEWAY, is_called });
-        let Some(resolved) = subject.resolved.get(&vs.id) else { return ListenerPorts { sites } };
-        if Subject::is_mesh(resolved) {
-            for host in &resolved.hosts {
-                match subject.mesh.service_index.by_hostname(host).first() {
-                    Some(service) => http_ports(service).for_each(|port| mesh(port, true)),
-                    None if is_wildcard(host) => {
-                        let covered = wildcards.entry(host).or_insert_with(|| {
-                            let all = subject.mesh.services.iter().filter(|s| is_subset_of(&s.hostname, host));
-                            let ports: BTreeSet<u16> = all.flat_map(|s| http_ports(s)).collect();
-                            ports.into_iter().collect()
-                        });
-                        covered.iter().for_each(|port| mesh(*port, true));
-                    }
-                    None => mesh(80, subject.listens_on_80),
-                }
-            }
-            // Every host is served on port 80 too, where anything listens there (VH-1).
-            if subject.listens_on_80 {
-                mesh(80, false);
-            }
-        }
-        for gateway in &resolved.gateways {
-            let Some(found) = subject.gateways.get(gateway) else { continue };
-            let served = found.spec.servers.iter().filter_map(|s| s.port.as_ref());
-            let ports = served.filter_map(|p| u16::try_from(p.number).ok());
-            sites.extend(ports.map(|port| Site { port, gateway: gateway.clone(), is_called: true }));
-        }
-        sites.order();
-        sites.dedup();
-        ListenerPorts { sites }
-    }
-
-    /// Ports that some match of the rule lets through, each once: those of the mesh alone that are called, or all.
-    fn of_rule(&self, vs: &Object<VirtualService>, target: &Target<'_>, called_in_mesh: bool) -> Vec<u16> {
-        let matches = match target.part {
-            Part::Http => vs.spec.http.get(target.rule).map_or(&[][..], |rule| &rule.matches),
-            Part::Tls | Part::Tcp => &[],
-        };
-        let lets = |site: &Site, m: &HttpMatch| {
-            (m.port == 0 || m.port == u32::from(site.port))
-                && (m.gateways.is_empty()
-                    || m.gateways.iter().any(|g| gateway_name(g, &vs.meta.namespace) == site.gateway))
-        };
-        let wanted = |site: &&Site| !called_in_mesh || site.is_called && site.gateway == MESH_GATEWAY;
-        let served = self.sites.iter().filter(wanted);
-        let served = served.filter(|site| matches.is_empty() || matches.iter().any(|m| lets(site, m)));
-        let mut ports: Vec<u16> = served.map(|site| site.port).collect();
-        ports.dedup(); // sites are sorted by port
-        ports
-    }
-}
-
-fn port_needed(
-    service: &Service,
-    full: &SmolStr,
-    object: (&ObjectId, Position),
-    target: &Target<'_>,
-    ports: &[u16],
-    report: &mut Report,
-) {
-    let missing: Vec<u16> = ports.iter().copied().filter(|p| service.port(*p).is_none()).collect();
-    let hint = format!("name one of its ports: {}", listed(&numbers(service), 8));
-    let severity = if target.is_mirror() { Severity::Warning } else { Severity::Error };
-    if missing.is_empty() {
-        let message =
-            format!("service `{full}` has several ports and none is named; the port that the client calls decides");
-        report.add("R105", object, target.path(""), message, hint).severity(Severity::Info);
-    } else if target.part == Part::Http {
-        let message = format!(
-            "service `{full}` has several ports and none is named; on port {} there is no cluster for it",
-            listed(&missing, 5)
-        );
-        report.add("R105", object, target.path(""), message, hint).severity(severity);
-    }
-}
-
-/// R105 for a service with one port: sidecars take it for the one that the client calls, unless the service has that, too (DP-2).
-fn port_needed_in_mesh(
-    (port, full): (u16, &SmolStr),
-    object: (&ObjectId, Position),
-    target: &Target<'_>,
-    ports: &[u16],
-    report: &mut Report,
-) {
-    let missing: Vec<u16> = ports.iter().copied().filter(|p| *p != port).collect();
-    if missing.is_empty() || target.part != Part::Http {
-        return;
-    }
-    let message = format!(
-        "service `{full}` has port {port} alone, and none is named: sidecars take the port that the client calls, and for {} there is no cluster: {}",
-        listed(&missing, 5),
-        target.without_cluster()
-    );
-    let hint = format!("write `port: {{number: {port}}}` in the destination");
-    let severity = if target.is_mirror() { Severity::Warning } else { Severity::Error };
-    report.add("R105", object, target.path(""), message, hint).severity(severity);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::super::Context;
@@ -97,7 +97,9 @@ fn host_names(cx: &Context<'_>, table_port: u16, entry: &Entry) -> Vec<Arc<HostN
 }
 
 fn with_room<V>(entries: usize) -> FxHashMap<SmolStr, V> {
-    FxHashMap::with_capacity_and_hasher(entries, FxBuildHasher)
+    let mut map = FxHashMap::default();
+    map.reserve(entries);
+    map
 }
 
 fn virtual_host_name(host: &SmolStr, port: u16) -> SmolStr {
