@@ -7,8 +7,8 @@ use super::references::gateways::{admits, is_passthrough};
 use super::registry::checks;
 use super::report::{Report, listed};
 use super::subject::Subject;
-use crate::istio::mesh::{MESH_GATEWAY, Protocol, Registry, VirtualService, is_wildcard};
-use crate::manifest::kinds::{Gateway, Object};
+use crate::istio::mesh::{HttpRule, MESH_GATEWAY, Protocol, Registry, VirtualService, is_wildcard};
+use crate::manifest::kinds::{Destination, Gateway, Object};
 use crate::order::Order as _;
 
 checks! {
@@ -40,28 +40,16 @@ checks! {
 pub(super) fn run(subject: &Subject<'_>, report: &mut Report) {
     servers(subject, report);
     let mut in_mesh: FxHashSet<&SmolStr> = FxHashSet::default();
-    let mut splits: FxHashMap<&SmolStr, &VirtualService> = FxHashMap::default();
-    let mut diverted: FxHashMap<&SmolStr, &VirtualService> = FxHashMap::default();
+    let mut inside = Inside::default();
     for vs in subject.mesh.virtual_services.all.iter().filter(|vs| Subject::is_mesh(vs)) {
         in_mesh.extend(&vs.hosts);
-        for host in &vs.hosts {
-            let own = |d: &crate::manifest::kinds::Destination| d.host == *host && !d.subset.is_empty();
-            let by_subset =
-                vs.http.iter().any(|r| r.route.route.iter().filter_map(|d| d.destination.as_ref()).any(own));
-            if by_subset {
-                splits.entry(host).or_insert(vs);
-            }
-            if leads_elsewhere(subject, vs, host) {
-                diverted.entry(host).or_insert(vs);
-            }
-        }
+        inside.add(subject, vs);
     }
     for vs in &subject.mesh.virtual_services.all {
         tls_modes(subject, vs, report);
         if !Subject::is_mesh(vs) {
             gateway_only(subject, vs, &in_mesh, report);
-            without_subset(vs, &splits, report);
-            past_the_mesh(vs, &diverted, report);
+            past_the_mesh(vs, &inside, report);
         }
     }
 }
@@ -224,51 +212,61 @@ fn gateway_only(subject: &Subject<'_>, vs: &VirtualService, in_mesh: &FxHashSet<
     }
 }
 
-/// Whether all that is meant for a Service goes to others. Hosts outside the mesh are sent to egress gateways like that on purpose.
-fn leads_elsewhere(subject: &Subject<'_>, vs: &VirtualService, host: &SmolStr) -> bool {
-    let mut destinations =
-        vs.http.iter().flat_map(|r| &r.route.route).filter_map(|d| d.destination.as_ref()).peekable();
-    let is_service =
-        |s: &std::sync::Arc<crate::istio::mesh::Service>| s.registry == Registry::Kubernetes && !s.is_alias();
-    destinations.peek().is_some()
-        && destinations.all(|d| d.host != *host)
-        && subject.mesh.service_index.by_hostname(host).iter().any(is_service)
+/// What rules of the mesh do with requests for a host, by the host: the first VirtualService that does it.
+#[derive(Default)]
+struct Inside<'m> {
+    /// Some go to a subset of it.
+    splits: FxHashMap<&'m SmolStr, &'m VirtualService>,
+    /// It is a Service, and all go to others. Hosts outside the mesh are sent to egress gateways like that on purpose.
+    diverted: FxHashMap<&'m SmolStr, &'m VirtualService>,
 }
 
-/// G604 for Services whose rules lead elsewhere.
-fn past_the_mesh(vs: &VirtualService, diverted: &FxHashMap<&SmolStr, &VirtualService>, report: &mut Report) {
-    for rule in &vs.http {
-        for (i, r) in rule.route.route.iter().enumerate() {
-            let Some(d) = r.destination.as_ref() else { continue };
-            let Some(other) = diverted.get(&d.host).filter(|o| o.object != vs.object) else { continue };
-            let message = format!(
-                "leads to `{}` itself: {} sends what is meant for it elsewhere, but is for the mesh and has no effect here",
-                d.host, other.object
-            );
-            let path = format!("spec.http[{}].route[{i}].destination", rule.source.rule.unwrap_or_default());
-            let hint = "route to where these rules lead";
-            let added = report.add("G604", (&rule.source.object, d.at), path, message, hint);
-            added.related("the rules for the mesh", other.at, Some(&other.object));
+impl<'m> Inside<'m> {
+    fn add(&mut self, subject: &Subject<'_>, vs: &'m VirtualService) {
+        for host in &vs.hosts {
+            let mut own = destinations(vs).map(|(.., d)| d).filter(|d| d.host == *host).peekable();
+            let services = subject.mesh.service_index.by_hostname(host);
+            let is_service = || services.iter().any(|s| s.registry == Registry::Kubernetes && !s.is_alias());
+            if own.peek().is_none() && destinations(vs).next().is_some() && is_service() {
+                self.diverted.entry(host).or_insert(vs);
+            }
+            if own.any(|d| !d.subset.is_empty()) {
+                self.splits.entry(host).or_insert(vs);
+            }
         }
     }
 }
 
+/// Destinations of the HTTP rules, each with its rule and its position there.
+fn destinations(vs: &VirtualService) -> impl Iterator<Item = (&HttpRule, usize, &Destination)> {
+    vs.http.iter().flat_map(|rule| {
+        let routes = rule.route.route.iter().enumerate();
+        routes.filter_map(move |(i, r)| Some((rule, i, r.destination.as_ref()?)))
+    })
+}
+
 /// G604.
-fn without_subset(vs: &VirtualService, splits: &FxHashMap<&SmolStr, &VirtualService>, report: &mut Report) {
-    for rule in &vs.http {
-        for (i, r) in rule.route.route.iter().enumerate() {
-            let Some(d) = r.destination.as_ref().filter(|d| d.subset.is_empty()) else { continue };
-            let Some(split) = splits.get(&d.host).filter(|s| s.object != vs.object) else { continue };
+fn past_the_mesh<'m>(vs: &VirtualService, inside: &Inside<'m>, report: &mut Report) {
+    for (rule, i, d) in destinations(vs) {
+        let other = |found: Option<&&'m VirtualService>| found.copied().filter(|o| o.object != vs.object);
+        let mut tell = |other: &VirtualService, message: String, hint: &str, related: &str| {
+            let path = format!("spec.http[{}].route[{i}].destination", rule.source.rule.unwrap_or_default());
+            let added = report.add("G604", (&rule.source.object, d.at), path, message, hint);
+            added.related(related, other.at, Some(&other.object));
+        };
+        if let Some(split) = other(inside.splits.get(&d.host)).filter(|_| d.subset.is_empty()) {
             let message = format!(
                 "leads to `{}` without a subset: the split in {} is for the mesh and has no effect here",
                 d.host, split.object
             );
-            let path = format!("spec.http[{}].route[{i}].destination", rule.source.rule.unwrap_or_default());
-            report.add("G604", (&rule.source.object, d.at), path, message, "repeat the split here").related(
-                "the split",
-                split.at,
-                Some(&split.object),
+            tell(split, message, "repeat the split here", "the split");
+        }
+        if let Some(rules) = other(inside.diverted.get(&d.host)) {
+            let message = format!(
+                "leads to `{}` itself: {} sends what is meant for it elsewhere, but is for the mesh and has no effect here",
+                d.host, rules.object
             );
+            tell(rules, message, "route to where these rules lead", "the rules for the mesh");
         }
     }
 }

@@ -246,9 +246,10 @@ impl<'a> Subject<'a> {
         name.is_some_and(|name| name.ends_with(".svc."))
     }
 
-    /// Whether an unknown host is a slip of the pen: where Services are assumed, all other hosts of the cluster have one.
-    pub(super) fn is_slip(&self, full: &str) -> bool {
-        self.assumed && self.is_inside(full)
+    /// Whether an unknown host is missing for sure, and not kept elsewhere. Where Services are assumed, it is if it would have got one:
+    /// all hosts of the cluster have, but for slips of the pen.
+    pub(super) fn is_missing(&self, full: &str) -> bool {
+        self.has(Input::Services) || self.assumed && self.is_inside(full)
     }
 
     /// The service that `name.namespace` or `name.namespace.svc` was probably meant for.

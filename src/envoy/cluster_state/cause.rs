@@ -80,7 +80,7 @@ pub(super) fn missing(table: &RouteTable, name: &ClusterName) -> Cause {
 
 /// Why the cluster has no endpoint that takes requests.
 pub(super) fn empty(table: &RouteTable, cluster: &Cluster) -> Cause {
-    if !cluster.endpoints.is_empty() || of_subset(table, cluster) > 0 {
+    if unready(table, cluster) > 0 {
         Cause::NoReadyPods
     } else if !cluster.subset_labels.is_empty() && whole_with_endpoints(table, cluster).is_some() {
         Cause::NoMatchingPods
@@ -110,8 +110,7 @@ pub(crate) fn wrong(table: &RouteTable, name: &ClusterName) -> Option<String> {
         }
         ClusterState::Missing(_) => format!("the proxy knows no host `{host}`"),
         ClusterState::Empty(cluster, Cause::NoReadyPods) => {
-            let n = cluster.endpoints.len().max(of_subset(table, cluster));
-            format!("none of the {n} endpoints of {of} is ready")
+            format!("none of the {} endpoints of {of} is ready", unready(table, cluster))
         }
         ClusterState::Empty(..) => format!("{of} has no endpoint at port {port}"),
         ClusterState::KeptIn
@@ -141,7 +140,7 @@ pub(crate) fn remedy(table: &RouteTable, name: &ClusterName) -> Option<String> {
             format!("`{host}` has no port {port}; write `port: {{number: {ports}}}` in the destination")
         }
         (Cause::NoReadyPods, ClusterState::Empty(cluster, _)) => {
-            let n = cluster.endpoints.len().max(of_subset(table, cluster));
+            let n = unready(table, cluster);
             let s = if n == 1 { "" } else { "s" };
             format!("{n} endpoint{s} found, none is ready: see the readiness of the pods")
         }
@@ -189,12 +188,12 @@ fn ports(table: &RouteTable, host: &str) -> Vec<String> {
     all.iter().map(ToString::to_string).collect()
 }
 
-/// How many endpoints of the service have the labels of a subset: those that are not ready stand with the whole, where its own policy
-/// keeps them.
-fn of_subset(table: &RouteTable, cluster: &Cluster) -> usize {
+/// How many endpoints a cluster has of which none takes requests. Those of a subset may stand with its service alone, whose own policy
+/// keeps what is not ready.
+fn unready(table: &RouteTable, cluster: &Cluster) -> usize {
     let whole = whole_with_endpoints(table, cluster).filter(|_| !cluster.subset_labels.is_empty());
     let all = whole.map(|whole| &*whole.endpoints).unwrap_or_default();
-    all.iter().filter(|e| cluster.subset_labels.iter().all(|(key, value)| e.labels.get(key) == Some(value))).count()
+    cluster.endpoints.len().max(all.iter().filter(|e| cluster.subset_labels.is_subset_of(&e.labels)).count())
 }
 
 /// The cluster of all pods of a subset's service, where there are any.

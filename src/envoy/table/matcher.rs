@@ -42,14 +42,14 @@ impl RouteMatch {
 
     /// Whether it plainly takes every request whose path begins with `/`: where not, it may still do so by regexes that are less usual.
     pub(crate) fn takes_all(&self) -> bool {
-        let any_path = match &self.path {
+        let RouteMatch { path, case_sensitive: _, headers, query_parameters, claims, further, not_evaluated } = self;
+        let any_path = match path {
             PathMatch::Prefix(prefix) => prefix.is_empty() || prefix == "/",
             PathMatch::Regex(regex) => regex == ".*" || regex == "/.*",
             PathMatch::Exact(_) | PathMatch::Connect => false,
         };
-        any_path
-            && RouteMatch { path: self.path.clone(), case_sensitive: self.case_sensitive, ..RouteMatch::any_path() }
-                == *self
+        let conditions = headers.len() + query_parameters.len() + claims.len() + not_evaluated.len();
+        any_path && conditions == 0 && further.is_none()
     }
 
     /// Whether it is known that no request of this proxy fulfils it.

@@ -90,8 +90,10 @@ impl StreamSummary {
     /// Whether each virtual host that it met has a route that plainly takes every request. Where one has none, a request that fits no
     /// route of it is answered with 404 NR (envoy-matching 2).
     pub(crate) fn takes_all(&self) -> bool {
-        let host = |r: &RouteCount| (r.proxy.clone(), r.route_config.clone(), r.virtual_host.clone());
-        self.routes.chunk_by(|a, b| host(a) == host(b)).all(|routes| routes.iter().any(|r| r.route.matcher.takes_all()))
+        let of_one_host = |a: &RouteCount, b: &RouteCount| {
+            (&a.proxy, &a.route_config, &a.virtual_host) == (&b.proxy, &b.route_config, &b.virtual_host)
+        };
+        self.routes.chunk_by(of_one_host).all(|routes| routes.iter().any(|r| r.route.matcher.takes_all()))
     }
 
     /// Requests of an outcome that came to no cluster: those that its destinations got are left out.

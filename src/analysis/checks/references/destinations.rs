@@ -101,11 +101,16 @@ fn half_qualified(
     report.add("R102", object, path, message, format!("write `{full}`")).severity(severity);
 }
 
+/// The check that tells of a host that leads nowhere.
+fn unknown_id(target: &Target<'_>) -> &'static str {
+    if target.is_mirror() { "R103" } else { "R101" }
+}
+
 fn destination<'a>(
     subject: &Subject<'a>,
     vs: &Object<VirtualService>,
     target: &Target<'_>,
-    ports: &ListenerPorts,
+    ports: &ListenerPorts<'_>,
     roots: &Roots<'a>,
     report: &mut Report,
 ) {
@@ -132,7 +137,7 @@ fn destination<'a>(
                 d.host
             );
             let hint = format!("add a ServiceEntry with the host `{}`", d.host);
-            report.add(if target.is_mirror() { "R103" } else { "R101" }, object, target.path("host"), message, hint);
+            report.add(unknown_id(target), object, target.path("host"), message, hint);
             return;
         }
         Known::Made => return,
@@ -154,21 +159,17 @@ fn destination<'a>(
         alias(subject, vs, target, (service, &full), end, report);
         return;
     }
-    match d.port_number() {
-        Some(port) if service.port(port).is_none() => {
+    match (d.port_number(), service.ports.as_slice()) {
+        (Some(port), _) if service.port(port).is_none() => {
             let message = format!("service `{full}` has no port {port}");
             let hint = format!("its ports are {}", listed(&numbers(service), 8));
             report.add("R104", object, target.path("port.number"), message, hint).severity(target.severity());
         }
-        None if service.ports.len() > 1 => {
-            port_needed(service, &full, object, target, &ports.of_rule(vs, target, false), report);
+        (Some(_), _) => {}
+        (None, [only]) => {
+            port_needed_in_mesh((only.number, &full), object, target, &ports.of_rule(target, true), report)
         }
-        None => {
-            let only = service.ports.first().map(|p| (p.number, &full));
-            let Some(only) = only else { return };
-            port_needed_in_mesh(only, object, target, &ports.of_rule(vs, target, true), report);
-        }
-        Some(_) => {}
+        (None, _) => port_needed(service, &full, object, target, &ports.of_rule(target, false), report),
     }
 }
 
@@ -190,8 +191,8 @@ fn alias(
             None => ("is no service of the mesh", format!("add a ServiceEntry with the host `{end}`, or route to one")),
         };
         let message = format!("`{full}` is an ExternalName for `{end}`, which {what}: {}", target.without_cluster());
-        let id = if target.is_mirror() { "R103" } else { "R101" };
-        let added = report.add(id, object, target.path("host"), message, hint).severity(target.severity());
+        let added =
+            report.add(unknown_id(target), object, target.path("host"), message, hint).severity(target.severity());
         added.related("the ExternalName", service.at, Some(&service.object));
         return;
     };
@@ -269,9 +270,8 @@ fn hidden<'a>(
     let Some(home) = services.first().filter(|_| !clients.is_empty()) else { return };
     let effect = target.without_cluster();
     let message = format!("service `{full}` is not exported to clients in {}: {effect}", listed(&clients, 4));
-    let id = if target.is_mirror() { "R103" } else { "R101" };
     let hint = "let its `exportTo` name their namespace";
-    report.add(id, (&vs.id, target.destination.at), target.path("host"), message, hint).related(
+    report.add(unknown_id(target), (&vs.id, target.destination.at), target.path("host"), message, hint).related(
         "the service",
         home.at,
         Some(&home.object),
@@ -289,7 +289,7 @@ fn gets(subject: &Subject<'_>, vs: &Resolved, namespace: &SmolStr) -> bool {
 
 fn unknown(subject: &Subject<'_>, vs: &Object<VirtualService>, target: &Target<'_>, full: &str, report: &mut Report) {
     let d = target.destination;
-    if !subject.has(Input::Services) && !subject.is_slip(full) {
+    if !subject.is_missing(full) {
         return;
     }
     let inside = subject.is_inside(full);
@@ -299,11 +299,11 @@ fn unknown(subject: &Subject<'_>, vs: &Object<VirtualService>, target: &Target<'
         None if inside => "create the Service, or write the full name of one in another namespace".to_owned(),
         None => format!("add a ServiceEntry with the host `{full}`"),
     };
-    let id = if target.is_mirror() { "R103" } else { "R101" };
     let effect = target.without_cluster();
     let message = format!("destination host {named} is no Service and no ServiceEntry: {effect}");
     let refused = subject.refused.host(full);
-    let added = report.add(id, (&vs.id, d.at), target.path("host"), message, hint).unless_repaired(refused);
+    let added =
+        report.add(unknown_id(target), (&vs.id, d.at), target.path("host"), message, hint).unless_repaired(refused);
     if !inside && subject.mesh.config.outbound_mode != OutboundMode::RegistryOnly {
         added.severity(Severity::Warning);
     }

@@ -5,17 +5,20 @@ use std::collections::BTreeSet;
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
+use super::resolving::http_rule;
 use crate::analysis::checks::report::{Report, listed};
 use crate::analysis::checks::subject::Subject;
 use crate::analysis::checks::walk::{Part, Target};
-use crate::istio::mesh::{MESH_GATEWAY, Service, gateway_name, is_subset_of, is_wildcard};
+use crate::istio::mesh::{self, MESH_GATEWAY, Service, is_subset_of, is_wildcard};
 use crate::manifest::diagnostic::Severity;
 use crate::manifest::kinds::{HttpMatch, Object, ObjectId, VirtualService};
 use crate::manifest::source::Position;
 use crate::order::Order as _;
 
 /// The ports that the rules of a VirtualService are served on.
-pub(super) struct ListenerPorts {
+pub(super) struct ListenerPorts<'a> {
+    /// None: it is a delegate, or left out.
+    resolved: Option<&'a mesh::VirtualService>,
     sites: Vec<Site>,
 }
 
@@ -29,16 +32,18 @@ struct Site {
     is_called: bool,
 }
 
-impl ListenerPorts {
+impl<'a> ListenerPorts<'a> {
     /// `wildcards`: ports of the services that a wildcard covers, as far as they were asked for.
-    pub(super) fn of<'a>(
+    pub(super) fn of(
         subject: &Subject<'a>,
         vs: &Object<VirtualService>,
         wildcards: &mut FxHashMap<&'a SmolStr, Vec<u16>>,
-    ) -> ListenerPorts {
+    ) -> ListenerPorts<'a> {
         let mut sites = Vec::new();
         let mut mesh = |port, is_called| sites.push(Site { port, gateway: MESH_GATEWAY, is_called });
-        let Some(resolved) = subject.resolved.get(&vs.id) else { return ListenerPorts { sites } };
+        let Some(resolved) = subject.resolved.get(&vs.id).copied() else {
+            return ListenerPorts { resolved: None, sites };
+        };
         if Subject::is_mesh(resolved) {
             for host in &resolved.hosts {
                 match subject.mesh.service_index.by_hostname(host).first() {
@@ -67,19 +72,16 @@ impl ListenerPorts {
         }
         sites.order();
         sites.dedup();
-        ListenerPorts { sites }
+        ListenerPorts { resolved: Some(resolved), sites }
     }
 
     /// Ports that some match of the rule lets through, each once: those of the mesh alone that are called, or all.
-    pub(super) fn of_rule(&self, vs: &Object<VirtualService>, target: &Target<'_>, called_in_mesh: bool) -> Vec<u16> {
-        let matches = match target.part {
-            Part::Http => vs.spec.http.get(target.rule).map_or(&[][..], |rule| &rule.matches),
-            Part::Tls | Part::Tcp => &[],
-        };
+    pub(super) fn of_rule(&self, target: &Target<'_>, called_in_mesh: bool) -> Vec<u16> {
+        let rule = self.resolved.filter(|_| target.part == Part::Http).and_then(|vs| http_rule(vs, target));
+        let matches = rule.map_or(&[][..], |rule| &rule.route.matches);
         let lets = |site: &Site, m: &HttpMatch| {
             (m.port == 0 || m.port == u32::from(site.port))
-                && (m.gateways.is_empty()
-                    || m.gateways.iter().any(|g| gateway_name(g, &vs.meta.namespace) == site.gateway))
+                && (m.gateways.is_empty() || m.gateways.contains(&site.gateway))
         };
         let wanted = |site: &&Site| !called_in_mesh || site.is_called && site.gateway == MESH_GATEWAY;
         let served = self.sites.iter().filter(wanted);

@@ -47,17 +47,22 @@ pub(in crate::analysis::checks) fn clients(
     clients_at(subject, homes, vs, host, &|_| true)
 }
 
+/// The HTTP rule that a destination stands in, as resolved; None where it is left out.
+pub(super) fn http_rule<'r>(resolved: &'r mesh::VirtualService, target: &Target<'_>) -> Option<&'r mesh::HttpRule> {
+    let rule = |r: &&mesh::HttpRule| {
+        r.source.object == resolved.object && r.source.rule.is_some_and(|i| i as usize == target.rule)
+    };
+    // Without delegates before it a rule stands where its index says.
+    let at_its_place = resolved.http.get(target.rule).filter(rule);
+    at_its_place.or_else(|| resolved.http.iter().find(rule))
+}
+
 /// Whether some match of a rule is for `site`: `mesh`, or `namespace/name` of a Gateway.
 pub(super) fn is_for(resolved: &mesh::VirtualService, target: &Target<'_>, site: &str) -> bool {
     let fits = |gateways: &[SmolStr]| gateways.is_empty() || gateways.iter().any(|g| g == site);
     match target.part {
         Part::Http => {
-            let rule = |r: &&mesh::HttpRule| {
-                r.source.object == resolved.object && r.source.rule.is_some_and(|i| i as usize == target.rule)
-            };
-            // Without delegates before it a rule stands where its index says.
-            let at_its_place = resolved.http.get(target.rule).filter(rule);
-            let matches = at_its_place.or_else(|| resolved.http.iter().find(rule)).map(|r| &r.route.matches);
+            let matches = http_rule(resolved, target).map(|r| &r.route.matches);
             matches.is_none_or(|all| all.is_empty() || all.iter().any(|m| fits(&m.gateways)))
         }
         Part::Tls => {

@@ -56,7 +56,7 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
                 Known::Services(_) | Known::Made => false,
                 Known::HalfQualified(_) => true,
                 Known::Wildcard(_) => subject.has(Input::Services),
-                Known::Unknown => subject.has(Input::Services) || subject.is_slip(&host),
+                Known::Unknown => subject.is_missing(&host),
             };
             if is_told {
                 continue;

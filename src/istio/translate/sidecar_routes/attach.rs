@@ -193,7 +193,8 @@ impl<'a> Attachment<'a> {
         let (table, egress) = (self.table, self.egress);
         let covered = |i: u32| {
             let hostname = &table.services.get(i as usize)?.hostname;
-            matches(hostname, wildcard).then(|| Some((hostname, egress.owner(hostname)?)))?
+            let owner = egress.owner(hostname)?;
+            matches(hostname, wildcard).then_some((hostname, owner))
         };
         let mut first = None;
         self.hostnames().each_match(wildcard, |i| {

@@ -1,7 +1,8 @@
 //! Sets of classes, of which most are nearly everybody: those are told by who is missing.
 
-use crate::order::Order as _;
 use std::sync::Arc;
+
+use crate::order::Order as _;
 
 /// Positions of classes that have something in common.
 #[derive(Debug, Clone, Default)]

@@ -209,9 +209,18 @@ pub(super) fn is_plain(s: &StreamSummary) -> bool {
         && { s.outcomes.keys().all(|o| o.counted() == Counted::Subset) }
 }
 
-/// Plain streams to hosts of which nothing else can happen, and those that leave requests which fit no rule.
-pub(super) const PLAIN: [&str; 2] =
-    ["delivered whole, nothing else can happen", "delivered whole by the one rule, and 404 NR for what doesn't fit it"];
+/// Plain streams under their titles: to hosts of which nothing else can happen, and those that leave requests which fit no rule. Groups
+/// without any are left out.
+pub(super) fn plain_groups<'s>(
+    streams: impl Iterator<Item = &'s StreamSummary>,
+) -> impl Iterator<Item = (&'static str, Vec<&'s StreamSummary>)> {
+    let (whole, open): (Vec<_>, Vec<_>) = streams.partition(|s| s.takes_all());
+    let groups = [
+        ("delivered whole, nothing else can happen", whole),
+        ("delivered whole by the one rule, and 404 NR for what doesn't fit it", open),
+    ];
+    groups.into_iter().filter(|(_, streams)| !streams.is_empty())
+}
 
 /// What becomes of requests that the streams made from the table leave out; None where nothing is left out.
 pub(super) fn leaves_out(s: &StreamSummary) -> Option<&'static str> {

@@ -10,7 +10,7 @@ mod services;
 use smol_str::SmolStr;
 
 use crate::manifest::diagnostic::Finding;
-use crate::manifest::kinds::Manifests;
+use crate::manifest::kinds::{Manifests, VirtualService};
 
 /// Names that are listed one by one in the line about assumptions.
 const LISTED_MAX: usize = 5;
@@ -56,6 +56,36 @@ pub(crate) enum AssumedPods {
     Everywhere,
     /// In these namespaces, sorted; others have workloads.
     Namespaces(Vec<SmolStr>),
+}
+
+/// What rules of a VirtualService are for. Of several that are for one port, the first one settles what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Layer {
+    Http,
+    Tls,
+    Tcp,
+}
+
+/// A match as far as it says where a rule is served.
+struct Site<'m> {
+    layer: Layer,
+    /// As written; empty: those of the VirtualService.
+    gateways: &'m [SmolStr],
+    /// 0: any.
+    port: u32,
+}
+
+/// Those of all matches of a VirtualService; a rule without any is for all.
+fn sites(vs: &VirtualService) -> impl Iterator<Item = Site<'_>> {
+    fn of_rule<M>(layer: Layer, matches: &[M], part: fn(&M) -> (&[SmolStr], u32)) -> impl Iterator<Item = Site<'_>> {
+        let site = move |(gateways, port)| Site { layer, gateways, port };
+        let all = matches.is_empty().then_some((&[][..], 0));
+        matches.iter().map(part).chain(all).map(site)
+    }
+    let http = vs.http.iter().flat_map(|r| of_rule(Layer::Http, &r.matches, |m| (&m.gateways, m.port)));
+    let tls = vs.tls.iter().flat_map(|r| of_rule(Layer::Tls, &r.matches, |m| (&m.gateways, m.port)));
+    let tcp = vs.tcp.iter().flat_map(|r| of_rule(Layer::Tcp, &r.matches, |m| (&m.gateways, m.port)));
+    http.chain(tls).chain(tcp)
 }
 
 /// Services and Gateways, before anything asks who is in the mesh.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
+use super::{Layer, sites};
 use crate::istio::mesh;
 use crate::manifest::kinds::{
     Destination, Kind, Labels, Manifests, Object, ObjectId, ObjectMeta, Pod, Service, ServicePort, TargetPort,
@@ -41,7 +42,7 @@ pub(in crate::traffic::workspace) fn assume(manifests: &mut Manifests) -> Vec<Sm
     let mut followers: Vec<(SmolStr, SmolStr)> = Vec::new();
     for vs in &manifests.virtual_services {
         let ns = vs.meta.namespace.as_str();
-        if vs.spec.gateways.is_empty() || vs.spec.gateways.iter().any(|g| g == "mesh") {
+        if is_for_mesh(&vs.spec.gateways) {
             for host in &vs.spec.hosts {
                 want(host, ns, None, true);
                 // What rules of the mesh ask the port for is a port that their hosts have.
@@ -118,14 +119,6 @@ fn applications(pods: &[Object<Pod>]) -> FxHashSet<(SmolStr, &'static str, SmolS
     pods.iter().flat_map(of_pod).collect()
 }
 
-/// What a port is asked for; where several rules ask, the first one counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Layer {
-    Http,
-    Tls,
-    Tcp,
-}
-
 /// Ports of a service that is assumed, by number.
 #[derive(Debug, Clone, Default)]
 struct Ports {
@@ -146,15 +139,15 @@ fn destinations(vs: &VirtualService) -> impl Iterator<Item = (&Destination, Laye
     http.chain(tls.chain(tcp).filter_map(|(d, layer)| Some((d.destination.as_ref()?, layer))))
 }
 
+/// Whether a list of gateways, which may be left out, is for sidecars too.
+fn is_for_mesh(gateways: &[SmolStr]) -> bool {
+    gateways.is_empty() || gateways.contains(&mesh::MESH_GATEWAY)
+}
+
 /// Ports that rules for sidecars are matched by.
 fn matched_ports(vs: &VirtualService) -> impl Iterator<Item = (u16, Layer)> {
-    let in_mesh = |gateways: &[SmolStr]| gateways.is_empty() || gateways.iter().any(|g| g == "mesh");
-    let http = vs.http.iter().flat_map(|r| &r.matches).filter(move |m| in_mesh(&m.gateways));
-    let tls = vs.tls.iter().flat_map(|r| &r.matches).filter(move |m| in_mesh(&m.gateways));
-    let tcp = vs.tcp.iter().flat_map(|r| &r.matches).filter(move |m| in_mesh(&m.gateways));
-    let ports = http.map(|m| (m.port, Layer::Http)).chain(tls.map(|m| (m.port, Layer::Tls)));
-    let ports = ports.chain(tcp.map(|m| (m.port, Layer::Tcp))).filter(|(port, _)| *port != 0);
-    ports.filter_map(|(port, layer)| Some((u16::try_from(port).ok()?, layer)))
+    let in_mesh = sites(vs).filter(|site| site.port != 0 && is_for_mesh(site.gateways));
+    in_mesh.filter_map(|site| Some((u16::try_from(site.port).ok()?, site.layer)))
 }
 
 fn service(

@@ -40,7 +40,7 @@ struct MeshView<'r> {
     streams: Vec<StreamView<'r>>,
     /// Streams that are told in a line: name, for whom, and where their requests go.
     shortly: Vec<[String; 3]>,
-    /// Under each of the captions of [`said::PLAIN`].
+    /// Under the captions of [`said::plain_groups`].
     plain: Vec<(String, Vec<[String; 3]>)>,
     tables: Vec<TableView>,
     /// What follows from assumptions about pods; None: nobody asked.
@@ -133,24 +133,22 @@ impl<'r> MeshView<'r> {
         let weight = |i: &usize| weight(results, *i);
         telling.sort_by(|a, b| weight(b).partial_cmp(&weight(a)).unwrap_or(std::cmp::Ordering::Equal));
         let (whole, shortly) = telling.split_at(telling.len().min(top.unwrap_or(STREAMS_WHOLE)));
-        let line = |i: &usize| results.streams.get(*i).map(|s| shortly_told(results, s));
+        let stream = |i: &usize| results.streams.get(*i);
         let most = LINES_MAX.max(top.unwrap_or(0));
         let mut left_out = Vec::new();
-        let mut lines = |all: &[usize], what: &str| -> Vec<[String; 3]> {
+        let mut lines = |all: &[&StreamSummary], what: &str| -> Vec<[String; 3]> {
             if all.len() > most {
                 left_out.push(format!(
                     "{} further {what} are left out of this page; --all shows them",
                     thousands((all.len() - most) as u64)
                 ));
             }
-            all.iter().take(most).filter_map(line).collect()
+            all.iter().take(most).map(|s| shortly_told(results, s)).collect()
         };
-        let shortly = lines(shortly, "streams");
-        let takes_all = |i: &usize| results.streams.get(*i).is_some_and(StreamSummary::takes_all);
-        let (closed, open): (Vec<usize>, Vec<usize>) = plain.into_iter().partition(takes_all);
-        let plain = [closed, open].into_iter().zip(said::PLAIN).filter(|(hosts, _)| !hosts.is_empty());
-        let plain = plain
-            .map(|(hosts, title)| (html::capital(title), lines(&hosts, "hosts that are delivered whole")))
+        let shortly: Vec<&StreamSummary> = shortly.iter().filter_map(stream).collect();
+        let shortly = lines(&shortly, "streams");
+        let plain = said::plain_groups(plain.iter().filter_map(stream))
+            .map(|(title, hosts)| (html::capital(title), lines(&hosts, "hosts that are delivered whole")))
             .collect();
         let streams = whole.iter().filter_map(|i| StreamView::new(results, *i, format!("{id}-s{i}"), &mut excerpts));
         let streams: Vec<StreamView<'_>> = streams.collect();

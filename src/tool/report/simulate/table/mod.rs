@@ -92,9 +92,7 @@ pub(crate) fn to_text(results: &Results<'_>, show: &Show) -> String {
             out.log_change(change, stream);
         }
     }
-    let (whole, open): (Vec<&StreamSummary>, Vec<&StreamSummary>) = plain.into_iter().partition(|s| s.takes_all());
-    let groups = [whole, open].into_iter().zip(said::PLAIN).filter(|(streams, _)| !streams.is_empty());
-    for (i, (streams, title)) in groups.enumerate() {
+    for (i, (title, streams)) in said::plain_groups(plain.into_iter()).enumerate() {
         if i > 0 || !telling.is_empty() {
             out.line("");
         }

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::super::words::{HOSTS_NAMED, PLAIN, ends, lost_by};
+use super::super::words::{HOSTS_NAMED, ends, lost_by, plain_groups};
 use super::Writer;
 use crate::envoy::cluster_state::Cause;
 use crate::envoy::decision::Counted;
@@ -60,10 +60,9 @@ impl Writer<'_> {
         self.unmatched(&unmatched);
         let title = format!("nothing lost, more than one rule: {}", hosts(rest.len()));
         self.shortened(&title, Style::Title, &rest, |_, s| format!("  {}: {}", s.name, ends(s)));
-        let (whole, open): (Vec<&StreamSummary>, Vec<&StreamSummary>) = plain.iter().partition(|s| s.takes_all());
-        for (plain, title) in [whole, open].iter().zip(PLAIN) {
+        for (title, plain) in plain_groups(plain.iter().copied()) {
             let title = format!("{title}: {}", hosts(plain.len()));
-            self.shortened(&title, Style::Title, plain, |w, s| w.plain_line(s));
+            self.shortened(&title, Style::Title, &plain, |w, s| w.plain_line(s));
         }
     }
 
