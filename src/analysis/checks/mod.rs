@@ -96,6 +96,7 @@ static FAMILIES: &[Family] = &[
             priority::sources::CHECKS,
             priority::hosts::CHECKS,
             priority::redirects::CHECKS,
+            priority::connections::CHECKS,
         ],
         runs: &[
             priority::rest::run,
@@ -104,6 +105,7 @@ static FAMILIES: &[Family] = &[
             priority::sources::run,
             priority::hosts::run,
             priority::redirects::run,
+            priority::connections::run,
         ],
     },
     Family {

@@ -275,13 +275,13 @@ pub(crate) fn rule_source(vs: &VirtualService, at: Position, rule: usize, match_
     }
 }
 
-/// The first rule of `tcp` that a gateway server uses (GW-14), as (index, rule).
-pub(crate) fn gateway_rule<'a>(
+/// The rules of `tcp` that a gateway server could use, as (index, rule); it uses the first (GW-14).
+pub(crate) fn gateway_rules<'a>(
     vs: &'a VirtualService,
     gateway: &str,
     server_port: u16,
-) -> Option<(usize, &'a TcpRoute)> {
-    vs.tcp.iter().enumerate().find(|(_, rule)| {
+) -> impl Iterator<Item = (usize, &'a TcpRoute)> {
+    vs.tcp.iter().enumerate().filter(move |(_, rule)| {
         !rule.route.is_empty()
             && (rule.matches.is_empty()
                 || rule.matches.iter().any(|m| is_gateway_match(m.port, &m.gateways, gateway, server_port)))

@@ -1,5 +1,6 @@
 //! P: priority, reachability and matching.
 
+pub(super) mod connections;
 pub(super) mod dead;
 pub(super) mod effort;
 pub(super) mod entries;

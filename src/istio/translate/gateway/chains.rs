@@ -8,7 +8,7 @@ use smol_str::{SmolStr, ToSmolStr};
 use super::bound::Bound;
 use super::servers::{GatewayServer, MergedServers, ServerGroup};
 use super::{Context, Gateways};
-use crate::envoy::table::{ChainAction, ClusterName, NoteKind, RouteSource, TcpDestination};
+use crate::envoy::table::{ChainAction, ClusterName, Note, NoteKind, RouteSource, TcpDestination};
 use crate::istio::mesh::is_subset_of;
 use crate::istio::translate::filter_chain::{Chain, MESH_TLS};
 use crate::istio::translate::tcp;
@@ -89,13 +89,30 @@ fn server_chains(
     vec![terminated(action, source)]
 }
 
-/// GW-14: the first rule that fits, of the first VirtualService that has one.
+/// GW-14: the first rule that fits, of the first VirtualService that has one. The others are noted.
 fn tcp_action(cx: &Context<'_>, server: &GatewayServer, bound: &Bound<'_>) -> Option<(ChainAction, RouteSource)> {
-    bound.admitted_by(server).find_map(|vs| {
-        let (index, rule) = tcp::gateway_rule(vs, &server.gateway_name, server.port)?;
-        let to = tcp::destination(&cx.scope, &vs.object.namespace, &rule.route, server.port)?;
-        Some((ChainAction::Tcp(to), tcp::rule_source(vs, rule.at, index, None)))
-    })
+    let mut taken: Option<(ChainAction, RouteSource)> = None;
+    for vs in bound.admitted_by(server) {
+        for (index, rule) in tcp::gateway_rules(vs, &server.gateway_name, server.port) {
+            let source = tcp::rule_source(vs, rule.at, index, None);
+            let Some((_, first)) = &taken else {
+                let Some(to) = tcp::destination(&cx.scope, &vs.object.namespace, &rule.route, server.port) else {
+                    break;
+                };
+                taken = Some((ChainAction::Tcp(to), source));
+                continue;
+            };
+            let owner = if first.object == vs.object { "" } else { &format!(" of {}", first.object) };
+            let message = format!(
+                "tcp rule {index} is left out: rule {}{owner} has all connections on port {}, as TCP names no host",
+                first.rule.unwrap_or_default(),
+                server.listening_port,
+            );
+            let note = server.note(NoteKind::Dropped, "GW-14", message);
+            cx.note(Note { object: Some(vs.object.clone()), at: rule.at, ..note });
+        }
+    }
+    taken
 }
 
 /// GW-15: a chain for each match that fits, of all VirtualServices.
@@ -114,7 +131,7 @@ fn passthrough(cx: &Context<'_>, server: &GatewayServer, bound: &Bound<'_>, clai
                         server.listening_port
                     );
                     let note = server.note(NoteKind::Dropped, "GW-15", message);
-                    cx.note(crate::envoy::table::Note { object: Some(vs.object.clone()), at: m.at, ..note });
+                    cx.note(Note { object: Some(vs.object.clone()), at: m.at, ..note });
                     continue;
                 }
                 let to = tcp::destination(&cx.scope, &vs.object.namespace, &rule.route, server.port);
