@@ -372,3 +372,71 @@ spec:
         assert!(!run.stdout.contains("(new)") && !run.stdout.contains("(gone)"), "{run}");
     }
 }
+
+/// GR-1: `NAME.NAMESPACE` and longer forms are read, whether the Gateway is given or kept elsewhere.
+#[test]
+fn a_gateway_in_the_old_form_with_dots_is_the_one_of_that_namespace() {
+    let rules = "
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop, namespace: shop}
+spec:
+  hosts: [shop.example.com]
+  gateways: [edge.istio-system.svc.cluster.local]
+  http: [{route: [{destination: {host: shop}}]}]
+";
+    let given = "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge, namespace: istio-system}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 8080, name: http, protocol: HTTP}, hosts: ['*']}]
+";
+    for (gateway, assumed, port) in [(given, "", 8080), ("", "Gateway istio-system/edge is not given", 80)] {
+        let run = simulate(&[("a.yaml", &format!("{rules}---{gateway}"))], &[]);
+        let first = run.stdout.lines().next().unwrap_or_default();
+        assert_eq!(first.contains("Gateway"), !assumed.is_empty(), "{run}");
+        assert!(first.contains(assumed), "{run}");
+        assert!(run.stdout.contains(&format!("shop.example.com:{port} through gateway:istio-system:")), "{run}");
+    }
+}
+
+/// Rules for the mesh are looked at by a sidecar, also where the only workloads that anybody knows of are gateways.
+#[test]
+fn rules_for_the_mesh_have_a_client_beside_gateways_alone() {
+    let egress = |gateways: &str| {
+        format!(
+            "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: api, namespace: istio-system}}
+spec: {{hosts: [api.example.com], ports: [{{number: 80, name: http, protocol: HTTP}}], resolution: DNS}}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: egress, namespace: istio-system}}
+spec:
+  selector: {{istio: egressgateway}}
+  servers: [{{port: {{number: 80, name: http, protocol: HTTP}}, hosts: [api.example.com]}}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: api, namespace: istio-system}}
+spec:
+  hosts: [api.example.com]
+  gateways: [{gateways}]
+  http:
+  - match: [{{gateways: [mesh]}}]
+    route: [{{destination: {{host: istio-egressgateway, port: {{number: 80}}}}}}]
+  - match: [{{gateways: [egress]}}]
+    route: [{{destination: {{host: api.example.com, port: {{number: 80}}}}}}]
+"
+        )
+    };
+    let both = simulate(&[("a.yaml", &egress("mesh, egress"))], &[]);
+    assert!(both.stdout.contains("api.example.com:80 through client: istio-egressgateway.istio-system:80"), "{both}");
+    assert!(both.stdout.contains("api.example.com:80 through gateway:istio-system:istio=egressgateway"), "{both}");
+    let edge = simulate(&[("a.yaml", &egress("egress"))], &[]);
+    assert!(!edge.stdout.contains("through client"), "{edge}");
+}

@@ -10,10 +10,11 @@ use smol_str::{SmolStr, format_smolstr};
 use super::key::PER_POD;
 use super::{Client, Member};
 use crate::envoy::proxy::{Proxy, ProxyKind};
-use crate::istio::mesh::locality;
+use crate::istio::mesh::{MESH_GATEWAY, locality};
 use crate::manifest::kinds::decode::{PROXY_CONFIG, connection_settings_of};
 use crate::manifest::kinds::{
-    ConnectionSettings, Kind, Labels, Manifests, Object, ObjectId, ObjectMeta, Pod, PodPhase, Workload, WorkloadEntry,
+    ConnectionSettings, Kind, Labels, Manifests, Object, ObjectId, ObjectMeta, Pod, PodPhase, VirtualService, Workload,
+    WorkloadEntry,
 };
 use crate::order::Order as _;
 use crate::order::Ordered as _;
@@ -26,7 +27,8 @@ const GATEWAYS_NAMESPACE: &str = "istio-system";
 
 /// All clients of the manifests, sidecars in their order, then gateways. Pods that a Gateway selects are gateways. A namespace that
 /// has mesh objects but no workload gets a client without labels, and one for each set of labels that objects ask of clients there;
-/// where there is none at all, `namespace` gets one. The one without labels of `namespace` is called `client`.
+/// where there is none at all, or gateways alone although some rules are for the mesh, `namespace` gets one. The one without labels
+/// of `namespace` is called `client`.
 pub(crate) fn clients(manifests: &Manifests, namespace: &str) -> Vec<Client> {
     let gateways = gateways(manifests);
     let selectors = selectors(manifests);
@@ -55,7 +57,7 @@ pub(crate) fn clients(manifests: &Manifests, namespace: &str) -> Vec<Client> {
     let mut assumed = asked_for(manifests);
     assumed.retain(|(ns, _)| !inhabited.contains(ns) && *ns != manifests.mesh_config.root_namespace);
     out.extend(assumed.into_iter().map(|(ns, labels)| assumed_client(ns, labels, namespace)));
-    if out.is_empty() && gateways.is_empty() {
+    if out.is_empty() && (gateways.is_empty() || manifests.virtual_services.iter().any(|vs| is_for_mesh(&vs.spec))) {
         out.push(assumed_client(namespace.into(), Labels::default(), namespace));
     }
     out.extend(gateways);
@@ -105,6 +107,11 @@ pub(crate) fn gateways(manifests: &Manifests) -> Vec<Client> {
         out.push(assumed_gateway(&Labels::default()));
     }
     out
+}
+
+/// Whether sidecars get rules of it; a delegate, which has no hosts, is for whom its root is for.
+fn is_for_mesh(vs: &VirtualService) -> bool {
+    !vs.hosts.is_empty() && (vs.gateways.is_empty() || vs.gateways.contains(&MESH_GATEWAY))
 }
 
 fn selectors(manifests: &Manifests) -> BTreeSet<&Labels> {

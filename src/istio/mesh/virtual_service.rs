@@ -267,7 +267,7 @@ fn make_names_full(object: &mut Object<kinds::VirtualService>, cluster_domain: &
 }
 
 /// GR-1: the `ns/name` that a VirtualService of `namespace` means by a gateway reference; `mesh` stays.
-fn gateway_name(written: &SmolStr, namespace: &str) -> SmolStr {
+pub(crate) fn gateway_name(written: &SmolStr, namespace: &str) -> SmolStr {
     if *written == MESH_GATEWAY {
         return MESH_GATEWAY;
     }

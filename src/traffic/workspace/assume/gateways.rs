@@ -46,7 +46,8 @@ pub(super) fn assume(manifests: &mut Manifests, findings: &[Finding]) -> Vec<Smo
     let mut wanted: BTreeMap<(SmolStr, SmolStr), Wanted> = BTreeMap::new();
     for vs in &manifests.virtual_services {
         for gateway in vs.spec.gateways.iter().filter(|g| *g != "mesh") {
-            let (namespace, name) = gateway.split_once('/').unwrap_or((&vs.meta.namespace, gateway));
+            let full = mesh::gateway_name(gateway, &vs.meta.namespace);
+            let Some((namespace, name)) = full.split_once('/') else { continue };
             let key = (SmolStr::new(namespace), SmolStr::new(name));
             if name.is_empty() || known.contains(&key) || elsewhere.contains(&key.1) {
                 continue;
