@@ -195,10 +195,11 @@ fn planned_of(inputs: Vec<Inputs>, proxies: &[String]) -> Option<Pair> {
     Some(Pair { sides, plan, clients })
 }
 
-/// The pairs of meshes that laws are held against, every fifth of all there are; every other one is a subset that gets another
-/// name in one file, where no order is safe.
+/// The pairs of meshes that laws are held against, every seventh of all there are, or all with `TOWTANK_EVERY_CASE`; every other one
+/// is a subset that gets another name in one file, where no order is safe.
 fn pairs() -> impl Iterator<Item = (String, Pair)> {
-    folders().into_iter().enumerate().step_by(5).filter_map(|(n, folder)| {
+    let step = if std::env::var_os("TOWTANK_EVERY_CASE").is_some() { 1 } else { 7 };
+    folders().into_iter().enumerate().step_by(step).filter_map(|(n, folder)| {
         let renamed = [Mutation::Edit("subset: v1", "subset: v9", 0), Mutation::Edit("name: v1", "name: v9", 0)];
         let mixed = [Mutation::number(n), Mutation::number(n + 7), Mutation::number(n * 3 + 1)];
         let mutations: &[Mutation] = if n % 2 == 0 { &renamed } else { &mixed };
@@ -219,7 +220,7 @@ fn plans_hold_what_they_say() {
         every_item_is_in_one_group(&pair, &at);
     }
     assert!(seen.pairs > 30 && seen.safe > 20 && seen.states > seen.safe, "{seen:?}");
-    assert!(seen.confirmed > 5 && seen.compared > 20, "{seen:?}");
+    assert!(seen.confirmed > 5 && seen.compared > 15, "{seen:?}");
 }
 
 /// How much was held against the laws, so that none of them is held against nothing.
