@@ -3,6 +3,8 @@
 
 use smol_str::{SmolStr, format_smolstr};
 
+#[cfg(feature = "cli")]
+use super::Kind;
 use super::{Manifests, ObjectId};
 
 /// Label that Argo's controller gives pods, subsets and selectors, with a value for each version.
@@ -52,5 +54,12 @@ impl Manifests {
         let rollouts = self.workloads.iter().map(|w| (&w.id, &w.spec.manages));
         let rollouts = rollouts.filter(|(_, manages)| **manages != Managed::default());
         rollouts.chain(self.canaries.iter().map(|c| (&c.id, &c.spec)))
+    }
+
+    /// Every Rollout and Canary, in input order, Rollouts first.
+    #[cfg(feature = "cli")]
+    pub(crate) fn rollouts(&self) -> impl Iterator<Item = &ObjectId> {
+        let rollouts = self.workloads.iter().map(|w| &w.id).filter(|id| id.kind == Kind::Rollout);
+        rollouts.chain(self.canaries.iter().map(|c| &c.id))
     }
 }

@@ -211,7 +211,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
                     };
                     let controlled = match args.common.quiet {
                         true => String::new(),
-                        false => report::check::controlled(&reviewed.manifests),
+                        false => report::limits::controlled(reviewed.manifests.rollouts()),
                     };
                     let text = format!("{title}{text}{missing}{limits}{controlled}{summary}\n{questions}");
                     output::write(text.as_bytes())?;

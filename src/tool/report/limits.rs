@@ -5,9 +5,10 @@ use super::grid::counted;
 use super::json_writer::Object;
 use super::style::{Style, paint};
 use crate::analysis::compare::limits::{Change, Limit};
+use crate::manifest::kinds::ObjectId;
 use crate::manifest::source::SourceMap;
 
-/// Objects of one kind and change that are named.
+/// Objects of one kind and change, or controllers' objects, that are named.
 const NAMED_MAX: usize = 3;
 
 /// A line for each change, ending in a line end; empty where there is nothing to name.
@@ -30,6 +31,22 @@ pub(crate) fn to_text(limits: &[Limit], width: u16, color: bool) -> String {
         out.push('\n');
     }
     out
+}
+
+/// Which command looks at what Argo Rollouts and Flagger would do, a line where they have something to do, else empty.
+pub(crate) fn controlled<'a>(rollouts: impl Iterator<Item = &'a ObjectId>) -> String {
+    let all: Vec<String> = rollouts.map(ToString::to_string).collect();
+    if all.is_empty() {
+        return String::new();
+    }
+    let named = all.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = match all.len().saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    format!(
+        "not looked at here: what a controller does with {named}{more}; `towtank rollout` with the same paths does\n"
+    )
 }
 
 /// `EnvoyFilter x/a, x/b; AuthorizationPolicy shop/deny (DENY)`.

@@ -214,6 +214,9 @@ pub(crate) struct Workspace {
     pods: Vec<KnownPod>,
     /// What is among the manifests and not modelled.
     pub not_modelled: Vec<NotModelled>,
+    /// Rollouts and Canaries among the manifests.
+    #[cfg(feature = "cli")]
+    pub controlled: Vec<ObjectId>,
 }
 
 /// Why there is no workspace.
@@ -537,6 +540,8 @@ fn resolve(
         pods = Vec::new();
     }
     let not_modelled = manifests.not_modelled.clone();
+    #[cfg(feature = "cli")]
+    let controlled = manifests.rollouts().cloned().collect();
     // Last: nobody looks at the mesh from an assumed pod.
     let has_none = scenario.as_ref().is_some_and(|s| s.has_no_pods);
     if options.assume.pods && !has_none {
@@ -575,6 +580,8 @@ fn resolve(
         documents,
         pods,
         not_modelled,
+        #[cfg(feature = "cli")]
+        controlled,
     })
 }
 

@@ -382,6 +382,7 @@ impl Finished {
             partly_assumed: matches!(self.workspace.assumed.pods, AssumedPods::Namespaces(_)),
             rules: self.rules.as_deref(),
             limits: &self.limits,
+            controlled: &self.workspace.controlled,
             ..results
         }
     }

@@ -20,7 +20,7 @@ pub(crate) use json::{findings, to_json};
 pub(crate) const PARTIAL: &str = "not everything could be read, so there is no checklist";
 
 #[cfg(feature = "cli")]
-pub(crate) use table::{checklist, controlled, explain, in_short, not_evaluated};
+pub(crate) use table::{checklist, explain, in_short, not_evaluated};
 
 /// `Services or ServiceEntries, Namespaces`.
 fn needs(n: &NotEvaluated) -> String {

@@ -7,7 +7,6 @@ use crate::analysis::checks::admission_cases;
 use crate::analysis::checks::registry::{self, Check, Profile};
 use crate::analysis::checks::{Answer, NotEvaluated, Question};
 use crate::manifest::diagnostic::Severity;
-use crate::manifest::kinds::{Kind, Manifests};
 use crate::order::Order as _;
 use crate::tool::report::style::{Style, paint};
 use crate::tool::report::visible::Lines as _;
@@ -69,26 +68,6 @@ pub(crate) fn in_short(list: &[NotEvaluated], questions: &[Question]) -> String 
         n => format!("{n} checks not evaluated; "),
     };
     format!("{missing}{checklist} (--checklist shows them)\n")
-}
-
-/// Controllers of rollouts that are named; the rest is counted.
-const CONTROLLED_MAX: usize = 3;
-
-/// Which command looks at what Argo Rollouts and Flagger would do, where they have something to do. Empty: they don't.
-pub(crate) fn controlled(manifests: &Manifests) -> String {
-    let rollouts = manifests.workloads.iter().filter(|w| w.id.kind == Kind::Rollout).map(|w| &w.id);
-    let all: Vec<String> = rollouts.chain(manifests.canaries.iter().map(|c| &c.id)).map(ToString::to_string).collect();
-    if all.is_empty() {
-        return String::new();
-    }
-    let named = all.iter().take(CONTROLLED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let more = match all.len().saturating_sub(CONTROLLED_MAX) {
-        0 => String::new(),
-        n => format!(" and {n} more"),
-    };
-    format!(
-        "not looked at here: what a controller does with {named}{more}; `towtank rollout` with the same paths does\n"
-    )
 }
 
 /// How a question stands, whichever answer it hopes for.

@@ -19,6 +19,7 @@ use crate::analysis::compare::limits::Limit;
 use crate::analysis::compare::{LogResult, WhatIf};
 use crate::analysis::policy::Rule;
 use crate::envoy::decision::Outcome;
+use crate::manifest::kinds::ObjectId;
 use crate::manifest::source::SourceMap;
 use crate::traffic::replay::{StreamSummary, totals};
 
@@ -47,6 +48,8 @@ pub(crate) struct Results<'a> {
     pub rules: Option<&'a [Rule]>,
     /// Objects that are not modelled and could change what is said.
     pub limits: &'a [Limit],
+    /// Rollouts and Canaries, which have controllers.
+    pub controlled: &'a [ObjectId],
     pub sources: &'a SourceMap,
 }
 
@@ -71,6 +74,7 @@ impl<'a> Results<'a> {
             totals: totals(streams),
             rules: None,
             limits: &[],
+            controlled: &[],
             sources,
         }
     }

@@ -251,9 +251,10 @@ impl Writer<'_> {
         format!("  {} {}: {}", s.name, s.audience, said::plain_end(self.results, s))
     }
 
-    /// Objects that are not modelled and could change what was said.
+    /// Objects that are not modelled and could change what was said, and what another command looks at.
     fn limits(&mut self) {
-        let text = limits::to_text(self.results.limits, self.show.width, self.show.color);
+        let mut text = limits::to_text(self.results.limits, self.show.width, self.show.color);
+        text.push_str(&limits::controlled(self.results.controlled.iter()));
         if !text.is_empty() {
             self.out.push('\n');
             self.out.push_str(&text);
