@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
-use crate::analysis::checks::priority::dead::{Fate, fates_of, overlap};
+use crate::analysis::checks::priority::dead::{Fate, contended, fates_of, overlap};
 use crate::analysis::checks::priority::entries::{Entry, entries};
 use crate::analysis::checks::priority::meeting::Meeting;
 use crate::analysis::checks::registry::checks;
@@ -163,9 +163,14 @@ fn on_gateway(
     let order = format!("host `{host}` on gateway `{gateway}` gets the rules of {} in this order", listed(&names, 4));
     let path = format!("spec.hosts[{i}]");
     match clash {
-        Some((earlier, later, shown)) => {
+        Some(Clash { earlier, later, shown, is_kept_by_age }) => {
+            let why = if is_kept_by_age {
+                ", and would get none of them behind it: only the ages of the objects keep it so"
+            } else {
+                ""
+            };
             let message = format!(
-                "{order}; {} of {} comes before {} of {} for the same requests",
+                "{order}; {} of {} comes before {} of {} for the same requests{why}",
                 earlier.name(),
                 earlier.vs.object,
                 later.name(),
@@ -191,19 +196,26 @@ fn on_gateway(
             let hint = if has_void_catch_all {
                 "keep one catch-all for the host (C303), or put the rules into one VirtualService"
             } else {
-                "nothing overlaps; keep it so, or put the rules into one VirtualService"
+                "the order decides nothing; keep it so, or put the rules into one VirtualService"
             };
             report.add("C302", (&vs.object, vs.at), path, order, hint).severity(Severity::Info);
         }
     }
 }
 
-/// The first pair of entries of different objects where the order matters.
-fn clash<'l, 'a>(
-    subject: &Subject<'_>,
-    merged: &'l [Entry<'a>],
-    host: &str,
-) -> Option<(&'l Entry<'a>, &'l Entry<'a>, Option<String>)> {
+/// Two entries of different objects of which the order decides.
+struct Clash<'l, 'a> {
+    earlier: &'l Entry<'a>,
+    later: &'l Entry<'a>,
+    /// A request that both take.
+    shown: Option<String>,
+    /// The later one is wider: as it is, both get requests, and the other way round the earlier one would get none.
+    is_kept_by_age: bool,
+}
+
+/// The first pair of entries of different objects where the order matters: first where it takes requests of the later one that it may be
+/// meant for, then where it has to stay as it is.
+fn clash<'l, 'a>(subject: &Subject<'_>, merged: &'l [Entry<'a>], host: &str) -> Option<Clash<'l, 'a>> {
     let hosts = [SmolStr::new(host)];
     let meeting = Meeting::of(merged);
     let purse = subject.effort.clashes(merged.len());
@@ -215,13 +227,21 @@ fn clash<'l, 'a>(
         if let Fate::Covered(_) = fate {
             let first =
                 earlier().find(|e| e.vs.object != later.vs.object && !e.same_action(later) && fates_of_pair(e, later));
-            if let Some(first) = first {
-                return Some((first, later, None));
+            if let Some(earlier) = first {
+                return Some(Clash { earlier, later, shown: None, is_kept_by_age: false });
             }
         }
         for earlier in earlier().filter(|e| e.vs.object != later.vs.object) {
             if let Some(shown) = overlap(earlier, later, &hosts, &mut purse) {
-                return Some((earlier, later, Some(shown)));
+                return Some(Clash { earlier, later, shown: Some(shown), is_kept_by_age: false });
+            }
+        }
+    }
+    for (j, later) in merged.iter().enumerate() {
+        let before = meeting.before(j);
+        for earlier in before.iter().filter_map(|i| merged.get(*i)).filter(|e| e.vs.object != later.vs.object) {
+            if let Some(shown) = contended(earlier, later, &hosts, &mut purse) {
+                return Some(Clash { earlier, later, shown: Some(shown), is_kept_by_age: true });
             }
         }
     }

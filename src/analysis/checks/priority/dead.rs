@@ -554,6 +554,29 @@ pub(in crate::analysis::checks) fn overlap(
     hosts: &[SmolStr],
     purse: &mut Purse,
 ) -> Option<String> {
+    let example = both_take(earlier, later, purse)?;
+    let mut covers = |a: &Entry<'_>, b: &Entry<'_>| {
+        purse.ask(|budget| difference(&Region::all_of([&b.conditions]), &[&a.conditions], budget)) == Answer::None
+    };
+    if covers(later, earlier) || covers(earlier, later) {
+        return None;
+    }
+    shown(&example, earlier, later, hosts)
+}
+
+/// A request that both take and treat otherwise, whether or not one covers the other.
+pub(in crate::analysis::checks) fn contended(
+    earlier: &Entry<'_>,
+    later: &Entry<'_>,
+    hosts: &[SmolStr],
+    purse: &mut Purse,
+) -> Option<String> {
+    let example = both_take(earlier, later, purse)?;
+    shown(&example, earlier, later, hosts)
+}
+
+/// What two entries that do different things both accept, where the earlier one isn't for everything.
+fn both_take(earlier: &Entry<'_>, later: &Entry<'_>, purse: &mut Purse) -> Option<Example> {
     if purse.is_empty()
         || paths_differ(&earlier.conditions, &later.conditions)
         || earlier.same_action(later)
@@ -562,13 +585,14 @@ pub(in crate::analysis::checks) fn overlap(
         return None;
     }
     let both = Region::all_of([&earlier.conditions, &later.conditions]);
-    let Answer::Some(example) = purse.ask(|budget| both.example(budget)) else { return None };
-    let mut covers = |a: &Entry<'_>, b: &Entry<'_>| {
-        purse.ask(|budget| difference(&Region::all_of([&b.conditions]), &[&a.conditions], budget)) == Answer::None
-    };
-    if covers(later, earlier) || covers(earlier, later) {
-        return None;
+    match purse.ask(|budget| both.example(budget)) {
+        Answer::Some(example) => Some(example),
+        _ => None,
     }
-    let request = witness::confirmed(&example, hosts, &[&earlier.matcher, &later.matcher])?;
-    Some(witness::describe(&request, &example))
+}
+
+/// The request in words, if the router confirms it for both.
+fn shown(example: &Example, earlier: &Entry<'_>, later: &Entry<'_>, hosts: &[SmolStr]) -> Option<String> {
+    let request = witness::confirmed(example, hosts, &[&earlier.matcher, &later.matcher])?;
+    Some(witness::describe(&request, example))
 }
