@@ -122,6 +122,15 @@ fn the_selector_of_an_assumed_service_contradicts_no_subset() {
     assert!(run.stdout.contains("subset v2   10.00 %"), "{run}");
 }
 
+/// Which clusters there are is not in the manifests of one of them.
+#[test]
+fn a_subset_of_another_cluster_has_its_assumed_pod_there() {
+    let other = PASTED.replace("labels: {version: v2}", "labels: {topology.istio.io/cluster: east}");
+    let run = simulate(&[("a.yaml", &other)], &["--fail-on", "blackholed,unmatched"]);
+    assert_eq!(run.status, 0, "{run}");
+    assert!(run.stdout.contains("subset v2") && !run.stdout.contains("lost"), "{run}");
+}
+
 #[test]
 fn where_some_workloads_are_given_the_others_are_missing_and_other_namespaces_are_counted_apart() {
     let files = [("pods.yaml", POD), ("services.yaml", SERVICES)];

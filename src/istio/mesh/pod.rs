@@ -39,8 +39,10 @@ pub(super) fn is_finished(pod: &Pod) -> bool {
     matches!(pod.phase, PodPhase::Succeeded | PodPhase::Failed)
 }
 
-/// Labels of the endpoints that this pod gives, and its locality (EP-2).
+/// Labels of the endpoints that this pod gives, and its locality (EP-2). One that is assumed for a subset is in the cluster and zone
+/// that the subset asks for.
 pub(super) fn endpoint_labels(pod: &Object<Pod>, nodes: &Nodes) -> (Labels, SmolStr) {
     let place = nodes.of_pod(&pod.meta.labels, &pod.spec.node_name);
-    (locality::with_topology(&pod.meta.labels, &place, &pod.spec.node_name, ""), place)
+    let labels = locality::with_topology(&pod.meta.labels, &place, &pod.spec.node_name, "");
+    (if pod.spec.assumed { labels.overlaid(&pod.meta.labels) } else { labels }, place)
 }
