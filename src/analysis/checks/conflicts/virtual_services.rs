@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
-use crate::analysis::checks::priority::dead::{Fate, contended, fates_of, overlap};
+use crate::analysis::checks::priority::dead::{Fate, contest, fates_of, shown};
 use crate::analysis::checks::priority::entries::{Entry, entries};
 use crate::analysis::checks::priority::meeting::Meeting;
 use crate::analysis::checks::registry::checks;
@@ -221,6 +221,7 @@ fn clash<'l, 'a>(subject: &Subject<'_>, merged: &'l [Entry<'a>], host: &str) -> 
     let purse = subject.effort.clashes(merged.len());
     let fates = fates_of(merged, &meeting, purse.part(2));
     let mut purse = purse.part(2);
+    let mut kept = None;
     for (j, (later, fate)) in merged.iter().zip(fates).enumerate() {
         let before = meeting.before(j);
         let earlier = || before.iter().filter_map(|i| merged.get(*i));
@@ -232,20 +233,19 @@ fn clash<'l, 'a>(subject: &Subject<'_>, merged: &'l [Entry<'a>], host: &str) -> 
             }
         }
         for earlier in earlier().filter(|e| e.vs.object != later.vs.object) {
-            if let Some(shown) = overlap(earlier, later, &hosts, &mut purse) {
-                return Some(Clash { earlier, later, shown: Some(shown), is_kept_by_age: false });
+            let Some((example, is_kept_by_age)) = contest(earlier, later, &mut purse) else { continue };
+            if is_kept_by_age && kept.is_some() {
+                continue;
             }
+            let Some(shown) = shown(&example, earlier, later, &hosts) else { continue };
+            let clash = Clash { earlier, later, shown: Some(shown), is_kept_by_age };
+            if !is_kept_by_age {
+                return Some(clash);
+            }
+            kept = Some(clash);
         }
     }
-    for (j, later) in merged.iter().enumerate() {
-        let before = meeting.before(j);
-        for earlier in before.iter().filter_map(|i| merged.get(*i)).filter(|e| e.vs.object != later.vs.object) {
-            if let Some(shown) = contended(earlier, later, &hosts, &mut purse) {
-                return Some(Clash { earlier, later, shown: Some(shown), is_kept_by_age: true });
-            }
-        }
-    }
-    None
+    kept
 }
 
 /// Whether the first covers the second.

@@ -547,36 +547,18 @@ fn swapped(subject: &Subject<'_>, earlier: &Entry<'_>, later: &Entry<'_>) -> boo
     matches!((place(earlier), place(later)), (Some(a), Some(b)) if a > b)
 }
 
-/// A request that both accept, where the order of the two matters.
-pub(in crate::analysis::checks) fn overlap(
-    earlier: &Entry<'_>,
-    later: &Entry<'_>,
-    hosts: &[SmolStr],
-    purse: &mut Purse,
-) -> Option<String> {
-    let example = both_take(earlier, later, purse)?;
-    let mut covers = |a: &Entry<'_>, b: &Entry<'_>| {
-        purse.ask(|budget| difference(&Region::all_of([&b.conditions]), &[&a.conditions], budget)) == Answer::None
-    };
-    if covers(later, earlier) || covers(earlier, later) {
-        return None;
-    }
+/// A request that both accept, where the order of the two matters and neither covers the other.
+fn overlap(earlier: &Entry<'_>, later: &Entry<'_>, hosts: &[SmolStr], purse: &mut Purse) -> Option<String> {
+    let (example, _) = contest(earlier, later, purse).filter(|(_, is_nested)| !is_nested)?;
     shown(&example, earlier, later, hosts)
 }
 
-/// A request that both take and treat otherwise, whether or not one covers the other.
-pub(in crate::analysis::checks) fn contended(
+/// What two entries that do different things both accept, where the earlier one isn't for everything, and whether one covers the other.
+pub(in crate::analysis::checks) fn contest(
     earlier: &Entry<'_>,
     later: &Entry<'_>,
-    hosts: &[SmolStr],
     purse: &mut Purse,
-) -> Option<String> {
-    let example = both_take(earlier, later, purse)?;
-    shown(&example, earlier, later, hosts)
-}
-
-/// What two entries that do different things both accept, where the earlier one isn't for everything.
-fn both_take(earlier: &Entry<'_>, later: &Entry<'_>, purse: &mut Purse) -> Option<Example> {
+) -> Option<(Example, bool)> {
     if purse.is_empty()
         || paths_differ(&earlier.conditions, &later.conditions)
         || earlier.same_action(later)
@@ -585,14 +567,21 @@ fn both_take(earlier: &Entry<'_>, later: &Entry<'_>, purse: &mut Purse) -> Optio
         return None;
     }
     let both = Region::all_of([&earlier.conditions, &later.conditions]);
-    match purse.ask(|budget| both.example(budget)) {
-        Answer::Some(example) => Some(example),
-        _ => None,
-    }
+    let Answer::Some(example) = purse.ask(|budget| both.example(budget)) else { return None };
+    let mut covers = |a: &Entry<'_>, b: &Entry<'_>| {
+        purse.ask(|budget| difference(&Region::all_of([&b.conditions]), &[&a.conditions], budget)) == Answer::None
+    };
+    let is_nested = covers(later, earlier) || covers(earlier, later);
+    Some((example, is_nested))
 }
 
 /// The request in words, if the router confirms it for both.
-fn shown(example: &Example, earlier: &Entry<'_>, later: &Entry<'_>, hosts: &[SmolStr]) -> Option<String> {
+pub(in crate::analysis::checks) fn shown(
+    example: &Example,
+    earlier: &Entry<'_>,
+    later: &Entry<'_>,
+    hosts: &[SmolStr],
+) -> Option<String> {
     let request = witness::confirmed(example, hosts, &[&earlier.matcher, &later.matcher])?;
     Some(witness::describe(&request, example))
 }
