@@ -31,7 +31,7 @@ impl<'a> Refused<'a> {
         }
         let mut all = Refused::default();
         for o in &refused.gateways {
-            all.gateways.entry(format_smolstr!("{}/{}", o.meta.namespace, o.meta.name)).or_insert(place(o));
+            all.gateways.entry(o.meta.full_name()).or_insert(place(o));
         }
         for o in &refused.services {
             let host = format_smolstr!("{}.{}.svc.{domain}", o.meta.name, o.meta.namespace);

@@ -127,11 +127,7 @@ impl<'a> Subject<'a> {
         for host in manifests.service_entries.iter().flat_map(|e| &e.spec.hosts).filter(|h| h.starts_with('*')) {
             wildcard_hosts.entry(host, || host.clone());
         }
-        let gateways = mesh
-            .gateways
-            .iter()
-            .map(|g| (format_smolstr!("{}/{}", g.meta.namespace, g.meta.name), g))
-            .collect::<FxHashMap<_, _>>();
+        let gateways = mesh.gateways.iter().map(|g| (g.meta.full_name(), g)).collect::<FxHashMap<_, _>>();
         let hosts = hosts(mesh);
         let mut hosts_by_name: FxHashMap<&str, Vec<&str>> = FxHashMap::default();
         for (_, name, host) in hosts.iter().filter(|(_, name, _)| !name.is_empty()) {

@@ -1,7 +1,7 @@
 //! Rules that could have concerned a request, had Istio not left them out: the reason of many a surprise.
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use smol_str::{SmolStr, format_smolstr};
+use smol_str::SmolStr;
 
 use crate::envoy::authority::without_port;
 use crate::envoy::table::{Note, NoteKind, RouteTable};
@@ -23,8 +23,7 @@ impl LeftOut {
     pub(super) fn of(mesh: &Mesh) -> LeftOut {
         let mut by_host: FxHashMap<SmolStr, Vec<String>> = FxHashMap::default();
         let mut unbound: FxHashMap<SmolStr, Vec<String>> = FxHashMap::default();
-        let known: FxHashSet<SmolStr> =
-            mesh.gateways.iter().map(|g| format_smolstr!("{}/{}", g.meta.namespace, g.meta.name)).collect();
+        let known: FxHashSet<SmolStr> = mesh.gateways.iter().map(|g| g.meta.full_name()).collect();
         for service in &mesh.virtual_services.all {
             let missing: Vec<&str> =
                 service.gateways.iter().map(SmolStr::as_str).filter(|g| *g != "mesh" && !known.contains(*g)).collect();

@@ -10,7 +10,7 @@ use smol_str::{SmolStr, format_smolstr};
 use super::key::PER_POD;
 use super::{Client, Member};
 use crate::envoy::proxy::{Proxy, ProxyKind};
-use crate::istio::mesh::{MESH_GATEWAY, locality};
+use crate::istio::mesh::{self, locality};
 use crate::manifest::kinds::decode::{PROXY_CONFIG, connection_settings_of};
 use crate::manifest::kinds::{
     ConnectionSettings, Kind, Labels, Manifests, Object, ObjectId, ObjectMeta, Pod, PodPhase, VirtualService, Workload,
@@ -57,6 +57,8 @@ pub(crate) fn clients(manifests: &Manifests, namespace: &str) -> Vec<Client> {
     let mut assumed = asked_for(manifests);
     assumed.retain(|(ns, _)| !inhabited.contains(ns) && *ns != manifests.mesh_config.root_namespace);
     out.extend(assumed.into_iter().map(|(ns, labels)| assumed_client(ns, labels, namespace)));
+    // A delegate, which has no hosts, is for whom its root is for.
+    let is_for_mesh = |vs: &VirtualService| !vs.hosts.is_empty() && mesh::is_for_mesh(&vs.gateways);
     if out.is_empty() && (gateways.is_empty() || manifests.virtual_services.iter().any(|vs| is_for_mesh(&vs.spec))) {
         out.push(assumed_client(namespace.into(), Labels::default(), namespace));
     }
@@ -107,11 +109,6 @@ pub(crate) fn gateways(manifests: &Manifests) -> Vec<Client> {
         out.push(assumed_gateway(&Labels::default()));
     }
     out
-}
-
-/// Whether sidecars get rules of it; a delegate, which has no hosts, is for whom its root is for.
-fn is_for_mesh(vs: &VirtualService) -> bool {
-    !vs.hosts.is_empty() && (vs.gateways.is_empty() || vs.gateways.contains(&MESH_GATEWAY))
 }
 
 fn selectors(manifests: &Manifests) -> BTreeSet<&Labels> {

@@ -266,6 +266,11 @@ fn make_names_full(object: &mut Object<kinds::VirtualService>, cluster_domain: &
     }
 }
 
+/// Whether a list of gateways, of a VirtualService or a match, is for sidecars; one that is left out is for all there are.
+pub(crate) fn is_for_mesh(gateways: &[SmolStr]) -> bool {
+    gateways.is_empty() || gateways.contains(&MESH_GATEWAY)
+}
+
 /// GR-1: the `ns/name` that a VirtualService of `namespace` means by a gateway reference; `mesh` stays.
 pub(crate) fn gateway_name(written: &SmolStr, namespace: &str) -> SmolStr {
     if *written == MESH_GATEWAY {

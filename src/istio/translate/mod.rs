@@ -30,7 +30,7 @@ use crate::order::Order as _;
 pub(crate) use beside::Beside;
 pub(crate) use clusters::{Crash, crash};
 pub(crate) use parts::Parts;
-pub(crate) use tcp::{gateway_rules, is_gateway_match};
+pub(crate) use tcp::{StaticMatch, gateway_rules, gateway_tls_matches};
 
 /// What every step of one proxy's translation reads, and where it leaves its notes.
 pub(crate) struct Context<'a> {

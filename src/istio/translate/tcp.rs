@@ -11,8 +11,8 @@ use super::host_index::HostIndex;
 use super::sidecar_routes::alternate_names;
 use crate::envoy::proxy::Proxy;
 use crate::envoy::table::{ChainAction, ClusterName, Note, NoteKind, RouteSource, TcpDestination};
-use crate::istio::mesh::{Protocol, Scope, Service, VirtualService};
-use crate::manifest::kinds::{Labels, RouteDestination, TcpRoute, TlsRoute};
+use crate::istio::mesh::{self, Protocol, Scope, Service, VirtualService};
+use crate::manifest::kinds::{Labels, RouteDestination, TcpMatch, TcpRoute, TlsMatch, TlsRoute};
 use crate::manifest::source::Position;
 use crate::order::Order as _;
 
@@ -91,20 +91,43 @@ pub(crate) fn chains(cx: &Context<'_>, rules: &RuleIndex<'_>, site: &ServicePort
 }
 
 /// The conditions that `tls` and `tcp` matches share, which are decided once and for all (TL-1).
-struct StaticMatch<'a> {
+pub(crate) struct StaticMatch<'a> {
     gateways: &'a [SmolStr],
     source_labels: &'a Labels,
     source_namespace: &'a str,
     port: u32,
 }
 
-impl StaticMatch<'_> {
+impl<'a> StaticMatch<'a> {
+    pub(crate) fn of_tcp(m: &'a TcpMatch) -> StaticMatch<'a> {
+        let TcpMatch { gateways, source_labels, source_namespace, port, .. } = m;
+        StaticMatch { gateways, source_labels, source_namespace, port: *port }
+    }
+
+    pub(crate) fn of_tls(m: &'a TlsMatch) -> StaticMatch<'a> {
+        let TlsMatch { gateways, source_labels, source_namespace, port, .. } = m;
+        StaticMatch { gateways, source_labels, source_namespace, port: *port }
+    }
+
+    /// Whether it is for sidecars at all.
+    pub(crate) fn is_for_mesh(&self) -> bool {
+        mesh::is_for_mesh(self.gateways)
+    }
+
     /// All of them must hold, also where `gateways` is set.
     fn holds(&self, proxy: &Proxy, port: u16) -> bool {
-        (self.gateways.is_empty() || self.gateways.iter().any(|g| g == "mesh"))
+        self.is_for_mesh()
             && self.source_labels.is_subset_of(&proxy.labels)
             && (self.port == 0 || self.port == u32::from(port))
             && (self.source_namespace.is_empty() || self.source_namespace == proxy.namespace)
+    }
+
+    /// Whether it holds for a sidecar wherever the other does.
+    pub(crate) fn covers(&self, other: &StaticMatch<'_>) -> bool {
+        self.is_for_mesh()
+            && self.source_labels.is_subset_of(other.source_labels)
+            && (self.port == 0 || self.port == other.port)
+            && (self.source_namespace.is_empty() || self.source_namespace == other.source_namespace)
     }
 }
 
@@ -116,13 +139,7 @@ fn tls_chains(cx: &Context<'_>, services: &[&VirtualService], site: &ServicePort
     for vs in services {
         for (rule_index, rule) in vs.tls.iter().enumerate() {
             for (match_index, m) in rule.matches.iter().enumerate() {
-                let conditions = StaticMatch {
-                    gateways: &m.gateways,
-                    source_labels: &m.source_labels,
-                    source_namespace: &m.source_namespace,
-                    port: m.port,
-                };
-                if !conditions.holds(cx.proxy, site.port) {
+                if !StaticMatch::of_tls(m).holds(cx.proxy, site.port) {
                     continue;
                 }
                 if !m.destination_subnets.is_empty() {
@@ -222,30 +239,15 @@ fn terminal_match(proxy: &Proxy, rule: &TcpRoute, port: u16) -> Terminal {
     if rule.matches.is_empty() {
         return Terminal::Rule;
     }
-    let found = rule
-        .matches
-        .iter()
-        .enumerate()
-        .find(|(i, m)| m.destination_subnets.is_empty() && tcp_match_holds(proxy, rule, *i, port));
+    let takes_all = |m: &TcpMatch| m.destination_subnets.is_empty() && StaticMatch::of_tcp(m).holds(proxy, port);
+    let found = rule.matches.iter().enumerate().find(|(_, m)| takes_all(m));
     found.map_or(Terminal::None, |(i, m)| Terminal::Match(i, m.at))
-}
-
-fn tcp_match_holds(proxy: &Proxy, rule: &TcpRoute, index: usize, port: u16) -> bool {
-    rule.matches.get(index).is_some_and(|m| {
-        StaticMatch {
-            gateways: &m.gateways,
-            source_labels: &m.source_labels,
-            source_namespace: &m.source_namespace,
-            port: m.port,
-        }
-        .holds(proxy, port)
-    })
 }
 
 /// Subnets of all matches of the rule that hold.
 fn subnets(proxy: &Proxy, rule: &TcpRoute, port: u16) -> Vec<SmolStr> {
-    let matches = rule.matches.iter().enumerate().filter(|(i, _)| tcp_match_holds(proxy, rule, *i, port));
-    matches.flat_map(|(_, m)| m.destination_subnets.iter().cloned()).collect()
+    let matches = rule.matches.iter().filter(|m| StaticMatch::of_tcp(m).holds(proxy, port));
+    matches.flat_map(|m| m.destination_subnets.iter().cloned()).collect()
 }
 
 fn is_same_list(a: &[SmolStr], b: &[SmolStr]) -> bool {
@@ -289,11 +291,17 @@ pub(crate) fn gateway_rules<'a>(
 }
 
 /// Whether a `tcp` or `tls` match counts on a gateway server: only its port and its gateways do (GW-14, GW-15).
-pub(crate) fn is_gateway_match(port: u32, gateways: &[SmolStr], gateway: &str, server_port: u16) -> bool {
+fn is_gateway_match(port: u32, gateways: &[SmolStr], gateway: &str, server_port: u16) -> bool {
     (port == 0 || port == u32::from(server_port)) && (gateways.is_empty() || gateways.iter().any(|g| g == gateway))
 }
 
-/// The `tls` rules that have destinations, with their positions.
-pub(crate) fn tls_rules(vs: &VirtualService) -> impl Iterator<Item = (usize, &TlsRoute)> {
-    vs.tls.iter().enumerate().filter(|(_, rule)| !rule.route.is_empty())
+/// The matches of `tls` rules that a gateway server uses (GW-15), each with its rule and the indexes of both.
+pub(crate) fn gateway_tls_matches<'a>(
+    vs: &'a VirtualService,
+    gateway: &str,
+    server_port: u16,
+) -> impl Iterator<Item = ((usize, &'a TlsRoute), (usize, &'a TlsMatch))> {
+    let rules = vs.tls.iter().enumerate().filter(|(_, rule)| !rule.route.is_empty());
+    let matches = rules.flat_map(|(i, rule)| rule.matches.iter().enumerate().map(move |m| ((i, rule), m)));
+    matches.filter(move |(_, (_, m))| is_gateway_match(m.port, &m.gateways, gateway, server_port))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::Labels;
 use crate::manifest::source::Position;
@@ -168,6 +168,13 @@ pub(crate) struct ObjectMeta {
     pub conditions: Option<Vec<Condition>>,
     /// It has a `uid` and a `resourceVersion`: it was read from a cluster, where it is in force already.
     pub in_cluster: bool,
+}
+
+impl ObjectMeta {
+    /// `NAMESPACE/NAME`, as VirtualServices name Gateways (GR-1).
+    pub(crate) fn full_name(&self) -> SmolStr {
+        format_smolstr!("{}/{}", self.namespace, self.name)
+    }
 }
 
 /// What a controller says of an object.

@@ -39,14 +39,18 @@ pub(crate) fn controlled<'a>(rollouts: impl Iterator<Item = &'a ObjectId>) -> St
     if all.is_empty() {
         return String::new();
     }
-    let named = all.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let more = match all.len().saturating_sub(NAMED_MAX) {
+    let named = shortened(&all);
+    format!("not looked at here: what a controller does with {named}; `towtank rollout` with the same paths does\n")
+}
+
+/// The first of the names, and how many more there are.
+fn shortened(names: &[String]) -> String {
+    let shown: Vec<&str> = names.iter().map(String::as_str).take(NAMED_MAX).collect();
+    let more = match names.len().saturating_sub(NAMED_MAX) {
         0 => String::new(),
         n => format!(" and {n} more"),
     };
-    format!(
-        "not looked at here: what a controller does with {named}{more}; `towtank rollout` with the same paths does\n"
-    )
+    format!("{}{more}", shown.join(", "))
 }
 
 /// `EnvoyFilter x/a, x/b; AuthorizationPolicy shop/deny (DENY)`.
@@ -60,14 +64,7 @@ fn by_kind(limits: &[&Limit]) -> String {
             None => kinds.push((l.object.kind.as_str(), vec![name])),
         }
     }
-    let kind = |(kind, names): &(&str, Vec<String>)| {
-        let shown: Vec<&str> = names.iter().map(String::as_str).take(NAMED_MAX).collect();
-        let more = match names.len().saturating_sub(NAMED_MAX) {
-            0 => String::new(),
-            n => format!(" and {n} more"),
-        };
-        format!("{kind} {}{more}", shown.join(", "))
-    };
+    let kind = |(kind, names): &(&str, Vec<String>)| format!("{kind} {}", shortened(names));
     kinds.iter().map(kind).collect::<Vec<_>>().join("; ")
 }
 

@@ -37,9 +37,8 @@ pub(crate) fn unused(mesh: &Mesh, views: &[Arc<View>]) -> Vec<Unused> {
             used.insert(&root(source).object);
         }
     }
-    let known: FxHashSet<String> =
-        mesh.gateways.iter().map(|g| format!("{}/{}", g.meta.namespace, g.meta.name)).collect();
-    let is_there = |gateway: &SmolStr| gateway == "mesh" || known.contains(gateway.as_str());
+    let known: FxHashSet<SmolStr> = mesh.gateways.iter().map(|g| g.meta.full_name()).collect();
+    let is_there = |gateway: &SmolStr| gateway == "mesh" || known.contains(gateway);
     let entries = mesh.virtual_services.all.iter().filter(|v| !used.contains(&v.object));
     entries
         .map(|v| Unused {

@@ -119,28 +119,24 @@ fn tcp_action(cx: &Context<'_>, server: &GatewayServer, bound: &Bound<'_>) -> Op
 fn passthrough(cx: &Context<'_>, server: &GatewayServer, bound: &Bound<'_>, claimed: &mut ClaimedNames) -> Vec<Chain> {
     let mut chains = Vec::new();
     for vs in bound.admitted_by(server) {
-        for (rule_index, rule) in tcp::tls_rules(vs) {
-            for (match_index, m) in rule.matches.iter().enumerate() {
-                if !tcp::is_gateway_match(m.port, &m.gateways, &server.gateway_name, server.port) {
-                    continue;
-                }
-                let source = tcp::rule_source(vs, m.at, rule_index, Some(match_index));
-                if let Err(name) = claimed.claim(server.listening_port, server.bind(), &m.sni_hosts) {
-                    let message = format!(
-                        "tls rule {rule_index}, match {match_index} is left out: `{name}` has a chain on port {} already",
-                        server.listening_port
-                    );
-                    let note = server.note(NoteKind::Dropped, "GW-15", message);
-                    cx.note(Note { object: Some(vs.object.clone()), at: m.at, ..note });
-                    continue;
-                }
-                let to = tcp::destination(&cx.scope, &vs.object.namespace, &rule.route, server.port);
-                chains.extend(to.map(|to| Chain {
-                    server_names: m.sni_hosts.clone(),
-                    source: Some(source),
-                    ..Chain::new(ChainAction::Tcp(to))
-                }));
+        let fitting = tcp::gateway_tls_matches(vs, &server.gateway_name, server.port);
+        for ((rule_index, rule), (match_index, m)) in fitting {
+            let source = tcp::rule_source(vs, m.at, rule_index, Some(match_index));
+            if let Err(name) = claimed.claim(server.listening_port, server.bind(), &m.sni_hosts) {
+                let message = format!(
+                    "tls rule {rule_index}, match {match_index} is left out: `{name}` has a chain on port {} already",
+                    server.listening_port
+                );
+                let note = server.note(NoteKind::Dropped, "GW-15", message);
+                cx.note(Note { object: Some(vs.object.clone()), at: m.at, ..note });
+                continue;
             }
+            let to = tcp::destination(&cx.scope, &vs.object.namespace, &rule.route, server.port);
+            chains.extend(to.map(|to| Chain {
+                server_names: m.sni_hosts.clone(),
+                source: Some(source),
+                ..Chain::new(ChainAction::Tcp(to))
+            }));
         }
     }
     chains

@@ -181,7 +181,7 @@ fn gateway_server(gateway: &Arc<Object<Gateway>>, index: usize, targets: &[Servi
     let number = u16::try_from(port.number).ok()?;
     let mut server = GatewayServer {
         gateway: gateway.clone(),
-        gateway_name: format_smolstr!("{}/{}", gateway.meta.namespace, gateway.meta.name),
+        gateway_name: gateway.meta.full_name(),
         index,
         port: number,
         protocol: Protocol::parse(&port.protocol),

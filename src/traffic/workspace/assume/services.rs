@@ -42,7 +42,7 @@ pub(in crate::traffic::workspace) fn assume(manifests: &mut Manifests) -> Vec<Sm
     let mut followers: Vec<(SmolStr, SmolStr)> = Vec::new();
     for vs in &manifests.virtual_services {
         let ns = vs.meta.namespace.as_str();
-        if is_for_mesh(&vs.spec.gateways) {
+        if mesh::is_for_mesh(&vs.spec.gateways) {
             for host in &vs.spec.hosts {
                 want(host, ns, None, true);
                 // What rules of the mesh ask the port for is a port that their hosts have.
@@ -139,14 +139,9 @@ fn destinations(vs: &VirtualService) -> impl Iterator<Item = (&Destination, Laye
     http.chain(tls.chain(tcp).filter_map(|(d, layer)| Some((d.destination.as_ref()?, layer))))
 }
 
-/// Whether a list of gateways, which may be left out, is for sidecars too.
-fn is_for_mesh(gateways: &[SmolStr]) -> bool {
-    gateways.is_empty() || gateways.contains(&mesh::MESH_GATEWAY)
-}
-
 /// Ports that rules for sidecars are matched by.
 fn matched_ports(vs: &VirtualService) -> impl Iterator<Item = (u16, Layer)> {
-    let in_mesh = sites(vs).filter(|site| site.port != 0 && is_for_mesh(site.gateways));
+    let in_mesh = sites(vs).filter(|site| site.port != 0 && mesh::is_for_mesh(site.gateways));
     in_mesh.filter_map(|site| Some((u16::try_from(site.port).ok()?, site.layer)))
 }
 
