@@ -48,6 +48,38 @@ proxies: [{name: client}]
 istio: 1.30
 ";
 
+/// Two subsets by the cluster that their pods are in, of which Istiod's is one.
+const CLUSTERS: &str = "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: shop}
+spec:
+  host: shop
+  subsets:
+  - {name: north, labels: {topology.istio.io/cluster: north}}
+  - {name: default, labels: {topology.istio.io/cluster: Kubernetes}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop}
+spec:
+  hosts: [shop]
+  http:
+  - match: [{uri: {prefix: /north}}]
+    route: [{destination: {host: shop, subset: north}}]
+  - route: [{destination: {host: shop, subset: default}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec: {selector: {app: shop}, ports: [{name: http, port: 80}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: shop-0, labels: {app: shop}}
+spec: {containers: [{name: shop, image: shop}]}
+";
+
 fn project(more: &[(&str, &str)]) -> Project {
     Project::new(&[&[("shop.yaml", MANIFESTS)], more].concat())
 }
@@ -247,4 +279,38 @@ fn a_difference_is_explained() {
     let run = project(&[]).run(&["explain", "VE-7"]);
     assert!(run.stdout.starts_with("VE-7 A destination host in several namespaces"), "{run}");
     assert!(run.stdout.contains("Who notices it") && run.stdout.contains("To put it back"), "{run}");
+}
+
+#[test]
+fn ep2_the_cluster_has_the_name_that_istiod_gives_it() {
+    let operator = "
+apiVersion: install.istio.io/v1alpha1
+kind: IstioOperator
+metadata: {name: istio}
+spec: {values: {global: {multiCluster: {clusterName: north}}}}
+";
+    let istiod = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: istiod}
+spec: {template: {spec: {containers: [{name: discovery, image: istio/pilot:1.31.0, env: [{name: CLUSTER_ID, value: NAME}]}]}}}
+";
+    let flags = |more: &[(&str, &str)], args: &[&str]| {
+        let files = [&[("shop.yaml", CLUSTERS)], more].concat();
+        let run = Project::new(&files).run(&[&["explain", ".", "-o", "json", "-r"], args].concat());
+        run.json()[0]["flags"].as_str().unwrap_or_default().to_owned()
+    };
+    let (north, other) = ("GET http://shop/north", "GET http://shop/");
+    assert_eq!((flags(&[], &[north]), flags(&[], &[other])), ("UH".into(), "-".into()));
+    let named = ["--istiod-env", "CLUSTER_ID=north"];
+    assert_eq!(flags(&[], &[&[north], &named[..]].concat()), "-");
+    assert_eq!(flags(&[], &[&[other], &named[..]].concat()), "UH");
+    let installed = istiod.replace("NAME", "north");
+    for file in [operator, &installed] {
+        assert_eq!(flags(&[("istio.yaml", file)], &[north]), "-");
+        assert_eq!(flags(&[("istio.yaml", file)], &[other, "--istiod-env", "CLUSTER_ID=Kubernetes"]), "-");
+    }
+    let usual = Project::new(&[("shop.yaml", CLUSTERS), ("istio.yaml", &istiod.replace("NAME", "Kubernetes"))]);
+    let run = usual.run(&["explain", ".", "-r", other]);
+    assert!(run.stdout.starts_with("Istio 1.31 (the image of Deployment `istiod`, ./istio.yaml:5)\n"), "{run}");
 }

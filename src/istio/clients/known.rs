@@ -215,7 +215,7 @@ fn of_entry(entry: &Object<WorkloadEntry>) -> Client {
     let labels = if entry.spec.locality.is_empty() && entry.spec.network.is_empty() {
         labels
     } else {
-        locality::with_topology(&labels, &entry.spec.locality, "", &entry.spec.network)
+        locality::with_place(&labels, &entry.spec.locality, "", &entry.spec.network)
     };
     let proxy = Proxy {
         ips: entry.spec.address.parse().ok().into_iter().collect(),

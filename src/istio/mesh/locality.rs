@@ -21,8 +21,6 @@ const LOCALITY: [&str; 2] = ["topology.istio.io/locality", "istio-locality"];
 /// Older names of the labels that Kubernetes gives Nodes.
 const BETA_REGION: &str = "failure-domain.beta.kubernetes.io/region";
 const BETA_ZONE: &str = "failure-domain.beta.kubernetes.io/zone";
-/// The name a cluster has when nobody named it.
-const DEFAULT_CLUSTER: &str = "Kubernetes";
 
 /// All labels that tell where a proxy is, but for its node.
 pub(crate) const PLACE: [&str; 5] = [REGION, ZONE, SUBZONE, CLUSTER, NETWORK];
@@ -38,15 +36,16 @@ fn stated(labels: &Labels, keys: &[&str]) -> SmolStr {
     }
 }
 
-/// Where the Nodes are that the manifests hold, and which labels of workloads tell where they are.
+/// Where the Nodes are that the manifests hold, which labels of workloads tell where they are, and the cluster that all are in.
 #[derive(Debug)]
 pub(crate) struct Nodes {
     places: FxHashMap<SmolStr, SmolStr>,
     keys: &'static [&'static str],
+    cluster: SmolStr,
 }
 
 impl Nodes {
-    pub(super) fn new(nodes: &[Object<KubernetesNode>], profile: Profile) -> Nodes {
+    pub(super) fn new(nodes: &[Object<KubernetesNode>], cluster: &SmolStr, profile: Profile) -> Nodes {
         let place = |labels: &Labels| {
             let label = |key, older| labels.get(key).filter(|v| !v.is_empty()).or_else(|| labels.get(older));
             let [region, zone] = [(REGION, BETA_REGION), (ZONE, BETA_ZONE)].map(|(key, older)| label(key, older));
@@ -56,6 +55,7 @@ impl Nodes {
         Nodes {
             places: nodes.iter().map(|n| (n.meta.name.clone(), place(&n.meta.labels))).collect(),
             keys: if profile.has(Difference::LocalityLabel) { &LOCALITY } else { older },
+            cluster: cluster.clone(),
         }
     }
 
@@ -79,8 +79,14 @@ impl Nodes {
 
     /// The proxy with the labels that Istio gives it, which conditions on labels see: cluster, node and locality (IN-2).
     pub(crate) fn labelled(&self, proxy: &Arc<Proxy>) -> Arc<Proxy> {
-        let labels = with_topology(&proxy.labels, &self.of_proxy(proxy), &proxy.node, "");
+        let labels = self.with_topology(&proxy.labels, &self.of_proxy(proxy), &proxy.node, "");
         Arc::new(Proxy { labels, ..Proxy::clone(proxy) })
+    }
+
+    /// `labels` with all that say where the workload is, its cluster among them (EP-2).
+    pub(crate) fn with_topology(&self, labels: &Labels, locality: &str, node: &str, network: &str) -> Labels {
+        let cluster = (!self.cluster.is_empty()).then(|| (CLUSTER.into(), self.cluster.clone()));
+        with_place(labels, locality, node, network).iter().map(|(k, v)| (k.clone(), v.clone())).chain(cluster).collect()
     }
 }
 
@@ -105,18 +111,12 @@ fn join(parts: [&str; 3]) -> SmolStr {
     }
 }
 
-/// `labels` with those that say where the workload is (EP-2). Empty values are unknown; a network label already there stays.
-pub(crate) fn with_topology(labels: &Labels, locality: &str, node: &str, network: &str) -> Labels {
+/// `labels` with those that say where in its cluster the workload is (EP-2). Empty values are unknown; a network label already there
+/// stays.
+pub(crate) fn with_place(labels: &Labels, locality: &str, node: &str, network: &str) -> Labels {
     let [region, zone, subzone] = parts(locality);
     let network = if labels.get(NETWORK).is_some_and(|n| !n.is_empty()) { "" } else { network };
-    let known = [
-        (REGION, region),
-        (ZONE, zone),
-        (SUBZONE, subzone),
-        (CLUSTER, DEFAULT_CLUSTER),
-        (HOSTNAME, node),
-        (NETWORK, network),
-    ];
+    let known = [(REGION, region), (ZONE, zone), (SUBZONE, subzone), (HOSTNAME, node), (NETWORK, network)];
     let known = known.into_iter().filter(|(_, value)| !value.is_empty());
     labels.iter().map(|(k, v)| (k.clone(), v.clone())).chain(known.map(|(k, v)| (k.into(), v.into()))).collect()
 }
@@ -160,7 +160,7 @@ mod tests {
     fn ve18_the_newer_label_is_read_from_1_29_on() {
         let [new, old] = LOCALITY;
         let stated = |release: &str| {
-            let nodes = Nodes::new(&[], Profile::of(release.parse().expect("a release")));
+            let nodes = Nodes::new(&[], &"north".into(), Profile::of(release.parse().expect("a release")));
             nodes.stated(&labels(&[(old, "r.z"), (new, "q")]))
         };
         assert_eq!(stated("1.28"), "r/z");
@@ -169,14 +169,15 @@ mod tests {
 
     #[test]
     fn ep2_topology_labels() {
-        let got = with_topology(&labels(&[("app", "a"), (NETWORK, "n1")]), "r/z", "node", "n2");
+        let nodes = Nodes::new(&[], &"north".into(), Profile::default());
+        let got = nodes.with_topology(&labels(&[("app", "a"), (NETWORK, "n1")]), "r/z", "node", "n2");
         let expected = labels(&[
             ("app", "a"),
             (NETWORK, "n1"),
             (REGION, "r"),
             (ZONE, "z"),
             (HOSTNAME, "node"),
-            (CLUSTER, "Kubernetes"),
+            (CLUSTER, "north"),
         ]);
         assert_eq!(got, expected);
     }

@@ -78,7 +78,7 @@ impl Mesh {
         remarks::not_evaluated(&manifests.not_modelled, &mut notes);
         remarks::addresses_without_domain(&manifests.service_entries, &mut notes);
         let services = shared(registry::services(&manifests, &config, profile));
-        let nodes = locality::Nodes::new(&manifests.nodes, profile);
+        let nodes = locality::Nodes::new(&manifests.nodes, &config.cluster_name, profile);
         let virtual_services = std::mem::take(&mut manifests.virtual_services);
         let (mut rule_notes, mut virtual_service_notes) = (Vec::new(), Vec::new());
         let (endpoints, (destination_rules, virtual_services)) = parallel::join(

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 
-use super::locality::{self, Nodes};
+use super::locality::Nodes;
 use crate::manifest::kinds::{Labels, Object, Pod, PodPhase};
 
 /// First address given to pods without one; the following ones count up from here.
@@ -43,6 +43,6 @@ pub(super) fn is_finished(pod: &Pod) -> bool {
 /// that the subset asks for.
 pub(super) fn endpoint_labels(pod: &Object<Pod>, nodes: &Nodes) -> (Labels, SmolStr) {
     let place = nodes.of_pod(&pod.meta.labels, &pod.spec.node_name);
-    let labels = locality::with_topology(&pod.meta.labels, &place, &pod.spec.node_name, "");
+    let labels = nodes.with_topology(&pod.meta.labels, &place, &pod.spec.node_name, "");
     (if pod.spec.assumed { labels.overlaid(&pod.meta.labels) } else { labels }, place)
 }

@@ -11,6 +11,8 @@ pub(crate) struct MeshConfig {
     pub root_namespace: SmolStr,
     /// `trustDomain` doesn't matter here; this is the cluster domain, `cluster.local`.
     pub cluster_domain: SmolStr,
+    /// The cluster's own name, which stands in labels of what runs there: `Kubernetes`, where Istiod's `CLUSTER_ID` doesn't say otherwise.
+    pub cluster_name: SmolStr,
     pub outbound_mode: OutboundMode,
     pub default_service_export_to: Vec<SmolStr>,
     pub default_virtual_service_export_to: Vec<SmolStr>,
@@ -125,12 +127,18 @@ pub(crate) enum PathNormalizationType {
     DecodeAndMergeSlashes,
 }
 
+impl MeshConfig {
+    /// The name a cluster has when nobody named it.
+    pub(crate) const DEFAULT_CLUSTER_NAME: &str = "Kubernetes";
+}
+
 impl Default for MeshConfig {
     fn default() -> Self {
         let all = || vec![SmolStr::new_static("*")];
         MeshConfig {
             root_namespace: "istio-system".into(),
             cluster_domain: "cluster.local".into(),
+            cluster_name: MeshConfig::DEFAULT_CLUSTER_NAME.into(),
             outbound_mode: OutboundMode::AllowAny,
             default_service_export_to: all(),
             default_virtual_service_export_to: all(),

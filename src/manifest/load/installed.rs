@@ -141,6 +141,9 @@ impl Search<'_, '_> {
         for entry in spec.at("values.pilot.env").and_then(|(n, _)| n.as_map()).unwrap_or_default() {
             self.variable(&entry.key, &entry.value);
         }
+        if let Some((name, _)) = spec.at("values.global.multiCluster.clusterName") {
+            self.variable("CLUSTER_ID", name);
+        }
         for entry in spec.at("components.pilot.k8s.env").and_then(|(n, _)| n.as_seq()).unwrap_or_default() {
             if let (Some(name), Some(value)) = (entry.get("name").and_then(Node::as_str), entry.get("value")) {
                 self.variable(name, value);

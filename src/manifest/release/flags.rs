@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use smol_str::SmolStr;
+
 use super::Release;
 use super::differences::rows;
 
-/// Flags that are set, by name. Only those that are known, and that change something here, are kept.
+/// Variables that are set. Only those that are known, and that change something here, are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Flags(BTreeMap<&'static str, bool>);
+pub(crate) struct Flags {
+    by_name: BTreeMap<&'static str, bool>,
+    cluster_name: Option<SmolStr>,
+}
 
 /// Why a variable of Istiod's environment changes nothing here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,13 +59,21 @@ const WITHOUT_EFFECT: [&str; 4] = [
     "PREFER_DESTINATIONRULE_TLS_FOR_EXTERNAL_SERVICES",
 ];
 
+/// The name of the cluster that Istiod is in, as its registry and the labels of workloads have it (EP-2).
+const CLUSTER_ID: &str = "CLUSTER_ID";
+
 /// A flag beside the table of differences.
 const SEND_UNHEALTHY: &str = "PILOT_SEND_UNHEALTHY_ENDPOINTS";
 
 impl Flags {
     /// The flag, where it is set.
     pub(super) fn get(&self, name: &str) -> Option<bool> {
-        self.0.get(name).copied()
+        self.by_name.get(name).copied()
+    }
+
+    /// The name of Istiod's cluster, where it is set.
+    pub(crate) fn cluster_name(&self) -> Option<&SmolStr> {
+        self.cluster_name.as_ref()
     }
 
     /// Sets a flag of `release` as its environment says it. A flag that stands there already stays.
@@ -68,6 +81,10 @@ impl Flags {
     /// # Errors
     /// It changes nothing here, and why.
     pub(crate) fn set(&mut self, name: &str, value: &str, release: Release) -> Result<(), UnknownFlag> {
+        if name == CLUSTER_ID {
+            self.cluster_name.get_or_insert_with(|| value.into());
+            return Ok(());
+        }
         let read = match value.trim() {
             "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
             "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
@@ -89,7 +106,7 @@ impl Flags {
         };
         match (modelled, other) {
             (Some(name), _) => {
-                self.0.entry(name).or_insert(read);
+                self.by_name.entry(name).or_insert(read);
                 Ok(())
             }
             (None, Some(&(name, default))) if read != default => Err(UnknownFlag::NotModelled { name, default }),
@@ -101,7 +118,10 @@ impl Flags {
 /// The known flag that was probably meant.
 fn nearest(name: &str) -> Option<&'static str> {
     let of_rows = rows().iter().filter_map(|row| row.flag).map(|flag| flag.name);
-    let all = of_rows.chain(NOT_MODELLED.iter().map(|(name, _)| *name)).chain(WITHOUT_EFFECT).chain([SEND_UNHEALTHY]);
+    let all = of_rows
+        .chain(NOT_MODELLED.iter().map(|(name, _)| *name))
+        .chain(WITHOUT_EFFECT)
+        .chain([CLUSTER_ID, SEND_UNHEALTHY]);
     let upper = name.to_ascii_uppercase();
     let distance = |known: &&str| strsim::damerau_levenshtein(&upper, known);
     all.min_by_key(distance).filter(|known| *known != name && distance(known) <= 4)
@@ -131,6 +151,17 @@ mod tests {
             Err(UnknownFlag::NotModelled { default: false, .. })
         ));
         assert_eq!(set("PILOT_ALLOW_ANY_DYNAMIC_DNS_MAX_HOSTS", "7", "1.31"), Ok(Flags::default()));
+    }
+
+    #[test]
+    fn ep2_the_cluster_has_a_name() {
+        let mut flags = Flags::default();
+        let release = Release::default();
+        for name in ["north", "south"] {
+            assert_eq!(flags.set(CLUSTER_ID, name, release), Ok(()));
+        }
+        assert_eq!(flags.cluster_name().map(SmolStr::as_str), Some("north"), "what stands there stays");
+        assert_eq!(Flags::default().cluster_name(), None);
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub(super) fn admit(inputs: &Inputs, options: &Options, running: &[Running]) -> 
     findings.append(&mut loaded.findings);
     findings.extend(nothing_understood(&loaded, inputs, &findings));
     mesh_config(&mut loaded.manifests.mesh_config, inputs, &load_options, &mut findings);
+    loaded.manifests.mesh_config.cluster_name = istio.cluster_name.clone();
     let mut reviewed = admission::review(&loaded.manifests);
     let beside = refused::beside_unknown_fields(&loaded);
     if !beside.is_empty() {

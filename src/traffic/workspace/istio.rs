@@ -5,6 +5,7 @@ use smol_str::SmolStr;
 use super::Inputs;
 use crate::envoy::config::Running;
 use crate::manifest::diagnostic::{Finding, Severity};
+use crate::manifest::kinds::MeshConfig;
 use crate::manifest::load::{self, Installed};
 use crate::manifest::release::{Difference, Flags, Profile, Release, UnknownFlag};
 use crate::manifest::source::SourceMap;
@@ -29,6 +30,8 @@ pub(crate) struct Istio {
     by: Option<String>,
     /// Flags that differ from what the release comes with, and the compatibility profile.
     with: Vec<String>,
+    /// The name of its cluster.
+    pub cluster_name: SmolStr,
 }
 
 impl Istio {
@@ -88,7 +91,9 @@ pub(super) fn resolve(inputs: &Inputs, asked: &Asked, running: &[Running], findi
     for variable in &installed.env {
         let before = flags.clone();
         match flags.set(&variable.name, &variable.value, release) {
-            Ok(()) if flags != before => with.push(format!("{}={}", variable.name, variable.value)),
+            Ok(()) if flags != before && variable.value != MeshConfig::DEFAULT_CLUSTER_NAME => {
+                with.push(format!("{}={}", variable.name, variable.value))
+            }
             // An environment has much that is about other things.
             Ok(()) | Err(UnknownFlag::Unknown { .. }) => {}
             Err(unknown) => warn(Finding::new("load", Severity::Warning, unknown.to_string()).at(variable.at)),
@@ -110,7 +115,8 @@ pub(super) fn resolve(inputs: &Inputs, asked: &Asked, running: &[Running], findi
         with.push(format!("compatibilityVersion {compatibility}"));
     }
     let profile = Profile::new(release, compatibility, &flags);
-    Istio { profile: asked.without.map_or(profile, |one| profile.without(one)), by, with }
+    let cluster_name = flags.cluster_name().cloned().unwrap_or(MeshConfig::DEFAULT_CLUSTER_NAME.into());
+    Istio { profile: asked.without.map_or(profile, |one| profile.without(one)), by, with, cluster_name }
 }
 
 /// The release that the given proxies say they are of, and where they do.

@@ -151,7 +151,7 @@ impl<'a> Inputs<'a> {
             workloads_by_label: LabelIndex::build(
                 manifests.workload_entries.iter().map(|w| w.meta.namespace.as_str()).zip(workload_labels),
             ),
-            labels_without_pod: locality::with_topology(&Labels::default(), "", "", ""),
+            labels_without_pod: nodes.with_topology(&Labels::default(), "", "", ""),
         }
     }
 }
@@ -181,7 +181,7 @@ fn workload_endpoint(entry: &WorkloadEntry, labels: &Labels, port: u16, nodes: &
         pod: None,
         health: Health::Healthy,
         weight: entry.weight.max(1),
-        labels: locality::with_topology(labels, &place, "", &entry.network),
+        labels: nodes.with_topology(labels, &place, "", &entry.network),
         locality: place,
         priority: 0,
         hostname: SmolStr::default(),

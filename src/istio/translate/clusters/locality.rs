@@ -39,7 +39,7 @@ pub(in crate::istio::translate) struct Place {
 impl Place {
     pub(in crate::istio::translate) fn of(parts: &Parts<'_>, proxy: &Proxy) -> Place {
         let locality = parts.mesh.nodes.of_proxy(proxy);
-        let labels = locality::with_topology(&proxy.labels, &locality, &proxy.node, "");
+        let labels = parts.mesh.nodes.with_topology(&proxy.labels, &locality, &proxy.node, "");
         let keys = parts.place_labels();
         let labels = labels.iter().filter(|(k, _)| keys.contains(k.as_str()));
         let node = locality::node_of(proxy).into();
