@@ -288,3 +288,64 @@ fn mistakes_are_told() {
     assert!(err(&[steps.as_slice(), &["ten"]].concat()).contains("for example 90/10"));
     assert!(err(&["rollout", "a", "b", "c"]).contains("3 paths were given"));
 }
+
+/// Everything of a shop at which a VirtualService of this name rules the cart, with subsets of this name, `created` being its metadata's rest.
+fn cart(virtual_service: &str, subset: &str) -> String {
+    format!(
+        "
+apiVersion: v1
+kind: Service
+metadata: {{name: cart}}
+spec: {{selector: {{app: cart}}, ports: [{{name: http, port: 80}}]}}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: cart}}
+spec: {{host: cart, subsets: [{{name: {subset}, labels: {{version: v1}}}}]}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: {virtual_service}}}
+spec: {{hosts: [cart], http: [{{route: [{{destination: {{host: cart, subset: {subset}}}}}]}}]}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: cart-1, labels: {{app: cart, version: v1}}}}
+"
+    )
+}
+
+#[test]
+fn ord_1_what_is_added_is_younger_than_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("old.yaml"), cart("cart", "stable")).unwrap();
+    // By its name alone it would come first.
+    std::fs::write(folder.path().join("new.yaml"), cart("a-cart", "v1")).unwrap();
+    let page = towtank_in(folder.path(), &["rollout", "old.yaml", "new.yaml"], b"").ends_with(0).out;
+    let plan = page.split("A PLAN").nth(1).unwrap_or_default();
+    let place = |text: &str| plan.find(text).unwrap_or_else(|| panic!("{text} in {page}"));
+    let (goes, last) = ("2  delete  VirtualService default/cart", "3  apply   DestinationRule default/cart");
+    assert!(place(goes) < place(last), "the older one rules until it goes: {page}");
+    // What comes again is the youngest, so the other rules until that goes.
+    let back = "after wave 3: apply DestinationRule default/cart and apply VirtualService default/cart (old.yaml:12), then delete \
+                VirtualService default/a-cart, then apply DestinationRule default/cart (old.yaml:7)";
+    assert!(plan.contains(back), "{page}");
+}
+
+#[test]
+fn helm_applies_objects_of_one_kind_as_they_stand() {
+    let root = |name: &str, spec: &str| {
+        format!(
+            "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: {name}}}\nspec: {spec}\n---\n"
+        )
+    };
+    let old =
+        root("edge", "{hosts: [shop.example.com], gateways: [edge], http: [{route: [{destination: {host: shop}}]}]}");
+    let new = root("edge", "{hosts: [shop.example.com], gateways: [edge], http: [{delegate: {name: cart}}]}")
+        + &root("cart", "{http: [{route: [{destination: {host: shop}}]}]}");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("old.yaml"), old).unwrap();
+    std::fs::write(folder.path().join("new.yaml"), new).unwrap();
+    let page = towtank_in(folder.path(), &["rollout", "old.yaml", "new.yaml"], b"").ends_with(0).out;
+    assert!(page.contains("  helm upgrade   requests are lost on the way\n"), "{page}");
+}

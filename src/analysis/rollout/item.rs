@@ -7,7 +7,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, ToSmolStr};
 
 use super::union::value;
-use crate::manifest::kinds::{Kind, Labels, Manifests, MeshConfig, Object, ObjectId, Pod, VisitBoth};
+use crate::manifest::kinds::{
+    CreationTime, Kind, Labels, Manifests, MeshConfig, Object, ObjectId, Pod, Visit, VisitBoth,
+};
 use crate::manifest::load::Prints;
 use crate::manifest::source::{Position, SourceMap};
 
@@ -30,6 +32,8 @@ pub(crate) struct Version {
     pub at: Option<Position>,
     /// Its text, where it was made for a plan.
     pub made: Option<String>,
+    /// It is what it was, applied again after it was taken away: as an object it is the youngest of all.
+    pub again: bool,
 }
 
 /// What is the same everywhere, and what isn't.
@@ -177,6 +181,7 @@ pub(crate) fn between([was, is]: &Prints, [old, new]: [&Manifests; 2]) -> Parted
         at: head.map(|head| head.at).filter(Position::is_known),
         ..Version::default()
     };
+    let ages: FxHashMap<ObjectId, CreationTime> = old.objects().map(|h| (h.id.clone(), h.meta.created)).collect();
     let mut items: Vec<Item> = changed
         .iter()
         .map(|id| Item {
@@ -190,7 +195,61 @@ pub(crate) fn between([was, is]: &Prints, [old, new]: [&Manifests; 2]) -> Parted
         let id = ObjectId::new(Kind::ConfigMap, "istio-system", "istio");
         items.push(Item { id, versions: vec![config(old), config(new)] });
     }
-    Parted { base, items }
+    let mut parted = Parted { base, items };
+    settle_ages(&mut parted, &ages);
+    parted
+}
+
+/// Who is in force already stays as old as it is; what is added is younger than all that is there, whatever its manifest leaves
+/// unsaid.
+fn settle_ages(parted: &mut Parted, ages: &FxHashMap<ObjectId, CreationTime>) {
+    struct Ages<'a>(&'a FxHashMap<ObjectId, CreationTime>);
+    impl Visit for Ages<'_> {
+        fn list<T: Clone>(&mut self, objects: &mut Vec<Object<T>>) {
+            for object in objects {
+                let created = &mut object.meta.created;
+                match self.0.get(&object.id) {
+                    Some(then) => *created = *then,
+                    None if *created == CreationTime::Now && hangs_on_age(&object.id.kind) => {
+                        *created = CreationTime::Later(0);
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+    parted.base.visit(&mut Ages(ages));
+    parted.items.iter_mut().flat_map(|item| &mut item.versions).for_each(|v| v.objects.visit(&mut Ages(ages)));
+}
+
+/// Whether what an object does may hang on how old it is beside others of its kind (ORD-1).
+fn hangs_on_age(kind: &Kind) -> bool {
+    matches!(kind, Kind::VirtualService | Kind::DestinationRule | Kind::Gateway | Kind::ServiceEntry | Kind::Sidecar)
+}
+
+impl Item {
+    /// Adds the first version as it is after the object was taken away and applied again, where its age may matter.
+    pub(super) fn add_again(&mut self) {
+        struct Youngest;
+        impl Visit for Youngest {
+            fn list<T: Clone>(&mut self, objects: &mut Vec<Object<T>>) {
+                objects.iter_mut().for_each(|o| o.meta.created = CreationTime::Later(1));
+            }
+        }
+        let [Some(was), Some(is)] = [0, 1].map(|i| self.versions.get(i)) else { return };
+        if hangs_on_age(&self.id.kind) && was.is_there() && !is.is_there() {
+            let mut again = Version { again: true, ..was.clone() };
+            again.objects.visit(&mut Youngest);
+            self.versions.push(again);
+        }
+    }
+
+    /// The version that a way back leads to from this one.
+    pub(super) fn back_from(&self, version: u8) -> u8 {
+        let is_gone = self.versions.get(usize::from(version)).is_some_and(|v| !v.is_there());
+        let again = self.versions.iter().position(|v| v.again).filter(|_| is_gone);
+        again.and_then(|i| u8::try_from(i).ok()).unwrap_or_default()
+    }
 }
 
 /// Today and the steps of a rollout.

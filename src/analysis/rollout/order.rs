@@ -1,5 +1,7 @@
 //! The orders in which people's tools apply objects, and what happens on the way.
 
+use smol_str::SmolStr;
+
 use super::accident::Accident;
 use super::ground::{Ground, State};
 use super::item::{Item, Version};
@@ -14,9 +16,9 @@ use crate::order::Order as _;
 pub(crate) enum Tool {
     /// `kubectl apply -f`: in the order in which they stand, files by their names.
     Kubectl,
-    /// `helm upgrade`: by kind, those that Helm doesn't know last and by their kind's name.
+    /// `helm upgrade`: by kind, those that Helm doesn't know last and by their kind's name; those of one kind as they stand.
     Helm,
-    /// Argo CD: by `argocd.argoproj.io/sync-wave`, then like Helm.
+    /// Argo CD: by `argocd.argoproj.io/sync-wave`, then by kind like Helm, then by name.
     ArgoCd,
 }
 
@@ -67,11 +69,11 @@ impl Tool {
             let at = version.and_then(|v| v.at).unwrap_or_default();
             let gone = !version.is_some_and(Version::is_there);
             let wave = version.and_then(|v| sync_wave(&v.objects)).unwrap_or_default();
-            let kind = (helm(&item.id.kind), item.id.kind.as_str().to_owned(), item.id.name.clone());
+            let (rank, kind, name) = (helm(&item.id.kind), item.id.kind.as_str().to_owned(), item.id.name.clone());
             let (wave, kind) = match self {
-                Tool::Kubectl => (0, (0, String::new(), Default::default())),
-                Tool::Helm => (0, kind),
-                Tool::ArgoCd => (wave, kind),
+                Tool::Kubectl => (0, (0, String::new(), SmolStr::default())),
+                Tool::Helm => (0, (rank, kind, SmolStr::default())),
+                Tool::ArgoCd => (wave, (rank, kind, name)),
             };
             (gone, wave, kind, at, *i)
         });

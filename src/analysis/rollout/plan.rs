@@ -130,7 +130,10 @@ struct OfGroup {
 /// Plans the change from the first version of all items to the second.
 pub(crate) fn plan(parted: Parted, setting: &Setting<'_>) -> Plan {
     let Parted { base, mut items } = parted;
-    items.iter_mut().for_each(|item| union::add(item, setting.sources, setting.options));
+    for item in &mut items {
+        union::add(item, setting.sources, setting.options);
+        item.add_again();
+    }
     let orders = of_tools(&items);
     let all = parts(&base, &items, setting.clients);
     let of_groups: Vec<OfGroup> = all.par_iter().map(|part| of_group(part, &items, &orders, setting)).collect();
@@ -227,11 +230,12 @@ fn of_group<'p>(part: &Part, items: &'p [Item], orders: &[(Tool, Vec<Action>)], 
         _ => vec![new.clone()],
     };
     let back = stations.iter().map(|from| {
-        let waves = match way(&ground, from, &old, has_made) {
+        let home: State = ground.items.iter().zip(from).map(|(item, version)| item.back_from(*version)).collect();
+        let waves = match way(&ground, from, &home, has_made) {
             Way::Found(path) => Some(waves(&ground, &path)),
             _ => None,
         };
-        (waves, Radius::of(&ground, from, &old))
+        (waves, Radius::of(&ground, from, &home))
     });
     let back = back.collect();
     let effect = effect(&ground, &old, &new);

@@ -36,11 +36,12 @@ pub(crate) fn shift(
 ) -> Result<Rollout, String> {
     let domain = manifests.mesh_config.cluster_domain.as_str();
     let full = fqdn(&wanted.host, namespace, domain);
-    // A short name of another namespace is meant where it is the only one.
+    // A short name of another namespace is meant where it is the only one, and so is one with its namespace.
     let named = |host: &SmolStr, ns: &str| {
         let host = fqdn(host, ns, domain);
         host == full
-            || (!wanted.host.contains('.') && host.strip_prefix(&wanted.host).is_some_and(|r| r.starts_with('.')))
+            || (wanted.host.matches('.').count() < 2
+                && host.strip_prefix(&wanted.host).is_some_and(|r| r.starts_with('.')))
     };
     let mut steps: Vec<Step> =
         wanted.steps.iter().map(|[a, b]| Step { name: format_smolstr!("{a}/{b}"), ..Step::default() }).collect();

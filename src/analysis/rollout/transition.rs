@@ -11,7 +11,7 @@ use rustc_hash::FxHashSet;
 use super::accident::Accident;
 use crate::analysis::diff::Side;
 use crate::envoy::router::Switches;
-use crate::envoy::table::{Cluster, ClusterName, RouteTable};
+use crate::envoy::table::{Cluster, ClusterName, DiscoveryType, RouteTable};
 
 /// What happens during one push.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,16 +37,22 @@ pub(super) struct Mixed {
 /// The tables of one proxy on its way.
 pub(super) fn mixed(from: &Side, to: &Side, switches: &Switches) -> Mixed {
     let (a, b) = (from.table(), to.table());
-    let names = |t: &RouteTable| t.clusters.iter().map(|c| c.name.clone()).collect::<FxHashSet<ClusterName>>();
-    let (old, new) = (names(a), names(b));
+    let old: FxHashSet<ClusterName> = a.clusters.iter().map(|c| c.name.clone()).collect();
     let stay: Vec<Arc<Cluster>> = b.clusters.iter().filter(|c| old.contains(&c.name)).cloned().collect();
-    let with = |routes: &RouteTable| {
-        let table = RouteTable { clusters: Arc::new(stay.clone()), ..routes.clone() };
+    let with = |routes: &RouteTable, clusters: Vec<Arc<Cluster>>| {
+        let table = RouteTable { clusters: Arc::new(clusters), ..routes.clone() };
         Side::new(Arc::new(table), switches, &Arc::default())
     };
     // Endpoints of clusters that stay are new before the routes are, too.
     let others =
         stay.len() != a.clusters.len() || stay.iter().zip(a.clusters.iter()).any(|(x, y)| !Arc::ptr_eq(x, y) && x != y);
-    let come = new.iter().any(|name| !old.contains(name));
-    Mixed { old_routes: others.then(|| with(a)), new_routes: come.then(|| with(b)) }
+    let usable: Vec<Arc<Cluster>> = b.clusters.iter().filter(|c| old.contains(&c.name) || !warms(c)).cloned().collect();
+    let come = usable.len() < b.clusters.len();
+    Mixed { old_routes: others.then(|| with(a, stay)), new_routes: come.then(|| with(b, usable)) }
+}
+
+/// Whether a new cluster waits for its first endpoints: those that it is told of by EDS, or that DNS resolves. One that sends to where
+/// the client dialled is ready at once, as one with its endpoints in its own configuration is (read in Envoy's source).
+fn warms(cluster: &Cluster) -> bool {
+    !matches!(cluster.discovery, DiscoveryType::OriginalDst | DiscoveryType::Static)
 }

@@ -151,6 +151,8 @@ pub(crate) enum CreationTime {
     At(i64),
     #[default]
     Now,
+    /// In the course of a change: what is added is younger than all that is there, and what comes again later still.
+    Later(u8),
 }
 
 /// Metadata that bears on routing.

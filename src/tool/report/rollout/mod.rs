@@ -216,7 +216,7 @@ fn written(items: &[Item], action: &Action, sources: &SourceMap) -> String {
         return String::new();
     }
     let at = place(items, action).map(|at| words::place(at, sources)).unwrap_or_default();
-    if action.version == 0 { format!("{at}  as it was") } else { at }
+    if action.version == 0 || version.is_some_and(|v| v.again) { format!("{at}  as it was") } else { at }
 }
 
 /// Steps of a way that one sentence tells; JSON has all of them.
