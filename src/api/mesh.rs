@@ -319,7 +319,8 @@ impl Mesh {
         let limits = limits::limits(&is.0.not_modelled);
         let assumed = is.0.assumed.told();
         let title = "before -> now".to_owned();
-        Ok(Rollout { title, road: Way::Change(Box::new(plan)), limits, assumed, sources: is.0.sources })
+        let relabelled = is.0.relabelled(&was.0);
+        Ok(Rollout { title, road: Way::Change(Box::new(plan)), limits, assumed, relabelled, sources: is.0.sources })
     }
 
     /// Rehearses steps, each a name and the manifests that it lays over this mesh, in place of the objects of the same name. Steps don't
@@ -382,6 +383,7 @@ impl Mesh {
             title: rehearsal.name.clone(),
             road: Way::Steps(Box::new(rehearsal)),
             limits: limits::limits(&workspace.not_modelled),
+            relabelled: Vec::new(),
             assumed: workspace.assumed.told(),
             sources,
         })

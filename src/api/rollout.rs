@@ -18,6 +18,7 @@ pub struct Rollout {
     pub(super) limits: Vec<Limit>,
     /// What was taken for granted, in words.
     pub(super) assumed: Vec<String>,
+    pub(super) relabelled: Vec<smol_str::SmolStr>,
     pub(super) sources: SourceMap,
 }
 
@@ -72,6 +73,7 @@ impl Rollout {
             watch: Watch { per_second: None, error_rate: 0.01, rise: 0.01 },
             assumed: &self.assumed,
             limits: &self.limits,
+            relabelled: &self.relabelled,
             sources: &self.sources,
             written: None,
         })

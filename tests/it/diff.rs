@@ -306,3 +306,99 @@ fn what_cannot_be_compared_is_said() {
         ran.ends_with(2);
     }
 }
+
+/// Two subsets of which one is for a client with a certain label, a Sidecar for it alone, and a gateway.
+fn relabelled(client: &str, gateway: &str, selector: &str) -> String {
+    format!(
+        "
+apiVersion: v1
+kind: Service
+metadata: {{name: cart, namespace: shop}}
+spec: {{selector: {{app: cart}}, ports: [{{name: http, port: 80}}]}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: cart-1, namespace: shop, labels: {{app: cart, version: v1}}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: cart-2, namespace: shop, labels: {{app: cart, version: v2}}}}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: cart, namespace: shop}}
+spec: {{host: cart, subsets: [{{name: v1, labels: {{version: v1}}}}, {{name: v2, labels: {{version: v2}}}}]}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: cart, namespace: shop}}
+spec:
+  hosts: [cart, shop.example.com]
+  gateways: [mesh, edge]
+  http:
+  - match: [{{sourceLabels: {{app: front}}}}]
+    route: [{{destination: {{host: cart, subset: v2}}}}]
+  - route: [{{destination: {{host: cart, subset: v1}}}}]
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: edge, namespace: shop}}
+spec: {{selector: {selector}, servers: [{{hosts: ['*'], port: {{number: 80, name: http, protocol: HTTP}}}}]}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: front, namespace: web}}
+spec: {{template: {{metadata: {{labels: {client}}}, spec: {{containers: [{{name: front, image: front}}]}}}}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: edge, namespace: shop}}
+spec: {{template: {{metadata: {{labels: {gateway}}}, spec: {{containers: [{{name: edge, image: edge}}]}}}}}}
+"
+    )
+}
+
+#[test]
+fn clients_are_on_each_side_what_they_are_there() {
+    let old = relabelled("{app: front}", "{istio: edge}", "{istio: edge}");
+    let told = |new: &str, more: &[&str]| -> Vec<String> {
+        let all = json(&old, new, more);
+        let proxies = all["proxies"].as_array().expect("proxies").clone();
+        let with_changes = proxies.iter().filter(|p| p["changes"].as_array().is_some_and(|c| !c.is_empty()));
+        let lines = with_changes.flat_map(|p| {
+            let one = serde_json::json!({ "proxies": [p] });
+            changes(&one)
+                .into_iter()
+                .map(|c| format!("{}: {c}", p["classes"][0].as_str().unwrap_or_default()))
+                .collect::<Vec<_>>()
+        });
+        let mut lines: Vec<String> = lines.collect();
+        lines.dedup();
+        lines
+    };
+    let moved = "pod:web/front: moved proven 1.0 destination cart.shop:80 subset v2 -> cart.shop:80 subset v1";
+    let new = relabelled("{app: frontend}", "{istio: edge}", "{istio: edge}");
+    assert_eq!(told(&new, &[]), [moved]);
+    assert_eq!(told(&new, &["--proxy", "pod:web/front"]), [moved]);
+    // Requests still come to a gateway of which nobody says any more what it is to serve.
+    for new in [
+        relabelled("{app: front}", "{istio: other}", "{istio: edge}"),
+        relabelled("{app: front}", "{istio: edge}", "{istio: other}"),
+    ] {
+        let all = told(&new, &[]);
+        assert!(all.iter().any(|c| c.starts_with("gateway:shop:istio=edge: unmatched proven 1.0")), "{all:#?}");
+        compare(&old, &new, &["--fail-on", "unmatched"]).ends_with(1);
+    }
+    // Nor to one whose Gateway is gone.
+    let gone = old.replace("kind: Gateway\n", "kind: NotAGateway\n");
+    let all = told(&gone, &[]);
+    assert!(all.iter().any(|c| c.starts_with("gateway:shop:istio=edge: unmatched proven 1.0")), "{all:#?}");
+    assert!(all.iter().all(|c| !c.contains(": gained")), "{all:#?}");
+    // A plan has states in between, in which a client may be either.
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("old.yaml"), &old).expect("written");
+    let new = relabelled("{app: frontend}", "{istio: edge}", "{istio: edge}");
+    fs::write(folder.path().join("new.yaml"), new).expect("written");
+    let page = towtank_in(folder.path(), &["rollout", "old.yaml", "new.yaml"], b"").ends_with(0).out;
+    assert!(page.contains("not evaluated: pod:web/front has other labels in the end"), "{page}");
+}

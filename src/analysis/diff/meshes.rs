@@ -13,7 +13,7 @@ use super::table::tables;
 use crate::analysis::compare::HostChange;
 use crate::envoy::proxy::Proxy;
 use crate::envoy::router::{CompiledParts, Switches};
-use crate::istio::clients::{Audience, PointsOfView};
+use crate::istio::clients::{Audience, Class, PointsOfView};
 use crate::istio::mesh::Mesh;
 use crate::istio::translate::Parts;
 use crate::parallel::prelude::*;
@@ -57,6 +57,13 @@ impl<'m> Meshes<'m> {
             .map(|(parts, switches, compiled)| Side::new(Arc::new(parts.route_table(proxy)), switches, compiled))
     }
 
+    /// The tables of a class, which may be another on the older side.
+    pub(crate) fn sides_of(&self, class: &Class) -> [Side; 2] {
+        [(&self.old, class.older()), (&self.new, &class.proxy)].map(|((parts, switches, compiled), proxy)| {
+            Side::new(Arc::new(parts.route_table(proxy)), switches, compiled)
+        })
+    }
+
     /// What the tables of one proxy differ in.
     pub(crate) fn tables(&self, [old, new]: [&Side; 2], effort: Effort) -> TableDiff {
         tables(old, new, effort, &self.shared)
@@ -69,7 +76,7 @@ impl<'m> Meshes<'m> {
             .classes
             .par_iter()
             .map(|class| {
-                let [old, new] = self.sides(&class.proxy);
+                let [old, new] = self.sides_of(class);
                 self.tables([&old, &new], effort)
             })
             .collect();

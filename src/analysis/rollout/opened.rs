@@ -137,7 +137,7 @@ fn reading(workspace: &Workspace, unknown_fields: UnknownFields) -> load::Option
 
 /// Everybody who is known on either side, each once.
 fn clients(newer: &Workspace, older: &Workspace) -> Vec<Client> {
-    let key = |c: &Client| (c.of.clone(), c.proxy.name.clone());
+    let key = |c: &Client| (c.of.clone(), c.proxy.kind, c.proxy.name.clone(), c.proxy.labels.clone());
     let known: std::collections::BTreeSet<_> = newer.clients.iter().map(key).collect();
     newer.clients.iter().chain(older.clients.iter().filter(|c| !known.contains(&key(c)))).cloned().collect()
 }

@@ -126,7 +126,7 @@ fn assumed_gateway(selector: &Labels) -> Client {
         node: SmolStr::default(),
         connection_settings: None,
     };
-    Client { of: Member::of_proxy(&proxy), proxy: Arc::new(proxy), ports: Vec::new() }
+    Client { of: Member::of_proxy(&proxy), proxy: Arc::new(proxy), was: None, ports: Vec::new() }
 }
 
 /// A client that nothing is known of but its namespace, and the labels that somebody asks for.
@@ -137,7 +137,7 @@ fn assumed_client(namespace: SmolStr, labels: Labels, own: &str) -> Client {
         (_, false) => format_smolstr!("sidecar:{namespace}:{labels}"),
     };
     let proxy = sidecar(name, namespace, labels);
-    Client { of: Member::of_proxy(&proxy), proxy: Arc::new(proxy), ports: Vec::new() }
+    Client { of: Member::of_proxy(&proxy), proxy: Arc::new(proxy), was: None, ports: Vec::new() }
 }
 
 /// Pods that differ in nothing but their number.
@@ -189,6 +189,7 @@ fn of_pod(pod: &Object<Pod>, owners: &mut Owners) -> Client {
     });
     Client {
         proxy: Arc::new(proxy),
+        was: None,
         of: Member::of_object(&owner),
         ports: pod.spec.ports.iter().filter(|p| !p.name.is_empty()).cloned().collect(),
     }
@@ -203,6 +204,7 @@ fn of_workload(workload: &Object<Workload>) -> Client {
     };
     Client {
         proxy: Arc::new(proxy),
+        was: None,
         of: Member::of_object(&workload.id),
         ports: workload.spec.template.ports.iter().filter(|p| !p.name.is_empty()).cloned().collect(),
     }
@@ -221,7 +223,7 @@ fn of_entry(entry: &Object<WorkloadEntry>) -> Client {
         ips: entry.spec.address.parse().ok().into_iter().collect(),
         ..sidecar(format_smolstr!("pod:{namespace}/{name}"), namespace, labels)
     };
-    Client { proxy: Arc::new(proxy), of: Member::of_object(&entry.id), ports: Vec::new() }
+    Client { proxy: Arc::new(proxy), was: None, of: Member::of_object(&entry.id), ports: Vec::new() }
 }
 
 fn sidecar(name: SmolStr, namespace: SmolStr, labels: Labels) -> Proxy {

@@ -7,6 +7,7 @@
 #[cfg(feature = "cli")]
 mod alike;
 mod audience;
+mod beside;
 mod key;
 mod known;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use smol_str::{SmolStr, format_smolstr};
 #[cfg(feature = "cli")]
 pub(crate) use alike::Alike;
 pub(crate) use audience::Audience;
+pub(crate) use beside::beside;
 pub(crate) use known::{clients, gateways};
 
 use crate::envoy::proxy::{Proxy, ProxyKind};
@@ -35,6 +37,8 @@ use key::{Conditions, Key};
 pub(crate) struct Client {
     /// Its name is one that `--proxy` takes.
     pub proxy: Arc<Proxy>,
+    /// What it is on the older side of a comparison, where its labels are others there.
+    pub was: Option<Arc<Proxy>>,
     /// Whose replica it is: pods of one workload are one client many times.
     pub of: Member,
     /// Ports that its containers name, which Services may target by name.
@@ -119,6 +123,8 @@ impl PointsOfView {
 pub(crate) struct Class {
     /// That of the first member, with the name of the class.
     pub proxy: Arc<Proxy>,
+    /// What it is on the older side of a comparison, where that is something else.
+    pub was: Option<Arc<Proxy>>,
     /// Who belongs to it; at least one, none twice, in the order of the manifests.
     pub members: Vec<Member>,
     /// One proxy for each member, in the same order.
@@ -133,9 +139,14 @@ impl Client {
 }
 
 impl Class {
+    /// The proxy that stands for it on the older side of a comparison.
+    pub(crate) fn older(&self) -> &Arc<Proxy> {
+        self.was.as_ref().unwrap_or(&self.proxy)
+    }
+
     /// A proxy by itself.
     pub(crate) fn of_proxy(proxy: &Arc<Proxy>) -> Class {
-        Class { proxy: proxy.clone(), members: vec![Member::of_proxy(proxy)], proxies: vec![proxy.clone()] }
+        Class { proxy: proxy.clone(), was: None, members: vec![Member::of_proxy(proxy)], proxies: vec![proxy.clone()] }
     }
 }
 
@@ -145,31 +156,44 @@ impl Class {
 /// Sidecars come first, those of `namespace` before others, then by namespace; gateways come last.
 pub(crate) fn classes(clients: &[Client], meshes: &[&Mesh], namespace: &str) -> Vec<Class> {
     let conditions = Conditions::of(meshes, clients);
-    let mut found: IndexMap<Key, (Vec<Member>, Vec<Arc<Proxy>>)> = IndexMap::new();
+    let mut found: IndexMap<(Key, Option<Key>), Found> = IndexMap::new();
     let mut seen: FxHashSet<(usize, &Member)> = FxHashSet::default();
     for client in clients {
-        let entry = found.entry(conditions.key(client));
+        let key = conditions.key(client);
+        let was = client.was.as_ref().map(|was| Client { proxy: was.clone(), ..client.clone() });
+        let was = was.map(|was| (conditions.key(&was), was.proxy)).filter(|(before, _)| *before != key);
+        let (before, was) = was.unzip();
+        let entry = found.entry((key, before));
         let index = entry.index();
-        let (members, proxies) = entry.or_default();
+        let Found { members, proxies, .. } = entry.or_insert_with(|| Found { was, ..Found::default() });
         if seen.insert((index, &client.of)) {
             members.push(client.of.clone());
             proxies.push(client.proxy.clone());
         }
     }
-    let mut all: Vec<(Vec<Member>, Vec<Arc<Proxy>>)> = found.into_values().collect();
-    all.order_by_cached_key(|(_, proxies)| {
+    let mut all: Vec<Found> = found.into_values().collect();
+    all.order_by_cached_key(|Found { proxies, .. }| {
         let order = |p: &Arc<Proxy>| (p.kind, p.namespace != namespace, p.namespace.clone(), !p.labels.is_empty());
         proxies.first().map(order)
     });
     let mut taken: FxHashSet<SmolStr> = FxHashSet::default();
     let mut out = Vec::with_capacity(all.len());
-    for (members, proxies) in all {
+    for Found { was, members, proxies } in all {
         let Some(first) = proxies.first() else { continue };
         let name = if taken.contains(&first.name) { spelled(first, &taken) } else { first.name.clone() };
         taken.insert(name.clone());
-        out.push(Class { proxy: Arc::new(Proxy { name, ..(**first).clone() }), members, proxies });
+        let called = |proxy: &Proxy| Arc::new(Proxy { name: name.clone(), ..proxy.clone() });
+        out.push(Class { proxy: called(first), was: was.as_deref().map(called), members, proxies });
     }
     out
+}
+
+/// A class that is being made: what it was, and whoever belongs to it.
+#[derive(Default)]
+struct Found {
+    was: Option<Arc<Proxy>>,
+    members: Vec<Member>,
+    proxies: Vec<Arc<Proxy>>,
 }
 
 /// What makes a proxy one of a class: those with equal keys get equal tables of each mesh.
@@ -179,7 +203,7 @@ pub(crate) fn class_key(proxy: &Arc<Proxy>, clients: &[Client], meshes: &[&Mesh]
     let known = clients.iter().find(|c| c.proxy.name == proxy.name && c.proxy.namespace == proxy.namespace);
     let alone = known.is_none() && proxy.kind == ProxyKind::Gateway;
     let ports = known.map(|c| c.ports.clone()).unwrap_or_default();
-    let client = Client { proxy: proxy.clone(), of: Member::of_proxy(proxy), ports };
+    let client = Client { proxy: proxy.clone(), was: None, of: Member::of_proxy(proxy), ports };
     let key = Conditions::of(meshes, std::slice::from_ref(&client)).key(&client);
     ClassKey { key, name: alone.then(|| proxy.name.clone()) }
 }

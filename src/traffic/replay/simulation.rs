@@ -14,6 +14,7 @@ use super::summarize::summarize;
 use super::wanted::{self, Automatic, Follows, Wanted};
 use super::{Plan, StreamSummary, View};
 use crate::envoy::decision::{Decision, Detail, decide};
+use crate::envoy::proxy::Proxy;
 use crate::envoy::router::{CompiledParts, RequestView, Switches};
 use crate::istio::clients::{Audience, Class as Clients, PointsOfView};
 use crate::istio::mesh::Mesh;
@@ -194,13 +195,13 @@ fn gather<'s>(
     used.order_alike();
     used.dedup();
     let compiled = CompiledParts::default();
-    let views_of = |mesh: &Mesh| -> Vec<Arc<View>> {
+    let views_of = |mesh: &Mesh, of: fn(&Clients) -> &Arc<Proxy>| -> Vec<Arc<View>> {
         let parts = Parts::new(mesh);
-        let view = |class: &Clients| Arc::new(View::sharing(&parts, &class.proxy, &settings.switches, &compiled));
+        let view = |class: &Clients| Arc::new(View::sharing(&parts, of(class), &settings.switches, &compiled));
         used.par_iter().filter_map(|i| points.classes.get(*i)).map(view).collect()
     };
-    let views = views_of(mesh);
-    let old_views = before.map(views_of);
+    let views = views_of(mesh, |class| &class.proxy);
+    let old_views = before.map(|mesh| views_of(mesh, Clients::older));
     let classes = used.iter().filter_map(|i| points.classes.get(*i)).cloned().collect();
     let points = PointsOfView { classes, own: points.own };
     let place = |proxy: usize| used.binary_search(&proxy).unwrap_or(0);

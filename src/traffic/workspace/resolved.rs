@@ -1,15 +1,14 @@
 //! A resolved mesh with its points of view, and what is asked of it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use smol_str::SmolStr;
 
 use super::proxies::{self, KnownPod};
-use super::{Assumed, Istio, running};
+use super::{Assumed, Istio, assume, running};
 use crate::envoy::proxy::Proxy;
 use crate::envoy::router::Switches;
-use crate::istio::clients::{Class, Client, PointsOfView, classes};
+use crate::istio::clients::{self, Class, Client, PointsOfView, classes};
 use crate::istio::mesh::Mesh;
 use crate::manifest::diagnostic::Finding;
 use crate::manifest::kinds::NotModelled;
@@ -17,7 +16,6 @@ use crate::manifest::kinds::NotModelled;
 use crate::manifest::kinds::ObjectId;
 use crate::manifest::load::Overlaid;
 use crate::manifest::source::SourceMap;
-use crate::order::Ordered as _;
 use crate::traffic::scenario::Scenario;
 
 /// A resolved mesh, ready for every command.
@@ -120,19 +118,37 @@ impl Workspace {
         PointsOfView { classes: own, own: true }
     }
 
-    /// The points of view for a comparison with the mesh as it was before: members of a class are alike in both. Clients of
-    /// namespaces that have none any more look too.
+    /// Clients that have other labels here than they had, and whose requests may be treated otherwise for that.
+    #[cfg(feature = "cli")]
+    pub(crate) fn relabelled(&self, older: &Workspace) -> Vec<SmolStr> {
+        self.points_beside(older).classes.iter().filter(|c| c.was.is_some()).map(|c| c.proxy.name.clone()).collect()
+    }
+
+    /// Points of view, those with other labels that have these ones here.
+    fn with_what_they_were(&self, points: &PointsOfView) -> PointsOfView {
+        let was = |class: &Class| {
+            let same = |c: &&Client| (&c.proxy.name, c.proxy.kind) == (&class.proxy.name, class.proxy.kind);
+            let known = self.clients.iter().find(same);
+            known.filter(|c| c.proxy.labels != class.proxy.labels).map(|c| c.proxy.clone())
+        };
+        let classes = points.classes.iter().map(|class| Class { was: was(class), ..class.clone() }).collect();
+        PointsOfView { classes, own: points.own }
+    }
+
+    /// The points of view for a comparison with the mesh as it was before: members of a class are alike in both. Who is gone and
+    /// still matters looks too.
     pub(crate) fn points_beside(&self, older: &Workspace) -> PointsOfView {
         // What a proxy has is held against what the manifests would give that very proxy.
         if older.of_running && !self.of_running {
             return older.points.clone();
         }
         if !self.points.own {
-            return self.points.clone();
+            return older.with_what_they_were(&self.points);
         }
-        let inhabited: BTreeSet<&SmolStr> = self.clients.iter().map(|c| &c.proxy.namespace).into_set();
-        let gone = older.clients.iter().filter(|c| !inhabited.contains(&c.proxy.namespace));
-        let clients: Vec<Client> = self.clients.iter().chain(gone).cloned().collect();
+        // One that was given and is gone is missing, and nothing takes its place.
+        let stays = |c: &&Client| !assume::stands_for(&c.proxy, &older.mesh.gateways);
+        let own: Vec<Client> = self.clients.iter().filter(stays).cloned().collect();
+        let clients = clients::beside(&own, &older.clients);
         let own = classes(&clients, &[&self.mesh, &older.mesh], &self.namespace);
         PointsOfView { classes: own.into_iter().chain(self.named.clone()).collect(), own: true }
     }

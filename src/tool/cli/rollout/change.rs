@@ -68,7 +68,8 @@ fn one(
         None => None,
     };
     let assumed: Vec<String> = workspace.assumed.line().into_iter().collect();
-    let told = Told { workspace, sources: &workspace.sources, title, assumed, written: folder };
+    let relabelled = workspace.relabelled(&older.0);
+    let told = Told { workspace, sources: &workspace.sources, title, assumed, relabelled, written: folder };
     show(args, &told, Road::Change(&plan), sections)?;
     let failed = args.fail_on.iter().any(|gate| gate.holds_for_plan(&plan, args));
     Ok(if failed { Exit::No } else { Exit::Fine })

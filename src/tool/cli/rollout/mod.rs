@@ -7,6 +7,7 @@ mod written;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use smol_str::SmolStr;
 
 use crate::analysis::compare::limits;
 use crate::analysis::rollout::{Orders, Plan, Rehearsal, Safe, Tool, orders_of};
@@ -164,6 +165,7 @@ struct Told<'t> {
     sources: &'t SourceMap,
     title: String,
     assumed: Vec<String>,
+    relabelled: Vec<SmolStr>,
     written: Option<String>,
 }
 
@@ -214,6 +216,7 @@ fn show(args: &RolloutArgs, told: &Told<'_>, road: Road<'_>, sections: &mut Vec<
         watch: Watch { per_second: args.rate, error_rate: args.error_rate, rise: args.detect },
         assumed: &told.assumed,
         limits: &limits,
+        relabelled: &told.relabelled,
         sources: told.sources,
         written: told.written.clone(),
     };

@@ -139,7 +139,7 @@ fn one(
     };
     let assumed: Vec<String> = workspace.assumed.line().into_iter().collect();
     let title = rehearsal.name.clone();
-    let told = Told { workspace, sources: &sources, title, assumed, written: folder };
+    let told = Told { workspace, sources: &sources, title, assumed, relabelled: Vec::new(), written: folder };
     show(args, &told, Road::Steps(&rehearsal), sections)?;
     let failed = args.fail_on.iter().any(|gate| gate.holds_for_steps(&rehearsal));
     Ok(if failed { Exit::No } else { Exit::Fine })

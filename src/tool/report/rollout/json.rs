@@ -21,7 +21,8 @@ pub(crate) fn to_json(results: &Results<'_>) -> Vec<u8> {
             name => o.str("scenario", name),
         }
         o.str("title", &results.title);
-        o.strings("assumed", results.assumed);
+        let assumed: Vec<String> = results.assumed.iter().cloned().chain(results.relabelled()).collect();
+        o.strings("assumed", &assumed);
         match &results.road {
             Road::Change(p) => {
                 o.object("plan", |o| plan(o, p, results.sources));

@@ -10,7 +10,6 @@ use crate::envoy::words;
 use crate::istio::clients::Audience;
 use crate::manifest::source::SourceMap;
 use crate::tool::report::grid::counted;
-use crate::tool::report::limits;
 use crate::tool::report::markdown::{code, text};
 
 /// Accidents of one order, or of one step, that are told; a comment has an end.
@@ -25,8 +24,9 @@ pub(crate) fn to_markdown(results: &Results<'_>) -> String {
         Road::Change(p) => plan(&mut out, p, results),
         Road::Steps(r) => rehearsal(&mut out, r, results),
     }
-    if !results.limits.is_empty() {
-        let _ = writeln!(out, "\n{}", text(limits::to_text(results.limits, 0, false).trim_end()));
+    let beside = results.beside(0, false);
+    if !beside.is_empty() {
+        let _ = writeln!(out, "\n{}", text(beside.trim_end()));
     }
     out
 }

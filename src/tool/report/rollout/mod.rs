@@ -11,6 +11,8 @@ pub(crate) use html::{Section, to_html};
 pub(crate) use json::to_json;
 pub(crate) use markdown::to_markdown;
 
+use smol_str::SmolStr;
+
 use crate::analysis::compare::limits::Limit;
 use crate::analysis::rollout::{Action, Back, Item, Moment, Plan, Rehearsal, Scaled, Version, Window, joined, place};
 use crate::envoy::words;
@@ -34,6 +36,8 @@ pub(crate) struct Results<'a> {
     pub assumed: &'a [String],
     /// Objects that are not modelled and could change what is said.
     pub limits: &'a [Limit],
+    /// Clients with other labels in the end, as they are in every state that is looked at.
+    pub relabelled: &'a [SmolStr],
     pub sources: &'a SourceMap,
     /// The folder that manifests were written to.
     pub written: Option<String>,
@@ -77,11 +81,36 @@ pub(crate) fn to_text(results: &Results<'_>, show: Show) -> String {
         Road::Change(plan) => page.plan(plan),
         Road::Steps(rehearsal) => page.rehearsal(rehearsal),
     }
-    if !results.limits.is_empty() {
+    let beside = results.beside(show.width, show.color);
+    if !beside.is_empty() {
         page.line("");
-        page.out.push_str(&limits::to_text(results.limits, show.width, show.color));
+        page.out.push_str(&beside);
     }
     page.out
+}
+
+impl Results<'_> {
+    /// What is not looked at, a line each with its end; empty where there is nothing.
+    fn beside(&self, width: u16, color: bool) -> String {
+        let mut out = limits::to_text(self.limits, width, color);
+        if let Some(line) = self.relabelled() {
+            out.push_str(&paint(&wrap(&line, width, 2), Style::Warning, color));
+            out.push('\n');
+        }
+        out
+    }
+
+    /// Says of clients that change themselves how they are looked at.
+    fn relabelled(&self) -> Option<String> {
+        let names: Vec<&str> = self.relabelled.iter().map(SmolStr::as_str).collect();
+        let (have, see) = if names.len() == 1 { ("has", "it") } else { ("have", "them") };
+        let told = format!(
+            "not evaluated: {} {have} other labels in the end, and every state is looked at as if {see} had them already; \
+             `towtank diff` tells what that moves",
+            names.join(", ")
+        );
+        (!names.is_empty()).then_some(told)
+    }
 }
 
 struct Page<'p> {

@@ -1,11 +1,13 @@
 //! Assumed Gateways: where a VirtualService names one that is kept elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 use smol_str::{SmolStr, format_smolstr};
 
 use super::{Layer, sites};
+use crate::envoy::proxy::Proxy;
 use crate::istio::mesh;
 use crate::manifest::diagnostic::Finding;
 use crate::manifest::kinds::{
@@ -17,6 +19,16 @@ use crate::order::Ordered as _;
 
 /// Label of the proxy that an assumed Gateway is for; each has one of its own, as nothing says which ones share a proxy.
 const LABEL: &str = "assumed-gateway";
+
+fn label(namespace: &str, name: &str) -> (SmolStr, SmolStr) {
+    (SmolStr::new_static(LABEL), format_smolstr!("{namespace}.{name}"))
+}
+
+/// Whether a proxy is made for one of these Gateways, which somebody gave elsewhere.
+pub(in crate::traffic::workspace) fn stands_for(proxy: &Proxy, given: &[Arc<Object<Gateway>>]) -> bool {
+    let Some(own) = proxy.labels.get(LABEL) else { return false };
+    given.iter().filter(|g| g.at.is_known()).any(|g| label(&g.meta.namespace, &g.meta.name).1 == own)
+}
 
 /// What VirtualServices want of a Gateway: hosts by what they are to be served for, and on which port.
 type Wanted = BTreeMap<(Layer, u16), BTreeSet<SmolStr>>;
@@ -86,7 +98,7 @@ fn gateway(namespace: SmolStr, name: SmolStr, wanted: Wanted) -> Object<Gateway>
         }
     };
     let servers = wanted.into_iter().map(server).collect();
-    let label = (SmolStr::new_static(LABEL), format_smolstr!("{namespace}.{name}"));
+    let label = label(&namespace, &name);
     Object {
         id: ObjectId::new(Kind::Gateway, namespace.clone(), name.clone()),
         meta: ObjectMeta { name, namespace, ..ObjectMeta::default() },

@@ -97,6 +97,7 @@ pub(super) fn objects(manifests: &mut Manifests, findings: &[Finding], assume: A
     }
 }
 
+pub(super) use gateways::stands_for;
 pub(super) use pods::assume as pods;
 pub(super) use services::assume as services;
 

@@ -12,7 +12,6 @@ use crate::analysis::rollout::{Action, At, Back, Item, Move, Plan, Rehearsal, Sa
 use crate::envoy::words;
 use crate::tool::report::grid::counted;
 use crate::tool::report::html::{self, Excerpts, Frame, Tone};
-use crate::tool::report::limits;
 use picture::Timeline;
 use stage::{Accident, Deed, Stage};
 
@@ -139,7 +138,7 @@ impl Section {
             numbers,
             change,
             steps,
-            limits: limits::to_text(results.limits, 0, false).lines().map(str::to_owned).collect(),
+            limits: results.beside(0, false).lines().map(str::to_owned).collect(),
             id,
         }
     }
