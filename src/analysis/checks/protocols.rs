@@ -33,8 +33,8 @@ checks! {
     /// port alone, so it takes everything on that port.
     N705 "TCP ServiceEntry without addresses" Warning needs[] peers["IST0134"];
 
-    /// A headless Service has a DestinationRule with subsets or load balancing. Clients address its pods by themselves, so
-    /// these act for HTTP ports only.
+    /// A headless Service has a DestinationRule with subsets or load balancing. Clients address its pods by themselves, and
+    /// sidecars send there, for HTTP as for TCP (CL-5); only gateways choose among the pods.
     N706 "Subsets for a headless Service" Info needs[] peers[];
 
     /// A namespace is in ambient mode and uses no waypoint: rules for HTTP, and policies of DestinationRules that need HTTP,
@@ -283,15 +283,17 @@ fn headless(subject: &Subject<'_>, report: &mut Report) {
         };
         let balances = dr.spec.traffic_policy.as_ref().is_some_and(|p| p.load_balancer.is_some());
         if !dr.spec.subsets.is_empty() || balances {
-            let message =
-                format!("{} is headless: subsets and load balancing act for its HTTP ports only", service.object);
+            let message = format!(
+                "{} is headless: sidecars send to the pod that the client addressed, whatever subsets and load balancing say",
+                service.object
+            );
             report
                 .add(
                     "N706",
                     (&dr.id, dr.at),
                     "spec.host",
                     message,
-                    "use a Service with an address, if they should act for TCP",
+                    "use a Service with an address, if they should act in the mesh; gateways do choose among its pods",
                 )
                 .related("the Service", service.at, Some(&service.object));
         }

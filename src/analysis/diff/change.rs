@@ -13,7 +13,7 @@ use super::region::Region;
 use super::side::Side;
 use super::spot::Spots;
 use crate::analysis::compare::{End, HostChange};
-use crate::envoy::outcome::Counted;
+use crate::envoy::outcome::{Counted, Outcome};
 use crate::envoy::request::Request;
 use crate::envoy::table::RouteSource;
 use crate::manifest::kinds::ObjectId;
@@ -87,14 +87,18 @@ impl Effect {
 }
 
 impl Change {
-    /// True for what changes nothing that anybody is served: requests that nobody gets, before as now, and CONNECT requests, which
-    /// routes never take.
+    /// True for what changes nothing that anybody is served: requests that nobody gets, before as now, malformed ones, and CONNECT
+    /// requests, which routes never take.
     pub(crate) fn is_minor(&self) -> bool {
         let unserved = |e: &Effect| {
             let lost = |end: &End| matches!(end.outcome().counted(), Counted::Blackholed | Counted::Unmatched);
             !e.ends.is_empty() && e.ends.iter().all(|(end, _)| lost(end))
         };
-        self.region.connect || (unserved(&self.old) && unserved(&self.new))
+        // What is no HTTP is sent by nobody who wants an answer.
+        let malformed =
+            |e: &Effect| !e.ends.is_empty() && e.ends.iter().all(|(end, _)| end.outcome() == Outcome::BadRequest);
+        let nobody = unserved(&self.old) && unserved(&self.new);
+        self.region.connect || malformed(&self.old) || malformed(&self.new) || nobody
     }
 
     pub(crate) fn is_proven(&self) -> bool {

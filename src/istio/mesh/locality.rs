@@ -96,6 +96,13 @@ pub(super) fn own_labels(labels: &Labels) -> Labels {
     labels.iter().filter(|(k, _)| !added.contains(&k.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
+/// Whether labels ask where a workload is, and manifests don't tell: its Node does, or the cluster that it is in.
+pub(crate) fn depends_on_place(labels: &Labels, has_nodes: bool) -> bool {
+    let of_node = [REGION, ZONE, SUBZONE, HOSTNAME];
+    let of_cluster = [CLUSTER, NETWORK];
+    labels.iter().any(|(k, _)| of_cluster.contains(&k.as_str()) || !has_nodes && of_node.contains(&k.as_str()))
+}
+
 /// Region, zone and subzone of a locality; missing ones are empty.
 pub(crate) fn parts(locality: &str) -> [&str; 3] {
     let mut all = locality.splitn(3, '/');

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use smol_str::format_smolstr;
 
 use super::Loaded;
 use crate::manifest::diagnostic::{Finding, Related, Severity};
@@ -46,7 +47,8 @@ pub(crate) fn replace_duplicates(mut manifests: Manifests, layers: &BTreeMap<Fil
         let workload = pod.spec.workload.as_ref();
         workload.is_none_or(|id| in_force.get(id).is_none_or(|at| *at == pod.at))
     };
-    let pods: Vec<Object<Pod>> = pods.into_iter().filter(is_of_its_workload).collect();
+    let mut pods: Vec<Object<Pod>> = pods.into_iter().filter(is_of_its_workload).collect();
+    tell_apart(&mut pods);
     manifests.pods = settling.latest(pods, |pod| pod.workload.is_none());
 
     manifests.endpoint_slices = settling.latest_groups(endpoint_slices);
@@ -54,6 +56,25 @@ pub(crate) fn replace_duplicates(mut manifests: Manifests, layers: &BTreeMap<Fil
     let mut settled = settling.settled;
     settled.findings.order_by_key(|finding| finding.at);
     (manifests, settled)
+}
+
+/// Pods of two workloads that are called alike, a Deployment and a StatefulSet for example, are no pod that is given twice: what is
+/// made for the later one gets its kind into its name.
+fn tell_apart(pods: &mut [Object<Pod>]) {
+    if are_distinct(pods) {
+        return;
+    }
+    let mut owners: FxHashMap<ObjectId, ObjectId> = FxHashMap::default();
+    for pod in pods {
+        let Some(workload) = &pod.spec.workload else { continue };
+        let owner = owners.entry(pod.id.clone()).or_insert_with(|| workload.clone());
+        if owner != workload {
+            let number = pod.meta.name.rsplit('-').next().unwrap_or_default();
+            let kind = workload.kind.as_str().to_ascii_lowercase();
+            pod.meta.name = format_smolstr!("{}-{kind}-{number}", workload.name);
+            pod.id = ObjectId::new(pod.id.kind.clone(), pod.id.namespace.clone(), pod.meta.name.clone());
+        }
+    }
 }
 
 /// Withdraws refusals that do not matter any more, because a later document gives the same object and is accepted.

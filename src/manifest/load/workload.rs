@@ -1,11 +1,11 @@
 //! Pods of workloads.
 
 use rustc_hash::FxHashMap;
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::{Loaded, PODS_MAX};
 use crate::manifest::diagnostic::{Finding, Severity};
-use crate::manifest::kinds::{Kind, Object, ObjectId, ObjectMeta, Pod, Workload};
+use crate::manifest::kinds::{Kind, Labels, Object, ObjectId, ObjectMeta, Pod, Workload};
 
 /// The pods that a workload stands for, `NAME-0` to `NAME-(replicas - 1)`; none where it has no template.
 pub(super) fn pods_of(workload: &Object<Workload>, findings: &mut Vec<Finding>) -> Vec<Object<Pod>> {
@@ -23,7 +23,7 @@ pub(super) fn pods_of(workload: &Object<Workload>, findings: &mut Vec<Finding>) 
         let meta = ObjectMeta {
             name: name.clone(),
             namespace: workload.meta.namespace.clone(),
-            labels: spec.labels.clone(),
+            labels: labels(workload, &name, number),
             annotations: spec.annotations.clone(),
             created: workload.meta.created,
             deleted: false,
@@ -35,6 +35,19 @@ pub(super) fn pods_of(workload: &Object<Workload>, findings: &mut Vec<Finding>) 
         Object { id, meta, at: workload.at, spec }
     };
     (0..spec.replicas.min(PODS_MAX)).map(pod).collect()
+}
+
+/// Those of the template; each pod of a StatefulSet has two more of its own, by which Services and subsets may select it.
+fn labels(workload: &Object<Workload>, name: &SmolStr, number: u32) -> Labels {
+    let labels = &workload.spec.labels;
+    if workload.id.kind != Kind::StatefulSet {
+        return labels.clone();
+    }
+    let own = [
+        (SmolStr::new_static("statefulset.kubernetes.io/pod-name"), name.clone()),
+        (SmolStr::new_static("apps.kubernetes.io/pod-index"), format_smolstr!("{number}")),
+    ];
+    labels.iter().map(|(k, v)| (k.clone(), v.clone())).chain(own).collect()
 }
 
 fn about(workload: &Object<Workload>, severity: Severity, message: String) -> Finding {

@@ -254,6 +254,10 @@ impl<'c> Checker<'c> {
 
     /// A hint for a field that a block further out has: most often a slip of indentation.
     fn belongs_elsewhere(&self, key: &str) -> Option<String> {
+        // A block of one field is misunderstood rather than badly indented: ports of destinations have a number and no name.
+        if self.around.last().is_some_and(|(shape, _)| shape.fields.len() == 1) {
+            return None;
+        }
         let (_, length) =
             self.around.iter().rev().skip(1).find(|(shape, _)| shape.fields.iter().any(|field| field.name == key))?;
         let outer = self.path.get(..*length).filter(|path| !path.is_empty());

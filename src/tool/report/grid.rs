@@ -94,7 +94,8 @@ pub(super) fn percent(share: f64) -> String {
         s if s > 0.0 && s < 0.000_05 => "<0.01 %".to_owned(),
         // A sum of a million shares is a hair off.
         s if s < 1.0 - 1e-9 && s > 0.999_95 => ">99.99 %".to_owned(),
-        s => format!("{:.2} %", s * 100.0),
+        // Nor is it less than nothing.
+        s => format!("{:.2} %", s.max(0.0) * 100.0),
     }
 }
 

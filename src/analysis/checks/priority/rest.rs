@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use super::entries::{Entry, entries};
 use super::witness;
-use crate::analysis::checks::registry::checks;
+use crate::analysis::checks::registry::{Input, checks};
 use crate::analysis::checks::report::Report;
 use crate::analysis::checks::subject::Subject;
 use crate::analysis::symbolic::{self, Answer, Budget, Client, Conditions, Languages, Region, difference};
@@ -55,6 +55,22 @@ pub(in crate::analysis::checks) fn untaken(list: &[Entry<'_>], languages: &Langu
     difference(&Region::all_of([&any]), &all, &mut Budget::default())
 }
 
+/// Whether no route is made of the entries: their Gateway isn't there, or their matches are for ports that the service doesn't have.
+fn acts_nowhere(
+    subject: &Subject<'_>,
+    vs: &VirtualService,
+    gateway: &SmolStr,
+    host: &SmolStr,
+    list: &[Entry<'_>],
+) -> bool {
+    if *gateway != MESH_GATEWAY {
+        return subject.has(Input::Gateways) && !subject.gateways.contains_key(gateway);
+    }
+    let Some(service) = subject.service(host, &vs.object.namespace) else { return false };
+    let lacks = |port: u32| port != 0 && service.ports.iter().all(|p| u32::from(p.number) != port);
+    list.iter().all(|e| e.written().is_some_and(|m| lacks(m.port)))
+}
+
 fn rest(
     subject: &Subject<'_>,
     vs: &VirtualService,
@@ -64,6 +80,10 @@ fn rest(
 ) {
     // Without any rule for this side the plain service is called: P211.
     if list.is_empty() {
+        return;
+    }
+    // Where nothing acts at all, R111 and P220 say so.
+    if acts_nowhere(subject, vs, gateway, host, list) {
         return;
     }
     let Answer::Some(example) = untaken(list, &subject.languages) else { return };

@@ -17,8 +17,9 @@ checks! {
     R124 "sourceLabels or sourceNamespace match no client" Warning needs[VirtualServices, Pods] peers[];
 
     /// A VirtualService for the mesh has a host that is no service. Such a host is served on port 80 only, as a leftover of
-    /// old days; on every other port its requests are handled as those to any unknown host. An info where a gateway serves the host as well.
-    R125 "In-mesh VirtualService host not in the registry" Warning needs[VirtualServices, Services] peers[];
+    /// old days; on every other port its requests are handled as those to any unknown host. An info where a gateway serves the host as
+    /// well, or where no Service is given and the host may be known from elsewhere.
+    R125 "In-mesh VirtualService host not in the registry" Warning needs[VirtualServices] peers[];
 }
 
 pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Report) {
@@ -81,8 +82,13 @@ fn sources<'a>(
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "name a namespace that has clients".to_owned(),
             };
-            let message = format!("there is no namespace `{namespace}`, so this match is for nobody");
-            report.add("R124", (object, at), path("sourceNamespace"), message, hint);
+            let given = subject.has(Input::Namespaces);
+            let message = if given {
+                format!("there is no namespace `{namespace}`, so this match is for nobody")
+            } else {
+                format!("nothing of a namespace `{namespace}` is given: without it this match is for nobody")
+            };
+            report.add("R124", (object, at), path("sourceNamespace"), message, hint).possible_if(!given);
         }
         if labels.is_empty() || absent.contains(&(labels, namespace)) {
             continue;
@@ -105,30 +111,37 @@ fn sources<'a>(
 
 /// R125.
 fn hosts(subject: &Subject<'_>, vs: &VirtualService, report: &mut Report) {
-    if vs.http.is_empty() || !subject.has(Input::Services) {
+    if vs.http.is_empty() {
         return;
     }
+    let at_gateway = vs.gateways.iter().any(|g| *g != MESH_GATEWAY);
+    let given = subject.has(Input::Services);
     for (i, host) in vs.hosts.iter().enumerate() {
         let is_service = if is_wildcard(host) {
             host == "*" || subject.mesh.services.iter().any(|s| matches(host, &s.hostname))
         } else {
             !matches!(subject.known(host), Known::Unknown)
         };
+        // Names of the cluster are those of Services that are kept elsewhere, where none is given.
+        if !given && subject.is_inside(host) {
+            continue;
+        }
         // An address is looked up by no name.
         if is_service || host.parse::<std::net::IpAddr>().is_ok() {
             continue;
         }
-        let message = format!("host `{host}` is no service: in the mesh its rules act on port 80 only");
+        let what = if given { "no service" } else { "no service that is given" };
+        let message = format!("host `{host}` is {what}: in the mesh its rules act on port 80 only");
         let near = subject.similar_host(host);
         let hint = match near {
             Some(near) => {
                 format!("did you mean `{near}`? Else add a ServiceEntry, or bind the VirtualService to a gateway alone")
             }
-            None => "add a ServiceEntry for it, or bind the VirtualService to a gateway alone".to_owned(),
+            None if at_gateway => "add a ServiceEntry for it, or bind the VirtualService to a gateway alone".to_owned(),
+            None => "for requests from outside name their Gateway under `gateways`, else add a ServiceEntry".to_owned(),
         };
         // A host that a gateway serves as well may be meant for that alone.
-        let at_gateway = vs.gateways.iter().any(|g| *g != MESH_GATEWAY);
-        let severity = if at_gateway && near.is_none() { Severity::Info } else { Severity::Warning };
+        let severity = if !given || at_gateway && near.is_none() { Severity::Info } else { Severity::Warning };
         report
             .add("R125", (&vs.object, vs.at), format!("spec.hosts[{i}]"), message, hint)
             .severity(severity)

@@ -11,9 +11,9 @@ use crate::analysis::checks::senders::Senders;
 use crate::analysis::checks::subject::{Known, Subject};
 use crate::analysis::checks::walk::{Target, targets};
 use crate::envoy::proxy::{Proxy, ProxyKind};
-use crate::istio::mesh::{EndpointFilter, Registry, Resolution, Service, is_wildcard, matches};
+use crate::istio::mesh::{EndpointFilter, Registry, Resolution, Service, is_wildcard, locality, matches};
 use crate::manifest::diagnostic::Severity;
-use crate::manifest::kinds::{DestinationRule, Labels, Object, Subset, VirtualService};
+use crate::manifest::kinds::{DestinationRule, Labels, Object, PodPhase, Subset, VirtualService};
 use crate::order::Order as _;
 
 checks! {
@@ -115,6 +115,10 @@ fn undefined(
             "{} has it for `{written}`, which is another name of `{host}`: define it in the rule of that host",
             dr.id
         )
+    } else if let Some(dr) = elsewhere.iter().find(|dr| dr.spec.workload_selector.is_some()) {
+        format!("{} has it, but is for workloads with certain labels alone: define it for these clients as well", dr.id)
+    } else if let Some(dr) = elsewhere.iter().find(|dr| dr.meta.namespace == *home) {
+        format!("{} has it, but isn't exported to these clients: see its `exportTo`", dr.id)
     } else if let Some(dr) = elsewhere.first() {
         format!(
             "{} has it, but these clients don't use that rule: put it into the namespace of the service (`{home}`) and export it",
@@ -244,6 +248,15 @@ fn select<'a>(
         let pods = endpoints(subject, service, labels, Health::Any);
         let ready = endpoints(subject, service, labels, Health::Ready);
         if ready.is_empty() && !labels.is_empty() {
+            // The labels are right, and something else keeps the pods from being endpoints.
+            let selected = service.selector.overlaid(labels);
+            let unserved = pods.is_empty()
+                && service.registry == Registry::Kubernetes
+                && !service.selector.is_empty()
+                && subject
+                    .pods(&service.namespace, &selected)
+                    .iter()
+                    .any(|p| !matches!(p.spec.phase, PodPhase::Succeeded | PodPhase::Failed));
             let named = senders.of(host, &subset.name);
             let used = (!named.is_empty()).then(|| named.iter().any(|s| s.gets_requests && s.is_reached(subject)));
             let share = match used {
@@ -256,13 +269,17 @@ fn select<'a>(
             };
             let message = if pods.is_empty() {
                 format!(
-                    "no endpoint of `{host}` has the labels `{}` of subset `{}`; {share}",
-                    subset.labels, subset.name
+                    "no endpoint of `{host}` has the labels `{}` of subset `{}`{}; {share}",
+                    subset.labels,
+                    subset.name,
+                    if unserved { ", though pods have" } else { "" },
                 )
             } else {
                 format!("{}; {share}", none_ready(pods.len(), &format!(" of subset `{}`", subset.name)))
             };
-            let hint = if pods.is_empty() {
+            let hint = if unserved {
+                "compare the Service's target port with the ports of these pods".to_owned()
+            } else if pods.is_empty() {
                 near_labels(subject, service, subset)
             } else {
                 "see why they are not ready".to_owned()
@@ -270,6 +287,7 @@ fn select<'a>(
             report
                 .add("R108", (&dr.id, subset.at), format!("{}.labels", path()), message, hint)
                 .possible_if(service.registry == Registry::Kubernetes && !subject.knows_pods_of(&service.namespace))
+                .possible_if(locality::depends_on_place(labels, !subject.manifests.nodes.is_empty()))
                 .severity(match used {
                     Some(true) => Severity::Error,
                     Some(false) => Severity::Warning,

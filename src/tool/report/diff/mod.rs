@@ -162,7 +162,7 @@ fn asides(results: &Results<'_>, index: usize, cause: &Cause<'_>) -> String {
 /// Changes that the verdict leaves out.
 fn minor(v: &Verdict) -> String {
     format!(
-        "{} of requests that nobody is served, before as now, or of CONNECT requests",
+        "{} of requests that nobody is served, before as now, or of malformed or CONNECT requests",
         counted(v.minor as u64, "change")
     )
 }

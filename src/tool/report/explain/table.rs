@@ -147,6 +147,8 @@ pub(super) fn verdict(d: &Decision) -> (String, Style) {
     };
     let status = d.status.map(|s| s.to_string()).unwrap_or_default();
     let flags = d.flags.filter(|f| *f != ResponseFlags::None).map(|f| format!(" {f}")).unwrap_or_default();
+    // A connection that isn't HTTP has no status.
+    let lost = Some(format!("{status}{flags}, ")).filter(|_| !status.is_empty()).unwrap_or_default();
     let text = match outcome {
         Outcome::Delivered => "delivered".to_owned(),
         Outcome::Redirect => format!("redirected with {status}, by the proxy itself"),
@@ -154,10 +156,10 @@ pub(super) fn verdict(d: &Decision) -> (String, Style) {
         Outcome::FaultAbort => format!("aborted with {status} by a fault that is injected on purpose"),
         Outcome::NoRoute => format!("unmatched: {status}{flags}, no route takes it"),
         Outcome::NoListener => "unmatched: the connection is refused or closed".to_owned(),
-        Outcome::NoCluster => format!("lost: {status}{flags}, the proxy has no such cluster"),
-        Outcome::NoEndpoints => format!("lost: {status}{flags}, the cluster has no ready endpoint"),
+        Outcome::NoCluster => format!("lost: {lost}the proxy has no such cluster"),
+        Outcome::NoEndpoints => format!("lost: {lost}the cluster has no ready endpoint"),
         Outcome::BlackholeCluster => {
-            format!("lost: {status}{flags}, unknown to the mesh, and the policy lets nothing else out")
+            format!("lost: {lost}unknown to the mesh, and the policy lets nothing else out")
         }
         Outcome::Passthrough => "passthrough: unknown to the mesh, let out as dialled".to_owned(),
         Outcome::Tcp => "proxied as TCP; no HTTP rule is looked at".to_owned(),
