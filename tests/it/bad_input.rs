@@ -412,6 +412,30 @@ fn documents_of_others_are_passed_over() {
         .says(&["no `kind`", "a.yaml:1:1"]);
 }
 
+/// Passed over without a word, they would be told as if nobody had given them.
+#[test]
+fn slips_in_the_heads_of_services_and_pods_are_told() {
+    let beside = virtual_service("shop");
+    for (head, status, said) in [
+        ("apiVersoin: v1\nkind: Service", 2, ["the Service has no `apiVersion`", "write `apiVersion: v1`"]),
+        ("apiVersion: v1\nkind: Serivce", 0, ["kind `Serivce` is not known", "did you mean `Service`?"]),
+        ("apiVersion: v1\nkind: service", 0, ["kind `service` is not known", "did you mean `Service`?"]),
+        ("apiVersion: v1beta1\nkind: Service", 0, ["`v1beta1` is no API of `Service`", "write `apiVersion: v1`"]),
+        ("apiVersion: apps/v1\nkind: Deploymnet", 0, ["kind `Deploymnet` is not known", "did you mean `Deployment`?"]),
+        ("apiVersion: v1\nkind: Deployment", 0, ["`v1` is no API of `Deployment`", "write `apiVersion: apps/v1`"]),
+    ] {
+        routes_of(format!("{beside}---\n{head}\nmetadata: {{name: shop}}\n").as_bytes())
+            .ends_with(status)
+            .says(&said)
+            .says(&["a.yaml:10:1"]);
+    }
+    let others = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: shop}\n---\napiVersion: serving.knative.dev/v1\nkind: Service\n\
+                  metadata: {name: shop}\n";
+    let ran =
+        towtank(&folder(&[("a.yaml", format!("{beside}---\n{others}").as_bytes())]), &["check", "a.yaml"]).ends_with(0);
+    assert!(!ran.out.contains("did you mean") && !ran.out.contains("no API"), "{}", ran.out);
+}
+
 #[test]
 fn wrong_types_are_named_with_their_field() {
     for (spec, field) in [

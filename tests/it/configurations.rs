@@ -161,6 +161,12 @@ fn half_a_dump_is_not_taken_for_the_whole() {
     let all = [("routes.json", ROUTES), ("clusters.json", CLUSTERS)];
     let without = run(&all, &["routes", "routes.json", "clusters.json"]);
     assert!(without.out.contains("no endpoints are given"), "{}", without.out);
+    for command in [&["simulate", "."][..], &["diff", ".", "routes.json"]] {
+        let told = run(&all, command);
+        let said =
+            "are not given: whether requests arrive is not known, and those that have a route count as delivered";
+        assert!(told.err.contains(said), "{}", told.err);
+    }
     let all = [("routes.json", ROUTES), ("clusters.json", CLUSTERS), ("endpoints.json", ENDPOINTS)];
     let whole = run(&all, &["explain", ".", "-r", "GET http://shop/x", "-o", "json"]);
     let got: Value = serde_json::from_str(&whole.out).expect("JSON");

@@ -225,6 +225,12 @@ fn without_a_repository_there_is_nothing_to_compare() {
     let told = served.json("GET", "api/state", "");
     assert_eq!((&told["state"]["diff"], &told["state"]["against"]), (&Value::Null, &Value::Null), "{told}");
 
+    std::fs::create_dir(folder.path().join("manifests")).expect("a folder");
+    std::fs::write(folder.path().join("manifests/shop.yaml"), rule("15s")).expect("a file");
+    let served = Served::start(folder.path(), &["manifests"]);
+    let told = served.json("GET", "api/state", "");
+    assert!(told["error"].is_null() && told["state"]["simulate"].is_object(), "{told}");
+
     std::fs::write(folder.path().join("old.yaml"), rule("1s")).expect("a file");
     let served = Served::start(folder.path(), &["shop.yaml", "--against", "old.yaml"]);
     let told = served.json("GET", "api/state", "");
@@ -238,6 +244,7 @@ fn without_a_repository_there_is_nothing_to_compare() {
 #[test]
 fn what_cannot_be_followed_is_refused() {
     towtank_in(root(), &["ui", "-"], b"").ends_with(2).says(&["name files or folders"]);
+    towtank_in(root(), &["ui", "no-such.yaml"], b"").ends_with(2).says(&["no-such.yaml: no such file or folder"]);
     let served = Served::start(root(), &["scenarios"]);
     let told = served.json("GET", "api/state", "");
     assert!(told["error"].as_str().is_some_and(|e| e.contains("name one of the scenarios")), "{told}");

@@ -16,6 +16,9 @@ impl Key {
         if text.ends_with("consecutive5xx") || text.ends_with("Consecutive5xx") {
             return Key::of(&text.replace("nsecutive5xx", "nsecutive_5xx"));
         }
+        if text.starts_with("proxy100") {
+            return Key::of(&text.replacen("proxy100", "proxy_100", 1));
+        }
         if !text.bytes().any(|b| b.is_ascii_uppercase()) {
             return Key(text.into());
         }
@@ -47,5 +50,23 @@ impl<'de> Deserialize<'de> for Key {
         }
 
         deserializer.deserialize_identifier(OfText)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_a_name_are_one() {
+        for (camel, snake) in [
+            ("virtualHosts", "virtual_hosts"),
+            ("proxy100Continue", "proxy_100_continue"),
+            ("consecutive5xx", "consecutive_5xx"),
+            ("enforcingConsecutive5xx", "enforcing_consecutive_5xx"),
+        ] {
+            assert_eq!(Key::of(camel).0, snake);
+            assert_eq!(Key::of(snake).0, snake);
+        }
     }
 }

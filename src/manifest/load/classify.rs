@@ -87,6 +87,35 @@ pub(super) fn istio_kinds() -> impl Iterator<Item = &'static str> {
     NAMES.into_iter().chain(ISTIO_NOT_MODELLED.iter().flat_map(|(_, kinds)| kinds.iter().copied()))
 }
 
+/// Kinds of Kubernetes that are read, each with the `apiVersion` that it has.
+pub(super) fn kubernetes_kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let core = ["Service", "Pod", "Endpoints", "Namespace", "Node", "ConfigMap"].map(|kind| (kind, "v1"));
+    let workloads = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"].map(|kind| (kind, "apps/v1"));
+    core.into_iter().chain(workloads)
+}
+
+/// Whether Kubernetes has a kind of that name in its core or beside its workloads, which is no slip for another one.
+pub(super) fn is_kubernetes_kind(kind: &str) -> bool {
+    const NAMES: [&str; 15] = [
+        "Binding",
+        "ComponentStatus",
+        "ControllerRevision",
+        "Event",
+        "LimitRange",
+        "List",
+        "PersistentVolume",
+        "PersistentVolumeClaim",
+        "PodList",
+        "PodTemplate",
+        "ReplicationController",
+        "ResourceQuota",
+        "Secret",
+        "ServiceAccount",
+        "Status",
+    ];
+    NAMES.contains(&kind)
+}
+
 fn core_kind(kind: &str) -> Class {
     Class::Modelled(match kind {
         "Service" => Kind::Service,

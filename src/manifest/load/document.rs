@@ -323,6 +323,8 @@ impl Context<'_> {
         } else if api_version.is_empty() && classify::istio_kinds().any(|known| known == kind) {
             Finding::new("load", Severity::Error, format!("the {kind} has no `apiVersion`"))
                 .hint("add `apiVersion: networking.istio.io/v1`")
+        } else if let Some(finding) = looks::of_kubernetes(root, api_version, kind) {
+            finding
         } else if kind.is_empty() && api_version.is_empty() {
             if !is_test(root) {
                 piece.obscure.push(self.places.at(root.span).file);

@@ -4,6 +4,7 @@
 
 use super::classify;
 use crate::manifest::diagnostic::{Finding, Severity};
+use crate::manifest::schema::nearest;
 use crate::manifest::source::split_revision;
 use crate::manifest::yaml::Node;
 
@@ -53,6 +54,26 @@ pub(super) fn like(root: &Node<'_>, api_version: &str, kind: &str, file: &str) -
         return None;
     };
     Some(warning(format!("this {what}")).hint(hint))
+}
+
+/// A Service, Pod or workload by a slip of the pen in its head: what depends on it would be told as if nobody had given it.
+pub(super) fn of_kubernetes(root: &Node<'_>, api_version: &str, kind: &str) -> Option<Finding> {
+    let (group, _) = api_version.split_once('/').unwrap_or(("", api_version));
+    if root.get("metadata").is_none() || !matches!(group, "" | "apps" | "core") {
+        return None;
+    }
+    let mut kinds = classify::kubernetes_kinds();
+    if let Some((_, wanted)) = kinds.find(|(known, _)| *known == kind) {
+        let hint = format!("write `apiVersion: {wanted}`");
+        return Some(if api_version.is_empty() {
+            Finding::new("load", Severity::Error, format!("the {kind} has no `apiVersion`")).hint(hint)
+        } else {
+            warning(format!("`{api_version}` is no API of `{kind}`; passed over")).hint(hint)
+        });
+    }
+    let names = classify::kubernetes_kinds().map(|(name, _)| name);
+    let near = nearest(kind, names).filter(|_| !classify::is_kubernetes_kind(kind))?;
+    Some(warning(format!("kind `{kind}` is not known; passed over")).hint(format!("did you mean `{near}`?")))
 }
 
 /// A kind of Istio's, whose group is nearly Istio's or left out. Other products have a VirtualService too.

@@ -391,6 +391,11 @@ impl<'c> Checker<'c> {
     }
 
     fn duration(&mut self, node: &Node<'_>, positive: bool) {
+        if let Value::Int(_) | Value::UInt(_) | Value::Float(_) = &node.value {
+            // Quoted it would be no duration yet.
+            self.wrong_type(node, "a string").hint = Some(format!("write it with its unit: `{}s`", self.written(node)));
+            return;
+        }
         let Some(text) = self.text(node) else { return };
         match Nanos::parse(text) {
             None => {

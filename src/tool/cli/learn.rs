@@ -158,9 +158,11 @@ fn keys(answered: &Answered) -> String {
 
 fn unknown(asked: &str) -> String {
     let asked = visible::line(asked, false);
-    let near = lesson::names().min_by_key(|name| strsim::damerau_levenshtein(bare(name), &asked));
-    let near = near.map(|name| format!("; did you mean `{}`?", bare(name))).unwrap_or_default();
-    format!("there is no lesson `{asked}`{near} `towtank learn` lists them")
+    let distance = |name: &&str| strsim::damerau_levenshtein(bare(name), &asked);
+    // Half of another name is no slip of the pen.
+    let near = lesson::names().min_by_key(distance).filter(|name| distance(name) * 2 <= asked.chars().count());
+    let near = near.map(|name| format!("; did you mean `{}`?", bare(name))).unwrap_or(";".to_owned());
+    format!("there is no lesson `{asked}`{near} `towtank learn` lists all {}", lesson::names().count())
 }
 
 fn bare(name: &str) -> &str {

@@ -52,6 +52,14 @@ pub(super) fn run(args: &UiArgs) -> anyhow::Result<Exit> {
     if args.common.paths.iter().any(is_piped) {
         anyhow::bail!("standard input can be read once, and the page follows what it reads: name files or folders");
     }
+    // Files come and go while a page is open, but nobody opens one on a slip of the pen.
+    let parts = args.common.paths.iter().map(|path| path.to_string_lossy());
+    let missing = parts.flat_map(|path| path.split('+').map(str::to_owned).collect::<Vec<_>>());
+    for path in missing.filter(|path| !path.starts_with(REVISION)) {
+        if !std::path::Path::new(&path).exists() {
+            anyhow::bail!("{path}: no such file or folder");
+        }
+    }
     let server = Server::start(args.port).with_context(|| format!("cannot listen on port {}", args.port))?;
     let address = server.address();
     output::own(format!("{address}\n").as_bytes())?;
@@ -142,10 +150,11 @@ fn gather(common: &CommonArgs, against: Option<&PathBuf>) -> Result<(Inputs, Opt
     match input::gather_pair(common, &old, std::slice::from_ref(path)) {
         Ok(mut pairs) if pairs.len() == 1 => {
             let (now, before) = pairs.remove(0);
-            let is_read = !before.findings.iter().any(|f| f.severity == Severity::Error);
+            let is_read =
+                [&now, &before].iter().all(|side| side.findings.iter().all(|f| f.severity != Severity::Error));
             match against {
                 // Without a repository, or before the first commit, there is nothing to compare with.
-                None if !is_read => Ok((now, None)),
+                None if !is_read => Ok((alone()?, None)),
                 _ => Ok((now, Some((before, name)))),
             }
         }

@@ -162,7 +162,8 @@ impl Object<'_> {
 
     pub(crate) fn float(&mut self, key: &str, value: f64) {
         self.key(key);
-        let _ = serde_json::to_writer(&mut self.json.out, &value);
+        // Nothing is less than nothing: `-0.0` is 0.
+        let _ = serde_json::to_writer(&mut self.json.out, &(value + 0.0));
     }
 
     pub(crate) fn bool(&mut self, key: &str, value: bool) {

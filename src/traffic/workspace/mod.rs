@@ -249,6 +249,7 @@ fn resolve(
     let mut mesh = Mesh::build(manifests);
     if of_running {
         mesh.running = running::tables(running, &mesh);
+        findings.extend(mesh.running.iter().filter_map(|table| running::without_endpoints(table)));
     }
     let own = if chosen.own { classes(&clients, &[&mesh], &namespace) } else { Vec::new() };
     if further != Further::Clients {

@@ -11,7 +11,7 @@ use super::Inputs;
 use super::proxies::Chosen;
 use crate::envoy::config::{self, Running};
 use crate::envoy::proxy::Proxy;
-use crate::envoy::table::{Cluster, Route, RouteConfiguration, RouteSource, RouteTable, VirtualHost};
+use crate::envoy::table::{Cluster, DiscoveryType, Route, RouteConfiguration, RouteSource, RouteTable, VirtualHost};
 #[cfg(feature = "cli")]
 use crate::envoy::table::{Extent, FilterChain, Health, Listener};
 use crate::istio::mesh::Mesh;
@@ -95,6 +95,23 @@ pub(super) fn tables(running: Vec<Running>, mesh: &Mesh) -> Vec<Arc<RouteTable>>
         Arc::new(table)
     };
     running.into_iter().map(with_origins).collect()
+}
+
+/// Says of a proxy's configuration that it lacks endpoints, or clusters: whoever asks whether requests arrive has to know.
+pub(super) fn without_endpoints(table: &RouteTable) -> Option<Finding> {
+    let is_open = |c: &Arc<Cluster>| c.discovery == DiscoveryType::Eds && c.endpoints.is_empty();
+    let name = &table.proxy.name;
+    let what = if !table.extent.clusters {
+        format!("the clusters of `{name}` are not given")
+    } else if !table.extent.endpoints && table.clusters.iter().any(is_open) {
+        format!("the endpoints of `{name}` are not given")
+    } else {
+        return None;
+    };
+    let message =
+        format!("{what}: whether requests arrive is not known, and those that have a route count as delivered");
+    let hint = "Envoy's `/config_dump?include_eds` has them, as has `istioctl proxy-config all -o json`";
+    Some(Finding::new("load", Severity::Warning, message).hint(hint))
 }
 
 /// What the tables don't tell, or what isn't theirs to say, as the manifests of the other side of a comparison have it (CF-7).
