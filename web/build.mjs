@@ -30,7 +30,7 @@ const read = (path) => readFileSync(path, "utf8");
 const FEATURES = ["bulk-memory", "multivalue", "mutable-globals", "nontrapping-float-to-int", "reference-types", "sign-ext"];
 
 /** Bytes that the engine may have, as it is and as it is carried: what it has grown by is to be seen. */
-const MOST = [2_900_000, 960_000];
+const MOST = [2_950_000, 970_000];
 
 /** What a program prints; null where it can't be run. */
 function printed(program, ...options) {

@@ -13,7 +13,7 @@ use super::table::tables;
 use crate::analysis::compare::HostChange;
 use crate::envoy::proxy::Proxy;
 use crate::envoy::router::{CompiledParts, Switches};
-use crate::istio::clients::{Audience, Class, PointsOfView};
+use crate::istio::clients::{Audience, PointsOfView};
 use crate::istio::mesh::Mesh;
 use crate::istio::translate::Parts;
 use crate::parallel::prelude::*;
@@ -51,15 +51,10 @@ impl<'m> Meshes<'m> {
         Meshes { old: side(old), new: side(new), shared: Shared::default() }
     }
 
-    /// The tables of one proxy on both sides.
-    pub(crate) fn sides(&self, proxy: &Arc<Proxy>) -> [Side; 2] {
-        [&self.old, &self.new]
-            .map(|(parts, switches, compiled)| Side::new(Arc::new(parts.route_table(proxy)), switches, compiled))
-    }
-
-    /// The tables of a class, which may be another on the older side.
-    pub(crate) fn sides_of(&self, class: &Class) -> [Side; 2] {
-        [(&self.old, class.older()), (&self.new, &class.proxy)].map(|((parts, switches, compiled), proxy)| {
+    /// The tables of a proxy on both sides: of what it was, and of what it is.
+    pub(crate) fn sides(&self, proxies: [&Arc<Proxy>; 2]) -> [Side; 2] {
+        let [was, is] = proxies;
+        [(&self.old, was), (&self.new, is)].map(|((parts, switches, compiled), proxy)| {
             Side::new(Arc::new(parts.route_table(proxy)), switches, compiled)
         })
     }
@@ -76,7 +71,7 @@ impl<'m> Meshes<'m> {
             .classes
             .par_iter()
             .map(|class| {
-                let [old, new] = self.sides_of(class);
+                let [old, new] = self.sides([class.older(), &class.proxy]);
                 self.tables([&old, &new], effort)
             })
             .collect();

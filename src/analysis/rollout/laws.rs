@@ -299,8 +299,8 @@ fn no_harm(pair: &Pair, then: &Mesh, [old, new]: &[Mesh; 2], at: &str) {
     let points = pair.sides[1].workspace.points_beside(&pair.sides[0].workspace);
     let [before, after] = [old, new].map(|end| Meshes::new((end, &switches), (then, &switches)));
     for class in &points.classes {
-        let [a, x] = before.sides(&class.proxy);
-        let [b, _] = after.sides(&class.proxy);
+        let [a, x] = before.sides([&class.proxy, &class.proxy]);
+        let [b, _] = after.sides([&class.proxy, &class.proxy]);
         for change in before.tables([&a, &x], Effort::default()).changes {
             let Some(witness) = &change.witness else { continue };
             let fates = fates(&x, Ends { before: &a, after: &b }, witness);

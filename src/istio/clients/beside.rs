@@ -48,7 +48,7 @@ pub(crate) fn beside(newer: &[Client], older: &[Client]) -> Vec<Client> {
 /// What a client was under other labels; None where some replica had the same ones.
 fn former(client: &Client, olds: &[&Client]) -> Option<Arc<Proxy>> {
     let mut alike = olds.iter().filter(|old| old.proxy.kind == client.proxy.kind).peekable();
-    let first = (*alike.peek()?).proxy.clone();
+    let first = alike.peek()?.proxy.clone();
     let labels = lasting(&client.proxy.labels);
     let stays = alike.any(|old| lasting(&old.proxy.labels) == labels);
     (!stays).then_some(first)

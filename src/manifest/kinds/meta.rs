@@ -152,6 +152,7 @@ pub(crate) enum CreationTime {
     #[default]
     Now,
     /// In the course of a change: what is added is younger than all that is there, and what comes again later still.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only plans of changes tell them apart"))]
     Later(u8),
 }
 

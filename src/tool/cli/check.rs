@@ -16,6 +16,7 @@ use crate::analysis::checks::silence::{self, Ignore};
 use crate::analysis::checks::{self, Outcome};
 use crate::analysis::compare::limits;
 use crate::manifest::diagnostic::{Finding, Severity};
+use crate::tool::report::grid::counted;
 use crate::tool::report::{self, diagnostics};
 use crate::traffic::workspace::{self, Assumed};
 
@@ -163,7 +164,14 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         let Outcome { mut findings, not_evaluated, checklist, .. } = outcome.behind(findings);
         silence::apply(&mut findings, &args.ignore, &reviewed.manifests, &reviewed.sources);
         let failed = findings.iter().any(|f| f.severity >= args.fail_on.severity());
+        let decisive = |all: &[Finding]| all.iter().filter(|f| f.severity >= args.fail_on.severity()).count();
+        let before = decisive(&findings);
         findings.retain(|f| f.severity >= args.severity.severity() && shows(&args.length, f));
+        let hidden = before - decisive(&findings);
+        if failed && hidden == before {
+            let what = counted(hidden as u64, "finding");
+            output::message(&format!("failed: {what} that `--severity` or another option leaves out here"));
+        }
         let sources = &reviewed.sources;
         match args.output {
             Format::Json => {

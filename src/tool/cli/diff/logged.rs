@@ -8,7 +8,6 @@ use smol_str::SmolStr;
 
 use super::DiffArgs;
 use crate::analysis::diff::{self, Effort, Kind, Meshes, ProxyDiff, Side, TableDiff};
-use crate::envoy::proxy::Proxy;
 use crate::envoy::request::Request;
 use crate::envoy::router::RequestView;
 use crate::istio::clients::{Audience, Class, PointsOfView};
@@ -57,17 +56,13 @@ pub(super) fn read(
     }
     let unnamed = read.iter().any(|request| request.proxy.is_none());
     // Clients of whom the same is told have the same changes: one of them is enough.
-    let asked: Vec<Arc<Proxy>> = match points.own {
-        true => proxies
-            .iter()
-            .filter_map(|told| points.classes.get(*told.classes.first()?))
-            .map(|c| c.proxy.clone())
-            .collect(),
-        false => points.proxies().take(1).cloned().collect(),
+    let asked: Vec<Class> = match points.own {
+        true => proxies.iter().filter_map(|told| points.classes.get(*told.classes.first()?)).cloned().collect(),
+        false => points.classes.iter().take(1).cloned().collect(),
     };
     let asked = if unnamed { asked } else { Vec::new() };
     let of_all: Vec<(SmolStr, Lens)> =
-        asked.iter().map(|proxy| (proxy.name.clone(), lens(proxy, meshes, proxies))).collect();
+        asked.iter().map(|class| (class.proxy.name.clone(), lens(class, meshes, proxies))).collect();
     let mut named: IndexMap<SmolStr, Lens> = IndexMap::new();
     let mut lines: Vec<RequestLine> = Vec::new();
     for (i, mut request) in read.into_iter().enumerate() {
@@ -78,7 +73,9 @@ pub(super) fn read(
             Some(name) if !named.contains_key(name) => {
                 let proxy = newer.proxy(name, &args.common.namespace);
                 let proxy = proxy.map_err(|problem| anyhow::anyhow!("request {}: {}", request.id, problem.message))?;
-                named.insert(name.clone(), lens(&proxy, meshes, proxies));
+                let known = points.classes.iter().find(|class| class.proxy == proxy).cloned();
+                let class = known.unwrap_or_else(|| Class::of_proxy(&proxy));
+                named.insert(name.clone(), lens(&class, meshes, proxies));
             }
             None if of_all.is_empty() => {
                 anyhow::bail!("{}: request {} names no proxy, and there is none", path.display(), request.id)
@@ -110,8 +107,9 @@ pub(super) fn read(
     Ok(lines)
 }
 
-fn lens(proxy: &Arc<Proxy>, meshes: &Meshes<'_>, proxies: &mut Vec<ProxyDiff>) -> Lens {
-    let sides = meshes.sides(proxy);
+fn lens(class: &Class, meshes: &Meshes<'_>, proxies: &mut Vec<ProxyDiff>) -> Lens {
+    let proxy = &class.proxy;
+    let sides = meshes.sides([class.older(), proxy]);
     let diff = meshes.tables([&sides[0], &sides[1]], Effort::default());
     let mut first = 0;
     for told in proxies.iter() {

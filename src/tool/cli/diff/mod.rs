@@ -3,6 +3,7 @@
 mod expected;
 mod logged;
 
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -11,6 +12,7 @@ use smol_str::SmolStr;
 use crate::analysis::checks;
 use crate::analysis::compare::limits;
 use crate::analysis::diff::{self, Effort, Kind, Meshes, ProxyDiff};
+use crate::envoy::words;
 use crate::istio::clients::PointsOfView;
 use crate::manifest::diagnostic::{Finding, Severity};
 use crate::manifest::kinds::Manifests;
@@ -23,6 +25,7 @@ use crate::tool::cli::{fail_on, input, output, rollout};
 use crate::tool::report::alike::skeleton;
 use crate::tool::report::diff::{self as report, OnTheWay, Results};
 use crate::tool::report::graph::{self, Language};
+use crate::tool::report::grid::counted;
 use crate::traffic::scenario::parse_share;
 use crate::traffic::workspace::{self, Inputs, Options, Reviewed, Workspace};
 
@@ -135,6 +138,16 @@ fn gate(text: &str) -> Result<Gate, String> {
         return Err(format!("{name} has no share, since nothing ends elsewhere: write it alone"));
     }
     Ok(Gate { kind, above })
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}", self.kind.map_or("changed", Kind::as_str))?;
+        match self.above {
+            Some(above) => write!(f, ">{}`", words::percent(above)),
+            None => f.write_str("`"),
+        }
+    }
 }
 
 impl Gate {
@@ -309,10 +322,16 @@ fn one(
         None => None,
     };
     let all_causes = diff::causes(&proxies, &points);
-    let failed = args
+    // What a gate is for, with how many changes it stops.
+    let held: Vec<(&Gate, usize)> = args
         .fail_on
         .iter()
-        .any(|gate| all_causes.iter().any(|c| !c.change.is_minor() && gate.holds(c.kind, c.change.moved)));
+        .map(|gate| {
+            let stopped = |c: &&diff::Cause<'_>| !c.change.is_minor() && gate.holds(c.kind, c.change.moved);
+            (gate, all_causes.iter().filter(stopped).count())
+        })
+        .filter(|(_, stopped)| *stopped > 0)
+        .collect();
     let expected = match &args.expect {
         Some(file) if args.update => {
             expected::write(file, &all_causes)?;
@@ -326,10 +345,13 @@ fn one(
     // Wanted changes fail no gate.
     let unexpected = expected.as_ref().map(|e| e.wanted.iter().any(|w| !w));
     if !as_expected
-        || (failed && unexpected.unwrap_or(true))
+        || (!held.is_empty() && unexpected.unwrap_or(true))
         || (args.exit_code && !all_causes.is_empty() && expected.is_none())
     {
         exit = Exit::No;
+        for (gate, stopped) in &held {
+            output::message(&format!("failed: {gate}: {}", counted(*stopped as u64, "change")));
+        }
     }
     let narrowed: Vec<ProxyDiff> = proxies.iter().map(|p| narrow(p, args)).collect();
     let is_narrow = args.length.narrows() || !args.only.is_empty();

@@ -98,21 +98,30 @@ impl<'m> Lenses<'m> {
         let meshes: Vec<&Mesh> = std::iter::once(now).chain(before).map(|w| &w.mesh).collect();
         let parts: Vec<Parts<'_>> = meshes.iter().map(|mesh| Parts::new(mesh)).collect();
         let compiled = CompiledParts::default();
-        let known: Mutex<FxHashMap<ClassKey, Lens>> = Mutex::default();
+        let known: Mutex<FxHashMap<[ClassKey; 2], Lens>> = Mutex::default();
         let points = before.map_or_else(|| now.points.clone(), |before| now.points_beside(before));
         let of_all = points.clone();
         let everybody = defaults.is_none();
         let mut lenses = Lenses::new(defaults.unwrap_or_default(), move |name| {
-            let proxy = match name.strip_prefix(OF_ALL) {
-                Some(class) => of_all.proxies().find(|p| p.name == class)?.clone(),
-                None => now.proxy(name, namespace).ok()?,
+            let (proxy, was) = match name.strip_prefix(OF_ALL) {
+                Some(class) => {
+                    let class = of_all.classes.iter().find(|c| c.proxy.name == class)?;
+                    (class.proxy.clone(), class.older().clone())
+                }
+                None => {
+                    let proxy = now.proxy(name, namespace).ok()?;
+                    (proxy.clone(), proxy)
+                }
             };
-            let key = class_key(&proxy, &now.clients, &meshes);
+            let own = class_key(&proxy, &now.clients, &meshes);
+            let former = if was == proxy { own.clone() } else { class_key(&was, &now.clients, &meshes) };
+            let key = [own, former];
             let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(lens) = known.get(&key) {
                 return Some(lens.of_alike(&proxy));
             }
-            let mut views = parts.iter().map(|parts| Arc::new(View::sharing(parts, &proxy, switches, &compiled)));
+            let sides = parts.iter().zip([&proxy, &was]);
+            let mut views = sides.map(|(parts, of)| Arc::new(View::sharing(parts, of, switches, &compiled)));
             let made = Lens { now: views.next()?, before: views.next() };
             // Classes that might differ may turn out not to.
             let lens = known.values().find(|other| other.holds_the_same(&made)).map(|other| other.of_alike(&proxy));
