@@ -71,6 +71,10 @@ fn ids_that_do_not_exist_are_refused_with_a_suggestion() {
 
 #[test]
 fn manuals_of_checks_and_rules_are_printed_by_id() {
+    for id in ["P210", "M105", "M101", "R101"] {
+        let manual = towtank_in(root(), &["check", "--explain", id], b"").ends_with(0).out;
+        assert!(!manual.contains("\\n") && manual.contains("\nFound in\n\n  "), "line ends are no text: {manual}");
+    }
     let folder = folder(MANIFESTS);
     let starts = [
         ("R106", "R106"),

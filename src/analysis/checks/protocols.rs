@@ -93,7 +93,10 @@ fn not_http(subject: &Subject<'_>, vs: &VirtualService, told: &mut FxHashSet<(Sm
                     vs.object
                 )
             };
-            let hint = if port.name.is_empty() {
+            let hint = if service.registry == Registry::ServiceEntry {
+                "if it speaks plain HTTP, say so in the port's `protocol`; of TLS only tls rules can be about"
+                    .to_owned()
+            } else if port.name.is_empty() {
                 "name it `http`".to_owned()
             } else {
                 format!("name it `http-{}`, or set `appProtocol: http`", port.name)

@@ -30,7 +30,11 @@ pub(in crate::analysis::checks) fn run(subject: &Subject<'_>, report: &mut Repor
                     let path = format!("{}.uri.regex", path(source));
                     if let Some((message, hint)) = not_full_path(subject, r) {
                         report.add("P207", object, path, message, hint);
-                    } else if let Some(simple) = simpler(subject, r) {
+                    } else if let Some(simple) = simpler(subject, r).filter(|simple| {
+                        // Of a regex the whole path is rewritten, of a prefix what it matches (RW-1).
+                        let rewrites = rule.route.rewrite.as_ref().is_some_and(|rewrite| !rewrite.uri.is_empty());
+                        !(rewrites && simple.starts_with("prefix"))
+                    }) {
                         let message = format!("regex `{r}` accepts just what `{simple}` does");
                         report.add("P208", object, path, message, format!("write `{simple}`"));
                     }

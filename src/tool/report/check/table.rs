@@ -136,9 +136,14 @@ pub(crate) fn explain(check: &Check, color: bool) -> String {
     if let Some(case) = admission_cases::case(check.id).filter(|_| check.example.is_empty()) {
         for (title, spec) in [("Found in", Some(case.bad)), ("Not found in", case.good)] {
             let Some(spec) = spec else { continue };
-            out.say(color, format_args!("\n{}\n\n  kind: {}", paint(title, Style::Title, color), case.kind));
+            out.say(color, format_args!("\n{}", paint(title, Style::Title, color)));
+            out.say(color, format_args!("\n  kind: {}", case.kind));
             if spec.contains('\n') {
-                out.say(color, format_args!("  spec:\n    {spec}"));
+                out.say(color, format_args!("  spec:"));
+                spec.lines().enumerate().for_each(|(i, line)| {
+                    let indent = if i == 0 { "    " } else { "" };
+                    out.say(color, format_args!("{indent}{line}"));
+                });
             } else {
                 out.say(color, format_args!("  spec: {spec}"));
             }
@@ -152,7 +157,8 @@ pub(crate) fn explain(check: &Check, color: bool) -> String {
         ("Not found in", example.good),
     ] {
         if !text.trim().is_empty() {
-            out.say(color, format_args!("\n{}\n", paint(title, Style::Title, color)));
+            out.say(color, format_args!("\n{}", paint(title, Style::Title, color)));
+            out.push('\n');
             for line in text.trim_matches('\n').lines() {
                 out.say(color, format_args!("  {line}"));
             }

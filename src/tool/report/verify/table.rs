@@ -85,7 +85,9 @@ fn difference(out: &mut String, differing: &DifferingRequest, view: View) {
 
 fn sides(out: &mut String, what: &str, towtank: &str, envoy: &str, indent: &str, view: View) {
     let what = paint(what, Style::Bad, view.color);
-    out.say(view.color, format_args!("{indent}{what}\n{indent}  decided: {towtank}\n{indent}  Envoy:   {envoy}"));
+    out.say(view.color, format_args!("{indent}{what}"));
+    out.say(view.color, format_args!("{indent}  decided: {towtank}"));
+    out.say(view.color, format_args!("{indent}  Envoy:   {envoy}"));
 }
 
 /// The request in one line, with what is not as usual.
