@@ -90,13 +90,12 @@ impl Change {
     /// True for what changes nothing that anybody is served: requests that nobody gets, before as now, malformed ones, and CONNECT
     /// requests, which routes never take.
     pub(crate) fn is_minor(&self) -> bool {
-        let unserved = |e: &Effect| {
-            let lost = |end: &End| matches!(end.outcome().counted(), Counted::Blackholed | Counted::Unmatched);
-            !e.ends.is_empty() && e.ends.iter().all(|(end, _)| lost(end))
-        };
+        let all_end =
+            |e: &Effect, so: fn(Outcome) -> bool| !e.ends.is_empty() && e.ends.iter().all(|(end, _)| so(end.outcome()));
+        let unserved =
+            |e: &Effect| all_end(e, |outcome| matches!(outcome.counted(), Counted::Blackholed | Counted::Unmatched));
         // What is no HTTP is sent by nobody who wants an answer.
-        let malformed =
-            |e: &Effect| !e.ends.is_empty() && e.ends.iter().all(|(end, _)| end.outcome() == Outcome::BadRequest);
+        let malformed = |e: &Effect| all_end(e, |outcome| outcome == Outcome::BadRequest);
         let nobody = unserved(&self.old) && unserved(&self.new);
         self.region.connect || malformed(&self.old) || malformed(&self.new) || nobody
     }

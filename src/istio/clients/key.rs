@@ -13,16 +13,13 @@ use smol_str::SmolStr;
 use super::Client;
 use crate::envoy::proxy::ProxyKind;
 use crate::istio::mesh::{MESH_GATEWAY, Mesh, TrafficDistribution, VirtualService, balancers, locality};
-use crate::manifest::kinds::{ConnectionSettings, ContainerPort, HashKey, Labels, LbPolicy, TrafficPolicy};
+use crate::manifest::kinds::{
+    ConnectionSettings, ContainerPort, HashKey, Labels, LbPolicy, POD_INDEX, POD_NAME, TrafficPolicy,
+};
 
 /// Labels that differ from one pod of a workload to the next; of a gateway they count only where somebody names them.
-pub(super) const PER_POD: [&str; 5] = [
-    locality::HOSTNAME,
-    "pod-template-hash",
-    "controller-revision-hash",
-    "statefulset.kubernetes.io/pod-name",
-    "apps.kubernetes.io/pod-index",
-];
+pub(super) const PER_POD: [&str; 5] =
+    [locality::HOSTNAME, "pod-template-hash", "controller-revision-hash", POD_NAME, POD_INDEX];
 
 /// Two clients with equal keys get equal tables.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

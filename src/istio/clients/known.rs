@@ -13,7 +13,7 @@ use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::istio::mesh::{self, locality};
 use crate::manifest::kinds::decode::{PROXY_CONFIG, connection_settings_of};
 use crate::manifest::kinds::{
-    ConnectionSettings, Kind, Labels, Manifests, Object, ObjectId, ObjectMeta, Pod, PodPhase, VirtualService, Workload,
+    ConnectionSettings, Kind, Labels, Manifests, Object, ObjectId, ObjectMeta, Pod, VirtualService, Workload,
     WorkloadEntry,
 };
 use crate::order::Order as _;
@@ -36,7 +36,7 @@ pub(crate) fn clients(manifests: &Manifests, namespace: &str) -> Vec<Client> {
     let mut out: Vec<Client> = Vec::new();
     let mut replicas: FxHashSet<Replica<'_>> = FxHashSet::default();
     let mut owners = Owners::default();
-    for pod in manifests.pods.iter().filter(|p| has_proxy(&p.meta) && !is_finished(p)) {
+    for pod in manifests.pods.iter().filter(|p| has_proxy(&p.meta) && !p.spec.is_finished()) {
         if !is_gateway(&pod.meta.labels) && replicas.insert(Replica::of(pod)) {
             out.push(of_pod(pod, &mut owners));
         }
@@ -80,7 +80,7 @@ pub(crate) fn gateways(manifests: &Manifests) -> Vec<Client> {
             open = true;
             continue;
         }
-        let pods = manifests.pods.iter().filter(|p| selector.is_subset_of(&p.meta.labels) && !is_finished(p));
+        let pods = manifests.pods.iter().filter(|p| selector.is_subset_of(&p.meta.labels) && !p.spec.is_finished());
         let pods: Vec<Client> = pods.map(|p| of_pod(p, &mut owners)).collect();
         let without_pods = |w: &&Object<Workload>| w.spec.has_template && selector.is_subset_of(&w.spec.labels);
         let workloads = manifests.workloads.iter().filter(without_pods).map(of_workload);
@@ -217,7 +217,7 @@ fn of_entry(entry: &Object<WorkloadEntry>) -> Client {
     let labels = if entry.spec.locality.is_empty() && entry.spec.network.is_empty() {
         labels
     } else {
-        locality::with_place(&labels, &entry.spec.locality, "", &entry.spec.network)
+        locality::with_place(&labels, "", &entry.spec.locality, "", &entry.spec.network)
     };
     let proxy = Proxy {
         ips: entry.spec.address.parse().ok().into_iter().collect(),
@@ -244,10 +244,6 @@ fn has_proxy(meta: &ObjectMeta) -> bool {
 
 fn wants_proxy(workload: &Workload) -> bool {
     [&workload.labels, &workload.annotations].iter().all(|l| l.get(INJECT) != Some("false"))
-}
-
-fn is_finished(pod: &Object<Pod>) -> bool {
-    matches!(pod.spec.phase, PodPhase::Succeeded | PodPhase::Failed)
 }
 
 /// The clients that objects of the mesh are made for: of each namespace that one stands in or names one without labels, and one for

@@ -85,8 +85,7 @@ impl Nodes {
 
     /// `labels` with all that say where the workload is, its cluster among them (EP-2).
     pub(crate) fn with_topology(&self, labels: &Labels, locality: &str, node: &str, network: &str) -> Labels {
-        let cluster = (!self.cluster.is_empty()).then(|| (CLUSTER.into(), self.cluster.clone()));
-        with_place(labels, locality, node, network).iter().map(|(k, v)| (k.clone(), v.clone())).chain(cluster).collect()
+        with_place(labels, &self.cluster, locality, node, network)
     }
 }
 
@@ -118,12 +117,12 @@ fn join(parts: [&str; 3]) -> SmolStr {
     }
 }
 
-/// `labels` with those that say where in its cluster the workload is (EP-2). Empty values are unknown; a network label already there
-/// stays.
-pub(crate) fn with_place(labels: &Labels, locality: &str, node: &str, network: &str) -> Labels {
+/// `labels` with those that say where the workload is (EP-2). Empty values are unknown; a network label already there stays.
+pub(crate) fn with_place(labels: &Labels, cluster: &str, locality: &str, node: &str, network: &str) -> Labels {
     let [region, zone, subzone] = parts(locality);
     let network = if labels.get(NETWORK).is_some_and(|n| !n.is_empty()) { "" } else { network };
-    let known = [(REGION, region), (ZONE, zone), (SUBZONE, subzone), (HOSTNAME, node), (NETWORK, network)];
+    let known =
+        [(REGION, region), (ZONE, zone), (SUBZONE, subzone), (CLUSTER, cluster), (HOSTNAME, node), (NETWORK, network)];
     let known = known.into_iter().filter(|(_, value)| !value.is_empty());
     labels.iter().map(|(k, v)| (k.clone(), v.clone())).chain(known.map(|(k, v)| (k.into(), v.into()))).collect()
 }

@@ -34,11 +34,6 @@ pub(super) fn is_ready(pod: &Pod) -> bool {
     pod.ready.unwrap_or(pod.phase != PodPhase::Pending)
 }
 
-/// Finished pods are no endpoints (EP-1).
-pub(super) fn is_finished(pod: &Pod) -> bool {
-    matches!(pod.phase, PodPhase::Succeeded | PodPhase::Failed)
-}
-
 /// Labels of the endpoints that this pod gives, and its locality (EP-2). One that is assumed for a subset is in the cluster and zone
 /// that the subset asks for.
 pub(super) fn endpoint_labels(pod: &Object<Pod>, nodes: &Nodes) -> (Labels, SmolStr) {

@@ -77,6 +77,17 @@ pub(crate) struct Pod {
     pub assumed: bool,
 }
 
+impl Pod {
+    /// It has ended: no endpoint (EP-1), and no client.
+    pub(crate) fn is_finished(&self) -> bool {
+        matches!(self.phase, PodPhase::Succeeded | PodPhase::Failed)
+    }
+}
+
+/// Labels that Kubernetes gives the pods of a StatefulSet: their names, and their numbers.
+pub(crate) const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
+pub(crate) const POD_INDEX: &str = "apps.kubernetes.io/pod-index";
+
 /// A Deployment, StatefulSet, DaemonSet, ReplicaSet, Rollout, Job or CronJob: a number of like pods; of the last two none.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Workload {

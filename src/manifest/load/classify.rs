@@ -31,6 +31,12 @@ const NETWORKING: [Kind; 6] = [
     Kind::Sidecar,
 ];
 
+/// Kinds of Kubernetes' core that are read.
+static CORE: [Kind; 6] = [Kind::Service, Kind::Pod, Kind::Endpoints, Kind::Namespace, Kind::Node, Kind::ConfigMap];
+
+/// Kinds of `apps` that are read.
+static WORKLOADS: [Kind; 4] = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::ReplicaSet];
+
 /// Istio kinds that are known and not modelled, by group.
 const ISTIO_NOT_MODELLED: &[(&str, &[&str])] = &[
     ("networking.istio.io", &["EnvoyFilter", "ProxyConfig", "WorkloadGroup"]),
@@ -89,9 +95,8 @@ pub(super) fn istio_kinds() -> impl Iterator<Item = &'static str> {
 
 /// Kinds of Kubernetes that are read, each with the `apiVersion` that it has.
 pub(super) fn kubernetes_kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let core = ["Service", "Pod", "Endpoints", "Namespace", "Node", "ConfigMap"].map(|kind| (kind, "v1"));
-    let workloads = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"].map(|kind| (kind, "apps/v1"));
-    core.into_iter().chain(workloads)
+    let core = CORE.iter().map(|kind| (kind.as_str(), "v1"));
+    core.chain(WORKLOADS.iter().map(|kind| (kind.as_str(), "apps/v1")))
 }
 
 /// Whether Kubernetes has a kind of that name in its core or beside its workloads, which is no slip for another one.
@@ -117,25 +122,15 @@ pub(super) fn is_kubernetes_kind(kind: &str) -> bool {
 }
 
 fn core_kind(kind: &str) -> Class {
-    Class::Modelled(match kind {
-        "Service" => Kind::Service,
-        "Pod" => Kind::Pod,
-        "Endpoints" => Kind::Endpoints,
-        "Namespace" => Kind::Namespace,
-        "Node" => Kind::Node,
-        "ConfigMap" => Kind::ConfigMap,
-        _ => return Class::Foreign,
-    })
+    modelled(&CORE, kind)
 }
 
 fn workload_kind(kind: &str) -> Class {
-    Class::Modelled(match kind {
-        "Deployment" => Kind::Deployment,
-        "StatefulSet" => Kind::StatefulSet,
-        "DaemonSet" => Kind::DaemonSet,
-        "ReplicaSet" => Kind::ReplicaSet,
-        _ => return Class::Foreign,
-    })
+    modelled(&WORKLOADS, kind)
+}
+
+fn modelled(kinds: &[Kind], name: &str) -> Class {
+    kinds.iter().find(|kind| kind.as_str() == name).map_or(Class::Foreign, |kind| Class::Modelled(kind.clone()))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use smol_str::format_smolstr;
 
 use super::Loaded;
 use crate::manifest::diagnostic::{Finding, Related, Severity};
-use crate::manifest::kinds::{CreationTime, Header, Manifests, NotModelled, Object, ObjectId, Pod, Visit};
+use crate::manifest::kinds::{CreationTime, Header, Manifests, NotModelled, Object, ObjectId, Pod, Visit, Workload};
 use crate::manifest::source::{FileId, Position};
 use crate::order::Order as _;
 
@@ -48,7 +48,7 @@ pub(crate) fn replace_duplicates(mut manifests: Manifests, layers: &BTreeMap<Fil
         workload.is_none_or(|id| in_force.get(id).is_none_or(|at| *at == pod.at))
     };
     let mut pods: Vec<Object<Pod>> = pods.into_iter().filter(is_of_its_workload).collect();
-    tell_apart(&mut pods);
+    tell_apart(&mut pods, &manifests.workloads);
     manifests.pods = settling.latest(pods, |pod| pod.workload.is_none());
 
     manifests.endpoint_slices = settling.latest_groups(endpoint_slices);
@@ -60,8 +60,9 @@ pub(crate) fn replace_duplicates(mut manifests: Manifests, layers: &BTreeMap<Fil
 
 /// Pods of two workloads that are called alike, a Deployment and a StatefulSet for example, are no pod that is given twice: what is
 /// made for the later one gets its kind into its name.
-fn tell_apart(pods: &mut [Object<Pod>]) {
-    if are_distinct(pods) {
+fn tell_apart(pods: &mut [Object<Pod>], workloads: &[Object<Workload>]) {
+    let mut names: FxHashSet<(&str, &str)> = FxHashSet::default();
+    if workloads.iter().all(|w| names.insert((&w.id.namespace, &w.id.name))) {
         return;
     }
     let mut owners: FxHashMap<ObjectId, ObjectId> = FxHashMap::default();

@@ -5,7 +5,7 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::{Loaded, PODS_MAX};
 use crate::manifest::diagnostic::{Finding, Severity};
-use crate::manifest::kinds::{Kind, Labels, Object, ObjectId, ObjectMeta, Pod, Workload};
+use crate::manifest::kinds::{Kind, Labels, Object, ObjectId, ObjectMeta, POD_INDEX, POD_NAME, Pod, Workload};
 
 /// The pods that a workload stands for, `NAME-0` to `NAME-(replicas - 1)`; none where it has no template.
 pub(super) fn pods_of(workload: &Object<Workload>, findings: &mut Vec<Finding>) -> Vec<Object<Pod>> {
@@ -43,10 +43,8 @@ fn labels(workload: &Object<Workload>, name: &SmolStr, number: u32) -> Labels {
     if workload.id.kind != Kind::StatefulSet {
         return labels.clone();
     }
-    let own = [
-        (SmolStr::new_static("statefulset.kubernetes.io/pod-name"), name.clone()),
-        (SmolStr::new_static("apps.kubernetes.io/pod-index"), format_smolstr!("{number}")),
-    ];
+    let own =
+        [(SmolStr::new_static(POD_NAME), name.clone()), (SmolStr::new_static(POD_INDEX), format_smolstr!("{number}"))];
     labels.iter().map(|(k, v)| (k.clone(), v.clone())).chain(own).collect()
 }
 

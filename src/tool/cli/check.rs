@@ -163,13 +163,12 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         });
         let Outcome { mut findings, not_evaluated, checklist, .. } = outcome.behind(findings);
         silence::apply(&mut findings, &args.ignore, &reviewed.manifests, &reviewed.sources);
-        let failed = findings.iter().any(|f| f.severity >= args.fail_on.severity());
         let decisive = |all: &[Finding]| all.iter().filter(|f| f.severity >= args.fail_on.severity()).count();
-        let before = decisive(&findings);
+        let failing = decisive(&findings);
+        let failed = failing > 0;
         findings.retain(|f| f.severity >= args.severity.severity() && shows(&args.length, f));
-        let hidden = before - decisive(&findings);
-        if failed && hidden == before {
-            let what = counted(hidden as u64, "finding");
+        if failed && decisive(&findings) == 0 {
+            let what = counted(failing as u64, "finding");
             output::message(&format!("failed: {what} that `--severity` or another option leaves out here"));
         }
         let sources = &reviewed.sources;

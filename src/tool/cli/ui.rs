@@ -1,6 +1,6 @@
 //! `towtank ui`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -53,12 +53,8 @@ pub(super) fn run(args: &UiArgs) -> anyhow::Result<Exit> {
         anyhow::bail!("standard input can be read once, and the page follows what it reads: name files or folders");
     }
     // Files come and go while a page is open, but nobody opens one on a slip of the pen.
-    let parts = args.common.paths.iter().map(|path| path.to_string_lossy());
-    let missing = parts.flat_map(|path| path.split('+').map(str::to_owned).collect::<Vec<_>>());
-    for path in missing.filter(|path| !path.starts_with(REVISION)) {
-        if !std::path::Path::new(&path).exists() {
-            anyhow::bail!("{path}: no such file or folder");
-        }
+    if let Some(missing) = args.common.paths.iter().flat_map(laid).find(|path| !is_revision(path) && !path.exists()) {
+        anyhow::bail!("{}: no such file or folder", missing.display());
     }
     let server = Server::start(args.port).with_context(|| format!("cannot listen on port {}", args.port))?;
     let address = server.address();
@@ -86,6 +82,15 @@ fn open_in_browser(address: &str) {
     }
 }
 
+/// The path, or both of one that is laid over another.
+fn laid(path: impl AsRef<Path>) -> Vec<PathBuf> {
+    path.as_ref().to_string_lossy().split('+').map(PathBuf::from).collect()
+}
+
+fn is_revision(path: &Path) -> bool {
+    path.to_string_lossy().starts_with(REVISION)
+}
+
 /// What the page shows.
 struct Page<'a> {
     args: &'a UiArgs,
@@ -102,13 +107,9 @@ impl Engine for Page<'_> {
     fn stamp(&self) -> Stamp {
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let given = self.common.paths.iter().chain(&self.common.overlay).chain(&self.common.mesh_config);
-        let given = given.chain(&self.args.against).map(|path| path.to_string_lossy());
-        // Of a path that is laid over another, both are looked at.
-        let parts: Vec<PathBuf> =
-            given.flat_map(|path| path.split('+').map(PathBuf::from).collect::<Vec<_>>()).collect();
+        let parts: Vec<PathBuf> = given.chain(&self.args.against).flat_map(laid).collect();
         let stamp = Stamp::of(parts.iter().cloned().chain(read.into_iter().map(PathBuf::from)));
-        let (revisions, paths): (Vec<PathBuf>, _) =
-            parts.into_iter().partition(|path| path.to_string_lossy().starts_with(REVISION));
+        let (revisions, paths): (Vec<PathBuf>, _) = parts.into_iter().partition(|path| is_revision(path));
         // Without `--against` it is git:HEAD.
         if self.args.against.is_some() && revisions.is_empty() {
             return stamp;

@@ -91,6 +91,7 @@ pub(super) fn resolve(inputs: &Inputs, asked: &Asked, running: &[Running], findi
     for variable in &installed.env {
         let before = flags.clone();
         match flags.set(&variable.name, &variable.value, release) {
+            // The name that every chart writes is no difference.
             Ok(()) if flags != before && variable.value != MeshConfig::DEFAULT_CLUSTER_NAME => {
                 with.push(format!("{}={}", variable.name, variable.value))
             }

@@ -9,9 +9,10 @@ use smol_str::SmolStr;
 
 use super::Inputs;
 use super::proxies::Chosen;
+use crate::envoy::cluster_state::ClusterState;
 use crate::envoy::config::{self, Running};
 use crate::envoy::proxy::Proxy;
-use crate::envoy::table::{Cluster, DiscoveryType, Route, RouteConfiguration, RouteSource, RouteTable, VirtualHost};
+use crate::envoy::table::{Cluster, Route, RouteConfiguration, RouteSource, RouteTable, VirtualHost};
 #[cfg(feature = "cli")]
 use crate::envoy::table::{Extent, FilterChain, Health, Listener};
 use crate::istio::mesh::Mesh;
@@ -99,7 +100,7 @@ pub(super) fn tables(running: Vec<Running>, mesh: &Mesh) -> Vec<Arc<RouteTable>>
 
 /// Says of a proxy's configuration that it lacks endpoints, or clusters: whoever asks whether requests arrive has to know.
 pub(super) fn without_endpoints(table: &RouteTable) -> Option<Finding> {
-    let is_open = |c: &Arc<Cluster>| c.discovery == DiscoveryType::Eds && c.endpoints.is_empty();
+    let is_open = |c: &Arc<Cluster>| ClusterState::of_found(table, &c.name, Some(c)) == ClusterState::Unknown;
     let name = &table.proxy.name;
     let what = if !table.extent.clusters {
         format!("the clusters of `{name}` are not given")

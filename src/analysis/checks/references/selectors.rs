@@ -8,7 +8,7 @@ use crate::analysis::checks::managed::without_hash;
 use crate::analysis::checks::registry::{Input, checks};
 use crate::analysis::checks::report::{Report, listed, none_ready, similar};
 use crate::analysis::checks::subject::Subject;
-use crate::manifest::kinds::{Labels, Object, ObjectId, Pod, PodPhase, Resolution, ServiceType, TargetPort};
+use crate::manifest::kinds::{Labels, Object, ObjectId, Pod, Resolution, ServiceType, TargetPort};
 use crate::manifest::source::Position;
 use crate::order::Order as _;
 
@@ -175,7 +175,7 @@ fn services(subject: &Subject<'_>, report: &mut Report) {
             }
             continue;
         }
-        if pods.iter().all(|p| matches!(p.spec.phase, PodPhase::Succeeded | PodPhase::Failed)) {
+        if pods.iter().all(|p| p.spec.is_finished()) {
             let message = "its pods have all ended: what goes to it is lost (UH)";
             report.add("R122", object, "spec.selector", message, "see why they are not running");
         }

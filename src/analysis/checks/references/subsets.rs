@@ -13,7 +13,7 @@ use crate::analysis::checks::walk::{Target, targets};
 use crate::envoy::proxy::{Proxy, ProxyKind};
 use crate::istio::mesh::{EndpointFilter, Registry, Resolution, Service, is_wildcard, locality, matches};
 use crate::manifest::diagnostic::Severity;
-use crate::manifest::kinds::{DestinationRule, Labels, Object, PodPhase, Subset, VirtualService};
+use crate::manifest::kinds::{DestinationRule, Labels, Object, Subset, VirtualService};
 use crate::order::Order as _;
 
 checks! {
@@ -253,10 +253,7 @@ fn select<'a>(
             let unserved = pods.is_empty()
                 && service.registry == Registry::Kubernetes
                 && !service.selector.is_empty()
-                && subject
-                    .pods(&service.namespace, &selected)
-                    .iter()
-                    .any(|p| !matches!(p.spec.phase, PodPhase::Succeeded | PodPhase::Failed));
+                && subject.pods(&service.namespace, &selected).iter().any(|p| !p.spec.is_finished());
             let named = senders.of(host, &subset.name);
             let used = (!named.is_empty()).then(|| named.iter().any(|s| s.gets_requests && s.is_reached(subject)));
             let share = match used {

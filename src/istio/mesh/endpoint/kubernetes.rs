@@ -73,7 +73,7 @@ impl OfService<'_, '_> {
         for i in self.inputs.pods_by_label.select(&meta.namespace, &spec.selector) {
             let Some(pod) = self.inputs.pods.get(i) else { continue };
             let Some(address) = address_of(&pod.spec, wants_v6) else { continue };
-            if pod::is_finished(&pod.spec) {
+            if pod.spec.is_finished() {
                 continue;
             }
             let serving = pod::is_ready(&pod.spec);

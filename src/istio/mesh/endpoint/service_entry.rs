@@ -130,7 +130,7 @@ fn add_pods<'a>(
     for i in inputs.pods_by_label.select(&object.meta.namespace, selector) {
         let (Some(pod), Some((labels, locality))) = (inputs.pods.get(i), inputs.pod_labels.get(i)) else { continue };
         let Some(address) = pod.spec.ips.first() else { continue };
-        if pod::is_finished(&pod.spec) || pod.meta.deleted || !pod::is_ready(&pod.spec) {
+        if pod.spec.is_finished() || pod.meta.deleted || !pod::is_ready(&pod.spec) {
             continue;
         }
         for port in &object.spec.ports {

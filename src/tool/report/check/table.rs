@@ -140,10 +140,9 @@ pub(crate) fn explain(check: &Check, color: bool) -> String {
             out.say(color, format_args!("\n  kind: {}", case.kind));
             if spec.contains('\n') {
                 out.say(color, format_args!("  spec:"));
-                spec.lines().enumerate().for_each(|(i, line)| {
-                    let indent = if i == 0 { "    " } else { "" };
-                    out.say(color, format_args!("{indent}{line}"));
-                });
+                for line in format!("    {spec}").lines() {
+                    out.say(color, format_args!("{line}"));
+                }
             } else {
                 out.say(color, format_args!("  spec: {spec}"));
             }

@@ -148,7 +148,7 @@ pub(super) fn verdict(d: &Decision) -> (String, Style) {
     let status = d.status.map(|s| s.to_string()).unwrap_or_default();
     let flags = d.flags.filter(|f| *f != ResponseFlags::None).map(|f| format!(" {f}")).unwrap_or_default();
     // A connection that isn't HTTP has no status.
-    let lost = Some(format!("{status}{flags}, ")).filter(|_| !status.is_empty()).unwrap_or_default();
+    let lost = if status.is_empty() { String::new() } else { format!("{status}{flags}, ") };
     let text = match outcome {
         Outcome::Delivered => "delivered".to_owned(),
         Outcome::Redirect => format!("redirected with {status}, by the proxy itself"),
